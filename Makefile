@@ -1,0 +1,43 @@
+# hiseg: what one can do here. `make` alone prints this list.
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+help:  # print this list
+	@grep -E '^[a-z]+:.*#' $(MAKEFILE_LIST) | sed -E 's/:[^#]*#/\t/' | expand -t 10
+
+$(VENV)/.base: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.full: $(VENV)/.base
+	$(PIP) --editable '.[training,dev]'
+	touch $@
+
+setup: $(VENV)/.full  # a virtual environment with everything, training included
+
+serve: $(VENV)/.base  # the service on the embedded engine, http://127.0.0.1:8000
+	$(BIN)/hiseg serve
+
+demo: $(VENV)/.base  # masks drawn on the sample photo, into demo.png
+	$(BIN)/hiseg run docs/samples/people.jpg $(shell cat docs/samples/people.boxes) -o demo.png
+
+test: setup lint  # every check and every test
+	$(BIN)/python -m pytest
+
+lint: setup  # ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup  # put the code in its standard shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  # speed of model and service on this machine
+	$(BIN)/python -m benchmarks
+
+.PHONY: help setup serve demo test lint format bench

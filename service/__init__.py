@@ -1,0 +1,1 @@
+"""The microservice: an image and the boxes of the people in it go in, one mask per person comes out."""

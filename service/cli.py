@@ -1,0 +1,114 @@
+"""``hiseg``: serve, try on one photo, list the models."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from service.answer import MaskFormat, to_json, to_picture
+from service.app import open_segmenter, serve
+from service.boxes import parse_boxes, to_boxes
+from service.domain import Image, Job, Mode, Result
+from service.engines.onnx import ModelError, OnnxEngine
+from service.engines.repository import stored_models
+from service.errors import HisegError
+from service.segmenter import Segmenter
+from service.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="One mask per person.")
+Repository = Annotated[Path | None, typer.Option("--repository", help="folder of name/version/model.onnx")]
+
+
+def _settings(**given: object) -> Settings:
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
+    port: Annotated[int | None, typer.Option(help="HTTP port; 0 takes a free one")] = None,
+    repository: Repository = None,
+) -> None:
+    """Run the service. Every other knob is a HISEG_* variable or a line in hiseg.toml."""
+    try:
+        serve(_settings(host=host, port=port, model_repository=repository))
+    except (FileNotFoundError, ModelError, HisegError) as error:
+        raise _failure(error) from error
+
+
+@app.command()
+def run(
+    photo: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG, PNG or WebP")],
+    box: Annotated[list[str] | None, typer.Option(help="x1,y1,x2,y2 in pixels; once per person")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="picture with the masks drawn (PNG)")] = None,
+    json_output: Annotated[Path | None, typer.Option("--json", help="the answer as the service would give it")] = None,
+    variant: Annotated[str | None, typer.Option(help="b0, b1 or b7")] = None,
+    mode: Annotated[Mode, typer.Option(help="a mask per box, or everybody at once")] = Mode.INSTANCE,
+    threshold: Annotated[
+        float, typer.Option(help="probability above which a pixel belongs", min=1e-6, max=1 - 1e-6)
+    ] = 0.5,
+    repository: Repository = None,
+) -> None:
+    """Segment one photo; no server needed."""
+    settings = _settings(model_repository=repository)
+    try:
+        rows = parse_boxes(";".join(box or []))
+        with open_segmenter(settings) as segmenter:
+            image, result = asyncio.run(
+                _segment(segmenter, photo.read_bytes(), rows, variant or settings.default_variant, mode, threshold)
+            )
+    except (FileNotFoundError, ModelError, HisegError) as error:
+        raise _failure(error) from error
+    if output:
+        output.write_bytes(to_picture(image, result, MaskFormat.OVERLAY))
+    if json_output:
+        answer = to_json(image, result, MaskFormat.COCO_RLE)
+        json_output.write_text(answer.model_dump_json(indent=2, exclude_none=True) + "\n")
+    for instance in (*result.instances, *([result.foreground] if result.foreground else [])):
+        corners = ", ".join(f"{v:g}" for v in instance.box.as_tuple())
+        typer.echo(f"box {corners}: {instance.area} pixels, score {instance.score:.2f}")
+    typer.echo("  ".join(f"{stage} {ms:.1f} ms" for stage, ms in result.timings_ms.items()))
+
+
+async def _segment(
+    segmenter: Segmenter, data: bytes, rows: list[list[float]], variant: str, mode: Mode, threshold: float
+) -> tuple[Image, Result]:
+    started = time.perf_counter()
+    image = await segmenter.decode(data)
+    decode_ms = (time.perf_counter() - started) * 1000
+    boxes = to_boxes(rows, image.width, image.height)
+    result = await segmenter.segment(Job(image, boxes, segmenter.model_for(variant), mode, threshold))
+    result.timings_ms.update({"decode": decode_ms})
+    return image, result
+
+
+@app.command()
+def models(repository: Repository = None) -> None:
+    """List the models of the repository: what they are, how large, how good."""
+    try:
+        stored = stored_models(_settings(model_repository=repository).model_repository)
+        infos = [OnnxEngine(model.path, model.name, model.version).info for model in stored]
+    except (FileNotFoundError, ModelError) as error:
+        raise _failure(error) from error
+    for info in infos:
+        card: dict[str, Any] = info.card
+        size = f"{card['bytes'] / 1e6:.1f} MB"
+        mask = "x".join(str(side) for side in info.mask_size)
+        typer.echo(f"{info.ref.name}  version {info.ref.version}  variant {info.ref.variant}  mask {mask}  {size}")
+        typer.echo("  canvases: " + ", ".join(f"{height}x{width}" for height, width in info.canvases))
+        for key in ("licence", "training_data", "metrics"):
+            if key in card:
+                typer.echo(f"  {key}: {card[key]}")
+
+
+def _failure(error: Exception) -> typer.Exit:
+    typer.echo(f"hiseg: {error}", err=True)
+    return typer.Exit(1)

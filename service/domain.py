@@ -1,0 +1,158 @@
+"""The nouns every other module speaks: image, box, job, instance, result. No I/O, no framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+BoolMask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
+
+
+class Mode(StrEnum):
+    """What is asked of the model: one mask per box, or one foreground for the whole image."""
+
+    INSTANCE = "instance"
+    BINARY = "binary"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A decoded picture.
+
+    Attributes:
+        pixels: uint8 ``[H, W, 3]``, RGB, after EXIF rotation; pixel (0, 0) is top left.
+        notes: what the decoder had to do that the caller should know, e.g. "first frame of 12".
+    """
+
+    pixels: Pixels
+    notes: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One person's rectangle in image pixels; ``x2`` and ``y2`` are exclusive, fractions are legal."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    @property
+    def is_empty(self) -> bool:
+        return self.x2 <= self.x1 or self.y2 <= self.y1
+
+    def clipped(self, width: int, height: int) -> Box:
+        """The part of the box inside a ``width`` x ``height`` image; empty if they do not meet."""
+        x1, x2 = (min(max(v, 0.0), float(width)) for v in (self.x1, self.x2))
+        y1, y2 = (min(max(v, 0.0), float(height)) for v in (self.y1, self.y2))
+        return Box(x1, y1, x2, y2)
+
+    def as_tuple(self) -> tuple[float, float, float, float]:
+        return self.x1, self.y1, self.x2, self.y2
+
+
+@dataclass(frozen=True, slots=True)
+class CropMask:
+    """The pixels of one person: a crop of the image, never a full-size array.
+
+    Attributes:
+        left: column of the crop's first pixel in the image.
+        top: row of the crop's first pixel in the image.
+        pixels: bool ``[h, w]``; ``h`` or ``w`` may be 0.
+    """
+
+    left: int
+    top: int
+    pixels: BoolMask
+
+    @classmethod
+    def empty(cls) -> CropMask:
+        """Nobody."""
+        return cls(0, 0, np.zeros((0, 0), dtype=np.bool_))
+
+    @property
+    def area(self) -> int:
+        return int(np.count_nonzero(self.pixels))
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One person found in one box.
+
+    Attributes:
+        box: the box as sent, clipped to the image.
+        mask: the person's pixels.
+        score: mean target probability over the mask, 0..1; 0 for an empty mask.
+    """
+
+    box: Box
+    mask: CropMask
+    score: float
+
+    @property
+    def area(self) -> int:
+        return self.mask.area
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Which model answered: name, version and variant."""
+
+    name: str
+    version: str
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One image with its boxes, waiting for, or in, a batch.
+
+    Attributes:
+        image: the decoded picture.
+        boxes: one per person, any number, in the caller's order.
+        model: name of the model that shall run it.
+        mode: instance masks, or the foreground.
+        threshold: probability above which a pixel belongs to the mask, in (0, 1).
+        timeout: seconds after which nobody wants the answer; None: no limit.
+    """
+
+    image: Image
+    boxes: tuple[Box, ...]
+    model: str
+    mode: Mode = Mode.INSTANCE
+    threshold: float = 0.5
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to a job.
+
+    Attributes:
+        width: of the image, pixels.
+        height: of the image, pixels.
+        instances: one per box in the order sent; empty in binary mode.
+        foreground: everybody at once; binary mode only.
+        model: which model answered.
+        timings_ms: stage name -> milliseconds, in the order the stages ran.
+    """
+
+    width: int
+    height: int
+    instances: tuple[Instance, ...]
+    foreground: Instance | None
+    model: ModelRef
+    timings_ms: dict[str, float] = field(default_factory=dict)

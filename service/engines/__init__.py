@@ -1,0 +1,1 @@
+"""What runs a model on a batch. Engines know tensors and nothing of images, callers or transports."""

@@ -1,0 +1,91 @@
+"""The engine's contract, and what a model says about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from service.canvas import Resize, Size
+from service.domain import Floats, ModelRef, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model, described by its own metadata.
+
+    Attributes:
+        ref: name, version and variant.
+        canvases: (height, width) the model accepts.
+        resize: how pictures are brought to a canvas.
+        mask_size: (height, width) of one person's logits.
+        takes_uint8: images are sent as 0..255 bytes, else as float32 0..1.
+        card: what else it says about itself: licence, training data, metrics, size.
+    """
+
+    ref: ModelRef
+    canvases: tuple[Size, ...]
+    resize: Resize
+    mask_size: Size
+    takes_uint8: bool
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Input of one run.
+
+    Attributes:
+        images: uint8 ``[B, 3, H, W]``, RGB, all on the same canvas.
+        rois: float32 ``[N, 5]``, ``batch_index x1 y1 x2 y2``, coordinates 0..1 of the canvas; N may be 0.
+    """
+
+    images: Pixels
+    rois: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Output of one run, the same for both generations of model outputs.
+
+    Attributes:
+        margins: float32 ``[N, mask_h, mask_w]``, log-odds of "this pixel is the person" over its box.
+        foreground: float32 ``[B, H, W]``, probability that anybody is there.
+    """
+
+    margins: Floats
+    foreground: Floats
+
+
+class Engine(Protocol):
+    """Runs one model."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model says about itself."""
+
+    async def infer(self, batch: Batch) -> Prediction:
+        """Run one batch; rows come back in the order sent.
+
+        Raises:
+            Unavailable: the engine can't run now.
+        """
+
+    def close(self) -> None:
+        """Give everything back; no call may follow."""
+
+
+def margins(masks: Floats) -> Floats:
+    """How far the target leads, from either form of a model's mask output.
+
+    Args:
+        masks: float32 ``[N, 3, h, w]`` logits (0 background, 1 target, 2 other people), or ``[N, 1, h, w]`` 0/1.
+
+    Returns:
+        float32 ``[N, h, w]``: ``target - max(others)``, positive exactly where argmax is the target. Its
+        sigmoid is the probability of the target against its strongest rival. 0/1 masks become -8/8.
+    """
+    if masks.shape[1] == 1:
+        return np.asarray((masks[:, 0] - 0.5) * 16, dtype=np.float32)
+    return np.asarray(masks[:, 1] - np.maximum(masks[:, 0], masks[:, 2]), dtype=np.float32)

@@ -1,0 +1,135 @@
+"""The three forms of a request body -> image bytes, rows of boxes, options."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TypeVar
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.boxes import parse_boxes
+from service.errors import InvalidRequest, TooLarge, UnsupportedImage
+from service.images import FIELD, MEDIA_TYPES
+from service.transports.http.problems import problem
+from service.transports.http.schemas import JsonOptions, JsonRequest, Options, QueryOptions, invalid
+
+RAW = {*MEDIA_TYPES, "application/octet-stream"}
+MULTIPART, JSON = "multipart/form-data", "application/json"
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRequest:
+    """A request, read but not yet understood: the image is still encoded, the boxes still in the caller's form."""
+
+    image: bytes
+    boxes: list[list[float]]
+    options: Options
+
+
+async def read_request(request: Request) -> SegmentRequest:
+    """Read any of the three forms, by content type.
+
+    Raises:
+        UnsupportedImage: a content type that is none of them.
+        InvalidRequest: options, boxes, JSON or multipart are malformed.
+        TooLarge: the body is over the limit.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type in RAW:
+        options = _validate(QueryOptions, dict(request.query_params))
+        return SegmentRequest(await request.body(), parse_boxes(options.boxes), options)
+    if media_type == MULTIPART:
+        return await _read_multipart(request)
+    if media_type == JSON:
+        body = _validate_json(JsonRequest, await request.body())
+        return SegmentRequest(_from_base64(body.image), body.boxes, body)
+    taken = sorted({*RAW, MULTIPART, JSON})
+    raise UnsupportedImage(
+        f"content type {media_type or 'missing'!r} is not taken; {', '.join(taken)} are",
+        field="content-type",
+        limit=taken,
+        value=media_type,
+    )
+
+
+async def _read_multipart(request: Request) -> SegmentRequest:
+    try:
+        form = await request.form(max_files=2, max_fields=2)
+    except HTTPException as error:
+        raise InvalidRequest(f"the multipart body is malformed: {error.detail}", field="body") from error
+    try:
+        extra = set(form) - {FIELD, "request"}
+        if extra:
+            raise InvalidRequest(f"unknown part {min(extra)!r}", field=min(extra), limit=[FIELD, "request"])
+        image, options = form.get(FIELD), form.get("request", "{}")
+        if not isinstance(image, UploadFile):
+            raise InvalidRequest("there is no file part 'image'", field=FIELD)
+        text = (await options.read()) if isinstance(options, UploadFile) else options.encode()
+        parsed = _validate_json(JsonOptions, text)
+        return SegmentRequest(await image.read(), parsed.boxes, parsed)
+    finally:
+        await form.close()
+
+
+def _validate(model: type[AnyOptions], values: dict[str, str]) -> AnyOptions:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def _validate_json(model: type[AnyOptions], text: bytes) -> AnyOptions:
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest(f"image is not base64: {error}", field=FIELD, value=text[:20]) from error
+
+
+class BodyLimit:
+    """Refuses bodies over a size: at once if they announce it, else when they pass it."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self.max_bytes:
+            await problem(self._error(int(announced)))(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_bytes:
+                raise self._error(received)
+            return message
+
+        await self.app(scope, counted, send)
+
+    def _error(self, size: int) -> TooLarge:
+        return TooLarge(
+            f"the body has {size} bytes or more; at most {self.max_bytes} are taken",
+            field="body",
+            limit=self.max_bytes,
+            value=size,
+        )

@@ -1,0 +1,176 @@
+"""Augmented training samples: a whole canvas with several of its people, so that one decode serves them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from service.domain import Pixels
+from training.data.augment import Rng, jitter_boxes, paste_person, random_affine, random_colour, warp
+from training.data.coco import Photo
+
+CCP = "Clothing Co-Parsing"
+
+
+class Sample(NamedTuple):
+    """One canvas.
+
+    Attributes:
+        image: uint8 ``[3, H, W]``.
+        identities: uint8 ``[1, H, W]``, 0 nobody, k a person.
+        rois: float32 ``[n, 4]``, 0..1 of the canvas.
+        targets: int64 ``[n]``, the identity each RoI is about.
+    """
+
+    image: torch.Tensor
+    identities: torch.Tensor
+    rois: torch.Tensor
+    targets: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How samples are made.
+
+    Attributes:
+        canvas: (height, width).
+        people: RoIs drawn per canvas at most.
+        paste: chance that somebody from another photo is put in front of a person.
+        jitter: largest shift of a loose box's edge, as a share of its side.
+        ccp: share of the near-identical Clothing Co-Parsing photos seen each epoch.
+    """
+
+    canvas: tuple[int, int] = (640, 640)
+    people: int = 4
+    paste: float = 0.4
+    jitter: float = 0.12
+    ccp: float = 0.4
+
+
+class People(Dataset[Sample]):
+    """Photos kept decoded in memory; each access is a fresh augmentation."""
+
+    def __init__(self, photos: list[Photo], recipe: Recipe, seed: int = 0) -> None:
+        self.photos = photos
+        self.recipe = recipe
+        self.seed = seed
+        self._cache: dict[int, tuple[Pixels, Pixels]] = {}
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def preload(self) -> None:
+        """Decode everything now, so that worker processes share it."""
+        for index in range(len(self.photos)):
+            self._decoded(index)
+
+    def _decoded(self, index: int) -> tuple[Pixels, Pixels]:
+        if index not in self._cache:
+            photo = self.photos[index]
+            self._cache[index] = photo.pixels(), photo.identities()
+        return self._cache[index]
+
+    def _donor(self, rng: Rng) -> tuple[Pixels, Pixels]:
+        index = int(rng.integers(len(self.photos)))
+        image, identities = self._decoded(index)
+        k = int(rng.integers(len(self.photos[index].people)))
+        box = self.photos[index].people[k].box
+        region = np.s_[int(box.y1) : int(np.ceil(box.y2)), int(box.x1) : int(np.ceil(box.x2))]
+        return image[region], (identities[region] == k + 1).astype(np.uint8)
+
+    def __getitem__(self, key: int) -> Sample:
+        """``key`` counts draws, not photos: photo ``key % len`` with the randomness of draw ``key``."""
+        rng = np.random.default_rng((self.seed, key))
+        recipe = self.recipe
+        index = key % len(self.photos)
+        image, identities = self._decoded(index)
+        matrix = random_affine(rng, identities.shape[:2], recipe.canvas)
+        image, identities = warp(image, identities, matrix, recipe.canvas)
+        people = len(self.photos[index].people)
+        visible = _visible(identities)
+        if visible.size and rng.random() < recipe.paste:
+            paste_person(rng, image, identities, *self._donor(rng), int(rng.choice(visible)), people + 1)
+            visible = _visible(identities)
+        image = random_colour(rng, image)
+        chosen = rng.permutation(visible)[: recipe.people if rng.random() < 0.85 else 1]
+        boxes = np.array([_bounds(identities == k) for k in chosen], dtype=np.float32).reshape(-1, 4)
+        loose = rng.random((len(boxes), 1)) < 0.6
+        boxes = np.where(loose, jitter_boxes(rng, boxes, recipe.jitter, recipe.canvas), boxes)
+        rois = boxes / np.array([*recipe.canvas[::-1], *recipe.canvas[::-1]], dtype=np.float32)
+        return Sample(
+            torch.from_numpy(image.transpose(2, 0, 1).copy()),
+            torch.from_numpy(identities)[None],
+            torch.from_numpy(rois.astype(np.float32)),
+            torch.from_numpy(chosen.astype(np.int64)),
+        )
+
+
+def _visible(identities: Pixels) -> np.ndarray:
+    """Identities with at least 64 pixels."""
+    return np.flatnonzero(np.bincount(identities.ravel(), minlength=2)[1:] >= 64) + 1
+
+
+def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return x, y, x + width, y + height
+
+
+class Batch(NamedTuple):
+    """Several canvases.
+
+    Attributes:
+        images: uint8 ``[B, 3, H, W]``.
+        identities: uint8 ``[B, 1, H, W]``.
+        rois: float32 ``[N, 5]``.
+        targets: int64 ``[N]``.
+    """
+
+    images: torch.Tensor
+    identities: torch.Tensor
+    rois: torch.Tensor
+    targets: torch.Tensor
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """Stack canvases; each RoI gets its canvas's index in front."""
+    rois = [torch.cat([torch.full((len(s.rois), 1), float(i)), s.rois], dim=1) for i, s in enumerate(samples)]
+    return Batch(
+        torch.stack([s.image for s in samples]),
+        torch.stack([s.identities for s in samples]),
+        torch.cat(rois),
+        torch.cat([s.targets for s in samples]),
+    )
+
+
+class EpochSampler(Sampler[int]):
+    """Draw keys for :class:`People`: photos with many people come up more often, CCP photos less."""
+
+    def __init__(self, dataset: People, seed: int = 0) -> None:
+        self.dataset = dataset
+        self.seed = seed
+        self.epoch = 0
+        recipe = dataset.recipe
+        self.weights = np.array(
+            [recipe.ccp if p.source == CCP else np.ceil(len(p.people) / recipe.people) for p in dataset.photos]
+        )
+
+    def __len__(self) -> int:
+        return int(self.weights.sum())
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        whole, part = np.divmod(self.weights, 1)
+        times = (whole + (rng.random(len(part)) < part)).astype(int)
+        indices = rng.permutation(np.repeat(np.arange(len(times)), times))[: len(self)]
+        base = self.epoch * len(self.dataset) * int(times.max() + 1)
+        seen = np.zeros(len(times), dtype=int)
+        for index in indices:
+            yield int(base + seen[index] * len(self.dataset) + index)
+            seen[index] += 1
+        self.epoch += 1

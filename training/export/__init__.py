@@ -1,0 +1,1 @@
+"""From a checkpoint to a model that a service can load."""

@@ -1,0 +1,1 @@
+"""The network: coarse once per image, fine once per person."""

@@ -1,0 +1,58 @@
+"""Fine stage: an EfficientNet UNet on each person's crop tells the person from everybody else."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from training.config import ModelConfig
+from training.models.blocks import AttentionGate, ResidualBlock, upsample_to
+from training.models.encoder import Encoder
+
+CLASSES = 3
+"""0 background, 1 target, 2 other people."""
+PRIOR_LEVEL = 2
+"""Decoder level (a quarter of the crop) at which the coarse stage's view enters."""
+
+
+class FineStage(nn.Module):
+    """UNet with residual blocks and attention gates; decides at RoI size, answers at crop size.
+
+    Its input has four channels: normalised RGB, and where other people's boxes lie.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.encoder = Encoder(config.encoder, 4, config.activation, config.pretrained)
+        *skips, below = self.encoder.channels
+        gates, levels = [], []
+        for skip, width in zip(reversed(skips), config.fine_widths, strict=True):
+            gates.append(AttentionGate(skip, below))
+            levels.append(ResidualBlock(below + skip, width))
+            below = width
+        self.gates = nn.ModuleList(gates)
+        self.decoder = nn.ModuleList(levels)
+        self.prior = nn.Conv2d(config.coarse_widths[PRIOR_LEVEL] + 1, config.fine_widths[PRIOR_LEVEL], 1)
+        # Starts as no prior at all, so that a fine stage trained alone is unchanged when a coarse stage joins.
+        nn.init.zeros_(self.prior.weight)
+        nn.init.zeros_(torch.as_tensor(self.prior.bias))
+        self.head = nn.Conv2d(below, CLASSES * 4, 3, padding=1)
+
+    def forward(self, crops: torch.Tensor, prior: torch.Tensor | None = None) -> torch.Tensor:
+        """Segment crops.
+
+        Args:
+            crops: float ``[N, 4, h, w]``.
+            prior: float ``[N, C + 1, h/4, w/4]``, the coarse stage's features and logits in the same crops.
+
+        Returns:
+            Logits ``[N, 3, h, w]``.
+        """
+        *skips, x = self.encoder(crops)
+        for level, skip in enumerate(reversed(skips)):
+            above = upsample_to(x, skip)
+            x = self.decoder[level](torch.cat([above, self.gates[level](skip, above)], dim=1))
+            if level == PRIOR_LEVEL and prior is not None:
+                x = x + self.prior(prior)
+        return F.pixel_shuffle(self.head(x), 2)

@@ -1,0 +1,90 @@
+"""The whole model: images and boxes in, three-class logits per person and the foreground out."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from training.config import ModelConfig
+from training.models.coarse import Coarse, CoarseStage, reduce
+from training.models.fine import FineStage
+from training.models.roi import enlarge, other_boxes, roi_align
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def inner_resampling(cells: int, context: float) -> torch.Tensor:
+    """Matrix ``[cells, cells]`` that reads the middle ``1/context`` of a line at ``cells`` points, linearly."""
+    position = ((torch.arange(cells, dtype=torch.float64) + 0.5) / cells - 0.5) / context + 0.5
+    source = position * cells - 0.5
+    lower = source.floor().long()
+    weight = source - lower
+    matrix = torch.zeros(cells, cells, dtype=torch.float64)
+    rows = torch.arange(cells)
+    matrix[rows, lower.clamp(0, cells - 1)] += 1 - weight
+    matrix[rows, (lower + 1).clamp(0, cells - 1)] += weight
+    return matrix.float()
+
+
+def to_unit(images: torch.Tensor) -> torch.Tensor:
+    """uint8 0..255 -> float 0..1; float passes through."""
+    return images.float() / 255.0 if images.dtype == torch.uint8 else images
+
+
+class HierarchicalModel(nn.Module):
+    """Coarse once per image, fine once per person; implements the tensor contract.
+
+    The crop shows the box and its surroundings (``config.context``); ``masks`` cover the box exactly.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    inner_rows: torch.Tensor
+    inner_columns: torch.Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.coarse = CoarseStage(config)
+        self.fine = FineStage(config)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        rows, columns = config.mask_size
+        self.register_buffer("inner_rows", inner_resampling(rows, config.context), persistent=False)
+        self.register_buffer(
+            "inner_columns", inner_resampling(columns, config.context).T.contiguous(), persistent=False
+        )
+
+    def run_coarse(self, images: torch.Tensor) -> Coarse:
+        """The coarse stage on canvases as :func:`to_unit` gives them."""
+        # Reduced before it is normalised: a quarter of the pixels to touch.
+        return self.coarse((reduce(images) - self.mean) / self.std)
+
+    def crop_logits(self, images: torch.Tensor, rois: torch.Tensor, coarse: Coarse | None) -> torch.Tensor:
+        """Logits ``[N, 3, mask_h, mask_w]`` over the enlarged crops; ``images`` as :func:`to_unit` gives them."""
+        crops = enlarge(rois, self.config.context)
+        size = self.config.mask_size
+        pixels = (roi_align(images, crops, size) - self.mean) / self.std
+        seen = torch.cat([pixels, other_boxes(rois, crops, size)], dim=1)
+        prior = None
+        if coarse is not None:
+            at = (size[0] // 4, size[1] // 4)
+            prior = torch.cat([roi_align(coarse.features, crops, at), roi_align(coarse.logits, crops, at)], dim=1)
+        return self.fine(seen.contiguous(memory_format=torch.channels_last), prior)
+
+    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The tensor contract.
+
+        Args:
+            images: uint8 (or float 0..1) ``[B, 3, H, W]``.
+            rois: float ``[N, 5]``; N may be 0.
+
+        Returns:
+            ``masks`` ``[N, 3, mask_h, mask_w]`` logits over the boxes, ``binary_masks`` ``[B, 1, H, W]`` probability.
+        """
+        images = to_unit(images)
+        coarse = self.run_coarse(images)
+        logits = self.crop_logits(images, rois, coarse)
+        masks = torch.matmul(torch.matmul(self.inner_rows, logits), self.inner_columns)
+        return masks, coarse.foreground((images.shape[2], images.shape[3]))
