@@ -23,7 +23,7 @@ serve: $(VENV)/.base  # the service on the embedded engine, http://127.0.0.1:800
 	$(BIN)/hiseg serve
 
 demo: $(VENV)/.base  # masks drawn on the sample photo, into demo.png
-	$(BIN)/hiseg run docs/samples/people.jpg $(shell cat docs/samples/people.boxes) -o demo.png
+	$(BIN)/hiseg run docs/samples/people.jpg --box 22,15,365,512 --box 526,18,949,512 -o demo.png
 
 test: setup lint  # every check and every test
 	$(BIN)/python -m pytest

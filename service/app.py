@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -51,6 +53,8 @@ def open_segmenter(settings: Settings) -> Iterator[Segmenter]:
 
 def serve(settings: Settings) -> None:
     """Load the models, then answer HTTP until SIGINT or SIGTERM; requests in work are finished first."""
+    # uvicorn raises the signal again once it has drained: leave by the ordinary way then, with exit code 0.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with open_segmenter(settings) as segmenter:
         app = create_http(segmenter, settings, Metrics())
         # One process: the models and the queue in front of them are shared by all requests.

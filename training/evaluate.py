@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from service.canvas import choose_canvas, to_canvas
 from service.domain import Box, Floats, Pixels
-from service.masks.crop import crop_mask, target_margin
+from service.engines.base import margins
+from service.masks.crop import crop_mask
 from training.config import CANVASES
 from training.data.coco import Photo
 
@@ -72,8 +73,8 @@ def evaluate(photos: Sequence[Photo], predict: Predict, jitter: float = 0.0, see
         rois = np.concatenate([np.zeros((len(boxes), 1), np.float32), placement.rois(boxes)], axis=1)
         masks, probability = predict(to_canvas(pixels, placement)[None], rois)
         truths = [p.mask() for p in photo.people]
-        for logits, box, truth, person in zip(masks, boxes, truths, photo.people, strict=True):
-            drawn, _ = crop_mask(target_margin(logits), box, photo.width, photo.height)
+        for margin, box, truth, person in zip(margins(masks), boxes, truths, photo.people, strict=True):
+            drawn, _ = crop_mask(margin, box, photo.width, photo.height)
             full = np.zeros_like(truth)
             h, w = drawn.pixels.shape
             full[drawn.top : drawn.top + h, drawn.left : drawn.left + w] = drawn.pixels

@@ -13,21 +13,24 @@ Boxes = npt.NDArray[np.float32]
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def random_affine(rng: Rng, image_size: tuple[int, int], canvas_size: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """2x3 matrix image -> canvas: fit, flip (half the time), scale 0.75..1.25, turn up to 12 degrees, shift.
+def random_affine(
+    rng: Rng, image_size: tuple[int, int], canvas_size: tuple[int, int], scales: tuple[float, float]
+) -> npt.NDArray[np.float64]:
+    """2x3 matrix image -> canvas: fit, flip (half the time), scale, turn up to 12 degrees, shift.
 
     Args:
         image_size: (height, width) of the picture.
         canvas_size: (height, width) it is drawn on.
+        scales: least and largest scale, as multiples of what just fits the canvas.
     """
     height, width = image_size
     fit = min(canvas_size[0] / height, canvas_size[1] / width)
-    scale = fit * np.exp(rng.uniform(np.log(0.75), np.log(1.25)))
+    scale = fit * np.exp(rng.uniform(*np.log(scales)))
     angle = np.deg2rad(np.clip(rng.normal(0, 5), -12, 12))
     flip = -1.0 if rng.random() < 0.5 else 1.0
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     linear = np.array([[cos * flip, -sin], [sin * flip, cos]])
-    slack = np.maximum(0, np.array(canvas_size[::-1]) - scale * np.array([width, height])) / 2
+    slack = np.abs(np.array(canvas_size[::-1]) - scale * np.array([width, height])) / 2
     centre = np.array(canvas_size[::-1]) / 2 + rng.uniform(-1, 1, 2) * slack
     shift = centre - linear @ (np.array([width, height]) / 2)
     return np.column_stack([linear, shift])

@@ -16,6 +16,8 @@ from training.data.augment import Rng, jitter_boxes, paste_person, random_affine
 from training.data.coco import Photo
 
 CCP = "Clothing Co-Parsing"
+LEAST_SHARE = 0.0003
+"""Share of the canvas below which people are not trained on: their outlines are guesses."""
 
 
 class Sample(NamedTuple):
@@ -40,6 +42,7 @@ class Recipe:
 
     Attributes:
         canvas: (height, width).
+        scales: least and largest size of the picture, as multiples of what just fits the canvas.
         people: RoIs drawn per canvas at most.
         paste: chance that somebody from another photo is put in front of a person.
         jitter: largest shift of a loose box's edge, as a share of its side.
@@ -47,6 +50,7 @@ class Recipe:
     """
 
     canvas: tuple[int, int] = (640, 640)
+    scales: tuple[float, float] = (0.8, 1.25)
     people: int = 4
     paste: float = 0.4
     jitter: float = 0.12
@@ -90,7 +94,7 @@ class People(Dataset[Sample]):
         recipe = self.recipe
         index = key % len(self.photos)
         image, identities = self._decoded(index)
-        matrix = random_affine(rng, identities.shape[:2], recipe.canvas)
+        matrix = random_affine(rng, identities.shape[:2], recipe.canvas, recipe.scales)
         image, identities = warp(image, identities, matrix, recipe.canvas)
         people = len(self.photos[index].people)
         visible = _visible(identities)
@@ -112,8 +116,8 @@ class People(Dataset[Sample]):
 
 
 def _visible(identities: Pixels) -> np.ndarray:
-    """Identities with at least 64 pixels."""
-    return np.flatnonzero(np.bincount(identities.ravel(), minlength=2)[1:] >= 64) + 1
+    """Identities with at least ``LEAST_SHARE`` of the canvas."""
+    return np.flatnonzero(np.bincount(identities.ravel(), minlength=2)[1:] >= LEAST_SHARE * identities.size) + 1
 
 
 def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def conv_norm_act(in_channels: int, out_channels: int, kernel: int = 3) -> nn.Sequential:
-    """Convolution, batch norm, ReLU; same size out as in."""
+def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
+    """3x3 convolution, batch norm, ReLU."""
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False),
+        nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False),
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )
@@ -19,13 +19,13 @@ def conv_norm_act(in_channels: int, out_channels: int, kernel: int = 3) -> nn.Se
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a projected shortcut (He et al., 2015, arXiv:1512.03385)."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.first = conv_norm_act(in_channels, out_channels)
+        self.first = conv_norm_act(in_channels, out_channels, stride)
         self.second = nn.Sequential(
             nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False), nn.BatchNorm2d(out_channels)
         )
-        self.shortcut = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(self.second(self.first(x)) + self.shortcut(x), inplace=True)

@@ -10,7 +10,7 @@ from torch import nn
 
 from training.config import ModelConfig
 from training.models.blocks import conv_norm_act, upsample_to
-from training.models.encoder import Encoder
+from training.models.encoder import build_encoder
 
 REDUCTION = 2
 """Canvas pixels a side that become one pixel of the coarse stage's input."""
@@ -39,11 +39,11 @@ class Coarse:
 
 
 class CoarseStage(nn.Module):
-    """EfficientNet UNet (Ronneberger et al., 2015, arXiv:1505.04597) with one convolution a level."""
+    """UNet (Ronneberger et al., 2015, arXiv:1505.04597) with one convolution a level."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.encoder = Encoder(config.encoder, 3, config.activation, config.pretrained)
+        self.encoder = build_encoder(config, 3)
         *skips, below = self.encoder.channels
         levels = []
         for skip, width in zip(reversed(skips), config.coarse_widths, strict=True):

@@ -1,35 +1,75 @@
-"""EfficientNet feature pyramids (Tan & Le, 2019, arXiv:1905.11946), as timm builds them."""
+"""Feature pyramids for both stages: plain residual ones, or timm's EfficientNets.
+
+The residual family is scaled by EfficientNet's compound coefficients (Tan & Le, 2019, arXiv:1905.11946), so that
+b0, b1 and b7 mean the same step in size; its plain 3x3 convolutions learn several times faster from scratch on a
+CPU than depthwise ones. The EfficientNet family is there for those who have pretrained weights.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import torch
 from torch import nn
 
-from training.torchvision_shim import declare_missing_operators
+from training.config import EFFICIENTNETS, SCALING, ModelConfig
+from training.models.blocks import ResidualBlock, conv_norm_act
 
-declare_missing_operators()
+BASE_WIDTHS = (32, 48, 96, 192, 256)
+BASE_DEPTHS = (1, 1, 1, 2, 2)
 
-import timm  # noqa: E402  (needs the shim above)
 
-
-class Encoder(nn.Module):
-    """Features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input.
+class ResidualEncoder(nn.Module):
+    """Residual blocks (He et al., 2015, arXiv:1512.03385) at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input.
 
     Args:
-        name: a timm EfficientNet.
-        in_channels: channels of the input; channels beyond three are context.
-        activation: timm's name of the activation.
+        variant: its width and depth coefficients scale the base widths (to multiples of 8) and depths.
+        in_channels: channels of the input.
+    """
+
+    def __init__(self, variant: str, in_channels: int) -> None:
+        super().__init__()
+        width, depth = SCALING[variant]
+        self.channels = [8 * round(base * width / 8) for base in BASE_WIDTHS]
+        depths = [math.ceil(base * depth) for base in BASE_DEPTHS]
+        self.stem = conv_norm_act(in_channels, self.channels[0], stride=2)
+        stages: list[nn.Module] = []
+        below = self.channels[0]
+        for level, (channels, blocks) in enumerate(zip(self.channels, depths, strict=True)):
+            first = ResidualBlock(below, channels, stride=2 if level else 1)
+            stages.append(nn.Sequential(first, *(ResidualBlock(channels, channels) for _ in range(blocks - 1))))
+            below = channels
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        x = self.stem(x)
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+
+class EfficientNetEncoder(nn.Module):
+    """timm's EfficientNet of a variant, at the same fractions of the input.
+
+    Args:
+        variant: ``b0``, ``b1`` or ``b7``.
+        in_channels: channels of the input; those beyond three are context.
         pretrained: load ImageNet weights; raises ``RuntimeError`` where they can't be had.
     """
 
-    def __init__(self, name: str, in_channels: int, activation: str, pretrained: bool) -> None:
+    def __init__(self, variant: str, in_channels: int, pretrained: bool) -> None:
         super().__init__()
+        from training.torchvision_shim import declare_missing_operators
+
+        declare_missing_operators()
+        import timm
+
+        name = EFFICIENTNETS[variant]
         try:
-            self.net = timm.create_model(
-                name, features_only=True, in_chans=in_channels, act_layer=activation, pretrained=pretrained
-            )
+            self.net = timm.create_model(name, features_only=True, in_chans=in_channels, pretrained=pretrained)
         except Exception as error:
             if not pretrained:
                 raise
@@ -38,3 +78,10 @@ class Encoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         return cast(list[torch.Tensor], self.net(x))
+
+
+def build_encoder(config: ModelConfig, in_channels: int) -> ResidualEncoder | EfficientNetEncoder:
+    """The encoder a configuration asks for."""
+    if config.family == "residual":
+        return ResidualEncoder(config.variant, in_channels)
+    return EfficientNetEncoder(config.variant, in_channels, config.pretrained)

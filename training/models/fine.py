@@ -1,4 +1,4 @@
-"""Fine stage: an EfficientNet UNet on each person's crop tells the person from everybody else."""
+"""Fine stage: a UNet on each person's crop tells the person from everybody else."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from torch import nn
 
 from training.config import ModelConfig
 from training.models.blocks import AttentionGate, ResidualBlock, upsample_to
-from training.models.encoder import Encoder
+from training.models.encoder import build_encoder
 
+CHANNELS = 5
 CLASSES = 3
 """0 background, 1 target, 2 other people."""
 PRIOR_LEVEL = 2
@@ -19,12 +20,12 @@ PRIOR_LEVEL = 2
 class FineStage(nn.Module):
     """UNet with residual blocks and attention gates; decides at RoI size, answers at crop size.
 
-    Its input has four channels: normalised RGB, and where other people's boxes lie.
+    Its input has five channels: normalised RGB, the person's own box, and where other people's boxes lie.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.encoder = Encoder(config.encoder, 4, config.activation, config.pretrained)
+        self.encoder = build_encoder(config, CHANNELS)
         *skips, below = self.encoder.channels
         gates, levels = [], []
         for skip, width in zip(reversed(skips), config.fine_widths, strict=True):
@@ -43,7 +44,7 @@ class FineStage(nn.Module):
         """Segment crops.
 
         Args:
-            crops: float ``[N, 4, h, w]``.
+            crops: float ``[N, 5, h, w]``.
             prior: float ``[N, C + 1, h/4, w/4]``, the coarse stage's features and logits in the same crops.
 
         Returns:

@@ -8,7 +8,7 @@ from torch import nn
 from training.config import ModelConfig
 from training.models.coarse import Coarse, CoarseStage, reduce
 from training.models.fine import FineStage
-from training.models.roi import enlarge, other_boxes, roi_align
+from training.models.roi import box_channels, enlarge, roi_align
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -56,17 +56,26 @@ class HierarchicalModel(nn.Module):
             "inner_columns", inner_resampling(columns, config.context).T.contiguous(), persistent=False
         )
 
+    def start_coarse_from_fine(self) -> None:
+        """Give the coarse stage's encoder what the fine stage's has learnt; they differ only in input channels."""
+        weights = self.fine.encoder.state_dict()
+        for name, own in self.coarse.encoder.state_dict().items():
+            if own.shape != weights[name].shape:
+                weights[name] = weights[name][:, : own.shape[1]]
+        self.coarse.encoder.load_state_dict(weights)
+
     def run_coarse(self, images: torch.Tensor) -> Coarse:
         """The coarse stage on canvases as :func:`to_unit` gives them."""
         # Reduced before it is normalised: a quarter of the pixels to touch.
         return self.coarse((reduce(images) - self.mean) / self.std)
 
-    def crop_logits(self, images: torch.Tensor, rois: torch.Tensor, coarse: Coarse | None) -> torch.Tensor:
-        """Logits ``[N, 3, mask_h, mask_w]`` over the enlarged crops; ``images`` as :func:`to_unit` gives them."""
+    def crop_logits(
+        self, images: torch.Tensor, rois: torch.Tensor, coarse: Coarse | None, size: tuple[int, int]
+    ) -> torch.Tensor:
+        """Logits ``[N, 3, *size]`` over the enlarged crops; ``images`` as :func:`to_unit` gives them."""
         crops = enlarge(rois, self.config.context)
-        size = self.config.mask_size
         pixels = (roi_align(images, crops, size) - self.mean) / self.std
-        seen = torch.cat([pixels, other_boxes(rois, crops, size)], dim=1)
+        seen = torch.cat([pixels, box_channels(rois, crops, size)], dim=1)
         prior = None
         if coarse is not None:
             at = (size[0] // 4, size[1] // 4)
@@ -85,6 +94,6 @@ class HierarchicalModel(nn.Module):
         """
         images = to_unit(images)
         coarse = self.run_coarse(images)
-        logits = self.crop_logits(images, rois, coarse)
+        logits = self.crop_logits(images, rois, coarse, self.config.mask_size)
         masks = torch.matmul(torch.matmul(self.inner_rows, logits), self.inner_columns)
         return masks, coarse.foreground((images.shape[2], images.shape[3]))

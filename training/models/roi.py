@@ -57,8 +57,8 @@ def roi_align(
     return F.avg_pool2d(people, samples) if samples > 1 else people
 
 
-def other_boxes(rois: torch.Tensor, crops: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Where the boxes of *other* people of the same image lie within each crop.
+def box_channels(rois: torch.Tensor, crops: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Where a person's own box, and the boxes of *other* people of the same image, lie within each crop.
 
     Args:
         rois: float ``[N, 5]``, the people's boxes.
@@ -66,12 +66,15 @@ def other_boxes(rois: torch.Tensor, crops: torch.Tensor, size: tuple[int, int]) 
         size: (height, width) of a crop.
 
     Returns:
-        float ``[N, 1, height, width]``, 1 inside at least one other box, else 0.
+        float 0/1 ``[N, 2, height, width]``: inside the own box; inside at least one other box.
     """
     y, x = cell_centres(crops[:, 2], crops[:, 4], size[0]), cell_centres(crops[:, 1], crops[:, 3], size[1])
     index = torch.arange(rois.shape[0], device=rois.device)
     other = (rois[:, None, 0] == rois[None, :, 0]) & (index[:, None] != index[None, :])
     in_y = (y[:, :, None] >= rois[None, None, :, 2]) & (y[:, :, None] < rois[None, None, :, 4]) & other[:, None, :]
     in_x = (x[:, None, :] >= rois[None, :, None, 1]) & (x[:, None, :] < rois[None, :, None, 3])
-    covered = torch.matmul(in_y.to(rois.dtype), in_x.to(rois.dtype))
-    return torch.clamp(covered, max=1.0)[:, None]
+    others = torch.clamp(torch.matmul(in_y.to(rois.dtype), in_x.to(rois.dtype)), max=1.0)
+    own_y = (y >= rois[:, 2:3]) & (y < rois[:, 4:5])
+    own_x = (x >= rois[:, 1:2]) & (x < rois[:, 3:4])
+    own = (own_y[:, :, None] & own_x[:, None, :]).to(rois.dtype)
+    return torch.stack([own, others], dim=1)

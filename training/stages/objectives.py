@@ -1,54 +1,73 @@
-"""What each stage optimises: which weights move, and what is compared with what."""
+"""What each stage optimises: which weights move, what is compared with what, and on which samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from training.data.dataset import Batch
+from training.data.dataset import Batch, Recipe
 from training.losses.segmentation import foreground_loss, person_loss, three_class_labels
 from training.models.hierarchical import HierarchicalModel, to_unit
 from training.models.roi import enlarge, roi_align
 
-Objective = Callable[[HierarchicalModel, Batch], torch.Tensor]
 
+def person(model: HierarchicalModel, batch: Batch, joint: bool = False, divisor: int = 1) -> torch.Tensor:
+    """Loss of the fine stage over a batch's people.
 
-def fine(model: HierarchicalModel, batch: Batch) -> torch.Tensor:
-    """The fine stage alone: no coarse stage is run."""
-    return _person(model, batch, joint=False)
-
-
-def joint(model: HierarchicalModel, batch: Batch) -> torch.Tensor:
-    """The fine stage with the view of a frozen coarse stage."""
-    return _person(model, batch, joint=True)
-
-
-def coarse(model: HierarchicalModel, batch: Batch) -> torch.Tensor:
-    """The foreground of whole canvases."""
-    logits = model.run_coarse(to_unit(batch.images)).logits
-    truth = F.interpolate((batch.identities > 0).float(), size=logits.shape[2:], mode="area")
-    return foreground_loss(logits, truth)
-
-
-def _person(model: HierarchicalModel, batch: Batch, joint: bool) -> torch.Tensor:
+    Args:
+        joint: with the view of the coarse stage, which stays as it is.
+        divisor: crops are this many times smaller a side than the model's.
+    """
     images = to_unit(batch.images)
     seen = None
     if joint:
         model.coarse.eval()
         with torch.no_grad():
             seen = model.run_coarse(images)
-    logits = model.crop_logits(images, batch.rois, seen)
+    size = (model.config.mask_size[0] // divisor, model.config.mask_size[1] // divisor)
+    logits = model.crop_logits(images, batch.rois, seen, size)
     crops = enlarge(batch.rois, model.config.context)
-    identities = roi_align(batch.identities.float(), crops, model.config.mask_size, mode="nearest")
+    identities = roi_align(batch.identities.float(), crops, size, mode="nearest")
     return person_loss(logits, three_class_labels(identities, batch.targets))
 
 
-OBJECTIVES: dict[str, Objective] = {"fine": fine, "coarse": coarse, "joint": joint}
+def foreground(model: HierarchicalModel, batch: Batch) -> torch.Tensor:
+    """Loss of the coarse stage over a batch's canvases."""
+    logits = model.run_coarse(to_unit(batch.images)).logits
+    truth = F.interpolate((batch.identities > 0).float(), size=logits.shape[2:], mode="area")
+    return foreground_loss(logits, truth)
 
 
-def trainable(model: HierarchicalModel, stage: str) -> Iterable[nn.Parameter]:
-    """The weights a stage moves."""
-    return (model.coarse if stage == "coarse" else model.fine).parameters()
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training.
+
+    Attributes:
+        loss: what is made small.
+        recipe: how its samples are made.
+        part: name of the part of the model whose weights move.
+        batch_images: canvases a step.
+    """
+
+    loss: Callable[[HierarchicalModel, Batch], torch.Tensor]
+    recipe: Recipe
+    part: str
+    batch_images: int
+
+    def trained(self, model: HierarchicalModel) -> nn.Module:
+        """The part of ``model`` whose weights move."""
+        return model.get_submodule(self.part)
+
+
+STAGES = {
+    # Half the crop, a quarter of the work: shapes and contexts are learnt here, four times as many an hour.
+    "early": Stage(lambda m, b: person(m, b, divisor=2), Recipe(canvas=(320, 320)), "fine", 24),
+    "fine": Stage(person, Recipe(), "fine", 12),
+    # The coarse stage sees half the pixels a side anyway: small canvases cut out of larger views train it faster.
+    "coarse": Stage(foreground, Recipe(canvas=(384, 384), scales=(0.8, 2.0)), "coarse", 12),
+    "joint": Stage(lambda m, b: person(m, b, joint=True), Recipe(), "fine", 12),
+}

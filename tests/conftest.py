@@ -1,0 +1,74 @@
+"""Fixtures that several folders share: the sample photo, the repository's models, a real running service."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parent.parent
+REPOSITORY = ROOT / "model_repository"
+HISEG = Path(sys.executable).with_name("hiseg")
+SAMPLE = ROOT / "docs" / "samples" / "people.jpg"
+SAMPLE_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real photographs, or a skip that says where it was looked for."""
+    from training.data.coco import DEFAULT_ROOT, ENVIRONMENT
+
+    root = Path(os.environ.get(ENVIRONMENT, ROOT / DEFAULT_ROOT))
+    if not (root / "annotations").is_dir():
+        pytest.skip(f"no data in {root}; set {ENVIRONMENT}")
+    return root
+
+
+@dataclass
+class Server:
+    """A `hiseg serve` process."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The real service in a process of its own, on a free port."""
+    command = [HISEG, "serve", "--port", "0", "--repository", REPOSITORY]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stderr is not None
+    log = []
+    for line in process.stderr:
+        log.append(line)
+        if found := re.search(r"running on (http://[\d.:]+)", line):
+            break
+    else:
+        pytest.fail("the service did not start:\n" + "".join(log))
+    try:
+        yield Server(found[1], process)
+    finally:
+        process.terminate()
+        code = process.wait(30)
+        process.stderr.close()
+        assert code == 0, "the service did not stop cleanly"
+
+
+@pytest.fixture(scope="session")
+def client(server: Server) -> Iterator[httpx.Client]:
+    """An HTTP client of the running service."""
+    with httpx.Client(base_url=server.url, timeout=60) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """The sample photo, encoded."""
+    return SAMPLE.read_bytes()

@@ -1,0 +1,21 @@
+"""Cores this process may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from service.engines.cores import available_cores
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("50000 100000", 1), ("100000 100000", 1), ("max 100000", None)])
+def test_quota(tmp_path: Path, quota: str, cores: int | None) -> None:
+    file = tmp_path / "cpu.max"
+    file.write_text(quota)
+    assert available_cores(file) == (cores or len(os.sched_getaffinity(0)))
+
+
+def test_without_cgroup(tmp_path: Path) -> None:
+    assert available_cores(tmp_path / "none") == len(os.sched_getaffinity(0))

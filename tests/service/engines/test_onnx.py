@@ -1,0 +1,133 @@
+"""The embedded engine, on the published model and on small files made for the purpose."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper
+
+from service.canvas import Resize
+from service.engines.base import Batch, margins
+from service.engines.onnx import ModelError, OnnxEngine
+from tests.conftest import REPOSITORY
+
+B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
+CANVASES = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
+
+
+def batch(canvas: tuple[int, int], images: int, people: int, seed: int = 0) -> Batch:
+    rng = np.random.default_rng(seed)
+    corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
+    rois = np.concatenate([rng.integers(0, images, (people, 1)), corners], axis=1).astype(np.float32)
+    return Batch(rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8), rois)
+
+
+@pytest.fixture(scope="module")
+def engine() -> OnnxEngine:
+    return OnnxEngine(B0, "hiseg_b0", "1")
+
+
+def test_the_model_describes_itself(engine: OnnxEngine) -> None:
+    info = engine.info
+    assert (info.ref.name, info.ref.version, info.ref.variant) == ("hiseg_b0", "1", "b0")
+    assert info.canvases == CANVASES
+    assert (info.resize, info.mask_size, info.takes_uint8) == (Resize.LETTERBOX, (128, 96), True)
+    assert {"licence", "training_data", "metrics", "roi_size", "class_names"} <= set(info.card)
+
+
+@pytest.mark.parametrize("canvas", CANVASES)
+@pytest.mark.parametrize(("images", "people"), [(1, 0), (1, 3), (2, 5)])
+def test_every_canvas_with_and_without_people(
+    engine: OnnxEngine, canvas: tuple[int, int], images: int, people: int
+) -> None:
+    prediction = engine.run(batch(canvas, images, people))
+    assert prediction.margins.shape == (people, 128, 96)
+    assert prediction.foreground.shape == (images, *canvas)
+    assert np.isfinite(prediction.margins).all()
+    assert prediction.foreground.min() >= 0
+    assert prediction.foreground.max() <= 1
+
+
+def test_a_batch_gives_each_image_what_it_gets_alone(engine: OnnxEngine) -> None:
+    both = batch((480, 640), 2, 6)
+    together = engine.run(both)
+    for index in range(2):
+        own = both.rois[:, 0] == index
+        rois = both.rois[own] * np.array([0, 1, 1, 1, 1], dtype=np.float32)
+        alone = engine.run(Batch(both.images[index : index + 1], rois))
+        np.testing.assert_allclose(together.margins[own], alone.margins, atol=1e-3)
+        np.testing.assert_allclose(together.foreground[index], alone.foreground[0], atol=1e-4)
+
+
+def test_infer_is_run_off_the_loop(engine: OnnxEngine) -> None:
+    work = batch((384, 640), 1, 2)
+    prediction = asyncio.run(engine.infer(work))
+    np.testing.assert_array_equal(prediction.margins, engine.run(work).margins)
+
+
+def test_agrees_with_plain_onnx_runtime(engine: OnnxEngine) -> None:
+    work = batch((640, 480), 1, 4)
+    masks, foreground = ort.InferenceSession(B0, providers=["CPUExecutionProvider"]).run(
+        ["masks", "binary_masks"], {"images": work.images, "rois": work.rois}
+    )
+    prediction = engine.run(work)
+    np.testing.assert_allclose(prediction.margins, margins(masks), atol=1e-4)
+    np.testing.assert_allclose(prediction.foreground, foreground[:, 0], atol=1e-5)
+
+
+def seed_like(path: Path, mask_output: str, channels: int, canvas: tuple[int | str, int | str] = (48, 64)) -> Path:
+    """A file with the inputs and outputs of the seed's releases (no metadata, float images, static canvas).
+
+    It stands for those releases, which can't be had here; its masks are constant.
+    """
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch_size", 3, *canvas])
+    rois = helper.make_tensor_value_info("rois", TensorProto.FLOAT, ["num_rois", 5])
+    masks = helper.make_tensor_value_info(mask_output, TensorProto.FLOAT, ["num_rois", channels, "16", "12"])
+    binary = helper.make_tensor_value_info("binary_masks", TensorProto.FLOAT, ["batch_size", 1, *canvas])
+    constants = [
+        helper.make_tensor("shape", TensorProto.INT64, [4], [1, channels, 16, 12]),
+        helper.make_tensor("axes", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("first", TensorProto.INT64, [1], [0]),
+        helper.make_tensor("second", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("more", TensorProto.INT64, [2], [2, 3]),
+    ]
+    nodes = [
+        helper.make_node("Slice", ["rois", "first", "second", "axes"], ["index"]),
+        helper.make_node("Unsqueeze", ["index", "more"], ["seed"]),
+        helper.make_node("Expand", ["seed", "shape"], [mask_output]),
+        helper.make_node("ReduceMax", ["images", "axes"], ["binary_masks"], keepdims=1),
+    ]
+    graph = helper.make_graph(nodes, "seed", [images, rois], [masks, binary], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize(("mask_output", "channels"), [("masks", 3), ("instance_masks", 1)])
+def test_files_of_both_seed_generations_are_taken(tmp_path: Path, mask_output: str, channels: int) -> None:
+    engine = OnnxEngine(seed_like(tmp_path / "model.onnx", mask_output, channels), "people_b1", "3")
+    info = engine.info
+    assert info.canvases == ((48, 64),)
+    assert (info.resize, info.mask_size, info.takes_uint8) == (Resize.STRETCH, (16, 12), False)
+    assert info.ref.variant == "b1"
+    prediction = engine.run(batch((48, 64), 2, 4))
+    assert prediction.margins.shape == (4, 16, 12)
+    assert 0.9 < prediction.foreground.max() <= 1, "images are sent as 0..1"
+    engine.close()
+
+
+def test_other_files_are_refused_with_a_reason(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"not a model")
+    with pytest.raises(ModelError, match="cannot open"):
+        OnnxEngine(broken, "a", "1")
+    with pytest.raises(ModelError, match="outputs are"):
+        OnnxEngine(seed_like(tmp_path / "other.onnx", "heat", 1), "a", "1")
+    with pytest.raises(ModelError, match="canvas"):
+        OnnxEngine(seed_like(tmp_path / "dynamic.onnx", "masks", 3, ("h", "w")), "a", "1")

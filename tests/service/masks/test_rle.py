@@ -1,0 +1,62 @@
+"""Run lengths, against pycocotools on the full-size mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from pycocotools import mask as coco_mask
+
+from service.domain import CropMask
+from service.masks.rle import coco_rle, run_lengths
+
+
+@st.composite
+def crops(draw: st.DrawFn) -> tuple[CropMask, int, int]:
+    """A crop somewhere in an image, touching its borders as often as not."""
+    width, height = draw(st.integers(1, 40)), draw(st.integers(1, 40))
+    left, top = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
+    shape = draw(st.integers(1, height - top)), draw(st.integers(1, width - left))
+    fill = draw(st.sampled_from([st.booleans(), st.just(True), st.just(False)]))
+    return CropMask(left, top, draw(hnp.arrays(np.bool_, shape, elements=fill))), width, height
+
+
+def full_size(mask: CropMask, width: int, height: int) -> np.ndarray:
+    canvas = np.zeros((height, width), dtype=np.uint8, order="F")
+    rows, columns = mask.pixels.shape
+    canvas[mask.top : mask.top + rows, mask.left : mask.left + columns] = mask.pixels
+    return canvas
+
+
+@settings(max_examples=1000)
+@given(crops())
+def test_bit_exact_with_pycocotools(case: tuple[CropMask, int, int]) -> None:
+    mask, width, height = case
+    expected = coco_mask.encode(full_size(mask, width, height))
+    found = coco_rle(mask, width, height)
+    assert found["size"] == expected["size"]
+    assert found["counts"].encode() == expected["counts"]
+
+
+@given(crops())
+def test_runs_add_up(case: tuple[CropMask, int, int]) -> None:
+    mask, width, height = case
+    runs = run_lengths(mask, width, height)
+    assert runs.sum() == width * height
+    assert runs[1::2].sum() == mask.area
+    assert (runs[1:] > 0).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(4000, 3000), (65_000, 3)])
+def test_long_runs(width: int, height: int) -> None:
+    rng = np.random.default_rng(0)
+    shape = (min(height, 700), 900)
+    mask = CropMask(width - 900, 0, rng.random(shape) > 0.5)
+    expected = coco_mask.encode(full_size(mask, width, height))
+    assert coco_rle(mask, width, height)["counts"].encode() == expected["counts"]
+
+
+def test_nobody() -> None:
+    assert coco_rle(CropMask.empty(), 5, 4) == {"size": [4, 5], "counts": "d0"}

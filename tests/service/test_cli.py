@@ -1,0 +1,61 @@
+"""The command line, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.conftest import HISEG, REPOSITORY, ROOT, SAMPLE, SAMPLE_BOXES
+
+BOXES = [part for box in SAMPLE_BOXES for part in ("--box", ",".join(f"{v:g}" for v in box))]
+
+
+def hiseg(*arguments: str | Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([HISEG, *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert done.returncode == expect, done.stderr
+    return done
+
+
+def test_run_draws_the_people_and_writes_the_answer(tmp_path: Path) -> None:
+    picture, answer = tmp_path / "out.png", tmp_path / "out.json"
+    done = hiseg("run", SAMPLE, *BOXES, "-o", picture, "--json", answer)
+    assert done.stdout.count("pixels, score") == 2
+    assert "infer" in done.stdout
+    with PIL.Image.open(picture) as drawn, PIL.Image.open(SAMPLE) as original:
+        assert drawn.size == original.size
+        assert (np.asarray(drawn) != np.asarray(original)).any(axis=2).mean() > 0.2
+    assert len(json.loads(answer.read_text())["instances"]) == 2
+
+
+def test_run_in_binary_mode(tmp_path: Path) -> None:
+    answer = tmp_path / "out.json"
+    hiseg("run", SAMPLE, "--mode", "binary", "--json", answer)
+    assert json.loads(answer.read_text())["foreground"]["area"] > 0
+
+
+def test_models_lists_what_there_is() -> None:
+    listed = hiseg("models", "--repository", REPOSITORY).stdout
+    assert "hiseg_b0  version 1  variant b0  mask 128x96" in listed
+    assert "384x640" in listed
+    assert "mean IoU on val" in listed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", SAMPLE, "--box", "1,2,3"], "boxes[0]"),
+        (["run", SAMPLE, "--variant", "b9"], "b9"),
+        (["run", ROOT / "pyproject.toml"], "image/jpeg"),
+        (["models", "--repository", "nowhere"], "nowhere"),
+        (["serve", "--repository", "nowhere"], "nowhere"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments: list[str | Path], told: str) -> None:
+    error = hiseg(*arguments, expect=1).stderr
+    assert told in error
+    assert len(error.splitlines()) == 1

@@ -1,0 +1,83 @@
+"""The way of a request, with an engine whose answers are known."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from service.batching.admission import Admission
+from service.batching.batcher import Batcher
+from service.domain import Box, Image, Job, Mode, Result
+from service.errors import DeadlineExceeded, InvalidRequest
+from service.images import ImageLimits
+from service.segmenter import Segmenter
+from tests.service.fakes import EchoEngine
+
+
+def segmenter(engine: EchoEngine) -> Segmenter:
+    return Segmenter({"echo": Batcher(engine)}, ThreadPoolExecutor(1), ImageLimits(1000, 1000), Admission(4))
+
+
+def picture(red: int = 0, width: int = 128, height: int = 96) -> Image:
+    pixels = np.zeros((height, width, 3), dtype=np.uint8)
+    pixels[:, width // 2 :, 0] = red
+    return Image(pixels)
+
+
+def run(engine: EchoEngine, job: Job) -> Result:
+    return asyncio.run(segmenter(engine).segment(job))
+
+
+def test_one_instance_per_box_in_the_order_sent_also_when_empty() -> None:
+    engine = EchoEngine()
+    boxes = (Box(64, 0, 128, 96), Box(500, 500, 600, 600), Box(-10, -10, 32, 48), Box(32, 0, 64, 48))
+    result = run(engine, Job(picture(), boxes, "echo"))
+    assert [instance.box for instance in result.instances] == [
+        Box(64, 0, 128, 96),
+        Box(128, 96, 128, 96),
+        Box(0, 0, 32, 48),
+        Box(32, 0, 64, 48),
+    ]
+    assert [instance.area for instance in result.instances] == [64 * 96, 0, 32 * 48, 32 * 48]
+    # The engine answers with x1 + 1 as log-odds: each row is its own box's.
+    odds = [1.5, None, 1.0, 1.25]
+    for instance, own in zip(result.instances, odds, strict=True):
+        assert instance.score == pytest.approx(0 if own is None else 1 / (1 + np.exp(-own)), abs=1e-5)
+    assert engine.batches[0].rois.shape == (3, 5), "a box outside the image never reaches the engine"
+    assert engine.batches[0].images.shape == (1, 3, 48, 64)
+    assert set(result.timings_ms) == {"queue", "infer", "masks"}
+    assert result.foreground is None
+
+
+def test_no_boxes() -> None:
+    assert run(EchoEngine(), Job(picture(), (), "echo")).instances == ()
+
+
+def test_binary_mode_gives_the_foreground_of_the_whole_image() -> None:
+    result = run(EchoEngine(), Job(picture(red=255), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
+    assert result.instances == ()
+    assert result.foreground is not None
+    mask = result.foreground.mask
+    assert mask.pixels.shape == (96, 128)
+    assert mask.pixels[:, 66:].all()
+    assert not mask.pixels[:, :62].any()
+
+
+def test_deadline() -> None:
+    async def scenario() -> None:
+        engine = EchoEngine()
+        engine.gate.clear()
+        with pytest.raises(DeadlineExceeded):
+            await segmenter(engine).segment(Job(picture(), (), "echo", timeout=0.02))
+        assert not engine.batches
+
+    asyncio.run(scenario())
+
+
+def test_unknown_variant_names_those_there_are() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        segmenter(EchoEngine()).model_for("b9")
+    assert (raised.value.field, raised.value.limit, raised.value.value) == ("variant", ["b0"], "b9")

@@ -1,0 +1,29 @@
+"""Where settings come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings
+
+
+def test_environment_wins_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hiseg.toml").write_text("port = 9000\nmax_boxes = 7\n")
+    monkeypatch.setenv("HISEG_PORT", "9001")
+    settings = Settings()
+    assert (settings.port, settings.max_boxes) == (9001, 7)
+    assert Settings(port=9002).port == 9002
+
+
+def test_unknown_and_impossible_settings_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hiseg.toml").write_text("max_boxs = 7\n")
+    with pytest.raises(ValidationError, match="max_boxs"):
+        Settings()
+    Path("hiseg.toml").unlink()
+    with pytest.raises(ValidationError, match="workers"):
+        Settings(workers=0)

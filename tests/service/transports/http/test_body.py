@@ -1,0 +1,97 @@
+"""Bodies: malformed, mislabelled, too large."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from service.settings import Settings
+from tests.conftest import Server
+
+URL = "/v1/segment"
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "image/gif", "application/xml", ""])
+def test_content_types_that_are_not_taken(client: httpx.Client, photo: bytes, media_type: str) -> None:
+    problem = client.post(URL, content=photo, headers={"content-type": media_type})
+    assert problem.status_code == 415
+    assert problem.json()["field"] == "content-type"
+    assert "image/jpeg" in problem.json()["limit"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", "request"),
+        (b"{", "request"),
+        (b"[1, 2]", "request"),
+        (b'{"boxes": []}', "image"),
+        (b'{"image": 5}', "image"),
+        (b'{"image": "not base64!"}', "image"),
+        (b'{"image": "AAAA", "boxes": [[1, 2, "x", 4]]}', "boxes[0][2]"),
+        (b'{"image": "AAAA", "boxes": 7}', "boxes"),
+        (b'{"image": "AAAA", "colour": 7}', "colour"),
+        (b'{"image": "AAAA", "boxes": ' + b"[" * 100_000, "request"),
+    ],
+)
+def test_bad_json_is_named(client: httpx.Client, body: bytes, field: str) -> None:
+    problem = client.post(URL, content=body, headers={"content-type": "application/json"})
+    assert problem.status_code == 422, problem.text
+    assert problem.json()["field"] == field
+
+
+def test_bad_multipart_is_named(client: httpx.Client, photo: bytes) -> None:
+    def failed(field: str, **parts: object) -> None:
+        problem = client.post(URL, **parts)  # type: ignore[arg-type]
+        assert problem.status_code == 422, problem.text
+        assert problem.json()["field"] == field
+
+    failed("image", files={"photo": photo}.fromkeys(["request"], b"{}"))
+    failed("photo", files={"photo": photo})
+    failed("image", data={"image": "text"}, files={"request": b"{}"})
+    failed("request", files={"image": photo}, data={"request": "{"})
+    failed("boxes", files={"image": photo}, data={"request": json.dumps({"boxes": 5})})
+    failed("body", files=[("image", photo)] * 5)
+    failed("image", content=b"--x\r\nbroken", headers={"content-type": "multipart/form-data; boundary=x"})
+    failed("body", content=b"", headers={"content-type": "multipart/form-data"})
+
+
+def test_announced_bodies_over_the_limit_are_refused_unread(server: Server) -> None:
+    limit = Settings().max_body_bytes
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+    connection.putrequest("POST", URL)
+    connection.putheader("content-type", "image/jpeg")
+    connection.putheader("content-length", str(limit + 1))
+    connection.endheaders()
+    answer = connection.getresponse()
+    problem = json.loads(answer.read())
+    connection.close()
+    assert answer.status == 413
+    assert (problem["field"], problem["limit"], problem["value"]) == ("body", limit, limit + 1)
+
+
+def test_unannounced_bodies_are_cut_off_at_the_limit(client: httpx.Client) -> None:
+    limit = Settings().max_body_bytes
+
+    def chunks() -> Iterator[bytes]:
+        for _ in range(limit // 1_000_000 + 2):
+            yield b"\xff" * 1_000_000
+
+    try:
+        problem = client.post(URL, content=chunks(), headers={"content-type": "image/jpeg"})
+    except httpx.WriteError:
+        pass  # the answer came, and the connection went, while the rest was still being sent
+    else:
+        assert problem.status_code == 413
+    assert client.get("/healthz").status_code == 200
+
+
+def test_images_over_the_limit_inside_a_body_under_it(client: httpx.Client) -> None:
+    limit = Settings().max_image_bytes
+    problem = client.post(URL, content=b"\xff" * (limit + 1), headers={"content-type": "image/jpeg"})
+    assert problem.status_code == 413
+    assert (problem.json()["field"], problem.json()["limit"], problem.json()["value"]) == ("image", limit, limit + 1)

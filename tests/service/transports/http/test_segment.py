@@ -1,0 +1,212 @@
+"""`POST /v1/segment` on the running service: its three body forms, its formats, its errors."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import httpx
+import numpy as np
+import PIL.Image
+import pytest
+from pycocotools import mask as coco_mask
+
+from tests.conftest import SAMPLE_BOXES
+
+URL = "/v1/segment"
+QUERY = ";".join(",".join(f"{v:g}" for v in box) for box in SAMPLE_BOXES)
+JPEG = {"content-type": "image/jpeg"}
+
+
+def post(client: httpx.Client, photo: bytes, **options: Any) -> httpx.Response:
+    return client.post(URL, params={"boxes": QUERY, **options}, content=photo, headers=JPEG)
+
+
+def decoded(mask: dict[str, Any]) -> np.ndarray:
+    return np.asarray(coco_mask.decode({"size": mask["size"], "counts": mask["counts"].encode()}), dtype=bool)
+
+
+@pytest.fixture(scope="module")
+def answer(client: httpx.Client, photo: bytes) -> dict[str, Any]:
+    response = post(client, photo)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+def test_fields(answer: dict[str, Any]) -> None:
+    assert answer["image"] == {"width": 949, "height": 512, "notes": []}
+    assert answer["model"] == {"name": "hiseg_b0", "version": "1", "variant": "b0"}
+    assert [instance["box"] for instance in answer["instances"]] == SAMPLE_BOXES
+    assert list(answer["timings_ms"]) == ["decode", "queue", "infer", "masks", "encode"]
+
+
+def test_masks_have_the_images_size_and_lie_in_their_boxes(answer: dict[str, Any]) -> None:
+    for instance in answer["instances"]:
+        mask = decoded(instance["mask"])
+        assert mask.shape == (512, 949)
+        assert mask.sum() == instance["area"] > 0
+        x1, y1, x2, y2 = (round(v) for v in instance["box"])
+        assert mask[y1:y2, x1:x2].sum() == instance["area"]
+        assert 0.5 < instance["score"] <= 1
+
+
+def test_masks_show_the_people(answer: dict[str, Any]) -> None:
+    """Points that anybody sees on the sample photo: faces and chests are people, flags and sky are not."""
+    first, second = (decoded(instance["mask"]) for instance in answer["instances"])
+    for x, y in ((225, 110), (90, 380), (230, 300)):
+        assert first[y, x], f"({x}, {y}) is on the first person"
+    for x, y in ((740, 180), (600, 430), (850, 420)):
+        assert second[y, x], f"({x}, {y}) is on the second person"
+    for x, y in ((60, 60), (330, 60), (350, 200)):
+        assert not first[y, x], f"({x}, {y}) is behind the first person"
+    for x, y in ((545, 120), (900, 100), (920, 200)):
+        assert not second[y, x], f"({x}, {y}) is behind the second person"
+
+
+def without_times(answer: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in answer.items() if key != "timings_ms"}
+
+
+def test_multipart_gives_the_same(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -> None:
+    request = {"request": json.dumps({"boxes": SAMPLE_BOXES})}
+    response = client.post(URL, files={"image": ("people.jpg", photo, "image/jpeg")}, data=request)
+    assert without_times(response.json()) == without_times(answer)
+
+
+def test_json_gives_the_same(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -> None:
+    response = client.post(URL, json={"image": base64.b64encode(photo).decode(), "boxes": SAMPLE_BOXES})
+    assert without_times(response.json()) == without_times(answer)
+
+
+@pytest.mark.parametrize("form", ["xywh", "cxcywh"])
+@pytest.mark.parametrize("normalized", [False, True])
+def test_box_formats_give_the_same(
+    client: httpx.Client, photo: bytes, answer: dict[str, Any], form: str, normalized: bool
+) -> None:
+    boxes = np.array(SAMPLE_BOXES)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    rows = np.hstack([boxes[:, :2] if form == "xywh" else boxes[:, :2] + sides / 2, sides])
+    if normalized:
+        rows = rows / (949, 512, 949, 512)
+    options = {"boxes": rows.tolist(), "box_format": form, "normalized": normalized}
+    response = client.post(URL, files={"image": photo}, data={"request": json.dumps(options)})
+    for found, expected in zip(response.json()["instances"], answer["instances"], strict=True):
+        assert found["box"] == pytest.approx(expected["box"])
+        assert abs(found["area"] - expected["area"]) <= 0.001 * expected["area"]
+
+
+def test_server_timing_header(client: httpx.Client, photo: bytes) -> None:
+    response = post(client, photo)
+    timings = dict(part.split(";dur=") for part in response.headers["server-timing"].split(", "))
+    assert {stage: float(ms) for stage, ms in timings.items()} == response.json()["timings_ms"]
+
+
+def test_png_masks(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -> None:
+    instances = post(client, photo, mask_format="png").json()["instances"]
+    for instance, expected in zip(instances, answer["instances"], strict=True):
+        mask = instance["mask"]
+        with PIL.Image.open(io.BytesIO(base64.b64decode(mask["data"]))) as picture:
+            pixels = np.asarray(picture)
+        assert pixels.shape == (mask["height"], mask["width"])
+        full = np.zeros((512, 949), dtype=bool)
+        full[mask["top"] : mask["top"] + mask["height"], mask["left"] : mask["left"] + mask["width"]] = pixels
+        np.testing.assert_array_equal(full, decoded(expected["mask"]))
+
+
+def picture(response: httpx.Response) -> np.ndarray:
+    assert response.headers["content-type"] == "image/png"
+    assert "server-timing" in response.headers
+    with PIL.Image.open(io.BytesIO(response.content)) as opened:
+        return np.asarray(opened)
+
+
+def test_label_map(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -> None:
+    labels = picture(post(client, photo, mask_format="label_map"))
+    for index, instance in enumerate(answer["instances"]):
+        np.testing.assert_array_equal(labels == index + 1, decoded(instance["mask"]))
+    accepted = client.post(URL, params={"boxes": QUERY}, content=photo, headers=JPEG | {"accept": "image/png"})
+    np.testing.assert_array_equal(picture(accepted), labels)
+
+
+def test_overlay(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -> None:
+    drawn = picture(post(client, photo, mask_format="overlay"))
+    with PIL.Image.open(io.BytesIO(photo)) as opened:
+        original = np.asarray(opened.convert("RGB"))
+    assert drawn.shape == original.shape
+    mask = decoded(answer["instances"][0]["mask"])
+    assert (drawn[mask] != original[mask]).any(axis=1).mean() > 0.95
+    np.testing.assert_array_equal(drawn[40:60, 370:510], original[40:60, 370:510])
+
+
+def test_binary_mode(client: httpx.Client, photo: bytes) -> None:
+    answer = client.post(URL, params={"mode": "binary"}, content=photo, headers=JPEG).json()
+    assert answer["instances"] == []
+    assert decoded(answer["foreground"]["mask"]).sum() == answer["foreground"]["area"] > 0
+    assert answer["foreground"]["box"] == [0, 0, 949, 512]
+
+
+def test_a_higher_threshold_gives_smaller_masks(client: httpx.Client, photo: bytes) -> None:
+    areas = [post(client, photo, threshold=t).json()["instances"][0]["area"] for t in (0.2, 0.5, 0.8)]
+    assert areas[0] > areas[1] > areas[2]
+
+
+def test_boxes_are_clipped_and_kept_in_order_also_when_empty(client: httpx.Client, photo: bytes) -> None:
+    boxes = "900,400,2000,3000;5000,5000,5001,5001;-50,-50,365,512"
+    instances = post(client, photo, boxes=boxes).json()["instances"]
+    assert [instance["box"] for instance in instances] == [[900, 400, 949, 512], [949, 512, 949, 512], [0, 0, 365, 512]]
+    assert (instances[1]["area"], instances[1]["score"]) == (0, 0)
+    assert not decoded(instances[1]["mask"]).any()
+
+
+def test_notes_say_what_was_done_to_the_picture(client: httpx.Client) -> None:
+    file = io.BytesIO()
+    PIL.Image.new("RGBA", (32, 32), (0, 0, 0, 0)).save(file, "PNG")
+    response = client.post(URL, content=file.getvalue(), headers={"content-type": "image/png"})
+    assert "laid on white" in response.json()["image"]["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"boxes": "1,2,3"}, "boxes[0]"),
+        ({"boxes": "1,2,3,4;a,b,c,d"}, "boxes[1]"),
+        ({"boxes": "nan,0,5,5"}, "boxes[0]"),
+        ({"boxes": "0,0,inf,5"}, "boxes[0]"),
+        ({"boxes": "9,0,5,5"}, "boxes[0]"),
+        ({"boxes": "5,5,5,5"}, "boxes[0]"),
+        ({"variant": "b9"}, "variant"),
+        ({"mode": "x"}, "mode"),
+        ({"mask_format": "gif"}, "mask_format"),
+        ({"threshold": "0"}, "threshold"),
+        ({"threshold": "1.5"}, "threshold"),
+        ({"deadline_ms": "-1"}, "deadline_ms"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_bad_options_are_named(client: httpx.Client, photo: bytes, options: dict[str, str], field: str) -> None:
+    problem = post(client, photo, **options)
+    assert problem.status_code == 422
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert problem.json()["field"] == field
+    assert problem.json()["status"] == 422
+
+
+def test_too_many_boxes(client: httpx.Client, photo: bytes) -> None:
+    problem = post(client, photo, boxes=";".join(["0,0,9,9"] * 101))
+    assert problem.status_code == 413
+    assert (problem.json()["field"], problem.json()["limit"], problem.json()["value"]) == ("boxes", 100, 101)
+
+
+def test_deadline(client: httpx.Client, photo: bytes) -> None:
+    problem = post(client, photo, deadline_ms=1)
+    assert problem.status_code == 504
+    assert problem.json()["field"] == "deadline_ms"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_other_methods(client: httpx.Client, method: str) -> None:
+    problem = client.request(method, URL)
+    assert problem.status_code == 405
+    assert problem.headers["content-type"] == "application/problem+json"

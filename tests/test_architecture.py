@@ -1,0 +1,82 @@
+"""Arrows point inward only: who may import whom."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# Importer (by prefix) -> what it must never import. Prefixes are dotted module names.
+FORBIDDEN = {
+    "service": ["training", "torch", "torchvision", "timm", "onnx"],
+    "service.transports": ["service.engines.onnx", "service.app", "service.cli"],
+    "service.engines": ["service.transports", "service.batching", "service.segmenter", "fastapi"],
+    "service.batching": ["service.transports", "service.segmenter", "fastapi"],
+    "service.masks": ["service.transports", "service.engines", "service.batching", "fastapi"],
+    "service.segmenter": ["service.transports", "service.engines.onnx", "onnxruntime", "fastapi", "grpc"],
+    "service.domain": ["service", "fastapi", "onnxruntime"],
+}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted((ROOT / "service").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def within(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(prefix + ".")
+
+
+@pytest.mark.parametrize("module", modules())
+def test_module_imports_nothing_outward(module: str) -> None:
+    taken = imports(modules()[module])
+    for importer, banned in FORBIDDEN.items():
+        if within(module, importer):
+            wrong = [name for name in taken for prefix in banned if within(name, prefix)]
+            assert not wrong, f"{module} must not import {wrong}"
+
+
+def test_there_are_no_circles() -> None:
+    files = modules()
+    graph = {
+        name: {target for target in files for taken in imports(path) if taken == target or within(taken, target)}
+        - {name, *(".".join(name.split(".")[:depth]) for depth in range(1, name.count(".") + 1))}
+        for name, path in files.items()
+    }
+    # A package counts as imported only if its __init__ is; ours hold nothing but a docstring.
+    graph = {name: {t for t in targets if files[t].name != "__init__.py"} for name, targets in graph.items()}
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join((*path, name))
+        if name not in done:
+            for target in graph[name]:
+                visit(target, (*path, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("folder", ["service", "training"])
+def test_files_say_why_they_exist_and_stay_small(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        text = path.read_text()
+        assert ast.get_docstring(ast.parse(text)), f"{path} does not say why it exists"
+        assert len(text.splitlines()) <= 400, f"{path} is over 400 lines"

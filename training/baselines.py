@@ -1,0 +1,58 @@
+"""What one gets without a model: the whole box, the ellipse in it, and GrabCut; the floor to clear."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from service.domain import Floats, Pixels
+from training.evaluate import Predict
+
+GRID = (128, 96)
+"""(height, width) of the masks, as the models'."""
+
+
+def whole_box(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
+    """Everything in the box is the person."""
+    return np.ones((len(rois), 1, *GRID), dtype=np.float32), _no_foreground(images)
+
+
+def ellipse(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
+    """The ellipse that touches the box's four sides is the person."""
+    y, x = ((np.arange(cells) + 0.5) / cells * 2 - 1 for cells in GRID)
+    inside = (y[:, None] ** 2 + x[None, :] ** 2 <= 1).astype(np.float32)
+    return np.tile(inside, (len(rois), 1, 1, 1)), _no_foreground(images)
+
+
+def grabcut(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
+    """GrabCut (Rother et al., 2004) by OpenCV, five rounds, started from the box."""
+    image = np.ascontiguousarray(images[0].transpose(1, 2, 0)[:, :, ::-1])
+    height, width = image.shape[:2]
+    masks = np.zeros((len(rois), 1, *GRID), dtype=np.float32)
+    for mask, roi in zip(masks, rois, strict=True):
+        x1, y1, x2, y2 = (round(v) for v in roi[1:] * (width, height, width, height))
+        x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
+        labels = np.zeros((height, width), dtype=np.uint8)
+        try:
+            cv2.grabCut(
+                image,
+                labels,
+                (x1, y1, x2 - x1, y2 - y1),
+                np.zeros((1, 65)),
+                np.zeros((1, 65)),
+                5,
+                cv2.GC_INIT_WITH_RECT,
+            )
+        except cv2.error:
+            # It needs some background; a box that is the whole picture leaves none.
+            labels[y1:y2, x1:x2] = cv2.GC_PR_FGD
+        person = np.isin(labels[y1:y2, x1:x2], (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+        mask[0] = cv2.resize(person, GRID[::-1], interpolation=cv2.INTER_NEAREST)
+    return masks, _no_foreground(images)
+
+
+def _no_foreground(images: Pixels) -> Floats:
+    return np.zeros((len(images), 1, *images.shape[2:]), dtype=np.float32)
+
+
+BASELINES: dict[str, Predict] = {"whole box": whole_box, "ellipse": ellipse, "GrabCut": grabcut}

@@ -1,0 +1,121 @@
+"""The words beside a published model: Triton's configuration and the model card."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from training.config import CANVASES, ModelConfig
+
+
+def config_pbtxt(name: str, config: ModelConfig, metadata: dict[str, Any]) -> str:
+    """Triton's ``config.pbtxt``. No batching there: rows of RoIs belong to images, so batches are made in front."""
+    height, width = config.mask_size
+    parameters = "\n".join(
+        f"parameters {{ key: {json.dumps(key)} value {{ string_value: {json.dumps(_text(value))} }} }}"
+        for key, value in metadata.items()
+    )
+    return f"""name: "{name}"
+backend: "onnxruntime"
+max_batch_size: 0
+input [
+  {{ name: "images" data_type: TYPE_UINT8 dims: [ -1, 3, -1, -1 ] }},
+  {{ name: "rois" data_type: TYPE_FP32 dims: [ -1, 5 ] }}
+]
+output [
+  {{ name: "masks" data_type: TYPE_FP32 dims: [ -1, 3, {height}, {width} ] }},
+  {{ name: "binary_masks" data_type: TYPE_FP32 dims: [ -1, 1, -1, -1 ] }}
+]
+{parameters}
+"""
+
+
+def model_card(name: str, version: int, config: ModelConfig, metrics: dict[str, Any]) -> str:
+    """The card, in Markdown; every figure in it comes from ``metrics``."""
+    complexity, quality, speed = metrics["complexity"], metrics["quality"], metrics["speed"]
+    canvases = ", ".join(f"{height} x {width}" for height, width in CANVASES)
+    people = f"{complexity['gmac_per_person']:.2f} GMAC a person"
+    compute = f"{complexity['gmac_per_image']:.2f} GMAC an image of 640 x 640, {people}"
+    timing = ", ".join(f"{count}: {ms:.0f} ms" for count, ms in speed.items())
+    return f"""# {name}, version {version}
+
+One mask per person, given an image and the people's boxes. Variant {config.variant}, mask {_size(config.mask_size)}
+(height x width), decided at {_size(config.roi_size)}; canvases {canvases}.
+
+| | |
+|---|---|
+| size | {metrics["megabytes"]:.1f} MB, {complexity["parameters_m"]:.1f} M parameters |
+| compute (torch's flop counter) | {compute} |
+| ONNX Runtime, CPU, 2 threads, 640 x 640 | {timing} (median) |
+| PyTorch against ONNX Runtime | logits differ by at most {metrics["onnx_max_difference"]:.1e} |
+
+## Quality
+
+Mean IoU per person at full resolution, through the service's own canvas and mask code.
+
+{_quality_table(quality)}
+
+Baselines with ground-truth boxes, and nothing learned:
+
+| | {" | ".join(quality)} |
+|---|{"---|" * len(quality)}
+{_baseline_rows(quality)}
+
+`foreground` is the IoU of `binary_masks` (anybody at all) on the images in which every person is outlined.
+
+## Training
+
+From scratch, no pretrained weights: the fine stage, then the coarse stage from the fine stage's encoder, then the
+fine stage with the coarse stage's view. Flips, turns, scale, colour, people pasted in front of people, loose boxes,
+averaged weights. 1,351 COCO photographs in which every person is outlined and 226 Clothing Co-Parsing photographs,
+seen less often because they are so alike; 3,879 people in all.
+
+**Parts of COCO val2017 are in the training data: figures on COCO val2017 can't be quoted for this model.** `val`
+and `ood` above were not trained on; `val` was looked at while the recipe was chosen. To train on the whole of COCO,
+point `HISEG_DATA` at a folder laid out alike (`annotations/instances_train_person_only_no_crowd.json`,
+`images/train/`) and run the same commands.
+
+## Terms
+
+The weights are MIT. The photographs they were trained on keep their own licences, most of them non-commercial (COCO
+photographs: their Flickr licences; annotations CC BY 4.0; Clothing Co-Parsing: research). Whether that matters for
+your use is yours to judge; retraining on photographs of your own removes the question.
+
+## Intended use and limits
+
+For cutting people out of photographs and video frames once a detector has found their boxes. It says which pixels
+are a person, never who it is. Weak where people hug or hide each other, on thin limbs, on people smaller than about
+32 pixels, on animals and statues in a person's box, and in the dark. The training photographs over-represent adults
+in daylight; results for other people and places may be worse, and that has not been measured.
+"""
+
+
+def _quality_table(quality: dict[str, Any]) -> str:
+    columns = [(split, boxes) for split in quality for boxes in ("ground truth boxes", "boxes jittered by 10%")]
+    slices = dict.fromkeys(name for split, boxes in columns for name in quality[split][boxes])
+    header = "| | " + " | ".join(f"`{split}`, {boxes}" for split, boxes in columns) + " |"
+    rows = [
+        f"| {name} | " + " | ".join(_figure(quality[split][boxes].get(name)) for split, boxes in columns) + " |"
+        for name in slices
+    ]
+    return "\n".join([header, "|---|" + "---|" * len(columns), *rows])
+
+
+def _baseline_rows(quality: dict[str, Any]) -> str:
+    names = next(iter(quality.values()))["baselines"]
+    return "\n".join(
+        f"| {name} | " + " | ".join(_figure(quality[split]["baselines"][name]) for split in quality) + " |"
+        for name in names
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
