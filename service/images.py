@@ -98,7 +98,9 @@ def _to_image(picture: PIL.Image.Image) -> Image:
     if frames > 1:
         picture.seek(0)
         notes.append(f"animated: the first of {frames} frames was used")
-    upright = PIL.ImageOps.exif_transpose(picture)
+    # In place, here and below: at 12 megapixels each copy that Pillow makes is 48 MB.
+    PIL.ImageOps.exif_transpose(picture, in_place=True)
+    upright: PIL.Image.Image = picture
     if upright.mode in _WITH_ALPHA or "transparency" in upright.info:
         notes.append("transparent: laid on white")
         rgba = upright.convert("RGBA")
@@ -110,5 +112,5 @@ def _to_image(picture: PIL.Image.Image) -> Image:
         return Image(np.repeat(grey[:, :, None], 3, axis=2), tuple(notes))
     if upright.mode == "CMYK":
         notes.append("CMYK: converted to RGB without a colour profile")
-    pixels: Pixels = np.asarray(upright.convert("RGB"))
+    pixels: Pixels = np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
     return Image(pixels, tuple(notes))

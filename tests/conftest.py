@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +40,9 @@ class Server:
     process: subprocess.Popen[str]
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """The real service in a process of its own, on a free port."""
+@contextmanager
+def serving() -> Iterator[Server]:
+    """The real service in a process of its own, on a free port; it must stop cleanly."""
     command = [HISEG, "serve", "--port", "0", "--repository", REPOSITORY]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
@@ -59,6 +60,13 @@ def server() -> Iterator[Server]:
         code = process.wait(30)
         process.stderr.close()
         assert code == 0, "the service did not stop cleanly"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A running service for all tests that leave it as it was."""
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

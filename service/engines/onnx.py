@@ -19,6 +19,7 @@ from service.engines.cores import available_cores
 
 MASK_OUTPUTS = ("masks", "instance_masks")
 FOREGROUND_OUTPUT = "binary_masks"
+WARM_UP_PEOPLE = 8
 
 
 class ModelError(Exception):
@@ -67,10 +68,10 @@ class OnnxEngine:
         return Prediction(margins(masks), np.asarray(foreground[:, 0], dtype=np.float32))
 
     def warm_up(self) -> None:
-        """Run every canvas once, so that no caller pays for first-time work."""
-        roi: Floats = np.array([[0, 0.25, 0.25, 0.75, 0.75]], dtype=np.float32)
+        """Run every canvas once with a few people, so that no caller pays for first-time work and memory."""
+        rois: Floats = np.tile(np.array([[0, 0.25, 0.25, 0.75, 0.75]], dtype=np.float32), (WARM_UP_PEOPLE, 1))
         for canvas in self._info.canvases:
-            self.run(Batch(np.zeros((1, 3, *canvas), dtype=np.uint8), roi))
+            self.run(Batch(np.zeros((1, 3, *canvas), dtype=np.uint8), rois))
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)

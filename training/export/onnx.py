@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
+from onnxscript import opset18 as op
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.config import CANVASES
 from training.models.hierarchical import HierarchicalModel
+from training.models.roi import SAMPLES
 
 OPSET = 18
 TOLERANCE = 1e-3
@@ -36,18 +41,19 @@ def export_onnx(model: HierarchicalModel, path: Path, metadata: dict[str, Any]) 
     Raises:
         ParityError: it is over the tolerance.
     """
-    model.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    folded = fold_batch_norms(model)
     batch, people = torch.export.Dim("batch", min=1), torch.export.Dim("people", min=0)
     height, width = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
     images, rois = example((2, 3, 480, 640), 3)
     program = torch.onnx.export(
-        model,
+        folded,
         (images, rois),
         dynamo=True,
         opset_version=OPSET,
         input_names=["images", "rois"],
         output_names=["masks", "binary_masks"],
         dynamic_shapes={"images": {0: batch, 2: height, 3: width}, "rois": {0: people}},
+        custom_translation_table={torch.ops.hiseg.onnx_roi_align.default: _roi_align},
         verbose=False,
     )
     assert program is not None
@@ -60,6 +66,32 @@ def export_onnx(model: HierarchicalModel, path: Path, metadata: dict[str, Any]) 
         path.unlink()
         raise ParityError(f"ONNX Runtime and PyTorch differ by {difference:.2g}; at most {TOLERANCE:.0e} is taken")
     return difference
+
+
+def fold_batch_norms(model: HierarchicalModel) -> HierarchicalModel:
+    """A copy in which each batch norm is part of the convolution before it, so that none is left in the graph."""
+    folded = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    for block in folded.modules():
+        if isinstance(block, nn.Sequential):
+            for index in range(len(block) - 1):
+                convolution, norm = block[index], block[index + 1]
+                if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    block[index], block[index + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    return cast(HierarchicalModel, folded)
+
+
+def _roi_align(features: Any, boxes: Any, index: Any, height: int, width: int) -> Any:
+    return op.RoiAlign(
+        features,
+        boxes,
+        index,
+        mode="avg",
+        coordinate_transformation_mode="half_pixel",
+        output_height=height,
+        output_width=width,
+        sampling_ratio=SAMPLES,
+        spatial_scale=1.0,
+    )
 
 
 def example(shape: tuple[int, int, int, int], people: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -16,6 +18,18 @@ def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1) -> nn.Se
     )
 
 
+def convolve(convolution: nn.Module, parts: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """``convolution(torch.cat(parts, 1))`` as a sum over the parts: the large concatenated tensor isn't needed."""
+    assert isinstance(convolution, nn.Conv2d)
+    if len(parts) == 1:
+        return convolution(parts[0])
+    weights = convolution.weight.split([part.shape[1] for part in parts], dim=1)
+    biases = [convolution.bias, *[None] * (len(parts) - 1)]
+    stride, padding = convolution.stride, convolution.padding
+    outputs = [F.conv2d(x, w, b, stride, padding) for x, w, b in zip(parts, weights, biases, strict=True)]
+    return functools.reduce(torch.add, outputs)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a projected shortcut (He et al., 2015, arXiv:1512.03385)."""
 
@@ -27,8 +41,10 @@ class ResidualBlock(nn.Module):
         )
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.relu(self.second(self.first(x)) + self.shortcut(x), inplace=True)
+    def forward(self, *parts: torch.Tensor) -> torch.Tensor:
+        """``parts`` together have the block's input channels; they are never put into one tensor."""
+        inner = self.second(self.first[1:](convolve(self.first[0], parts)))
+        return F.relu(inner + convolve(self.shortcut, parts), inplace=True)
 
 
 class AttentionGate(nn.Module):
@@ -44,9 +60,11 @@ class AttentionGate(nn.Module):
         self.gate = nn.Conv2d(gate_channels, hidden, 1)
         self.score = nn.Conv2d(hidden, 1, 1)
 
-    def forward(self, skip: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
-        """``skip`` ``[N,Cs,h,w]`` and ``gate`` ``[N,Cg,h,w]`` -> gated skip ``[N,Cs,h,w]``."""
-        return skip * torch.sigmoid(self.score(F.relu(self.skip(skip) + self.gate(gate))))
+    def forward(self, skip: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
+        """``skip`` ``[N,Cs,h,w]`` and the smaller ``below`` ``[N,Cg,h/2,w/2]`` -> gated skip ``[N,Cs,h,w]``."""
+        # A 1x1 convolution may as well come before a nearest-neighbour resize: a quarter of the pixels.
+        gate = upsample_to(self.gate(below), skip)
+        return skip * torch.sigmoid(self.score(F.relu(self.skip(skip) + gate)))
 
 
 def upsample_to(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

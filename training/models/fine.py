@@ -52,8 +52,8 @@ class FineStage(nn.Module):
         """
         *skips, x = self.encoder(crops)
         for level, skip in enumerate(reversed(skips)):
-            above = upsample_to(x, skip)
-            x = self.decoder[level](torch.cat([above, self.gates[level](skip, above)], dim=1))
+            gated = self.gates[level](skip, x)
+            x = self.decoder[level](upsample_to(x, skip), gated)
             if level == PRIOR_LEVEL and prior is not None:
                 x = x + self.prior(prior)
         return F.pixel_shuffle(self.head(x), 2)

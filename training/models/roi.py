@@ -1,7 +1,4 @@
-"""Anti-aliased RoI Align (after He et al., 2017, arXiv:1703.06870) in operators that every runtime has.
-
-The batch is stacked into one tall strip, so no image is copied per person, and one GridSample reads all RoIs.
-"""
+"""Anti-aliased RoI Align (after He et al., 2017, arXiv:1703.06870), and what boxes look like inside a crop."""
 
 from __future__ import annotations
 
@@ -30,7 +27,9 @@ def roi_align(
 ) -> torch.Tensor:
     """Read RoIs from feature maps.
 
-    RoI edges are pixel edges: the RoI 0 0 1 1 covers every row and column. Beyond the map its border repeats.
+    RoI edges are pixel edges: the RoI 0 0 1 1 covers every row and column. Samples up to half a pixel outside the
+    map take its border, those further out are 0. This is ONNX's RoiAlign (mode avg, half_pixel, sampling_ratio 2),
+    and is exported as such.
 
     Args:
         features: float ``[B, C, H, W]``.
@@ -41,20 +40,54 @@ def roi_align(
     Returns:
         float ``[N, C, height, width]``.
     """
-    batch, channels, height, width = features.shape
+    height, width = features.shape[2:]
+    if torch.compiler.is_exporting():
+        scale = torch.tensor([width, height, width, height], dtype=rois.dtype)
+        return onnx_roi_align(features, rois[:, 1:] * scale, rois[:, 0].long(), size[0], size[1])
     samples = SAMPLES if mode == "bilinear" else 1
     rows, columns = size[0] * samples, size[1] * samples
-    strip = features.permute(1, 0, 2, 3).reshape(1, channels, batch * height, width)
     y = cell_centres(rois[:, 2], rois[:, 4], rows) * height
     x = cell_centres(rois[:, 1], rois[:, 3], columns) * width
+    sampled = _sample(features, rois[:, :1], y, x, mode)
+    inside_y, inside_x = (y >= -0.5) & (y <= height + 0.5), (x >= -0.5) & (x <= width + 0.5)
+    sampled = sampled * (inside_y[:, None, :, None] & inside_x[:, None, None, :])
+    return F.avg_pool2d(sampled, samples) if samples > 1 else sampled
+
+
+def _sample(features: torch.Tensor, index: torch.Tensor, y: torch.Tensor, x: torch.Tensor, mode: str) -> torch.Tensor:
+    """Features at the grid of positions ``y`` ``[N, rows]`` by ``x`` ``[N, columns]``: ``[N, C, rows, columns]``.
+
+    The batch is stacked into one tall strip, so that no image is copied per person.
+    """
+    batch, channels, height, width = features.shape
+    people, rows, columns = *y.shape, x.shape[1]
+    strip = features.permute(1, 0, 2, 3).reshape(1, channels, batch * height, width)
     # Half a pixel inside the image's own rows: no sample mixes two images of the strip.
-    y = torch.clamp(y, min=0.5, max=height - 0.5) + rois[:, :1] * height
-    grid_y = (y * (2.0 / (batch * height)) - 1.0)[:, :, None].expand(-1, rows, columns)
+    strip_y = torch.clamp(y, min=0.5, max=height - 0.5) + index * height
+    grid_y = (strip_y * (2.0 / (batch * height)) - 1.0)[:, :, None].expand(-1, rows, columns)
     grid_x = (x * (2.0 / width) - 1.0)[:, None, :].expand(-1, rows, columns)
-    grid = torch.stack([grid_x, grid_y], dim=-1).reshape(1, rois.shape[0] * rows, columns, 2)
+    grid = torch.stack([grid_x, grid_y], dim=-1).reshape(1, people * rows, columns, 2)
     sampled = F.grid_sample(strip, grid, mode=mode, padding_mode="border", align_corners=False)
-    people = sampled.reshape(channels, rois.shape[0], rows, columns).permute(1, 0, 2, 3)
-    return F.avg_pool2d(people, samples) if samples > 1 else people
+    return sampled.reshape(channels, people, rows, columns).permute(1, 0, 2, 3)
+
+
+@torch.library.custom_op("hiseg::onnx_roi_align", mutates_args=())
+def onnx_roi_align(
+    features: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, height: int, width: int
+) -> torch.Tensor:
+    """The operator that stands for ONNX's RoiAlign while a model is exported; it is never run.
+
+    Args:
+        features: float ``[B, C, H, W]``.
+        boxes: float ``[N, 4]``, ``x1 y1 x2 y2`` in pixels of the map.
+        index: int64 ``[N]``, which map.
+    """
+    raise NotImplementedError("onnx_roi_align only stands in an exported graph")
+
+
+@onnx_roi_align.register_fake
+def _(features: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    return features.new_empty(boxes.shape[0], features.shape[1], height, width)
 
 
 def box_channels(rois: torch.Tensor, crops: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

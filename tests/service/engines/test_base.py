@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from service.engines.base import margins
 
 
-@given(hnp.arrays(np.float32, (2, 3, 4, 5), elements={"min_value": -50, "max_value": 50, "width": 32}))
+@given(hnp.arrays(np.float32, (2, 3, 4, 5), elements=st.floats(-50, 50, width=32)))
 def test_positive_exactly_where_argmax_is_the_target(logits: np.ndarray) -> None:
     clear = (np.sort(logits, axis=1)[:, -1] > np.sort(logits, axis=1)[:, -2]).astype(bool)
     np.testing.assert_array_equal((margins(logits) > 0)[clear], (logits.argmax(1) == 1)[clear])
