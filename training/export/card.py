@@ -68,7 +68,7 @@ Baselines with ground-truth boxes, and nothing learned:
 From scratch, no pretrained weights: the fine stage, then the coarse stage from the fine stage's encoder, then the
 fine stage with the coarse stage's view. Flips, turns, scale, colour, people pasted in front of people, loose boxes,
 averaged weights. 1,351 COCO photographs in which every person is outlined and 226 Clothing Co-Parsing photographs,
-seen less often because they are so alike; 3,879 people in all.
+seen less often because they are so alike; 3,876 people in all.
 
 **Parts of COCO val2017 are in the training data: figures on COCO val2017 can't be quoted for this model.** `val`
 and `ood` above were not trained on; `val` was looked at while the recipe was chosen. To train on the whole of COCO,

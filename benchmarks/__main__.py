@@ -1,0 +1,82 @@
+"""``make bench``: what a person costs the model, and what the service adds to the model, in one interleaved run."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import httpx
+import numpy as np
+
+from service.canvas import choose_canvas, to_canvas
+from service.domain import Box
+from service.engines.base import Batch
+from service.engines.onnx import OnnxEngine
+from service.images import ImageLimits, decode
+from tests.conftest import REPOSITORY, SAMPLE, SAMPLE_BOXES, serving
+
+ROUNDS = 30
+PEOPLE = (0, 1, 2, 4, 8, 16, 32)
+MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
+
+
+def medians(cases: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Median milliseconds of each case; the cases take turns, so that a slow moment falls on all of them."""
+    times: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(ROUNDS):
+        for name, case in cases.items():
+            started = time.perf_counter()
+            case()
+            times[name].append((time.perf_counter() - started) * 1000)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def model(engine: OnnxEngine) -> None:
+    """The engine alone, by canvas and number of people."""
+    rng = np.random.default_rng(0)
+
+    def case(canvas: tuple[int, int], people: int) -> Callable[[], object]:
+        corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
+        rois = np.concatenate([np.zeros((people, 1)), corners], axis=1).astype(np.float32)
+        batch = Batch(rng.integers(0, 256, (1, 3, *canvas), dtype=np.uint8), rois)
+        return lambda: engine.run(batch)
+
+    canvases = engine.info.canvases[:4:3]
+    found = medians({f"{c} {n}": case(c, n) for c in canvases for n in PEOPLE})
+    print(f"engine alone, ms, median of {ROUNDS}\n{'people':>12}" + "".join(f"{n:>8}" for n in PEOPLE))
+    for canvas in canvases:
+        print(f"{canvas[0]:>5} x {canvas[1]:<4}" + "".join(f"{found[f'{canvas} {n}']:8.1f}" for n in PEOPLE))
+
+
+def service(engine: OnnxEngine) -> None:
+    """A request over HTTP against the engine on the same canvas and boxes, both in one run."""
+    photo = SAMPLE.read_bytes()
+    image = decode(photo, ImageLimits(10**8, 10**8))
+    placement = choose_canvas(image.height, image.width, engine.info.canvases)
+    rois = placement.rois([Box(*box) for box in SAMPLE_BOXES])
+    batch = Batch(
+        to_canvas(image.pixels, placement)[None],
+        np.concatenate([np.zeros((len(rois), 1), dtype=np.float32), rois], axis=1),
+    )
+    query = {"boxes": ";".join(",".join(map(str, box)) for box in SAMPLE_BOXES)}
+    headers = {"content-type": "image/jpeg"}
+    with serving() as server, httpx.Client(base_url=server.url) as client:
+
+        def request() -> None:
+            client.post("/v1/segment", params=query, content=photo, headers=headers).raise_for_status()
+
+        found = medians({"engine": lambda: engine.run(batch), "request": request})
+        stages = client.post("/v1/segment", params=query, content=photo, headers=headers).headers["server-timing"]
+    print(
+        f"\nsample photo, 2 people: engine {found['engine']:.1f} ms, whole request over HTTP {found['request']:.1f} ms"
+    )
+    print(f"ratio {found['request'] / found['engine']:.2f}; one request's stages: {stages}")
+
+
+if __name__ == "__main__":
+    opened = OnnxEngine(MODEL, "hiseg_b0", "1")
+    opened.warm_up()
+    model(opened)
+    service(opened)
+    opened.close()

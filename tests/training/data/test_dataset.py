@@ -1,0 +1,71 @@
+"""Samples made of real photographs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training.data.coco import Photo, read_split
+from training.data.dataset import CCP, EpochSampler, People, Recipe, collate
+
+
+@pytest.fixture(scope="module")
+def photos(data: Path) -> list[Photo]:
+    return read_split(data, "train")
+
+
+def test_the_split_is_what_the_card_says(photos: list[Photo]) -> None:
+    sources = Counter(photo.source for photo in photos)
+    assert sources == {"COCO 2017": 1351, CCP: 226}
+    assert sum(len(photo.people) for photo in photos) == 3876
+
+
+def test_masks_lie_in_their_boxes(photos: list[Photo]) -> None:
+    for photo in photos[:40]:
+        for person in photo.people:
+            rows, columns = np.nonzero(person.mask())
+            assert columns.min() >= person.box.x1 - 1.5
+            assert columns.max() <= person.box.x2 + 1.5
+            assert rows.min() >= person.box.y1 - 1.5
+            assert rows.max() <= person.box.y2 + 1.5
+
+
+def test_samples_are_reproducible_and_consistent(photos: list[Photo]) -> None:
+    people = People(photos[:20], Recipe(canvas=(320, 320)))
+    for key in range(40):
+        first, again = people[key], people[key]
+        assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+        assert first.image.shape == (3, 320, 320)
+        assert ((first.rois >= 0) & (first.rois <= 1)).all()
+        for target in first.targets:
+            assert (first.identities == target).any()
+
+
+def test_collate_numbers_the_canvases(photos: list[Photo]) -> None:
+    people = People(photos[:6], Recipe(canvas=(320, 320)))
+    samples = [people[key] for key in range(6)]
+    batch = collate(samples)
+    assert batch.images.shape == (6, 3, 320, 320)
+    assert batch.rois[:, 0].tolist() == [float(i) for i, s in enumerate(samples) for _ in s.rois]
+    assert len(batch.targets) == len(batch.rois)
+
+
+def test_an_epoch_sees_crowds_more_often_and_ccp_less(photos: list[Photo]) -> None:
+    people = People(photos, Recipe())
+    sampler = EpochSampler(people)
+    first, second = list(sampler), list(sampler)
+    assert not set(first) & set(second), "each draw has its own randomness"
+    drawn = Counter(key % len(photos) for key in first)
+    ccp = [drawn[i] for i, photo in enumerate(photos) if photo.source == CCP]
+    crowds = [drawn[i] for i, photo in enumerate(photos) if len(photo.people) > 8]
+    assert np.mean(ccp) == pytest.approx(0.4, abs=0.15)
+    assert np.mean(crowds) >= 2
+
+
+def test_missing_data_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="HISEG_DATA"):
+        read_split(tmp_path, "train")

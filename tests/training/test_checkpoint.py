@@ -1,0 +1,28 @@
+"""Checkpoints carry their configuration and nothing that could run."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.config import ModelConfig
+from training.models.hierarchical import HierarchicalModel
+
+
+def test_the_configuration_is_read_from_the_file(tmp_path: Path) -> None:
+    config = ModelConfig(mask_size=(160, 120), fine_widths=(16, 16, 16, 8))
+    path = tmp_path / "best_model_b7_r64x48.pt"
+    save_checkpoint(path, HierarchicalModel(config), {"note": "the name says something else"})
+    assert load_checkpoint(path).config == config
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_files_with_code_in_them_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.pt"
+    torch.save({"config": Path("/"), "state_dict": {}}, path)
+    with pytest.raises(pickle.UnpicklingError):
+        load_checkpoint(path)
