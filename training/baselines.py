@@ -25,24 +25,30 @@ def ellipse(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
 
 
 def grabcut(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
-    """GrabCut (Rother et al., 2004) by OpenCV, five rounds, on the box and half its side around it."""
+    """GrabCut (Rother et al., 2004) by OpenCV, five rounds, on the box and half its side around it.
+
+    Large boxes are reduced to 128 pixels a side first: the models see no more, and it takes a tenth of the time.
+    """
     image = np.ascontiguousarray(images[0].transpose(1, 2, 0)[:, :, ::-1])
     height, width = image.shape[:2]
     masks = np.zeros((len(rois), 1, *GRID), dtype=np.float32)
     for mask, roi in zip(masks, rois, strict=True):
-        x1, y1, x2, y2 = (round(v) for v in roi[1:] * (width, height, width, height))
+        box = roi[1:] * (width, height, width, height)
+        half = (box[2:] - box[:2]) / 2
+        left, top = np.maximum(0, box[:2] - half).astype(int)
+        right, bottom = np.minimum((width, height), np.ceil(box[2:] + half)).astype(int)
+        scale = min(1.0, GRID[0] / (2 * half.max()))
+        around = cv2.resize(image[top:bottom, left:right], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        x1, y1, x2, y2 = np.round((box - (left, top, left, top)) * scale).astype(int)
         x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
-        left, top = max(0, x1 - (x2 - x1) // 2), max(0, y1 - (y2 - y1) // 2)
-        around = image[top : y2 + (y2 - y1) // 2, left : x2 + (x2 - x1) // 2]
         labels = np.zeros(around.shape[:2], dtype=np.uint8)
-        box = (x1 - left, y1 - top, x2 - x1, y2 - y1)
-        inside = np.s_[y1 - top : y2 - top, x1 - left : x2 - left]
+        rectangle = (int(x1), int(y1), int(x2 - x1), int(y2 - y1))
         try:
-            cv2.grabCut(around, labels, box, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_RECT)
+            cv2.grabCut(around, labels, rectangle, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_RECT)
         except cv2.error:
             # It needs some background; a box that is the whole picture leaves none.
-            labels[inside] = cv2.GC_PR_FGD
-        person = np.isin(labels[inside], (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+            labels[y1:y2, x1:x2] = cv2.GC_PR_FGD
+        person = np.isin(labels[y1:y2, x1:x2], (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
         mask[0] = cv2.resize(person, GRID[::-1], interpolation=cv2.INTER_NEAREST)
     return masks, _no_foreground(images)
 

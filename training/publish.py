@@ -22,7 +22,7 @@ from training.config import CANVASES
 from training.data.coco import read_split
 from training.evaluate import Predict, evaluate
 from training.export.card import config_pbtxt, model_card
-from training.export.onnx import export_onnx
+from training.export.onnx import export_onnx, write_metadata
 
 LICENCE = "MIT for the weights; trained on photographs under their own, mostly non-commercial, terms"
 TRAINING_DATA = "1,351 COCO photographs (parts of val2017 among them) and 226 Clothing Co-Parsing photographs"
@@ -64,7 +64,7 @@ def publish(checkpoint: Path, repository: Path, name: str, version: int, data: P
         f"mean IoU on {split}": round(metrics["quality"][split]["ground truth boxes"]["all"], 4)
         for split in metrics["quality"]
     }
-    export_onnx(model, onnx_path, metadata)
+    write_metadata(onnx_path, metadata)
     metrics["megabytes"] = onnx_path.stat().st_size / 1e6
     (staging / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     (staging / "config.pbtxt").write_text(config_pbtxt(name, config, metadata))

@@ -33,7 +33,7 @@ def export_onnx(model: HierarchicalModel, path: Path, metadata: dict[str, Any]) 
 
     Args:
         model: in eval mode.
-        metadata: what the shapes cannot say; values that aren't text are written as JSON.
+        metadata: what the shapes cannot say; see :func:`write_metadata`.
 
     Returns:
         The largest difference seen between PyTorch and ONNX Runtime.
@@ -58,14 +58,21 @@ def export_onnx(model: HierarchicalModel, path: Path, metadata: dict[str, Any]) 
     )
     assert program is not None
     proto = program.model_proto
-    onnx.helper.set_model_props(proto, {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()})
     onnx.checker.check_model(proto, full_check=True)
     onnx.save(proto, path)
+    write_metadata(path, metadata)
     difference = parity(model, path)
     if difference > TOLERANCE:
         path.unlink()
         raise ParityError(f"ONNX Runtime and PyTorch differ by {difference:.2g}; at most {TOLERANCE:.0e} is taken")
     return difference
+
+
+def write_metadata(path: Path, metadata: dict[str, Any]) -> None:
+    """Replace what an exported file says about itself; values that aren't text are written as JSON."""
+    proto = onnx.load(path)
+    onnx.helper.set_model_props(proto, {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()})
+    onnx.save(proto, path)
 
 
 def fold_batch_norms(model: HierarchicalModel) -> HierarchicalModel:

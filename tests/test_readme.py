@@ -1,0 +1,82 @@
+"""The README's commands, run as printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import PIL.Image
+import pytest
+from pycocotools import mask as coco_mask
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+SERVE = "make serve"
+NOT_HERE = ("make test", "HISEG_DATA=", ".venv/bin/hiseg-train")
+"""`make test` is what runs this; training takes hours."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def service() -> Iterator[None]:
+    """`make serve` as the README has it, on the port that it names."""
+    assert any(SERVE in block for block in BLOCKS)
+    process = subprocess.Popen(["make", "serve"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            assert process.poll() is None, "make serve ended; is port 8000 taken?"
+            try:
+                if httpx.get("http://127.0.0.1:8000/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.2)
+        yield
+    finally:
+        subprocess.run(["pkill", "-TERM", "-P", str(process.pid)], check=False)
+        process.wait(30)
+
+
+def commands() -> list[str]:
+    joined = "".join(BLOCKS).replace("\\\n", " ")
+    lines = [line.split("  #")[0].strip() for line in joined.splitlines()]
+    return [line for line in lines if line and not line.startswith((SERVE, *NOT_HERE, "#"))]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_command_works_as_printed(command: str) -> None:
+    written = [ROOT / name for name in re.findall(r"(?:-o|--json) (\S+)", command)]
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    try:
+        assert done.returncode == 0, done.stderr
+        if "/v1/segment" in command and not written:
+            answer = httpx.Response(200, text=done.stdout).json()
+            assert answer["instances"]
+            for instance in answer["instances"]:
+                mask = instance["mask"]
+                pixels = coco_mask.decode({"size": mask["size"], "counts": mask["counts"].encode()})
+                assert pixels.shape == (answer["image"]["height"], answer["image"]["width"])
+        for path in written:
+            with PIL.Image.open(path) as picture:
+                picture.load()
+    finally:
+        for path in written:
+            path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)|<img src=\"([^\"]+)\"", README))
+def test_links_lead_somewhere(target: tuple[str, str]) -> None:
+    path = target[0] or target[1]
+    if not path.startswith("http"):
+        assert (ROOT / Path(path)).exists(), path
