@@ -114,5 +114,6 @@ def speed(predict: Predict, people: Sequence[int] = (1, 4, 16), rounds: int = 15
             rois = np.concatenate([np.zeros((count, 1)), corners], axis=1).astype(np.float32)
             started = time.perf_counter()
             predict(image, rois)
-            times.setdefault("1 person" if count == 1 else f"{count} people", []).append((time.perf_counter() - started) * 1000)
+            name = "1 person" if count == 1 else f"{count} people"
+            times.setdefault(name, []).append((time.perf_counter() - started) * 1000)
     return {name: round(statistics.median(values[1:]), 1) for name, values in times.items()}
