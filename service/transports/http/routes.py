@@ -6,11 +6,9 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Response
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
-from swagger_ui_bundle import swagger_ui_path
 
 from service.answer import MaskFormat
 from service.boxes import BoxFormat
@@ -27,26 +25,21 @@ from service.transports.http.body import BodyLimit
 
 def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> FastAPI:
     """The application around a segmenter; starts and stops nothing itself."""
-    app = FastAPI(title="hiseg", summary="One mask per person", version=version("hiseg"), docs_url=None, redoc_url=None)
+    # Swagger UI from files of our own: the page works where no other host can be reached.
+    app = FastAPIOffline(
+        title="hiseg",
+        summary="One mask per person",
+        version=version("hiseg"),
+        redoc_url=None,
+        static_url="/docs/assets",
+    )
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     problems.install(app)
     app.include_router(segment.router(segmenter, settings, metrics))
-    app.mount("/docs/assets", StaticFiles(directory=swagger_ui_path), name="docs-assets")
 
     @app.get("/", include_in_schema=False)
     def root() -> RedirectResponse:
         return RedirectResponse("docs")
-
-    @app.get("/docs", include_in_schema=False)
-    def docs() -> HTMLResponse:
-        """Swagger UI from this service's own files: it works without any other host."""
-        return get_swagger_ui_html(
-            openapi_url="openapi.json",
-            title="hiseg",
-            swagger_js_url="docs/assets/swagger-ui-bundle.js",
-            swagger_css_url="docs/assets/swagger-ui.css",
-            swagger_favicon_url="docs/assets/favicon-32x32.png",
-        )
 
     @app.get("/healthz", tags=["operations"])
     async def healthz() -> dict[str, str]:
