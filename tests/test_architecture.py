@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 # Importer (by prefix) -> what it must never import. Prefixes are dotted module names.
 FORBIDDEN = {
     "service": ["training", "torch", "torchvision", "timm", "onnx"],
-    "service.transports": ["service.engines.onnx", "service.app", "service.cli"],
+    "service.transports": ["service.engines", "service.app", "service.cli"],
     "service.engines": ["service.transports", "service.batching", "service.segmenter", "fastapi"],
     "service.batching": ["service.transports", "service.segmenter", "fastapi"],
     "service.masks": ["service.transports", "service.engines", "service.batching", "fastapi"],

@@ -31,6 +31,17 @@ class ModelInfo:
     takes_uint8: bool
     card: dict[str, Any] = field(default_factory=dict)
 
+    def describe(self) -> dict[str, Any]:
+        """The same as plain values, for people and JSON."""
+        return {
+            "name": self.ref.name,
+            "version": self.ref.version,
+            "variant": self.ref.variant,
+            "canvases": [list(canvas) for canvas in self.canvases],
+            "mask_size": list(self.mask_size),
+            "card": self.card,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

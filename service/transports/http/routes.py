@@ -13,7 +13,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from service.answer import MaskFormat
 from service.boxes import BoxFormat
 from service.domain import Mode
-from service.engines.base import ModelInfo
 from service.errors import Unavailable
 from service.images import MEDIA_TYPES
 from service.segmenter import Segmenter
@@ -61,7 +60,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
     @app.get("/v1/models", tags=["about"])
     async def models() -> dict[str, list[dict[str, Any]]]:
         """The models served, as they describe themselves."""
-        return {"models": [_model(info) for info in segmenter.models]}
+        return {"models": [info.describe() for info in segmenter.models]}
 
     @app.get("/v1/info", tags=["about"])
     async def info() -> dict[str, Any]:
@@ -85,14 +84,3 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
         }
 
     return app
-
-
-def _model(info: ModelInfo) -> dict[str, Any]:
-    return {
-        "name": info.ref.name,
-        "version": info.ref.version,
-        "variant": info.ref.variant,
-        "canvases": [list(canvas) for canvas in info.canvases],
-        "mask_size": list(info.mask_size),
-        "card": info.card,
-    }
