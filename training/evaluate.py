@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
@@ -94,8 +95,6 @@ def iou(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
 
 
 def _foreground_iou(probability: Floats, content: tuple[int, int], truths: list[npt.NDArray[np.bool_]]) -> float:
-    import cv2
-
     anyone = np.logical_or.reduce(truths)
     seen = np.ascontiguousarray(probability[: content[0], : content[1]])
     return iou(cv2.resize(seen, anyone.shape[::-1]) > 0.5, anyone)

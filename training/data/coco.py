@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def read_split(root: Path, split: str) -> list[Photo]:
     if not annotations.is_file():
         raise FileNotFoundError(f"{annotations} does not exist; set {ENVIRONMENT} to the folder of the data")
     coco = COCO()
-    coco.dataset = _load(annotations)
+    coco.dataset = json.loads(annotations.read_text())
     coco.createIndex()
     photos = []
     for image in coco.imgs.values():
@@ -99,10 +100,3 @@ def read_split(root: Path, split: str) -> list[Photo]:
             path = root / "images" / split / image["file_name"]
             photos.append(Photo(path, width, height, image["source"], image["exhaustive"], tuple(people)))
     return photos
-
-
-def _load(path: Path) -> dict[str, object]:
-    import json
-
-    with path.open() as file:
-        return dict(json.load(file))

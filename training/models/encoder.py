@@ -1,8 +1,8 @@
 """Feature pyramids for both stages: plain residual ones, or timm's EfficientNets.
 
 The residual family is scaled by EfficientNet's compound coefficients (Tan & Le, 2019, arXiv:1905.11946), so that
-b0, b1 and b7 mean the same step in size; its plain 3x3 convolutions learn several times faster from scratch on a
-CPU than depthwise ones. The EfficientNet family is there for those who have pretrained weights.
+b0, b1 and b7 mean the same step in size; its plain 3x3 convolutions take less time to train on a CPU than depthwise
+ones. The EfficientNet family is there for those who have pretrained weights.
 """
 
 from __future__ import annotations

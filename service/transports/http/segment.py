@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
 from service.answer import MaskFormat, SegmentOut, to_json, to_picture
 from service.boxes import check_count, to_boxes
@@ -24,41 +26,36 @@ PNG = "image/png"
 
 def documentation() -> dict[str, object]:
     """What OpenAPI can't read off the handler, since the handler reads the body itself."""
-    query = QueryOptions.model_json_schema(ref_template="#/components/schemas/{model}")
     parameters = [
-        {"name": name, "in": "query", "schema": _inline(schema, query), "description": schema.get("description", "")}
-        for name, schema in query["properties"].items()
+        {"name": name, "in": "query", "schema": schema, "description": schema.get("description", "")}
+        for name, schema in inlined_schema(QueryOptions)["properties"].items()
     ]
     multipart = {
         "type": "object",
         "required": ["image"],
-        "properties": {"image": BINARY_BODY, "request": _self_contained(JsonOptions.model_json_schema())},
+        "properties": {"image": BINARY_BODY, "request": inlined_schema(JsonOptions)},
     }
     forms = {media_type: {"schema": BINARY_BODY} for media_type in sorted(RAW)} | {
         MULTIPART: {"schema": multipart},
-        JSON: {"schema": _self_contained(JsonRequest.model_json_schema())},
+        JSON: {"schema": inlined_schema(JsonRequest)},
     }
     return {"parameters": parameters, "requestBody": {"required": True, "content": forms}}
 
 
-def _inline(schema: dict[str, object], root: dict[str, object]) -> object:
-    """The schema with references to ``$defs`` of ``root`` replaced by what they refer to."""
-    definitions = root.get("$defs", {})
+def inlined_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of ``model`` with each reference to ``$defs`` replaced by what it refers to."""
+    root = model.model_json_schema()
+    definitions = root.pop("$defs", {})
 
-    def resolve(node: object) -> object:
-        if isinstance(node, dict):
-            if "$ref" in node and isinstance(definitions, dict):
-                rest = {key: value for key, value in node.items() if key != "$ref"}
-                found = resolve(definitions[str(node["$ref"]).rpartition("/")[2]])
-                return {**found, **rest} if isinstance(found, dict) else found
-            return {key: resolve(value) for key, value in node.items() if key != "$defs"}
-        return [resolve(item) for item in node] if isinstance(node, list) else node
+    def resolve(node: Any) -> Any:
+        if isinstance(node, list):
+            return [resolve(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        resolved = {key: resolve(value) for key, value in node.items() if key != "$ref"}
+        return resolve(definitions[node["$ref"].rpartition("/")[2]]) | resolved if "$ref" in node else resolved
 
-    return resolve(schema)
-
-
-def _self_contained(schema: dict[str, object]) -> object:
-    return _inline(schema, schema)
+    return dict(resolve(root))
 
 
 def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRouter:
