@@ -75,6 +75,10 @@ def to_canvas(pixels: Pixels, placement: Placement) -> Pixels:
     if pixels.shape[:2] != placement.content:
         mode = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=mode), dtype=np.uint8)
-    canvas = np.zeros((3, *placement.canvas), dtype=np.uint8)
-    canvas[:, :height, :width] = pixels.transpose(2, 0, 1)
+    if placement.content != placement.canvas:
+        below, beside = placement.canvas[0] - height, placement.canvas[1] - width
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, beside, cv2.BORDER_CONSTANT), dtype=np.uint8)
+    canvas = np.empty((3, *placement.canvas), dtype=np.uint8)
+    # Several times as fast as NumPy's transposition, but only into whole planes; hence the border before it.
+    cv2.split(pixels, list(canvas))
     return canvas

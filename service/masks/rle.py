@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -34,16 +35,15 @@ def run_lengths(mask: CropMask, width: int, height: int) -> Counts:
     The first run is background and may be 0 long; the lengths add up to ``width * height``.
     """
     rows, columns = mask.pixels.shape
-    padded = np.zeros((columns, rows + 2), dtype=np.int8)
-    padded[:, 1:-1] = mask.pixels.T
-    column, edge = np.nonzero(np.diff(padded, axis=1))
-    positions = (mask.left + column) * height + mask.top + edge
-    # A run that touches the bottom goes on in a run that starts at the top of the next column.
-    starts, ends = positions[::2], positions[1::2]
-    joined = np.flatnonzero(ends[:-1] == starts[1:])
-    starts, ends = np.delete(starts, joined + 1), np.delete(ends, joined)
-    edges = np.stack([starts, ends], axis=1).ravel()
-    runs = np.diff(edges, prepend=0, append=width * height)
+    # One row of background below the crop ends the runs of its columns. A crop of full height gets none: there
+    # a run that touches the bottom goes on at the top of the next column.
+    stride = min(rows + 1, height)
+    flat = np.zeros(1 + columns * stride + 1, dtype=np.uint8)
+    cv2.transpose(mask.pixels.view(np.uint8), flat[1:-1].reshape(columns, stride)[:, :rows])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    positions = edges + edges // stride * (height - stride) + (mask.left * height + mask.top)
+    bounds = np.concatenate(([0], positions, [width * height]))
+    runs = bounds[1:] - bounds[:-1]
     return runs[:-1] if runs[-1] == 0 and runs.size > 1 else runs
 
 
@@ -51,13 +51,11 @@ def compress(runs: Counts) -> str:
     """Run lengths -> the printable string of the COCO format."""
     values = runs.copy()
     values[3:] -= runs[1:-2]
-    digits = []
-    unfinished = np.ones(values.shape, dtype=np.bool_)
-    while unfinished.any():
-        low = values & 0x1F
-        values = values >> 5
-        more = unfinished & ~(((values == 0) & (low & 0x10 == 0)) | ((values == -1) & (low & 0x10 != 0)))
-        digits.append(np.where(unfinished, (low | (more * 0x20)) + 48, 0).astype(np.uint8))
-        unfinished = more
-    characters = np.stack(digits, axis=1)
-    return characters[characters > 0].tobytes().decode("ascii")
+    # Without its sign, -1 - v has as many bits as v.
+    magnitude = np.maximum(values, ~values)
+    groups = int(magnitude.max()).bit_length() // 5 + 1
+    shifts = np.arange(0, 5 * groups, 5)[:, None]
+    more = magnitude >= 16 << shifts
+    characters = ((values >> shifts) & 0x1F | more * 0x20) + 48
+    characters[1:] *= more[:-1]  # zero, and left out, where the value has ended
+    return characters.T.astype(np.uint8).tobytes().translate(None, b"\0").decode("ascii")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.canvas import Resize, choose_canvas, to_canvas
+from service.canvas import Placement, Resize, choose_canvas, to_canvas
 from service.domain import Box
 
 CANVASES = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
@@ -72,3 +72,14 @@ def test_canvas_holds_the_picture_and_black(height: int, width: int) -> None:
     assert (canvas[:, :content_h, :content_w] == np.array([10, 20, 30])[:, None, None]).all()
     assert not canvas[:, content_h:].any()
     assert not canvas[:, :, content_w:].any()
+
+
+@given(st.integers(1, 70), st.integers(1, 70))
+def test_pixels_stay_where_they_are(height: int, width: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    placement = Placement(canvas=(70, 70), content=(height, width), image=(height, width))
+    expected = np.zeros((3, 70, 70), dtype=np.uint8)
+    expected[:, :height, :width] = pixels.transpose(2, 0, 1)
+    flipped = np.ascontiguousarray(pixels[::-1, ::-1])[::-1, ::-1]
+    for layout in (pixels, np.asfortranarray(pixels), flipped):
+        np.testing.assert_array_equal(to_canvas(layout, placement), expected)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.domain import Box
+from service.domain import Box, CropMask
 from service.masks.crop import crop_mask, log_odds
 
 
@@ -40,6 +40,29 @@ def test_the_shape_is_drawn_where_it_belongs(scale: float) -> None:
     expected = x**2 + y**2 < 0.64
     union = np.count_nonzero(mask.pixels | expected)
     assert np.count_nonzero(mask.pixels & expected) / union > (0.97 if scale < 1 else 0.985)
+
+
+def exact(margin: np.ndarray, box: Box, mask: CropMask) -> np.ndarray:
+    """The margins at the centres of the mask's pixels, in double precision."""
+    x, y = (first + 0.5 + np.arange(n) for first, n in zip((mask.left, mask.top), mask.pixels.shape[::-1], strict=True))
+    u = (x - box.x1) / (box.x2 - box.x1) * margin.shape[1] - 0.5
+    v = (y - box.y1) / (box.y2 - box.y1) * margin.shape[0] - 0.5
+    across = np.stack([np.interp(u, np.arange(margin.shape[1]), row) for row in margin])
+    return np.stack([np.interp(v, np.arange(margin.shape[0]), column) for column in across.T], axis=1)
+
+
+@pytest.mark.parametrize("side", [st.integers(-30, 120).map(float), st.floats(-30, 120)], ids=["whole", "fractions"])
+@given(st.data())
+def test_every_pixel_is_what_lies_at_its_centre(side: st.SearchStrategy[float], data: st.DataObject) -> None:
+    (x1, x2), (y1, y2) = (sorted(data.draw(st.tuples(side, side))) for _ in range(2))
+    box = Box(x1, y1, x2, y2).clipped(100, 80)
+    assume(box.x2 - box.x1 > 0.01 and box.y2 - box.y1 > 0.01)
+    shape = data.draw(st.sampled_from([(32, 24), (16, 40), (1, 5)]))
+    margin = np.random.default_rng(data.draw(st.integers(0, 9))).normal(size=shape).astype(np.float32)
+    mask, _ = crop_mask(margin, box, 100, 80)
+    expected = exact(margin, box, mask)
+    clear = np.abs(expected) > 1e-3
+    np.testing.assert_array_equal(mask.pixels[clear], expected[clear] > 0)
 
 
 def test_a_grid_of_the_box_size_is_copied() -> None:

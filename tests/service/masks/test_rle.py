@@ -40,6 +40,26 @@ def test_bit_exact_with_pycocotools(case: tuple[CropMask, int, int]) -> None:
     assert found["counts"].encode() == expected["counts"]
 
 
+@given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12)), st.integers(0, 3))
+def test_runs_go_on_across_columns_of_full_height(pixels: np.ndarray, beside: int) -> None:
+    height, columns = pixels.shape
+    width = columns + 2 * beside
+    mask = CropMask(beside, 0, pixels)
+    expected = coco_mask.encode(full_size(mask, width, height))
+    assert coco_rle(mask, width, height)["counts"].encode() == expected["counts"]
+
+
+@given(crops())
+def test_any_memory_layout(case: tuple[CropMask, int, int]) -> None:
+    mask, width, height = case
+    every_other = np.zeros([2 * n for n in mask.pixels.shape], dtype=np.bool_)[::2, ::2]
+    every_other[:] = mask.pixels
+    read_only = mask.pixels.copy()
+    read_only.flags.writeable = False
+    for pixels in (np.asfortranarray(mask.pixels), every_other, read_only):
+        assert coco_rle(CropMask(mask.left, mask.top, pixels), width, height) == coco_rle(mask, width, height)
+
+
 @given(crops())
 def test_runs_add_up(case: tuple[CropMask, int, int]) -> None:
     mask, width, height = case
@@ -59,4 +79,9 @@ def test_long_runs(width: int, height: int) -> None:
 
 
 def test_nobody() -> None:
-    assert coco_rle(CropMask.empty(), 5, 4) == {"size": [4, 5], "counts": "d0"}
+    for nobody in (
+        CropMask.empty(),
+        CropMask(2, 1, np.zeros((0, 3), np.bool_)),
+        CropMask(2, 1, np.zeros((3, 0), np.bool_)),
+    ):
+        assert coco_rle(nobody, 5, 4) == {"size": [4, 5], "counts": "d0"}
