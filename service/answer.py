@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from service.domain import CropMask, Image, Instance, Result
+from service.domain import CropMask, Instance, Picture, Result
 from service.masks.label_map import encode_png, label_map
 from service.masks.overlay import overlay
 from service.masks.png import png_crop
@@ -87,7 +87,17 @@ class SegmentOut(BaseModel):
     timings_ms: dict[str, float] = Field(description="decode, queue, infer, masks, encode")
 
 
-def to_json(image: Image, result: Result, form: MaskFormat) -> SegmentOut:
+def rounded(timings_ms: Mapping[str, float]) -> dict[str, float]:
+    """Timings to the microsecond."""
+    return {stage: round(milliseconds, 3) for stage, milliseconds in timings_ms.items()}
+
+
+def server_timing(timings_ms: Mapping[str, float]) -> str:
+    """Timings as the Server-Timing header has them (W3C Server Timing)."""
+    return ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in timings_ms.items())
+
+
+def to_json(result: Result, form: MaskFormat) -> SegmentOut:
     """The answer as fields; ``form`` is ``coco_rle`` or ``png``."""
 
     def instance(found: Instance) -> InstanceOut:
@@ -96,7 +106,7 @@ def to_json(image: Image, result: Result, form: MaskFormat) -> SegmentOut:
 
     write = _WRITERS[form]
     return SegmentOut(
-        image=ImageOut(width=result.width, height=result.height, notes=list(image.notes)),
+        image=ImageOut(width=result.width, height=result.height, notes=list(result.notes)),
         model=ModelOut(name=result.model.name, version=result.model.version, variant=result.model.variant),
         instances=[instance(found) for found in result.instances],
         foreground=instance(result.foreground) if result.foreground else None,
@@ -104,11 +114,11 @@ def to_json(image: Image, result: Result, form: MaskFormat) -> SegmentOut:
     )
 
 
-def to_picture(image: Image, result: Result, form: MaskFormat) -> bytes:
-    """The answer as a PNG; ``form`` is ``label_map`` or ``overlay``."""
+def to_picture(picture: Picture, result: Result, form: MaskFormat) -> bytes:
+    """The answer as a PNG; ``form`` is ``label_map`` or ``overlay``, which decodes ``picture`` once more."""
     found = [result.foreground] if result.foreground else list(result.instances)
     if form is MaskFormat.OVERLAY:
-        return encode_png(overlay(image.pixels, found))
+        return encode_png(overlay(picture.decode().pixels, found))
     return encode_png(label_map([instance.mask for instance in found], result.width, result.height))
 
 

@@ -1,61 +1,137 @@
-"""Puts the parts together: engines from the repository, batchers, the segmenter, HTTP around it."""
+"""Puts the parts together: engines, batchers, the segmenter, HTTP and gRPC around it."""
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
-import uvicorn
-
-from service.batching.admission import Admission
+from service.batching.admission import Admission, State
 from service.batching.batcher import Batcher
+from service.batching.warm_up import warm_up
+from service.canary import Canary
+from service.engines.base import Engine
+from service.engines.cores import available_cores
 from service.engines.onnx import OnnxEngine
 from service.engines.repository import stored_models
 from service.images import ImageLimits
+from service.lifecycle import LAST_BYTES_SECONDS, ListenError, log, run_until_stopped
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import Metrics
+from service.transports.grpc.server import create_grpc
 from service.transports.http.routes import create_http
 
 
-@contextmanager
-def open_segmenter(settings: Settings) -> Iterator[Segmenter]:
-    """A segmenter over every model of the repository, warmed up; closed again at the end.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An engine, and the picture that shows whether it is well."""
+
+    engine: Engine
+    canary: Canary | None = None
+
+
+Loader = Callable[[Settings], list[Loaded]]
+
+
+def embedded_engines(settings: Settings) -> list[Loaded]:
+    """ONNX Runtime for every model of the repository.
 
     Raises:
         FileNotFoundError: the repository holds no model.
         ModelError: one of them doesn't keep the tensor contract.
-        InvalidRequest: the default variant isn't among them.
     """
-    stored = stored_models(settings.model_repository)
-    engines = [OnnxEngine(model.path, model.name, model.version, settings.threads) for model in stored]
-    for engine in engines:
-        engine.warm_up()
-    workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="worker")
-    segmenter = Segmenter(
-        {engine.info.ref.name: Batcher(engine) for engine in engines},
-        workers,
-        ImageLimits(settings.max_image_bytes, settings.max_image_pixels),
-        Admission(settings.max_jobs),
-    )
-    segmenter.model_for(settings.default_variant)
+    return [
+        Loaded(OnnxEngine(model.path, model.name, model.version, settings.threads), Canary.load(model.path.parent))
+        for model in stored_models(settings.model_repository)
+    ]
+
+
+def new_segmenter(settings: Settings, workers: ThreadPoolExecutor) -> Segmenter:
+    """A segmenter that has no models yet and takes no requests."""
+    limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+    return Segmenter(workers, limits, Admission(settings.max_held_bytes))
+
+
+@asynccontextmanager
+async def models_running(
+    segmenter: Segmenter, settings: Settings, metrics: Metrics, load: Loader = embedded_engines
+) -> AsyncIterator[list[Loaded]]:
+    """Load the models and run a batcher for each until the end of the block.
+
+    Raises:
+        InvalidRequest: the default variant isn't among the models.
+        Exception: what ``load`` raises.
+    """
+    async with AsyncExitStack() as stack:
+        models = await asyncio.to_thread(load, settings)
+        for model in models:
+            stack.callback(model.engine.close)
+            name = model.engine.info.ref.name
+            batcher = Batcher(model.engine, segmenter.workers, metrics.watcher(name), settings.batches)
+            segmenter.batchers[name] = await stack.enter_async_context(batcher.running())
+        segmenter.model_for(settings.default_variant)
+        yield models
+
+
+@asynccontextmanager
+async def models_ready(segmenter: Segmenter, settings: Settings, metrics: Metrics, load: Loader) -> AsyncIterator[None]:
+    """The same, warmed up and tried; then requests are taken.
+
+    Raises:
+        CanaryDied: a model doesn't give the masks that it was published with.
+    """
+    async with models_running(segmenter, settings, metrics, load) as models:
+        for model in models:
+            name = model.engine.info.ref.name
+            await warm_up(segmenter.batchers[name])
+            if model.canary:
+                await model.canary.check(segmenter, name)
+        if segmenter.admission.state is State.STARTING:
+            segmenter.admission.state = State.READY
+        yield
+
+
+@asynccontextmanager
+async def grpc_listening(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+    """gRPC on its port until the end of the block, which waits for calls to get their answers.
+
+    Raises:
+        ListenError: the port is taken.
+    """
+    server = create_grpc(segmenter, settings, metrics)
+    address = f"{settings.host}:{settings.grpc_port}"
     try:
-        yield segmenter
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ListenError(f"cannot listen for gRPC on {address}: {error}") from error
+    await server.start()
+    log.info("gRPC running on %s:%d", settings.host, port)
+    try:
+        yield
     finally:
-        segmenter.admission.draining = True
-        for engine in engines:
-            engine.close()
-        workers.shutdown()
+        await server.stop(LAST_BYTES_SECONDS)
 
 
-def serve(settings: Settings) -> None:
-    """Load the models, then answer HTTP until SIGINT or SIGTERM; requests in work are finished first."""
-    # uvicorn raises the signal again once it has drained: leave by the ordinary way then, with exit code 0.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with open_segmenter(settings) as segmenter:
-        app = create_http(segmenter, settings, Metrics())
-        # One process: the models and the queue in front of them are shared by all requests.
-        uvicorn.run(app, host=settings.host, port=settings.port, log_level="info", access_log=False)
+def serve(settings: Settings, load: Loader = embedded_engines) -> None:
+    """Answer HTTP and gRPC until SIGINT or SIGTERM, then finish what was accepted; see :mod:`service.lifecycle`.
+
+    It listens from the start, and answers 503 until the models are ready.
+
+    Raises:
+        Exception: what :func:`models_ready` raises.
+    """
+    with ThreadPoolExecutor(settings.workers or available_cores(), thread_name_prefix="worker") as workers:
+        segmenter, metrics = new_segmenter(settings, workers), Metrics()
+        metrics.watch(segmenter)
+        app = create_http(segmenter, settings, metrics)
+        run_until_stopped(
+            app,
+            (settings.host, settings.port),
+            segmenter.admission,
+            models_ready(segmenter, settings, metrics, load),
+            grpc_listening(segmenter, settings, metrics),
+            settings.drain_seconds,
+        )

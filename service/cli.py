@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,16 +11,20 @@ import typer
 from pydantic import ValidationError
 
 from service.answer import MaskFormat, to_json, to_picture
-from service.app import open_segmenter, serve
+from service.app import models_running, new_segmenter, serve
+from service.bench.command import bench
 from service.boxes import parse_boxes, to_boxes
-from service.domain import Image, Job, Mode, Result
+from service.canary import CanaryDied
+from service.domain import Job, Mode, Picture, Result
 from service.engines.onnx import ModelError, OnnxEngine
 from service.engines.repository import stored_models
 from service.errors import HisegError
-from service.segmenter import Segmenter
+from service.lifecycle import ListenError
 from service.settings import Settings
+from service.telemetry import Metrics
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="One mask per person.")
+SERVICE_ERRORS = (FileNotFoundError, ModelError, CanaryDied, ListenError, HisegError)
 Repository = Annotated[Path | None, typer.Option("--repository", help="folder of name/version/model.onnx")]
 
 
@@ -35,12 +39,13 @@ def _settings(**given: object) -> Settings:
 def serve_command(
     host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
     port: Annotated[int | None, typer.Option(help="HTTP port; 0 takes a free one")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="gRPC port; 0 takes a free one")] = None,
     repository: Repository = None,
 ) -> None:
     """Run the service. Every other knob is a HISEG_* variable or a line in hiseg.toml."""
     try:
-        serve(_settings(host=host, port=port, model_repository=repository))
-    except (FileNotFoundError, ModelError, HisegError) as error:
+        serve(_settings(host=host, port=port, grpc_port=grpc_port, model_repository=repository))
+    except SERVICE_ERRORS as error:
         raise _failure(error) from error
 
 
@@ -59,35 +64,34 @@ def run(
 ) -> None:
     """Segment one photo; no server needed."""
     settings = _settings(model_repository=repository)
-    try:
+
+    def write(picture: Picture, result: Result) -> None:
+        if output:
+            output.write_bytes(to_picture(picture, result, MaskFormat.OVERLAY))
+        if json_output:
+            answer = to_json(result, MaskFormat.COCO_RLE)
+            json_output.write_text(answer.model_dump_json(indent=2, exclude_none=True) + "\n")
+
+    async def segment() -> Result:
         rows = parse_boxes(";".join(box or []))
-        with open_segmenter(settings) as segmenter:
-            image, result = asyncio.run(
-                _segment(segmenter, photo.read_bytes(), rows, variant or settings.default_variant, mode, threshold)
-            )
-    except (FileNotFoundError, ModelError, HisegError) as error:
+        with ThreadPoolExecutor(1) as workers:
+            segmenter = new_segmenter(settings, workers)
+            picture = segmenter.inspect(photo.read_bytes())
+            boxes = to_boxes(rows, picture.width, picture.height)
+            async with models_running(segmenter, settings, Metrics()):
+                model = segmenter.model_for(variant or settings.default_variant).ref.name
+                with segmenter.admission.place() as place:
+                    job = Job(picture, boxes, model, mode, threshold)
+                    return (await segmenter.segment(job, place, lambda result: write(picture, result)))[0]
+
+    try:
+        result = asyncio.run(segment())
+    except SERVICE_ERRORS as error:
         raise _failure(error) from error
-    if output:
-        output.write_bytes(to_picture(image, result, MaskFormat.OVERLAY))
-    if json_output:
-        answer = to_json(image, result, MaskFormat.COCO_RLE)
-        json_output.write_text(answer.model_dump_json(indent=2, exclude_none=True) + "\n")
     for instance in (*result.instances, *([result.foreground] if result.foreground else [])):
         corners = ", ".join(f"{v:g}" for v in instance.box.as_tuple())
         typer.echo(f"box {corners}: {instance.area} pixels, score {instance.score:.2f}")
     typer.echo("  ".join(f"{stage} {ms:.1f} ms" for stage, ms in result.timings_ms.items()))
-
-
-async def _segment(
-    segmenter: Segmenter, data: bytes, rows: list[list[float]], variant: str, mode: Mode, threshold: float
-) -> tuple[Image, Result]:
-    started = time.perf_counter()
-    image = await segmenter.decode(data)
-    decode_ms = (time.perf_counter() - started) * 1000
-    boxes = to_boxes(rows, image.width, image.height)
-    result = await segmenter.segment(Job(image, boxes, segmenter.model_for(variant), mode, threshold))
-    result.timings_ms.update({"decode": decode_ms})
-    return image, result
 
 
 @app.command()
@@ -107,6 +111,9 @@ def models(repository: Repository = None) -> None:
         for key in ("licence", "training_data", "metrics"):
             if key in card:
                 typer.echo(f"  {key}: {card[key]}")
+
+
+app.command("bench")(bench)
 
 
 def _failure(error: Exception) -> typer.Exit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,36 @@ class Mode(StrEnum):
 
     INSTANCE = "instance"
     BINARY = "binary"
+
+
+class Priority(StrEnum):
+    """Who waits for the answer: somebody now, or a job that may take its time."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+class Picture(Protocol):
+    """An image whose size is known, decoded or not."""
+
+    @property
+    def width(self) -> int:
+        """Pixels, after EXIF rotation."""
+
+    @property
+    def height(self) -> int:
+        """Pixels, after EXIF rotation."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes as it is."""
+
+    def decode(self) -> Image:
+        """The pixels; may take a while, so not on the event loop.
+
+        Raises:
+            UndecodableImage: truncated or damaged.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +70,14 @@ class Image:
     @property
     def height(self) -> int:
         return int(self.pixels.shape[0])
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixels.nbytes
+
+    def decode(self) -> Image:
+        """Itself: a :class:`Picture` that needs no decoding."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +160,24 @@ class Job:
     """One image with its boxes, waiting for, or in, a batch.
 
     Attributes:
-        image: the decoded picture.
+        picture: the image, still encoded or not.
         boxes: one per person, any number, in the caller's order.
         model: name of the model that shall run it.
         mode: instance masks, or the foreground.
         threshold: probability above which a pixel belongs to the mask, in (0, 1).
-        timeout: seconds after which nobody wants the answer; None: no limit.
+        client: who asks; clients share the engine fairly.
+        priority: an interactive job's client gets ten times the share of a batch job's.
+        deadline: when the answer is worth nothing any more, on :func:`time.monotonic`'s clock; None: never.
     """
 
-    image: Image
+    picture: Picture
     boxes: tuple[Box, ...]
     model: str
     mode: Mode = Mode.INSTANCE
     threshold: float = 0.5
-    timeout: float | None = None
+    client: str = ""
+    priority: Priority = Priority.INTERACTIVE
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +187,7 @@ class Result:
     Attributes:
         width: of the image, pixels.
         height: of the image, pixels.
+        notes: what the decoder had to do that the caller should know.
         instances: one per box in the order sent; empty in binary mode.
         foreground: everybody at once; binary mode only.
         model: which model answered.
@@ -152,6 +196,7 @@ class Result:
 
     width: int
     height: int
+    notes: tuple[str, ...]
     instances: tuple[Instance, ...]
     foreground: Instance | None
     model: ModelRef

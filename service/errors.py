@@ -51,21 +51,33 @@ class Overloaded(HisegError):
     """Turned away because too much work is waiting.
 
     Args:
-        retry_after: seconds after which a new try makes sense.
+        reason: what was too much, in one word: "wait", "deadline" or "bytes".
+        retry_after: seconds after which a new try makes sense; at least 1.
     """
 
     title = "Overloaded"
 
-    def __init__(self, detail: str, *, retry_after: int, limit: object = None, value: object = None) -> None:
+    def __init__(
+        self, detail: str, *, reason: str, retry_after: int = 1, limit: object = None, value: object = None
+    ) -> None:
         super().__init__(detail, limit=limit, value=value)
-        self.retry_after = retry_after
+        self.reason = reason
+        self.retry_after = max(1, retry_after)
 
 
 class Unavailable(HisegError):
-    """Starting, draining, or no engine."""
+    """Starting, draining, or no engine.
+
+    Args:
+        reason: which of them, in one word.
+    """
 
     title = "Unavailable"
     retry_after = 1
+
+    def __init__(self, detail: str, *, reason: str = "engine") -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class DeadlineExceeded(HisegError):

@@ -1,16 +1,18 @@
 """Bytes -> pixels: what may come in, how large, and how odd pictures become plain RGB.
 
-Type and size are read from the header; nothing is decoded before both are allowed.
+Type, size and rotation are read from the header; nothing is decoded before they are allowed.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
-import PIL.ImageOps
+import simplejpeg
 
 from service.domain import Image, Pixels
 from service.errors import TooLarge, UndecodableImage, UnsupportedImage
@@ -19,6 +21,17 @@ MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 FIELD = "image"
 _SIXTEEN_BIT = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
 _WITH_ALPHA = {"RGBA", "LA", "PA", "RGBa", "La"}
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError)
+# EXIF 2.3, tag Orientation: what makes the stored rows and columns upright.
+_UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: stored[::-1].swapaxes(0, 1),
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: lambda stored: stored[:, ::-1].swapaxes(0, 1),
+}
 
 # Our own limit, read from the header, replaces Pillow's, which would warn and let pass.
 PIL.Image.MAX_IMAGE_PIXELS = None
@@ -32,16 +45,70 @@ class ImageLimits:
     max_pixels: int
 
 
-def decode(data: bytes, limits: ImageLimits) -> Image:
-    """Decode a JPEG, PNG or WebP image.
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An image that was let in by its header and waits to be decoded; a :class:`service.domain.Picture`.
 
-    EXIF rotation is applied, transparency is laid on white, 16 bits become 8, grey, palette and CMYK become
-    RGB, and of an animation the first frame is taken. Whatever changes what one sees is said in the notes.
+    Attributes:
+        data: the file.
+        kind: Pillow's name of its type.
+        mode: Pillow's name of its colour model.
+        width: pixels, after rotation.
+        height: pixels, after rotation.
+        orientation: EXIF's, 1 to 8; 1 is upright.
+    """
+
+    data: bytes
+    kind: str
+    mode: str
+    width: int
+    height: int
+    orientation: int = 1
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.data)
+
+    def decode(self) -> Image:
+        """The pixels.
+
+        EXIF rotation is applied, transparency is laid on white, 16 bits become 8, grey, palette and CMYK become
+        RGB, and of an animation the first frame is taken. Whatever changes what one sees is said in the notes.
+
+        Raises:
+            UndecodableImage: truncated or damaged.
+        """
+        try:
+            image = self._plain_jpeg() or self._by_pillow()
+        except _BROKEN as error:
+            raise _undecodable(self.kind, error) from error
+        if self.orientation in _UPRIGHT:
+            return Image(np.ascontiguousarray(_UPRIGHT[self.orientation](image.pixels)), image.notes)
+        return image
+
+    def _plain_jpeg(self) -> Image | None:
+        if self.kind != "JPEG" or self.mode not in ("RGB", "L"):
+            return None
+        try:
+            # A third faster than Pillow, to the same pixels.
+            return Image(simplejpeg.decode_jpeg(self.data, "RGB"))
+        except ValueError:
+            return None  # it is strict: Pillow may still read what it finds odd
+
+    def _by_pillow(self) -> Image:
+        with PIL.Image.open(io.BytesIO(self.data), formats=[self.kind]) as picture:
+            return _to_image(picture)
+
+
+def inspect(data: bytes, limits: ImageLimits) -> Encoded:
+    """Read the header of a JPEG, PNG or WebP image: cheap enough for the event loop.
+
+    A rotation that is written behind the pixels, as PNG allows, doesn't count.
 
     Raises:
         TooLarge: more bytes or pixels than allowed.
         UnsupportedImage: another type of file.
-        UndecodableImage: empty, truncated or damaged.
+        UndecodableImage: empty, or with a damaged header.
     """
     if len(data) > limits.max_bytes:
         raise TooLarge(
@@ -56,9 +123,11 @@ def decode(data: bytes, limits: ImageLimits) -> Image:
     try:
         with PIL.Image.open(io.BytesIO(data), formats=[kind]) as picture:
             check_pixels(picture.width, picture.height, limits)
-            return _to_image(picture)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UndecodableImage(f"the {kind} image cannot be decoded: {error}", field=FIELD) from error
+            orientation = _orientation(picture)
+            width, height = picture.size if orientation <= 4 else picture.size[::-1]
+            return Encoded(data, kind, picture.mode, width, height, orientation)
+    except _BROKEN as error:
+        raise _undecodable(kind, error) from error
 
 
 def sniff(data: bytes) -> str:
@@ -92,25 +161,34 @@ def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
         )
 
 
+def _undecodable(kind: str, error: Exception) -> UndecodableImage:
+    return UndecodableImage(f"the {kind} image cannot be decoded: {error}", field=FIELD)
+
+
+def _orientation(picture: PIL.Image.Image) -> int:
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return 1  # Pillow would decode the whole image to look for it behind the pixels
+    found = picture.getexif().get(PIL.ExifTags.Base.Orientation, 1)
+    return found if found in _UPRIGHT else 1
+
+
 def _to_image(picture: PIL.Image.Image) -> Image:
     notes = []
     frames = getattr(picture, "n_frames", 1)
     if frames > 1:
         picture.seek(0)
         notes.append(f"animated: the first of {frames} frames was used")
-    # In place, here and below: at 12 megapixels each copy that Pillow makes is 48 MB.
-    PIL.ImageOps.exif_transpose(picture, in_place=True)
-    upright: PIL.Image.Image = picture
-    if upright.mode in _WITH_ALPHA or "transparency" in upright.info:
+    flat: PIL.Image.Image = picture
+    if flat.mode in _WITH_ALPHA or "transparency" in flat.info:
         notes.append("transparent: laid on white")
-        rgba = upright.convert("RGBA")
-        upright = PIL.Image.new("RGBA", rgba.size, "white")
-        upright.alpha_composite(rgba)
-    if upright.mode in _SIXTEEN_BIT:
+        rgba = flat.convert("RGBA")
+        flat = PIL.Image.new("RGBA", rgba.size, "white")
+        flat.alpha_composite(rgba)
+    if flat.mode in _SIXTEEN_BIT:
         notes.append("16 bits a channel: reduced to 8")
-        grey = (np.asarray(upright).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+        grey = (np.asarray(flat).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
         return Image(np.repeat(grey[:, :, None], 3, axis=2), tuple(notes))
-    if upright.mode == "CMYK":
+    if flat.mode == "CMYK":
         notes.append("CMYK: converted to RGB without a colour profile")
-    pixels: Pixels = np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
+    pixels: Pixels = np.asarray(flat if flat.mode == "RGB" else flat.convert("RGB"))
     return Image(pixels, tuple(notes))

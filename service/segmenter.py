@@ -4,56 +4,60 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-
-from service.batching.admission import Admission
-from service.batching.batcher import Batcher, Served
+from service.batching.admission import Admission, Place
+from service.batching.batcher import Batcher
+from service.batching.work import Prepared, Served, Work
 from service.canvas import Placement, choose_canvas, to_canvas
-from service.domain import Box, CropMask, Image, Instance, Job, Mode, Result
-from service.engines.base import Batch, ModelInfo
+from service.domain import Box, CropMask, Instance, Job, Mode, Result
+from service.engines.base import ModelInfo
 from service.errors import DeadlineExceeded, InvalidRequest
-from service.images import ImageLimits, decode
+from service.images import Encoded, ImageLimits, inspect
 from service.masks.crop import crop_mask, log_odds
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Laid(Prepared):
+    """A job's input, and what had to be done to read its picture."""
+
+    notes: tuple[str, ...]
 
 
 class Segmenter:
     """Turns images and boxes into masks.
 
     Args:
-        batchers: one per model, by the model's name.
         workers: threads for decoding and drawing.
         limits: what images are taken.
         admission: who is let in.
     """
 
-    def __init__(
-        self, batchers: Mapping[str, Batcher], workers: Executor, limits: ImageLimits, admission: Admission
-    ) -> None:
-        self.batchers = batchers
+    def __init__(self, workers: Executor, limits: ImageLimits, admission: Admission) -> None:
+        self.batchers: dict[str, Batcher] = {}
         self.limits = limits
         self.admission = admission
-        self._workers = workers
+        self.workers = workers
 
     @property
     def models(self) -> list[ModelInfo]:
-        """What is served."""
+        """What is served; nothing while the service starts."""
         return [batcher.engine.info for batcher in self.batchers.values()]
 
-    def model_for(self, variant: str) -> str:
-        """Name of the model of a variant.
+    def model_for(self, variant: str) -> ModelInfo:
+        """The model of a variant.
 
         Raises:
             InvalidRequest: there is none.
         """
         for info in self.models:
             if info.ref.variant == variant:
-                return info.ref.name
+                return info
         known = sorted(info.ref.variant for info in self.models)
         raise InvalidRequest(
             f"variant {variant!r} is not served; there is {', '.join(known)}",
@@ -62,56 +66,71 @@ class Segmenter:
             value=variant,
         )
 
-    async def off_loop(self, work: Callable[[], T]) -> T:
-        """Run something that takes a while in a worker thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._workers, work)
+    def inspect(self, data: bytes) -> Encoded:
+        """Read an image's header; see :func:`service.images.inspect` for limits and errors."""
+        return inspect(data, self.limits)
 
-    async def decode(self, data: bytes) -> Image:
-        """Decode an image off the event loop; see :func:`service.images.decode` for limits and errors."""
-        return await self.off_loop(lambda: decode(data, self.limits))
-
-    async def segment(self, job: Job) -> Result:
+    async def segment(self, job: Job, place: Place, write: Callable[[Result], T]) -> tuple[Result, T]:
         """Masks for a job: one instance per box, in the order sent.
 
-        Raises:
-            DeadlineExceeded: not done within the job's timeout.
-        """
-        try:
-            async with asyncio.timeout(job.timeout):
-                return await self._segment(job)
-        except TimeoutError as error:
-            waited = f"{(job.timeout or 0) * 1000:.0f} ms"
-            raise DeadlineExceeded(f"not done within {waited}", field="deadline_ms", limit=waited) from error
+        Args:
+            job: what is asked.
+            place: the request's, from :meth:`Admission.enter`.
+            write: makes the answer of the result, in the thread that drew the masks.
 
-    async def _segment(self, job: Job) -> Result:
+        Returns:
+            The result and what ``write`` made of it.
+
+        Raises:
+            DeadlineExceeded: not done by the job's deadline.
+            Overloaded: the job would wait too long, or holds more bytes than are free.
+            UndecodableImage: the picture is damaged.
+        """
+        left = None if job.deadline is None else job.deadline - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                return await self._segment(job, place, write)
+        except TimeoutError as error:
+            raise DeadlineExceeded("not done before the deadline", field="deadline_ms") from error
+
+    async def _segment(self, job: Job, place: Place, write: Callable[[Result], T]) -> tuple[Result, T]:
         batcher = self.batchers[job.model]
         info = batcher.engine.info
-        placement = choose_canvas(job.image.height, job.image.width, info.canvases, info.resize)
-        boxes = [box.clipped(job.image.width, job.image.height) for box in job.boxes]
-        work = await self.off_loop(lambda: prepare(job, boxes, placement))
+        width, height = job.picture.width, job.picture.height
+        placement = choose_canvas(height, width, info.canvases, info.resize)
+        boxes = [box.clipped(width, height) for box in job.boxes]
+        visible = [] if job.mode is Mode.BINARY else [box for box in boxes if not box.is_empty]
+        place.hold(job.picture.nbytes + 3 * placement.canvas[0] * placement.canvas[1])
+
+        def prepare() -> Laid:
+            image = job.picture.decode()
+            return Laid(to_canvas(image.pixels, placement), placement.rois(visible), image.notes)
+
+        def draw_and_write() -> tuple[Result, T]:
+            started = time.perf_counter()
+            instances, foreground = draw(job, boxes, placement, served)
+            drawn = time.perf_counter()
+            timings = {
+                "decode": served.decode_ms,
+                "queue": served.queue_ms,
+                "infer": served.infer_ms,
+                "masks": (drawn - started) * 1000,
+            }
+            result = Result(width, height, served.prepared.notes, instances, foreground, info.ref, timings)
+            written = write(result)
+            timings["encode"] = (time.perf_counter() - drawn) * 1000
+            return result, written
+
+        work = Work(placement.canvas, len(visible), prepare, job.client, job.priority, job.deadline)
         served = await batcher.submit(work)
-        started = time.perf_counter()
-        instances, foreground = await self.off_loop(lambda: draw(job, boxes, placement, served))
-        timings = {
-            "queue": served.queue_ms,
-            "infer": served.infer_ms,
-            "masks": (time.perf_counter() - started) * 1000,
-        }
-        return Result(job.image.width, job.image.height, instances, foreground, info.ref, timings)
-
-
-def prepare(job: Job, boxes: list[Box], placement: Placement) -> Batch:
-    """The canvas of a job and the RoIs of its boxes (clipped; those outside the image are left out)."""
-    visible = [] if job.mode is Mode.BINARY else [box for box in boxes if not box.is_empty]
-    rois = np.concatenate([np.zeros((len(visible), 1), dtype=np.float32), placement.rois(visible)], axis=1)
-    return Batch(to_canvas(job.image.pixels, placement)[None], rois)
+        return await asyncio.get_running_loop().run_in_executor(self.workers, draw_and_write)
 
 
 def draw(
-    job: Job, boxes: list[Box], placement: Placement, served: Served
+    job: Job, boxes: list[Box], placement: Placement, served: Served[Laid]
 ) -> tuple[tuple[Instance, ...], Instance | None]:
     """Instances of the boxes, or in binary mode the foreground, from the engine's rows."""
-    width, height = job.image.width, job.image.height
+    width, height = job.picture.width, job.picture.height
     if job.mode is Mode.BINARY:
         content_h, content_w = placement.content
         whole = Box(0, 0, width, height)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from service.batching.batcher import BatchLimits
 
 MEBI = 1024 * 1024
 
@@ -17,15 +19,22 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="HTTP port; 0 takes a free one")
+    grpc_port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one")
     model_repository: Path = Field(Path("model_repository"), description="folder of name/version/model.onnx")
     default_variant: str = Field("b0", description="variant that answers when none is asked for")
     threads: int = Field(0, ge=0, description="threads of the embedded engine; 0 takes the cores there are")
-    workers: int = Field(2, ge=1, description="threads that decode images and draw masks")
+    workers: int = Field(0, ge=0, description="threads that decode images and draw masks; 0 takes the cores there are")
     max_image_bytes: int = Field(20 * MEBI, gt=0, description="largest encoded image")
     max_image_pixels: int = Field(50_000_000, gt=0, description="largest decoded image")
     max_boxes: int = Field(100, gt=0, description="most boxes in a request")
-    max_jobs: int = Field(64, gt=0, description="most requests inside at once; more are turned away with 429")
+    max_held_bytes: int = Field(512 * MEBI, gt=0, description="most bytes that the requests inside hold together")
+    max_wait_ms: int = Field(2000, gt=0, description="longest predicted wait for the engine with which one is let in")
+    batch_budget_ms: int = Field(50, gt=0, description="predicted cost up to which jobs share a batch")
+    max_batch_images: int = Field(16, gt=0, description="most images in a batch")
+    max_batch_boxes: int = Field(128, gt=0, description="most boxes in a batch")
+    max_batch_bytes: int = Field(64 * MEBI, gt=0, description="most bytes of images in a batch")
     default_deadline_ms: int = Field(30_000, gt=0, description="deadline of a request that names none")
+    drain_seconds: float = Field(30, gt=0, description="most time that accepted work gets after SIGTERM")
 
     @classmethod
     def settings_customise_sources(
@@ -37,6 +46,27 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _limits_agree(self) -> Settings:
+        if self.max_boxes > self.max_batch_boxes:
+            raise ValueError(f"max_boxes ({self.max_boxes}) is over max_batch_boxes ({self.max_batch_boxes})")
+        if self.max_held_bytes < 2 * self.max_body_bytes:
+            raise ValueError(
+                f"max_held_bytes ({self.max_held_bytes}) is under twice the largest body ({self.max_body_bytes})"
+            )
+        return self
+
+    @property
+    def batches(self) -> BatchLimits:
+        """What batchers go by."""
+        return BatchLimits(
+            budget_ms=self.batch_budget_ms,
+            images=self.max_batch_images,
+            rois=self.max_batch_boxes,
+            bytes=self.max_batch_bytes,
+            wait_ms=self.max_wait_ms,
+        )
 
     @property
     def max_body_bytes(self) -> int:

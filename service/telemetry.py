@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
-BUCKETS = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+from service.batching.work import BatchReport, DropReason
+from service.errors import HisegError, Overloaded, Unavailable
+from service.segmenter import Segmenter
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+DROP_REASONS = get_args(DropReason)
+GONE = "gone"
+"""Outcome of a request whose caller left."""
+BUG = "bug"
+"""Outcome of a request that met an error which isn't ours to explain."""
 
 
 class Metrics:
@@ -14,32 +27,102 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "hiseg_requests", "Segmentation requests answered", ["transport", "outcome"], registry=self.registry
-        )
-        self.duration = Histogram(
-            "hiseg_request_seconds",
-            "Time from the request's arrival to its answer",
-            ["transport", "outcome"],
-            buckets=BUCKETS,
-            registry=self.registry,
-        )
-        self.stages = Histogram(
-            "hiseg_stage_seconds", "Time a stage took", ["stage"], buckets=BUCKETS, registry=self.registry
-        )
-        self.people = Counter("hiseg_instances", "Masks made", registry=self.registry)
-        self.inside = Gauge("hiseg_requests_inside", "Requests being worked on", registry=self.registry)
 
-    def answered(self, transport: str, outcome: str, seconds: float) -> None:
-        """Count one request, whatever became of it."""
-        self.requests.labels(transport, outcome).inc()
-        self.duration.labels(transport, outcome).observe(seconds)
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=self.registry)
 
-    def staged(self, timings_ms: Mapping[str, float]) -> None:
-        """Record the stages of a successful request."""
+        def histogram(name: str, text: str, buckets: Iterable[float], *labels: str) -> Histogram:
+            return Histogram(name, text, labels, buckets=tuple(buckets), registry=self.registry)
+
+        self._requests = counter("hiseg_requests", "Segmentation requests answered", "transport", "outcome")
+        self._duration = histogram(
+            "hiseg_request_seconds", "From a request's arrival to its end", SECONDS, "transport", "outcome", "variant"
+        )
+        self._rejected = counter("hiseg_rejected", "Requests turned away at the door, by reason", "reason")
+        self._stages = histogram("hiseg_stage_seconds", "Time a stage took", SECONDS, "stage")
+        self._people = counter("hiseg_instances", "Masks made")
+        self._dropped = counter("hiseg_dropped", "Jobs that left before they reached the engine", "model", "reason")
+        self._images = histogram("hiseg_batch_images", "Images in a batch", COUNTS, "model")
+        self._rois = histogram("hiseg_batch_rois", "Boxes in a batch", COUNTS, "model")
+        self._predicted = histogram("hiseg_batch_cost_seconds", "Predicted time of a batch", SECONDS, "model")
+        self._real = histogram("hiseg_batch_seconds", "Real time of a batch in the engine", SECONDS, "model")
+        self._busy = counter("hiseg_engine_busy_seconds", "Time an engine worked; its rate is the busy share", "model")
+
+    def answered(self, transport: str, variant: str, seconds: float, error: HisegError | str | None = None) -> None:
+        """Count one request, whatever became of it.
+
+        Args:
+            transport: "http" or "grpc".
+            variant: the one that was asked for, if it is served; else "".
+            seconds: from arrival to the end.
+            error: what it failed with; GONE or BUG if that is no error of ours; None: it was answered.
+        """
+        outcome = "ok" if error is None else error if isinstance(error, str) else type(error).__name__
+        self._requests.labels(transport, outcome).inc()
+        self._duration.labels(transport, outcome, variant).observe(seconds)
+        if isinstance(error, Overloaded | Unavailable):
+            self._rejected.labels(error.reason).inc()
+
+    def staged(self, timings_ms: Mapping[str, float], instances: int) -> None:
+        """Record the stages of a successful request, and how many masks came of it."""
         for stage, milliseconds in timings_ms.items():
-            self.stages.labels(stage).observe(milliseconds / 1000)
+            self._stages.labels(stage).observe(milliseconds / 1000)
+        self._people.inc(instances)
+
+    def watch(self, segmenter: Segmenter) -> None:
+        """Read a segmenter's gauges whenever Prometheus asks."""
+        self.registry.register(_Gauges(segmenter))
 
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes."""
         return generate_latest(self.registry)
+
+    def watcher(self, model: str) -> ModelWatcher:
+        """What a model's batcher reports to."""
+        return ModelWatcher(self, model)
+
+
+class ModelWatcher:
+    """Counts one model's batches; a :class:`service.batching.work.Watcher`."""
+
+    def __init__(self, metrics: Metrics, model: str) -> None:
+        # Children are looked up once: a batch in a fast engine takes a few milliseconds.
+        self._images = metrics._images.labels(model)
+        self._rois = metrics._rois.labels(model)
+        self._predicted = metrics._predicted.labels(model)
+        self._real = metrics._real.labels(model)
+        self._busy = metrics._busy.labels(model)
+        self._dropped = {reason: metrics._dropped.labels(model, reason) for reason in DROP_REASONS}
+
+    def ran(self, report: BatchReport) -> None:
+        self._images.observe(report.images)
+        self._rois.observe(report.rois)
+        self._predicted.observe(report.predicted_ms / 1000)
+        self._real.observe(report.real_ms / 1000)
+        self._busy.inc(report.real_ms / 1000)
+
+    def dropped(self, reason: DropReason) -> None:
+        self._dropped[reason].inc()
+
+
+class _Gauges(Collector):
+    """What is true at the moment of asking."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter = segmenter
+
+    def collect(self) -> Iterable[Metric]:
+        admission = self._segmenter.admission
+        yield GaugeMetricFamily("hiseg_requests_inside", "Requests being worked on", admission.inside)
+        yield GaugeMetricFamily("hiseg_held_bytes", "Bytes that the requests inside hold", admission.held)
+        jobs = GaugeMetricFamily("hiseg_queue_jobs", "Jobs that wait for the engine", labels=["model"])
+        age = GaugeMetricFamily("hiseg_queue_age_seconds", "How long the oldest of them has waited", labels=["model"])
+        cost = GaugeMetricFamily("hiseg_queue_cost_seconds", "Predicted engine time of what waits", labels=["model"])
+        model = GaugeMetricFamily("hiseg_model_info", "Models served; always 1", labels=["model", "version", "variant"])
+        for name, batcher in self._segmenter.batchers.items():
+            ref = batcher.engine.info.ref
+            jobs.add_metric([name], batcher.waiting)
+            age.add_metric([name], batcher.oldest_s())
+            cost.add_metric([name], batcher.backlog.waiting_ms / 1000)
+            model.add_metric([name, ref.version, ref.variant], 1)
+        yield from (jobs, age, cost, model)

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 REPOSITORY = ROOT / "model_repository"
 HISEG = Path(sys.executable).with_name("hiseg")
 SAMPLE = ROOT / "docs" / "samples" / "people.jpg"
+SERVE: tuple[str | Path, ...] = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--repository", REPOSITORY)
 SAMPLE_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
 
 
@@ -37,29 +38,39 @@ class Server:
     """A `hiseg serve` process."""
 
     url: str
+    grpc: str
     process: subprocess.Popen[str]
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """The real service in a process of its own, on a free port; it must stop cleanly."""
-    command = [HISEG, "serve", "--port", "0", "--repository", REPOSITORY]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+def serving(command: Sequence[str | Path] = SERVE, code: int = 0, **settings: object) -> Iterator[Server]:
+    """The real service in a process of its own, on a free port, ready; stopped at the end unless it has ended.
+
+    Args:
+        command: what starts it.
+        code: what it must exit with.
+        settings: `HISEG_*` variables, in lower case and without the prefix.
+    """
+    variables = os.environ | {f"HISEG_{name.upper()}": str(value) for name, value in settings.items()}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=variables)
     assert process.stderr is not None
     log = []
     for line in process.stderr:
         log.append(line)
-        if found := re.search(r"running on (http://[\d.:]+)", line):
+        if "Ready" in line:
             break
-    else:
+    url = re.search(r"running on (http://[\d.:]+)", "".join(log))
+    grpc = re.search(r"gRPC running on ([\d.:]+)", "".join(log))
+    if url is None or grpc is None or process.poll() is not None:
         pytest.fail("the service did not start:\n" + "".join(log))
     try:
-        yield Server(found[1], process)
+        yield Server(url[1], f"grpc://{grpc[1]}", process)
     finally:
-        process.terminate()
-        code = process.wait(30)
+        if process.poll() is None:
+            process.terminate()
+        ended = process.wait(30)
         process.stderr.close()
-        assert code == 0, "the service did not stop cleanly"
+        assert ended == code, f"the service ended with {ended}"
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
     "service": ["training", "torch", "torchvision", "timm", "onnx"],
     "service.transports": ["service.engines", "service.app", "service.cli"],
+    "service.transports.http": ["service.transports.grpc", "grpc"],
+    "service.transports.grpc": ["service.transports.http", "fastapi"],
     "service.engines": ["service.transports", "service.batching", "service.segmenter", "fastapi"],
     "service.batching": ["service.transports", "service.segmenter", "fastapi"],
     "service.masks": ["service.transports", "service.engines", "service.batching", "fastapi"],

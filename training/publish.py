@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import statistics
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,12 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from service.app import Loaded, models_running, new_segmenter
+from service.canary import Canary, segment_all
 from service.domain import Floats, Pixels
+from service.engines.onnx import OnnxEngine
+from service.settings import Settings
+from service.telemetry import Metrics
 from training.baselines import BASELINES
 from training.checkpoint import load_checkpoint
 from training.complexity import complexity
@@ -26,6 +33,8 @@ from training.export.onnx import export_onnx, write_metadata
 
 LICENCE = "MIT for the weights; trained on photographs under their own, mostly non-commercial, terms"
 TRAINING_DATA = "1,351 COCO photographs (parts of val2017 among them) and 226 Clothing Co-Parsing photographs"
+CANARY_PHOTO = Path(__file__).parent.parent / "docs" / "samples" / "people.jpg"
+CANARY_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
 JITTER = 0.1
 THREADS = 2
 
@@ -59,12 +68,15 @@ def publish(checkpoint: Path, repository: Path, name: str, version: int, data: P
     onnx_path = staging / str(version) / "model.onnx"
     difference = export_onnx(model, onnx_path, metadata)
     metrics = measure(onnx_path, data)
-    metrics |= {"complexity": asdict(complexity(model)), "onnx_max_difference": difference}
+    compute = complexity(model)
+    metrics |= {"complexity": asdict(compute), "onnx_max_difference": difference}
+    metadata["gmac"] = [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)]
     metadata["metrics"] = {
         f"mean IoU on {split}": round(metrics["quality"][split]["ground truth boxes"]["all"], 4)
         for split in metrics["quality"]
     }
     write_metadata(onnx_path, metadata)
+    asyncio.run(record_canary(onnx_path, name, version))
     metrics["megabytes"] = onnx_path.stat().st_size / 1e6
     (staging / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     (staging / "config.pbtxt").write_text(config_pbtxt(name, config, metadata))
@@ -72,6 +84,18 @@ def publish(checkpoint: Path, repository: Path, name: str, version: int, data: P
     shutil.rmtree(repository / name, ignore_errors=True)
     staging.rename(repository / name)
     return metrics
+
+
+async def record_canary(model: Path, name: str, version: int) -> None:
+    """Store a picture and the model's masks beside it: a service is ready only if it gives the same."""
+    photo = CANARY_PHOTO.read_bytes()
+    metrics, settings = Metrics(), Settings(default_variant=name.rpartition("_")[2])
+    with ThreadPoolExecutor(1) as workers:
+        segmenter = new_segmenter(settings, workers)
+        engine = OnnxEngine(model, name, str(version))
+        async with models_running(segmenter, settings, metrics, lambda _: [Loaded(engine)]):
+            masks = await segment_all(segmenter, name, photo, CANARY_BOXES)
+    Canary(photo, CANARY_BOXES, masks).save(model.parent)
 
 
 def predictor(path: Path, threads: int = THREADS) -> Predict:

@@ -49,10 +49,14 @@ logits, foreground = session.run(["masks", "binary_masks"], {"images": images, "
 for (x1, y1, x2, y2), (background, target, others) in zip(boxes, logits, strict=True):
     margin = target - np.maximum(background, others)
     left, top, right, bottom = int(x1), int(y1), int(np.ceil(x2)), int(np.ceil(y2))
-    sx, sy = margin.shape[1] / (x2 - x1), margin.shape[0] / (y2 - y1)
-    matrix = np.array([[sx, 0, (left + 0.5 - x1) * sx - 0.5], [0, sy, (top + 0.5 - y1) * sy - 0.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    crop = cv2.warpAffine(margin, matrix, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    size = right - left, bottom - top
+    if (x1, y1, x2, y2) == (left, top, right, bottom):
+        crop = cv2.resize(margin, size, interpolation=cv2.INTER_LINEAR)
+    else:  # the box begins or ends inside a pixel
+        sx, sy = margin.shape[1] / (x2 - x1), margin.shape[0] / (y2 - y1)
+        matrix = np.array([[sx, 0, (left + 0.5 - x1) * sx - 0.5], [0, sy, (top + 0.5 - y1) * sy - 0.5]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        crop = cv2.warpAffine(margin, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     full = np.zeros((height, width), dtype=np.uint8, order="F")
     full[top:bottom, left:right] = crop > 0
     rle = coco_mask.encode(full)

@@ -1,1 +1,1 @@
-"""What stands between jobs and the engine: who is let in, and who runs when."""
+"""What stands between jobs and the engine: who is let in, who runs when, and with whom."""

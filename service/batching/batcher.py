@@ -1,40 +1,290 @@
-"""The one way of a job to the engine. Jobs run one by one, in the order they came; callers who left are skipped."""
+"""Jobs -> batches -> the engine -> each caller its own rows. No timer: load itself makes the batches.
+
+While the engine works, the next batch forms from whatever waits, in fair order and within a budget of predicted cost;
+its images are decoded meanwhile. It leaves as soon as the engine has a free slot, with those that are decoded by then.
+Only a batch that is full leaves early, to stand assembled before the engine: a prefetch of one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from service.engines.base import Batch, Engine, Prediction
+from service.batching.assembly import assemble
+from service.batching.backlog import Backlog, Claim
+from service.batching.cost import CostModel
+from service.batching.dispatch import Dispatcher, Ran
+from service.batching.fair_queue import FairQueue
+from service.batching.work import P, Prepared, Served, Watcher, Work
+from service.canvas import Size
+from service.engines.base import Batch, Engine
+from service.errors import DeadlineExceeded, TooLarge, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A prediction and what it took.
+class BatchLimits:
+    """How large a batch may be.
 
     Attributes:
-        queue_ms: waited for the engine.
-        infer_ms: in the engine.
+        budget_ms: predicted cost up to which jobs are put together; a larger job runs alone.
+        images: most images.
+        rois: most boxes; a job with more is refused.
+        bytes: most bytes of image input; a single image is always allowed.
+        wait_ms: longest predicted wait with which a job is let in.
     """
 
-    prediction: Prediction
-    queue_ms: float
-    infer_ms: float
+    budget_ms: float = 50.0
+    images: int = 16
+    rois: int = 128
+    bytes: int = 64 * 1024 * 1024
+    wait_ms: float = 2000.0
+
+
+@dataclass(eq=False, slots=True)
+class _Item:
+    """A job inside."""
+
+    work: Work[Any]
+    claim: Claim
+    arrived: float
+    answer: asyncio.Future[Served[Any]]
+    preparing: asyncio.Task[None] | None = None
+    prepared: Prepared | None = None
+    decode_ms: float = 0.0
+    waits: bool = True
+    """It is part of the backlog: neither in the engine yet, nor gone."""
+
+    @property
+    def canvas(self) -> Size:
+        return self.work.canvas
+
+    @property
+    def client(self) -> str:
+        return self.work.client
+
+    @property
+    def share(self) -> float:
+        return self.work.share
+
+    @property
+    def cost(self) -> float:
+        return self.claim.cost
 
 
 class Batcher:
-    """Feeds one engine."""
+    """Feeds one engine; works inside ``async with batcher.running()``.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: what runs the batches.
+        workers: threads that prepare jobs.
+        watcher: who is told what happens.
+        limits: how large a batch may be, and how long a job may wait.
+        clock: seconds, monotonic; deadlines are on it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        workers: Executor,
+        watcher: Watcher,
+        limits: BatchLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.engine = engine
-        self._slot = asyncio.Lock()
+        self.limits = limits or BatchLimits()
+        self.cost = CostModel(engine.info.seed)
+        self.backlog = Backlog(clock, self.limits.wait_ms, engine.slots)
+        self._dispatcher = Dispatcher(engine, self.cost, self.backlog, watcher, clock)
+        self._workers = workers
+        self._watcher = watcher
+        self._clock = clock
+        self._queue: FairQueue[_Item] = FairQueue()
+        self._forming: list[_Item] = []
+        self._slots = asyncio.Semaphore(engine.slots)
+        self._launched = 0
+        self._tasks: asyncio.TaskGroup | None = None
 
-    async def submit(self, work: Batch) -> Served:
-        """Run one job's canvas and RoIs; a caller cancelled while waiting never reaches the engine."""
-        arrived = time.perf_counter()
-        async with self._slot:
-            started = time.perf_counter()
-            prediction = await self.engine.infer(work)
-            ended = time.perf_counter()
-        return Served(prediction, (started - arrived) * 1000, (ended - started) * 1000)
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Batcher]:
+        """Owns every task of the batcher; at the end batches that were launched are finished, the rest is refused."""
+        failure: Exception | None = None
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                yield self
+            except Exception as error:
+                failure = error  # kept: the group would wrap it
+            finally:
+                self._tasks = None
+                for item in [*self._queue, *self._forming]:
+                    self._refuse(item, Unavailable("the service is shutting down", reason="draining"))
+        if failure:
+            raise failure
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that are in no launched batch."""
+        return len(self._queue) + len(self._forming)
+
+    def oldest_s(self) -> float:
+        """Seconds that the oldest of them has waited; 0 if there is none."""
+        now = self._clock()
+        return now - min((item.arrived for item in (*self._queue, *self._forming)), default=now)
+
+    async def submit(self, work: Work[P]) -> Served[P]:
+        """Run one job; a caller cancelled while it waits never reaches the engine.
+
+        Raises:
+            TooLarge: more boxes than any batch may hold.
+            Overloaded: it would wait too long.
+            DeadlineExceeded: there is no time left for it.
+            Unavailable: the batcher doesn't run, or the engine can't.
+            Exception: whatever ``work.prepare`` raised.
+        """
+        if self._tasks is None:
+            raise Unavailable("the batcher is not running")
+        if work.rois > self.limits.rois:
+            raise TooLarge(
+                f"{work.rois} boxes were sent; a batch holds {self.limits.rois}",
+                field="boxes",
+                limit=self.limits.rois,
+                value=work.rois,
+            )
+        claim = Claim(work.client, work.share, self.cost.now.job(work.rois))
+        self.backlog.admit(claim, work.deadline)
+        item = _Item(work, claim, self._clock(), asyncio.get_running_loop().create_future())
+        self._queue.put(item)
+        self._advance()
+        try:
+            return await item.answer
+        finally:
+            if item.waits:  # cancelled, before it came to the engine
+                self._withdraw(item)
+                late = work.deadline is not None and self._clock() >= work.deadline
+                self._watcher.dropped("deadline" if late else "gone")
+                self._advance()
+
+    def _advance(self) -> None:
+        """Form and launch until there is nothing to do; called after every change."""
+        while self._tasks is not None:
+            self._form(self._tasks)
+            ready = [item for item in self._forming if item.prepared is not None]
+            if not ready or not (self._launched < self.engine.slots or self._may_leave_early(ready)):
+                break
+            self._forming = [item for item in self._forming if item.prepared is None]
+            self._launched += 1
+            self._tasks.create_task(self._launch(ready))
+
+    def _form(self, tasks: asyncio.TaskGroup) -> None:
+        while (item := self._queue.next(self._canvas)) is not None and self._fits(item):
+            if not self._dropped_as_late(item):
+                self._queue.take(item, self._canvas)
+                self._forming.append(item)
+                item.preparing = tasks.create_task(self._prepare(item))
+
+    def _is_wanted(self, item: _Item) -> bool:
+        return item.waits and not self._dropped_as_late(item)
+
+    def _dropped_as_late(self, item: _Item) -> bool:
+        late = item.work.deadline is not None and self._clock() + item.cost / 1000 > item.work.deadline
+        if late:
+            self._refuse(item, DeadlineExceeded("its turn came too late", field="deadline_ms"))
+            self._watcher.dropped("deadline")
+        return late
+
+    @property
+    def _canvas(self) -> Size | None:
+        return self._forming[0].canvas if self._forming else None
+
+    def _fits(self, item: _Item) -> bool:
+        if not self._forming:
+            return True
+        images = len(self._forming) + 1
+        rois = sum(other.work.rois for other in self._forming) + item.work.rois
+        return (
+            images <= self.limits.images
+            and rois <= self.limits.rois
+            and images * 3 * item.canvas[0] * item.canvas[1] <= self.limits.bytes
+            and self.cost.now.batch(images, rois) <= self.limits.budget_ms
+        )
+
+    def _may_leave_early(self, ready: Sequence[_Item]) -> bool:
+        following = self._queue.next(self._canvas)
+        full = following is not None and not self._fits(following)
+        return self._launched == self.engine.slots and full and len(ready) == len(self._forming)
+
+    async def _prepare(self, item: _Item) -> None:
+        try:
+            item.prepared, item.decode_ms = await asyncio.get_running_loop().run_in_executor(
+                self._workers, self._timed, item.work.prepare
+            )
+        except Exception as error:
+            self._refuse(item, error)
+        self._advance()
+
+    def _timed(self, prepare: Callable[[], P]) -> tuple[P, float]:
+        started = self._clock()
+        prepared = prepare()
+        return prepared, (self._clock() - started) * 1000
+
+    async def _launch(self, members: Sequence[_Item]) -> None:
+        """A batch on its last way: assembled, then to the engine as soon as that has a slot, then answered."""
+        try:
+            batch = await self._assemble(members)
+            async with self._slots:
+                while len(alive := [item for item in members if self._is_wanted(item)]) < len(members):
+                    members = alive
+                    batch = await self._assemble(members) if members else batch
+                for item in members:
+                    item.waits = False
+                    self.backlog.leave(item.claim)
+                if members:
+                    for item, ran in zip(members, await self._dispatcher.run(inputs(members), batch), strict=True):
+                        _answer(item, ran)
+        except Exception as error:  # ours, such as too little memory for the batch: it must not end the batcher
+            for item in members:
+                self._refuse(item, error)
+        finally:
+            self._launched -= 1
+        self._advance()
+
+    async def _assemble(self, members: Sequence[_Item]) -> Batch:
+        if len(members) == 1:
+            return assemble(inputs(members), self.engine.roi_counts)
+        return await asyncio.to_thread(assemble, inputs(members), self.engine.roi_counts)
+
+    def _refuse(self, item: _Item, error: Exception) -> None:
+        if item.waits:
+            self._withdraw(item)
+        if not item.answer.done():
+            item.answer.set_exception(error)
+
+    def _withdraw(self, item: _Item) -> None:
+        """Out of the queue or the forming batch; a launched batch leaves out who waits no more."""
+        item.waits = False
+        self.backlog.leave(item.claim)
+        if item.preparing is None:
+            self._queue.remove(item)
+        elif item in self._forming:
+            self._forming.remove(item)
+            item.preparing.cancel()
+
+
+def inputs(members: Sequence[_Item]) -> list[Prepared]:
+    """What the members were prepared to."""
+    return [item.prepared for item in members if item.prepared is not None]
+
+
+def _answer(item: _Item, ran: Ran) -> None:
+    if item.answer.done():
+        return  # the caller left while the engine worked
+    if isinstance(ran.outcome, Exception):
+        item.answer.set_exception(ran.outcome)
+        return
+    queue_ms = max(0.0, (ran.began - item.arrived) * 1000 - item.decode_ms)
+    item.answer.set_result(Served(item.prepared, ran.outcome, item.decode_ms, queue_ms, ran.infer_ms))

@@ -10,6 +10,29 @@ import numpy as np
 from service.canvas import Resize, Size
 from service.domain import Floats, ModelRef, Pixels
 
+LEAST_MS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds of the engine for a batch as such, for each image in it and for each RoI; none negative."""
+
+    constant: float
+    image: float
+    roi: float
+
+    def batch(self, images: int, rois: int) -> float:
+        """Milliseconds of a batch."""
+        return self.constant + self.image * images + self.roi * rois
+
+    def job(self, rois: int) -> float:
+        """Milliseconds that one image with ``rois`` boxes adds to a batch; never quite 0."""
+        return max(LEAST_MS, self.image + self.roi * rois)
+
+
+UNKNOWN_COST = Cost(4.0, 4.0, 1.0)
+"""For a model that says nothing: about what the seed's B0 takes on a GPU (its intercept is four and a half RoIs)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
@@ -21,6 +44,7 @@ class ModelInfo:
         resize: how pictures are brought to a canvas.
         mask_size: (height, width) of one person's logits.
         takes_uint8: images are sent as 0..255 bytes, else as float32 0..1.
+        seed: what a batch may cost, before any has run.
         card: what else it says about itself: licence, training data, metrics, size.
     """
 
@@ -29,6 +53,7 @@ class ModelInfo:
     resize: Resize
     mask_size: Size
     takes_uint8: bool
+    seed: Cost = UNKNOWN_COST
     card: dict[str, Any] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
@@ -75,6 +100,14 @@ class Engine(Protocol):
     @property
     def info(self) -> ModelInfo:
         """What the model says about itself."""
+
+    @property
+    def slots(self) -> int:
+        """Batches it runs at once."""
+
+    @property
+    def roi_counts(self) -> tuple[int, ...]:
+        """Numbers of RoIs it was warmed up for, ascending: others are padded to the next. Empty: any is as good."""
 
     async def infer(self, batch: Batch) -> Prediction:
         """Run one batch; rows come back in the order sent.

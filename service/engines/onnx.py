@@ -13,13 +13,18 @@ import numpy as np
 import onnxruntime as ort
 
 from service.canvas import Resize, Size
-from service.domain import Floats, ModelRef
-from service.engines.base import Batch, ModelInfo, Prediction, margins
+from service.domain import ModelRef
+from service.engines.base import UNKNOWN_COST, Batch, Cost, ModelInfo, Prediction, margins
 from service.engines.cores import available_cores
 
 MASK_OUTPUTS = ("masks", "instance_masks")
 FOREGROUND_OUTPUT = "binary_masks"
-WARM_UP_PEOPLE = 8
+MS_PER_GMAC = 15.0
+"""On two CPU cores; only the start of the cost model, which learns from every batch."""
+SHAPELESS = {"CPUExecutionProvider", "AzureExecutionProvider"}
+"""Providers that run a new shape as fast as a known one; the second runs no model of ours, but is always listed."""
+ROI_COUNTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+"""The others, which are for GPUs, prepare themselves for each new shape."""
 
 
 class ModelError(Exception):
@@ -56,6 +61,14 @@ class OnnxEngine:
     def info(self) -> ModelInfo:
         return self._info
 
+    @property
+    def slots(self) -> int:
+        return 1
+
+    @property
+    def roi_counts(self) -> tuple[int, ...]:
+        return () if set(self._session.get_providers()) <= SHAPELESS else ROI_COUNTS
+
     async def infer(self, batch: Batch) -> Prediction:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self.run, batch)
 
@@ -66,12 +79,6 @@ class OnnxEngine:
             [self._mask_output, FOREGROUND_OUTPUT], {"images": images, "rois": batch.rois}
         )
         return Prediction(margins(masks), np.asarray(foreground[:, 0], dtype=np.float32))
-
-    def warm_up(self) -> None:
-        """Run every canvas once with a few people, so that no caller pays for first-time work and memory."""
-        rois: Floats = np.tile(np.array([[0, 0.25, 0.25, 0.75, 0.75]], dtype=np.float32), (WARM_UP_PEOPLE, 1))
-        for canvas in self._info.canvases:
-            self.run(Batch(np.zeros((1, 3, *canvas), dtype=np.uint8), rois))
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -103,6 +110,7 @@ def describe(session: Any, path: Path, name: str, version: str) -> tuple[ModelIn
         resize=Resize(metadata.get("resize", Resize.STRETCH)),
         mask_size=_mask_size(metadata, outputs[mask_output].shape),
         takes_uint8=dtype == "tensor(uint8)",
+        seed=_seed(metadata),
         card={"bytes": path.stat().st_size} | {key: _value(metadata[key]) for key in sorted(metadata)},
     )
     return info, mask_output
@@ -121,6 +129,13 @@ def _mask_size(metadata: Mapping[str, str], shape: list[Any]) -> Size:
     # Some exporters write static sizes as symbolic dimensions named "128".
     height, width = json.loads(metadata["mask_size"]) if "mask_size" in metadata else shape[2:]
     return int(height), int(width)
+
+
+def _seed(metadata: Mapping[str, str]) -> Cost:
+    if "gmac" not in metadata:
+        return UNKNOWN_COST
+    image, person = json.loads(metadata["gmac"])
+    return Cost(UNKNOWN_COST.constant, image * MS_PER_GMAC, person * MS_PER_GMAC)
 
 
 def _value(text: str) -> Any:

@@ -6,29 +6,57 @@ It stands for :class:`service.engines.onnx.OnnxEngine`; the real one is used whe
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 import numpy as np
 
+from service.batching.admission import Admission, State
+from service.batching.batcher import Batcher, BatchLimits
+from service.batching.work import BatchReport, DropReason
 from service.canvas import Resize
 from service.domain import ModelRef
-from service.engines.base import Batch, ModelInfo, Prediction
+from service.engines.base import Batch, Cost, ModelInfo, Prediction
+from service.images import ImageLimits
+from service.segmenter import Segmenter
+
+MEBI = 1024 * 1024
 
 
 class EchoEngine:
-    """Answers each RoI with margins that are its own x1 everywhere, and the foreground with the image's red."""
+    """Answers each RoI with margins that are its own x1 + 1 everywhere, and the foreground with the image's red.
 
-    def __init__(self) -> None:
-        self.info = ModelInfo(ModelRef("echo", "1", "b0"), ((64, 64), (48, 64)), Resize.LETTERBOX, (8, 6), True)
+    Args:
+        cost: what it really takes, in milliseconds of the event loop's clock; None: no time at all.
+        seed: what it says it takes.
+    """
+
+    def __init__(
+        self,
+        cost: Cost | None = None,
+        seed: Cost | None = None,
+        slots: int = 1,
+        roi_counts: tuple[int, ...] = (),
+        canvases: tuple[tuple[int, int], ...] = ((64, 64), (48, 64)),
+    ) -> None:
+        ref = ModelRef("echo", "1", "b0")
+        self.info = ModelInfo(ref, canvases, Resize.LETTERBOX, (8, 6), True, seed or cost or Cost(4.0, 1.0, 1.0))
+        self.slots = slots
+        self.roi_counts = roi_counts
         self.batches: list[Batch] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.running = 0
+        self._cost = cost
 
     async def infer(self, batch: Batch) -> Prediction:
-        assert self.running == 0, "one batch at a time"
+        assert self.running < self.slots, "no more batches at once than there are slots"
         self.running += 1
         try:
             await self.gate.wait()
+            if self._cost:
+                await asyncio.sleep(self._cost.batch(len(batch.images), len(batch.rois)) / 1000)
         finally:
             self.running -= 1
         self.batches.append(batch)
@@ -37,3 +65,30 @@ class EchoEngine:
 
     def close(self) -> None:
         pass
+
+
+class Notes:
+    """A watcher that remembers."""
+
+    def __init__(self) -> None:
+        self.batches: list[BatchReport] = []
+        self.drops: list[DropReason] = []
+
+    def ran(self, report: BatchReport) -> None:
+        self.batches.append(report)
+
+    def dropped(self, reason: DropReason) -> None:
+        self.drops.append(reason)
+
+
+@asynccontextmanager
+async def echoing(
+    engine: EchoEngine, limits: BatchLimits | None = None, max_bytes: int = 64 * MEBI
+) -> AsyncIterator[Segmenter]:
+    """A segmenter over an echo engine, taking requests."""
+    with ThreadPoolExecutor(2) as workers:
+        segmenter = Segmenter(workers, ImageLimits(10**6, 10**6), Admission(max_bytes))
+        async with Batcher(engine, workers, Notes(), limits).running() as batcher:
+            segmenter.batchers["echo"] = batcher
+            segmenter.admission.state = State.READY
+            yield segmenter

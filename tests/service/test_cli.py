@@ -52,10 +52,15 @@ def test_models_lists_what_there_is() -> None:
         (["run", SAMPLE, "--variant", "b9"], "b9"),
         (["run", ROOT / "pyproject.toml"], "image/jpeg"),
         (["models", "--repository", "nowhere"], "nowhere"),
-        (["serve", "--repository", "nowhere"], "nowhere"),
     ],
 )
 def test_mistakes_are_told_in_one_line(arguments: list[str | Path], told: str) -> None:
     error = hiseg(*arguments, expect=1).stderr
     assert told in error
     assert len(error.splitlines()) == 1
+
+
+def test_a_service_without_models_says_so_and_ends() -> None:
+    error = hiseg("serve", "--port", "0", "--repository", "nowhere", expect=1).stderr
+    assert "nowhere" in error.splitlines()[-1]
+    assert "Traceback" not in error

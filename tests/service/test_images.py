@@ -12,10 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.domain import Image
 from service.errors import HisegError, TooLarge, UndecodableImage, UnsupportedImage
-from service.images import ImageLimits, decode
+from service.images import ImageLimits, inspect
 
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)
+
+
+def decode(data: bytes, limits: ImageLimits) -> Image:
+    header = inspect(data, limits)
+    image = header.decode()
+    assert (image.width, image.height) == (header.width, header.height), "the header told the truth"
+    return image
 
 
 def encoded(picture: PIL.Image.Image, form: str, **options: object) -> bytes:

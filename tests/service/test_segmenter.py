@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import time
 
 import numpy as np
 import pytest
 
-from service.batching.admission import Admission
-from service.batching.batcher import Batcher
 from service.domain import Box, Image, Job, Mode, Result
 from service.errors import DeadlineExceeded, InvalidRequest
-from service.images import ImageLimits
-from service.segmenter import Segmenter
-from tests.service.fakes import EchoEngine
-
-
-def segmenter(engine: EchoEngine) -> Segmenter:
-    return Segmenter({"echo": Batcher(engine)}, ThreadPoolExecutor(1), ImageLimits(1000, 1000), Admission(4))
+from tests.service.fakes import EchoEngine, echoing
 
 
 def picture(red: int = 0, width: int = 128, height: int = 96) -> Image:
@@ -28,7 +20,16 @@ def picture(red: int = 0, width: int = 128, height: int = 96) -> Image:
 
 
 def run(engine: EchoEngine, job: Job) -> Result:
-    return asyncio.run(segmenter(engine).segment(job))
+    async def scenario() -> Result:
+        async with echoing(engine) as segmenter:
+            with segmenter.admission.enter() as place:
+                result, written = await segmenter.segment(job, place, lambda result: len(result.instances))
+                assert written == len(result.instances)
+                assert place.bytes > 0
+            assert segmenter.admission.held == 0
+            return result
+
+    return asyncio.run(scenario())
 
 
 def test_one_instance_per_box_in_the_order_sent_also_when_empty() -> None:
@@ -48,7 +49,7 @@ def test_one_instance_per_box_in_the_order_sent_also_when_empty() -> None:
         assert instance.score == pytest.approx(0 if own is None else 1 / (1 + np.exp(-own)), abs=1e-5)
     assert engine.batches[0].rois.shape == (3, 5), "a box outside the image never reaches the engine"
     assert engine.batches[0].images.shape == (1, 3, 48, 64)
-    assert set(result.timings_ms) == {"queue", "infer", "masks"}
+    assert list(result.timings_ms) == ["decode", "queue", "infer", "masks", "encode"]
     assert result.foreground is None
 
 
@@ -70,14 +71,26 @@ def test_deadline() -> None:
     async def scenario() -> None:
         engine = EchoEngine()
         engine.gate.clear()
-        with pytest.raises(DeadlineExceeded):
-            await segmenter(engine).segment(Job(picture(), (), "echo", timeout=0.02))
-        assert not engine.batches
+        async with echoing(engine) as segmenter:
+            with segmenter.admission.enter() as first, segmenter.admission.enter() as second:
+                blocking = asyncio.create_task(segmenter.segment(Job(picture(), (), "echo"), first, str))
+                await asyncio.sleep(0.02)
+                job = Job(picture(), (), "echo", deadline=time.monotonic() + 0.05)
+                with pytest.raises(DeadlineExceeded):
+                    await segmenter.segment(job, second, str)
+                engine.gate.set()
+                await blocking
+            assert len(engine.batches) == 1, "what nobody waits for never reaches the engine"
 
     asyncio.run(scenario())
 
 
 def test_unknown_variant_names_those_there_are() -> None:
-    with pytest.raises(InvalidRequest) as raised:
-        segmenter(EchoEngine()).model_for("b9")
-    assert (raised.value.field, raised.value.limit, raised.value.value) == ("variant", ["b0"], "b9")
+    async def scenario() -> None:
+        async with echoing(EchoEngine()) as segmenter:
+            assert segmenter.model_for("b0").ref.name == "echo"
+            with pytest.raises(InvalidRequest) as raised:
+                segmenter.model_for("b9")
+            assert (raised.value.field, raised.value.limit, raised.value.value) == ("variant", ["b0"], "b9")
+
+    asyncio.run(scenario())

@@ -26,4 +26,8 @@ def test_unknown_and_impossible_settings_are_refused(tmp_path: Path, monkeypatch
         Settings()
     Path("hiseg.toml").unlink()
     with pytest.raises(ValidationError, match="workers"):
-        Settings(workers=0)
+        Settings(workers=-1)
+    with pytest.raises(ValidationError, match=r"max_boxes \(200\) is over max_batch_boxes \(128\)"):
+        Settings(max_boxes=200)
+    with pytest.raises(ValidationError, match="max_held_bytes"):
+        Settings(max_held_bytes=1000)

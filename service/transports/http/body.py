@@ -11,13 +11,14 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message
 
+from service.batching.admission import Place
 from service.boxes import parse_boxes
 from service.errors import InvalidRequest, TooLarge, UnsupportedImage
 from service.images import FIELD, MEDIA_TYPES
-from service.transports.http.problems import problem
-from service.transports.http.schemas import JsonOptions, JsonRequest, Options, QueryOptions, invalid
+from service.options import Options, invalid
+from service.transports.http.schemas import JsonOptions, JsonRequest, QueryOptions
 
 RAW = {*MEDIA_TYPES, "application/octet-stream"}
 MULTIPART, JSON = "multipart/form-data", "application/json"
@@ -99,37 +100,37 @@ def _from_base64(text: str) -> bytes:
         raise InvalidRequest(f"image is not base64: {error}", field=FIELD, value=text[:20]) from error
 
 
-class BodyLimit:
-    """Refuses bodies over a size: at once if they announce it, else when they pass it."""
+def announced_bytes(request: Request, max_bytes: int) -> int:
+    """Size of the body by its header; 0 if it doesn't say.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self.app = app
-        self.max_bytes = max_bytes
+    Raises:
+        TooLarge: over the limit.
+    """
+    announced = request.headers.get("content-length", "")
+    size = int(announced) if announced.isdecimal() else 0
+    if size > max_bytes:
+        raise _too_large(size, max_bytes)
+    return size
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self.max_bytes:
-            await problem(self._error(int(announced)))(scope, receive, send)
-            return
-        received = 0
 
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                raise self._error(received)
-            return message
+def counted(request: Request, place: Place, max_bytes: int) -> Request:
+    """The same request; reading it raises :class:`TooLarge` past the limit, and ``place`` holds what was read."""
+    received = 0
 
-        await self.app(scope, counted, send)
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > max_bytes:
+            raise _too_large(received, max_bytes)
+        if received > place.bytes:
+            place.hold(received)
+        return message
 
-    def _error(self, size: int) -> TooLarge:
-        return TooLarge(
-            f"the body has {size} bytes or more; at most {self.max_bytes} are taken",
-            field="body",
-            limit=self.max_bytes,
-            value=size,
-        )
+    return Request(request.scope, receive)
+
+
+def _too_large(size: int, max_bytes: int) -> TooLarge:
+    return TooLarge(
+        f"the body has {size} bytes or more; at most {max_bytes} are taken", field="body", limit=max_bytes, value=size
+    )

@@ -33,6 +33,8 @@ def problem(error: errors.HisegError) -> JSONResponse:
     headers = {}
     if isinstance(error, errors.Overloaded | errors.Unavailable):
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Unavailable):
+        headers["Connection"] = "close"  # the next try should find another replica
     content = body | {key: value for key, value in extras.items() if value is not None}
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 

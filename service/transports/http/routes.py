@@ -12,14 +12,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.answer import MaskFormat
 from service.boxes import BoxFormat
-from service.domain import Mode
-from service.errors import Unavailable
+from service.domain import Mode, Priority
 from service.images import MEDIA_TYPES
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import Metrics
 from service.transports.http import problems, segment
-from service.transports.http.body import BodyLimit
 
 
 def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> FastAPI:
@@ -32,7 +30,6 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
         redoc_url=None,
         static_url="/docs/assets",
     )
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     problems.install(app)
     app.include_router(segment.router(segmenter, settings, metrics))
 
@@ -47,9 +44,8 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
 
     @app.get("/readyz", tags=["operations"])
     async def readyz() -> dict[str, str]:
-        """The process takes requests: its models are loaded and have run once."""
-        if segmenter.admission.draining:
-            raise Unavailable("the service is shutting down")
+        """The process takes requests: its models are loaded and gave the masks that they should."""
+        segmenter.admission.check_open()
         return {"status": "ready"}
 
     @app.get("/metrics", tags=["operations"], response_class=Response)
@@ -70,6 +66,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
             "variants": sorted(model.ref.variant for model in segmenter.models),
             "default_variant": settings.default_variant,
             "image_types": list(MEDIA_TYPES),
+            "priorities": list(Priority),
             "modes": list(Mode),
             "mask_formats": list(MaskFormat),
             "box_formats": list(BoxFormat),
@@ -78,7 +75,13 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
                 "image_pixels": settings.max_image_pixels,
                 "body_bytes": settings.max_body_bytes,
                 "boxes": settings.max_boxes,
-                "jobs": settings.max_jobs,
+                "held_bytes": settings.max_held_bytes,
+                "wait_ms": settings.max_wait_ms,
+                "batch_budget_ms": settings.batch_budget_ms,
+                "batch_images": settings.max_batch_images,
+                "batch_boxes": settings.max_batch_boxes,
+                "batch_bytes": settings.max_batch_bytes,
+                "drain_seconds": settings.drain_seconds,
                 "default_deadline_ms": settings.default_deadline_ms,
             },
         }

@@ -7,19 +7,32 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 
-from service.answer import MaskFormat, SegmentOut, to_json, to_picture
-from service.boxes import check_count, to_boxes
-from service.domain import Job
+from service.answer import MaskFormat, SegmentOut, rounded, server_timing, to_json, to_picture
+from service.batching.admission import Place
+from service.domain import Job, Result
 from service.errors import HisegError
+from service.options import to_job
 from service.segmenter import Segmenter
 from service.settings import Settings
-from service.telemetry import Metrics
-from service.transports.http.body import JSON, MULTIPART, RAW, SegmentRequest, read_request
+from service.telemetry import BUG, GONE, Metrics
+from service.transports.http.body import (
+    JSON,
+    MULTIPART,
+    RAW,
+    SegmentRequest,
+    announced_bytes,
+    counted,
+    read_request,
+)
+from service.transports.http.presence import CallerGone, unless_gone
 from service.transports.http.problems import MEDIA_TYPE, bug, problem
 from service.transports.http.schemas import JsonOptions, JsonRequest, QueryOptions
 
 TRANSPORT = "http"
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for a caller who hung up; nobody receives it."""
 BINARY_BODY = {"type": "string", "format": "binary"}
 PNG = "image/png"
 
@@ -80,53 +93,63 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
         The body is the image itself with the options in the query, or `multipart/form-data` with `image` and
         `request` (JSON), or JSON with the image in base64.
         """
-        arrived = time.perf_counter()
-        outcome = "ok"
+        arrived = time.monotonic()
+        failure: HisegError | str | None = None
+        variant = ""
         try:
-            received = await read_request(request)
-            with segmenter.admission.enter(), metrics.inside.track_inprogress():
-                return await answer(received, request.headers.get("accept", ""), arrived)
+            size = announced_bytes(request, settings.max_body_bytes)
+            client = request.client.host if request.client else ""
+            with segmenter.admission.enter(client, size) as place:
+                received = await read_request(counted(request, place, settings.max_body_bytes))
+                model = segmenter.model_for(received.options.variant or settings.default_variant)
+                variant = model.ref.variant
+                options = received.options
+                job = to_job(
+                    segmenter,
+                    received.image,
+                    received.boxes,
+                    options,
+                    model=model.ref.name,
+                    client=client,
+                    deadline=arrived + (options.deadline_ms or settings.default_deadline_ms) / 1000,
+                    max_boxes=settings.max_boxes,
+                )
+                form = wanted_form(received, request.headers.get("accept", ""))
+                return await unless_gone(request.receive, answer(job, place, form))
         except HisegError as error:
-            outcome = type(error).__name__
+            failure = error
             return problem(error)
+        except (CallerGone, ClientDisconnect):
+            failure = GONE
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
         except Exception:
-            outcome = "bug"
+            failure = BUG
             return bug()
         finally:
-            metrics.answered(TRANSPORT, outcome, time.perf_counter() - arrived)
+            metrics.answered(TRANSPORT, variant, time.monotonic() - arrived, failure)
 
-    async def answer(received: SegmentRequest, accept: str, arrived: float) -> Response:
-        options = received.options
-        check_count(len(received.boxes), settings.max_boxes)
-        model = segmenter.model_for(options.variant or settings.default_variant)
-        started = time.perf_counter()
-        image = await segmenter.decode(received.image)
-        decode_ms = (time.perf_counter() - started) * 1000
-        boxes = to_boxes(received.boxes, image.width, image.height, options.box_format, options.normalized)
-        deadline = (options.deadline_ms or settings.default_deadline_ms) / 1000
-        left = deadline - (time.perf_counter() - arrived)
-        result = await segmenter.segment(Job(image, boxes, model, options.mode, options.threshold, left))
-        form = options.mask_format
-        if not form.is_picture and accept.partition(",")[0].partition(";")[0].strip() == PNG:
-            form = MaskFormat.LABEL_MAP
-        started = time.perf_counter()
-        content: bytes | SegmentOut
-        if form.is_picture:
-            content = await segmenter.off_loop(lambda: to_picture(image, result, form))
-        else:
-            content = await segmenter.off_loop(lambda: to_json(image, result, form))
-        encode_ms = (time.perf_counter() - started) * 1000
-        timings = {"decode": decode_ms, **result.timings_ms, "encode": encode_ms}
-        timings = {stage: round(milliseconds, 3) for stage, milliseconds in timings.items()}
-        metrics.staged(timings)
-        metrics.people.inc(len(result.instances))
-        headers = {"Server-Timing": ", ".join(f"{stage};dur={ms}" for stage, ms in timings.items())}
+    async def answer(job: Job, place: Place, form: MaskFormat) -> Response:
+        def write(result: Result) -> bytes | SegmentOut:
+            return to_picture(job.picture, result, form) if form.is_picture else to_json(result, form)
+
+        result, content = await segmenter.segment(job, place, write)
+        timings = rounded(result.timings_ms)
+        metrics.staged(timings, len(result.instances))
+        headers = {"Server-Timing": server_timing(timings)}
         if isinstance(content, bytes):
             return Response(content, media_type=PNG, headers=headers)
         body = content.model_copy(update={"timings_ms": timings}).model_dump_json(exclude_none=True)
         return Response(body, media_type=JSON, headers=headers)
 
     return routes
+
+
+def wanted_form(received: SegmentRequest, accept: str) -> MaskFormat:
+    """The mask format that was asked for; ``Accept: image/png`` asks for the label map unless a picture was."""
+    form = received.options.mask_format
+    if not form.is_picture and accept.partition(",")[0].partition(";")[0].strip() == PNG:
+        return MaskFormat.LABEL_MAP
+    return form
 
 
 PROBLEMS = {

@@ -1,49 +1,369 @@
-"""Jobs on their way to the engine."""
+"""Schedules of jobs through the batcher, in virtual time: who gets what, who runs when, who never runs."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from service.batching.batcher import Batcher
-from service.engines.base import Batch
-from tests.service.fakes import EchoEngine
+from service.batching.batcher import Batcher, BatchLimits
+from service.batching.work import Prepared, Served, Work
+from service.domain import Priority
+from service.engines.base import Batch, Cost, Prediction
+from service.errors import DeadlineExceeded, Overloaded, TooLarge, Unavailable, UndecodableImage
+from tests.service.fakes import EchoEngine, Notes
+from tests.service.virtual_time import VirtualLoop, run
 
-
-def work(marker: float) -> Batch:
-    rois = np.array([[0, marker, 0, 1, 1]], dtype=np.float32)
-    return Batch(np.zeros((1, 3, 64, 64), dtype=np.uint8), rois)
-
-
-def test_each_caller_gets_its_own_rows_in_the_order_they_came() -> None:
-    async def scenario() -> None:
-        engine = EchoEngine()
-        batcher = Batcher(engine)
-        served = await asyncio.gather(*(batcher.submit(work(k / 100)) for k in range(20)))
-        for k, answer in enumerate(served):
-            np.testing.assert_allclose(answer.prediction.margins, 1 + k / 100, rtol=1e-6)
-            assert answer.queue_ms >= 0
-        assert [round(float(batch.rois[0, 1]) * 100) for batch in engine.batches] == list(range(20))
-
-    asyncio.run(scenario())
+GPU = Cost(4.0, 1.0, 1.0)
+ENDLESS = BatchLimits(wait_ms=math.inf)
+CANVASES = ((64, 64), (48, 64))
 
 
-def test_a_caller_who_left_never_reaches_the_engine() -> None:
-    async def scenario() -> None:
-        engine = EchoEngine()
+@dataclass
+class House:
+    """A batcher and what one can see of it."""
+
+    batcher: Batcher
+    engine: EchoEngine
+    notes: Notes
+    loop: VirtualLoop
+
+    async def send(self, marker: float, rois: int = 1, at: float = 0.0, **given: object) -> Served[Prepared]:
+        await asyncio.sleep(at - self.loop.time())
+        return await self.batcher.submit(work(marker, rois, **given))
+
+    def order(self) -> list[float]:
+        """Markers of the jobs in the order the engine got them."""
+        return [round(float(image[0, 0, 0])) for batch in self.engine.batches for image in batch.images]
+
+
+@asynccontextmanager
+async def house(loop: VirtualLoop, engine: EchoEngine, limits: BatchLimits = ENDLESS) -> AsyncIterator[House]:
+    notes = Notes()
+    async with Batcher(engine, ThreadPoolExecutor(1), notes, limits, clock=loop.time).running() as batcher:
+        yield House(batcher, engine, notes, loop)
+
+
+def work(marker: float, rois: int = 1, canvas: tuple[int, int] = CANVASES[0], **given: object) -> Work[Prepared]:
+    """A job whose rows can be told from all others: image full of ``marker``, RoI k at x1 = marker + k/1000."""
+
+    def prepare() -> Prepared:
+        rows = np.zeros((rois, 4), dtype=np.float32)
+        rows[:, 0] = marker + np.arange(rois) / 1000
+        return Prepared(np.full((3, *canvas), marker, dtype=np.uint8), rows)
+
+    return Work(canvas, rois, prepare, **given)  # type: ignore[arg-type]
+
+
+def assert_own_rows(served: Served[Prepared], marker: int, rois: int) -> None:
+    expected = 1 + marker + np.arange(rois) / 1000
+    assert served.prediction.margins.shape == (rois, 8, 6)
+    np.testing.assert_allclose(served.prediction.margins[:, 0, 0], expected, rtol=1e-6)
+    assert served.prediction.foreground.shape[0] == 1
+    np.testing.assert_allclose(served.prediction.foreground, np.float32(marker) / 255)
+
+
+JOBS = st.lists(
+    st.tuples(
+        st.integers(0, 40),  # arrives after the one before, ms
+        st.integers(0, 6),  # boxes
+        st.sampled_from(CANVASES),
+        st.sampled_from("ab"),
+        st.sampled_from(Priority),
+        st.one_of(st.none(), st.none(), st.integers(1, 60)),  # leaves after, ms
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=10_000)
+@given(JOBS, st.sampled_from([1, 2]), st.sampled_from([(), (2, 4, 8)]), st.integers(1, 40))
+def test_every_caller_gets_exactly_its_own_rows(
+    jobs: list[tuple[int, int, tuple[int, int], str, Priority, int | None]],
+    slots: int,
+    roi_counts: tuple[int, ...],
+    budget: int,
+) -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        engine = EchoEngine(GPU, slots=slots, roi_counts=roi_counts)
+        limits = replace(ENDLESS, budget_ms=budget, images=3)
+
+        async def caller(marker: int, at: int, leaves: int | None, **given: object) -> Served[Prepared] | None:
+            try:
+                async with asyncio.timeout_at(None if leaves is None else (at + leaves) / 1000):
+                    return await inside.send(marker, at=at / 1000, **given)
+            except TimeoutError:
+                return None
+
+        async with house(loop, engine, limits) as inside:
+            at, callers = 0, []
+            async with asyncio.TaskGroup() as tasks:
+                for marker, (gap, rois, canvas, client, priority, leaves) in enumerate(jobs):
+                    at += gap
+                    options = {"rois": rois, "canvas": canvas, "client": client, "priority": priority}
+                    callers.append(tasks.create_task(caller(marker, at, leaves, **options)))
+            for marker, (job, task) in enumerate(zip(jobs, callers, strict=True)):
+                served = task.result()
+                if served is not None:
+                    assert_own_rows(served, marker, job[1])
+                else:
+                    assert job[5] is not None, "only who left got nothing"
+            assert inside.batcher.waiting == 0
+            assert inside.batcher.backlog.waiting_ms == 0, "the ledger is back at zero"
+        order = inside.order()
+        assert len(order) == len(set(order)), "no job runs twice"
+        gone = sum(task.result() is None for task in callers)
+        assert len(jobs) - gone <= len(order) <= len(jobs)
+        for batch in engine.batches:
+            assert len(batch.images) <= 3
+            assert not roi_counts or len(batch.rois) in roi_counts or len(batch.rois) > max(roi_counts)
+
+    run(scenario)
+
+
+def test_an_idle_engine_waits_for_nobody() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(GPU)) as inside:
+            served = await inside.send(1)
+            assert served.queue_ms == 0
+            assert loop.time() == pytest.approx(GPU.batch(1, 1) / 1000)
+
+    run(scenario)
+
+
+def test_what_comes_while_the_engine_works_leaves_together() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(GPU)) as inside, asyncio.TaskGroup() as tasks:
+            for marker in range(6):
+                tasks.create_task(inside.send(marker, at=marker / 1000))
+        assert [len(batch.images) for batch in inside.engine.batches] == [1, 5]
+
+    run(scenario)
+
+
+def test_the_budget_bounds_a_batch_and_a_larger_job_runs_alone_once() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        limits = replace(ENDLESS, budget_ms=GPU.batch(2, 4))
+        async with house(loop, EchoEngine(GPU), limits) as inside, asyncio.TaskGroup() as tasks:
+            for marker, rois in enumerate([1, 2, 2, 2, 40, 2, 2]):
+                tasks.create_task(inside.send(marker, rois, at=marker / 1000))
+        assert [len(batch.rois) for batch in inside.engine.batches] == [1, 4, 2, 40, 4]
+
+    run(scenario)
+
+
+def test_a_job_over_the_hard_limit_is_refused_at_once() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(GPU), BatchLimits(rois=10)) as inside:
+            with pytest.raises(TooLarge) as raised:
+                await inside.send(1, rois=11)
+            assert (raised.value.field, raised.value.limit, raised.value.value) == ("boxes", 10, 11)
+            assert not inside.engine.batches
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("limit", "most"), [({"images": 2}, 2), ({"bytes": 3 * 64 * 64 * 3}, 3), ({"rois": 5}, 5)])
+def test_hard_limits_of_images_bytes_and_boxes(limit: dict[str, int], most: int) -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        limits = replace(ENDLESS, budget_ms=1e9, **limit)
+        async with house(loop, EchoEngine(GPU), limits) as inside, asyncio.TaskGroup() as tasks:
+            for marker in range(20):
+                tasks.create_task(inside.send(marker))
+        sizes = [len(batch.images) for batch in inside.engine.batches]
+        assert max(sizes) == most
+        assert sum(sizes) == 20
+
+    run(scenario)
+
+
+def test_a_full_batch_stands_assembled_before_a_busy_engine_and_leaves_out_who_left() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        limits = replace(ENDLESS, images=2)
+        async with house(loop, EchoEngine(GPU), limits) as inside:
+            tasks = [asyncio.create_task(inside.send(marker)) for marker in range(5)]
+            await asyncio.sleep(0.001)
+            # 0 runs, 1 and 2 stand before the engine, 3 and 4 form the batch behind.
+            assert inside.batcher.waiting == 2
+            tasks[1].cancel()
+            tasks[3].cancel()
+            await asyncio.wait(tasks)
+            assert inside.order() == [0, 2, 4]
+            assert inside.notes.drops == ["gone", "gone"]
+
+    run(scenario)
+
+
+def test_a_thousand_callers_who_left_never_reach_the_engine() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        engine = EchoEngine(GPU)
         engine.gate.clear()
-        batcher = Batcher(engine)
-        first = asyncio.create_task(batcher.submit(work(0.1)))
-        gone = asyncio.create_task(batcher.submit(work(0.2)))
-        last = asyncio.create_task(batcher.submit(work(0.3)))
-        await asyncio.sleep(0)
-        gone.cancel()
-        engine.gate.set()
-        await asyncio.gather(first, last)
-        with pytest.raises(asyncio.CancelledError):
-            await gone
-        assert [round(float(batch.rois[0, 1]), 1) for batch in engine.batches] == [0.1, 0.3]
+        async with house(loop, engine) as inside:
+            first = asyncio.create_task(inside.send(0))
+            await asyncio.sleep(0)
+            others = [asyncio.create_task(inside.send(1)) for _ in range(1000)]
+            await asyncio.sleep(0.001)
+            for other in others:
+                other.cancel()
+            await asyncio.wait(others)
+            assert inside.batcher.waiting == 0
+            engine.gate.set()
+            assert_own_rows(await first, 0, 1)
+            last = await inside.send(2)
+            assert_own_rows(last, 2, 1)
+            assert inside.order() == [0, 2]
+            assert inside.notes.drops == ["gone"] * 1000
 
-    asyncio.run(scenario())
+    run(scenario)
+
+
+def test_a_deadline_that_passes_in_the_queue_drops_the_job_before_the_engine() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        # The engine is slower than it says, so the door lets in what can't be done in time.
+        engine = EchoEngine(Cost(100, 0, 0), seed=Cost(1, 1, 1))
+        async with house(loop, engine) as inside:
+            tasks = [asyncio.create_task(inside.send(marker, deadline=0.15)) for marker in range(2)]
+            await asyncio.sleep(0.05)
+            tasks.append(asyncio.create_task(inside.send(2, deadline=0.101)))
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            assert isinstance(results[2], DeadlineExceeded)
+            assert inside.order() == [0, 1]
+            assert inside.notes.drops == ["deadline"]
+
+    run(scenario)
+
+
+def test_a_job_predicted_to_miss_its_deadline_is_refused_at_the_door() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(0, 10, 0))) as inside, asyncio.TaskGroup() as tasks:
+            for marker in range(10):
+                tasks.create_task(inside.send(marker))
+            await asyncio.sleep(0.001)
+            with pytest.raises(Overloaded) as raised:
+                await inside.send(11, deadline=0.08)
+            assert raised.value.reason == "deadline"
+            with pytest.raises(DeadlineExceeded):
+                await inside.send(11, deadline=loop.time() + 0.005)
+            tasks.create_task(inside.send(12, deadline=0.15))
+        assert inside.order() == [*range(10), 12]
+
+    run(scenario)
+
+
+def test_one_client_with_a_thousand_jobs_does_not_starve_another_with_one() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(0, 10, 0))) as inside:
+            flood = [asyncio.create_task(inside.send(1, client="flood")) for _ in range(1000)]
+            await asyncio.sleep(0.035)
+            sent = loop.time()
+            await inside.send(2, client="single")
+            # At most: the batch in the engine, the one that stands before it, the one that forms, and its own.
+            assert loop.time() - sent <= 4 * 0.050
+            for task in flood:
+                task.cancel()
+            await asyncio.wait(flood)
+
+    run(scenario)
+
+
+def test_interactive_callers_get_ten_times_the_share_of_batch_jobs() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(0, 10, 0)), replace(ENDLESS, images=1)) as inside:
+            tasks = [
+                asyncio.create_task(inside.send(marker, priority=priority))
+                for marker, priority in ((1, Priority.BATCH), (2, Priority.INTERACTIVE))
+                for _ in range(100)
+            ]
+            await asyncio.sleep(0.66)
+            begun = inside.order()
+            assert 9 <= begun.count(2) / begun.count(1) <= 11
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    run(scenario)
+
+
+def test_a_job_that_cannot_be_prepared_fails_alone() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        def broken() -> Prepared:
+            raise UndecodableImage("damaged", field="image")
+
+        async with house(loop, EchoEngine(GPU)) as inside:
+            jobs = [work(0), replace(work(1), prepare=broken), work(2)]
+            results = await asyncio.gather(*(inside.batcher.submit(job) for job in jobs), return_exceptions=True)
+            assert isinstance(results[1], UndecodableImage)
+            assert inside.order() == [0, 2]
+            assert inside.batcher.backlog.waiting_ms == 0
+
+    run(scenario)
+
+
+def test_one_job_that_the_engine_cannot_stand_takes_no_other_with_it() -> None:
+    class Picky(EchoEngine):
+        async def infer(self, batch: Batch) -> Prediction:
+            if (batch.images == 13).any():
+                raise RuntimeError("out of memory, say")
+            return await super().infer(batch)
+
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, Picky(GPU)) as inside:
+            sends = (inside.send(marker) for marker in (11, 12, 13, 14))
+            results = await asyncio.gather(*sends, return_exceptions=True)
+            assert [type(result) for result in results] == [Served, Served, RuntimeError, Served]
+            assert_own_rows(await inside.send(15), 15, 1)
+            assert inside.batcher.backlog.waiting_ms == 0
+
+    run(scenario)
+
+
+def test_an_engine_that_is_away_is_not_asked_again_for_each_job() -> None:
+    class Away(EchoEngine):
+        asked = 0
+
+        async def infer(self, batch: Batch) -> Prediction:
+            self.asked += 1
+            await asyncio.sleep(0.01)
+            raise Unavailable("no server answers")
+
+    async def scenario(loop: VirtualLoop) -> None:
+        engine = Away(GPU)
+        async with house(loop, engine) as inside:
+            results = await asyncio.gather(*(inside.send(marker) for marker in range(9)), return_exceptions=True)
+        assert all(isinstance(result, Unavailable) for result in results)
+        assert engine.asked <= 3
+
+    run(scenario)
+
+
+def test_at_the_end_what_was_launched_is_finished_and_the_rest_refused() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(GPU), replace(ENDLESS, images=1)) as inside:
+            tasks = [asyncio.create_task(inside.send(marker)) for marker in range(4)]
+            await asyncio.sleep(0.001)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(result) for result in results] == [Served, Served, Unavailable, Unavailable]
+        with pytest.raises(Unavailable):
+            await inside.send(5)
+
+    run(scenario)
+
+
+def test_batches_are_reported_with_their_prediction() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(GPU)) as inside:
+            await asyncio.gather(*(inside.send(marker, 2) for marker in range(3)))
+        assert [(report.images, report.rois) for report in inside.notes.batches] == [(1, 2), (2, 4)]
+        for report in inside.notes.batches:
+            expected = GPU.batch(report.images, report.rois)
+            assert (report.predicted_ms, report.real_ms) == (pytest.approx(expected), pytest.approx(expected))
+
+    run(scenario)

@@ -3,66 +3,133 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
 from service import errors
-from service.batching.admission import Admission
-from service.batching.batcher import Batcher
-from service.images import ImageLimits
+from service.batching.admission import State
+from service.batching.batcher import BatchLimits
+from service.engines.base import Cost
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import Metrics
 from service.transports.http.problems import STATUS
 from service.transports.http.routes import create_http
-from tests.service.fakes import EchoEngine
+from tests.service.fakes import EchoEngine, echoing
 
 
 def test_every_error_has_a_status() -> None:
     assert set(STATUS) == set(errors.HisegError.__subclasses__())
 
 
-def app(engine: EchoEngine, admission: Admission) -> httpx.AsyncClient:
+@asynccontextmanager
+async def app(
+    engine: EchoEngine, limits: BatchLimits | None = None
+) -> AsyncIterator[tuple[httpx.AsyncClient, Segmenter, Metrics]]:
     """The application in this process, so that the engine can be held up."""
-    segmenter = Segmenter({"echo": Batcher(engine)}, ThreadPoolExecutor(1), ImageLimits(10**6, 10**6), admission)
-    transport = httpx.ASGITransport(create_http(segmenter, Settings(), Metrics()), raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://hiseg")
+    metrics = Metrics()
+    async with echoing(engine, limits) as segmenter:
+        metrics.watch(segmenter)
+        transport = httpx.ASGITransport(create_http(segmenter, Settings(), metrics), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://hiseg", timeout=30) as client:
+            yield client, segmenter, metrics
 
 
-def post(client: httpx.AsyncClient, photo: bytes) -> asyncio.Task[httpx.Response]:
-    return asyncio.create_task(client.post("/v1/segment", content=photo, headers={"content-type": "image/jpeg"}))
+def post(client: httpx.AsyncClient, photo: bytes, **query: object) -> asyncio.Task[httpx.Response]:
+    headers = {"content-type": "image/jpeg"}
+    return asyncio.create_task(client.post("/v1/segment", content=photo, headers=headers, params=query))  # type: ignore[arg-type]
 
 
-def test_of_more_requests_than_places_exactly_the_rest_is_turned_away(photo: bytes) -> None:
+def test_of_more_requests_than_fit_exactly_the_rest_is_turned_away_at_once(photo: bytes) -> None:
     async def scenario() -> None:
-        engine = EchoEngine()
+        engine = EchoEngine(seed=Cost(0, 100, 0))
         engine.gate.clear()
-        async with app(engine, Admission(4)) as client:
-            requests = [post(client, photo) for _ in range(10)]
-            refusals = asyncio.as_completed(requests)
-            for _ in range(6):
-                assert (await next(refusals)).status_code == 429
+        # A job is let in while at most 950 ms wait before it, and each costs 100: ten.
+        async with app(engine, BatchLimits(wait_ms=950)) as (client, _, metrics):
+            requests = [post(client, photo) for _ in range(25)]
+            done, waiting = await asyncio.wait(requests, timeout=2)
+            assert (len(done), len(waiting)) == (15, 10)
+            for request in done:
+                refusal = request.result()
+                assert refusal.status_code == 429
+                assert int(refusal.headers["retry-after"]) >= 1
+                problem = refusal.json()
+                assert problem["limit"] == 950
+                assert problem["value"] > 950
             engine.gate.set()
-            answers = await asyncio.gather(*requests)
-            refused = [answer for answer in answers if answer.status_code == 429]
-            assert len(refused) == 6
-            assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
-            assert sum(answer.status_code == 200 for answer in answers) == 4
+            answers = await asyncio.gather(*waiting)
+            assert [answer.status_code for answer in answers] == [200] * 10
+            text = metrics.exposition().decode()
+            assert 'hiseg_rejected_total{reason="wait"} 15.0' in text
+            assert 'hiseg_requests_total{outcome="ok",transport="http"} 10.0' in text
 
     asyncio.run(scenario())
 
 
-def test_draining(photo: bytes) -> None:
+def test_bytes_held_are_bounded(photo: bytes) -> None:
     async def scenario() -> None:
-        admission = Admission(4)
-        admission.draining = True
-        async with app(EchoEngine(), admission) as client:
+        engine = EchoEngine()
+        engine.gate.clear()
+        async with app(engine) as (client, segmenter, _):
+            segmenter.admission.max_bytes = 5 * len(photo) + 5 * 3 * 64 * 64
+            requests = [post(client, photo) for _ in range(10)]
+            done, waiting = await asyncio.wait(requests, timeout=2)
+            assert {request.result().status_code for request in done} == {429}
+            assert len(waiting) == 4
+            engine.gate.set()
+            assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+            assert segmenter.admission.held == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("state", [State.STARTING, State.DRAINING])
+def test_starting_and_draining(photo: bytes, state: State) -> None:
+    async def scenario() -> None:
+        async with app(EchoEngine()) as (client, segmenter, _):
+            segmenter.admission.state = state
             for answer in (await client.get("/readyz"), await post(client, photo)):
                 assert answer.status_code == 503
                 assert "retry-after" in answer.headers
+                assert answer.headers["connection"] == "close"
             assert (await client.get("/healthz")).status_code == 200
+            assert (await client.get("/v1/info")).status_code == 200
+
+    asyncio.run(scenario())
+
+
+def test_a_deadline_that_cannot_be_kept_is_refused_before_the_engine(photo: bytes) -> None:
+    async def scenario() -> None:
+        engine = EchoEngine(seed=Cost(0, 100, 0))
+        engine.gate.clear()
+        async with app(engine) as (client, _, _):
+            first = post(client, photo)
+            await asyncio.sleep(0.05)
+            assert (await post(client, photo, deadline_ms=150)).status_code == 429
+            assert (await post(client, photo, deadline_ms=50)).status_code == 504
+            engine.gate.set()
+            assert (await first).status_code == 200
+            assert len(engine.batches) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_deadline_that_passes_is_answered_with_504(photo: bytes) -> None:
+    async def scenario() -> None:
+        engine = EchoEngine(seed=Cost(0, 1, 0))
+        engine.gate.clear()
+        async with app(engine) as (client, _, _):
+            first = post(client, photo)
+            await asyncio.sleep(0.05)
+            late = await post(client, photo, deadline_ms=60)
+            assert late.status_code == 504
+            assert late.json()["field"] == "deadline_ms"
+            engine.gate.set()
+            assert (await first).status_code == 200
+            assert sum(len(batch.images) for batch in engine.batches) == 1
 
     asyncio.run(scenario())
 
@@ -73,7 +140,7 @@ def test_a_bug_is_answered_with_an_id_that_stands_in_the_log(photo: bytes, caplo
             raise RuntimeError("something nobody thought of")
 
     async def scenario() -> None:
-        async with app(Broken(), Admission(4)) as client:
+        async with app(Broken()) as (client, _, _):
             answer = await post(client, photo)
             assert answer.status_code == 500
             assert answer.headers["content-type"] == "application/problem+json"

@@ -32,7 +32,13 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "image_pixels": settings.max_image_pixels,
         "body_bytes": settings.max_body_bytes,
         "boxes": settings.max_boxes,
-        "jobs": settings.max_jobs,
+        "held_bytes": settings.max_held_bytes,
+        "wait_ms": settings.max_wait_ms,
+        "batch_budget_ms": settings.batch_budget_ms,
+        "batch_images": settings.max_batch_images,
+        "batch_boxes": settings.max_batch_boxes,
+        "batch_bytes": settings.max_batch_bytes,
+        "drain_seconds": settings.drain_seconds,
         "default_deadline_ms": settings.default_deadline_ms,
     }
     assert info["variants"] == ["b0"]
@@ -54,13 +60,54 @@ def test_metrics_add_up_to_the_requests_sent(client: httpx.Client, photo: bytes)
         client.post("/v1/segment", params={"boxes": "22,15,365,512"}, content=photo, headers=headers)
     client.post("/v1/segment", content=b"junk", headers=headers)
     client.post("/v1/segment", params={"boxes": "x"}, content=photo, headers=headers)
+    client.post("/v1/segment", params={"deadline_ms": 1}, content=photo, headers=headers)
+    client.post("/v1/segment", params={"boxes": ";".join(["0,0,9,9"] * 101)}, content=photo, headers=headers)
     after = samples(client)
-    for outcome, sent in (("ok", 3), ("UnsupportedImage", 1), ("InvalidRequest", 1)):
-        assert total(after, outcome) - total(before, outcome) == sent
+    sent = {"ok": 3, "UnsupportedImage": 1, "InvalidRequest": 1, "DeadlineExceeded": 1, "TooLarge": 1}
+    for outcome, count in sent.items():
+        assert total(after, outcome) - total(before, outcome) == count
+    everything = sum(after[key] - before.get(key, 0) for key in after if key[0] == "hiseg_requests_total")
+    assert everything == sum(sent.values())
+    durations = sum(after[key] - before.get(key, 0) for key in after if key[0] == "hiseg_request_seconds_count")
+    assert durations == everything
     for stage in ("decode", "queue", "infer", "masks", "encode"):
         key = ("hiseg_stage_seconds_count", stage)
         assert after[key] - before.get(key, 0) == 3
-    assert after[("hiseg_requests_inside",)] == 0
+
+
+def test_metrics_of_the_batcher(client: httpx.Client, photo: bytes) -> None:
+    before = samples(client)
+    query = {"boxes": "22,15,365,512;526,18,949,512"}
+    client.post("/v1/segment", params=query, content=photo, headers={"content-type": "image/jpeg"})
+    after = samples(client)
+
+    def grown(name: str) -> float:
+        return after[(name, "hiseg_b0")] - before[(name, "hiseg_b0")]
+
+    assert grown("hiseg_batch_images_sum") == 1
+    assert grown("hiseg_batch_rois_sum") == 2
+    assert grown("hiseg_batch_seconds_sum") > 0
+    assert grown("hiseg_batch_seconds_sum") == pytest.approx(grown("hiseg_engine_busy_seconds_total"))
+    assert 0.2 < grown("hiseg_batch_cost_seconds_sum") / grown("hiseg_batch_seconds_sum") < 5
+    for gauge in ("hiseg_queue_jobs", "hiseg_queue_age_seconds", "hiseg_queue_cost_seconds"):
+        assert after[(gauge, "hiseg_b0")] == 0
+    assert after[("hiseg_requests_inside",)] == after[("hiseg_held_bytes",)] == 0
+    assert after[("hiseg_model_info", "hiseg_b0", "b0", "1")] == 1
+
+
+def test_labels_are_bounded_whatever_is_sent(client: httpx.Client, photo: bytes) -> None:
+    def count() -> int:
+        return len(samples(client))
+
+    def send(number: int) -> None:
+        headers = {"content-type": "image/jpeg", "x-forwarded-for": f"10.0.0.{number}"}
+        client.post("/v1/segment", params={"variant": f"b{number + 10}"}, content=photo, headers=headers)
+
+    send(0)
+    before = count()
+    for number in range(1, 20):
+        send(number)
+    assert count() == before
 
 
 def test_documentation_needs_no_other_host(client: httpx.Client) -> None:

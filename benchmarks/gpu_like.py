@@ -1,0 +1,67 @@
+"""The real service before an engine that only takes time, as B0 would on a GPU: ``python -m benchmarks.gpu_like``.
+
+It stands for a GPU, which the machines that measure don't have: whatever is slow then is the front end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from service.app import Loaded, serve
+from service.canvas import Resize
+from service.domain import ModelRef
+from service.engines.base import Batch, Cost, ModelInfo, Prediction
+from service.settings import Settings
+
+CANVASES = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
+MASK_SIZE = (128, 96)
+
+
+class GpuLike:
+    """Sleeps for a batch's cost in a thread of its own; everybody has the shape of an ellipse."""
+
+    slots = 1
+    roi_counts = ()
+
+    def __init__(self, cost: Cost, canvases: tuple[tuple[int, int], ...] = CANVASES) -> None:
+        ref = ModelRef("gpu_like", "1", "b0")
+        self.info = ModelInfo(ref, canvases, Resize.LETTERBOX, MASK_SIZE, True, cost)
+        self.cost = cost
+        self._executor = ThreadPoolExecutor(1)
+        y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in MASK_SIZE)
+        self._margin = 4 * (1 - y[:, None] ** 2 - x[None, :] ** 2)
+
+    async def infer(self, batch: Batch) -> Prediction:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self.run, batch)
+
+    def run(self, batch: Batch) -> Prediction:
+        """Like :meth:`infer`, in the calling thread."""
+        time.sleep(self.cost.batch(len(batch.images), len(batch.rois)) / 1000)
+        images, _, height, width = batch.images.shape
+        return Prediction(
+            np.broadcast_to(self._margin, (len(batch.rois), *MASK_SIZE)),
+            np.broadcast_to(np.float32(0.5), (images, height, width)),
+        )
+
+    def close(self) -> None:
+        self._executor.shutdown()
+
+
+def main(
+    constant: Annotated[float, typer.Option(help="ms a batch")] = 4.0,
+    image: Annotated[float, typer.Option(help="ms an image")] = 0.0,
+    roi: Annotated[float, typer.Option(help="ms a person")] = 0.9,
+    canvases: Annotated[int, typer.Option(help="how many canvases it has, the square one first")] = len(CANVASES),
+) -> None:
+    """Serve on free ports; every knob but these is a HISEG_* variable."""
+    serve(Settings(port=0, grpc_port=0), lambda _: [Loaded(GpuLike(Cost(constant, image, roi), CANVASES[:canvases]))])
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,137 @@
+"""How long a new job would wait: the work let in and not yet done, by client, and the pace at which it goes away."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.errors import DeadlineExceeded, Overloaded
+
+SLOWEST = 10.0
+"""The worst pace that is believed, and its inverse the best: a pause must not close the door."""
+
+
+@dataclass(eq=False, slots=True)
+class Claim:
+    """One job's part of the backlog: fixed when it is let in, given back in full.
+
+    Attributes:
+        client: who asks.
+        share: weight of the client.
+        cost: milliseconds.
+    """
+
+    client: str
+    share: float
+    cost: float
+
+
+@dataclass(eq=False, slots=True)
+class Run:
+    """A batch in the engine, and when it should end by prediction, in seconds."""
+
+    cost: float
+    due: float
+
+
+@dataclass(slots=True)
+class _Waiting:
+    jobs: int = 0
+    cost: float = 0.0
+
+
+class Backlog:
+    """The ledger of one engine.
+
+    Args:
+        clock: seconds, monotonic.
+        max_wait_ms: longest predicted wait with which a job is let in.
+        slots: batches that the engine runs at once.
+    """
+
+    def __init__(self, clock: Callable[[], float], max_wait_ms: float, slots: int = 1) -> None:
+        self._clock = clock
+        self._max_wait_ms = max_wait_ms
+        self._waiting: dict[tuple[str, float], _Waiting] = {}
+        self._running: list[Run] = []
+        # Wall milliseconds for a millisecond of cost: below 1 with several slots, above 1 where decoding is the
+        # bottleneck or the cost model is behind.
+        self._pace = 1 / slots
+        self._last_end: float | None = None
+
+    @property
+    def waiting_ms(self) -> float:
+        """Cost of what is let in and not yet in the engine; exactly 0 when that is nothing."""
+        return sum(waiting.cost for waiting in self._waiting.values())
+
+    def wait_ms(self, client: str, share: float, cost: float) -> float:
+        """Predicted milliseconds until a new job would be in the engine.
+
+        Before its turn each other client gets what its own share allows, but no more than it has waiting. A batch
+        that is overdue is expected to take as long again as it is late.
+        """
+        now = self._clock()
+        ahead = sum(abs(run.due - now) * 1000 for run in self._running)
+        own = self._waiting.get((client, share), _Waiting()).cost
+        for (_, others_share), others in self._waiting.items():
+            ahead += min(others.cost, (own + cost) * others_share / share)
+        return ahead * self._pace
+
+    def admit(self, claim: Claim, deadline: float | None) -> None:
+        """Let a job in, or say at once that there is no point.
+
+        Args:
+            claim: its part.
+            deadline: when nobody wants the answer any more, on the clock.
+
+        Raises:
+            DeadlineExceeded: it would miss its deadline on an idle engine too.
+            Overloaded: it would wait too long, or miss its deadline because of those before it.
+        """
+        wait = self.wait_ms(claim.client, claim.share, claim.cost)
+        left = math.inf if deadline is None else (deadline - self._clock()) * 1000
+        if claim.cost > left:
+            raise DeadlineExceeded(
+                f"it takes about {claim.cost:.0f} ms of the engine; {max(0, left):.0f} ms are left",
+                field="deadline_ms",
+                limit=round(max(0, left)),
+                value=round(claim.cost),
+            )
+        limit = min(self._max_wait_ms, left - claim.cost)
+        if wait > limit:
+            raise Overloaded(
+                f"it would wait about {wait:.0f} ms; at most {limit:.0f} ms are allowed",
+                reason="wait" if limit == self._max_wait_ms else "deadline",
+                retry_after=math.ceil((wait - limit) / 1000),
+                limit=round(limit),
+                value=round(wait),
+            )
+        waiting = self._waiting.setdefault((claim.client, claim.share), _Waiting())
+        waiting.jobs += 1
+        waiting.cost += claim.cost
+
+    def leave(self, claim: Claim) -> None:
+        """A job that was let in stops waiting: it goes to the engine, or its caller left."""
+        key = claim.client, claim.share
+        waiting = self._waiting[key]
+        waiting.jobs -= 1
+        waiting.cost -= claim.cost
+        if not waiting.jobs:
+            del self._waiting[key]
+
+    def began(self, cost: float) -> Run:
+        """A batch of predicted ``cost`` milliseconds goes to the engine."""
+        run = Run(cost, self._clock() + cost / 1000)
+        self._running.append(run)
+        return run
+
+    def ended(self, run: Run) -> None:
+        """It came back, well or not."""
+        self._running.remove(run)
+        now = self._clock()
+        if self._last_end is not None:
+            pace = (now - self._last_end) * 1000 / run.cost
+            self._pace += 0.1 * (min(max(pace, 1 / SLOWEST), SLOWEST) - self._pace)
+        # Only from end to end without a moment of rest in between does the time say how fast work goes away.
+        self._last_end = now if self._waiting or self._running else None

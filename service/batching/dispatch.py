@@ -1,0 +1,67 @@
+"""One batch through the engine: timed, learnt from, reported, and taken apart again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from service.batching.assembly import assemble, scatter
+from service.batching.backlog import Backlog
+from service.batching.cost import CostModel
+from service.batching.work import BatchReport, Prepared, Watcher
+from service.engines.base import Batch, Engine, Prediction
+from service.errors import HisegError
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of one job in the engine.
+
+    Attributes:
+        outcome: its rows, or why there are none.
+        began: when the engine took it, on the clock.
+        infer_ms: milliseconds until it came back.
+    """
+
+    outcome: Prediction | Exception
+    began: float
+    infer_ms: float
+
+
+class Dispatcher:
+    """The engine's side of a batcher."""
+
+    def __init__(
+        self, engine: Engine, cost: CostModel, backlog: Backlog, watcher: Watcher, clock: Callable[[], float]
+    ) -> None:
+        self._engine = engine
+        self._cost = cost
+        self._backlog = backlog
+        self._watcher = watcher
+        self._clock = clock
+
+    async def run(self, members: Sequence[Prepared], batch: Batch) -> list[Ran]:
+        """One outcome per member, in their order; never raises for an engine that fails.
+
+        A batch that fails for no known reason is run again member by member, so that one that the engine can't stand
+        takes no other with it.
+        """
+        rois = sum(len(member.rois) for member in members)
+        predicted = self._cost.now.batch(len(members), rois)
+        run, began = self._backlog.began(predicted), self._clock()
+        try:
+            prediction = await self._engine.infer(batch)
+        except Exception as error:
+            if len(members) == 1 or isinstance(error, HisegError):
+                return [Ran(error, began, 0.0)] * len(members)
+            failed = True
+        else:
+            failed = False
+        finally:
+            self._backlog.ended(run)
+        if failed:
+            return [(await self.run([member], assemble([member], self._engine.roi_counts)))[0] for member in members]
+        infer_ms = (self._clock() - began) * 1000
+        self._cost.observe(len(members), rois, infer_ms)
+        self._watcher.ran(BatchReport(len(members), rois, predicted, infer_ms))
+        return [Ran(part, began, infer_ms) for part in scatter(prediction, members)]

@@ -1,0 +1,32 @@
+"""First runs before the first caller: they cost what no caller should pay, and teach the cost model."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from service.batching.batcher import Batcher
+from service.domain import Floats
+from service.engines.base import Batch
+
+PEOPLE = (0, 8)
+"""RoI counts of an engine to which all counts are alike."""
+
+
+async def warm_up(batcher: Batcher) -> None:
+    """Run every shape that the engine will get: each canvas, with each RoI count if the engine names them.
+
+    Each is run twice; only the second time is believed.
+    """
+    engine = batcher.engine
+    most = batcher.limits.images if engine.roi_counts else 1
+    for canvas in engine.info.canvases:
+        for images in range(1, most + 1):
+            for people in engine.roi_counts or PEOPLE:
+                rois: Floats = np.tile(np.array([[0, 0.25, 0.25, 0.75, 0.75]], dtype=np.float32), (people, 1))
+                batch = Batch(np.zeros((images, 3, *canvas), dtype=np.uint8), rois)
+                await engine.infer(batch)
+                started = time.perf_counter()
+                await engine.infer(batch)
+                batcher.cost.observe(images, people, (time.perf_counter() - started) * 1000)

@@ -1,0 +1,104 @@
+"""What waits in a queue: work that is not yet prepared, and what it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, Protocol, TypeVar
+
+from service.canvas import Size
+from service.domain import Floats, Pixels, Priority
+from service.engines.base import Prediction
+
+SHARES = {Priority.INTERACTIVE: 1.0, Priority.BATCH: 0.1}
+"""Weight of a client in the sharing of the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One job's input, ready for a batch.
+
+    Attributes:
+        image: uint8 ``[3, H, W]`` on its canvas.
+        rois: float32 ``[n, 4]``, ``x1 y1 x2 y2`` in 0..1 of the canvas; at most as many as were announced.
+    """
+
+    image: Pixels
+    rois: Floats
+
+
+DropReason = Literal["gone", "deadline"]
+"""Its caller left; nobody would have wanted the answer any more."""
+P = TypeVar("P", bound=Prepared)
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Generic[P]):
+    """One job as a batcher sees it.
+
+    Attributes:
+        canvas: (height, width) it will be on; only work on the same canvas shares a batch.
+        rois: how many boxes it has.
+        prepare: makes its input; takes a while, runs in a worker thread.
+        client: who asks.
+        priority: the client's weight.
+        deadline: when nobody wants it any more, on the batcher's clock; None: never.
+    """
+
+    canvas: Size
+    rois: int
+    prepare: Callable[[], P]
+    client: str = ""
+    priority: Priority = Priority.INTERACTIVE
+    deadline: float | None = None
+
+    @property
+    def share(self) -> float:
+        """Weight of its client."""
+        return SHARES[self.priority]
+
+
+@dataclass(frozen=True, slots=True)
+class Served(Generic[P]):
+    """A prediction and what it took.
+
+    Attributes:
+        prepared: the input.
+        prediction: the rows of this job alone: ``margins`` ``[n, mh, mw]``, ``foreground`` ``[1, H, W]``.
+        decode_ms: preparing.
+        queue_ms: waiting, for a place in a batch and for the engine.
+        infer_ms: in the engine.
+    """
+
+    prepared: P
+    prediction: Prediction
+    decode_ms: float
+    queue_ms: float
+    infer_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """One batch that has run, for those who count.
+
+    Attributes:
+        images: in it.
+        rois: in it, without padding.
+        predicted_ms: its cost by the model at the time it left.
+        real_ms: what the engine took.
+    """
+
+    images: int
+    rois: int
+    predicted_ms: float
+    real_ms: float
+
+
+class Watcher(Protocol):
+    """Who is told what happens; must be quick and never raise."""
+
+    def ran(self, report: BatchReport) -> None:
+        """A batch came back."""
+
+    def dropped(self, reason: DropReason) -> None:
+        """A job that was let in left before it reached the engine."""

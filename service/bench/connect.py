@@ -1,0 +1,35 @@
+"""The one place that knows which transport a URL asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from urllib.parse import urlsplit
+
+from service.bench.errors import BadOption, missing_extra
+from service.bench.grpc_sender import GrpcSender
+from service.bench.sender import Request, Sender
+
+
+def connect(url: str, requests: Sequence[Request], timeout_s: float) -> AbstractAsyncContextManager[Sender]:
+    """A sender of these requests to ``url``, to be entered.
+
+    Raises:
+        BadOption: the URL is not one that can be sent to.
+        BenchError: the transport's package isn't installed.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise BadOption("--url", url, "is not a URL with a host, such as http://127.0.0.1:8000")
+    match parts.scheme:
+        case "http" | "https":
+            try:
+                # Not at the top: aiohttp is an optional extra.
+                from service.bench.http_sender import HttpSender
+            except ModuleNotFoundError as error:
+                raise missing_extra(error) from error
+            return HttpSender.open(url, requests, timeout_s)
+        case "grpc":
+            return GrpcSender.open(url, requests, timeout_s)
+        case scheme:
+            raise BadOption("--url", url, f"has the scheme {scheme!r}; http, https and grpc are there")

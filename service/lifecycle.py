@@ -1,0 +1,119 @@
+"""From the first connection to the last answer: listen, become ready, and stop without losing what was accepted.
+
+SIGTERM or SIGINT: from that moment the service isn't ready and takes no new request, but still answers, with 503;
+accepted requests are finished; then the process exits with 0. A second signal, or the drain limit, ends it at once,
+with 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from service.batching.admission import Admission, State
+
+log = logging.getLogger("uvicorn.error")
+LAST_BYTES_SECONDS = 5
+"""What callers get to read their answers in, once all work is done."""
+
+
+class ListenError(Exception):
+    """A port can't be had."""
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that leaves the signals to us: it would close its door before accepted work is done."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run_until_stopped(
+    app: FastAPI,
+    address: tuple[str, int],
+    admission: Admission,
+    models: AbstractAsyncContextManager[None],
+    beside: AbstractAsyncContextManager[None],
+    drain_seconds: float,
+) -> None:
+    """Answer HTTP until a signal, then drain.
+
+    Args:
+        app: what answers.
+        address: host and port; port 0 takes a free one.
+        admission: who is let in to ``app``.
+        models: entered while the service already listens; requests are taken until the signal.
+        beside: another transport, entered first and left last.
+        drain_seconds: most time that accepted work gets.
+
+    Raises:
+        Exception: what entering ``models`` raises.
+    """
+    host, port = address
+    config = uvicorn.Config(app, host=host, port=port, access_log=False, timeout_graceful_shutdown=LAST_BYTES_SECONDS)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_run(_Server(config), admission, models, beside, drain_seconds))
+
+
+async def _run(
+    server: _Server,
+    admission: Admission,
+    models: AbstractAsyncContextManager[None],
+    beside: AbstractAsyncContextManager[None],
+    drain_seconds: float,
+) -> None:
+    failure: Exception | None = None
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve())
+        try:
+            stop = _stop_on_signals(admission)
+            async with beside, models:
+                log.info("Ready")
+                await stop.wait()
+                await _drain(admission, drain_seconds)
+        except Exception as error:  # kept: the group would wrap it
+            failure = error
+        finally:
+            server.should_exit = True
+    if failure:
+        raise failure
+
+
+def _stop_on_signals(admission: Admission) -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            _cut_off(admission, "a second signal")
+        admission.state = State.DRAINING
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    return stop
+
+
+async def _drain(admission: Admission, seconds: float) -> None:
+    admission.state = State.DRAINING
+    log.info("Draining: %d requests inside", admission.inside)
+    try:
+        async with asyncio.timeout(seconds):
+            await admission.emptied()
+    except TimeoutError:
+        _cut_off(admission, f"the drain limit of {seconds:g} s")
+
+
+def _cut_off(admission: Admission, why: str) -> None:
+    log.error("Ended by %s with %d requests inside", why, admission.inside)
+    logging.shutdown()
+    # An engine that hangs holds a thread that can't be ended otherwise.
+    os._exit(1)

@@ -1,0 +1,75 @@
+"""The options of a request, the same on every transport, and the job that they make of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.answer import MaskFormat
+from service.boxes import BoxFormat, check_count, to_boxes
+from service.domain import Job, Mode, Priority
+from service.errors import InvalidRequest
+from service.segmenter import Segmenter
+
+
+class Options(BaseModel):
+    """What every form of a segmentation request can say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    variant: str | None = Field(None, description="`b0`, `b1` or `b7`; the service's default if left out")
+    mode: Mode = Field(Mode.INSTANCE, description="a mask per box, or the foreground: everybody at once")
+    box_format: BoxFormat = Field(BoxFormat.XYXY, description="what the four numbers of a box mean")
+    normalized: bool = Field(False, description="boxes are shares 0..1 of the image's width and height")
+    mask_format: MaskFormat = Field(MaskFormat.COCO_RLE, description="`label_map` and `overlay` answer with a PNG")
+    threshold: float = Field(0.5, gt=0, lt=1, description="probability above which a pixel belongs to the mask")
+    deadline_ms: int | None = Field(None, gt=0, le=600_000, description="the answer is worthless after this time")
+    priority: Priority = Field(Priority.INTERACTIVE, description="`batch` gets a tenth of the share of `interactive`")
+
+
+def invalid(error: ValidationError) -> InvalidRequest:
+    """The first thing pydantic found, in our words."""
+    first: Any = error.errors(include_url=False, include_context=False)[0]
+    field = "request"
+    for part in first["loc"]:
+        field = f"{field}[{part}]" if isinstance(part, int) else str(part)
+    value = first.get("input")
+    shown = value if isinstance(value, int | float | bool) else str(value)[:80]
+    return InvalidRequest(f"{field}: {first['msg']}", field=field, value=shown)
+
+
+def to_job(
+    segmenter: Segmenter,
+    data: bytes,
+    rows: Sequence[Sequence[float]],
+    options: Options,
+    *,
+    model: str,
+    client: str,
+    deadline: float,
+    max_boxes: int,
+) -> Job:
+    """The job that is asked for.
+
+    Args:
+        segmenter: what will run it.
+        data: the encoded image.
+        rows: boxes in the caller's form.
+        options: how to read them, and what to do.
+        model: name of the model.
+        client: who asks.
+        deadline: on :func:`time.monotonic`'s clock.
+        max_boxes: most boxes that are taken.
+
+    Raises:
+        TooLarge: more boxes, bytes or pixels than are taken.
+        UnsupportedImage: not an image type that is taken.
+        UndecodableImage: with a damaged header.
+        InvalidRequest: a bad box.
+    """
+    check_count(len(rows), max_boxes)
+    picture = segmenter.inspect(data)
+    boxes = to_boxes(rows, picture.width, picture.height, options.box_format, options.normalized)
+    return Job(picture, boxes, model, options.mode, options.threshold, client, options.priority, deadline)

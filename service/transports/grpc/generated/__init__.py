@@ -1,0 +1,1 @@
+"""Stubs that ``protos/generate.py`` makes of ``protos/``; not to be edited."""

@@ -1,0 +1,68 @@
+"""The cost model learns, and is hard to fool."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.batching.cost import CostModel
+from service.engines.base import Cost
+
+SEED = Cost(4.0, 4.0, 1.0)
+
+
+def teach(model: CostModel, truth: Cost, batches: int, seed: int = 0, noise: float = 0.1) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(batches):
+        images = int(rng.integers(1, 9))
+        rois = int(rng.integers(0, 6 * images))
+        model.observe(images, rois, truth.batch(images, rois) * rng.lognormal(0, noise))
+
+
+@pytest.mark.parametrize("truth", [Cost(4, 0, 0.9), Cost(0, 33, 8), Cost(20, 0, 0), Cost(1, 2, 3), Cost(0.5, 0.2, 0.1)])
+def test_it_comes_to_the_truth_from_a_seed_that_is_far_off(truth: Cost) -> None:
+    model = CostModel(SEED)
+    teach(model, truth, 100)
+    for images, rois in ((1, 0), (1, 3), (4, 12), (8, 40)):
+        assert model.now.batch(images, rois) == pytest.approx(truth.batch(images, rois), rel=0.15)
+
+
+def test_until_something_has_run_it_is_the_seed() -> None:
+    assert CostModel(SEED).now == SEED
+
+
+def test_a_cold_start_and_a_stray_pause_move_it_little() -> None:
+    model = CostModel(SEED)
+    model.observe(1, 2, 5000)  # the first run of a cold engine
+    assert model.now.batch(1, 2) < 4 * SEED.batch(1, 2)
+    teach(model, SEED, 50)
+    before = model.now.batch(4, 12)
+    model.observe(4, 12, 100 * before)
+    assert model.now.batch(4, 12) == pytest.approx(before, rel=0.1)
+
+
+def test_it_follows_a_lasting_change() -> None:
+    model = CostModel(SEED)
+    teach(model, SEED, 100)
+    slower = Cost(12, 12, 3)
+    teach(model, slower, 60, seed=1)
+    assert model.now.batch(4, 12) == pytest.approx(slower.batch(4, 12), rel=0.2)
+
+
+def test_equal_batches_alone_leave_the_other_prices_in_their_proportion() -> None:
+    model = CostModel(SEED)
+    for _ in range(100):
+        model.observe(1, 2, 2 * SEED.batch(1, 2))
+    assert model.now.batch(1, 2) == pytest.approx(2 * SEED.batch(1, 2), rel=0.05)
+    assert SEED.roi < model.now.roi < 4 * SEED.roi
+
+
+@given(st.lists(st.tuples(st.integers(1, 16), st.integers(0, 100), st.floats(0, 1e5)), max_size=60))
+def test_whatever_it_is_told_no_price_is_negative_or_not_finite(batches: list[tuple[int, int, float]]) -> None:
+    model = CostModel(SEED)
+    for images, rois, milliseconds in batches:
+        model.observe(images, rois, milliseconds)
+        now = model.now
+        assert all(0 <= price < 1e7 for price in (now.constant, now.image, now.roi))

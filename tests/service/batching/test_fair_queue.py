@@ -1,0 +1,137 @@
+"""Turns among clients."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.batching.fair_queue import QUANTUM_MS, FairQueue
+
+A, B = (64, 64), (48, 64)
+
+
+@dataclass(eq=False)
+class Item:
+    client: str
+    cost: float = 10.0
+    canvas: tuple[int, int] = A
+    share: float = 1.0
+    number: int = 0
+
+
+def take(queue: FairQueue[Item], canvas: tuple[int, int] | None = None) -> Item | None:
+    item = queue.next(canvas)
+    if item is not None:
+        queue.take(item, canvas)
+    return item
+
+
+def drain(queue: FairQueue[Item]) -> list[Item]:
+    taken = []
+    while (item := take(queue)) is not None:
+        taken.append(item)
+    return taken
+
+
+ITEMS = st.lists(
+    st.builds(Item, st.sampled_from("abc"), st.floats(0.01, 300), st.sampled_from([A, B]), st.sampled_from([1.0, 0.1])),
+    max_size=40,
+)
+
+
+@given(ITEMS, st.lists(st.sampled_from([A, B, None]), max_size=80))
+def test_everything_comes_out_once_and_a_clients_items_on_a_canvas_in_their_order(
+    items: list[Item], asked: list[tuple[int, int] | None]
+) -> None:
+    queue: FairQueue[Item] = FairQueue()
+    for number, item in enumerate(items):
+        item.number = number
+        queue.put(item)
+    assert len(queue) == len(items)
+    taken = []
+    for canvas in asked:
+        item = take(queue, canvas)
+        if item is not None:
+            assert canvas in (None, item.canvas)
+            taken.append(item)
+    taken += drain(queue)
+    assert len(queue) == 0
+    assert Counter(map(id, taken)) == Counter(map(id, items))
+    for key in {(item.client, item.share, item.canvas) for item in items}:
+        numbers = [item.number for item in taken if (item.client, item.share, item.canvas) == key]
+        assert numbers == sorted(numbers)
+
+
+@given(st.lists(st.floats(1, 50), min_size=60, max_size=60), st.lists(st.floats(1, 50), min_size=60, max_size=60))
+def test_clients_that_always_wait_are_served_alike_to_within_a_job_and_a_quantum(
+    ours: list[float], theirs: list[float]
+) -> None:
+    queue: FairQueue[Item] = FairQueue()
+    for cost in ours:
+        queue.put(Item("ours", cost))
+    for cost in theirs:
+        queue.put(Item("theirs", cost))
+    served = Counter({"ours": 0.0, "theirs": 0.0})
+    for _ in range(50):
+        item = take(queue)
+        assert item is not None
+        served[item.client] += item.cost
+        assert abs(served["ours"] - served["theirs"]) <= 2 * (QUANTUM_MS + 50)
+
+
+def test_a_share_of_a_tenth_gets_a_tenth() -> None:
+    queue: FairQueue[Item] = FairQueue()
+    for _ in range(300):
+        queue.put(Item("fast"))
+        queue.put(Item("slow", share=0.1))
+    first = Counter(item.client for item in (take(queue) for _ in range(220)) if item)
+    assert first == {"fast": 200, "slow": 20}
+
+
+def test_a_newcomer_waits_for_one_turn_not_for_the_queue() -> None:
+    queue: FairQueue[Item] = FairQueue()
+    for _ in range(1000):
+        queue.put(Item("flood"))
+    for _ in range(5):
+        take(queue)
+    queue.put(Item("single"))
+    assert "single" in [item.client for item in (take(queue), take(queue)) if item]
+
+
+def test_a_client_without_work_on_the_batchs_canvas_keeps_its_turn() -> None:
+    queue: FairQueue[Item] = FairQueue()
+    queue.put(Item("other", canvas=B))
+    for _ in range(10):
+        queue.put(Item("flood", canvas=A))
+    for _ in range(3):
+        item = take(queue, A)
+        assert item is not None
+        assert item.client == "flood"
+    following = queue.next()
+    assert following is not None
+    assert following.client == "other"
+
+
+def test_a_dear_job_comes_to_its_turn_among_cheap_ones() -> None:
+    queue: FairQueue[Item] = FairQueue()
+    queue.put(Item("dear", 1000.0))
+    for _ in range(400):
+        queue.put(Item("cheap", 5.0))
+    order = [item.client for item in drain(queue)]
+    assert 150 <= order.index("dear") <= 250
+
+
+def test_an_item_can_leave_from_anywhere_at_no_cost() -> None:
+    queue: FairQueue[Item] = FairQueue()
+    items = [Item("a"), Item("a"), Item("a", canvas=B), Item("b")]
+    for item in items:
+        queue.put(item)
+    for item in (items[1], items[2], items[3]):
+        queue.remove(item)
+    assert len(queue) == 1
+    assert list(queue) == [items[0]]
+    assert drain(queue) == [items[0]]
+    assert queue.next() is None

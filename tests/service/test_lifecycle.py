@@ -1,0 +1,124 @@
+"""Real processes and real signals, before an engine whose slowness is known (see :mod:`benchmarks.gpu_like`)."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT, Server, serving
+
+HALF_A_SECOND = ("--constant", "500", "--roi", "0")
+
+
+def slow(*cost: str) -> tuple[str | Path, ...]:
+    return (sys.executable, "-m", "benchmarks.gpu_like", "--canvases", "1", *cost)
+
+
+def post(server: Server, photo: bytes) -> httpx.Response:
+    headers = {"content-type": "image/jpeg"}
+    return httpx.post(server.url + "/v1/segment", content=photo, headers=headers, timeout=30)
+
+
+def send(pool: ThreadPoolExecutor, server: Server, photo: bytes, count: int) -> list[Future[httpx.Response]]:
+    """Requests that are inside when this returns."""
+    requests = [pool.submit(post, server, photo) for _ in range(count)]
+    with httpx.Client(base_url=server.url) as client:
+        wait_for(client, f"hiseg_requests_inside {count:.1f}")
+    return requests
+
+
+def wait_for(client: httpx.Client, metric: str) -> None:
+    for _ in range(400):
+        if metric in client.get("/metrics").text:
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"{metric} did not come")
+
+
+def test_sigterm_closes_the_door_at_once_and_finishes_what_was_accepted(photo: bytes) -> None:
+    with ThreadPoolExecutor(8) as pool, serving(slow(*HALF_A_SECOND), batch_budget_ms=1) as server:
+        accepted = send(pool, server, photo, 3)
+        with httpx.Client() as client:
+            assert client.get(server.url + "/readyz").status_code == 200
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+            for refused in (client.get(server.url + "/readyz"), post(server, photo)):
+                assert refused.status_code == 503
+                assert "retry-after" in refused.headers
+        assert [request.result().status_code for request in accepted] == [200] * 3
+        assert server.process.wait(5) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it(photo: bytes, number: signal.Signals) -> None:
+    with ThreadPoolExecutor(8) as pool, serving(slow("--constant", "800", "--roi", "0"), code=1) as server:
+        (accepted,) = send(pool, server, photo, 1)
+        server.process.send_signal(number)
+        time.sleep(0.1)
+        assert server.process.poll() is None
+        server.process.send_signal(number)
+        server.process.wait(2)
+        with pytest.raises(httpx.TransportError):
+            accepted.result()
+
+
+def test_the_drain_limit_ends_it(photo: bytes) -> None:
+    settings = {"drain_seconds": 0.3}
+    with ThreadPoolExecutor(8) as pool, serving(slow("--constant", "800", "--roi", "0"), code=1, **settings) as server:
+        (accepted,) = send(pool, server, photo, 1)
+        server.process.terminate()
+        server.process.wait(3)
+        with pytest.raises(httpx.TransportError):
+            accepted.result()
+
+
+def test_it_listens_while_the_models_load_and_says_so(photo: bytes) -> None:
+    """Warming up takes this one a second; meanwhile it is alive, but not ready."""
+    process = subprocess.Popen([*slow("--constant", "300")], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stderr is not None
+    try:
+        line = next(line for line in process.stderr if "running on http" in line)
+        url = line.split("running on ")[1].split()[0]
+        assert httpx.get(url + "/healthz").status_code == 200
+        for refused in (httpx.get(url + "/readyz"), post(Server(url, "", process), photo)):
+            assert refused.status_code == 503
+            assert refused.json()["detail"] == "the models are being loaded"
+        next(line for line in process.stderr if "Ready" in line)
+        assert httpx.get(url + "/readyz").status_code == 200
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+        process.stderr.close()
+
+
+def test_callers_that_hang_up_are_noticed_and_their_work_is_dropped(photo: bytes) -> None:
+    with ThreadPoolExecutor(8) as pool, serving(slow(*HALF_A_SECOND), batch_budget_ms=1) as server:
+        (accepted,) = send(pool, server, photo, 1)
+        request = (
+            b"POST /v1/segment HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: "
+            + str(len(photo)).encode()
+            + b"\r\n\r\n"
+            + photo
+        )
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        connections = [socket.create_connection((host, int(port))) for _ in range(20)]
+        for connection in connections:
+            connection.sendall(request)
+        with httpx.Client(base_url=server.url) as client:
+            wait_for(client, "hiseg_requests_inside 21.0")
+            for connection in connections:
+                connection.close()
+            wait_for(client, "hiseg_requests_inside 1.0")
+            assert accepted.result().status_code == 200
+            text = client.get("/metrics").text
+        assert 'hiseg_requests_total{outcome="gone",transport="http"} 20.0' in text
+        assert 'hiseg_batch_images_sum{model="gpu_like"} 1.0' in text
+        assert 'hiseg_dropped_total{model="gpu_like",reason="gone"} 20.0' in text

@@ -1,0 +1,84 @@
+"""A real gRPC server on loopback around an echo engine, and a client of it, on one event loop."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+import numpy as np
+import PIL.Image
+from grpc.aio import AioRpcError
+
+from service.segmenter import Segmenter
+from service.settings import Settings
+from service.telemetry import Metrics
+from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from service.transports.grpc.server import create_grpc
+from tests.service.fakes import EchoEngine, echoing
+
+WIDTH, HEIGHT = 80, 60
+CLIENT_OPTIONS = [("grpc.enable_http_proxy", 0)]
+
+
+def photo() -> bytes:
+    """A PNG whose left half is red and whose right half is black."""
+    pixels = np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)
+    pixels[:, : WIDTH // 2, 0] = 255
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+PHOTO = photo()
+BOX = pb.Box(x1=10, y1=5, x2=30, y2=50)
+
+
+@dataclass
+class Running:
+    """What a test can reach for."""
+
+    engine: EchoEngine
+    segmenter: Segmenter
+    metrics: Metrics
+    address: str
+    channel: grpc.aio.Channel
+    stub: SegmentationServiceStub
+
+    def counted(self) -> dict[str, int]:
+        """Calls counted so far, by outcome."""
+        samples = [sample for metric in self.metrics.registry.collect() for sample in metric.samples]
+        return {
+            sample.labels["outcome"]: int(sample.value)
+            for sample in samples
+            if sample.name == "hiseg_requests_total" and sample.labels["transport"] == "grpc"
+        }
+
+    async def refused(self, request: pb.SegmentRequest, within: float | None = 10) -> AioRpcError:
+        """The error that a call ends with."""
+        try:
+            answer = await self.stub.Segment(request, timeout=within)
+        except AioRpcError as error:
+            return error
+        raise AssertionError(f"answered: {answer}")
+
+
+@asynccontextmanager
+async def running(settings: Settings | None = None) -> AsyncIterator[Running]:
+    """The server, taking requests."""
+    engine, metrics = EchoEngine(), Metrics()
+    settings = settings or Settings()
+    async with echoing(engine, settings.batches) as segmenter:
+        server = create_grpc(segmenter, settings, metrics)
+        address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        await server.start()
+        try:
+            async with grpc.aio.insecure_channel(address, options=CLIENT_OPTIONS) as channel:
+                yield Running(engine, segmenter, metrics, address, channel, SegmentationServiceStub(channel))
+        finally:
+            engine.gate.set()
+            await server.stop(1)

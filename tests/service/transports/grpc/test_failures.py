@@ -1,0 +1,252 @@
+"""Calls that fail: with which code, in which words, and that nothing of them stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+
+from service.batching.admission import State
+from service.domain import Result
+from service.errors import HisegError, Overloaded
+from service.settings import MEBI, Settings
+from service.transports.grpc import servicer
+from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from service.transports.grpc.status import CODES, MOST_CHARACTERS
+from tests.service.transports.grpc.harness import BOX, PHOTO, Running, running
+
+REQUEST = pb.SegmentRequest(encoded_image=PHOTO, boxes=[BOX])
+
+
+def all_errors(base: type[HisegError] = HisegError) -> set[type[HisegError]]:
+    return {kind for child in base.__subclasses__() for kind in {child, *all_errors(child)}}
+
+
+def test_every_error_has_a_code() -> None:
+    assert {kind for kind in all_errors() if kind.__module__ == "service.errors"} == set(CODES)
+
+
+async def until(true: Any) -> None:
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words", "outcome"),
+    [
+        ({"encoded_image": None}, "no image", "InvalidRequest"),
+        ({"encoded_image": b""}, "empty", "UndecodableImage"),
+        ({"encoded_image": b"GIF89a"}, "image/webp", "UnsupportedImage"),
+        ({"encoded_image": PHOTO[:20]}, "PNG", "UndecodableImage"),
+        ({"encoded_image": PHOTO[:-30]}, "PNG", "UndecodableImage"),
+        ({"boxes": [BOX, pb.Box(x1=9, y1=0, x2=5, y2=5)]}, "boxes[1]", "InvalidRequest"),
+        ({"boxes": [pb.Box(x1=float("nan"), x2=1, y2=1)]}, "boxes[0]", "InvalidRequest"),
+        ({"boxes": [pb.Box()]}, "boxes[0]", "InvalidRequest"),
+        ({"boxes": [BOX] * 101}, "at most 100", "TooLarge"),
+        ({"variant": "b9"}, "'b9' is not served; there is b0", "InvalidRequest"),
+        ({"mode": 7}, "mode: 7", "InvalidRequest"),
+        ({"mask_format": -1}, "mask_format: -1", "InvalidRequest"),
+        ({"box_format": 99}, "box_format: 99", "InvalidRequest"),
+        ({"priority": 3}, "priority: 3", "InvalidRequest"),
+        ({"threshold": 0.0}, "threshold", "InvalidRequest"),
+        ({"threshold": 1.0}, "threshold", "InvalidRequest"),
+        ({"threshold": float("nan")}, "threshold", "InvalidRequest"),
+    ],
+)
+def test_a_bad_request_is_an_invalid_argument_that_names_the_field(
+    fields: dict[str, Any], words: str, outcome: str
+) -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            error = await service.refused(pb.SegmentRequest(**{"encoded_image": PHOTO, "boxes": [BOX]} | fields))
+            assert error.code() is StatusCode.INVALID_ARGUMENT
+            assert words in str(error.details())
+            assert "retry-after" not in (error.trailing_metadata() or ())
+            assert service.counted() == {outcome: 1}
+            assert service.segmenter.admission.inside == 0
+
+    asyncio.run(scenario())
+
+
+def test_bytes_that_are_no_request() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            with pytest.raises(AioRpcError) as caught:
+                await service.channel.unary_unary(f"/{servicer.SERVICE}/Segment")(b"\xff\xff")
+            assert caught.value.code() is StatusCode.INVALID_ARGUMENT
+            assert service.counted() == {"InvalidRequest": 1}
+
+    asyncio.run(scenario())
+
+
+def test_what_a_caller_sent_makes_no_endless_message() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            error = await service.refused(pb.SegmentRequest(encoded_image=PHOTO, variant="ö" * 100_000))
+            assert error.code() is StatusCode.INVALID_ARGUMENT
+            assert len(str(error.details())) == MOST_CHARACTERS
+
+    asyncio.run(scenario())
+
+
+def test_an_image_that_is_too_large() -> None:
+    async def scenario() -> None:
+        # The segmenter's limit is 10**6 bytes; gRPC's is a mebibyte over the settings'.
+        async with running(Settings(max_image_bytes=MEBI)) as service:
+            error = await service.refused(pb.SegmentRequest(encoded_image=bytes(10**6 + 1)))
+            assert error.code() is StatusCode.INVALID_ARGUMENT
+            assert "1000001 bytes; at most 1000000" in str(error.details())
+            assert service.counted() == {"TooLarge": 1}
+            error = await service.refused(pb.SegmentRequest(encoded_image=bytes(2 * MEBI)))
+            assert error.code() is StatusCode.RESOURCE_EXHAUSTED
+            assert "retry-after" not in (error.trailing_metadata() or ())
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("state", [State.STARTING, State.DRAINING])
+def test_starting_and_draining(state: State) -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            service.segmenter.admission.state = state
+            error = await service.refused(REQUEST)
+            assert error.code() is StatusCode.UNAVAILABLE
+            assert (error.trailing_metadata() or {})["retry-after"] == "1"
+            assert service.counted() == {"Unavailable": 1}
+
+    asyncio.run(scenario())
+
+
+def test_shed_by_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object) -> None:
+        raise Overloaded("the wait is too long", reason="wait", retry_after=7)
+
+    async def scenario() -> None:
+        async with running() as service:
+            monkeypatch.setattr(service.segmenter, "segment", full)
+            error = await service.refused(REQUEST)
+            assert (error.code(), error.details()) == (StatusCode.RESOURCE_EXHAUSTED, "the wait is too long")
+            assert (error.trailing_metadata() or {})["retry-after"] == "7"
+            assert service.counted() == {"Overloaded": 1}
+
+    asyncio.run(scenario())
+
+
+def test_no_bytes_left() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            with service.segmenter.admission.place("somebody else", 50 * MEBI):
+                service.segmenter.admission.max_bytes = 50 * MEBI
+                error = await service.refused(REQUEST)
+            assert error.code() is StatusCode.RESOURCE_EXHAUSTED
+            assert "retry-after" in (error.trailing_metadata() or ())
+
+    asyncio.run(scenario())
+
+
+def test_a_bug_has_an_id_that_stands_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(picture: object, result: Result, form: object) -> pb.SegmentResponse:
+        raise KeyError("a secret")
+
+    async def scenario() -> AioRpcError:
+        async with running() as service:
+            error = await service.refused(REQUEST)
+            assert service.counted() == {"bug": 1}
+            return error
+
+    monkeypatch.setattr(servicer, "to_message", broken)
+    with caplog.at_level(logging.ERROR):
+        error = asyncio.run(scenario())
+    assert error.code() is StatusCode.INTERNAL
+    assert "secret" not in str(error.details())
+    (record,) = caplog.records
+    assert record.getMessage().split()[-1] == str(error.details()).split()[-1]
+    assert record.exc_info
+
+
+async def blocked(service: Running) -> asyncio.Task[pb.SegmentResponse]:
+    """A call that the engine is busy with until its gate is opened."""
+
+    async def call() -> pb.SegmentResponse:
+        answer: pb.SegmentResponse = await service.stub.Segment(REQUEST)
+        return answer
+
+    service.engine.gate.clear()
+    first = asyncio.create_task(call())
+    await until(lambda: service.engine.running == 1)
+    return first
+
+
+async def released(service: Running, first: asyncio.Task[pb.SegmentResponse]) -> None:
+    """The blocked call is answered, and was the only one that the engine saw."""
+    service.engine.gate.set()
+    assert len((await first).instances) == 1
+    assert [len(batch.images) for batch in service.engine.batches] == [1]
+    await until(lambda: service.segmenter.admission.inside == 0)
+
+
+def test_a_caller_with_a_deadline_is_not_kept_waiting_and_never_reaches_the_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            first = await blocked(service)
+            (batcher,) = service.segmenter.batchers.values()
+            # On a busy machine the blocked batch soon looks late, and what comes after it would be turned away.
+            monkeypatch.setattr(batcher.backlog, "wait_ms", lambda *_: 0.0)
+            error = await service.refused(REQUEST, within=0.2)
+            assert error.code() is StatusCode.DEADLINE_EXCEEDED
+            await until(lambda: service.segmenter.admission.inside == 1)
+            await released(service, first)
+            assert service.counted() == {"ok": 1, "DeadlineExceeded": 1}
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("within", [None, 10])
+def test_the_services_own_deadline_holds_where_the_caller_has_none_or_a_later_one(within: float | None) -> None:
+    async def scenario() -> None:
+        async with running(Settings(default_deadline_ms=50)) as service:
+            service.engine.gate.clear()
+            error = await service.refused(REQUEST, within)
+            assert error.code() is StatusCode.DEADLINE_EXCEEDED
+            assert service.counted() == {"DeadlineExceeded": 1}
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_call_leaves_the_queue() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            first = await blocked(service)
+            second = service.stub.Segment(REQUEST)
+            waiting = asyncio.ensure_future(second)
+            (batcher,) = service.segmenter.batchers.values()
+            await until(lambda: batcher.waiting == 1)
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            await until(lambda: batcher.waiting == 0 and service.segmenter.admission.inside == 1)
+            await released(service, first)
+            assert service.counted() == {"ok": 1, "gone": 1}
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_breaks_takes_its_calls_with_it() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            first = await blocked(service)
+            await service.channel.close()
+            await until(lambda: service.segmenter.admission.inside == 0)
+            assert first.done()
+            assert service.counted() == {"gone": 1}
+
+    asyncio.run(scenario())

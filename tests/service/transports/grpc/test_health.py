@@ -1,0 +1,64 @@
+"""The standard health service follows the service's state."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from service.batching.admission import State
+from service.transports.grpc.servicer import SERVICE
+from tests.service.transports.grpc.harness import running
+
+SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
+
+
+def test_check_and_list() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            health = HealthStub(service.channel)
+            for state, status in (
+                (State.STARTING, NOT_SERVING),
+                (State.READY, SERVING),
+                (State.DRAINING, NOT_SERVING),
+            ):
+                service.segmenter.admission.state = state
+                for name in ("", SERVICE):
+                    assert (await health.Check(HealthCheckRequest(service=name))).status == status
+                listed = (await health.List(HealthListRequest())).statuses
+                assert {name: found.status for name, found in listed.items()} == {"": status, SERVICE: status}
+            with pytest.raises(AioRpcError) as caught:
+                await health.Check(HealthCheckRequest(service="other"))
+            assert caught.value.code() is StatusCode.NOT_FOUND
+            assert service.counted() == {}
+
+    asyncio.run(scenario())
+
+
+def test_watch_tells_changes_and_ends_with_the_draining() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            service.segmenter.admission.state = State.STARTING
+            told = []
+            async with asyncio.timeout(5):
+                async for response in HealthStub(service.channel).Watch(HealthCheckRequest()):
+                    told.append(response.status)
+                    following = {1: State.READY, 2: State.DRAINING}
+                    service.segmenter.admission.state = following.get(len(told), State.DRAINING)
+            assert told == [NOT_SERVING, SERVING, NOT_SERVING]
+
+    asyncio.run(scenario())
+
+
+def test_watching_a_service_that_is_not_there() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            watch = HealthStub(service.channel).Watch(HealthCheckRequest(service="other"))
+            assert (await watch.read()).status == HealthCheckResponse.SERVICE_UNKNOWN
+            watch.cancel()
+
+    asyncio.run(scenario())

@@ -1,0 +1,80 @@
+"""The ``.proto`` files: their stubs are up to date, they keep the usual rules, and say what each part means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
+
+from protos.generate import TARGET, compile_protos, generate
+from service.answer import MaskFormat
+from service.boxes import BoxFormat
+from service.domain import Mode, Priority
+from service.transports.grpc.requests import ENUMS
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> FileDescriptorProto:
+    target = tmp_path_factory.mktemp("protos") / "set.pb"
+    compile_protos([f"--descriptor_set_out={target}", "--include_source_info"])
+    (file,) = FileDescriptorSet.FromString(target.read_bytes()).file
+    return file
+
+
+def test_the_stubs_are_what_the_generator_makes(tmp_path: Path) -> None:
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in generate(tmp_path)}
+    committed = {path.relative_to(TARGET): path.read_bytes() for path in TARGET.rglob("*_pb2*.py*") if path.is_file()}
+    committed = {path: text for path, text in committed.items() if path.suffix in (".py", ".pyi")}
+    assert len(made) == 3
+    assert made == committed, "run protos/generate.py"
+
+
+def test_every_part_is_documented(described: FileDescriptorProto) -> None:
+    told = {tuple(place.path) for place in described.source_code_info.location if place.leading_comments.strip()}
+    assert set(paths(described)) <= told
+
+
+def paths(file: FileDescriptorProto) -> Iterator[tuple[int, ...]]:
+    """Where the compiler files the comments of messages (4), enums (5), services (6) and what is in them."""
+    for i, message in enumerate(file.message_type):
+        if not message.options.map_entry:
+            yield 4, i
+            yield from ((4, i, 2, j) for j in range(len(message.field)))
+            yield from ((4, i, 8, j) for j in range(real_oneofs(message)))
+    for i, enum in enumerate(file.enum_type):
+        yield 5, i
+        yield from ((5, i, 2, j) for j in range(len(enum.value)))
+    for i, service in enumerate(file.service):
+        yield 6, i
+        yield from ((6, i, 2, j) for j in range(len(service.method)))
+
+
+def real_oneofs(message: DescriptorProto) -> int:
+    """``optional`` makes one too; these come last."""
+    return len(message.oneof_decl) - sum(field.proto3_optional for field in message.field)
+
+
+def test_names_keep_the_rules_of_buf(described: FileDescriptorProto) -> None:
+    assert described.package == "hiseg.v1"
+    assert Path(described.name).parent.as_posix() == described.package.replace(".", "/")
+    for enum in described.enum_type:
+        prefix = "".join(f"_{letter}" if letter.isupper() else letter for letter in enum.name).strip("_").upper()
+        assert [value.number for value in enum.value] == list(range(len(enum.value)))
+        assert enum.value[0].name == f"{prefix}_UNSPECIFIED"
+        assert all(value.name.startswith(f"{prefix}_") for value in enum.value)
+    for service in described.service:
+        assert service.name.endswith("Service")
+        for method in service.method:
+            assert method.input_type == f".hiseg.v1.{method.name}Request"
+            assert method.output_type == f".hiseg.v1.{method.name}Response"
+
+
+@pytest.mark.parametrize(
+    ("field", "ours"),
+    [("box_format", BoxFormat), ("mode", Mode), ("mask_format", MaskFormat), ("priority", Priority)],
+)
+def test_enums_have_the_values_that_http_has(field: str, ours: type[Mode]) -> None:
+    values = [name.removeprefix(f"{field.upper()}_").lower() for name in ENUMS[field].keys()]  # noqa: SIM118
+    assert values == ["unspecified", *ours]
