@@ -77,7 +77,9 @@ async def models_running(
 
 
 @asynccontextmanager
-async def models_ready(segmenter: Segmenter, settings: Settings, metrics: Metrics, load: Loader) -> AsyncIterator[None]:
+async def models_ready(
+    segmenter: Segmenter, settings: Settings, metrics: Metrics, load: Loader = embedded_engines
+) -> AsyncIterator[None]:
     """The same, warmed up and tried; then requests are taken.
 
     Raises:

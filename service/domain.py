@@ -93,6 +93,11 @@ class Box:
     def is_empty(self) -> bool:
         return self.x2 <= self.x1 or self.y2 <= self.y1
 
+    @property
+    def area(self) -> float:
+        """Square pixels; of a box that isn't empty."""
+        return (self.x2 - self.x1) * (self.y2 - self.y1)
+
     def clipped(self, width: int, height: int) -> Box:
         """The part of the box inside a ``width`` x ``height`` image; empty if they do not meet."""
         x1, x2 = (min(max(v, 0.0), float(width)) for v in (self.x1, self.x2))

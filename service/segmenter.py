@@ -15,10 +15,12 @@ from service.batching.work import Prepared, Served, Work
 from service.canvas import Placement, choose_canvas, to_canvas
 from service.domain import Box, CropMask, Instance, Job, Mode, Result
 from service.engines.base import ModelInfo
-from service.errors import DeadlineExceeded, InvalidRequest
+from service.errors import DeadlineExceeded, InvalidRequest, Overloaded
 from service.images import Encoded, ImageLimits, inspect
 from service.masks.crop import crop_mask, log_odds
 
+QUICK_PIXELS = 2**17
+"""Masks over so few pixels are drawn sooner than they are handed to a thread and back."""
 T = TypeVar("T")
 
 
@@ -66,17 +68,35 @@ class Segmenter:
             value=variant,
         )
 
+    def check_room(self, client: str) -> None:
+        """Refuse a request before it is read, if no model could take even the smallest job.
+
+        Raises:
+            Overloaded: so it is.
+        """
+        refusals = []
+        for batcher in self.batchers.values():
+            try:
+                batcher.backlog.check_room(client)
+            except Overloaded as error:
+                refusals.append(error)
+        if refusals and len(refusals) == len(self.batchers):
+            raise min(refusals, key=lambda error: error.retry_after)
+
     def inspect(self, data: bytes) -> Encoded:
         """Read an image's header; see :func:`service.images.inspect` for limits and errors."""
         return inspect(data, self.limits)
 
-    async def segment(self, job: Job, place: Place, write: Callable[[Result], T]) -> tuple[Result, T]:
+    async def segment(
+        self, job: Job, place: Place, write: Callable[[Result], T], quick: bool = False
+    ) -> tuple[Result, T]:
         """Masks for a job: one instance per box, in the order sent.
 
         Args:
             job: what is asked.
             place: the request's, from :meth:`Admission.enter`.
             write: makes the answer of the result, in the thread that drew the masks.
+            quick: ``write`` takes no longer than drawing; then few pixels aren't worth a thread.
 
         Returns:
             The result and what ``write`` made of it.
@@ -89,11 +109,11 @@ class Segmenter:
         left = None if job.deadline is None else job.deadline - time.monotonic()
         try:
             async with asyncio.timeout(left):
-                return await self._segment(job, place, write)
+                return await self._segment(job, place, write, quick)
         except TimeoutError as error:
             raise DeadlineExceeded("not done before the deadline", field="deadline_ms") from error
 
-    async def _segment(self, job: Job, place: Place, write: Callable[[Result], T]) -> tuple[Result, T]:
+    async def _segment(self, job: Job, place: Place, write: Callable[[Result], T], quick: bool) -> tuple[Result, T]:
         batcher = self.batchers[job.model]
         info = batcher.engine.info
         width, height = job.picture.width, job.picture.height
@@ -123,7 +143,15 @@ class Segmenter:
 
         work = Work(placement.canvas, len(visible), prepare, job.client, job.priority, job.deadline)
         served = await batcher.submit(work)
-        return await asyncio.get_running_loop().run_in_executor(self.workers, draw_and_write)
+        came_back = time.perf_counter()
+        # Only while nobody else is inside: under load the threads draw and the loop goes on with the next batch.
+        alone = quick and self.admission.inside == 1 and job.mode is Mode.INSTANCE
+        if alone and sum(box.area for box in visible) <= QUICK_PIXELS:
+            answer = draw_and_write()
+        else:
+            answer = await asyncio.get_running_loop().run_in_executor(self.workers, draw_and_write)
+        batcher.backlog.answered((time.perf_counter() - came_back) * 1000)
+        return answer
 
 
 def draw(

@@ -57,7 +57,7 @@ def serving(command: Sequence[str | Path] = SERVE, code: int = 0, **settings: ob
     log = []
     for line in process.stderr:
         log.append(line)
-        if "Ready" in line:
+        if {"Ready", "running on http"} <= set(re.findall("Ready|running on http", "".join(log))):
             break
     url = re.search(r"running on (http://[\d.:]+)", "".join(log))
     grpc = re.search(r"gRPC running on ([\d.:]+)", "".join(log))

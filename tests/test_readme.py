@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import time
@@ -30,11 +31,10 @@ def service() -> Iterator[None]:
     try:
         for _ in range(600):
             assert process.poll() is None, "make serve ended; is port 8000 taken?"
-            try:
+            with contextlib.suppress(httpx.TransportError):
                 if httpx.get("http://127.0.0.1:8000/readyz").status_code == 200:
                     break
-            except httpx.TransportError:
-                time.sleep(0.2)
+            time.sleep(0.2)
         yield
     finally:
         subprocess.run(["pkill", "-TERM", "-P", str(process.pid)], check=False)
@@ -49,7 +49,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_command_works_as_printed(command: str) -> None:
-    written = [ROOT / name for name in re.findall(r"(?:-o|--json) (\S+)", command)]
+    written = [ROOT / name for name in re.findall(r"(?:-o|--json|--plot) (\S+)", command)]
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
         cwd=ROOT,

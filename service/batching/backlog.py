@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from service.errors import DeadlineExceeded, Overloaded
 
+HEADROOM = 0.25
+"""Part of the time to a deadline that is kept for what prediction gets wrong."""
 SLOWEST = 10.0
 """The worst pace that is believed, and its inverse the best: a pause must not close the door."""
 
@@ -29,9 +31,14 @@ class Claim:
 
 @dataclass(eq=False, slots=True)
 class Run:
-    """A batch in the engine, and when it should end by prediction, in seconds."""
+    """A batch in the engine.
 
-    cost: float
+    Attributes:
+        claimed: milliseconds that its jobs claimed, which is less than it costs: a batch as such costs something too.
+        due: when it should end by prediction, in seconds.
+    """
+
+    claimed: float
     due: float
 
 
@@ -55,9 +62,11 @@ class Backlog:
         self._max_wait_ms = max_wait_ms
         self._waiting: dict[tuple[str, float], _Waiting] = {}
         self._running: list[Run] = []
-        # Wall milliseconds for a millisecond of cost: below 1 with several slots, above 1 where decoding is the
-        # bottleneck or the cost model is behind.
+        self._slots = slots
+        # Wall milliseconds for a millisecond that was claimed: below 1 with several slots, above 1 for what a batch as
+        # such costs, where decoding is the bottleneck, or where the cost model is behind.
         self._pace = 1 / slots
+        self._after_ms = 0.0
         self._last_end: float | None = None
 
     @property
@@ -72,11 +81,13 @@ class Backlog:
         that is overdue is expected to take as long again as it is late.
         """
         now = self._clock()
-        ahead = sum(abs(run.due - now) * 1000 for run in self._running)
+        running = sum(abs(run.due - now) for run in self._running) * 1000 / self._slots
         own = self._waiting.get((client, share), _Waiting()).cost
-        for (_, others_share), others in self._waiting.items():
-            ahead += min(others.cost, (own + cost) * others_share / share)
-        return ahead * self._pace
+        ahead = sum(
+            min(waiting.cost, (own + cost) * others_share / share)
+            for (_, others_share), waiting in self._waiting.items()
+        )
+        return running + ahead * self._pace
 
     def admit(self, claim: Claim, deadline: float | None) -> None:
         """Let a job in, or say at once that there is no point.
@@ -98,18 +109,29 @@ class Backlog:
                 limit=round(max(0, left)),
                 value=round(claim.cost),
             )
-        limit = min(self._max_wait_ms, left - claim.cost)
-        if wait > limit:
-            raise Overloaded(
-                f"it would wait about {wait:.0f} ms; at most {limit:.0f} ms are allowed",
-                reason="wait" if limit == self._max_wait_ms else "deadline",
-                retry_after=math.ceil((wait - limit) / 1000),
-                limit=round(limit),
-                value=round(wait),
-            )
+        in_time = (left - claim.cost - self._after_ms) * (1 - HEADROOM)
+        if wait > min(in_time, self._max_wait_ms):
+            raise _overloaded(wait, in_time, "deadline") if in_time < self._max_wait_ms else self._too_long(wait)
         waiting = self._waiting.setdefault((claim.client, claim.share), _Waiting())
         waiting.jobs += 1
         waiting.cost += claim.cost
+
+    def check_room(self, client: str) -> None:
+        """Say no before anything is known of a job, if even the smallest would wait too long.
+
+        Raises:
+            Overloaded: it would.
+        """
+        wait = self.wait_ms(client, 1.0, 0.0)
+        if wait > self._max_wait_ms:
+            raise self._too_long(wait)
+
+    def _too_long(self, wait: float) -> Overloaded:
+        return _overloaded(wait, self._max_wait_ms, "wait")
+
+    def answered(self, after_ms: float) -> None:
+        """An answer was ready so long after the engine was done with its job."""
+        self._after_ms += 0.1 * (after_ms - self._after_ms)
 
     def leave(self, claim: Claim) -> None:
         """A job that was let in stops waiting: it goes to the engine, or its caller left."""
@@ -120,9 +142,9 @@ class Backlog:
         if not waiting.jobs:
             del self._waiting[key]
 
-    def began(self, cost: float) -> Run:
-        """A batch of predicted ``cost`` milliseconds goes to the engine."""
-        run = Run(cost, self._clock() + cost / 1000)
+    def began(self, predicted: float, claimed: float) -> Run:
+        """A batch goes to the engine: predicted milliseconds, and those that its jobs claimed."""
+        run = Run(claimed, self._clock() + predicted / 1000)
         self._running.append(run)
         return run
 
@@ -131,7 +153,17 @@ class Backlog:
         self._running.remove(run)
         now = self._clock()
         if self._last_end is not None:
-            pace = (now - self._last_end) * 1000 / run.cost
+            pace = (now - self._last_end) * 1000 / run.claimed
             self._pace += 0.1 * (min(max(pace, 1 / SLOWEST), SLOWEST) - self._pace)
         # Only from end to end without a moment of rest in between does the time say how fast work goes away.
         self._last_end = now if self._waiting or self._running else None
+
+
+def _overloaded(wait: float, limit: float, reason: str) -> Overloaded:
+    return Overloaded(
+        f"it would wait about {wait:.0f} ms; at most {limit:.0f} ms are allowed",
+        reason=reason,
+        retry_after=math.ceil((wait - limit) / 1000),
+        limit=round(limit),
+        value=round(wait),
+    )

@@ -244,7 +244,9 @@ class Batcher:
                     item.waits = False
                     self.backlog.leave(item.claim)
                 if members:
-                    for item, ran in zip(members, await self._dispatcher.run(inputs(members), batch), strict=True):
+                    claimed = sum(item.cost for item in members)
+                    outcomes = await self._dispatcher.run(inputs(members), batch, claimed)
+                    for item, ran in zip(members, outcomes, strict=True):
                         _answer(item, ran)
         except Exception as error:  # ours, such as too little memory for the batch: it must not end the batcher
             for item in members:

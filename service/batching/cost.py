@@ -32,9 +32,11 @@ class CostModel:
 
     def __init__(self, seed: Cost) -> None:
         self.now = seed
-        self._seed: Vector = np.maximum(np.array(astuple(seed)), LEAST_MS)
-        # The seed counts as one observation of each coefficient that may be wrong by three times its size.
-        self._prior: Vector = np.diag((NOISE / (3 * self._seed)) ** 2)
+        self._seed: Vector = np.array(astuple(seed))
+        # The seed counts as one observation of each coefficient that may be wrong by three times its size, or where it
+        # is next to nothing by some of a small batch's.
+        size = np.maximum(self._seed, 0.1 * max(LEAST_MS, seed.batch(1, 1)))
+        self._prior: Vector = np.diag((NOISE / (3 * size)) ** 2)
         self._xx: Vector = np.zeros((3, 3))
         self._xy: Vector = np.zeros(3)
         self._spread = NOISE

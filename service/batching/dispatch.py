@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -40,28 +41,38 @@ class Dispatcher:
         self._watcher = watcher
         self._clock = clock
 
-    async def run(self, members: Sequence[Prepared], batch: Batch) -> list[Ran]:
+    async def run(self, members: Sequence[Prepared], batch: Batch, claimed: float) -> list[Ran]:
         """One outcome per member, in their order; never raises for an engine that fails.
+
+        Args:
+            members: what ``batch`` was assembled of.
+            batch: for the engine.
+            claimed: milliseconds of the backlog that the members stood for.
 
         A batch that fails for no known reason is run again member by member, so that one that the engine can't stand
         takes no other with it.
         """
         rois = sum(len(member.rois) for member in members)
         predicted = self._cost.now.batch(len(members), rois)
-        run, began = self._backlog.began(predicted), self._clock()
+        run, began = self._backlog.began(predicted, claimed), self._clock()
+        failure: Exception | None = None
         try:
             prediction = await self._engine.infer(batch)
         except Exception as error:
-            if len(members) == 1 or isinstance(error, HisegError):
-                return [Ran(error, began, 0.0)] * len(members)
-            failed = True
-        else:
-            failed = False
+            failure = error
         finally:
             self._backlog.ended(run)
-        if failed:
-            return [(await self.run([member], assemble([member], self._engine.roi_counts)))[0] for member in members]
-        infer_ms = (self._clock() - began) * 1000
-        self._cost.observe(len(members), rois, infer_ms)
-        self._watcher.ran(BatchReport(len(members), rois, predicted, infer_ms))
-        return [Ran(part, began, infer_ms) for part in scatter(prediction, members)]
+        if failure is None:
+            infer_ms = (self._clock() - began) * 1000
+            # Counted and learnt from two turns of the loop later: first the callers are woken.
+            loop, report = asyncio.get_running_loop(), BatchReport(len(members), rois, predicted, infer_ms)
+            loop.call_soon(loop.call_soon, self._learn, report)
+            return [Ran(part, began, infer_ms) for part in scatter(prediction, members)]
+        if len(members) == 1 or isinstance(failure, HisegError):
+            return [Ran(failure, began, 0.0)] * len(members)
+        part, counts = claimed / len(members), self._engine.roi_counts
+        return [(await self.run([member], assemble([member], counts), part))[0] for member in members]
+
+    def _learn(self, report: BatchReport) -> None:
+        self._cost.observe(report.images, report.rois, report.real_ms)
+        self._watcher.ran(report)

@@ -49,6 +49,25 @@ def test_jpeg() -> None:
     assert np.abs(image.pixels.astype(int) - np.asarray(gradient())).mean() < 4
 
 
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 30}, {"optimize": True}])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_the_fast_way_for_jpegs_gives_pillows_pixels(subsampling: int, options: dict[str, object], mode: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (61, 83, 3), dtype=np.uint8)
+    if mode == "RGB":
+        options = options | {"subsampling": subsampling}
+    data = encoded(PIL.Image.fromarray(noise).convert(mode), "JPEG", **options)
+    with PIL.Image.open(io.BytesIO(data)) as picture:
+        np.testing.assert_array_equal(decode(data, LIMITS).pixels, np.asarray(picture.convert("RGB")))
+
+
+def test_a_jpeg_that_the_fast_way_finds_odd_is_left_to_pillow() -> None:
+    data = encoded(gradient(), "JPEG", quality=95)
+    second = 4 + int.from_bytes(data[4:6], "big")
+    odd = data[:second] + b"\x00\x00" + data[second:]  # stray bytes between two segments
+    np.testing.assert_array_equal(decode(odd, LIMITS).pixels, decode(data, LIMITS).pixels)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation_is_applied(orientation: int) -> None:
     exif = PIL.Image.Exif()

@@ -5,21 +5,20 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
-import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
 
+from benchmarks.gpu_like import command
 from tests.conftest import ROOT, Server, serving
 
 HALF_A_SECOND = ("--constant", "500", "--roi", "0")
 
 
-def slow(*cost: str) -> tuple[str | Path, ...]:
-    return (sys.executable, "-m", "benchmarks.gpu_like", "--canvases", "1", *cost)
+def slow(*cost: str) -> tuple[str, ...]:
+    return command("--canvases", "1", *cost)
 
 
 def post(server: Server, photo: bytes) -> httpx.Response:

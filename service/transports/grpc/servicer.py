@@ -55,6 +55,7 @@ class SegmentationServicer:
         try:
             client = address(context.peer())
             with self._segmenter.admission.enter(client, len(data)) as place:
+                self._segmenter.check_room(client)
                 message = parse(data)
                 options = read_options(message)
                 model = self._segmenter.model_for(options.variant or self._settings.default_variant)
@@ -95,7 +96,7 @@ class SegmentationServicer:
         def write(result: Result) -> pb.SegmentResponse:
             return to_message(job.picture, result, form)
 
-        result, message = await self._segmenter.segment(job, place, write)
+        result, message = await self._segmenter.segment(job, place, write, quick=form is MaskFormat.COCO_RLE)
         timings = rounded(result.timings_ms)
         self._metrics.staged(timings, len(result.instances))
         message.timings_ms.update(timings)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from starlette.types import Receive
 
@@ -15,7 +15,7 @@ class CallerGone(Exception):
     """Nobody is there to be answered."""
 
 
-async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def unless_gone(receive: Receive, work: Awaitable[T]) -> T:
     """What ``work`` returns or raises; it is cancelled if the caller hangs up first.
 
     Args:
@@ -25,28 +25,23 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         CallerGone: the caller hung up.
     """
+    present = asyncio.timeout(None)
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        present.reschedule(0)  # long past: the work is cancelled at once
+
+    failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(_caught(work))
-        watching = tasks.create_task(_gone(receive))
-        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-        working.cancel()
-        watching.cancel()
-    if working.cancelled():
-        raise CallerGone
-    outcome = working.result()
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
-
-
-async def _caught(work: Coroutine[Any, Any, T]) -> T | Exception:
-    # As a value: raised inside a task group it would come out as an ExceptionGroup.
-    try:
-        return await work
-    except Exception as error:
-        return error
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        watching = tasks.create_task(watch())
+        try:
+            async with present:
+                return await work
+        except TimeoutError as error:
+            failure = CallerGone() if present.expired() else error
+        except Exception as error:
+            failure = error  # kept: the group would wrap it
+        finally:
+            watching.cancel()
+    raise failure

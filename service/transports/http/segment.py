@@ -100,6 +100,7 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
             size = announced_bytes(request, settings.max_body_bytes)
             client = request.client.host if request.client else ""
             with segmenter.admission.enter(client, size) as place:
+                segmenter.check_room(client)
                 received = await read_request(counted(request, place, settings.max_body_bytes))
                 model = segmenter.model_for(received.options.variant or settings.default_variant)
                 variant = model.ref.variant
@@ -132,7 +133,7 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
         def write(result: Result) -> bytes | SegmentOut:
             return to_picture(job.picture, result, form) if form.is_picture else to_json(result, form)
 
-        result, content = await segmenter.segment(job, place, write)
+        result, content = await segmenter.segment(job, place, write, quick=form is MaskFormat.COCO_RLE)
         timings = rounded(result.timings_ms)
         metrics.staged(timings, len(result.instances))
         headers = {"Server-Timing": server_timing(timings)}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.batching.backlog import Backlog, Claim
+from service.batching.backlog import HEADROOM, Backlog, Claim
 from service.errors import DeadlineExceeded, Overloaded
 
 
@@ -57,9 +57,10 @@ def test_a_deadline_counts_what_waits_before_and_the_job_itself() -> None:
     backlog = Backlog(clock, 2000)
     for _ in range(5):
         admit(backlog, 100.0)
-    admit(backlog, 100.0, deadline=clock.now + 0.61)
+    left = 0.1 + 0.5 / (1 - HEADROOM) + 0.001
+    admit(backlog, 100.0, deadline=clock.now + left)
     with pytest.raises(Overloaded) as raised:
-        admit(backlog, 100.0, deadline=clock.now + 0.61)
+        admit(backlog, 100.0, deadline=clock.now + left)
     assert raised.value.reason == "deadline"
     with pytest.raises(DeadlineExceeded) as late:
         admit(backlog, 100.0, deadline=clock.now + 0.05)
@@ -77,6 +78,17 @@ def test_a_flood_by_one_client_leaves_the_door_open_for_another() -> None:
     admit(backlog, 10.0, client="single")
 
 
+def test_when_nothing_has_room_that_is_known_before_the_job_is() -> None:
+    backlog = Backlog(Clock(), 1000)
+    backlog.check_room("flood")
+    for _ in range(11):
+        admit(backlog, 100.0, client="flood")
+    with pytest.raises(Overloaded) as raised:
+        backlog.check_room("flood")
+    assert (raised.value.reason, raised.value.limit, raised.value.value) == ("wait", 1000, 1100)
+    backlog.check_room("single")
+
+
 def test_a_batch_job_expects_to_wait_ten_times_as_long_among_interactive_ones() -> None:
     backlog = Backlog(Clock(), 10_000)
     for _ in range(100):
@@ -88,7 +100,7 @@ def test_a_batch_job_expects_to_wait_ten_times_as_long_among_interactive_ones() 
 def test_a_running_batch_counts_for_what_is_left_of_it_and_more_when_it_is_late() -> None:
     clock = Clock()
     backlog = Backlog(clock, 10_000)
-    run = backlog.began(100)
+    run = backlog.began(100, 90)
     assert backlog.wait_ms("a", 1.0, 1.0) == pytest.approx(100)
     clock.now += 0.08
     assert backlog.wait_ms("a", 1.0, 1.0) == pytest.approx(20)
@@ -104,11 +116,44 @@ def test_the_pace_follows_the_bottleneck() -> None:
     for _ in range(1000):
         admit(backlog, 1.0)
     for _ in range(100):  # each batch costs 10 ms of the engine, but comes only every 30
-        run = backlog.began(10)
+        run = backlog.began(10, 10)
         clock.now += 0.01
         backlog.ended(run)
         clock.now += 0.02
     assert backlog.wait_ms("a", 1.0, 1.0) == pytest.approx(3000, rel=0.05)
+
+
+def test_the_pace_includes_what_a_batch_costs_beside_its_jobs() -> None:
+    clock = Clock()
+    backlog = Backlog(clock, 1e9)
+    for _ in range(10):
+        admit(backlog, 10.0)
+    for _ in range(100):  # a job claims 10 ms, a batch of one takes 15
+        run = backlog.began(15, 10)
+        clock.now += 0.015
+        backlog.ended(run)
+    assert backlog.wait_ms("a", 1.0, 1.0) == pytest.approx(150, rel=0.05)
+
+
+def test_the_time_after_the_engine_counts_against_the_deadline() -> None:
+    clock = Clock()
+    backlog = Backlog(clock, 1e9)
+    admit(backlog, 100.0)
+    admit(backlog, 100.0, deadline=clock.now + 0.25)
+    for _ in range(100):
+        backlog.answered(100.0)
+    with pytest.raises(Overloaded):
+        admit(backlog, 100.0, deadline=clock.now + 0.45)
+
+
+def test_several_slots_share_the_work() -> None:
+    clock = Clock()
+    backlog = Backlog(clock, 1e9, slots=4)
+    for _ in range(8):
+        admit(backlog, 10.0)
+    for _ in range(4):
+        backlog.began(10, 10)
+    assert backlog.wait_ms("a", 1.0, 1.0) == pytest.approx((40 + 80) / 4)
 
 
 def test_moments_of_rest_do_not_slow_the_pace() -> None:
@@ -117,7 +162,7 @@ def test_moments_of_rest_do_not_slow_the_pace() -> None:
     for _ in range(50):
         claim = admit(backlog, 10.0)
         backlog.leave(claim)
-        run = backlog.began(10)
+        run = backlog.began(10, 10)
         clock.now += 0.01
         backlog.ended(run)
         clock.now += 60

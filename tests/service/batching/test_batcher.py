@@ -230,9 +230,9 @@ def test_a_deadline_that_passes_in_the_queue_drops_the_job_before_the_engine() -
         # The engine is slower than it says, so the door lets in what can't be done in time.
         engine = EchoEngine(Cost(100, 0, 0), seed=Cost(1, 1, 1))
         async with house(loop, engine) as inside:
-            tasks = [asyncio.create_task(inside.send(marker, deadline=0.15)) for marker in range(2)]
-            await asyncio.sleep(0.05)
-            tasks.append(asyncio.create_task(inside.send(2, deadline=0.101)))
+            tasks = [asyncio.create_task(inside.send(marker, deadline=0.3)) for marker in range(2)]
+            await asyncio.sleep(0.003)
+            tasks.append(asyncio.create_task(inside.send(2, at=0.003, deadline=0.101)))
             results = await asyncio.gather(*tasks, return_exceptions=True)
             assert isinstance(results[2], DeadlineExceeded)
             assert inside.order() == [0, 1]

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from service.canvas import Resize
-from service.engines.base import Batch, margins
+from service.engines.base import UNKNOWN_COST, Batch, margins
 from service.engines.onnx import ModelError, OnnxEngine
 from tests.conftest import REPOSITORY
 
@@ -62,6 +62,20 @@ def test_a_batch_gives_each_image_what_it_gets_alone(engine: OnnxEngine) -> None
         alone = engine.run(Batch(both.images[index : index + 1], rois))
         np.testing.assert_allclose(together.margins[own], alone.margins, atol=1e-3)
         np.testing.assert_allclose(together.foreground[index], alone.foreground[0], atol=1e-4)
+
+
+def test_padding_for_warm_roi_counts_changes_no_mask(engine: OnnxEngine) -> None:
+    """Rows without area show nobody, and are nobody's "other people" either."""
+    alone = batch((480, 640), 2, 5)
+    padded = Batch(alone.images, np.concatenate([alone.rois, np.zeros((3, 5), dtype=np.float32)]))
+    with_padding, without = engine.run(padded), engine.run(alone)
+    np.testing.assert_allclose(with_padding.margins[:5], without.margins, atol=1e-4)
+    np.testing.assert_allclose(with_padding.foreground, without.foreground, atol=1e-5)
+
+
+def test_on_the_cpu_every_roi_count_is_warm(engine: OnnxEngine) -> None:
+    assert engine.roi_counts == ()
+    assert engine.slots == 1
 
 
 def test_infer_is_run_off_the_loop(engine: OnnxEngine) -> None:
@@ -116,9 +130,20 @@ def test_files_of_both_seed_generations_are_taken(tmp_path: Path, mask_output: s
     assert info.canvases == ((48, 64),)
     assert (info.resize, info.mask_size, info.takes_uint8) == (Resize.STRETCH, (16, 12), False)
     assert info.ref.variant == "b1"
+    assert info.seed == UNKNOWN_COST
     prediction = engine.run(batch((48, 64), 2, 4))
     assert prediction.margins.shape == (4, 16, 12)
     assert 0.9 < prediction.foreground.max() <= 1, "images are sent as 0..1"
+    engine.close()
+
+
+def test_what_the_file_says_of_its_arithmetic_seeds_the_cost_model(tmp_path: Path) -> None:
+    path = seed_like(tmp_path / "model.onnx", "masks", 3)
+    proto = onnx.load(path)
+    helper.set_model_props(proto, {"gmac": "[2.0, 0.5]"})
+    onnx.save(proto, path)
+    engine = OnnxEngine(path, "people_b0", "1")
+    assert engine.info.seed.image == pytest.approx(4 * engine.info.seed.roi)
     engine.close()
 
 

@@ -123,7 +123,7 @@ def test_starting_and_draining(state: State) -> None:
 
 
 def test_shed_by_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(*_: object) -> None:
+    async def full(*_: object, **__: object) -> None:
         raise Overloaded("the wait is too long", reason="wait", retry_after=7)
 
     async def scenario() -> None:

@@ -171,7 +171,7 @@ def test_many_at_once_get_their_own_answers_on_the_loop_that_the_service_runs_on
 def test_what_is_asked_reaches_the_segmenter(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: list[Job] = []
 
-    async def remember(job: Job, *_: object) -> None:
+    async def remember(job: Job, *_: object, **__: object) -> None:
         jobs.append(job)
         raise InvalidRequest("enough")
 

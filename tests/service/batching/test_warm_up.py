@@ -1,0 +1,36 @@
+"""First runs before the first caller."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from service.batching.batcher import Batcher, BatchLimits
+from service.batching.warm_up import PEOPLE, warm_up
+from service.engines.base import Cost
+from tests.service.fakes import EchoEngine, Notes
+
+
+def shapes(engine: EchoEngine, limits: BatchLimits | None = None) -> set[tuple[int, int, tuple[int, ...]]]:
+    asyncio.run(warm_up(Batcher(engine, ThreadPoolExecutor(1), Notes(), limits)))
+    return {(len(batch.images), len(batch.rois), batch.images.shape[2:]) for batch in engine.batches}
+
+
+def test_every_canvas_with_and_without_people() -> None:
+    engine = EchoEngine()
+    assert shapes(engine) == {(1, people, canvas) for people in PEOPLE for canvas in engine.info.canvases}
+
+
+def test_an_engine_that_names_its_roi_counts_gets_all_of_them_with_every_number_of_images() -> None:
+    engine = EchoEngine(roi_counts=(0, 2, 4))
+    expected = {(n, count, canvas) for n in (1, 2, 3) for count in (0, 2, 4) for canvas in engine.info.canvases}
+    assert shapes(engine, BatchLimits(images=3)) == expected
+
+
+def test_the_cost_model_learns_from_it() -> None:
+    engine = EchoEngine(cost=Cost(10, 10, 5), seed=Cost(1, 1, 1))
+    batcher = Batcher(engine, ThreadPoolExecutor(1), Notes())
+    asyncio.run(warm_up(batcher))
+    assert batcher.cost.now.batch(1, 8) == pytest.approx(60, rel=0.35)
