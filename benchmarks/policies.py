@@ -54,7 +54,7 @@ class FixedWindow:
         self._changed = asyncio.Event()
 
     async def submit(self, work: Work[Prepared]) -> None:
-        claim = Claim(work.client, work.share, self._cost.job(work.rois))
+        claim = Claim(work.client, work.share, self._cost.job(work.rois), self._cost.batch(1, work.rois))
         self._backlog.admit(claim, work.deadline)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((self._clock(), work.rois, claim, done))

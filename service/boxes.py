@@ -69,6 +69,8 @@ def to_boxes(
                 box = Box(a, b, a + c, b + d)
             case BoxFormat.CXCYWH:
                 box = Box(a - c / 2, b - d / 2, a + c / 2, b + d / 2)
+        if not all(math.isfinite(number) for number in box.as_tuple()):
+            raise InvalidRequest(f"{name} is too large to be computed with", field=name, value=str(list(row)))
         if box.is_empty:
             raise InvalidRequest(
                 f"{name} is empty or reversed: it must have x1 < x2 and y1 < y2", field=name, value=list(row)

@@ -2,7 +2,7 @@
 
 SIGTERM or SIGINT: from that moment the service isn't ready and takes no new request, but still answers, with 503;
 accepted requests are finished; then the process exits with 0. A second signal, or the drain limit, ends it at once,
-with 1.
+with 1. Before it is ready there is nothing to finish: then the first signal ends it at once, with 0.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
@@ -74,11 +75,12 @@ async def _run(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve())
         try:
-            stop = _stop_on_signals(admission)
+            stop = _stop_on_signals(admission, drain_seconds)
             async with beside, models:
                 log.info("Ready")
                 await stop.wait()
-                await _drain(admission, drain_seconds)
+                log.info("Draining: %d requests inside", admission.inside)
+                await admission.emptied()
         except Exception as error:  # kept: the group would wrap it
             failure = error
         finally:
@@ -87,33 +89,29 @@ async def _run(
         raise failure
 
 
-def _stop_on_signals(admission: Admission) -> asyncio.Event:
+def _stop_on_signals(admission: Admission, drain_seconds: float) -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def asked() -> None:
+        if admission.state is State.STARTING:
+            _end(0, "Stopped before it was ready")
         if stop.is_set():
-            _cut_off(admission, "a second signal")
+            _end(1, f"Ended by a second signal with {admission.inside} requests inside")
         admission.state = State.DRAINING
         stop.set()
+        loop.call_later(drain_seconds, out_of_time)
+
+    def out_of_time() -> None:
+        _end(1, f"Ended by the drain limit of {drain_seconds:g} s with {admission.inside} requests inside")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked)
     return stop
 
 
-async def _drain(admission: Admission, seconds: float) -> None:
-    admission.state = State.DRAINING
-    log.info("Draining: %d requests inside", admission.inside)
-    try:
-        async with asyncio.timeout(seconds):
-            await admission.emptied()
-    except TimeoutError:
-        _cut_off(admission, f"the drain limit of {seconds:g} s")
-
-
-def _cut_off(admission: Admission, why: str) -> None:
-    log.error("Ended by %s with %d requests inside", why, admission.inside)
+def _end(code: int, why: str) -> NoReturn:
+    log.warning(why)
     logging.shutdown()
-    # An engine that hangs holds a thread that can't be ended otherwise.
-    os._exit(1)
+    # An engine that hangs or loads holds a thread that can't be ended otherwise.
+    os._exit(code)

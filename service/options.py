@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from service.answer import MaskFormat
 from service.boxes import BoxFormat, check_count, to_boxes
 from service.domain import Job, Mode, Priority
-from service.errors import InvalidRequest
+from service.errors import InvalidRequest, TooLarge
 from service.segmenter import Segmenter
+
+LONGEST_DEADLINE_S = 600
+MAX_ROWS = 10_000
+"""Boxes that are read at all; how many are taken is a setting."""
 
 
 class Options(BaseModel):
@@ -24,19 +29,27 @@ class Options(BaseModel):
     box_format: BoxFormat = Field(BoxFormat.XYXY, description="what the four numbers of a box mean")
     normalized: bool = Field(False, description="boxes are shares 0..1 of the image's width and height")
     mask_format: MaskFormat = Field(MaskFormat.COCO_RLE, description="`label_map` and `overlay` answer with a PNG")
-    threshold: float = Field(0.5, gt=0, lt=1, description="probability above which a pixel belongs to the mask")
-    deadline_ms: int | None = Field(None, gt=0, le=600_000, description="the answer is worthless after this time")
+    threshold: float = Field(
+        0.5, gt=0, lt=1, allow_inf_nan=False, description="probability above which a pixel belongs to the mask"
+    )
+    deadline_ms: int | None = Field(
+        None, gt=0, le=LONGEST_DEADLINE_S * 1000, description="the answer is worthless after this time"
+    )
     priority: Priority = Field(Priority.INTERACTIVE, description="`batch` gets a tenth of the share of `interactive`")
 
 
-def invalid(error: ValidationError) -> InvalidRequest:
+def invalid(error: ValidationError) -> InvalidRequest | TooLarge:
     """The first thing pydantic found, in our words."""
     first: Any = error.errors(include_url=False, include_context=False)[0]
     field = "request"
     for part in first["loc"]:
         field = f"{field}[{part}]" if isinstance(part, int) else str(part)
     value = first.get("input")
-    shown = value if isinstance(value, int | float | bool) else str(value)[:80]
+    if first["type"] == "too_long":
+        return TooLarge(f"{field}: more than {MAX_ROWS} rows", field=field, limit=MAX_ROWS)
+    # JSON has no word for NaN and infinity.
+    number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    shown = value if number else str(value)[:80]
     return InvalidRequest(f"{field}: {first['msg']}", field=field, value=shown)
 
 

@@ -108,9 +108,11 @@ class Segmenter:
         """
         left = None if job.deadline is None else job.deadline - time.monotonic()
         try:
-            async with asyncio.timeout(left):
+            async with asyncio.timeout(left) as limit:
                 return await self._segment(job, place, write, quick)
         except TimeoutError as error:
+            if not limit.expired():
+                raise
             raise DeadlineExceeded("not done before the deadline", field="deadline_ms") from error
 
     async def _segment(self, job: Job, place: Place, write: Callable[[Result], T], quick: bool) -> tuple[Result, T]:

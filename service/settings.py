@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     max_batch_boxes: int = Field(128, gt=0, description="most boxes in a batch")
     max_batch_bytes: int = Field(64 * MEBI, gt=0, description="most bytes of images in a batch")
     default_deadline_ms: int = Field(30_000, gt=0, description="deadline of a request that names none")
+    body_seconds: float = Field(15, gt=0, description="most time that a request's body may take to come")
     drain_seconds: float = Field(30, gt=0, description="most time that accepted work gets after SIGTERM")
 
     @classmethod
@@ -51,6 +52,8 @@ class Settings(BaseSettings):
     def _limits_agree(self) -> Settings:
         if self.max_boxes > self.max_batch_boxes:
             raise ValueError(f"max_boxes ({self.max_boxes}) is over max_batch_boxes ({self.max_batch_boxes})")
+        if self.body_seconds >= self.drain_seconds:
+            raise ValueError(f"body_seconds ({self.body_seconds}) is not under drain_seconds ({self.drain_seconds})")
         if self.max_held_bytes < 2 * self.max_body_bytes:
             raise ValueError(
                 f"max_held_bytes ({self.max_held_bytes}) is under twice the largest body ({self.max_body_bytes})"

@@ -38,9 +38,10 @@ class Metrics:
         self._duration = histogram(
             "hiseg_request_seconds", "From a request's arrival to its end", SECONDS, "transport", "outcome", "variant"
         )
-        self._rejected = counter("hiseg_rejected", "Requests turned away at the door, by reason", "reason")
+        self._rejected = counter("hiseg_rejected", "Requests refused by load or state, by reason", "reason")
         self._stages = histogram("hiseg_stage_seconds", "Time a stage took", SECONDS, "stage")
         self._people = counter("hiseg_instances", "Masks made")
+        self._failures = counter("hiseg_batch_failures", "Batches that the engine failed at", "model")
         self._dropped = counter("hiseg_dropped", "Jobs that left before they reached the engine", "model", "reason")
         self._images = histogram("hiseg_batch_images", "Images in a batch", COUNTS, "model")
         self._rois = histogram("hiseg_batch_rois", "Boxes in a batch", COUNTS, "model")
@@ -92,6 +93,7 @@ class ModelWatcher:
         self._predicted = metrics._predicted.labels(model)
         self._real = metrics._real.labels(model)
         self._busy = metrics._busy.labels(model)
+        self._failures = metrics._failures.labels(model)
         self._dropped = {reason: metrics._dropped.labels(model, reason) for reason in DROP_REASONS}
 
     def ran(self, report: BatchReport) -> None:
@@ -100,6 +102,9 @@ class ModelWatcher:
         self._predicted.observe(report.predicted_ms / 1000)
         self._real.observe(report.real_ms / 1000)
         self._busy.inc(report.real_ms / 1000)
+
+    def failed(self) -> None:
+        self._failures.inc()
 
     def dropped(self, reason: DropReason) -> None:
         self._dropped[reason].inc()

@@ -21,12 +21,14 @@ class Claim:
     Attributes:
         client: who asks.
         share: weight of the client.
-        cost: milliseconds.
+        cost: milliseconds that it adds to a batch.
+        alone: milliseconds of a batch that is just this job.
     """
 
     client: str
     share: float
     cost: float
+    alone: float
 
 
 @dataclass(eq=False, slots=True)
@@ -80,14 +82,17 @@ class Backlog:
         Before its turn each other client gets what its own share allows, but no more than it has waiting. A batch
         that is overdue is expected to take as long again as it is late.
         """
-        now = self._clock()
-        running = sum(abs(run.due - now) for run in self._running) * 1000 / self._slots
         own = self._waiting.get((client, share), _Waiting()).cost
         ahead = sum(
             min(waiting.cost, (own + cost) * others_share / share)
             for (_, others_share), waiting in self._waiting.items()
         )
-        return running + ahead * self._pace
+        return self.running_ms() + ahead * self._pace
+
+    def running_ms(self) -> float:
+        """Predicted milliseconds until a slot is free."""
+        now = self._clock()
+        return sum(abs(run.due - now) for run in self._running) * 1000 / self._slots
 
     def admit(self, claim: Claim, deadline: float | None) -> None:
         """Let a job in, or say at once that there is no point.
@@ -102,14 +107,14 @@ class Backlog:
         """
         wait = self.wait_ms(claim.client, claim.share, claim.cost)
         left = math.inf if deadline is None else (deadline - self._clock()) * 1000
-        if claim.cost > left:
+        if claim.alone > left:
             raise DeadlineExceeded(
-                f"it takes about {claim.cost:.0f} ms of the engine; {max(0, left):.0f} ms are left",
+                f"it takes about {claim.alone:.0f} ms of the engine; {max(0, left):.0f} ms are left",
                 field="deadline_ms",
                 limit=round(max(0, left)),
-                value=round(claim.cost),
+                value=round(claim.alone),
             )
-        in_time = (left - claim.cost - self._after_ms) * (1 - HEADROOM)
+        in_time = max(0.0, left - claim.alone - self._after_ms) * (1 - HEADROOM)
         if wait > min(in_time, self._max_wait_ms):
             raise _overloaded(wait, in_time, "deadline") if in_time < self._max_wait_ms else self._too_long(wait)
         waiting = self._waiting.setdefault((claim.client, claim.share), _Waiting())
@@ -148,10 +153,13 @@ class Backlog:
         self._running.append(run)
         return run
 
-    def ended(self, run: Run) -> None:
-        """It came back, well or not."""
+    def ended(self, run: Run, well: bool = True) -> None:
+        """It came back; one that failed says nothing of the pace."""
         self._running.remove(run)
         now = self._clock()
+        if not well:
+            self._last_end = None
+            return
         if self._last_end is not None:
             pace = (now - self._last_end) * 1000 / run.claimed
             self._pace += 0.1 * (min(max(pace, 1 / SLOWEST), SLOWEST) - self._pace)

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from service.batching.admission import State
 from service.batching.assembly import assemble
 from service.batching.backlog import Backlog, Claim
 from service.batching.cost import CostModel
@@ -24,6 +25,9 @@ from service.batching.work import P, Prepared, Served, Watcher, Work
 from service.canvas import Size
 from service.engines.base import Batch, Engine
 from service.errors import DeadlineExceeded, TooLarge, Unavailable
+
+SLACK_S = 0.01
+"""Timers may fire so much early: a caller that leaves then has run out of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,6 @@ class _Item:
     preparing: asyncio.Task[None] | None = None
     prepared: Prepared | None = None
     decode_ms: float = 0.0
-    waits: bool = True
-    """It is part of the backlog: neither in the engine yet, nor gone."""
 
     @property
     def canvas(self) -> Size:
@@ -102,9 +104,12 @@ class Batcher:
         self._dispatcher = Dispatcher(engine, self.cost, self.backlog, watcher, clock)
         self._workers = workers
         self._watcher = watcher
-        self._clock = clock
+        self.clock = clock
         self._queue: FairQueue[_Item] = FairQueue()
         self._forming: list[_Item] = []
+        # Let in and neither in the engine yet nor gone, oldest first.
+        self._waiting: dict[_Item, None] = {}
+        self._left_behind = False
         self._slots = asyncio.Semaphore(engine.slots)
         self._launched = 0
         self._tasks: asyncio.TaskGroup | None = None
@@ -122,19 +127,19 @@ class Batcher:
             finally:
                 self._tasks = None
                 for item in [*self._queue, *self._forming]:
-                    self._refuse(item, Unavailable("the service is shutting down", reason="draining"))
+                    self._refuse(item, Unavailable("the service is shutting down", reason=State.DRAINING))
         if failure:
             raise failure
 
     @property
     def waiting(self) -> int:
-        """Jobs that are in no launched batch."""
-        return len(self._queue) + len(self._forming)
+        """Jobs that were let in and are not in the engine yet."""
+        return len(self._waiting)
 
     def oldest_s(self) -> float:
         """Seconds that the oldest of them has waited; 0 if there is none."""
-        now = self._clock()
-        return now - min((item.arrived for item in (*self._queue, *self._forming)), default=now)
+        oldest = next(iter(self._waiting), None)
+        return self.clock() - oldest.arrived if oldest else 0.0
 
     async def submit(self, work: Work[P]) -> Served[P]:
         """Run one job; a caller cancelled while it waits never reaches the engine.
@@ -155,17 +160,18 @@ class Batcher:
                 limit=self.limits.rois,
                 value=work.rois,
             )
-        claim = Claim(work.client, work.share, self.cost.now.job(work.rois))
+        claim = Claim(work.client, work.share, self.cost.now.job(work.rois), self.cost.now.batch(1, work.rois))
         self.backlog.admit(claim, work.deadline)
-        item = _Item(work, claim, self._clock(), asyncio.get_running_loop().create_future())
+        item = _Item(work, claim, self.clock(), asyncio.get_running_loop().create_future())
+        self._waiting[item] = None
         self._queue.put(item)
         self._advance()
         try:
             return await item.answer
         finally:
-            if item.waits:  # cancelled, before it came to the engine
+            if item in self._waiting:  # cancelled, before it came to the engine
                 self._withdraw(item)
-                late = work.deadline is not None and self._clock() >= work.deadline
+                late = work.deadline is not None and self.clock() >= work.deadline - SLACK_S
                 self._watcher.dropped("deadline" if late else "gone")
                 self._advance()
 
@@ -177,21 +183,31 @@ class Batcher:
             if not ready or not (self._launched < self.engine.slots or self._may_leave_early(ready)):
                 break
             self._forming = [item for item in self._forming if item.prepared is None]
+            self._left_behind = bool(self._forming)
             self._launched += 1
             self._tasks.create_task(self._launch(ready))
 
     def _form(self, tasks: asyncio.TaskGroup) -> None:
+        self._left_behind = self._left_behind and bool(self._forming)
         while (item := self._queue.next(self._canvas)) is not None and self._fits(item):
-            if not self._dropped_as_late(item):
+            if self._left_behind and self._turn_is_elsewhere():
+                break
+            if not self._dropped_as_late(item, item.claim.alone):
                 self._queue.take(item, self._canvas)
                 self._forming.append(item)
                 item.preparing = tasks.create_task(self._prepare(item))
 
-    def _is_wanted(self, item: _Item) -> bool:
-        return item.waits and not self._dropped_as_late(item)
+    def _turn_is_elsewhere(self) -> bool:
+        # What a launched batch left behind keeps its canvas. Where something is always still being decoded, no other
+        # canvas would ever come to its turn if that batch went on taking company.
+        following = self._queue.next()
+        return following is not None and following.canvas != self._canvas
 
-    def _dropped_as_late(self, item: _Item) -> bool:
-        late = item.work.deadline is not None and self._clock() + item.cost / 1000 > item.work.deadline
+    def _is_wanted(self, item: _Item, batch_ms: float) -> bool:
+        return item in self._waiting and not item.answer.done() and not self._dropped_as_late(item, batch_ms)
+
+    def _dropped_as_late(self, item: _Item, batch_ms: float) -> bool:
+        late = item.work.deadline is not None and self.clock() + batch_ms / 1000 > item.work.deadline
         if late:
             self._refuse(item, DeadlineExceeded("its turn came too late", field="deadline_ms"))
             self._watcher.dropped("deadline")
@@ -205,18 +221,28 @@ class Batcher:
         if not self._forming:
             return True
         images = len(self._forming) + 1
-        rois = sum(other.work.rois for other in self._forming) + item.work.rois
+        rois = sum(other.work.rois for other in self._forming)
+        without = self.cost.now.batch(len(self._forming), rois)
+        cost = self.cost.now.batch(images, rois + item.work.rois)
         return (
             images <= self.limits.images
-            and rois <= self.limits.rois
+            and rois + item.work.rois <= self.limits.rois
             and images * 3 * item.canvas[0] * item.canvas[1] <= self.limits.bytes
-            and self.cost.now.batch(images, rois) <= self.limits.budget_ms
+            and cost <= self.limits.budget_ms
+            and not self._makes_late(without, cost)
         )
 
+    def _makes_late(self, without_ms: float, with_ms: float) -> bool:
+        """Company would make one miss its deadline who else would not."""
+        starts = self.clock() + self.backlog.running_ms() / 1000
+        deadlines = [item.work.deadline for item in self._forming if item.work.deadline is not None]
+        return any(starts + without_ms / 1000 <= deadline < starts + with_ms / 1000 for deadline in deadlines)
+
     def _may_leave_early(self, ready: Sequence[_Item]) -> bool:
+        if self._launched > self.engine.slots or len(ready) < len(self._forming):
+            return False
         following = self._queue.next(self._canvas)
-        full = following is not None and not self._fits(following)
-        return self._launched == self.engine.slots and full and len(ready) == len(self._forming)
+        return len(ready) >= self.limits.images or (following is not None and not self._fits(following))
 
     async def _prepare(self, item: _Item) -> None:
         try:
@@ -228,21 +254,20 @@ class Batcher:
         self._advance()
 
     def _timed(self, prepare: Callable[[], P]) -> tuple[P, float]:
-        started = self._clock()
+        started = self.clock()
         prepared = prepare()
-        return prepared, (self._clock() - started) * 1000
+        return prepared, (self.clock() - started) * 1000
 
     async def _launch(self, members: Sequence[_Item]) -> None:
         """A batch on its last way: assembled, then to the engine as soon as that has a slot, then answered."""
         try:
             batch = await self._assemble(members)
             async with self._slots:
-                while len(alive := [item for item in members if self._is_wanted(item)]) < len(members):
+                while len(alive := self._wanted(members)) < len(members):
                     members = alive
                     batch = await self._assemble(members) if members else batch
                 for item in members:
-                    item.waits = False
-                    self.backlog.leave(item.claim)
+                    self._withdraw(item)
                 if members:
                     claimed = sum(item.cost for item in members)
                     outcomes = await self._dispatcher.run(inputs(members), batch, claimed)
@@ -251,9 +276,18 @@ class Batcher:
         except Exception as error:  # ours, such as too little memory for the batch: it must not end the batcher
             for item in members:
                 self._refuse(item, error)
+        except BaseException:
+            for item in members:
+                self._refuse(item, Unavailable("the service is shutting down", reason=State.DRAINING))
+            raise
         finally:
             self._launched -= 1
         self._advance()
+
+    def _wanted(self, members: Sequence[_Item]) -> list[_Item]:
+        """Those whose callers still wait, and who will be answered in time."""
+        batch_ms = self.cost.now.batch(len(members), sum(item.work.rois for item in members))
+        return [item for item in members if self._is_wanted(item, batch_ms)]
 
     async def _assemble(self, members: Sequence[_Item]) -> Batch:
         if len(members) == 1:
@@ -261,20 +295,21 @@ class Batcher:
         return await asyncio.to_thread(assemble, inputs(members), self.engine.roi_counts)
 
     def _refuse(self, item: _Item, error: Exception) -> None:
-        if item.waits:
+        if item in self._waiting:
             self._withdraw(item)
         if not item.answer.done():
             item.answer.set_exception(error)
 
     def _withdraw(self, item: _Item) -> None:
-        """Out of the queue or the forming batch; a launched batch leaves out who waits no more."""
-        item.waits = False
+        """It waits no more: it goes to the engine, or away; a launched batch leaves out who went away."""
+        del self._waiting[item]
         self.backlog.leave(item.claim)
         if item.preparing is None:
             self._queue.remove(item)
         elif item in self._forming:
             self._forming.remove(item)
-            item.preparing.cancel()
+            if item.preparing is not asyncio.current_task():
+                item.preparing.cancel()
 
 
 def inputs(members: Sequence[_Item]) -> list[Prepared]:

@@ -55,20 +55,22 @@ class Dispatcher:
         rois = sum(len(member.rois) for member in members)
         predicted = self._cost.now.batch(len(members), rois)
         run, began = self._backlog.began(predicted, claimed), self._clock()
+        prediction: Prediction | None = None
         failure: Exception | None = None
         try:
             prediction = await self._engine.infer(batch)
         except Exception as error:
             failure = error
         finally:
-            self._backlog.ended(run)
-        if failure is None:
+            self._backlog.ended(run, well=prediction is not None)
+        if prediction is not None:
             infer_ms = (self._clock() - began) * 1000
             # Counted and learnt from two turns of the loop later: first the callers are woken.
             loop, report = asyncio.get_running_loop(), BatchReport(len(members), rois, predicted, infer_ms)
             loop.call_soon(loop.call_soon, self._learn, report)
             return [Ran(part, began, infer_ms) for part in scatter(prediction, members)]
-        if len(members) == 1 or isinstance(failure, HisegError):
+        self._watcher.failed()
+        if failure is not None and (len(members) == 1 or isinstance(failure, HisegError)):
             return [Ran(failure, began, 0.0)] * len(members)
         part, counts = claimed / len(members), self._engine.roi_counts
         return [(await self.run([member], assemble([member], counts), part))[0] for member in members]

@@ -112,7 +112,8 @@ class FairQueue(Generic[T]):
         key = item.client, item.share
         lane = self._lanes[key]
         if rounds := lane.rounds_to(item):
-            for other, _ in self._first_of_each(canvas):
+            # All that wait earn, wherever their work is.
+            for other in self._lanes.values():
                 other.deficit += rounds * QUANTUM_MS * other.share
         lane.deficit -= item.cost
         self.remove(item)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
 from service.batching.batcher import Batcher
@@ -19,14 +17,15 @@ async def warm_up(batcher: Batcher) -> None:
 
     Each is run twice; only the second time is believed.
     """
-    engine = batcher.engine
-    most = batcher.limits.images if engine.roi_counts else 1
+    engine, limits = batcher.engine, batcher.limits
+    counts = [count for count in engine.roi_counts if count <= limits.rois] or PEOPLE
     for canvas in engine.info.canvases:
+        most = max(1, min(limits.images, limits.bytes // (3 * canvas[0] * canvas[1]))) if engine.roi_counts else 1
         for images in range(1, most + 1):
-            for people in engine.roi_counts or PEOPLE:
+            for people in counts:
                 rois: Floats = np.tile(np.array([[0, 0.25, 0.25, 0.75, 0.75]], dtype=np.float32), (people, 1))
                 batch = Batch(np.zeros((images, 3, *canvas), dtype=np.uint8), rois)
                 await engine.infer(batch)
-                started = time.perf_counter()
+                started = batcher.clock()
                 await engine.infer(batch)
-                batcher.cost.observe(images, people, (time.perf_counter() - started) * 1000)
+                batcher.cost.observe(images, people, (batcher.clock() - started) * 1000)

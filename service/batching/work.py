@@ -100,5 +100,8 @@ class Watcher(Protocol):
     def ran(self, report: BatchReport) -> None:
         """A batch came back."""
 
+    def failed(self) -> None:
+        """The engine failed at a batch."""
+
     def dropped(self, reason: DropReason) -> None:
         """A job that was let in left before it reached the engine."""

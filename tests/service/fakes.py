@@ -73,9 +73,13 @@ class Notes:
     def __init__(self) -> None:
         self.batches: list[BatchReport] = []
         self.drops: list[DropReason] = []
+        self.failures = 0
 
     def ran(self, report: BatchReport) -> None:
         self.batches.append(report)
+
+    def failed(self) -> None:
+        self.failures += 1
 
     def dropped(self, reason: DropReason) -> None:
         self.drops.append(reason)

@@ -70,13 +70,36 @@ def test_a_second_signal_ends_it(photo: bytes, number: signal.Signals) -> None:
 
 
 def test_the_drain_limit_ends_it(photo: bytes) -> None:
-    settings = {"drain_seconds": 0.3}
+    settings = {"drain_seconds": 0.3, "body_seconds": 0.2}
     with ThreadPoolExecutor(8) as pool, serving(slow("--constant", "800", "--roi", "0"), code=1, **settings) as server:
         (accepted,) = send(pool, server, photo, 1)
         server.process.terminate()
         server.process.wait(3)
         with pytest.raises(httpx.TransportError):
             accepted.result()
+
+
+def test_a_signal_before_it_is_ready_ends_it_at_once() -> None:
+    process = subprocess.Popen(slow("--constant", "3000"), stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stderr is not None
+    next(line for line in process.stderr if "running on http" in line)
+    process.terminate()
+    assert process.wait(2) == 0
+    assert "Ready" not in process.stderr.read()
+    process.stderr.close()
+
+
+def test_an_engine_that_hangs_cannot_hold_the_process_past_the_drain_limit(photo: bytes) -> None:
+    hanging = slow("--constant", "800", "--roi", "0")
+    with serving(hanging, code=1, drain_seconds=0.2, body_seconds=0.1, max_wait_ms=10_000) as server:
+        # Its caller has had its 504 long before the engine is done: nobody is inside, but the engine still works.
+        query, headers = {"deadline_ms": 2000}, {"content-type": "image/jpeg"}
+        with httpx.Client(base_url=server.url, timeout=0.2) as client, pytest.raises(httpx.ReadTimeout):
+            client.post("/v1/segment", content=photo, headers=headers, params=query)
+        with httpx.Client(base_url=server.url) as client:
+            wait_for(client, "hiseg_requests_inside 0.0")
+        server.process.terminate()
+        server.process.wait(2)
 
 
 def test_it_listens_while_the_models_load_and_says_so(photo: bytes) -> None:

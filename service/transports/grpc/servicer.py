@@ -11,9 +11,10 @@ from grpc.aio import ServicerContext
 
 from service.answer import MaskFormat, rounded, server_timing
 from service.batching.admission import Place
+from service.boxes import check_count
 from service.domain import Job, Result
 from service.errors import DeadlineExceeded, HisegError
-from service.options import to_job
+from service.options import LONGEST_DEADLINE_S, to_job
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import BUG, GONE, Metrics
@@ -57,6 +58,8 @@ class SegmentationServicer:
             with self._segmenter.admission.enter(client, len(data)) as place:
                 self._segmenter.check_room(client)
                 message = parse(data)
+                # Before they become rows: half a megabyte of empty boxes is a quarter of a million.
+                check_count(len(message.boxes), self._settings.max_boxes)
                 options = read_options(message)
                 model = self._segmenter.model_for(options.variant or self._settings.default_variant)
                 variant = model.ref.variant
@@ -88,9 +91,8 @@ class SegmentationServicer:
 
     def _seconds(self, context: Context) -> float:
         """From now to the deadline."""
-        most = self._settings.default_deadline_ms / 1000
         left: float | None = context.time_remaining()
-        return most if left is None else min(left, most)
+        return self._settings.default_deadline_ms / 1000 if left is None else min(left, LONGEST_DEADLINE_S)
 
     async def _answer(self, job: Job, place: Place, form: MaskFormat, context: Context) -> pb.SegmentResponse:
         def write(result: Result) -> pb.SegmentResponse:

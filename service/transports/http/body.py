@@ -72,7 +72,7 @@ async def _read_multipart(request: Request) -> SegmentRequest:
         image, options = form.get(FIELD), form.get("request", "{}")
         if not isinstance(image, UploadFile):
             raise InvalidRequest("there is no file part 'image'", field=FIELD)
-        text = (await options.read()) if isinstance(options, UploadFile) else options.encode()
+        text = (await options.read()) if isinstance(options, UploadFile) else options.encode("utf-8", "replace")
         parsed = _validate_json(JsonOptions, text)
         return SegmentRequest(await image.read(), parsed.boxes, parsed)
     finally:

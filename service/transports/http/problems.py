@@ -33,8 +33,6 @@ def problem(error: errors.HisegError) -> JSONResponse:
     headers = {}
     if isinstance(error, errors.Overloaded | errors.Unavailable):
         headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, errors.Unavailable):
-        headers["Connection"] = "close"  # the next try should find another replica
     content = body | {key: value for key, value in extras.items() if value is not None}
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
@@ -59,6 +57,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(errors.HisegError)
     def ours(request: Request, error: errors.HisegError) -> JSONResponse:
         return problem(error)
+
+    @app.exception_handler(Exception)
+    def bugs(request: Request, error: Exception) -> JSONResponse:
+        return bug()
 
     @app.exception_handler(HTTPException)
     def frameworks(request: Request, error: HTTPException) -> JSONResponse:

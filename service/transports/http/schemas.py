@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from service.options import Options
+from service.options import MAX_ROWS, Options
 
 
 class QueryOptions(Options):
@@ -16,7 +16,9 @@ class QueryOptions(Options):
 class JsonOptions(Options):
     """Options as JSON: the `request` part of a multipart body."""
 
-    boxes: list[list[float]] = Field(default_factory=list, description="one row of four numbers per person")
+    boxes: list[list[float]] = Field(
+        default_factory=list, max_length=MAX_ROWS, description="one row of four numbers per person"
+    )
 
 
 class JsonRequest(JsonOptions):

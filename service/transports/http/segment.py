@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from service.answer import MaskFormat, SegmentOut, rounded, server_timing, to_json, to_picture
 from service.batching.admission import Place
 from service.domain import Job, Result
-from service.errors import HisegError
+from service.errors import DeadlineExceeded, HisegError
 from service.options import to_job
 from service.segmenter import Segmenter
 from service.settings import Settings
@@ -101,7 +102,7 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
             client = request.client.host if request.client else ""
             with segmenter.admission.enter(client, size) as place:
                 segmenter.check_room(client)
-                received = await read_request(counted(request, place, settings.max_body_bytes))
+                received = await in_time(request, place)
                 model = segmenter.model_for(received.options.variant or settings.default_variant)
                 variant = model.ref.variant
                 options = received.options
@@ -120,6 +121,9 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
         except HisegError as error:
             failure = error
             return problem(error)
+        except asyncio.CancelledError:
+            failure = GONE
+            raise
         except (CallerGone, ClientDisconnect):
             failure = GONE
             return Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -128,6 +132,14 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
             return bug()
         finally:
             metrics.answered(TRANSPORT, variant, time.monotonic() - arrived, failure)
+
+    async def in_time(request: Request, place: Place) -> SegmentRequest:
+        try:
+            async with asyncio.timeout(settings.body_seconds):
+                return await read_request(counted(request, place, settings.max_body_bytes))
+        except TimeoutError as error:
+            limit = settings.body_seconds
+            raise DeadlineExceeded(f"the body took longer than {limit:g} s", field="body", limit=limit) from error
 
     async def answer(job: Job, place: Place, form: MaskFormat) -> Response:
         def write(result: Result) -> bytes | SegmentOut:

@@ -19,7 +19,7 @@ class Clock:
 
 
 def admit(backlog: Backlog, cost: float, client: str = "a", share: float = 1.0, deadline: float | None = None) -> Claim:
-    claim = Claim(client, share, cost)
+    claim = Claim(client, share, cost, cost)
     backlog.admit(claim, deadline)
     return claim
 

@@ -85,12 +85,19 @@ JOBS = st.lists(
 
 
 @settings(max_examples=10_000)
-@given(JOBS, st.sampled_from([1, 2]), st.sampled_from([(), (2, 4, 8)]), st.integers(1, 40))
+@given(
+    JOBS,
+    st.sampled_from([1, 2]),
+    st.sampled_from([(), (2, 4, 8)]),
+    st.integers(1, 40),
+    st.sampled_from([0, 0.003, 0.02]),
+)
 def test_every_caller_gets_exactly_its_own_rows(
     jobs: list[tuple[int, int, tuple[int, int], str, Priority, int | None]],
     slots: int,
     roi_counts: tuple[int, ...],
     budget: int,
+    decode_s: float,
 ) -> None:
     async def scenario(loop: VirtualLoop) -> None:
         engine = EchoEngine(GPU, slots=slots, roi_counts=roi_counts)
@@ -126,7 +133,7 @@ def test_every_caller_gets_exactly_its_own_rows(
             assert len(batch.images) <= 3
             assert not roi_counts or len(batch.rois) in roi_counts or len(batch.rois) > max(roi_counts)
 
-    run(scenario)
+    run(scenario, decode_s)
 
 
 def test_an_idle_engine_waits_for_nobody() -> None:
@@ -192,7 +199,7 @@ def test_a_full_batch_stands_assembled_before_a_busy_engine_and_leaves_out_who_l
             tasks = [asyncio.create_task(inside.send(marker)) for marker in range(5)]
             await asyncio.sleep(0.001)
             # 0 runs, 1 and 2 stand before the engine, 3 and 4 form the batch behind.
-            assert inside.batcher.waiting == 2
+            assert inside.batcher.waiting == 4
             tasks[1].cancel()
             tasks[3].cancel()
             await asyncio.wait(tasks)
@@ -365,5 +372,91 @@ def test_batches_are_reported_with_their_prediction() -> None:
         for report in inside.notes.batches:
             expected = GPU.batch(report.images, report.rois)
             assert (report.predicted_ms, report.real_ms) == (pytest.approx(expected), pytest.approx(expected))
+
+    run(scenario)
+
+
+def test_no_canvas_starves_another_when_decoding_is_slow() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(0, 1, 1))) as inside:
+            busy = True
+
+            async def caller() -> None:
+                while busy:
+                    await inside.batcher.submit(work(1, canvas=CANVASES[0], client="flood"))
+
+            flood = [asyncio.create_task(caller()) for _ in range(8)]
+            await asyncio.sleep(0.1)
+            sent = loop.time()
+            await inside.batcher.submit(work(2, canvas=CANVASES[1], client="single"))
+            assert loop.time() - sent < 0.1
+            busy = False
+            await asyncio.wait(flood)
+
+    run(scenario, decode_s=0.005)
+
+
+def test_a_deadline_counts_the_whole_batch_and_not_the_jobs_part_of_it() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(100, 1, 1))) as inside:
+            with pytest.raises(DeadlineExceeded):
+                await inside.send(1, deadline=0.05)
+            assert not inside.engine.batches
+
+    run(scenario)
+
+
+def test_company_that_would_make_a_job_late_takes_the_next_batch() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(0, 10, 0))) as inside, asyncio.TaskGroup() as tasks:
+            tasks.create_task(inside.send(0))
+            await asyncio.sleep(0.001)
+            urgent = tasks.create_task(inside.send(1, deadline=0.05))
+            for marker in (2, 3, 4, 5):
+                tasks.create_task(inside.send(marker))
+            await urgent
+            assert loop.time() <= 0.05
+        assert [len(batch.images) for batch in inside.engine.batches] == [1, 4, 1]
+
+    run(scenario)
+
+
+def test_a_caller_who_leaves_in_the_very_turn_in_which_the_engine_is_free_never_reaches_it() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(GPU)) as inside:
+            first = asyncio.create_task(inside.send(0))
+            await asyncio.sleep(0.001)
+            second = asyncio.create_task(inside.send(1))
+            loop.call_at(GPU.batch(1, 1) / 1000, second.cancel)
+            await asyncio.wait([first, second])
+            await asyncio.sleep(1)
+            assert inside.order() == [0]
+            assert inside.notes.drops == ["gone"]
+
+    run(scenario)
+
+
+def test_a_failing_engine_does_not_teach_the_pace() -> None:
+    class Away(EchoEngine):
+        away = True
+
+        async def infer(self, batch: Batch) -> Prediction:
+            if self.away:
+                raise Unavailable("no server answers")
+            return await super().infer(batch)
+
+    async def scenario(loop: VirtualLoop) -> None:
+        engine = Away(Cost(0, 10, 0))
+        async with house(loop, engine) as inside:
+            sends = [inside.send(marker) for marker in range(100)]
+            results = await asyncio.gather(*sends, return_exceptions=True)
+            assert {type(result) for result in results} == {Unavailable}
+            assert inside.notes.failures > 0
+            assert inside.notes.batches == []
+            engine.away = False
+            tasks = [asyncio.create_task(inside.send(marker)) for marker in range(50)]
+            await asyncio.sleep(0.001)
+            assert inside.batcher.backlog.wait_ms("", 1.0, 10.0) == pytest.approx(500, rel=0.05)
+            await asyncio.wait(tasks)
 
     run(scenario)

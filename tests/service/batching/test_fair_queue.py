@@ -115,6 +115,20 @@ def test_a_client_without_work_on_the_batchs_canvas_keeps_its_turn() -> None:
     assert following.client == "other"
 
 
+def test_a_turn_is_earned_also_while_batches_are_on_another_canvas() -> None:
+    queue: FairQueue[Item] = FairQueue()
+    queue.put(Item("dear", 100.0, canvas=B))
+    for _ in range(400):
+        queue.put(Item("flood", 10.0, canvas=A))
+    spent = 0.0
+    while (lead := queue.next()) is not None and lead.client == "flood":
+        for _ in range(5):  # a batch of five on the leader's canvas
+            item = take(queue, A)
+            assert item is not None
+            spent += item.cost
+    assert spent <= 150
+
+
 def test_a_dear_job_comes_to_its_turn_among_cheap_ones() -> None:
     queue: FairQueue[Item] = FairQueue()
     queue.put(Item("dear", 1000.0))

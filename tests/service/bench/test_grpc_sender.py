@@ -66,7 +66,7 @@ def test_a_closed_loop() -> None:
 
 
 def test_what_goes_wrong_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(*_: object) -> None:
+    async def full(*_: object, **__: object) -> None:
         raise Overloaded("too much", reason="wait")
 
     async def broken(*_: object) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from service.settings import Settings
-from tests.conftest import Server
+from tests.conftest import Server, serving
 
 URL = "/v1/segment"
 
@@ -34,6 +34,8 @@ def test_content_types_that_are_not_taken(client: httpx.Client, photo: bytes, me
         (b'{"image": "not base64!"}', "image"),
         (b'{"image": "AAAA", "boxes": [[1, 2, "x", 4]]}', "boxes[0][2]"),
         (b'{"image": "AAAA", "boxes": 7}', "boxes"),
+        (b'{"image": "AAAA", "threshold": NaN}', "threshold"),
+        (b'{"image": "AAAA", "threshold": 1e999}', "threshold"),
         (b'{"image": "AAAA", "colour": 7}', "colour"),
         (b'{"image": "AAAA", "boxes": ' + b"[" * 100_000, "request"),
     ],
@@ -95,3 +97,35 @@ def test_images_over_the_limit_inside_a_body_under_it(client: httpx.Client) -> N
     problem = client.post(URL, content=b"\xff" * (limit + 1), headers={"content-type": "image/jpeg"})
     assert problem.status_code == 413
     assert (problem.json()["field"], problem.json()["limit"], problem.json()["value"]) == ("image", limit, limit + 1)
+
+
+def test_too_many_rows_are_not_even_read(client: httpx.Client) -> None:
+    body = json.dumps({"image": "AAAA", "boxes": [[0, 0, 1, 1]] * 20_000})
+    problem = client.post(URL, content=body, headers={"content-type": "application/json"})
+    assert problem.status_code == 413
+    assert (problem.json()["field"], problem.json()["limit"]) == ("boxes", 10_000)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for_for_ever(photo: bytes) -> None:
+    with serving(body_seconds=0.3) as server:
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+        connection.putrequest("POST", URL)
+        connection.putheader("content-type", "image/jpeg")
+        connection.putheader("content-length", str(len(photo)))
+        connection.endheaders(photo[:1000])
+        answer = connection.getresponse()
+        problem = json.loads(answer.read())
+        connection.close()
+        assert answer.status == 504
+        assert (problem["field"], problem["limit"]) == ("body", 0.3)
+        assert "hiseg_held_bytes 0.0" in httpx.get(server.url + "/metrics").text
+
+
+def test_text_that_cannot_be_encoded_is_a_mistake_of_the_caller(client: httpx.Client) -> None:
+    body = (
+        b'--x\r\ncontent-disposition: form-data; name="request"\r\n'
+        b"content-type: text/plain; charset=unicode_escape\r\n\r\n\\ud800\r\n"
+        b'--x\r\ncontent-disposition: form-data; name="image"; filename="a"\r\n\r\nabc\r\n--x--\r\n'
+    )
+    headers = {"content-type": "multipart/form-data; boundary=x; charset=unicode_escape"}
+    assert client.post(URL, content=body, headers=headers).status_code == 422

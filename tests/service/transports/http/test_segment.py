@@ -183,6 +183,8 @@ def test_notes_say_what_was_done_to_the_picture(client: httpx.Client) -> None:
         ({"threshold": "1.5"}, "threshold"),
         ({"deadline_ms": "-1"}, "deadline_ms"),
         ({"colour": "red"}, "colour"),
+        ({"threshold": "nan"}, "threshold"),
+        ({"boxes": "1e308,1e308,1e308,1e308", "box_format": "cxcywh", "normalized": "true"}, "boxes[0]"),
     ],
 )
 def test_bad_options_are_named(client: httpx.Client, photo: bytes, options: dict[str, str], field: str) -> None:
