@@ -21,7 +21,7 @@ from service.lifecycle import LAST_BYTES_SECONDS, ListenError, log, run_until_st
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import Metrics
-from service.transports.grpc.server import create_grpc
+from service.transports.grpc.server import add_port, create_grpc
 from service.transports.http.routes import create_http
 
 
@@ -101,13 +101,13 @@ async def grpc_listening(segmenter: Segmenter, settings: Settings, metrics: Metr
     """gRPC on its port until the end of the block, which waits for calls to get their answers.
 
     Raises:
-        ListenError: the port is taken.
+        ListenError: the port is taken, or a file for TLS isn't usable.
     """
     server = create_grpc(segmenter, settings, metrics)
     address = f"{settings.host}:{settings.grpc_port}"
     try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
+        port = add_port(server, address, settings)
+    except (RuntimeError, OSError) as error:
         raise ListenError(f"cannot listen for gRPC on {address}: {error}") from error
     await server.start()
     log.info("gRPC running on %s:%d", settings.host, port)

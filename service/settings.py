@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from service.batching.batcher import BatchLimits
 
 MEBI = 1024 * 1024
+MOST_GRPC_BYTES = 2**31 - 1
+"""Of one message, whatever one sets."""
+Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+"""A SHA-256 in hexadecimal."""
 
 
 class Settings(BaseSettings):
@@ -36,6 +47,18 @@ class Settings(BaseSettings):
     default_deadline_ms: int = Field(30_000, gt=0, description="deadline of a request that names none")
     body_seconds: float = Field(15, gt=0, description="most time that a request's body may take to come")
     drain_seconds: float = Field(30, gt=0, description="most time that accepted work gets after SIGTERM")
+    grpc_max_calls: int = Field(1024, gt=0, description="most unary gRPC calls at once")
+    grpc_max_streams: int = Field(256, gt=0, description="most gRPC streams at once")
+    grpc_stream_queue: int = Field(4, gt=0, le=64, description="frames of a stream that wait with DROP_OLDEST")
+    grpc_stream_in_flight: int = Field(2, gt=0, le=64, description="frames of a stream that are worked on at once")
+    grpc_keepalive_seconds: float = Field(30, ge=1, description="silence after which a gRPC client is pinged")
+    grpc_min_ping_seconds: float = Field(10, gt=0, description="a gRPC client that pings more often is cut off")
+    grpc_tls_cert: Path | None = Field(None, description="PEM file of the gRPC certificate chain; plain text if unset")
+    grpc_tls_key: Path | None = Field(None, description="PEM file of its private key")
+    grpc_tls_client_ca: Path | None = Field(None, description="PEM file; gRPC clients need a certificate signed by it")
+    grpc_api_keys: Annotated[tuple[Digest, ...], NoDecode] = Field(
+        (), description="SHA-256 hex digests of the API keys that gRPC callers need one of, with commas between them"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -60,6 +83,19 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("grpc_api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return value.replace(",", " ").lower().split() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Settings:
+        if (self.grpc_tls_cert is None) != (self.grpc_tls_key is None):
+            raise ValueError("grpc_tls_cert and grpc_tls_key go together")
+        if self.grpc_tls_client_ca and not self.grpc_tls_cert:
+            raise ValueError("grpc_tls_client_ca needs grpc_tls_cert and grpc_tls_key")
+        return self
+
     @property
     def batches(self) -> BatchLimits:
         """What batchers go by."""
@@ -75,3 +111,13 @@ class Settings(BaseSettings):
     def max_body_bytes(self) -> int:
         """Largest request body: an image of the largest size as base64 in JSON, and the rest of the request."""
         return self.max_image_bytes * 4 // 3 + MEBI
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Largest gRPC message to the service: an image of the largest size, encoded or raw, and the rest."""
+        return self.max_image_bytes + MEBI
+
+    @property
+    def max_answer_bytes(self) -> int:
+        """Largest gRPC message from it: the largest picture as a PNG that can't be compressed, and the rest."""
+        return min(4 * self.max_image_pixels + MEBI, MOST_GRPC_BYTES)

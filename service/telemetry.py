@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -47,13 +48,14 @@ class Metrics:
         self._rois = histogram("hiseg_batch_rois", "Boxes in a batch", COUNTS, "model")
         self._predicted = histogram("hiseg_batch_cost_seconds", "Predicted time of a batch", SECONDS, "model")
         self._real = histogram("hiseg_batch_seconds", "Real time of a batch in the engine", SECONDS, "model")
+        self._streams = Gauge("hiseg_grpc_streams", "Streams that are open", registry=self.registry)
         self._busy = counter("hiseg_engine_busy_seconds", "Time an engine worked; its rate is the busy share", "model")
 
     def answered(self, transport: str, variant: str, seconds: float, error: HisegError | str | None = None) -> None:
         """Count one request, whatever became of it.
 
         Args:
-            transport: "http" or "grpc".
+            transport: "http", "grpc" or, for a frame of a stream, "grpc_stream".
             variant: the one that was asked for, if it is served; else "".
             seconds: from arrival to the end.
             error: what it failed with; GONE or BUG if that is no error of ours; None: it was answered.
@@ -69,6 +71,12 @@ class Metrics:
         for stage, milliseconds in timings_ms.items():
             self._stages.labels(stage).observe(milliseconds / 1000)
         self._people.inc(instances)
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """A stream is open during the block."""
+        with self._streams.track_inprogress():
+            yield
 
     def watch(self, segmenter: Segmenter) -> None:
         """Read a segmenter's gauges whenever Prometheus asks."""

@@ -1,14 +1,19 @@
-"""A request's bytes -> a message, and its fields -> options in our own words."""
+"""A request's bytes -> a message, and its fields -> options, boxes and a picture in our own words."""
 
 from __future__ import annotations
 
+from typing import TypeAlias, TypeVar
+
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from pydantic import ValidationError
 
+from service.domain import Picture
 from service.errors import InvalidRequest
-from service.images import FIELD
-from service.options import Options, invalid
+from service.frames import PixelFormat, raw_frame
+from service.images import FIELD, ImageLimits, inspect
+from service.options import MAX_ROWS, Options, invalid
+from service.transports.grpc.following import Rows
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
 ENUMS: dict[str, EnumTypeWrapper] = {
@@ -18,24 +23,44 @@ ENUMS: dict[str, EnumTypeWrapper] = {
     "priority": pb.Priority,
 }
 """Options that are enums, by field. Their values are ours in capitals, after the field's name: ``MODE_BINARY``."""
+Pictured: TypeAlias = pb.SegmentRequest | pb.Frame
+M = TypeVar("M", bound=Message)
 
 
-def parse(data: bytes) -> pb.SegmentRequest:
-    """The message, which has an image.
+def parse(kind: type[M], data: bytes) -> M:
+    """The message.
 
     Raises:
-        InvalidRequest: it is none, or has no image.
+        InvalidRequest: it is none of that kind.
     """
     try:
-        message = pb.SegmentRequest.FromString(data)
+        return kind.FromString(data)
     except DecodeError as error:
-        raise InvalidRequest("the message is not a hiseg.v1.SegmentRequest", field="request") from error
-    if message.WhichOneof(FIELD) is None:
-        raise InvalidRequest("there is no image; set encoded_image", field=FIELD)
-    return message
+        name = kind.DESCRIPTOR.full_name
+        raise InvalidRequest(f"the message is not a {name}", field="request") from error
 
 
-def read_options(message: pb.SegmentRequest) -> Options:
+def read_picture(message: Pictured, limits: ImageLimits) -> Picture:
+    """The image, checked but not decoded; a copy of it, so that the message can go.
+
+    Raises:
+        InvalidRequest: there is none, or a raw frame whose sizes don't fit.
+        TooLarge: more bytes or pixels than are taken.
+        UnsupportedImage: not an image type that is taken.
+        UndecodableImage: with a damaged header.
+    """
+    match message.WhichOneof(FIELD):
+        case "encoded_image":
+            return inspect(message.encoded_image, limits)
+        case "raw_frame":
+            raw = message.raw_frame
+            form = PixelFormat(spelled(pb.PixelFormat, raw.format, "pixel_format", "raw_frame.format"))
+            return raw_frame(raw.data, form, raw.width, raw.height, limits, raw.stride, raw.chroma_stride)
+        case _:
+            raise InvalidRequest("there is no image; set encoded_image or raw_frame", field=FIELD)
+
+
+def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:
     """What the message says; what it leaves out has its default.
 
     Raises:
@@ -44,7 +69,7 @@ def read_options(message: pb.SegmentRequest) -> Options:
     given: dict[str, object] = {"normalized": message.normalized}
     for field, enum in ENUMS.items():
         if number := getattr(message, field):
-            given[field] = _spelled(enum, number, field)
+            given[field] = spelled(enum, number, field)
     if message.variant:
         given["variant"] = message.variant
     if message.HasField("threshold"):
@@ -55,16 +80,27 @@ def read_options(message: pb.SegmentRequest) -> Options:
         raise invalid(error) from error
 
 
-def rows(message: pb.SegmentRequest) -> list[tuple[float, float, float, float]]:
-    """The boxes' numbers, in the caller's form."""
-    return [(box.x1, box.y1, box.x2, box.y2) for box in message.boxes]
+def read_rows(message: Pictured, options: Options) -> Rows:
+    """The boxes, in the caller's form; of far too many, which are refused by their number, only the first."""
+    numbers = [(box.x1, box.y1, box.x2, box.y2) for box in message.boxes[:MAX_ROWS]]
+    return Rows(numbers, options.box_format, options.normalized)
 
 
-def _spelled(enum: EnumTypeWrapper, number: int, field: str) -> str:
-    try:
-        name = enum.Name(number)
-    except ValueError as error:  # proto3 lets any number through
-        raise InvalidRequest(
-            f"{field}: {number} is none of {', '.join(enum.keys())}", field=field, limit=enum.keys(), value=number
-        ) from error
-    return name.removeprefix(f"{field.upper()}_").lower()
+def spelled(enum: EnumTypeWrapper, number: int, prefix: str, field: str = "") -> str:
+    """An enum's value in our own words.
+
+    Args:
+        enum: whose value it is.
+        number: what was sent.
+        prefix: of all names of the enum, in small letters.
+        field: where it stands; by the name of the prefix, if left out.
+
+    Raises:
+        InvalidRequest: it is none of its values, or the unspecified one, which callers of this may not mean.
+    """
+    field = field or prefix
+    names = [name for name, value in enum.items() if value]
+    # proto3 lets any number through.
+    if number not in enum.values() or not number:
+        raise InvalidRequest(f"{field}: {number} is none of {', '.join(names)}", field=field, limit=names, value=number)
+    return enum.Name(number).removeprefix(f"{prefix.upper()}_").lower()

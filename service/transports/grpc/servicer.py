@@ -1,51 +1,69 @@
-"""``SegmentationService``: image and boxes in, masks out."""
+"""``SegmentationService``: images and boxes in, masks out."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
+from typing import Any
 from urllib.parse import unquote
 
 import grpc
-from grpc.aio import ServicerContext
+from grpc.aio import EOF, ServicerContext
 
-from service.answer import MaskFormat, rounded, server_timing
-from service.batching.admission import Place
-from service.boxes import check_count
-from service.domain import Job, Result
-from service.errors import DeadlineExceeded, HisegError
-from service.options import LONGEST_DEADLINE_S, to_job
+from service.answer import rounded, server_timing
+from service.errors import DeadlineExceeded, HisegError, InvalidRequest
+from service.options import LONGEST_DEADLINE_S
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import BUG, GONE, Metrics
-from service.transports.grpc.answers import to_message
+from service.transports.grpc.compression import answer_as_asked
+from service.transports.grpc.desk import Desk
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from service.transports.grpc.requests import parse, read_options, rows
+from service.transports.grpc.info import describe
+from service.transports.grpc.opening import read_config
+from service.transports.grpc.requests import parse, read_options, read_rows
+from service.transports.grpc.seats import Seats
 from service.transports.grpc.status import bug, refusal
+from service.transports.grpc.stream import Stream
 
 TRANSPORT = "grpc"
 SERVICE = pb.DESCRIPTOR.services_by_name["SegmentationService"].full_name
 SLACK_S = 0.01
 """A call that is cancelled so shortly before its deadline has run out of time: the caller's clock started earlier."""
-Context = ServicerContext[bytes, pb.SegmentResponse]
+Context = ServicerContext[Any, Any]
 
 
 class SegmentationServicer:
     """The service's calls around a segmenter."""
 
     def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics) -> None:
+        self._desk = Desk(segmenter, settings, metrics)
         self._segmenter = segmenter
         self._settings = settings
         self._metrics = metrics
+        self._calls = Seats("calls", settings.grpc_max_calls)
+        self._streams = Seats("streams", settings.grpc_max_streams)
+        self._numbers = itertools.count()
 
     @property
     def handlers(self) -> grpc.GenericRpcHandler:
         """What a server is given. Requests come as bytes, so that one that isn't a request is refused, and counted,
         like any other that is wrong."""
-        segment: grpc.RpcMethodHandler[bytes, pb.SegmentResponse] = grpc.unary_unary_rpc_method_handler(
-            self.segment, request_deserializer=None, response_serializer=pb.SegmentResponse.SerializeToString
-        )
-        return grpc.method_handlers_generic_handler(SERVICE, {"Segment": segment})
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "Segment": grpc.unary_unary_rpc_method_handler(
+                self.segment, request_deserializer=None, response_serializer=pb.SegmentResponse.SerializeToString
+            ),
+            "SegmentStream": grpc.stream_stream_rpc_method_handler(
+                self.segment_stream,
+                request_deserializer=None,
+                response_serializer=pb.SegmentStreamResponse.SerializeToString,
+            ),
+            "GetInfo": grpc.unary_unary_rpc_method_handler(
+                self.get_info, pb.GetInfoRequest.FromString, pb.GetInfoResponse.SerializeToString
+            ),
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     async def segment(self, data: bytes, context: Context) -> pb.SegmentResponse:
         """Masks for the people in the boxes of one image."""
@@ -54,27 +72,18 @@ class SegmentationServicer:
         variant = ""
         deadline = arrived + self._seconds(context)
         try:
+            await answer_as_asked(context)
             client = address(context.peer())
-            with self._segmenter.admission.enter(client, len(data)) as place:
+            with self._calls.one(), self._segmenter.admission.enter(client, len(data)) as place:
                 self._segmenter.check_room(client)
-                message = parse(data)
-                # Before they become rows: half a megabyte of empty boxes is a quarter of a million.
-                check_count(len(message.boxes), self._settings.max_boxes)
+                message = parse(pb.SegmentRequest, data)
                 options = read_options(message)
-                model = self._segmenter.model_for(options.variant or self._settings.default_variant)
-                variant = model.ref.variant
-                job = to_job(
-                    self._segmenter,
-                    message.encoded_image,
-                    rows(message),
-                    options,
-                    model=model.ref.name,
-                    client=client,
-                    deadline=deadline,
-                    max_boxes=self._settings.max_boxes,
-                )
+                variant = self._desk.variant(options)
+                job = self._desk.job(message, read_rows(message, options).on, options, client, deadline)
                 del message  # it has a copy of the image
-                return await self._answer(job, place, options.mask_format, context)
+                result, answer = await self._desk.answer(job, place, options.mask_format)
+                context.set_trailing_metadata((("server-timing", server_timing(rounded(result.timings_ms))),))
+                return answer
         except asyncio.CancelledError:
             late = time.monotonic() > deadline - SLACK_S
             failure = DeadlineExceeded("cancelled at the deadline") if late else GONE
@@ -89,21 +98,32 @@ class SegmentationServicer:
             self._metrics.answered(TRANSPORT, variant, time.monotonic() - arrived, failure)
         await context.abort(*refused)
 
+    async def segment_stream(self, _: object, context: Context) -> None:
+        """Masks for the frames of one camera; refused like a call if it can't begin."""
+        await answer_as_asked(context)
+        try:
+            with self._streams.one(), self._metrics.streaming():
+                self._segmenter.admission.check_open()
+                first = await context.read()
+                if first is EOF:
+                    raise InvalidRequest("the stream has no message", field="config")
+                config = read_config(first, self._settings)
+                self._desk.variant(config.options)
+                client = f"{address(context.peer())}#{next(self._numbers)}"
+                await Stream(self._desk, context, config, client).run()
+                return
+        except HisegError as error:
+            refused = refusal(error)
+        await context.abort(*refused)
+
+    async def get_info(self, _: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:
+        """What is served, what can be asked for, and every limit in force."""
+        return describe(self._segmenter, self._settings)
+
     def _seconds(self, context: Context) -> float:
         """From now to the deadline."""
         left: float | None = context.time_remaining()
         return self._settings.default_deadline_ms / 1000 if left is None else min(left, LONGEST_DEADLINE_S)
-
-    async def _answer(self, job: Job, place: Place, form: MaskFormat, context: Context) -> pb.SegmentResponse:
-        def write(result: Result) -> pb.SegmentResponse:
-            return to_message(job.picture, result, form)
-
-        result, message = await self._segmenter.segment(job, place, write, quick=form is MaskFormat.COCO_RLE)
-        timings = rounded(result.timings_ms)
-        self._metrics.staged(timings, len(result.instances))
-        message.timings_ms.update(timings)
-        context.set_trailing_metadata((("server-timing", server_timing(timings)),))
-        return message
 
 
 def address(peer: str) -> str:

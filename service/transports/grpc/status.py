@@ -1,4 +1,4 @@
-"""Errors as gRPC statuses: the code, one sentence, and when to try again."""
+"""Errors as gRPC statuses: the code, one sentence, and the same for programs: ``google.rpc`` details."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import logging
 import uuid
 from typing import NamedTuple
 
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
+from google.rpc.status_pb2 import Status
 from grpc import StatusCode
+from grpc_status.rpc_status import to_status
 
 from service import errors
 
@@ -31,17 +37,25 @@ class Refusal(NamedTuple):
 
     code: StatusCode
     details: str
-    trailing: tuple[tuple[str, str], ...] = ()
+    trailing: tuple[tuple[str, str | bytes], ...] = ()
 
 
 def refusal(error: errors.HisegError) -> Refusal:
     """The answer to an error of ours."""
-    details = error.detail
-    if len(details) > MOST_CHARACTERS:
-        details = details[: MOST_CHARACTERS - 1] + "…"
+    code, text = CODES[type(error)], sentence(error)
     if isinstance(error, errors.Overloaded | errors.Unavailable):
-        return Refusal(CODES[type(error)], details, ((RETRY_AFTER, str(error.retry_after)),))
-    return Refusal(CODES[type(error)], details)
+        retry = RetryInfo(retry_delay=Duration(seconds=error.retry_after))
+        return Refusal(code, text, ((RETRY_AFTER, str(error.retry_after)), *_rich(code, text, retry)))
+    if code is StatusCode.INVALID_ARGUMENT:
+        violation = BadRequest.FieldViolation(field=error.field, description=text)
+        return Refusal(code, text, _rich(code, text, BadRequest(field_violations=[violation])))
+    return Refusal(code, text)
+
+
+def sentence(error: errors.HisegError) -> str:
+    """What is wrong, not too long."""
+    text = error.detail
+    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
 
 
 def bug() -> Refusal:
@@ -49,3 +63,14 @@ def bug() -> Refusal:
     incident = uuid.uuid4().hex
     log.exception("internal error %s", incident)
     return Refusal(StatusCode.INTERNAL, f"a bug; the log has more under the id {incident}")
+
+
+def number(code: StatusCode) -> int:
+    """As it goes over the wire."""
+    return int(code.value[0])
+
+
+def _rich(code: StatusCode, text: str, note: Message) -> tuple[tuple[str, str | bytes], ...]:
+    packed = Any()
+    packed.Pack(note)
+    return tuple(to_status(Status(code=number(code), message=text, details=[packed])).trailing_metadata)

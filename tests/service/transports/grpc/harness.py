@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from service.settings import Settings
 from service.telemetry import Metrics
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from service.transports.grpc.server import create_grpc
+from service.transports.grpc.server import add_port, create_grpc
 from tests.service.fakes import EchoEngine, echoing
 
 WIDTH, HEIGHT = 80, 60
@@ -49,13 +50,13 @@ class Running:
     channel: grpc.aio.Channel
     stub: SegmentationServiceStub
 
-    def counted(self) -> dict[str, int]:
-        """Calls counted so far, by outcome."""
+    def counted(self, transport: str = "grpc") -> dict[str, int]:
+        """Calls, or frames, counted so far, by outcome."""
         samples = [sample for metric in self.metrics.registry.collect() for sample in metric.samples]
         return {
             sample.labels["outcome"]: int(sample.value)
             for sample in samples
-            if sample.name == "hiseg_requests_total" and sample.labels["transport"] == "grpc"
+            if sample.name == "hiseg_requests_total" and sample.labels["transport"] == transport
         }
 
     async def refused(self, request: pb.SegmentRequest, within: float | None = 10) -> AioRpcError:
@@ -67,18 +68,42 @@ class Running:
         raise AssertionError(f"answered: {answer}")
 
 
+async def until(true: Callable[[], object], seconds: float = 5) -> None:
+    """Wait for something to become true."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
 @asynccontextmanager
-async def running(settings: Settings | None = None) -> AsyncIterator[Running]:
-    """The server, taking requests."""
-    engine, metrics = EchoEngine(), Metrics()
+async def running(
+    settings: Settings | None = None,
+    engine: EchoEngine | None = None,
+    credentials: grpc.ChannelCredentials | None = None,
+) -> AsyncIterator[Running]:
+    """The server, taking requests.
+
+    Args:
+        settings: the server's.
+        engine: what it stands before.
+        credentials: the client's; plain text if left out.
+    """
+    engine, metrics = engine or EchoEngine(), Metrics()
     settings = settings or Settings()
     async with echoing(engine, settings.batches) as segmenter:
         server = create_grpc(segmenter, settings, metrics)
-        address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        address = f"127.0.0.1:{add_port(server, '127.0.0.1:0', settings)}"
         await server.start()
         try:
-            async with grpc.aio.insecure_channel(address, options=CLIENT_OPTIONS) as channel:
+            async with connected(address, credentials) as channel:
                 yield Running(engine, segmenter, metrics, address, channel, SegmentationServiceStub(channel))
         finally:
             engine.gate.set()
             await server.stop(1)
+
+
+def connected(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
+    """A channel to a server."""
+    if credentials:
+        return grpc.aio.secure_channel(address, credentials, options=CLIENT_OPTIONS)
+    return grpc.aio.insecure_channel(address, options=CLIENT_OPTIONS)

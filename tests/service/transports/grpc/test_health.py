@@ -11,6 +11,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, H
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from service.batching.admission import State
+from service.transports.grpc.health import SERVICES
 from service.transports.grpc.servicer import SERVICE
 from tests.service.transports.grpc.harness import running
 
@@ -39,13 +40,14 @@ def test_check_and_list() -> None:
     asyncio.run(scenario())
 
 
-def test_watch_tells_changes_and_ends_with_the_draining() -> None:
+@pytest.mark.parametrize("name", SERVICES)
+def test_watch_tells_changes_and_ends_with_the_draining(name: str) -> None:
     async def scenario() -> None:
         async with running() as service:
             service.segmenter.admission.state = State.STARTING
             told = []
             async with asyncio.timeout(5):
-                async for response in HealthStub(service.channel).Watch(HealthCheckRequest()):
+                async for response in HealthStub(service.channel).Watch(HealthCheckRequest(service=name)):
                     told.append(response.status)
                     following = {1: State.READY, 2: State.DRAINING}
                     service.segmenter.admission.state = following.get(len(told), State.DRAINING)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 from protos.generate import TARGET, compile_protos, generate
 from service.answer import MaskFormat
 from service.boxes import BoxFormat
 from service.domain import Mode, Priority
+from service.frames import PixelFormat
+from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from service.transports.grpc.line import Policy
 from service.transports.grpc.requests import ENUMS
 
 
@@ -69,6 +74,28 @@ def test_names_keep_the_rules_of_buf(described: FileDescriptorProto) -> None:
         for method in service.method:
             assert method.input_type == f".hiseg.v1.{method.name}Request"
             assert method.output_type == f".hiseg.v1.{method.name}Response"
+
+
+def test_other_names_keep_them_too(described: FileDescriptorProto) -> None:
+    snake, pascal = re.compile(r"[a-z]+[0-9]*(_[a-z0-9]+)*"), re.compile(r"([A-Z][a-z0-9]*)+")
+    for message in described.message_type:
+        assert pascal.fullmatch(message.name)
+        assert not message.enum_type
+        assert all(snake.fullmatch(field.name) for field in message.field)
+        assert all(snake.fullmatch(oneof.name.removeprefix("_")) for oneof in message.oneof_decl)
+        assert not {message.name for message in message.nested_type if not message.options.map_entry}
+    for found in (*described.enum_type, *described.service):
+        assert pascal.fullmatch(found.name)
+    types = [kind for service in described.service for m in service.method for kind in (m.input_type, m.output_type)]
+    assert len(types) == len(set(types))
+
+
+@pytest.mark.parametrize(
+    ("enum", "prefix", "ours"),
+    [(pb.StreamPolicy, "STREAM_POLICY_", Policy), (pb.PixelFormat, "PIXEL_FORMAT_", PixelFormat)],
+)
+def test_enums_that_only_grpc_has(enum: EnumTypeWrapper, prefix: str, ours: type[Policy]) -> None:
+    assert [name.removeprefix(prefix).lower() for name in enum.keys()] == ["unspecified", *ours]  # noqa: SIM118
 
 
 @pytest.mark.parametrize(

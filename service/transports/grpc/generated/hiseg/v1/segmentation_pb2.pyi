@@ -33,6 +33,28 @@ class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PRIORITY_UNSPECIFIED: _ClassVar[Priority]
     PRIORITY_INTERACTIVE: _ClassVar[Priority]
     PRIORITY_BATCH: _ClassVar[Priority]
+
+class PixelFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PIXEL_FORMAT_UNSPECIFIED: _ClassVar[PixelFormat]
+    PIXEL_FORMAT_RGB24: _ClassVar[PixelFormat]
+    PIXEL_FORMAT_BGR24: _ClassVar[PixelFormat]
+    PIXEL_FORMAT_NV12: _ClassVar[PixelFormat]
+
+class StreamPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STREAM_POLICY_UNSPECIFIED: _ClassVar[StreamPolicy]
+    STREAM_POLICY_WAIT: _ClassVar[StreamPolicy]
+    STREAM_POLICY_DROP_OLDEST: _ClassVar[StreamPolicy]
+    STREAM_POLICY_LATEST_ONLY: _ClassVar[StreamPolicy]
+
+class DropReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DROP_REASON_UNSPECIFIED: _ClassVar[DropReason]
+    DROP_REASON_SUPERSEDED: _ClassVar[DropReason]
+    DROP_REASON_OVERLOADED: _ClassVar[DropReason]
+    DROP_REASON_DEADLINE: _ClassVar[DropReason]
+    DROP_REASON_UNAVAILABLE: _ClassVar[DropReason]
 BOX_FORMAT_UNSPECIFIED: BoxFormat
 BOX_FORMAT_XYXY: BoxFormat
 BOX_FORMAT_XYWH: BoxFormat
@@ -48,10 +70,24 @@ MASK_FORMAT_OVERLAY: MaskFormat
 PRIORITY_UNSPECIFIED: Priority
 PRIORITY_INTERACTIVE: Priority
 PRIORITY_BATCH: Priority
+PIXEL_FORMAT_UNSPECIFIED: PixelFormat
+PIXEL_FORMAT_RGB24: PixelFormat
+PIXEL_FORMAT_BGR24: PixelFormat
+PIXEL_FORMAT_NV12: PixelFormat
+STREAM_POLICY_UNSPECIFIED: StreamPolicy
+STREAM_POLICY_WAIT: StreamPolicy
+STREAM_POLICY_DROP_OLDEST: StreamPolicy
+STREAM_POLICY_LATEST_ONLY: StreamPolicy
+DROP_REASON_UNSPECIFIED: DropReason
+DROP_REASON_SUPERSEDED: DropReason
+DROP_REASON_OVERLOADED: DropReason
+DROP_REASON_DEADLINE: DropReason
+DROP_REASON_UNAVAILABLE: DropReason
 
 class SegmentRequest(_message.Message):
-    __slots__ = ("encoded_image", "boxes", "box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority")
+    __slots__ = ("encoded_image", "raw_frame", "boxes", "box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority")
     ENCODED_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    RAW_FRAME_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
     BOX_FORMAT_FIELD_NUMBER: _ClassVar[int]
     NORMALIZED_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +97,7 @@ class SegmentRequest(_message.Message):
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     encoded_image: bytes
+    raw_frame: RawFrame
     boxes: _containers.RepeatedCompositeFieldContainer[Box]
     box_format: BoxFormat
     normalized: bool
@@ -69,7 +106,7 @@ class SegmentRequest(_message.Message):
     mask_format: MaskFormat
     threshold: float
     priority: Priority
-    def __init__(self, encoded_image: _Optional[bytes] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    def __init__(self, encoded_image: _Optional[bytes] = ..., raw_frame: _Optional[_Union[RawFrame, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("x1", "y1", "x2", "y2")
@@ -163,3 +200,177 @@ class PngCrop(_message.Message):
     height: int
     data: bytes
     def __init__(self, left: _Optional[int] = ..., top: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class RawFrame(_message.Message):
+    __slots__ = ("format", "width", "height", "stride", "chroma_stride", "data")
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    STRIDE_FIELD_NUMBER: _ClassVar[int]
+    CHROMA_STRIDE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    format: PixelFormat
+    width: int
+    height: int
+    stride: int
+    chroma_stride: int
+    data: bytes
+    def __init__(self, format: _Optional[_Union[PixelFormat, str]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., stride: _Optional[int] = ..., chroma_stride: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class SegmentStreamRequest(_message.Message):
+    __slots__ = ("config", "frame")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    config: StreamConfig
+    frame: Frame
+    def __init__(self, config: _Optional[_Union[StreamConfig, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ...) -> None: ...
+
+class StreamConfig(_message.Message):
+    __slots__ = ("policy", "options", "reuse_boxes", "frame_deadline_ms")
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    REUSE_BOXES_FIELD_NUMBER: _ClassVar[int]
+    FRAME_DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    policy: StreamPolicy
+    options: SegmentOptions
+    reuse_boxes: bool
+    frame_deadline_ms: int
+    def __init__(self, policy: _Optional[_Union[StreamPolicy, str]] = ..., options: _Optional[_Union[SegmentOptions, _Mapping]] = ..., reuse_boxes: _Optional[bool] = ..., frame_deadline_ms: _Optional[int] = ...) -> None: ...
+
+class SegmentOptions(_message.Message):
+    __slots__ = ("box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority")
+    BOX_FORMAT_FIELD_NUMBER: _ClassVar[int]
+    NORMALIZED_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    MASK_FORMAT_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    box_format: BoxFormat
+    normalized: bool
+    variant: str
+    mode: Mode
+    mask_format: MaskFormat
+    threshold: float
+    priority: Priority
+    def __init__(self, box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+
+class Frame(_message.Message):
+    __slots__ = ("sequence", "timestamp_us", "encoded_image", "raw_frame", "boxes", "options", "forget_boxes")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_US_FIELD_NUMBER: _ClassVar[int]
+    ENCODED_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    RAW_FRAME_FIELD_NUMBER: _ClassVar[int]
+    BOXES_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    FORGET_BOXES_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    timestamp_us: int
+    encoded_image: bytes
+    raw_frame: RawFrame
+    boxes: _containers.RepeatedCompositeFieldContainer[Box]
+    options: SegmentOptions
+    forget_boxes: bool
+    def __init__(self, sequence: _Optional[int] = ..., timestamp_us: _Optional[int] = ..., encoded_image: _Optional[bytes] = ..., raw_frame: _Optional[_Union[RawFrame, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., options: _Optional[_Union[SegmentOptions, _Mapping]] = ..., forget_boxes: _Optional[bool] = ...) -> None: ...
+
+class SegmentStreamResponse(_message.Message):
+    __slots__ = ("sequence", "timestamp_us", "result", "dropped", "error")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_US_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    timestamp_us: int
+    result: SegmentResponse
+    dropped: FrameDropped
+    error: FrameError
+    def __init__(self, sequence: _Optional[int] = ..., timestamp_us: _Optional[int] = ..., result: _Optional[_Union[SegmentResponse, _Mapping]] = ..., dropped: _Optional[_Union[FrameDropped, _Mapping]] = ..., error: _Optional[_Union[FrameError, _Mapping]] = ...) -> None: ...
+
+class FrameDropped(_message.Message):
+    __slots__ = ("reason", "message", "retry_after_s")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    reason: DropReason
+    message: str
+    retry_after_s: int
+    def __init__(self, reason: _Optional[_Union[DropReason, str]] = ..., message: _Optional[str] = ..., retry_after_s: _Optional[int] = ...) -> None: ...
+
+class FrameError(_message.Message):
+    __slots__ = ("code", "message", "field")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    message: str
+    field: str
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
+
+class GetInfoRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetInfoResponse(_message.Message):
+    __slots__ = ("version", "models", "default_variant", "image_types", "pixel_formats", "policies", "modes", "mask_formats", "limits")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_VARIANT_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_TYPES_FIELD_NUMBER: _ClassVar[int]
+    PIXEL_FORMATS_FIELD_NUMBER: _ClassVar[int]
+    POLICIES_FIELD_NUMBER: _ClassVar[int]
+    MODES_FIELD_NUMBER: _ClassVar[int]
+    MASK_FORMATS_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    default_variant: str
+    image_types: _containers.RepeatedScalarFieldContainer[str]
+    pixel_formats: _containers.RepeatedScalarFieldContainer[PixelFormat]
+    policies: _containers.RepeatedScalarFieldContainer[StreamPolicy]
+    modes: _containers.RepeatedScalarFieldContainer[Mode]
+    mask_formats: _containers.RepeatedScalarFieldContainer[MaskFormat]
+    limits: Limits
+    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., default_variant: _Optional[str] = ..., image_types: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policies: _Optional[_Iterable[_Union[StreamPolicy, str]]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., mask_formats: _Optional[_Iterable[_Union[MaskFormat, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ("image_bytes", "image_pixels", "boxes", "message_bytes", "answer_bytes", "held_bytes", "wait_ms", "default_deadline_ms", "calls", "streams", "stream_queue", "stream_in_flight", "stream_unanswered", "ping_interval_s", "drain_s", "batch_budget_ms", "batch_images", "batch_boxes", "batch_bytes")
+    IMAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    BOXES_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    HELD_BYTES_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
+    STREAM_QUEUE_FIELD_NUMBER: _ClassVar[int]
+    STREAM_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    STREAM_UNANSWERED_FIELD_NUMBER: _ClassVar[int]
+    PING_INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    DRAIN_S_FIELD_NUMBER: _ClassVar[int]
+    BATCH_BUDGET_MS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_IMAGES_FIELD_NUMBER: _ClassVar[int]
+    BATCH_BOXES_FIELD_NUMBER: _ClassVar[int]
+    BATCH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    image_bytes: int
+    image_pixels: int
+    boxes: int
+    message_bytes: int
+    answer_bytes: int
+    held_bytes: int
+    wait_ms: float
+    default_deadline_ms: int
+    calls: int
+    streams: int
+    stream_queue: int
+    stream_in_flight: int
+    stream_unanswered: int
+    ping_interval_s: float
+    drain_s: float
+    batch_budget_ms: float
+    batch_images: int
+    batch_boxes: int
+    batch_bytes: int
+    def __init__(self, image_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., boxes: _Optional[int] = ..., message_bytes: _Optional[int] = ..., answer_bytes: _Optional[int] = ..., held_bytes: _Optional[int] = ..., wait_ms: _Optional[float] = ..., default_deadline_ms: _Optional[int] = ..., calls: _Optional[int] = ..., streams: _Optional[int] = ..., stream_queue: _Optional[int] = ..., stream_in_flight: _Optional[int] = ..., stream_unanswered: _Optional[int] = ..., ping_interval_s: _Optional[float] = ..., drain_s: _Optional[float] = ..., batch_budget_ms: _Optional[float] = ..., batch_images: _Optional[int] = ..., batch_boxes: _Optional[int] = ..., batch_bytes: _Optional[int] = ...) -> None: ...

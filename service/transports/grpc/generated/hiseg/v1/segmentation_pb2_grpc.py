@@ -40,6 +40,16 @@ class SegmentationServiceStub:
                 request_serializer=hiseg_dot_v1_dot_segmentation__pb2.SegmentRequest.SerializeToString,
                 response_deserializer=hiseg_dot_v1_dot_segmentation__pb2.SegmentResponse.FromString,
                 _registered_method=True)
+        self.SegmentStream = channel.stream_stream(
+                '/hiseg.v1.SegmentationService/SegmentStream',
+                request_serializer=hiseg_dot_v1_dot_segmentation__pb2.SegmentStreamRequest.SerializeToString,
+                response_deserializer=hiseg_dot_v1_dot_segmentation__pb2.SegmentStreamResponse.FromString,
+                _registered_method=True)
+        self.GetInfo = channel.unary_unary(
+                '/hiseg.v1.SegmentationService/GetInfo',
+                request_serializer=hiseg_dot_v1_dot_segmentation__pb2.GetInfoRequest.SerializeToString,
+                response_deserializer=hiseg_dot_v1_dot_segmentation__pb2.GetInfoResponse.FromString,
+                _registered_method=True)
 
 
 class SegmentationServiceServicer:
@@ -54,6 +64,32 @@ class SegmentationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SegmentStream(self, request_iterator, context):
+        """Masks for the frames of one camera, for as long as it runs. The first message is the StreamConfig, every other one
+        a Frame; each frame gets exactly one response, in the order in which the frames came: its masks, or a notice that
+        it was dropped, or its error. A frame that is dropped or wrong doesn't end the stream.
+
+        The stream ends with OK after the last response once the caller has sent its last frame; with INVALID_ARGUMENT if
+        it doesn't begin with a usable StreamConfig, or has a message that is none of this file's; with RESOURCE_EXHAUSTED
+        if no more streams are taken; and with UNAVAILABLE, after a response to every frame that was taken, when the
+        service shuts down: frames that had not been taken then get no response. A deadline of the call ends the stream;
+        frames have their own.
+
+        Who doesn't read its responses makes its frames wait, or be dropped, by the policy; nothing piles up. Once very
+        many frames (`stream_unanswered` in GetInfo) wait for their responses to be read, no more are taken from the
+        connection, whatever the policy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInfo(self, request, context):
+        """What is served, what can be asked for, and every limit in force.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SegmentationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +97,16 @@ def add_SegmentationServiceServicer_to_server(servicer, server):
                     servicer.Segment,
                     request_deserializer=hiseg_dot_v1_dot_segmentation__pb2.SegmentRequest.FromString,
                     response_serializer=hiseg_dot_v1_dot_segmentation__pb2.SegmentResponse.SerializeToString,
+            ),
+            'SegmentStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.SegmentStream,
+                    request_deserializer=hiseg_dot_v1_dot_segmentation__pb2.SegmentStreamRequest.FromString,
+                    response_serializer=hiseg_dot_v1_dot_segmentation__pb2.SegmentStreamResponse.SerializeToString,
+            ),
+            'GetInfo': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInfo,
+                    request_deserializer=hiseg_dot_v1_dot_segmentation__pb2.GetInfoRequest.FromString,
+                    response_serializer=hiseg_dot_v1_dot_segmentation__pb2.GetInfoResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +137,60 @@ class SegmentationService:
             '/hiseg.v1.SegmentationService/Segment',
             hiseg_dot_v1_dot_segmentation__pb2.SegmentRequest.SerializeToString,
             hiseg_dot_v1_dot_segmentation__pb2.SegmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SegmentStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/hiseg.v1.SegmentationService/SegmentStream',
+            hiseg_dot_v1_dot_segmentation__pb2.SegmentStreamRequest.SerializeToString,
+            hiseg_dot_v1_dot_segmentation__pb2.SegmentStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInfo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hiseg.v1.SegmentationService/GetInfo',
+            hiseg_dot_v1_dot_segmentation__pb2.GetInfoRequest.SerializeToString,
+            hiseg_dot_v1_dot_segmentation__pb2.GetInfoResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,84 @@
+"""What calls and frames have in common: a picture and its boxes become a job, and the job a message with masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from service.answer import MaskFormat, rounded
+from service.batching.admission import Place
+from service.boxes import check_count
+from service.domain import Box, Job, Picture, Result
+from service.errors import InvalidRequest
+from service.options import Options
+from service.segmenter import Segmenter
+from service.settings import Settings
+from service.telemetry import Metrics
+from service.transports.grpc.answers import to_message
+from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from service.transports.grpc.requests import Pictured, read_picture
+
+Boxes = Callable[[int, int], tuple[Box, ...]]
+"""The boxes on an image of that width and height."""
+
+
+class Desk:
+    """Works for every call and stream of one server."""
+
+    def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics) -> None:
+        self.segmenter = segmenter
+        self.settings = settings
+        self.metrics = metrics
+
+    def variant(self, options: Options) -> str:
+        """Which one answers.
+
+        Raises:
+            InvalidRequest: it isn't served.
+        """
+        return self.segmenter.model_for(options.variant or self.settings.default_variant).ref.variant
+
+    def label(self, options: Options) -> str:
+        """The same for metrics: "" if it isn't served."""
+        try:
+            return self.variant(options)
+        except InvalidRequest:
+            return ""
+
+    def job(self, message: Pictured, boxes: Boxes, options: Options, client: str, deadline: float) -> Job:
+        """What is asked for.
+
+        Args:
+            message: with the image; it isn't needed afterwards.
+            boxes: on that image.
+            options: what to do.
+            client: who asks.
+            deadline: on :func:`time.monotonic`'s clock.
+
+        Raises:
+            TooLarge: more boxes, bytes or pixels than are taken.
+            UnsupportedImage: not an image type that is taken.
+            UndecodableImage: with a damaged header.
+            InvalidRequest: no image, a raw frame whose sizes don't fit, a bad box, or a variant that isn't served.
+        """
+        model = self.segmenter.model_for(options.variant or self.settings.default_variant).ref.name
+        check_count(len(message.boxes), self.settings.max_boxes)
+        picture = read_picture(message, self.segmenter.limits)
+        placed = boxes(picture.width, picture.height)
+        return Job(picture, placed, model, options.mode, options.threshold, client, options.priority, deadline)
+
+    async def answer(self, job: Job, place: Place, form: MaskFormat) -> tuple[Result, pb.SegmentResponse]:
+        """The job's result, also as a message.
+
+        Raises:
+            HisegError: what :meth:`Segmenter.segment` raises.
+        """
+        picture: Picture = job.picture
+
+        def write(result: Result) -> pb.SegmentResponse:
+            return to_message(picture, result, form)
+
+        result, message = await self.segmenter.segment(job, place, write, quick=form is MaskFormat.COCO_RLE)
+        timings = rounded(result.timings_ms)
+        self.metrics.staged(timings, len(result.instances))
+        message.timings_ms.update(timings)
+        return result, message

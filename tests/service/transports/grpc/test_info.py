@@ -1,0 +1,143 @@
+"""What the service says about itself: ``GetInfo``, reflection, and what it does about compression and pings."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from grpc import StatusCode
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+
+from service.settings import MEBI, Settings
+from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from service.transports.grpc.server import options
+from service.transports.grpc.servicer import SERVICE
+from tests.service.transports.grpc.camera import FRAME
+from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, PHOTO, running
+
+
+def test_info_has_every_limit() -> None:
+    async def scenario() -> None:
+        settings = Settings(max_image_bytes=3 * MEBI, grpc_stream_queue=7)
+        async with running(settings) as service:
+            info = await service.stub.GetInfo(pb.GetInfoRequest())
+            assert info.version == version("hiseg")
+            assert [(model.name, model.version, model.variant) for model in info.models] == [("echo", "1", "b0")]
+            assert info.default_variant == "b0"
+            assert list(info.image_types) == ["image/jpeg", "image/png", "image/webp"]
+            assert list(info.pixel_formats) == [1, 2, 3]
+            assert list(info.policies) == [1, 2, 3]
+            assert list(info.modes) == [1, 2]
+            assert list(info.mask_formats) == [1, 2, 3, 4]
+            unset = [field.name for field in pb.Limits.DESCRIPTOR.fields if not getattr(info.limits, field.name)]
+            assert not unset
+            assert info.limits.stream_queue == 7
+            assert info.limits.message_bytes == 4 * MEBI
+
+    asyncio.run(scenario())
+
+
+def test_the_message_limit_is_the_one_that_is_said() -> None:
+    async def scenario() -> None:
+        async with running(Settings(max_image_bytes=MEBI)) as service:
+            most = (await service.stub.GetInfo(pb.GetInfoRequest())).limits.message_bytes
+            spare = most - pb.SegmentRequest(encoded_image=bytes(MEBI)).ByteSize() + MEBI
+            for size, code in (
+                (spare, StatusCode.INVALID_ARGUMENT),
+                (spare + 1, StatusCode.RESOURCE_EXHAUSTED),
+            ):
+                error = await service.refused(pb.SegmentRequest(encoded_image=bytes(size)))
+                assert error.code() is code
+
+    asyncio.run(scenario())
+
+
+def test_reflection() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            requests = [
+                ServerReflectionRequest(list_services=""),
+                ServerReflectionRequest(file_containing_symbol=SERVICE),
+            ]
+            call = ServerReflectionStub(service.channel).ServerReflectionInfo(iter(requests))
+            listed, file = [response async for response in call]
+            names = {found.name for found in listed.list_services_response.service}
+            assert {SERVICE, "grpc.health.v1.Health"} <= names
+            described = FileDescriptorProto.FromString(file.file_descriptor_response.file_descriptor_proto[0])
+            assert [method.name for method in described.service[0].method] == ["Segment", "SegmentStream", "GetInfo"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("ask", [False, True])
+def test_answers_are_compressed_when_that_is_asked_for(ask: bool) -> None:
+    async def scenario() -> int:
+        async with running() as service:
+            passed = 0
+
+            async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: bool) -> None:
+                nonlocal passed
+                while data := await reader.read(2**16):
+                    passed += len(data) * count
+                    writer.write(data)
+                writer.close()
+
+            async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                back, forth = await asyncio.open_connection(*service.address.split(":"))
+                await asyncio.gather(relay(reader, forth, False), relay(back, writer, True))
+
+            async with await asyncio.start_server(connect, "127.0.0.1", 0) as proxy:
+                address = "{}:{}".format(*proxy.sockets[0].getsockname())
+                async with grpc.aio.insecure_channel(address, options=CLIENT_OPTIONS) as channel:
+                    answer = await SegmentationServiceStub(channel).Segment(
+                        pb.SegmentRequest(encoded_image=PHOTO, boxes=[BOX] * 100),
+                        metadata=[("hiseg-compress", "gzip")] * ask,
+                        compression=grpc.Compression.Gzip,
+                    )
+                    assert len(answer.instances) == 100
+            return passed
+
+    assert (asyncio.run(scenario()) < 3000) is ask
+
+
+def test_a_message_that_swells_when_it_is_unpacked_is_refused() -> None:
+    async def scenario() -> None:
+        async with running(Settings(max_image_bytes=MEBI)) as service:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await service.stub.Segment(
+                    pb.SegmentRequest(encoded_image=bytes(50 * MEBI)), compression=grpc.Compression.Gzip, timeout=10
+                )
+            assert caught.value.code() is StatusCode.RESOURCE_EXHAUSTED
+
+    asyncio.run(scenario())
+
+
+def test_pings_have_limits() -> None:
+    found = dict(options(Settings(grpc_min_ping_seconds=7, grpc_keepalive_seconds=40)))
+    assert found["grpc.http2.min_recv_ping_interval_without_data_ms"] == 7000
+    assert found["grpc.keepalive_time_ms"] == 40_000
+
+
+def test_who_pings_too_often_is_cut_off() -> None:
+    async def scenario() -> None:
+        async with running(Settings(grpc_min_ping_seconds=60)) as service:
+            service.engine.gate.clear()
+            eager = [
+                *CLIENT_OPTIONS,
+                ("grpc.keepalive_time_ms", 100),
+                ("grpc.http2.max_pings_without_data", 0),
+                ("grpc.http2.min_time_between_pings_ms", 100),
+            ]
+            async with grpc.aio.insecure_channel(service.address, options=eager) as channel:
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await SegmentationServiceStub(channel).Segment(pb.SegmentRequest(**FRAME), timeout=8)
+            assert caught.value.code() is StatusCode.UNAVAILABLE
+            assert "ping" in str(caught.value.details())
+
+    asyncio.run(scenario())

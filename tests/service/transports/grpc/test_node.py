@@ -1,0 +1,77 @@
+"""A client in another language, made from the ``.proto`` file alone, understands the service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.service.transports.grpc.harness import PHOTO, running
+
+PROTO = ROOT / "protos" / "hiseg" / "v1" / "segmentation.proto"
+PACKAGES = "@grpc/grpc-js@1.14", "@grpc/proto-loader@0.8"
+CACHE = Path(tempfile.gettempdir()) / "hiseg-node-client"
+
+
+def missing(reason: str) -> None:
+    """Skip; but not where everything that is needed must be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def modules() -> Path:
+    """The folder of the packages, installed once and kept for the next run."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        missing("there is no node, or no npm")
+    if not (CACHE / "node_modules" / "@grpc" / "proto-loader").is_dir():
+        CACHE.mkdir(exist_ok=True)
+        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(CACHE), *PACKAGES]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            missing(f"npm can't install {PACKAGES}: {error.stderr or error}")
+    return CACHE / "node_modules"
+
+
+def test_a_client_of_node(modules: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "photo.png"
+    picture.write_bytes(PHOTO)
+
+    async def scenario() -> Any:
+        async with running() as service:
+            client = await asyncio.create_subprocess_exec(
+                "node",
+                str(Path(__file__).with_name("client.js")),
+                *(service.address, str(PROTO), str(picture)),
+                env=os.environ | {"NODE_PATH": str(modules)},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            async with asyncio.timeout(60):
+                out, err = await client.communicate()
+            assert client.returncode == 0, err.decode()
+            return json.loads(out)
+
+    got = asyncio.run(scenario())
+    assert got["info"]["limits"]["message_bytes"] == str(21 * 2**20)
+    (instance,) = got["answer"]["instances"]
+    assert (instance["box"], instance["area"]) == ({"x1": 10, "y1": 5, "x2": 30, "y2": 50}, 20 * 45)
+    assert instance["coco_rle"]["height"] == 60
+    assert got["refusal"]["code"] == 3
+    assert got["refusal"]["details"].startswith("boxes[0]")
+    assert got["refusal"]["rich"] == 1
+    first, second, third = got["responses"]
+    assert (first["sequence"], first["timestamp_us"], first["outcome"]) == (str(2**64 - 1), "-7", "result")
+    assert first["result"]["instances"][0]["coco_rle"] == instance["coco_rle"]
+    assert (second["outcome"], second["error"]["code"], second["error"]["field"]) == ("error", 3, "image")
+    assert third["result"]["instances"][0]["box"]["x1"] == 8
