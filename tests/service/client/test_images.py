@@ -1,0 +1,106 @@
+"""Kinds of image -> what is sent."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from service.client import InvalidRequest, RawFrame
+from service.client.images import as_file, load, upright
+
+PIXELS = np.random.default_rng(0).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+ORIENTATION = 0x0112
+QUARTER_TURN = 6
+
+
+def opened(data: bytes) -> PIL.Image.Image:
+    return PIL.Image.open(io.BytesIO(data))
+
+
+def test_a_path_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(b"anything")
+    assert load(path) == load(str(path)) == b"anything"
+
+
+def test_bytes_are_themselves() -> None:
+    assert load(b"x") == load(bytearray(b"x")) == load(memoryview(b"x")) == b"x"
+
+
+def test_pixels_stay_pixels_and_travel_without_loss() -> None:
+    for image in (PIXELS, PIL.Image.fromarray(PIXELS), PIXELS[:, ::-1][:, ::-1], np.asfortranarray(PIXELS)):
+        loaded = load(image)
+        np.testing.assert_array_equal(loaded, PIXELS)
+        with opened(as_file(loaded)) as sent:
+            assert sent.format == "PNG"
+            np.testing.assert_array_equal(sent, PIXELS)
+
+
+def test_jpeg_if_wanted() -> None:
+    smooth = np.full((64, 64, 3), (200, 30, 60), np.uint8)
+    with opened(as_file(smooth, jpeg_quality=95)) as sent:
+        assert sent.format == "JPEG"
+        assert np.abs(np.asarray(sent).astype(int) - smooth).max() <= 2
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "HSV", "F", "I;16"])
+def test_other_colour_models_become_files(mode: str) -> None:
+    grey = PIL.Image.fromarray(PIXELS[:, :, 0])
+    image = (
+        PIL.Image.new(mode, (8, 6)) if mode == "I;16" else grey.convert("RGB" if mode == "HSV" else "L").convert(mode)
+    )
+    loaded = load(image)
+    assert isinstance(loaded, bytes)
+    with opened(loaded) as sent:
+        assert sent.size == (8, 6)
+
+
+def test_transparency_is_kept_for_the_service_to_see() -> None:
+    image = PIL.Image.fromarray(PIXELS)
+    image.info["transparency"] = (0, 0, 0)
+    loaded = load(image)
+    assert isinstance(loaded, bytes)
+    with opened(loaded) as sent:
+        assert sent.info["transparency"] == (0, 0, 0)
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 4), (0, 8, 3), (1, 6, 8, 3)])
+def test_arrays_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidRequest, match=r"uint8 \[height, width, 3\]") as caught:
+        load(np.zeros(shape, np.uint8))
+    assert caught.value.field == "image"
+
+
+def test_arrays_of_other_types_are_refused() -> None:
+    with pytest.raises(ValueError, match="float64"):
+        load(np.zeros((6, 8, 3)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("image", [None, 7, [[1, 2, 3]]])
+def test_other_things_are_refused(image: Any) -> None:
+    with pytest.raises(TypeError, match="an image is a path"):
+        load(image)
+
+
+def test_raw_frames_need_grpc() -> None:
+    frame = RawFrame("nv12", 2, 2, b"123456")
+    assert load(frame) is frame
+    with pytest.raises(InvalidRequest, match="gRPC"):
+        as_file(frame)
+
+
+def test_files_are_drawn_on_upright() -> None:
+    exif = PIL.Image.Exif()
+    exif[ORIENTATION] = QUARTER_TURN
+    file = io.BytesIO()
+    PIL.Image.fromarray(PIXELS).save(file, "PNG", exif=exif)
+    assert upright(file.getvalue()).shape == (8, 6, 3)
+    assert upright(PIL.Image.fromarray(PIXELS)).shape == (6, 8, 3)
+    assert upright(PIXELS) is PIXELS
+    with pytest.raises(TypeError, match="raw frame"):
+        upright(RawFrame("nv12", 2, 2, b"123456"))

@@ -1,0 +1,43 @@
+"""Who installs only the client needs nothing of the service."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+SERVERS = {
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+    "onnxruntime",
+    "prometheus_client",
+    "pydantic",
+    "pydantic_settings",
+    "python_multipart",
+    "simplejpeg",
+    "typer",
+    "cv2",
+}
+SHOW = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+
+
+def loaded(code: str) -> set[str]:
+    """Top-level modules that are loaded after ``code`` in a fresh interpreter."""
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{SHOW}"], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "without"),
+    [
+        ("import service.client", SERVERS | {"httpx", "grpc", "google", "supervision"}),
+        ("from service.client import Client; Client('http://127.0.0.1:1').close()", SERVERS | {"grpc", "google"}),
+        ("from service.client import Client; Client('grpc://127.0.0.1:1').close()", SERVERS | {"httpx"}),
+        ("import service.client.http_aio, service.client.grpc_aio", SERVERS),
+    ],
+)
+def test_nothing_is_loaded_that_is_not_used(code: str, without: set[str]) -> None:
+    assert not loaded(code) & without

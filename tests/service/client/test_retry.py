@@ -1,0 +1,189 @@
+"""Asking again: as often, as late and only as sensible, against servers that answer by script."""
+
+from __future__ import annotations
+
+import socket
+import time
+from email.utils import formatdate
+
+import grpc
+import pytest
+
+from service.client import (
+    ConnectionFailed,
+    ConnectionLost,
+    DeadlineExceeded,
+    InternalError,
+    InvalidRequest,
+    Overloaded,
+    TooLarge,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from service.client.http_wire import seconds_in
+from service.client.retry import Tries
+from tests.service.client import scripted
+from tests.service.client.asking import KINDS, call, segment
+from tests.service.client.scripted import Step
+
+BUSY = Step(429, headers={"Retry-After": "1"}, body=b'{"detail": "too much is waiting", "limit": 2000}')
+STARTING = Step(503, body=b'{"detail": "the models are being loaded"}')
+BUSY_GRPC = Step(code=grpc.StatusCode.RESOURCE_EXHAUSTED, headers={"retry-after": "1"}, body=b"too much is waiting")
+STARTING_GRPC = Step(
+    code=grpc.StatusCode.UNAVAILABLE, headers={"retry-after": "0"}, body=b"the models are being loaded"
+)
+OK = Step()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_comes_back_when_told_to(kind: str) -> None:
+    with scripted.http([BUSY, BUSY, OK]) as server:
+        assert segment(kind, server.url, b"image", []).width == 4
+    assert len(server.times) == 3
+    assert all(1 <= pause < 1.5 for pause in server.pauses)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_comes_back_when_told_to_over_grpc(kind: str) -> None:
+    with scripted.grpc_server([BUSY_GRPC, STARTING_GRPC, OK]) as server:
+        assert segment(kind, server.url, b"image", []).width == 4
+    assert len(server.times) == 3
+    assert 1 <= server.pauses[0] < 1.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gives_up_after_its_retries(kind: str) -> None:
+    with scripted.http([STARTING]) as server, pytest.raises(Unavailable, match="being loaded") as caught:
+        segment(kind, server.url, b"image", [])
+    assert len(server.times) == 3
+    assert (caught.value.status, caught.value.retry_after) == (503, None)
+    with scripted.http([STARTING]) as server, pytest.raises(Unavailable):
+        segment(kind, server.url, b"image", [], {"retries": 0})
+    assert len(server.times) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(422, InvalidRequest), (413, TooLarge), (500, InternalError), (504, DeadlineExceeded), (502, UnexpectedAnswer)],
+)
+def test_never_again_what_was_wrong(kind: str, status: int, expected: type[Exception]) -> None:
+    step = Step(status, headers={"Retry-After": "0"}, body=b'{"detail": "no"}')
+    with scripted.http([step]) as server, pytest.raises(expected, match="no") as caught:
+        segment(kind, server.url, b"image", [])
+    assert len(server.times) == 1
+    assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, InvalidRequest),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, TooLarge),
+        (grpc.StatusCode.INTERNAL, InternalError),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded),
+        (grpc.StatusCode.UNIMPLEMENTED, UnexpectedAnswer),
+    ],
+)
+def test_never_again_what_was_wrong_over_grpc(kind: str, code: grpc.StatusCode, expected: type[Exception]) -> None:
+    with scripted.grpc_server([Step(code=code, body=b"no")]) as server, pytest.raises(expected, match="no") as caught:
+        segment(kind, server.url, b"image", [])
+    assert len(server.times) == 1
+    assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_never_after_the_deadline(kind: str) -> None:
+    began = time.monotonic()
+    with scripted.http([BUSY]) as server, pytest.raises(Overloaded) as caught:
+        segment(kind, server.url, b"image", [], timeout=0.9)
+    assert time.monotonic() - began < 0.9
+    assert len(server.times) == 1
+    assert caught.value.retry_after == 1
+    assert caught.value.limit == 2000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("start", [scripted.http, scripted.grpc_server])
+def test_waits_no_longer_than_it_was_told(kind: str, start: type) -> None:
+    with start([Step(hang=1.5)]) as server:
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            segment(kind, server.url, b"image", [], timeout=0.3)
+        assert time.monotonic() - began < 1.2
+    assert len(server.times) == 1
+
+
+def test_the_service_hears_the_time_that_is_left() -> None:
+    with scripted.http([STARTING, OK]) as server:
+        segment("sync", server.url, b"image", [], timeout=2)
+    first, second = (int(path.rpartition("deadline_ms=")[2].partition("&")[0]) for path in server.paths)
+    assert 1500 < second < first <= 2000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_somebody_who_comes_late_is_found(kind: str, scheme: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"{scheme}://127.0.0.1:{probe.getsockname()[1]}"
+    began = time.monotonic()
+    with pytest.raises(ConnectionFailed) as caught:
+        segment(kind, url, b"image", [])
+    assert 0.15 < time.monotonic() - began < 5, "it must have tried thrice"
+    assert isinstance(caught.value, Unavailable)
+    assert call(kind, url, "ready") is False
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("step", [STARTING, Step(drop=True), Step(hang=1)])
+def test_not_ready_in_any_way(kind: str, step: Step) -> None:
+    with scripted.http([step]) as server:
+        assert call(kind, server.url, "ready", settings={"timeout": 0.2}) is False
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lost_answer_is_not_asked_for_again(kind: str) -> None:
+    with scripted.http([Step(drop=True)]) as server, pytest.raises(ConnectionLost):
+        segment(kind, server.url, b"image", [])
+    assert len(server.times) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("body", [b"<html>hello</html>", b"[]", b"{}", b'{"image": 3}', b"\xff"])
+def test_an_answer_by_somebody_else(kind: str, body: bytes) -> None:
+    with scripted.http([Step(body=body)]) as server, pytest.raises(UnexpectedAnswer, match="never"):
+        segment(kind, server.url, b"image", [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("start", [scripted.http, scripted.grpc_server])
+def test_keys_and_headers_go_along(kind: str, start: type) -> None:
+    with start([OK]) as server:
+        segment(kind, server.url, b"image", [], {"api_key": "secret", "headers": {"X-Tenant": "blue"}})
+    assert server.headers[0]["x-api-key"] == "secret"
+    assert server.headers[0]["x-tenant"] == "blue"
+
+
+def test_retry_after_in_every_form() -> None:
+    assert seconds_in("7") == 7
+    assert seconds_in(formatdate(time.time() + 30, usegmt=True)) == pytest.approx(30, abs=2)
+    assert seconds_in(formatdate(time.time() - 30, usegmt=True)) == 0
+    assert seconds_in("soon") is None
+    assert seconds_in(None) is None
+
+
+def test_pauses_grow_and_differ() -> None:
+    pauses = []
+    for _ in range(20):
+        tries = Tries(4, 100)
+        pauses.append([tries.pause(Unavailable("no")) for _ in range(4)])
+    for index, most in enumerate((0.1, 0.2, 0.4, 0.8)):
+        assert all(most / 2 <= row[index] <= most for row in pauses)
+        assert len({row[index] for row in pauses}) > 10
+
+
+def test_no_time_at_all() -> None:
+    with pytest.raises(DeadlineExceeded, match="before the request was sent"):
+        Tries(2, 0).left()
