@@ -17,6 +17,12 @@ $(VENV)/.full: $(VENV)/.base
 	$(PIP) --editable '.[training,dev]'
 	touch $@
 
+# Programs that tests talk to. Who can't install them here sees those tests skipped.
+$(VENV)/.programs: $(VENV)/.full
+	if ! { command -v ffmpeg && command -v npm; } >/dev/null && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq; apt-get install -y -qq ffmpeg nodejs npm >/dev/null; fi
+	touch $@
+
 setup: $(VENV)/.full  # a virtual environment with everything, training included
 
 serve: $(VENV)/.base  # the service on the embedded engine, http://127.0.0.1:8000
@@ -25,7 +31,7 @@ serve: $(VENV)/.base  # the service on the embedded engine, http://127.0.0.1:800
 demo: $(VENV)/.base  # masks drawn on the sample photo, into demo.png
 	$(BIN)/hiseg run docs/samples/people.jpg --box 22,15,365,512 --box 526,18,949,512 -o demo.png
 
-test: setup lint  # every check and every test
+test: setup $(VENV)/.programs lint  # every check and every test
 	$(BIN)/python -m pytest
 
 lint: setup  # ruff and mypy

@@ -22,6 +22,7 @@ from service.errors import HisegError
 from service.lifecycle import ListenError
 from service.settings import Settings
 from service.telemetry import Metrics
+from service.video.command import video
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="One mask per person.")
 SERVICE_ERRORS = (FileNotFoundError, ModelError, CanaryDied, ListenError, HisegError)
@@ -114,6 +115,7 @@ def models(repository: Repository = None) -> None:
 
 
 app.command("bench")(bench)
+app.command("video")(video)
 
 
 def _failure(error: Exception) -> typer.Exit:

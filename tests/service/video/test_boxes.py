@@ -1,0 +1,91 @@
+"""Boxes over time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain import Box
+from service.video.boxes import BoxTrack, read_boxes, same_for_all
+from service.video.errors import VideoError
+
+TRACKS = st.dictionaries(st.integers(0, 60), st.lists(st.integers(1, 9), max_size=3), max_size=12)
+
+
+def box(side: int) -> list[float]:
+    return [0.0, 0.0, float(side), 1.0]
+
+
+@given(TRACKS, st.randoms(use_true_random=False), st.booleans())
+def test_a_frame_has_its_own_boxes_or_the_latest_earlier_ones(
+    tmp_path_factory: pytest.TempPathFactory, track: dict[int, list[int]], random: st.DrawFn, by_time: bool
+) -> None:
+    lines = [
+        {"time": number / 30, "boxes": [box(side) for side in sides]}
+        if by_time
+        else {"frame": number, "boxes": [box(side) for side in sides], "camera": "left"}
+        for number, sides in track.items()
+    ]
+    random.shuffle(lines)  # type: ignore[attr-defined]
+    path = tmp_path_factory.getbasetemp() / "boxes.jsonl"
+    path.write_text("\n\n".join(json.dumps(line) for line in lines))
+    read = read_boxes(path, 100)
+    for number in range(62):
+        earlier = [start for start in track if start <= number]
+        sides = track[max(earlier)] if earlier else []
+        assert read.at(number, number / 30) == tuple(Box(*box(side)) for side in sides)
+    assert read.is_empty == (not any(track.values()))
+
+
+def test_times_may_be_rounded_to_milliseconds() -> None:
+    track = BoxTrack((0.334,), ((Box(0, 0, 1, 1),),), by_time=True)
+    assert track.at(10, 10 / 30)
+    assert not track.at(9, 9 / 30)
+
+
+def test_the_later_of_two_lines_counts(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.jsonl"
+    path.write_text('{"frame": 3, "boxes": [[0, 0, 1, 1]]}\n{"frame": 3, "boxes": []}\n')
+    assert read_boxes(path, 1).at(3, 0) == ()
+
+
+def test_the_same_for_all_frames() -> None:
+    track = same_for_all(["1,2,3,4", "5,6,7,8.5"], 2)
+    assert track.at(0, 0) == track.at(10**6, 9e9) == (Box(1, 2, 3, 4), Box(5, 6, 7, 8.5))
+    assert same_for_all([], 2).is_empty
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("nonsense", "Invalid JSON"),
+        ('{"frame": 1}', "boxes: Field required"),
+        ('{"frame": 1, "boxes": [[1, 2, "3", 4]]}', "boxes[0][2]"),
+        ('{"frame": 1, "boxes": [[1, 2, 3]]}', "boxes[0] has 3 numbers"),
+        ('{"frame": 1, "boxes": [[3, 2, 1, 4]]}', "empty or reversed"),
+        ('{"frame": -1, "boxes": []}', "frame"),
+        ('{"frame": 1.5, "boxes": []}', "frame"),
+        ('{"time": NaN, "boxes": []}', "time"),
+        ('{"boxes": []}', "either frame or time"),
+        ('{"frame": 1, "time": 1, "boxes": []}', "either frame or time"),
+        ('{"frame": 1, "boxes": [[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1]]}', "at most 2"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path: Path, line: str, told: str) -> None:
+    path = tmp_path / "boxes.jsonl"
+    path.write_text('{"frame": 0, "boxes": []}\n' + line + "\n")
+    with pytest.raises(VideoError) as raised:
+        read_boxes(path, 2)
+    assert f"{path}:2: " in str(raised.value)
+    assert told in str(raised.value)
+
+
+def test_frame_and_time_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.jsonl"
+    path.write_text('{"frame": 0, "boxes": []}\n{"time": 0, "boxes": []}\n')
+    with pytest.raises(VideoError, match="throughout"):
+        read_boxes(path, 2)

@@ -1,0 +1,169 @@
+"""Videos in, videos out, with the real model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from service.video import writer
+from tests.conftest import Server
+from tests.service.video.clips import FRAMES, RATE, SIZE, Clip, difference, make, read
+from tests.service.video.running import Done, hiseg_video, lines
+
+
+def test_people_are_tinted_where_they_are_and_nothing_else_changes(clip: Clip, tmp_path: Path) -> None:
+    out, masks = tmp_path / "out.mp4", tmp_path / "masks.jsonl"
+    done = hiseg_video(clip.path, "-o", out, "--boxes", clip.boxes, "--json", masks)
+    assert re.fullmatch(r"frames 16  dropped 0  fps [\d.]+  latency p50 \d+ ms  p95 \d+ ms\n", done.out)
+    assert done.err == ""
+    before, times_before, seconds_before = read(clip.path)
+    after, times_after, seconds_after = read(out)
+    assert times_after == times_before
+    assert seconds_after == seconds_before == FRAMES / RATE
+    found = lines(masks)
+    assert [line["frame"] for line in found] == list(range(FRAMES))
+    assert [line["time"] for line in found] == [number / RATE for number in range(FRAMES)]
+    centres = []
+    for number, line in enumerate(found):
+        changed = difference(before[number], after[number]) > 25
+        everywhere = np.zeros(changed.shape, dtype=bool)
+        for instance, row in zip(line["instances"], clip.rows[number], strict=True):
+            assert instance["box"] == row
+            pixels = coco_mask.decode(instance["mask"]).astype(bool)
+            x1, y1, x2, y2 = row
+            inside = np.zeros_like(pixels)
+            inside[int(y1) : int(y2) + 1, int(x1) : int(x2) + 1] = True
+            assert pixels.shape == changed.shape
+            assert pixels.sum() == instance["area"] > 0.35 * inside.sum()
+            assert not (pixels & ~inside).any()
+            assert changed[pixels].mean() > 0.6
+            everywhere |= inside
+            centres.append(float(np.nonzero(pixels)[1].mean()))
+        around = cv2.dilate(everywhere.astype(np.uint8), np.ones((9, 9), dtype=np.uint8)) > 0
+        assert changed[~around].mean() < 0.005
+    # One colour a person, the same from the first frame to the last: the boxes' corners have it.
+    for index in (0, 1):
+        corners = [after[n][round(clip.rows[n][index][1]), round(clip.rows[n][index][0]) + 9] for n in range(FRAMES)]
+        assert np.ptp(np.array(corners).astype(int), axis=0).max() < 60
+    assert centres[-2] - centres[0] == pytest.approx(3 * (FRAMES - 1), abs=8)
+    assert centres[-1] - centres[1] == pytest.approx(3 * (FRAMES - 1), abs=8)
+
+
+def test_a_server_gives_the_same_masks(clip: Clip, tmp_path: Path, server: Server) -> None:
+    here, there = tmp_path / "here.jsonl", tmp_path / "there.jsonl"
+    for path, more in ((here, []), (there, ["--server", server.grpc])):
+        hiseg_video(clip.path, "--boxes", clip.boxes, "--json", path, "--every", 4, "--threshold", 0.6, *more)
+    assert here.read_text() == there.read_text()
+    assert len(lines(here)) == FRAMES // 4
+
+
+def test_a_server_that_is_not_there(clip: Clip, tmp_path: Path) -> None:
+    done = hiseg_video(
+        clip.path, "-o", tmp_path / "o.mp4", "--box", "1,1,9,9", "--server", "grpc://127.0.0.1:9", expect=1
+    )
+    assert "the server" in one_line(done)
+
+
+def test_odd_sizes_are_padded_in_the_video_and_nowhere_else(tmp_path: Path) -> None:
+    odd = make(tmp_path, (401, 221), 6, "yuv444p")
+    out, masks = tmp_path / "out.mp4", tmp_path / "masks.jsonl"
+    hiseg_video(odd.path, "-o", out, "--box", "0,20,130,221", "--json", masks, "--every", 3)
+    pictures, times, _ = read(out)
+    assert [picture.shape for picture in pictures] == [(222, 402, 3)] * 2
+    assert times == [0, 3 / RATE]
+    assert [(line["frame"], line["instances"][0]["mask"]["size"]) for line in lines(masks)] == [
+        (0, [221, 401]),
+        (3, [221, 401]),
+    ]
+
+
+def test_without_boxes_the_video_stays_as_it_is(clip: Clip, tmp_path: Path) -> None:
+    out, masks = tmp_path / "out.mp4", tmp_path / "masks.jsonl"
+    done = hiseg_video(clip.path, "-o", out, "--json", masks)
+    assert "no boxes" in one_line(done)
+    for one, other in zip(read(clip.path)[0], read(out)[0], strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 3
+    assert [line["instances"] for line in lines(masks)] == [[]] * FRAMES
+
+
+def test_what_there_is_of_a_broken_video_is_kept(clip: Clip, tmp_path: Path) -> None:
+    broken, out = tmp_path / "broken.mp4", tmp_path / "out.mp4"
+    data = clip.path.read_bytes()
+    broken.write_bytes(data[: len(data) * 6 // 10])
+    done = hiseg_video(broken, "-o", out, expect=1)
+    told = re.search(r"ends early: (\d+) of 16 frames", done.err)
+    assert told
+    assert done.frames == len(read(out)[0]) == int(told[1])
+    assert 4 <= done.frames < 16
+
+
+def test_damage_within_is_told_and_the_rest_is_kept(clip: Clip, tmp_path: Path) -> None:
+    damaged, out = tmp_path / "damaged.mp4", tmp_path / "out.mp4"
+    data = bytearray(clip.path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 3000] = np.random.default_rng(0).bytes(3000)
+    damaged.write_bytes(data)
+    done = hiseg_video(damaged, "-o", out, expect=1)
+    assert "is damaged" in done.err
+    assert done.frames == len(read(out)[0]) >= FRAMES // 2
+
+
+def test_in_a_hurry_frames_are_dropped_and_none_is_repeated(clip: Clip, tmp_path: Path) -> None:
+    out, masks = tmp_path / "out.mp4", tmp_path / "masks.jsonl"
+    done = hiseg_video(clip.path, "-o", out, "--json", masks, "--boxes", clip.boxes, "--policy", "latest_only")
+    numbers = [line["frame"] for line in lines(masks)]
+    assert done.dropped > 0
+    assert done.frames + done.dropped == FRAMES
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == FRAMES - 1, "the newest is never dropped"
+    assert read(out)[1] == [number / RATE for number in numbers]
+
+
+def test_mpeg4_where_there_is_no_x264(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(writer.CODECS, "libx264")
+    out = tmp_path / "out.mp4"
+    hiseg_video(clip.path, "-o", out)
+    pictures, times, _ = read(out)
+    assert [picture.shape for picture in pictures] == [(SIZE[1], SIZE[0], 3)] * FRAMES
+    assert times == [number / RATE for number in range(FRAMES)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["{clip}"], "nothing to write"),
+        (["{clip}", "-o", "{clip}"], "is the input"),
+        (["{clip}", "-o", "{tmp}/no/x.mp4"], "doesn't exist"),
+        (["{clip}", "-o", "{tmp}/x.unknown"], "format"),
+        (["{clip}", "-o", "{tmp}/x.mp4", "--box", "1,2,3"], "boxes[0]"),
+        (["{clip}", "-o", "{tmp}/x.mp4", "--box", "1,2,3,4;5,6,7,8"], "boxes[0]"),
+        (["{clip}", "-o", "{tmp}/x.mp4", "--boxes", "{tmp}/none.jsonl"], "none.jsonl"),
+        (["{clip}", "-o", "{tmp}/x.mp4", "--box", "1,2,3,4", "--boxes", "{boxes}"], "either"),
+        (["{clip}", "-o", "{tmp}/x.mp4", "--size", "3x3"], "--size"),
+        (["{clip}", "-o", "{tmp}/x.mp4", "--variant", "b9", "--box", "1,2,3,4"], "b9"),
+        (["{clip}", "-o", "{tmp}/x.mp4", "--server", "http://here"], "gRPC"),
+        (["{tmp}/none.mp4", "-o", "{tmp}/x.mp4"], "no file"),
+        (["{noise}", "-o", "{tmp}/x.mp4"], "is no video"),
+        (["99", "-o", "{tmp}/x.mp4"], "can't be opened"),
+        (["http://127.0.0.1:9/x.mp4", "-o", "{tmp}/x.mp4"], "Connection refused"),
+        (["-", "-o", "{tmp}/x.mp4"], "--pixel-format"),
+        (["-", "-o", "{tmp}/x.mp4", "--size", "3", "--fps", "1", "--pixel-format", "nv12"], "WIDTHxHEIGHT"),
+        (["-", "-o", "{tmp}/x.mp4", "--size", "3x2", "--fps", "1", "--pixel-format", "nv12"], "odd"),
+        (["-", "-o", "{tmp}/x.mp4", "--size", "4x2", "--fps", "x", "--pixel-format", "nv12"], "--fps"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments: list[str], told: str, clip: Clip, tmp_path: Path) -> None:
+    known = {"clip": clip.path, "boxes": clip.boxes, "tmp": tmp_path, "noise": tmp_path / "noise.mp4"}
+    known["noise"].write_bytes(np.random.default_rng(0).bytes(50_000))
+    done = hiseg_video(*(argument.format(**known) for argument in arguments), expect=1)
+    assert told in done.err.splitlines()[-1]
+    assert not (tmp_path / "x.mp4").exists()
+
+
+def one_line(done: Done) -> str:
+    (line,) = done.err.splitlines()
+    return line

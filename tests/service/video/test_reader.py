@@ -1,0 +1,122 @@
+"""What files say, and what they don't: colours, rotation, length; and PyAV, which may not be there."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import numpy as np
+import pytest
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
+
+from service.video.errors import VideoError
+from service.video.frame import Frame
+from service.video.inputs import Input, parse_input
+from service.video.reader import VideoReader, upright
+from tests.service.video.clips import FRAMES, RATE, Clip, picture
+from tests.service.video.running import hiseg_video
+
+COLOUR = 200, 50, 20
+
+
+def all_of(reader: VideoReader) -> list[Frame]:
+    frames = []
+    try:
+        while (frame := reader.read()) is not None:
+            frames.append(frame)
+    finally:
+        reader.close()
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("height", "matrix", "tag"),
+    [
+        (64, Colorspace.ITU709, 1),
+        (64, Colorspace.ITU601, 6),
+        (64, Colorspace.ITU601, 2),
+        (720, Colorspace.ITU709, 2),
+        (720, Colorspace.ITU601, 6),
+    ],
+)
+def test_colours_are_those_meant(tmp_path: Path, height: int, matrix: Colorspace, tag: int) -> None:
+    path = tmp_path / "colour.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(10), options={"crf": "1"})
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, height, "yuv420p"
+        stream.codec_context.colorspace = tag
+        rgb = av.VideoFrame.from_ndarray(np.full((height, 64, 3), COLOUR, dtype=np.uint8))
+        frame = rgb.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range=ColorRange.MPEG)
+        frame.colorspace = tag
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    (found,) = all_of(VideoReader(parse_input(str(path))))
+    assert found.pixels.reshape(-1, 3).mean(axis=0) == pytest.approx(COLOUR, abs=4)
+
+
+@pytest.mark.parametrize(("rotation", "turns"), [(0, 0), (90, 1), (-90, 3), (180, 2), (-180, 2)])
+def test_a_camera_that_was_held_otherwise(rotation: int, turns: int) -> None:
+    class Held:
+        """A decoded frame with a display matrix, which PyAV reads but can't write."""
+
+        def __init__(self, frame: av.VideoFrame) -> None:
+            self.rotation, self._frame = rotation, frame
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._frame, name)
+
+    pixels = picture(0)
+    seen = upright(cast(av.VideoFrame, Held(av.VideoFrame.from_ndarray(pixels))))
+    assert np.array_equal(seen, np.rot90(pixels, turns))
+    assert seen.flags.c_contiguous
+
+
+def test_every_third_frame_keeps_its_number_and_time(clip: Clip) -> None:
+    reader = VideoReader(parse_input(str(clip.path)), every=3)
+    assert reader.expected == 6
+    assert reader.traits.rate == Fraction(RATE, 3)
+    frames = all_of(reader)
+    assert [frame.number for frame in frames] == [0, 3, 6, 9, 12, 15]
+    assert [frame.time for frame in frames] == [number / RATE for number in range(0, FRAMES, 3)]
+
+
+def test_matroska_that_breaks_off(clip: Clip, tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole.mkv", tmp_path / "part.mkv"
+    with av.open(str(clip.path)) as source, av.open(str(whole), "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    assert len(all_of(VideoReader(parse_input(str(whole))))) == FRAMES
+    part.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(VideoError, match="ends early: by its header"):
+        all_of(VideoReader(parse_input(str(part))))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/dev/video3", Input("/dev/video3", "v4l2", live=True)),
+        ("rtsp://camera/1", Input("rtsp://camera/1", live=True)),
+        ("udp://0.0.0.0:5000", Input("udp://0.0.0.0:5000", live=True)),
+        ("https://host/x.mp4", Input("https://host/x.mp4", live=None)),
+        ("file:///x.mp4", Input("file:///x.mp4", live=None)),
+    ],
+)
+def test_what_input_means(text: str, expected: Input) -> None:
+    assert parse_input(text) == expected
+
+
+def test_without_pyav_one_line_says_what_to_install(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.delitem(sys.modules, "service.video.reader")
+    done = hiseg_video(clip.path, "-o", tmp_path / "out.mp4", expect=1)
+    assert done.err == "hiseg: this needs av: pip install 'hiseg[video]'\n"

@@ -1,0 +1,108 @@
+"""One stream for many frames: answers find those who asked, drops are tried again or not, a broken stream ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from service import client
+from service.domain import Box, ModelRef
+from service.video import remote
+from service.video.errors import VideoError
+from service.video.frame import Frame
+from service.video.mailbox import Policy
+from service.video.remote import Remote
+
+BOXES = (Box(0, 0, 4, 4),)
+RESULT = client.Result(8, 8, (), ModelRef("m", "1", "b0"), (), None, {})
+Behaviour = Callable[[int, int], client.Outcome]
+
+
+class FakeClient:
+    """Stands for :class:`service.client.AsyncClient`: answers the k-th message, about a frame at second t."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
+        self.sent: list[int] = []
+        self.options: dict[str, Any] = {}
+
+    async def stream(
+        self, frames: AsyncIterator[client.Frame], policy: str, **options: Any
+    ) -> AsyncIterator[client.Outcome]:
+        self.options = {"policy": policy} | options
+        async for frame in frames:
+            assert frame.boxes == [(0, 0, 4, 4)]
+            self.sent.append(frame.timestamp_us // 10**6)
+            yield self.behaviour(len(self.sent) - 1, self.sent[-1])
+
+
+def ask(behaviour: Behaviour, policy: Policy, count: int = 4) -> tuple[list[Any], FakeClient]:
+    async def scenario() -> tuple[list[Any], FakeClient]:
+        to, own = FakeClient(behaviour), Remote(policy)
+        relaying = asyncio.create_task(own.relay(cast(client.AsyncClient, to), "b0", 0.4))
+        pixels = np.zeros((8, 8, 3), dtype=np.uint8)
+        frames = [Frame(number, number, float(number), pixels, 0.0) for number in range(count)]
+        answers = await asyncio.gather(*(own.masks(frame, BOXES) for frame in frames), return_exceptions=True)
+        own.end()
+        await relaying
+        return answers, to
+
+    return asyncio.run(scenario())
+
+
+def dropped(reason: str = "overloaded") -> client.Dropped:
+    return client.Dropped(0, 0, reason, "too much to do", 0.01)
+
+
+def test_each_frame_gets_its_own_answer() -> None:
+    def behave(_: int, second: int) -> client.Outcome:
+        found = client.Instance((0, 0, 4, 4), second / 10, 0, "", (8, 8))
+        found.__dict__["crop"] = None  # as if it had been looked at: the mask is not what this is about
+        return client.Segmented(0, 0, client.Result(8, 8, (), RESULT.model, (found,), None, {}))
+
+    answers, to = ask(behave, Policy.LATEST_ONLY)
+    assert [answer[0].score for answer in answers] == [0, 0.1, 0.2, 0.3]
+    assert to.options == {"policy": "latest_only", "threshold": 0.4, "variant": "b0"}
+
+
+def test_a_dropped_frame_is_gone_when_frames_may_be_dropped() -> None:
+    answers, to = ask(lambda k, _: client.Segmented(0, 0, RESULT) if k % 2 else dropped(), Policy.LATEST_ONLY)
+    assert answers == [None, (), None, ()]
+    assert to.sent == [0, 1, 2, 3]
+
+
+def test_a_dropped_frame_is_sent_again_when_none_may_be() -> None:
+    answers, to = ask(lambda k, _: dropped() if k < 3 else client.Segmented(0, 0, RESULT), Policy.WAIT)
+    assert answers == [(), (), (), ()]
+    assert sorted(to.sent) == [0, 0, 1, 1, 2, 2, 3]
+
+
+def test_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PATIENCE_S", 0.05)
+    answers, _ = ask(lambda *_: dropped(), Policy.WAIT, 1)
+    assert isinstance(answers[0], VideoError)
+    assert "too much to do" in str(answers[0])
+
+
+def test_a_frame_at_fault_is_named() -> None:
+    error = client.InvalidRequest("boxes[0] is empty")
+    answers, _ = ask(lambda *_: client.Failed(0, 0, error), Policy.WAIT, 2)
+    assert [str(answer) for answer in answers] == [
+        f"the server, about frame {number}: boxes[0] is empty" for number in (0, 1)
+    ]
+
+
+@pytest.mark.parametrize("error", [client.Unavailable("shutting down"), RuntimeError("a bug")])
+def test_a_stream_that_breaks_leaves_nobody_waiting(error: Exception) -> None:
+    def behave(k: int, _: int) -> client.Outcome:
+        if k == 1:
+            raise error
+        return client.Segmented(0, 0, RESULT)
+
+    answers, _ = ask(behave, Policy.WAIT)
+    assert answers[0] == ()
+    assert all(str(error) in str(answer) for answer in answers[1:])
