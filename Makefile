@@ -17,10 +17,12 @@ $(VENV)/.full: $(VENV)/.base
 	$(PIP) --editable '.[training,dev]'
 	touch $@
 
-# Programs that tests talk to. Who can't install them here sees those tests skipped.
+# Programs that tests talk to, as program:package. Who can't install them here sees those tests skipped.
+PROGRAMS := ffmpeg:ffmpeg node:nodejs npm:npm
 $(VENV)/.programs: $(VENV)/.full
-	if ! { command -v ffmpeg && command -v npm; } >/dev/null && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
-		apt-get update -qq; apt-get install -y -qq ffmpeg nodejs npm >/dev/null; fi
+	missing=$$(for pair in $(PROGRAMS); do command -v $${pair%:*} >/dev/null || echo $${pair#*:}; done); \
+	if test -n "$$missing" && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		apt-get update -qq; apt-get install -y -qq $$missing >/dev/null; fi
 	touch $@
 
 setup: $(VENV)/.full  # a virtual environment with everything, training included
