@@ -1,8 +1,9 @@
-"""A 12-megapixel photo with 60 people: masks are made crop by crop, so the peak stays low."""
+"""Memory: masks are made crop by crop, so the peak of a large photo stays low, and small photos use theirs again."""
 
 from __future__ import annotations
 
 import io
+import platform
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import PIL.Image
 import psutil
 import pytest
 
+from benchmarks.gpu_like import command
 from tests.conftest import SAMPLE, serving
 
 MEBI = 1024 * 1024
@@ -20,6 +22,11 @@ def peak(process: psutil.Process) -> int:
     """Highest resident memory since the last reset, in bytes."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024
+
+
+def minor_faults(pid: int) -> int:
+    """Pages that the kernel has had to provide to a process; proc(5), stat, field 10."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux's /proc")
@@ -45,3 +52,21 @@ def test_twelve_megapixels_and_sixty_people(mask_format: str) -> None:
         assert answer.status_code == 200
         above = peak(process) - idle
     assert above < 250 * MEBI, f"{above / MEBI:.0f} MiB above idle"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back so eagerly")
+def test_small_pictures_use_the_same_memory_again() -> None:
+    file = io.BytesIO()
+    with PIL.Image.open(SAMPLE) as sample:
+        sample.resize((640, 480)).save(file, "JPEG", quality=90)
+    with serving(command("--constant", "0", "--roi", "0")) as server, httpx.Client(base_url=server.url) as client:
+
+        def faults(requests: int) -> int:
+            before = minor_faults(server.process.pid)
+            for _ in range(requests):
+                client.post("/v1/segment", content=file.getvalue(), headers={"content-type": "image/jpeg"})
+            return minor_faults(server.process.pid) - before
+
+        faults(20)
+        pages = 640 * 480 * 3 // 4096
+        assert faults(100) < 0.2 * 100 * pages
