@@ -26,6 +26,8 @@ from service.canvas import Size
 from service.engines.base import Batch, Engine
 from service.errors import DeadlineExceeded, TooLarge, Unavailable
 
+MOMENT_S = 0.005
+"""A batch is counted and learnt from so long after it came back: first the answers go out."""
 SLACK_S = 0.01
 """Timers may fire so much early: a caller that leaves then has run out of time."""
 
@@ -246,9 +248,12 @@ class Batcher:
 
     async def _prepare(self, item: _Item) -> None:
         try:
-            item.prepared, item.decode_ms = await asyncio.get_running_loop().run_in_executor(
-                self._workers, self._timed, item.work.prepare
-            )
+            if item.work.quick:
+                item.prepared, item.decode_ms = self._timed(item.work.prepare)
+            else:
+                item.prepared, item.decode_ms = await asyncio.get_running_loop().run_in_executor(
+                    self._workers, self._timed, item.work.prepare
+                )
         except Exception as error:
             self._refuse(item, error)
         self._advance()
@@ -283,6 +288,8 @@ class Batcher:
         finally:
             self._launched -= 1
         self._advance()
+        await asyncio.sleep(MOMENT_S)
+        self._dispatcher.learn()
 
     def _wanted(self, members: Sequence[_Item]) -> list[_Item]:
         """Those whose callers still wait, and who will be answered in time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -40,6 +40,7 @@ class Dispatcher:
         self._backlog = backlog
         self._watcher = watcher
         self._clock = clock
+        self._unlearnt: deque[BatchReport] = deque()
 
     async def run(self, members: Sequence[Prepared], batch: Batch, claimed: float) -> list[Ran]:
         """One outcome per member, in their order; never raises for an engine that fails.
@@ -65,9 +66,7 @@ class Dispatcher:
             self._backlog.ended(run, well=prediction is not None)
         if prediction is not None:
             infer_ms = (self._clock() - began) * 1000
-            # Counted and learnt from two turns of the loop later: first the callers are woken.
-            loop, report = asyncio.get_running_loop(), BatchReport(len(members), rois, predicted, infer_ms)
-            loop.call_soon(loop.call_soon, self._learn, report)
+            self._unlearnt.append(BatchReport(len(members), rois, predicted, infer_ms))
             return [Ran(part, began, infer_ms) for part in scatter(prediction, members)]
         self._watcher.failed()
         if failure is not None and (len(members) == 1 or isinstance(failure, HisegError)):
@@ -75,6 +74,9 @@ class Dispatcher:
         part, counts = claimed / len(members), self._engine.roi_counts
         return [(await self.run([member], assemble([member], counts), part))[0] for member in members]
 
-    def _learn(self, report: BatchReport) -> None:
-        self._cost.observe(report.images, report.rois, report.real_ms)
-        self._watcher.ran(report)
+    def learn(self) -> None:
+        """Report the batches that came back since the last time, and let the cost model learn from them."""
+        while self._unlearnt:
+            report = self._unlearnt.popleft()
+            self._cost.observe(report.images, report.rois, report.real_ms)
+            self._watcher.ran(report)

@@ -39,10 +39,11 @@ class Work(Generic[P]):
     Attributes:
         canvas: (height, width) it will be on; only work on the same canvas shares a batch.
         rois: how many boxes it has.
-        prepare: makes its input; takes a while, runs in a worker thread.
+        prepare: makes its input; takes a while, so it runs in a worker thread unless it is ``quick``.
         client: who asks.
         priority: the client's weight.
         deadline: when nobody wants it any more, on the batcher's clock; None: never.
+        quick: ``prepare`` is so short that it is done on the event loop, instead of in a thread and back.
     """
 
     canvas: Size
@@ -51,6 +52,7 @@ class Work(Generic[P]):
     client: str = ""
     priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None
+    quick: bool = False
 
     @property
     def share(self) -> float:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from service.domain import Box, Image, Job, Mode, Result
 from service.errors import DeadlineExceeded, InvalidRequest
+from service.images import Encoded
+from service.segmenter import decodes_quickly
 from tests.service.fakes import EchoEngine, echoing
 
 
@@ -83,6 +87,40 @@ def test_deadline() -> None:
             assert len(engine.batches) == 1, "what nobody waits for never reaches the engine"
 
     asyncio.run(scenario())
+
+
+@dataclass
+class Watched:
+    """A picture that notes the threads it is decoded in."""
+
+    width: int
+    height: int
+    nbytes: int = 1000
+    threads: list[int] = field(default_factory=list)
+
+    def decode(self) -> Image:
+        self.threads.append(threading.get_ident())
+        return picture(width=self.width, height=self.height)
+
+
+def test_a_small_picture_is_decoded_on_the_loop_while_nobody_else_is_inside() -> None:
+    async def scenario() -> None:
+        async with echoing(EchoEngine()) as segmenter:
+            here, small, large = threading.get_ident(), Watched(128, 96), Watched(1024, 768)
+            with segmenter.admission.enter() as place:
+                for each in (small, large):
+                    await segmenter.segment(Job(each, (), "echo"), place, str)
+                with segmenter.admission.enter():
+                    await segmenter.segment(Job(small, (), "echo"), place, str)
+            assert [thread == here for thread in small.threads] == [True, False]
+            assert [thread == here for thread in large.threads] == [False]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("kind", "quick"), [("JPEG", True), ("PNG", False), ("WEBP", False)])
+def test_pictures_that_decode_slowly_never_hold_the_loop(kind: str, quick: bool) -> None:
+    assert decodes_quickly(Encoded(b"", kind, "RGB", 640, 480)) is quick
 
 
 def test_unknown_variant_names_those_there_are() -> None:

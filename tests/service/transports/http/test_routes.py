@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import httpx
 import pytest
@@ -80,11 +81,14 @@ def test_metrics_of_the_batcher(client: httpx.Client, photo: bytes) -> None:
     before = samples(client)
     query = {"boxes": "22,15,365,512;526,18,949,512"}
     client.post("/v1/segment", params=query, content=photo, headers={"content-type": "image/jpeg"})
-    after = samples(client)
 
     def grown(name: str) -> float:
         return after[(name, "hiseg_b0")] - before[(name, "hiseg_b0")]
 
+    after = samples(client)
+    while not grown("hiseg_batch_images_sum"):  # a batch is counted shortly after its answers went out
+        time.sleep(0.01)
+        after = samples(client)
     assert grown("hiseg_batch_images_sum") == 1
     assert grown("hiseg_batch_rois_sum") == 2
     assert grown("hiseg_batch_seconds_sum") > 0
