@@ -70,16 +70,22 @@ class Segmenter:
             value=variant,
         )
 
-    def check_room(self, client: str) -> None:
+    def check_room(self, place: Place, deadline: float) -> None:
         """Refuse a request before it is read, if no model could take even the smallest job.
+
+        Args:
+            place: the request's; it holds the smallest canvas from now on.
+            deadline: the request's, on :func:`time.monotonic`'s clock, as far as it is known; else infinity.
 
         Raises:
             Overloaded: so it is.
         """
+        canvases = [canvas for info in self.models for canvas in info.canvases]
+        place.hold(place.bytes + min((3 * height * width for height, width in canvases), default=0))
         refusals = []
         for batcher in self.batchers.values():
             try:
-                batcher.backlog.check_room(client)
+                batcher.backlog.check_room(place.client, deadline)
             except Overloaded as error:
                 refusals.append(error)
         if refusals and len(refusals) == len(self.batchers):

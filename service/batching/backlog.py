@@ -114,25 +114,31 @@ class Backlog:
                 limit=round(max(0, left)),
                 value=round(claim.alone),
             )
-        in_time = max(0.0, left - claim.alone - self._after_ms) * (1 - HEADROOM)
-        if wait > min(in_time, self._max_wait_ms):
-            raise _overloaded(wait, in_time, "deadline") if in_time < self._max_wait_ms else self._too_long(wait)
+        self._check(wait, left - claim.alone)
         waiting = self._waiting.setdefault((claim.client, claim.share), _Waiting())
         waiting.jobs += 1
         waiting.cost += claim.cost
 
-    def check_room(self, client: str) -> None:
-        """Say no before anything is known of a job, if even the smallest would wait too long.
+    def check_room(self, client: str, deadline: float) -> None:
+        """Say no before anything else is known of a job, if even the smallest would wait too long.
 
         Raises:
             Overloaded: it would.
         """
-        wait = self.wait_ms(client, 1.0, 0.0)
-        if wait > self._max_wait_ms:
-            raise self._too_long(wait)
+        self._check(self.wait_ms(client, 1.0, 0.0), (deadline - self._clock()) * 1000)
 
-    def _too_long(self, wait: float) -> Overloaded:
-        return _overloaded(wait, self._max_wait_ms, "wait")
+    def _check(self, wait: float, left: float) -> None:
+        """Refuse who would wait too long, by rule or for what is left to the deadline."""
+        in_time = max(0.0, left - self._after_ms) * (1 - HEADROOM)
+        limit, reason = min((in_time, "deadline"), (self._max_wait_ms, "wait"))
+        if wait > limit:
+            raise Overloaded(
+                f"it would wait about {wait:.0f} ms; at most {limit:.0f} ms are allowed",
+                reason=reason,
+                retry_after=math.ceil((wait - limit) / 1000),
+                limit=round(limit),
+                value=round(wait),
+            )
 
     def answered(self, after_ms: float) -> None:
         """An answer was ready so long after the engine was done with its job."""
@@ -165,13 +171,3 @@ class Backlog:
             self._pace += 0.1 * (min(max(pace, 1 / SLOWEST), SLOWEST) - self._pace)
         # Only from end to end without a moment of rest in between does the time say how fast work goes away.
         self._last_end = now if self._waiting or self._running else None
-
-
-def _overloaded(wait: float, limit: float, reason: str) -> Overloaded:
-    return Overloaded(
-        f"it would wait about {wait:.0f} ms; at most {limit:.0f} ms are allowed",
-        reason=reason,
-        retry_after=math.ceil((wait - limit) / 1000),
-        limit=round(limit),
-        value=round(wait),
-    )

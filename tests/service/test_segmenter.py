@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
+from service.batching.admission import LEAST_BYTES
 from service.domain import Box, Image, Job, Mode, Result
-from service.errors import DeadlineExceeded, InvalidRequest
+from service.engines.base import Cost
+from service.errors import DeadlineExceeded, InvalidRequest, Overloaded
 from service.images import Encoded
 from service.segmenter import decodes_quickly
 from tests.service.fakes import EchoEngine, echoing
@@ -85,6 +89,32 @@ def test_deadline() -> None:
                 engine.gate.set()
                 await blocking
             assert len(engine.batches) == 1, "what nobody waits for never reaches the engine"
+
+    asyncio.run(scenario())
+
+
+def test_a_request_is_refused_unread_if_even_the_smallest_job_would_be_late_or_too_large() -> None:
+    async def scenario() -> None:
+        engine = EchoEngine(seed=Cost(0, 1000, 0))
+        engine.gate.clear()
+        async with echoing(engine, max_bytes=10 * LEAST_BYTES) as segmenter, asyncio.TaskGroup() as tasks:
+            with ExitStack() as inside:
+                for _ in range(3):
+                    place = inside.enter_context(segmenter.admission.enter())
+                    tasks.create_task(segmenter.segment(Job(picture(), (), "echo"), place, str))
+                await asyncio.sleep(0.02)
+                with segmenter.admission.enter("second") as place:
+                    segmenter.check_room(place, time.monotonic() + 10)
+                    assert place.bytes == LEAST_BYTES + 3 * 48 * 64
+                    with pytest.raises(Overloaded, match="it would wait about"):
+                        segmenter.check_room(place, time.monotonic() + 0.5)
+                most = 4 * (10 - 3) * LEAST_BYTES // 5
+                with (
+                    segmenter.admission.enter("second", most) as place,
+                    pytest.raises(Overloaded, match="bytes"),
+                ):
+                    segmenter.check_room(place, math.inf)
+                engine.gate.set()
 
     asyncio.run(scenario())
 

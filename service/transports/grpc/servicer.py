@@ -75,7 +75,7 @@ class SegmentationServicer:
             await answer_as_asked(context)
             client = address(context.peer())
             with self._calls.one(), self._segmenter.admission.enter(client, len(data)) as place:
-                self._segmenter.check_room(client)
+                self._segmenter.check_room(place, deadline)
                 message = parse(pb.SegmentRequest, data)
                 options = read_options(message)
                 variant = self._desk.variant(options)

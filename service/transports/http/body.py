@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -111,6 +112,12 @@ def announced_bytes(request: Request, max_bytes: int) -> int:
     if size > max_bytes:
         raise _too_large(size, max_bytes)
     return size
+
+
+def announced_seconds(request: Request) -> float:
+    """Time to the deadline by the query; infinity if that names none, or what can't be one."""
+    named = request.query_params.get("deadline_ms", "")
+    return int(named) / 1000 if named.isdecimal() and len(named) < 10 and int(named) else math.inf
 
 
 def counted(request: Request, place: Place, max_bytes: int) -> Request:

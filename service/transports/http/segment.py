@@ -24,6 +24,7 @@ from service.transports.http.body import (
     RAW,
     SegmentRequest,
     announced_bytes,
+    announced_seconds,
     counted,
     read_request,
 )
@@ -101,7 +102,7 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
             size = announced_bytes(request, settings.max_body_bytes)
             client = request.client.host if request.client else ""
             with segmenter.admission.enter(client, size) as place:
-                segmenter.check_room(client)
+                segmenter.check_room(place, arrived + announced_seconds(request))
                 received = await in_time(request, place)
                 model = segmenter.model_for(received.options.variant or settings.default_variant)
                 variant = model.ref.variant

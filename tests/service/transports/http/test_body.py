@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from benchmarks.gpu_like import command
 from service.settings import Settings
 from tests.conftest import Server, serving
 
 URL = "/v1/segment"
+JPEG = {"content-type": "image/jpeg"}
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "image/gif", "application/xml", ""])
@@ -74,6 +79,25 @@ def test_announced_bodies_over_the_limit_are_refused_unread(server: Server) -> N
     connection.close()
     assert answer.status == 413
     assert (problem["field"], problem["limit"], problem["value"]) == ("body", limit, limit + 1)
+
+
+def test_who_would_miss_the_deadline_is_refused_unread(photo: bytes) -> None:
+    blocked = command("--canvases", "1", "--constant", "1000", "--roi", "0")
+    with ThreadPoolExecutor() as pool, serving(blocked) as server, httpx.Client(base_url=server.url) as client:
+        accepted = pool.submit(httpx.post, server.url + URL, content=photo, headers=JPEG, timeout=30)
+        while "hiseg_requests_inside 1.0" not in client.get("/metrics").text:
+            time.sleep(0.01)
+        for deadline_ms, status in (("100", 429), ("0", 422), ("9" * 5000, 422), ("²", 422)):
+            connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+            connection.putrequest("POST", f"{URL}?deadline_ms={quote(deadline_ms)}")
+            connection.putheader("content-type", "image/jpeg")
+            connection.putheader("content-length", str(len(photo)))
+            # Only the caller whose deadline is none must send the body to hear so.
+            connection.endheaders(photo if status == 422 else None)
+            answer = connection.getresponse()
+            assert (answer.status, "retry-after" in answer.headers) == (status, status == 429), answer.read()
+            connection.close()
+        assert accepted.result().status_code == 200
 
 
 def test_unannounced_bodies_are_cut_off_at_the_limit(client: httpx.Client) -> None:
