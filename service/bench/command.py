@@ -57,7 +57,7 @@ def bench(
         random = np.random.default_rng(seed)
         plan = Plan(url, loop, duration, warm_up, timeout)
         figures, samples = run(plan, workload.requests(random), random)
-        title = f"{loop}, {duration:g} s after {warm_up:g} s of warm-up; sizes {sizes}; people {people}"
+        title = f"{url}: {loop}, {duration:g} s after {warm_up:g} s of warm-up; sizes {sizes}; people {people}"
         typer.echo(f"{title}\n{table(figures)}")
         if json_output:
             settings = {"url": url, "loop": str(loop), "duration_s": duration, "warm_up_s": warm_up, "sizes": sizes}

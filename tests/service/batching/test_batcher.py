@@ -265,6 +265,27 @@ def test_a_job_predicted_to_miss_its_deadline_is_refused_at_the_door() -> None:
     run(scenario)
 
 
+def test_behind_a_blocked_engine_exactly_those_over_the_capacity_are_refused() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        engine = EchoEngine(Cost(0, 10, 0))
+        engine.gate.clear()
+        # While the first runs, others come in as long as at most 100 ms are before them.
+        capacity, more = 1 + 10, 7
+        async with house(loop, engine, BatchLimits(wait_ms=100)) as inside:
+            sent = [asyncio.create_task(inside.send(marker)) for marker in range(capacity + more)]
+            await asyncio.sleep(0.001)
+            refused = [task for task in sent if task.done()]
+            engine.gate.set()
+            results = await asyncio.gather(*sent, return_exceptions=True)
+        assert refused == sent[capacity:]
+        for error in results[capacity:]:
+            assert isinstance(error, Overloaded)
+            assert (error.reason, error.retry_after) == ("wait", 1)
+        assert all(isinstance(result, Served) for result in results[:capacity])
+
+    run(scenario)
+
+
 def test_one_client_with_a_thousand_jobs_does_not_starve_another_with_one() -> None:
     async def scenario(loop: VirtualLoop) -> None:
         async with house(loop, EchoEngine(Cost(0, 10, 0))) as inside:
