@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +12,16 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.service.transports.grpc.harness import PHOTO, running
+from tests.service.transports.grpc.npm import installed
 
 PROTO = ROOT / "protos" / "hiseg" / "v1" / "segmentation.proto"
 PACKAGES = "@grpc/grpc-js@1.14", "@grpc/proto-loader@0.8"
-CACHE = Path(tempfile.gettempdir()) / "hiseg-node-client"
-
-
-def missing(reason: str) -> None:
-    """Skip; but not where everything that is needed must be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")
 def modules() -> Path:
-    """The folder of the packages, installed once and kept for the next run."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        missing("there is no node, or no npm")
-    if not (CACHE / "node_modules" / "@grpc" / "proto-loader").is_dir():
-        CACHE.mkdir(exist_ok=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(CACHE), *PACKAGES]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            missing(f"npm can't install {PACKAGES}: {error.stderr or error}")
-    return CACHE / "node_modules"
+    """The folder of the packages."""
+    return installed("hiseg-node-client", *PACKAGES)
 
 
 def test_a_client_of_node(modules: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
-from protos.generate import TARGET, compile_protos, generate
+from protos.generate import SOURCE, TARGET, compile_protos, generate
 from service.answer import MaskFormat
 from service.boxes import BoxFormat
 from service.domain import Mode, Priority
@@ -18,6 +20,10 @@ from service.frames import PixelFormat
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from service.transports.grpc.line import Policy
 from service.transports.grpc.requests import ENUMS
+from tests.service.transports.grpc.npm import installed
+
+BUF = "@bufbuild/buf@1.75.0"
+RULES = {"version": "v2", "lint": {"use": ["STANDARD", "COMMENTS"], "disallow_comment_ignores": True}}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +65,13 @@ def paths(file: FileDescriptorProto) -> Iterator[tuple[int, ...]]:
 def real_oneofs(message: DescriptorProto) -> int:
     """``optional`` makes one too; these come last."""
     return len(message.oneof_decl) - sum(field.proto3_optional for field in message.field)
+
+
+def test_buf_finds_nothing() -> None:
+    buf = installed("hiseg-buf", BUF) / ".bin" / "buf"
+    command = [buf, "lint", SOURCE, "--config", json.dumps(RULES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_names_keep_the_rules_of_buf(described: FileDescriptorProto) -> None:
