@@ -173,6 +173,7 @@ class Job:
         client: who asks; clients share the engine fairly.
         priority: an interactive job's client gets ten times the share of a batch job's.
         deadline: when the answer is worth nothing any more, on :func:`time.monotonic`'s clock; None: never.
+        latest: a newer job of the client takes its place while it waits for the engine; for live video.
     """
 
     picture: Picture
@@ -183,6 +184,7 @@ class Job:
     client: str = ""
     priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None
+    latest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ class Segmenter:
             DeadlineExceeded: not done by the job's deadline.
             Overloaded: the job would wait too long, or holds more bytes than are free.
             UndecodableImage: the picture is damaged.
+            Superseded: a newer job took its place; jobs that are ``latest`` alone.
         """
         left = None if job.deadline is None else job.deadline - time.monotonic()
         try:
@@ -151,8 +152,16 @@ class Segmenter:
             timings["encode"] = (time.perf_counter() - drawn) * 1000
             return result, written
 
-        quick_work = self._alone and decodes_quickly(job.picture)
-        work = Work(placement.canvas, len(visible), prepare, job.client, job.priority, job.deadline, quick_work)
+        work = Work(
+            placement.canvas,
+            len(visible),
+            prepare,
+            job.client,
+            job.priority,
+            job.deadline,
+            quick=self._alone and decodes_quickly(job.picture),
+            latest=job.latest,
+        )
         served = await batcher.submit(work)
         came_back = time.perf_counter()
         few = job.mode is Mode.INSTANCE and sum(box.area for box in visible) <= QUICK_PIXELS

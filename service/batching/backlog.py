@@ -94,6 +94,12 @@ class Backlog:
         now = self._clock()
         return sum(abs(run.due - now) for run in self._running) * 1000 / self._slots
 
+    def next_free_ms(self) -> float:
+        """Predicted milliseconds until the next slot is free: 0 if one is, negative if one should have been by now."""
+        if len(self._running) < self._slots:
+            return 0.0
+        return (min(run.due for run in self._running) - self._clock()) * 1000
+
     def admit(self, claim: Claim, deadline: float | None) -> None:
         """Let a job in, or say at once that there is no point.
 

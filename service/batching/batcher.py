@@ -3,6 +3,9 @@
 While the engine works, the next batch forms from whatever waits, in fair order and within a budget of predicted cost;
 its images are decoded meanwhile. It leaves as soon as the engine has a free slot, with those that are decoded by then.
 Only a batch that is full leaves early, to stand assembled before the engine: a prefetch of one.
+
+Of a live camera the newest frame should go. It joins the batch like any other job; a newer one is decoded beside it,
+and takes its place when it is ready. So there is always one that can leave, and none waits for another to be decoded.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from service.batching.backlog import Backlog, Claim
 from service.batching.cost import CostModel
 from service.batching.dispatch import Dispatcher, Ran
 from service.batching.fair_queue import FairQueue
-from service.batching.work import P, Prepared, Served, Watcher, Work
+from service.batching.work import P, Prepared, Served, Superseded, Watcher, Work
 from service.canvas import Size
 from service.engines.base import Batch, Engine
 from service.errors import DeadlineExceeded, TooLarge, Unavailable
@@ -59,6 +62,7 @@ class _Item:
     claim: Claim
     arrived: float
     answer: asyncio.Future[Served[Any]]
+    queued: bool = False
     preparing: asyncio.Task[None] | None = None
     prepared: Prepared | None = None
     decode_ms: float = 0.0
@@ -109,6 +113,9 @@ class Batcher:
         self.clock = clock
         self._queue: FairQueue[_Item] = FairQueue()
         self._forming: list[_Item] = []
+        # Being prepared to take the place of another; and of each client that has any the newest that may be replaced.
+        self._renewing: dict[_Item, _Item] = {}
+        self._newest: dict[str, _Item] = {}
         # Let in and neither in the engine yet nor gone, oldest first.
         self._waiting: dict[_Item, None] = {}
         self._left_behind = False
@@ -128,7 +135,7 @@ class Batcher:
                 failure = error  # kept: the group would wrap it
             finally:
                 self._tasks = None
-                for item in [*self._queue, *self._forming]:
+                for item in [*self._queue, *self._forming, *self._renewing]:
                     self._refuse(item, Unavailable("the service is shutting down", reason=State.DRAINING))
         if failure:
             raise failure
@@ -151,6 +158,7 @@ class Batcher:
             Overloaded: it would wait too long.
             DeadlineExceeded: there is no time left for it.
             Unavailable: the batcher doesn't run, or the engine can't.
+            Superseded: newer work of the client took its place.
             Exception: whatever ``work.prepare`` raised.
         """
         if self._tasks is None:
@@ -166,7 +174,7 @@ class Batcher:
         self.backlog.admit(claim, work.deadline)
         item = _Item(work, claim, self.clock(), asyncio.get_running_loop().create_future())
         self._waiting[item] = None
-        self._queue.put(item)
+        self._enter(item, self._tasks)
         self._advance()
         try:
             return await item.answer
@@ -176,6 +184,41 @@ class Batcher:
                 late = work.deadline is not None and self.clock() >= work.deadline - SLACK_S
                 self._watcher.dropped("deadline" if late else "gone")
                 self._advance()
+
+    def _enter(self, item: _Item, tasks: asyncio.TaskGroup) -> None:
+        """Into the queue; or, if an older one of the client stands where it can be replaced, beside that one."""
+        older = self._newest.get(item.client) if item.work.latest else None
+        if item.work.latest:
+            self._newest[item.client] = item
+        if older is None or older.canvas != item.canvas:
+            self._enqueue(item)
+        elif older.queued:
+            # In this order: a client with nothing in the queue would lose its turn.
+            self._enqueue(item)
+            self._supersede(older)
+        elif older in self._renewing or (older in self._forming and self._fits(item, older)):
+            self._renewing[item] = older
+            item.preparing = tasks.create_task(self._prepare(item))
+        else:
+            self._enqueue(item)
+
+    def _enqueue(self, item: _Item) -> None:
+        self._queue.put(item)
+        item.queued = True
+
+    def _supersede(self, item: _Item) -> None:
+        self._refuse(item, Superseded())
+        self._watcher.dropped("superseded")
+
+    def _renew(self, item: _Item) -> None:
+        """It is prepared: it takes the place of the older one, or its turn in the queue if that one has left."""
+        older = self._renewing.pop(item, None)
+        if older in self._forming:
+            place = self._forming.index(older)
+            self._supersede(older)
+            self._forming.insert(place, item)
+        elif older is not None:
+            self._enqueue(item)
 
     def _advance(self) -> None:
         """Form and launch until there is nothing to do; called after every change."""
@@ -196,8 +239,9 @@ class Batcher:
                 break
             if not self._dropped_as_late(item, item.claim.alone):
                 self._queue.take(item, self._canvas)
+                item.queued = False
                 self._forming.append(item)
-                item.preparing = tasks.create_task(self._prepare(item))
+                item.preparing = item.preparing or tasks.create_task(self._prepare(item))
 
     def _turn_is_elsewhere(self) -> bool:
         # What a launched batch left behind keeps its canvas. Where something is always still being decoded, no other
@@ -219,12 +263,13 @@ class Batcher:
     def _canvas(self) -> Size | None:
         return self._forming[0].canvas if self._forming else None
 
-    def _fits(self, item: _Item) -> bool:
-        if not self._forming:
+    def _fits(self, item: _Item, instead_of: _Item | None = None) -> bool:
+        others = [other for other in self._forming if other is not instead_of]
+        if not others:
             return True
-        images = len(self._forming) + 1
-        rois = sum(other.work.rois for other in self._forming)
-        without = self.cost.now.batch(len(self._forming), rois)
+        images = len(others) + 1
+        rois = sum(other.work.rois for other in others)
+        without = self.cost.now.batch(len(others), rois)
         cost = self.cost.now.batch(images, rois + item.work.rois)
         return (
             images <= self.limits.images
@@ -254,6 +299,7 @@ class Batcher:
                 item.prepared, item.decode_ms = await asyncio.get_running_loop().run_in_executor(
                     self._workers, self._timed, item.work.prepare
                 )
+            self._renew(item)
         except Exception as error:
             self._refuse(item, error)
         self._advance()
@@ -311,12 +357,17 @@ class Batcher:
         """It waits no more: it goes to the engine, or away; a launched batch leaves out who went away."""
         del self._waiting[item]
         self.backlog.leave(item.claim)
-        if item.preparing is None:
+        if self._newest.get(item.client) is item:
+            del self._newest[item.client]
+        if item.queued:
             self._queue.remove(item)
+            item.queued = False
         elif item in self._forming:
             self._forming.remove(item)
-            if item.preparing is not asyncio.current_task():
-                item.preparing.cancel()
+        elif not self._renewing.pop(item, None):
+            return  # launched
+        if item.preparing and item.preparing is not asyncio.current_task():
+            item.preparing.cancel()
 
 
 def inputs(members: Sequence[_Item]) -> list[Prepared]:

@@ -27,9 +27,13 @@ class Prepared:
     rois: Floats
 
 
-DropReason = Literal["gone", "deadline"]
-"""Its caller left; nobody would have wanted the answer any more."""
+DropReason = Literal["gone", "deadline", "superseded"]
+"""Its caller left; nobody would have wanted the answer any more; a newer one was ready to go in its place."""
 P = TypeVar("P", bound=Prepared)
+
+
+class Superseded(Exception):
+    """A newer job of the same client took its place in the batch; happens to ``latest`` work alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Work(Generic[P]):
         priority: the client's weight.
         deadline: when nobody wants it any more, on the batcher's clock; None: never.
         quick: ``prepare`` is so short that it is done on the event loop, instead of in a thread and back.
+        latest: a newer one of its client takes its place as soon as that is prepared, if it still waits then.
     """
 
     canvas: Size
@@ -53,6 +58,7 @@ class Work(Generic[P]):
     priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None
     quick: bool = False
+    latest: bool = False
 
     @property
     def share(self) -> float:

@@ -44,7 +44,17 @@ class Desk:
         except InvalidRequest:
             return ""
 
-    def job(self, message: Pictured, boxes: Boxes, options: Options, client: str, deadline: float) -> Job:
+    def free_in_s(self, options: Options) -> float:
+        """Predicted seconds until the engine can take another batch; 0 if it can now, or the variant isn't served."""
+        try:
+            model = self.segmenter.model_for(options.variant or self.settings.default_variant).ref.name
+        except InvalidRequest:
+            return 0.0
+        return self.segmenter.batchers[model].backlog.next_free_ms() / 1000
+
+    def job(
+        self, message: Pictured, boxes: Boxes, options: Options, client: str, deadline: float, latest: bool = False
+    ) -> Job:
         """What is asked for.
 
         Args:
@@ -53,6 +63,7 @@ class Desk:
             options: what to do.
             client: who asks.
             deadline: on :func:`time.monotonic`'s clock.
+            latest: the client's next job may take its place.
 
         Raises:
             TooLarge: more boxes, bytes or pixels than are taken.
@@ -64,13 +75,14 @@ class Desk:
         check_count(len(message.boxes), self.settings.max_boxes)
         picture = read_picture(message, self.segmenter.limits)
         placed = boxes(picture.width, picture.height)
-        return Job(picture, placed, model, options.mode, options.threshold, client, options.priority, deadline)
+        return Job(picture, placed, model, options.mode, options.threshold, client, options.priority, deadline, latest)
 
     async def answer(self, job: Job, place: Place, form: MaskFormat) -> tuple[Result, pb.SegmentResponse]:
         """The job's result, also as a message.
 
         Raises:
             HisegError: what :meth:`Segmenter.segment` raises.
+            Superseded: as it says there.
         """
         picture: Picture = job.picture
 

@@ -13,6 +13,8 @@ from service.transports.grpc.requests import parse, read_options, spelled
 
 MOST_DEADLINE_MS = LONGEST_DEADLINE_S * 1000
 FIELD = "config"
+NEWEST_IN_FLIGHT = 3
+"""With LATEST_ONLY: one in the engine, one ready to be the next, and one being decoded to take its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Config:
         reuse_boxes: frames without boxes have the last ones, moved.
         deadline_s: from a frame's arrival until it is worth nothing.
         in_flight: frames that are worked on, or whose masks wait to be read, at once.
+        latest: a newer frame takes the place of one that still waits for the engine.
     """
 
     policy: Policy
@@ -32,6 +35,7 @@ class Config:
     reuse_boxes: bool
     deadline_s: float
     in_flight: int
+    latest: bool
 
 
 def read_config(data: bytes, settings: Settings) -> Config:
@@ -53,13 +57,16 @@ def read_config(data: bytes, settings: Settings) -> Config:
         )
     number = config.policy or pb.STREAM_POLICY_WAIT
     policy = Policy(spelled(pb.StreamPolicy, number, "stream_policy", "config.policy"))
-    one_by_one = config.reuse_boxes or policy is Policy.LATEST_ONLY
+    # Boxes that are used again come from the masks of the frame before, so nothing can be begun ahead.
+    latest = policy is Policy.LATEST_ONLY and not config.reuse_boxes
+    in_flight = NEWEST_IN_FLIGHT if latest else settings.grpc_stream_in_flight
     return Config(
         policy,
         read_options(config.options),
         config.reuse_boxes,
         (config.frame_deadline_ms or settings.default_deadline_ms) / 1000,
-        1 if one_by_one else settings.grpc_stream_in_flight,
+        1 if config.reuse_boxes else in_flight,
+        latest,
     )
 
 

@@ -3,6 +3,9 @@
 Three kinds of task share it. One reads frames from the connection, for as long as the policy lets another one wait.
 Whenever a frame may begin, a task of its own works on it. And one writes the responses, in order, as fast as they are
 read; a frame keeps its turn until its response is written, so who doesn't read doesn't get the next one worked on.
+
+With LATEST_ONLY the newest frame is chosen as late as possible: while one is in the engine the next is decoded and
+stands ready, and is replaced, ready for ready, by a newer one for as long as it waits.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any
 from grpc.aio import EOF, BaseError, ServicerContext
 
 from service.batching.admission import State
+from service.batching.work import Superseded
 from service.domain import Result
 from service.errors import DeadlineExceeded, HisegError, InvalidRequest, Unavailable
 from service.telemetry import BUG
@@ -21,7 +25,7 @@ from service.transports.grpc.desk import Desk
 from service.transports.grpc.following import Memory
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from service.transports.grpc.line import Line
-from service.transports.grpc.opening import Config, read_frame
+from service.transports.grpc.opening import NEWEST_IN_FLIGHT, Config, read_frame
 from service.transports.grpc.requests import read_options, read_rows
 from service.transports.grpc.status import Refusal, bug, refusal
 from service.transports.grpc.ticket import SUPERSEDED, Ticket, broken, failed, superseded
@@ -56,9 +60,12 @@ class Stream:
         self._moved = asyncio.Event()
         self._open: set[Ticket] = set()
         self._taken = 0
+        self._last_arrival = self._loop.time()
+        self._gap_s = 0.0
+        """Between the last two frames."""
         self._working = 0
         self._unwritten = 0
-        """Of those that have begun."""
+        """Of those that have begun and were not superseded."""
         self._ending: Refusal | None = None
         self._ended = False
         """No more frames are taken."""
@@ -116,6 +123,7 @@ class Stream:
     def _take(self, frame: pb.Frame, size: int) -> None:
         ticket = Ticket(self._taken, frame, self._config.options, self._loop.time(), self._loop.create_future())
         self._taken += 1
+        self._gap_s, self._last_arrival = ticket.arrived - self._last_arrival, ticket.arrived
         self._open.add(ticket)
         self._order.put_nowait(ticket)
         try:
@@ -140,7 +148,7 @@ class Stream:
         """Begin what may begin; called after every change."""
         most = self._config.in_flight
         # In the end frames don't wait for those before them to be read: the service waits for all that it has taken.
-        while len(self._line) and self._working < most and (self._draining or self._unwritten < most):
+        while len(self._line) and self._has_turn() and (self._draining or self._unwritten < most):
             ticket = self._line.next()
             ticket.begin()
             self._working += 1
@@ -148,10 +156,24 @@ class Stream:
             self._tasks.create_task(self._work(ticket))
         self._moved.set()
 
+    def _has_turn(self) -> bool:
+        """Whether one more is worked on."""
+        if not self._config.latest or self._working < NEWEST_IN_FLIGHT - 1:
+            return self._working < self._config.in_flight
+        # To decode a frame in another's place is for nothing if two more will come before the engine can take it: one
+        # may come too late to be decoded.
+        following = next(iter(self._line))
+        return self._working < NEWEST_IN_FLIGHT and self._desk.free_in_s(following.options) <= 2 * self._gap_s
+
     async def _work(self, ticket: Ticket) -> None:
         failure: HisegError | str | None = None
         try:
             outcome = pb.SegmentStreamResponse(result=await self._masks(ticket))
+        except Superseded:
+            failure, outcome = SUPERSEDED, superseded()
+            # It waits for those before it to be written, and must not keep others from being worked on meanwhile.
+            self._unwritten -= 1
+            ticket.begun = False
         except HisegError as error:
             failure, outcome = error, failed(error)
         except Exception:
@@ -165,7 +187,7 @@ class Stream:
         given = ticket.rows is not None or not self._config.reuse_boxes
         boxes = read_rows(ticket.frame, ticket.options).on if given else self._memory.on
         deadline = ticket.arrived + self._config.deadline_s
-        job = self._desk.job(ticket.frame, boxes, ticket.options, self._client, deadline)
+        job = self._desk.job(ticket.frame, boxes, ticket.options, self._client, deadline, self._config.latest)
         ticket.forget_image()
         assert ticket.place
         result, message = await self._desk.answer(job, ticket.place, ticket.options.mask_format)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.batching.batcher import Batcher, BatchLimits
-from service.batching.work import Prepared, Served, Work
+from service.batching.work import Prepared, Served, Superseded, Work
 from service.domain import Priority
 from service.engines.base import Batch, Cost, Prediction
 from service.errors import DeadlineExceeded, Overloaded, TooLarge, Unavailable, UndecodableImage
@@ -24,6 +24,7 @@ from tests.service.virtual_time import VirtualLoop, run
 
 GPU = Cost(4.0, 1.0, 1.0)
 ENDLESS = BatchLimits(wait_ms=math.inf)
+ROOMY = replace(ENDLESS, budget_ms=1000)
 CANVASES = ((64, 64), (48, 64))
 
 
@@ -79,6 +80,7 @@ JOBS = st.lists(
         st.sampled_from("ab"),
         st.sampled_from(Priority),
         st.one_of(st.none(), st.none(), st.integers(1, 60)),  # leaves after, ms
+        st.booleans(),  # a newer one may take its place
     ),
     max_size=8,
 )
@@ -93,7 +95,7 @@ JOBS = st.lists(
     st.sampled_from([0, 0.003, 0.02]),
 )
 def test_every_caller_gets_exactly_its_own_rows(
-    jobs: list[tuple[int, int, tuple[int, int], str, Priority, int | None]],
+    jobs: list[tuple[int, int, tuple[int, int], str, Priority, int | None, bool]],
     slots: int,
     roi_counts: tuple[int, ...],
     budget: int,
@@ -107,22 +109,25 @@ def test_every_caller_gets_exactly_its_own_rows(
             try:
                 async with asyncio.timeout_at(None if leaves is None else (at + leaves) / 1000):
                     return await inside.send(marker, at=at / 1000, **given)
-            except TimeoutError:
+            except (TimeoutError, Superseded):
                 return None
 
         async with house(loop, engine, limits) as inside:
             at, callers = 0, []
             async with asyncio.TaskGroup() as tasks:
-                for marker, (gap, rois, canvas, client, priority, leaves) in enumerate(jobs):
+                for marker, (gap, rois, canvas, client, priority, leaves, latest) in enumerate(jobs):
                     at += gap
-                    options = {"rois": rois, "canvas": canvas, "client": client, "priority": priority}
+                    options = {"rois": rois, "canvas": canvas, "client": client, "priority": priority, "latest": latest}
                     callers.append(tasks.create_task(caller(marker, at, leaves, **options)))
             for marker, (job, task) in enumerate(zip(jobs, callers, strict=True)):
                 served = task.result()
                 if served is not None:
                     assert_own_rows(served, marker, job[1])
                 else:
-                    assert job[5] is not None, "only who left got nothing"
+                    # Of two that come at the same moment either may be the newer one.
+                    same = [n for n, other in enumerate(jobs) if other[6] and other[2:4] == job[2:4] and n != marker]
+                    newer = [n for n in same if n > marker or not any(gap for gap, *_ in jobs[n + 1 : marker + 1])]
+                    assert job[5] is not None or (job[6] and newer), "only who left, or was replaced, got nothing"
             assert inside.batcher.waiting == 0
             assert inside.batcher.backlog.waiting_ms == 0, "the ledger is back at zero"
         order = inside.order()
@@ -165,6 +170,80 @@ def test_the_budget_bounds_a_batch_and_a_larger_job_runs_alone_once() -> None:
         assert [len(batch.rois) for batch in inside.engine.batches] == [1, 4, 2, 40, 4]
 
     run(scenario)
+
+
+async def superseded(inside: House, marker: float, at: float, client: str = "camera") -> bool:
+    """Whether a frame of a live camera had to go for a newer one; else it got its rows."""
+    try:
+        await inside.send(marker, at=at, client=client, latest=True)
+    except Superseded:
+        return True
+    return False
+
+
+def test_of_a_live_camera_the_newest_that_is_ready_goes() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        # Decoding takes 3 ms: number 5 is too late for the second batch, which doesn't wait for it.
+        async with house(loop, EchoEngine(Cost(100, 0, 0)), ROOMY) as inside, asyncio.TaskGroup() as tasks:
+            tasks.create_task(inside.send(0))
+            tasks.create_task(inside.send(9, at=0.02))
+            times = enumerate([0.01, 0.03, 0.05, 0.09, 0.102], 1)
+            frames = [tasks.create_task(superseded(inside, marker, at)) for marker, at in times]
+        assert [frame.result() for frame in frames] == [True, True, True, False, False]
+        assert inside.order() == [0, 4, 9, 5]
+        assert [len(batch.images) for batch in inside.engine.batches] == [1, 2, 1]
+        assert inside.notes.drops == ["superseded"] * 3
+
+    run(scenario, 0.003)
+
+
+def test_a_live_camera_that_is_always_replaced_keeps_its_turn() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        limits = replace(ROOMY, images=1)
+        async with house(loop, EchoEngine(Cost(100, 0, 0)), limits) as inside, asyncio.TaskGroup() as tasks:
+            for marker in range(3):
+                tasks.create_task(inside.send(marker, client=str(marker)))
+            frames = [tasks.create_task(superseded(inside, 10 + k, 0.001 + 0.01 * k)) for k in range(12)]
+            for marker in range(3, 6):
+                tasks.create_task(inside.send(marker, at=0.002, client=str(marker)))
+        assert sum(not frame.result() for frame in frames) == 1
+        assert not frames[-1].result()
+        order = inside.order()
+        assert order[:3] == [0, 1, 2]
+        assert order.index(21) == 3
+
+    run(scenario)
+
+
+def test_a_frame_that_breaks_or_whose_caller_leaves_takes_nobodys_place() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        def breaks() -> Prepared:
+            raise UndecodableImage("it is broken")
+
+        async with house(loop, EchoEngine(Cost(100, 0, 0)), ROOMY) as inside, asyncio.TaskGroup() as tasks:
+            tasks.create_task(inside.send(0))
+            kept = tasks.create_task(superseded(inside, 1, 0.01))
+            leaving = tasks.create_task(superseded(inside, 2, 0.02))
+            await asyncio.sleep(0.021)
+            leaving.cancel()
+            with pytest.raises(UndecodableImage):
+                await inside.batcher.submit(replace(work(3, client="camera", latest=True), prepare=breaks))
+        assert not kept.result()
+        assert inside.order() == [0, 1]
+        assert inside.notes.drops == ["gone"]
+
+    run(scenario, 0.003)
+
+
+def test_frames_of_other_sizes_do_not_replace_each_other() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(100, 0, 0)), ROOMY) as inside, asyncio.TaskGroup() as tasks:
+            tasks.create_task(inside.send(0))
+            for marker, canvas in enumerate(CANVASES, 1):
+                tasks.create_task(inside.send(marker, at=0.01 * marker, client="camera", canvas=canvas, latest=True))
+        assert inside.order() == [0, 1, 2]
+
+    run(scenario, 0.003)
 
 
 def test_a_job_over_the_hard_limit_is_refused_at_once() -> None:
