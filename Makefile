@@ -25,7 +25,14 @@ $(VENV)/.programs: $(VENV)/.full
 		apt-get update -qq; apt-get install -y -qq $$missing >/dev/null; fi
 	touch $@
 
-setup: $(VENV)/.full  # a virtual environment with everything, training included
+# The real Triton that tests talk to, with an environment of its own. Where it can't be had those tests are skipped.
+TRITON := .venv-triton
+$(TRITON)/.ready: tests/triton/requirements.txt
+	{ test -x $(TRITON)/bin/python || $(PYTHON) -m venv $(TRITON); } && \
+	$(TRITON)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $< && touch $@ \
+	|| echo "No Triton: its tests are skipped"
+
+setup: $(VENV)/.full $(TRITON)/.ready  # a virtual environment with everything, training included
 
 serve: $(VENV)/.base  # the service on the embedded engine, http://127.0.0.1:8000
 	$(BIN)/hiseg serve

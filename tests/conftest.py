@@ -10,10 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.triton.server import Triton
 
 # No test asserts a time, and a machine that is busy with something else must not fail one.
 hypothesis.settings.register_profile("hiseg", deadline=None)
@@ -96,3 +100,12 @@ def client(server: Server) -> Iterator[httpx.Client]:
 def photo() -> bytes:
     """The sample photo, encoded."""
     return SAMPLE.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def triton_server() -> Iterator[Triton]:
+    """NVIDIA's server with the project's repository, for all tests that leave it as it was."""
+    from tests.triton.server import triton
+
+    with triton() as running:
+        yield running

@@ -28,8 +28,9 @@ from training.complexity import complexity
 from training.config import CANVASES
 from training.data.coco import read_split
 from training.evaluate import Predict, evaluate
-from training.export.card import config_pbtxt, model_card
+from training.export.card import model_card
 from training.export.onnx import export_onnx, write_metadata
+from training.export.triton import write_configurations
 
 LICENCE = "MIT for the weights; trained on photographs under their own, mostly non-commercial, terms"
 TRAINING_DATA = "1,351 COCO photographs (parts of val2017 among them) and 226 Clothing Co-Parsing photographs"
@@ -79,7 +80,7 @@ def publish(checkpoint: Path, repository: Path, name: str, version: int, data: P
     asyncio.run(record_canary(onnx_path, name, version))
     metrics["megabytes"] = onnx_path.stat().st_size / 1e6
     (staging / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    (staging / "config.pbtxt").write_text(config_pbtxt(name, config, metadata))
+    write_configurations(staging, name, onnx_path)
     (staging / "MODEL_CARD.md").write_text(model_card(name, version, config, metrics))
     shutil.rmtree(repository / name, ignore_errors=True)
     staging.rename(repository / name)

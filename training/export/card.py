@@ -1,33 +1,10 @@
-"""The words beside a published model: Triton's configuration and the model card."""
+"""The model card beside a published model."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from training.config import CANVASES, ModelConfig
-
-
-def config_pbtxt(name: str, config: ModelConfig, metadata: dict[str, Any]) -> str:
-    """Triton's ``config.pbtxt``. No batching there: rows of RoIs belong to images, so batches are made in front."""
-    height, width = config.mask_size
-    parameters = "\n".join(
-        f"parameters {{ key: {json.dumps(key)} value {{ string_value: {json.dumps(_text(value))} }} }}"
-        for key, value in metadata.items()
-    )
-    return f"""name: "{name}"
-backend: "onnxruntime"
-max_batch_size: 0
-input [
-  {{ name: "images" data_type: TYPE_UINT8 dims: [ -1, 3, -1, -1 ] }},
-  {{ name: "rois" data_type: TYPE_FP32 dims: [ -1, 5 ] }}
-]
-output [
-  {{ name: "masks" data_type: TYPE_FP32 dims: [ -1, 3, {height}, {width} ] }},
-  {{ name: "binary_masks" data_type: TYPE_FP32 dims: [ -1, 1, -1, -1 ] }}
-]
-{parameters}
-"""
 
 
 def model_card(name: str, version: int, config: ModelConfig, metrics: dict[str, Any]) -> str:
@@ -115,7 +92,3 @@ def _figure(value: float | None) -> str:
 
 def _size(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

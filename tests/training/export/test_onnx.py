@@ -13,7 +13,6 @@ from torch import nn
 
 from training.config import CANVASES, ModelConfig
 from training.export import onnx as export
-from training.export.card import config_pbtxt
 from training.export.onnx import TOLERANCE, ParityError, example, export_onnx, fold_batch_norms, parity
 from training.models.hierarchical import HierarchicalModel
 
@@ -74,12 +73,3 @@ def test_a_wrong_export_is_refused(model: HierarchicalModel, tmp_path: Path, mon
     with pytest.raises(ParityError, match=r"0\.5"):
         export_onnx(model, tmp_path / "model.onnx", {})
     assert not list(tmp_path.iterdir())
-
-
-def test_triton_configuration() -> None:
-    text = config_pbtxt("hiseg_b0", ModelConfig(), {"variant": "b0", "canvases": [[640, 640]]})
-    assert 'name: "hiseg_b0"' in text
-    assert 'backend: "onnxruntime"' in text
-    assert "max_batch_size: 0" in text
-    assert 'key: "canvases" value { string_value: "[[640, 640]]" }' in text
-    assert "dims: [ -1, 3, 128, 96 ]" in text

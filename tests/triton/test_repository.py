@@ -1,0 +1,43 @@
+"""The repository as the project ships it, in NVIDIA's own server."""
+
+from __future__ import annotations
+
+import httpx
+import numpy as np
+import onnx
+import pytest
+
+from service.engines.base import margins
+from service.engines.onnx import OnnxEngine
+from tests.conftest import REPOSITORY
+from tests.service.engines.test_onnx import batch
+from tests.triton.asking import ask
+from tests.triton.server import Triton
+
+MODELS = sorted(folder.name for folder in REPOSITORY.iterdir() if folder.is_dir())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_it_loads_unchanged_and_was_warmed_up_on_each_canvas(triton_server: Triton, model: str) -> None:
+    config = httpx.get(f"{triton_server.url}/v2/models/{model}/config").json()
+    assert config["max_batch_size"] == 0
+    assert config["instance_group"][0]["kind"] == "KIND_CPU"
+    newest = max(REPOSITORY.glob(f"{model}/*/model.onnx"), key=lambda path: int(path.parent.name))
+    metadata = {entry.key: entry.value for entry in onnx.load(newest).metadata_props}
+    assert {key: value["string_value"] for key, value in config["parameters"].items()} == metadata
+    statistics = httpx.get(f"{triton_server.url}/v2/models/{model}/stats").json()["model_stats"]
+    assert statistics[-1]["inference_stats"]["success"]["count"] >= len(config["model_warmup"]) > 0
+
+
+@pytest.mark.parametrize(("images", "people"), [(1, 0), (1, 3), (2, 5)])
+def test_it_gives_the_masks_of_the_embedded_engine(triton_server: Triton, images: int, people: int) -> None:
+    """Not bit by bit: the server's ONNX Runtime is another release."""
+    path = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
+    engine = OnnxEngine(path, "hiseg_b0", "1")
+    work = batch((480, 640), images, people)
+    here = engine.run(work)
+    engine.close()
+    there = ask(triton_server.url, "hiseg_b0", {"images": work.images, "rois": work.rois}, ("masks", "binary_masks"))
+    np.testing.assert_array_equal(margins(there["masks"]) > 0, here.margins > 0)
+    np.testing.assert_allclose(margins(there["masks"]), here.margins, atol=1e-3)
+    np.testing.assert_allclose(there["binary_masks"][:, 0], here.foreground, atol=1e-4)

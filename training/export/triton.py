@@ -1,0 +1,90 @@
+"""What Triton must know of a model, written from the model's own file so that the two can't differ.
+
+No batching there: rows of RoIs belong to images, so batches are made in front.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import TensorProto
+
+CONFIGURATION = "config.pbtxt"
+CPU_CONFIGURATION = "configs/cpu.pbtxt"
+"""Taken instead by a server started with ``--model-config-name=cpu``."""
+VERSIONS = 2
+"""That are served at once: the newest, and the one before until nobody asks for it any more."""
+WARM_PEOPLE = 4
+TYPES = {TensorProto.UINT8: "TYPE_UINT8", TensorProto.FLOAT: "TYPE_FP32"}
+
+
+def write_configurations(folder: Path, name: str, model: Path) -> None:
+    """Write ``config.pbtxt`` (GPU) and ``configs/cpu.pbtxt`` into a model's folder of the repository.
+
+    Args:
+        folder: the model's.
+        name: the model's.
+        model: the ``.onnx`` file, with metadata; of any version, since they all keep the same contract.
+    """
+    for path, text in configurations(name, model).items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text)
+
+
+def configurations(name: str, model: Path) -> dict[str, str]:
+    """The text of each configuration, by its path in the model's folder.
+
+    Raises:
+        KeyError: the file names no canvases, or has a tensor that is neither UINT8 nor FLOAT.
+    """
+    proto = onnx.load(model)
+    metadata = {entry.key: entry.value for entry in proto.metadata_props}
+    common = f"""name: "{name}"
+backend: "onnxruntime"
+max_batch_size: 0
+version_policy {{ latest {{ num_versions: {VERSIONS} }} }}
+input [
+{_tensors(proto.graph.input)}
+]
+output [
+{_tensors(proto.graph.output)}
+]
+model_warmup [
+{_warm_up(json.loads(metadata["canvases"]), TYPES[proto.graph.input[0].type.tensor_type.elem_type])}
+]
+{_parameters(metadata)}
+"""
+    return {
+        CONFIGURATION: common + "instance_group [ { count: 1 kind: KIND_GPU } ]\n",
+        CPU_CONFIGURATION: common + "instance_group [ { count: 1 kind: KIND_CPU } ]\n",
+    }
+
+
+def _tensors(tensors: Any) -> str:
+    return ",\n".join(
+        f'  {{ name: "{tensor.name}" data_type: {TYPES[tensor.type.tensor_type.elem_type]} '
+        f"dims: [ {', '.join(str(side.dim_value or -1) for side in tensor.type.tensor_type.shape.dim)} ] }}"
+        for tensor in tensors
+    )
+
+
+def _warm_up(canvases: list[list[int]], images: str) -> str:
+    """A black picture for each canvas. Boxes without area cost what others do."""
+    return ",\n".join(
+        f"""  {{
+    name: "{height}x{width}" batch_size: 1
+    inputs {{ key: "images" value {{ data_type: {images} dims: [ 1, 3, {height}, {width} ] zero_data: true }} }}
+    inputs {{ key: "rois" value {{ data_type: TYPE_FP32 dims: [ {WARM_PEOPLE}, 5 ] zero_data: true }} }}
+  }}"""
+        for height, width in canvases
+    )
+
+
+def _parameters(metadata: dict[str, str]) -> str:
+    return "\n".join(
+        f"parameters {{ key: {json.dumps(key)} value {{ string_value: {json.dumps(value)} }} }}"
+        for key, value in metadata.items()
+    )
