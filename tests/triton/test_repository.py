@@ -29,7 +29,7 @@ def test_it_loads_unchanged_and_was_warmed_up_on_each_canvas(triton_server: Trit
     assert statistics[-1]["inference_stats"]["success"]["count"] >= len(config["model_warmup"]) > 0
 
 
-@pytest.mark.parametrize(("images", "people"), [(1, 0), (1, 3), (2, 5)])
+@pytest.mark.parametrize(("images", "people"), [(1, 1), (1, 3), (2, 5)])
 def test_it_gives_the_masks_of_the_embedded_engine(triton_server: Triton, images: int, people: int) -> None:
     """Not bit by bit: the server's ONNX Runtime is another release."""
     path = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
