@@ -42,10 +42,11 @@ def ask(
     answer = httpx.post(f"{url}/v2/models/{model}/infer", content=body, headers=length, timeout=60)
     if answer.status_code != 200:
         raise Refusal(answer.json()["error"])
-    size = int(answer.headers["Inference-Header-Content-Length"])
+    # Where all is empty there is nothing binary.
+    size = int(answer.headers.get("Inference-Header-Content-Length", len(answer.content)))
     rest, found = answer.content[size:], {}
     for tensor in json.loads(answer.content[:size])["outputs"]:
-        count = tensor["parameters"]["binary_data_size"]
+        count = tensor.get("parameters", {}).get("binary_data_size", 0)
         found[tensor["name"]] = np.frombuffer(rest[:count], NUMPY[tensor["datatype"]]).reshape(tensor["shape"])
         rest = rest[count:]
     return found

@@ -54,6 +54,7 @@ class Triton:
         repository: Path = REPOSITORY,
         control: Control = Control.NONE,
         threads: int = 1,
+        complete: bool = False,
         arguments: Sequence[str] = (),
     ) -> None:
         """Prepare it.
@@ -63,6 +64,7 @@ class Triton:
             repository: as the server is to find it.
             control: how it comes to its models.
             threads: of each instance of the stand-in for the ONNX backend, where the configuration names none.
+            complete: what configurations leave out is taken from the files, which makes starting slower.
             arguments: more of the server's own.
         """
         self.repository = repository
@@ -78,7 +80,11 @@ class Triton:
             *(f"--{service}-address=127.0.0.1" for service in ("http", "grpc", "metrics")),
             *(f"--http-port={self.http}", f"--grpc-port={self.grpc}", f"--metrics-port={self.metrics}"),
             *("--allow-gpu-metrics=false", "--cuda-memory-pool-byte-size=0:0", "--pinned-memory-pool-byte-size=0"),
-            *("--disable-auto-complete-config", "--model-config-name=cpu"),
+            *(
+                ["--model-config-name=cpu"]
+                if complete
+                else ["--model-config-name=cpu", "--disable-auto-complete-config"]
+            ),
             f"--backend-config=python,shm-region-prefix-name={self._region}",
             *(f"--model-control-mode={control}", *CONTROL_ARGUMENTS[control]),
             *arguments,
@@ -169,6 +175,7 @@ def triton(
     repository: Path = REPOSITORY,
     control: Control = Control.NONE,
     threads: int = 1,
+    complete: bool = False,
     arguments: Sequence[str] = (),
 ) -> Iterator[Triton]:
     """A running, ready server; gone at the end of the block. The arguments are those of :class:`Triton`.
@@ -177,7 +184,7 @@ def triton(
     """
     need_triton()
     with tempfile.TemporaryDirectory(prefix="hiseg-triton-") as folder:
-        server = Triton(Path(folder), repository, control, threads, arguments)
+        server = Triton(Path(folder), repository, control, threads, complete, arguments)
         server.start()
         try:
             yield server
