@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
@@ -41,10 +42,18 @@ class GpuLike:
         y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in MASK_SIZE)
         self._margin = 4 * (1 - y[:, None] ** 2 - x[None, :] ** 2)
 
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        pass
+
     async def infer(self, batch: Batch) -> Prediction:
         if self.cost == FREE:
             return self.run(batch)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self.run, batch)
+        run = asyncio.get_running_loop().run_in_executor(self._executor, self.run, batch)
+        try:
+            return await asyncio.shield(run)
+        except asyncio.CancelledError:
+            await asyncio.wait([run])
+            raise
 
     def run(self, batch: Batch) -> Prediction:
         """Like :meth:`infer`, in the calling thread."""
@@ -55,6 +64,7 @@ class GpuLike:
         return Prediction(
             np.broadcast_to(self._margin, (len(batch.rois), *MASK_SIZE)),
             np.broadcast_to(np.float32(0.5), (images, height, width)),
+            self.info.ref,
         )
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -44,6 +45,7 @@ class ModelOut(BaseModel):
     name: str
     version: str
     variant: str
+    engine: str = Field(description="what ran it: `onnx`, `triton`, or `onnx-fallback` while no Triton answers")
 
 
 class CocoRle(BaseModel):
@@ -107,7 +109,7 @@ def to_json(result: Result, form: MaskFormat) -> SegmentOut:
     write = _WRITERS[form]
     return SegmentOut(
         image=ImageOut(width=result.width, height=result.height, notes=list(result.notes)),
-        model=ModelOut(name=result.model.name, version=result.model.version, variant=result.model.variant),
+        model=ModelOut(**asdict(result.model)),
         instances=[instance(found) for found in result.instances],
         foreground=instance(result.foreground) if result.foreground else None,
         timings_ms=result.timings_ms,

@@ -16,7 +16,8 @@ from service.bench.command import bench
 from service.boxes import parse_boxes, to_boxes
 from service.canary import CanaryDied
 from service.domain import Job, Mode, Picture, Result
-from service.engines.onnx import ModelError, OnnxEngine
+from service.engines.contract import ModelError
+from service.engines.onnx import OnnxEngine
 from service.engines.repository import stored_models
 from service.errors import HisegError
 from service.lifecycle import ListenError

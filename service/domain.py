@@ -153,11 +153,20 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """Which model answered: name, version and variant."""
+    """Which model answered.
+
+    Attributes:
+        name: in the model repository.
+        version: there.
+        variant: ``b0``, ``b1`` or ``b7``.
+        engine: what ran it: ``onnx`` (embedded), ``triton``, or ``onnx-fallback`` (embedded, since no Triton answers);
+            empty: not said.
+    """
 
     name: str
     version: str
     variant: str
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +183,7 @@ class Job:
         priority: an interactive job's client gets ten times the share of a batch job's.
         deadline: when the answer is worth nothing any more, on :func:`time.monotonic`'s clock; None: never.
         latest: a newer job of the client takes its place while it waits for the engine; for live video.
+        traceparent: the caller's place in a distributed trace (W3C Trace Context); empty: none.
     """
 
     picture: Picture
@@ -185,6 +195,7 @@ class Job:
     priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None
     latest: bool = False
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

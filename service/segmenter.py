@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from service.batching.admission import Admission, Place
-from service.batching.batcher import Batcher
+from service.batching.batcher import NO_ENGINE, Batcher
 from service.batching.work import Prepared, Served, Work
 from service.canvas import Placement, choose_canvas, to_canvas
 from service.domain import Box, CropMask, Instance, Job, Mode, Picture, Result
-from service.engines.base import ModelInfo
-from service.errors import DeadlineExceeded, InvalidRequest, Overloaded
+from service.engines.base import ModelInfo, Wants
+from service.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavailable
 from service.images import Encoded, ImageLimits, inspect
 from service.masks.crop import crop_mask, log_odds
 
@@ -70,6 +70,16 @@ class Segmenter:
             value=variant,
         )
 
+    def check_ready(self) -> None:
+        """Say whether requests are taken, and an engine is there to run them.
+
+        Raises:
+            Unavailable: starting, draining, or no model has an engine that answers.
+        """
+        self.admission.check_open()
+        if not any(batcher.engine.slots for batcher in self.batchers.values()):
+            raise Unavailable(NO_ENGINE)
+
     def check_room(self, place: Place, deadline: float) -> None:
         """Refuse a request before it is read, if no model could take even the smallest job.
 
@@ -78,8 +88,10 @@ class Segmenter:
             deadline: the request's, on :func:`time.monotonic`'s clock, as far as it is known; else infinity.
 
         Raises:
+            Unavailable: no model has an engine that answers.
             Overloaded: so it is.
         """
+        self.check_ready()
         canvases = [canvas for info in self.models for canvas in info.canvases]
         place.hold(place.bytes + min((3 * height * width for height, width in canvases), default=0))
         refusals = []
@@ -147,7 +159,8 @@ class Segmenter:
                 "infer": served.infer_ms,
                 "masks": (drawn - started) * 1000,
             }
-            result = Result(width, height, served.prepared.notes, instances, foreground, info.ref, timings)
+            made_by = served.prediction.model
+            result = Result(width, height, served.prepared.notes, instances, foreground, made_by, timings)
             written = write(result)
             timings["encode"] = (time.perf_counter() - drawn) * 1000
             return result, written
@@ -161,6 +174,8 @@ class Segmenter:
             job.deadline,
             quick=self._alone and decodes_quickly(job.picture),
             latest=job.latest,
+            wants=Wants.FOREGROUND if job.mode is Mode.BINARY else Wants.MASKS,
+            traceparent=job.traceparent,
         )
         served = await batcher.submit(work)
         came_back = time.perf_counter()

@@ -8,16 +8,19 @@ import numpy as np
 
 from service.batching.work import Prepared
 from service.domain import Floats
-from service.engines.base import Batch, Prediction
+from service.engines.base import Batch, Prediction, Terms
+
+ANY = Terms()
 
 
-def assemble(members: Sequence[Prepared], roi_counts: Sequence[int] = ()) -> Batch:
+def assemble(members: Sequence[Prepared], roi_counts: Sequence[int] = (), terms: Terms = ANY) -> Batch:
     """One batch of the members' images and RoIs, in their order.
 
     Args:
         members: at least one; all on the same canvas.
         roi_counts: numbers of RoIs that the engine was warmed up for, ascending. The RoIs are padded to the next of
             them with rows without area, which show no person and hide none. Empty, or all too small: no padding.
+        terms: what goes with the batch.
     """
     # A lone image is not copied.
     images = members[0].image[None] if len(members) == 1 else np.stack([member.image for member in members])
@@ -29,7 +32,7 @@ def assemble(members: Sequence[Prepared], roi_counts: Sequence[int] = ()) -> Bat
         rois[start:end, 0] = index
         rois[start:end, 1:] = member.rois
         start = end
-    return Batch(images, rois)
+    return Batch(images, rois, terms)
 
 
 def scatter(prediction: Prediction, members: Sequence[Prepared]) -> list[Prediction]:
@@ -37,6 +40,7 @@ def scatter(prediction: Prediction, members: Sequence[Prepared]) -> list[Predict
     parts, start = [], 0
     for index, member in enumerate(members):
         end = start + len(member.rois)
-        parts.append(Prediction(prediction.margins[start:end], prediction.foreground[index : index + 1]))
+        foreground = prediction.foreground[index : index + 1]
+        parts.append(Prediction(prediction.margins[start:end], foreground, prediction.model))
         start = end
     return parts

@@ -64,10 +64,10 @@ class Backlog:
         self._max_wait_ms = max_wait_ms
         self._waiting: dict[tuple[str, float], _Waiting] = {}
         self._running: list[Run] = []
-        self._slots = slots
+        self._slots = max(1, slots)
         # Wall milliseconds for a millisecond that was claimed: below 1 with several slots, above 1 for what a batch as
         # such costs, where decoding is the bottleneck, or where the cost model is behind.
-        self._pace = 1 / slots
+        self._pace = 1 / self._slots
         self._after_ms = 0.0
         self._last_end: float | None = None
 
@@ -75,6 +75,12 @@ class Backlog:
     def waiting_ms(self) -> float:
         """Cost of what is let in and not yet in the engine; exactly 0 when that is nothing."""
         return sum(waiting.cost for waiting in self._waiting.values())
+
+    def resize(self, slots: int) -> None:
+        """The engine has another number of slots; 0 is none for a while, and says nothing of the pace afterwards."""
+        if slots:
+            self._pace *= self._slots / slots
+            self._slots = slots
 
     def wait_ms(self, client: str, share: float, cost: float) -> float:
         """Predicted milliseconds until a new job would be in the engine.

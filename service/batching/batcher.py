@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from service.batching.admission import State
@@ -24,15 +26,18 @@ from service.batching.backlog import Backlog, Claim
 from service.batching.cost import CostModel
 from service.batching.dispatch import Dispatcher, Ran
 from service.batching.fair_queue import FairQueue
+from service.batching.slots import Slots
+from service.batching.wanted import while_wanted
 from service.batching.work import P, Prepared, Served, Superseded, Watcher, Work
 from service.canvas import Size
-from service.engines.base import Batch, Engine
+from service.engines.base import Batch, Engine, Terms
 from service.errors import DeadlineExceeded, TooLarge, Unavailable
 
 MOMENT_S = 0.005
 """A batch is counted and learnt from so long after it came back: first the answers go out."""
 SLACK_S = 0.01
 """Timers may fire so much early: a caller that leaves then has run out of time."""
+NO_ENGINE = "no engine answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +124,10 @@ class Batcher:
         # Let in and neither in the engine yet nor gone, oldest first.
         self._waiting: dict[_Item, None] = {}
         self._left_behind = False
-        self._slots = asyncio.Semaphore(engine.slots)
+        self._slots = Slots(lambda: engine.slots)
         self._launched = 0
         self._tasks: asyncio.TaskGroup | None = None
+        engine.subscribe(self._engine_changed)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Batcher]:
@@ -163,6 +169,8 @@ class Batcher:
         """
         if self._tasks is None:
             raise Unavailable("the batcher is not running")
+        if not self.engine.slots:
+            raise Unavailable(NO_ENGINE)
         if work.rois > self.limits.rois:
             raise TooLarge(
                 f"{work.rois} boxes were sent; a batch holds {self.limits.rois}",
@@ -219,6 +227,15 @@ class Batcher:
             self._forming.insert(place, item)
         elif older is not None:
             self._enqueue(item)
+
+    def _engine_changed(self) -> None:
+        """It has more slots, or fewer; with none, nobody waits for what may never come."""
+        self.backlog.resize(self.engine.slots)
+        self._slots.changed()
+        if not self.engine.slots:
+            for item in list(self._waiting):
+                self._refuse(item, Unavailable(NO_ENGINE))
+        self._advance()
 
     def _advance(self) -> None:
         """Form and launch until there is nothing to do; called after every change."""
@@ -313,7 +330,7 @@ class Batcher:
         """A batch on its last way: assembled, then to the engine as soon as that has a slot, then answered."""
         try:
             batch = await self._assemble(members)
-            async with self._slots:
+            async with self._slots.one():
                 while len(alive := self._wanted(members)) < len(members):
                     members = alive
                     batch = await self._assemble(members) if members else batch
@@ -321,8 +338,9 @@ class Batcher:
                     self._withdraw(item)
                 if members:
                     claimed = sum(item.cost for item in members)
-                    outcomes = await self._dispatcher.run(inputs(members), batch, claimed)
-                    for item, ran in zip(members, outcomes, strict=True):
+                    answers = [item.answer for item in members]
+                    run = self._dispatcher.run(inputs(members), batch, claimed)
+                    for item, ran in zip(members, await while_wanted(answers, run) or (), strict=False):
                         _answer(item, ran)
         except Exception as error:  # ours, such as too little memory for the batch: it must not end the batcher
             for item in members:
@@ -343,9 +361,18 @@ class Batcher:
         return [item for item in members if self._is_wanted(item, batch_ms)]
 
     async def _assemble(self, members: Sequence[_Item]) -> Batch:
-        if len(members) == 1:
-            return assemble(inputs(members), self.engine.roi_counts)
-        return await asyncio.to_thread(assemble, inputs(members), self.engine.roi_counts)
+        arguments = inputs(members), self.engine.roi_counts, self._terms(members)
+        return assemble(*arguments) if len(members) == 1 else await asyncio.to_thread(assemble, *arguments)
+
+    def _terms(self, members: Sequence[_Item]) -> Terms:
+        works = [item.work for item in members]
+        deadlines = [work.deadline for work in works if work.deadline is not None]
+        return Terms(
+            wants=reduce(or_, (work.wants for work in works)),
+            deadline=max(deadlines) if len(deadlines) == len(works) else None,
+            cost_ms=self.cost.now.batch(len(works), sum(work.rois for work in works)),
+            traceparent=next((work.traceparent for work in works if work.traceparent), ""),
+        )
 
     def _refuse(self, item: _Item, error: Exception) -> None:
         if item in self._waiting:

@@ -72,7 +72,7 @@ class Dispatcher:
         if failure is not None and (len(members) == 1 or isinstance(failure, HisegError)):
             return [Ran(failure, began, 0.0)] * len(members)
         part, counts = claimed / len(members), self._engine.roi_counts
-        return [(await self.run([member], assemble([member], counts), part))[0] for member in members]
+        return [(await self.run([member], assemble([member], counts, batch.terms), part))[0] for member in members]
 
     def learn(self) -> None:
         """Report the batches that came back since the last time, and let the cost model learn from them."""

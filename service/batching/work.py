@@ -8,7 +8,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from service.canvas import Size
 from service.domain import Floats, Pixels, Priority
-from service.engines.base import Prediction
+from service.engines.base import Prediction, Wants
 
 SHARES = {Priority.INTERACTIVE: 1.0, Priority.BATCH: 0.1}
 """Weight of a client in the sharing of the engine."""
@@ -49,6 +49,8 @@ class Work(Generic[P]):
         deadline: when nobody wants it any more, on the batcher's clock; None: never.
         quick: ``prepare`` is so short that it is done on the event loop, instead of in a thread and back.
         latest: a newer one of its client takes its place as soon as that is prepared, if it still waits then.
+        wants: outputs that are looked at.
+        traceparent: its caller's place in a distributed trace; empty: none.
     """
 
     canvas: Size
@@ -59,6 +61,8 @@ class Work(Generic[P]):
     deadline: float | None = None
     quick: bool = False
     latest: bool = False
+    wants: Wants = Wants.BOTH
+    traceparent: str = ""
 
     @property
     def share(self) -> float:
@@ -72,7 +76,8 @@ class Served(Generic[P]):
 
     Attributes:
         prepared: the input.
-        prediction: the rows of this job alone: ``margins`` ``[n, mh, mw]``, ``foreground`` ``[1, H, W]``.
+        prediction: the rows of this job alone: ``margins`` ``[n, mh, mw]``, ``foreground`` ``[1, H, W]``; what it
+            didn't want may be empty.
         decode_ms: preparing.
         queue_ms: waiting, for a place in a batch and for the engine.
         infer_ms: in the engine.

@@ -63,7 +63,7 @@ def to_result(message: pb.SegmentResponse) -> Result:
         width=image.width,
         height=image.height,
         notes=tuple(image.notes),
-        model=ModelRef(model.name, model.version, model.variant),
+        model=ModelRef(model.name, model.version, model.variant, model.engine),
         instances=tuple(map(_instance, message.instances)),
         foreground=_instance(message.foreground) if message.HasField("foreground") else None,
         timings_ms=dict(message.timings_ms),

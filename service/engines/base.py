@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Flag, auto
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,10 +64,36 @@ class ModelInfo:
             "name": self.ref.name,
             "version": self.ref.version,
             "variant": self.ref.variant,
+            "engine": self.ref.engine,
             "canvases": [list(canvas) for canvas in self.canvases],
             "mask_size": list(self.mask_size),
             "card": self.card,
         }
+
+
+class Wants(Flag):
+    """Which outputs anybody looks at; the others need not be computed."""
+
+    MASKS = auto()
+    FOREGROUND = auto()
+    BOTH = MASKS | FOREGROUND
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What goes with a batch besides its tensors.
+
+    Attributes:
+        wants: outputs that somebody in the batch looks at.
+        deadline: when nobody in it wants the answer any more, on :func:`time.monotonic`'s clock; None: never.
+        cost_ms: what it is predicted to take.
+        traceparent: of the oldest request in it that is traced (W3C Trace Context); empty: none is.
+    """
+
+    wants: Wants = Wants.BOTH
+    deadline: float | None = None
+    cost_ms: float = 0.0
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +103,12 @@ class Batch:
     Attributes:
         images: uint8 ``[B, 3, H, W]``, RGB, all on the same canvas.
         rois: float32 ``[N, 5]``, ``batch_index x1 y1 x2 y2``, coordinates 0..1 of the canvas; N may be 0.
+        terms: what is wanted, and until when.
     """
 
     images: Pixels
     rois: Floats
+    terms: Terms = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +116,15 @@ class Prediction:
     """Output of one run, the same for both generations of model outputs.
 
     Attributes:
-        margins: float32 ``[N, mask_h, mask_w]``, log-odds of "this pixel is the person" over its box.
-        foreground: float32 ``[B, H, W]``, probability that anybody is there.
+        margins: float32 ``[N, mask_h, mask_w]``, log-odds of "this pixel is the person" over its box; ``[0, ...]`` if
+            masks weren't wanted.
+        foreground: float32 ``[B, H, W]``, probability that anybody is there; ``[B, 0, 0]`` if it wasn't wanted.
+        model: what really made it.
     """
 
     margins: Floats
     foreground: Floats
+    model: ModelRef
 
 
 class Engine(Protocol):
@@ -103,17 +136,23 @@ class Engine(Protocol):
 
     @property
     def slots(self) -> int:
-        """Batches it runs at once."""
+        """Batches it runs at once; 0 while it can run none."""
 
     @property
     def roi_counts(self) -> tuple[int, ...]:
         """Numbers of RoIs it was warmed up for, ascending: others are padded to the next. Empty: any is as good."""
 
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        """``changed`` is called, on the event loop, whenever :attr:`slots` is another. Ignored where it never is."""
+
     async def infer(self, batch: Batch) -> Prediction:
         """Run one batch; rows come back in the order sent.
 
+        Cancelled, since nobody waits any more, it ends as soon as the engine is free for another batch.
+
         Raises:
             Unavailable: the engine can't run now.
+            DeadlineExceeded: not done by the batch's deadline.
         """
 
     def close(self) -> None:
@@ -133,3 +172,13 @@ def margins(masks: Floats) -> Floats:
     if masks.shape[1] == 1:
         return np.asarray((masks[:, 0] - 0.5) * 16, dtype=np.float32)
     return np.asarray(masks[:, 1] - np.maximum(masks[:, 0], masks[:, 2]), dtype=np.float32)
+
+
+def no_margins(size: Size) -> Floats:
+    """Those of a batch whose masks nobody wants, float32 ``[0, h, w]``."""
+    return np.zeros((0, *size), dtype=np.float32)
+
+
+def no_foreground(images: int) -> Floats:
+    """That of a batch whose foreground nobody wants, float32 ``[B, 0, 0]``."""
+    return np.zeros((images, 0, 0), dtype=np.float32)

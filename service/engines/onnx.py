@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
-from service.canvas import Resize, Size
-from service.domain import ModelRef
-from service.engines.base import UNKNOWN_COST, Batch, Cost, ModelInfo, Prediction, margins
+from service.engines.base import Batch, ModelInfo, Prediction, Wants, margins, no_foreground, no_margins
+from service.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, Spoken, describe
 from service.engines.cores import available_cores
 
-MASK_OUTPUTS = ("masks", "instance_masks")
-FOREGROUND_OUTPUT = "binary_masks"
-MS_PER_GMAC = 15.0
-"""On two CPU cores; only the start of the cost model, which learns from every batch."""
+TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 SHAPELESS = {"CPUExecutionProvider", "AzureExecutionProvider"}
 """Providers that run a new shape as fast as a known one; the second runs no model of ours, but is always listed."""
 ROI_COUNTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 """The others, which are for GPUs, prepare themselves for each new shape."""
-
-
-class ModelError(Exception):
-    """The file isn't a model that keeps the tensor contract; the text says what is wrong."""
 
 
 class OnnxEngine:
@@ -54,7 +46,8 @@ class OnnxEngine:
             self._session = ort.InferenceSession(path, options, providers=ort.get_available_providers())
         except Exception as error:
             raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
-        self._info, self._mask_output = describe(self._session, path, name, version)
+        info, self._mask_output = describe(spoken(self._session, path), name, version, "onnx")
+        self._info = replace(info, card={"bytes": path.stat().st_size} | info.card)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"onnx-{name}")
 
     @property
@@ -69,77 +62,44 @@ class OnnxEngine:
     def roi_counts(self) -> tuple[int, ...]:
         return () if set(self._session.get_providers()) <= SHAPELESS else ROI_COUNTS
 
-    async def infer(self, batch: Batch) -> Prediction:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self.run, batch)
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        pass
 
-    def run(self, batch: Batch) -> Prediction:
-        """Like :meth:`infer`, in the calling thread."""
+    async def infer(self, batch: Batch) -> Prediction:
+        options = ort.RunOptions()
+        run = asyncio.get_running_loop().run_in_executor(self._executor, self.run, batch, options)
+        try:
+            return await asyncio.shield(run)
+        except asyncio.CancelledError:
+            options.terminate = True
+            await asyncio.wait([run])
+            raise
+
+    def run(self, batch: Batch, options: ort.RunOptions | None = None) -> Prediction:
+        """Like :meth:`infer`, in the calling thread; ``options`` can end it."""
         images = batch.images if self._info.takes_uint8 else batch.images.astype(np.float32) / 255
-        masks, foreground = self._session.run(
-            [self._mask_output, FOREGROUND_OUTPUT], {"images": images, "rois": batch.rois}
+        wants = batch.terms.wants
+        outputs = [self._mask_output] * (Wants.MASKS in wants) + [FOREGROUND_OUTPUT] * (Wants.FOREGROUND in wants)
+        made = dict(zip(outputs, self._session.run(outputs, {IMAGES: images, ROIS: batch.rois}, options), strict=True))
+        masks, foreground = made.get(self._mask_output), made.get(FOREGROUND_OUTPUT)
+        return Prediction(
+            no_margins(self._info.mask_size) if masks is None else margins(masks),
+            no_foreground(len(images)) if foreground is None else np.asarray(foreground[:, 0], dtype=np.float32),
+            self._info.ref,
         )
-        return Prediction(margins(masks), np.asarray(foreground[:, 0], dtype=np.float32))
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
-def describe(session: Any, path: Path, name: str, version: str) -> tuple[ModelInfo, str]:
-    """What a session says about itself, and which of its outputs holds the masks.
-
-    Files without our metadata (the seed's releases) are described by their shapes: the one static canvas,
-    pictures stretched to it.
-
-    Raises:
-        ModelError: it doesn't keep the tensor contract.
-    """
+def spoken(session: Any, path: Path) -> Spoken:
+    """What an ONNX file says about itself."""
     inputs = {tensor.name: tensor for tensor in session.get_inputs()}
-    outputs = {tensor.name: tensor for tensor in session.get_outputs()}
-    if set(inputs) != {"images", "rois"}:
-        raise ModelError(f"{path}: inputs are {sorted(inputs)}, not images and rois")
-    mask_output = next((output for output in MASK_OUTPUTS if output in outputs), None)
-    if mask_output is None or FOREGROUND_OUTPUT not in outputs:
-        raise ModelError(f"{path}: outputs are {sorted(outputs)}, not masks (or instance_masks) and binary_masks")
-    dtype = inputs["images"].type
-    if dtype not in ("tensor(uint8)", "tensor(float)"):
-        raise ModelError(f"{path}: images are {dtype}, not uint8 or float")
-    metadata = dict(session.get_modelmeta().custom_metadata_map)
-    info = ModelInfo(
-        ref=ModelRef(name, version, metadata.get("variant", name.rpartition("_")[2])),
-        canvases=_canvases(metadata, inputs["images"].shape, path),
-        resize=Resize(metadata.get("resize", Resize.STRETCH)),
-        mask_size=_mask_size(metadata, outputs[mask_output].shape),
-        takes_uint8=dtype == "tensor(uint8)",
-        seed=_seed(metadata),
-        card={"bytes": path.stat().st_size} | {key: _value(metadata[key]) for key in sorted(metadata)},
+    dtype = inputs[IMAGES].type if IMAGES in inputs else "missing"
+    return Spoken(
+        source=str(path),
+        images_type=TYPES.get(dtype, dtype),
+        inputs={name: tensor.shape for name, tensor in inputs.items()},
+        outputs={tensor.name: tensor.shape for tensor in session.get_outputs()},
+        metadata=dict(session.get_modelmeta().custom_metadata_map),
     )
-    return info, mask_output
-
-
-def _canvases(metadata: Mapping[str, str], shape: list[int | str | None], path: Path) -> tuple[Size, ...]:
-    if "canvases" in metadata:
-        return tuple((int(height), int(width)) for height, width in json.loads(metadata["canvases"]))
-    height, width = shape[2:]
-    if not isinstance(height, int) or not isinstance(width, int):
-        raise ModelError(f"{path}: the canvas is neither in its metadata nor in the shape of images ({shape})")
-    return ((height, width),)
-
-
-def _mask_size(metadata: Mapping[str, str], shape: list[Any]) -> Size:
-    # Some exporters write static sizes as symbolic dimensions named "128".
-    height, width = json.loads(metadata["mask_size"]) if "mask_size" in metadata else shape[2:]
-    return int(height), int(width)
-
-
-def _seed(metadata: Mapping[str, str]) -> Cost:
-    if "gmac" not in metadata:
-        return UNKNOWN_COST
-    image, person = json.loads(metadata["gmac"])
-    return Cost(UNKNOWN_COST.constant, image * MS_PER_GMAC, person * MS_PER_GMAC)
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from service.engines.contract import ModelError
 from service.engines.cores import available_cores
-from service.engines.onnx import ModelError
 from service.errors import HisegError
 from service.frames import PixelFormat
 from service.settings import Settings

@@ -6,7 +6,7 @@ It stands for :class:`service.engines.onnx.OnnxEngine`; the real one is used whe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -48,7 +48,11 @@ class EchoEngine:
         self.gate = asyncio.Event()
         self.gate.set()
         self.running = 0
+        self.abandoned = 0
         self._cost = cost
+
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        self.changed = changed
 
     async def infer(self, batch: Batch) -> Prediction:
         assert self.running < self.slots, "no more batches at once than there are slots"
@@ -57,11 +61,14 @@ class EchoEngine:
             await self.gate.wait()
             if self._cost:
                 await asyncio.sleep(self._cost.batch(len(batch.images), len(batch.rois)) / 1000)
+        except asyncio.CancelledError:
+            self.abandoned += 1
+            raise
         finally:
             self.running -= 1
         self.batches.append(batch)
         margins = np.broadcast_to(batch.rois[:, 1, None, None] + 1, (len(batch.rois), 8, 6))
-        return Prediction(margins.astype(np.float32), batch.images[:, 0].astype(np.float32) / 255)
+        return Prediction(margins.astype(np.float32), batch.images[:, 0].astype(np.float32) / 255, self.info.ref)
 
     def close(self) -> None:
         pass

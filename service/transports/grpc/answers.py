@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from service.answer import MaskFormat, to_picture
 from service.domain import Instance, Picture, Result
 from service.masks.png import png_crop
@@ -13,7 +15,7 @@ def to_message(picture: Picture, result: Result, form: MaskFormat) -> pb.Segment
     """The answer, but for the timings, which aren't known before it is written."""
     message = pb.SegmentResponse(
         image=pb.ImageInfo(width=result.width, height=result.height, notes=result.notes),
-        model=pb.Model(name=result.model.name, version=result.model.version, variant=result.model.variant),
+        model=pb.Model(**asdict(result.model)),
         instances=[_instance(found, result, form) for found in result.instances],
     )
     if result.foreground:

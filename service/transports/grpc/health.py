@@ -16,7 +16,9 @@ from grpc_health.v1.health_pb2 import (
     HealthListResponse,
 )
 
-from service.batching.admission import Admission, State
+from service.batching.admission import State
+from service.errors import Unavailable
+from service.segmenter import Segmenter
 from service.transports.grpc.servicer import SERVICE
 
 POLL_S = 0.25
@@ -29,8 +31,8 @@ Context = ServicerContext[Any, Any]
 class Health:
     """Reads the state whenever it is asked."""
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter = segmenter
 
     @property
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -62,7 +64,7 @@ class Health:
         """The status now and after each change. It ends with the draining, which so doesn't wait for watchers."""
         told = None
         while True:
-            last = self._admission.state is State.DRAINING
+            last = self._segmenter.admission.state is State.DRAINING
             status = self._status(request.service)
             if status != told:
                 told = status
@@ -74,5 +76,8 @@ class Health:
     def _status(self, service: str) -> HealthCheckResponse:
         if service not in SERVICES:
             return HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
-        ready = self._admission.state is State.READY
-        return HealthCheckResponse(status=HealthCheckResponse.SERVING if ready else HealthCheckResponse.NOT_SERVING)
+        try:
+            self._segmenter.check_ready()
+        except Unavailable:
+            return HealthCheckResponse(status=HealthCheckResponse.NOT_SERVING)
+        return HealthCheckResponse(status=HealthCheckResponse.SERVING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib.metadata import version
 
 from service.images import MEDIA_TYPES
@@ -13,10 +14,9 @@ from service.transports.grpc.stream import MOST_UNANSWERED
 
 def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
     """What is served now, what can be asked for, and every limit in force."""
-    refs = [info.ref for info in segmenter.models]
     return pb.GetInfoResponse(
         version=version("hiseg"),
-        models=[pb.Model(name=ref.name, version=ref.version, variant=ref.variant) for ref in refs],
+        models=[pb.Model(**asdict(info.ref)) for info in segmenter.models],
         default_variant=settings.default_variant,
         image_types=list(MEDIA_TYPES),
         pixel_formats=pb.PixelFormat.keys()[1:],

@@ -22,7 +22,7 @@ def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> g
     """The server around a segmenter, to be called on the loop that it shall run on; starts and stops nothing itself."""
     interceptors = [ApiKeys(settings.grpc_api_keys)] if settings.grpc_api_keys else []
     server = grpc.aio.server(interceptors=interceptors, options=options(settings))
-    servicer, health = SegmentationServicer(segmenter, settings, metrics), Health(segmenter.admission)
+    servicer, health = SegmentationServicer(segmenter, settings, metrics), Health(segmenter)
     server.add_generic_rpc_handlers((servicer.handlers, health.handlers))
     reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), server)
     return server

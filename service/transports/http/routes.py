@@ -43,10 +43,14 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["operations"])
-    async def readyz() -> dict[str, str]:
-        """The process takes requests: its models are loaded and gave the masks that they should."""
-        segmenter.admission.check_open()
-        return {"status": "ready"}
+    async def readyz() -> dict[str, Any]:
+        """The process takes requests: its models gave the masks that they should, and an engine answers.
+
+        `engines` says what runs each model now; see `model.engine` of an answer.
+        """
+        segmenter.check_ready()
+        engines = {info.ref.name: info.ref.engine for info in segmenter.models}
+        return {"status": "ready", "engines": engines}
 
     @app.get("/metrics", tags=["operations"], response_class=Response)
     async def exposition() -> Response:

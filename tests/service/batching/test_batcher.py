@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from service.batching.batcher import Batcher, BatchLimits
 from service.batching.work import Prepared, Served, Superseded, Work
 from service.domain import Priority
-from service.engines.base import Batch, Cost, Prediction
+from service.engines.base import Batch, Cost, Prediction, Wants
 from service.errors import DeadlineExceeded, Overloaded, TooLarge, Unavailable, UndecodableImage
 from tests.service.fakes import EchoEngine, Notes
 from tests.service.virtual_time import VirtualLoop, run
@@ -558,5 +558,89 @@ def test_a_failing_engine_does_not_teach_the_pace() -> None:
             await asyncio.sleep(0.001)
             assert inside.batcher.backlog.wait_ms("", 1.0, 10.0) == pytest.approx(500, rel=0.05)
             await asyncio.wait(tasks)
+
+    run(scenario)
+
+
+def test_callers_who_all_leave_free_the_engine_for_those_who_stay() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(1000.0, 0.0, 0.0)), BatchLimits(wait_ms=math.inf, budget_ms=0.5)) as it:
+            leaver = asyncio.create_task(it.send(1))
+            stayer = asyncio.create_task(it.send(2, at=0.1))
+            await asyncio.sleep(0.3)
+            leaver.cancel()
+            assert_own_rows(await stayer, 2, 1)
+            assert loop.time() == pytest.approx(1.3, abs=0.01)
+            assert (it.engine.abandoned, it.order()) == (1, [2])
+
+    run(scenario)
+
+
+def test_a_batch_goes_on_for_the_one_who_stays() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(10.0, 0.0, 0.0))) as it:
+            sent = [asyncio.create_task(it.send(marker)) for marker in (1, 2, 3)]
+            await asyncio.sleep(0.015)
+            assert it.engine.running == 1
+            sent[1].cancel()
+            assert_own_rows(await sent[2], 3, 1)
+            assert it.engine.abandoned == 0
+
+    run(scenario)
+
+
+def test_an_engine_that_goes_away_keeps_nobody_waiting_and_is_used_when_it_is_back() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(10.0, 0.0, 0.0)), BatchLimits(wait_ms=math.inf, images=1)) as it:
+            inside, *waiting = [asyncio.create_task(it.send(marker)) for marker in range(5)]
+            await asyncio.sleep(0.005)
+            it.engine.slots = 0
+            it.engine.changed()
+            outcomes = await asyncio.gather(*waiting, it.send(9), return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes] == [Unavailable] * 5
+            assert loop.time() == pytest.approx(0.005)
+            assert (it.batcher.waiting, it.batcher.backlog.waiting_ms) == (0, 0)
+            await inside
+            it.engine.slots = 2
+            it.engine.changed()
+            began = loop.time()
+            await asyncio.gather(*(it.send(marker) for marker in range(4)))
+            assert loop.time() - began == pytest.approx(0.02), "both new slots are used"
+
+    run(scenario)
+
+
+def test_an_engine_with_fewer_slots_gets_fewer_batches_at_once() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(10.0, 0.0, 0.0), slots=3), BatchLimits(math.inf, images=1)) as it:
+            sent = [asyncio.create_task(it.send(marker)) for marker in range(9)]
+            await asyncio.sleep(0.005)
+            assert it.engine.running == 3
+            it.engine.slots = 1
+            it.engine.changed()
+            await asyncio.sleep(0.01)
+            assert it.engine.running == 1
+            await asyncio.gather(*sent)
+
+    run(scenario)
+
+
+def test_a_batch_knows_what_is_wanted_and_until_when() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(10.0, 0.0, 0.0)), BatchLimits(wait_ms=math.inf)) as it:
+            it.engine.gate.clear()
+            first = asyncio.create_task(it.send(0, wants=Wants.FOREGROUND))
+            await asyncio.sleep(0)
+            rest = [
+                asyncio.create_task(it.send(1, wants=Wants.FOREGROUND, deadline=5.0)),
+                asyncio.create_task(it.send(2, wants=Wants.MASKS, deadline=9.0, traceparent="00-a")),
+            ]
+            await asyncio.sleep(0.001)
+            it.engine.gate.set()
+            await asyncio.gather(first, *rest)
+            alone, both = (batch.terms for batch in it.engine.batches)
+            assert (alone.wants, alone.deadline, alone.traceparent) == (Wants.FOREGROUND, None, "")
+            assert (both.wants, both.deadline, both.traceparent) == (Wants.BOTH, 9.0, "00-a")
+            assert both.cost_ms > 0
 
     run(scenario)

@@ -12,8 +12,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from service.canvas import Resize
-from service.engines.base import UNKNOWN_COST, Batch, margins
-from service.engines.onnx import ModelError, OnnxEngine
+from service.domain import ModelRef
+from service.engines.base import UNKNOWN_COST, Batch, Terms, Wants, margins
+from service.engines.contract import ModelError
+from service.engines.onnx import OnnxEngine
 from tests.conftest import REPOSITORY
 
 B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
@@ -82,6 +84,31 @@ def test_infer_is_run_off_the_loop(engine: OnnxEngine) -> None:
     work = batch((384, 640), 1, 2)
     prediction = asyncio.run(engine.infer(work))
     np.testing.assert_array_equal(prediction.margins, engine.run(work).margins)
+
+
+def test_only_what_is_wanted_comes_back(engine: OnnxEngine) -> None:
+    work = batch((384, 640), 2, 3)
+    whole = engine.run(work)
+    masks = engine.run(Batch(work.images, work.rois, Terms(wants=Wants.MASKS)))
+    np.testing.assert_array_equal(masks.margins, whole.margins)
+    assert masks.foreground.shape == (2, 0, 0)
+    foreground = engine.run(Batch(work.images, work.rois, Terms(wants=Wants.FOREGROUND)))
+    np.testing.assert_array_equal(foreground.foreground, whole.foreground)
+    assert foreground.margins.shape == (0, 128, 96)
+    assert whole.model == ModelRef("hiseg_b0", "1", "b0", "onnx")
+
+
+def test_a_run_that_nobody_waits_for_is_ended(engine: OnnxEngine) -> None:
+    async def scenario() -> None:
+        large = asyncio.create_task(engine.infer(batch((640, 640), 16, 128)))
+        await asyncio.sleep(0.1)
+        large.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await large
+        small = batch((384, 640), 1, 1)
+        np.testing.assert_array_equal((await engine.infer(small)).margins, engine.run(small).margins)
+
+    asyncio.run(scenario())
 
 
 def test_agrees_with_plain_onnx_runtime(engine: OnnxEngine) -> None:

@@ -14,7 +14,7 @@ from service.settings import Settings
 
 def test_health_and_readiness(client: httpx.Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
-    assert client.get("/readyz").json() == {"status": "ready"}
+    assert client.get("/readyz").json() == {"status": "ready", "engines": {"hiseg_b0": "onnx"}}
 
 
 def test_models(client: httpx.Client) -> None:

@@ -37,7 +37,7 @@ def answer(client: httpx.Client, photo: bytes) -> dict[str, Any]:
 
 def test_fields(answer: dict[str, Any]) -> None:
     assert answer["image"] == {"width": 949, "height": 512, "notes": []}
-    assert answer["model"] == {"name": "hiseg_b0", "version": "1", "variant": "b0"}
+    assert answer["model"] == {"name": "hiseg_b0", "version": "1", "variant": "b0", "engine": "onnx"}
     assert [instance["box"] for instance in answer["instances"]] == SAMPLE_BOXES
     assert list(answer["timings_ms"]) == ["decode", "queue", "infer", "masks", "encode"]
 
