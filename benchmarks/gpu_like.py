@@ -15,10 +15,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from service.app import Loaded, serve
+from service.app import serve
 from service.canvas import Resize
 from service.domain import ModelRef
 from service.engines.base import Batch, Cost, ModelInfo, Prediction
+from service.loading import Loaded, given
 from service.settings import Settings
 
 CANVASES = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
@@ -79,7 +80,7 @@ def main(
 ) -> None:
     """Serve on free ports; every knob but these is a HISEG_* variable."""
     engine = GpuLike(Cost(constant, image, roi), CANVASES[:canvases])
-    serve(Settings(port=0, grpc_port=0), lambda _: [Loaded(engine)])
+    serve(Settings(port=0, grpc_port=0), given(Loaded(engine)))
     print(f"pictures run: {engine.pictures}", file=sys.stderr)
 
 

@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import numpy as np
 
 from service.batching.admission import Admission, State
 from service.batching.batcher import Batcher
 from service.batching.warm_up import warm_up
-from service.canary import Canary
-from service.engines.base import Engine
 from service.engines.cores import available_cores
-from service.engines.onnx import OnnxEngine
-from service.engines.repository import stored_models
+from service.errors import Unavailable
 from service.images import ImageLimits
 from service.lifecycle import LAST_BYTES_SECONDS, ListenError, log, run_until_stopped
+from service.loading import Loaded, Loader, embedded_engines, engines_of
 from service.segmenter import Segmenter
 from service.settings import MEBI, Settings
 from service.telemetry import Metrics
 from service.transports.grpc.server import add_port, create_grpc
 from service.transports.http.routes import create_http
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """An engine, and the picture that shows whether it is well."""
-
-    engine: Engine
-    canary: Canary | None = None
-
-
-Loader = Callable[[Settings], list[Loaded]]
-
-
-def embedded_engines(settings: Settings) -> list[Loaded]:
-    """ONNX Runtime for every model of the repository.
-
-    Raises:
-        FileNotFoundError: the repository holds no model.
-        ModelError: one of them doesn't keep the tensor contract.
-    """
-    return [
-        Loaded(OnnxEngine(model.path, model.name, model.version, settings.threads), Canary.load(model.path.parent))
-        for model in stored_models(settings.model_repository)
-    ]
 
 
 def new_segmenter(settings: Settings, workers: ThreadPoolExecutor) -> Segmenter:
@@ -68,7 +40,7 @@ def _keep_freed_memory() -> None:
 @asynccontextmanager
 async def models_running(
     segmenter: Segmenter, settings: Settings, metrics: Metrics, load: Loader = embedded_engines
-) -> AsyncIterator[list[Loaded]]:
+) -> AsyncIterator[Sequence[Loaded]]:
     """Load the models and run a batcher for each until the end of the block.
 
     Raises:
@@ -76,9 +48,8 @@ async def models_running(
         Exception: what ``load`` raises.
     """
     async with AsyncExitStack() as stack:
-        models = await asyncio.to_thread(load, settings)
+        models = await stack.enter_async_context(load(settings, metrics))
         for model in models:
-            stack.callback(model.engine.close)
             name = model.engine.info.ref.name
             batcher = Batcher(model.engine, segmenter.workers, metrics.watcher(name), settings.batches)
             segmenter.batchers[name] = await stack.enter_async_context(batcher.running())
@@ -98,7 +69,8 @@ async def models_ready(
     async with models_running(segmenter, settings, metrics, load) as models:
         for model in models:
             name = model.engine.info.ref.name
-            await warm_up(segmenter.batchers[name])
+            with suppress(Unavailable):  # an engine that went away meanwhile is tried again when it is back
+                await warm_up(segmenter.batchers[name])
             if model.canary:
                 await model.canary.check(segmenter, name)
         if segmenter.admission.state is State.STARTING:
@@ -127,10 +99,14 @@ async def grpc_listening(segmenter: Segmenter, settings: Settings, metrics: Metr
         await server.stop(LAST_BYTES_SECONDS)
 
 
-def serve(settings: Settings, load: Loader = embedded_engines) -> None:
+def serve(settings: Settings, load: Loader | None = None) -> None:
     """Answer HTTP and gRPC until SIGINT or SIGTERM, then finish what was accepted; see :mod:`service.lifecycle`.
 
     It listens from the start, and answers 503 until the models are ready.
+
+    Args:
+        settings: every knob.
+        load: where engines come from; the setting ``engine`` says it if this is left out.
 
     Raises:
         Exception: what :func:`models_ready` raises.
@@ -144,7 +120,7 @@ def serve(settings: Settings, load: Loader = embedded_engines) -> None:
             app,
             (settings.host, settings.port),
             segmenter.admission,
-            models_ready(segmenter, settings, metrics, load),
+            models_ready(segmenter, settings, metrics, load or engines_of(settings)),
             grpc_listening(segmenter, settings, metrics),
             settings.drain_seconds,
         )

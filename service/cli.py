@@ -21,12 +21,13 @@ from service.engines.onnx import OnnxEngine
 from service.engines.repository import stored_models
 from service.errors import HisegError
 from service.lifecycle import ListenError
-from service.settings import Settings
+from service.loading import ExtraMissing
+from service.settings import Fallback, Settings
 from service.telemetry import Metrics
 from service.video.command import video
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="One mask per person.")
-SERVICE_ERRORS = (FileNotFoundError, ModelError, CanaryDied, ListenError, HisegError)
+SERVICE_ERRORS = (FileNotFoundError, ModelError, CanaryDied, ListenError, ExtraMissing, HisegError)
 Repository = Annotated[Path | None, typer.Option("--repository", help="folder of name/version/model.onnx")]
 
 
@@ -43,10 +44,13 @@ def serve_command(
     port: Annotated[int | None, typer.Option(help="HTTP port; 0 takes a free one")] = None,
     grpc_port: Annotated[int | None, typer.Option(help="gRPC port; 0 takes a free one")] = None,
     repository: Repository = None,
+    engine: Annotated[str | None, typer.Option(help="onnx (embedded), or triton://host:port,host:port")] = None,
+    fallback: Annotated[Fallback | None, typer.Option(help="what serves while no Triton answers")] = None,
 ) -> None:
     """Run the service. Every other knob is a HISEG_* variable or a line in hiseg.toml."""
     try:
-        serve(_settings(host=host, port=port, grpc_port=grpc_port, model_repository=repository))
+        given = {"host": host, "port": port, "grpc_port": grpc_port, "model_repository": repository}
+        serve(_settings(**given, engine=engine, fallback=fallback))
     except SERVICE_ERRORS as error:
         raise _failure(error) from error
 

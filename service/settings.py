@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +16,23 @@ from pydantic_settings import (
 )
 
 from service.batching.batcher import BatchLimits
+from service.engines.triton.address import parse_targets
 
 MEBI = 1024 * 1024
 MOST_GRPC_BYTES = 2**31 - 1
 """Of one message, whatever one sets."""
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 """A SHA-256 in hexadecimal."""
+
+
+EMBEDDED = "onnx"
+
+
+class Fallback(StrEnum):
+    """What serves while no Triton answers."""
+
+    OFF = "off"
+    ONNX = "onnx"
 
 
 class Settings(BaseSettings):
@@ -32,6 +44,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="HTTP port; 0 takes a free one")
     grpc_port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one")
     model_repository: Path = Field(Path("model_repository"), description="folder of name/version/model.onnx")
+    engine: str = Field(EMBEDDED, description="what runs models: onnx (embedded), or triton://host:port,host:port")
+    fallback: Fallback = Field(Fallback.OFF, description="onnx: serve on the embedded engine while no Triton answers")
     default_variant: str = Field("b0", description="variant that answers when none is asked for")
     threads: int = Field(0, ge=0, description="threads of the embedded engine; 0 takes the cores there are")
     workers: int = Field(0, ge=0, description="threads that decode images and draw masks; 0 takes the cores there are")
@@ -82,6 +96,13 @@ class Settings(BaseSettings):
                 f"max_held_bytes ({self.max_held_bytes}) is under twice the largest body ({self.max_body_bytes})"
             )
         return self
+
+    @field_validator("engine")
+    @classmethod
+    def _engine_is_known(cls, value: str) -> str:
+        if value != EMBEDDED:
+            parse_targets(value)
+        return value
 
     @field_validator("grpc_api_keys", mode="before")
     @classmethod

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.batching.work import BatchReport, DropReason
+from service.engines.base import ENDPOINT_STATES, EndpointReport
 from service.errors import HisegError, Overloaded, Unavailable
 from service.segmenter import Segmenter
 
@@ -82,6 +83,10 @@ class Metrics:
         """Read a segmenter's gauges whenever Prometheus asks."""
         self.registry.register(_Gauges(segmenter))
 
+    def watch_endpoints(self, model: str, reports: Callable[[], Iterable[EndpointReport]]) -> None:
+        """Read the gauges and counters of a model's servers whenever Prometheus asks."""
+        self.registry.register(_Endpoints(model, reports))
+
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes."""
         return generate_latest(self.registry)
@@ -131,11 +136,43 @@ class _Gauges(Collector):
         jobs = GaugeMetricFamily("hiseg_queue_jobs", "Jobs that wait for the engine", labels=["model"])
         age = GaugeMetricFamily("hiseg_queue_age_seconds", "How long the oldest of them has waited", labels=["model"])
         cost = GaugeMetricFamily("hiseg_queue_cost_seconds", "Predicted engine time of what waits", labels=["model"])
-        model = GaugeMetricFamily("hiseg_model_info", "Models served; always 1", labels=["model", "version", "variant"])
+        labels = ["model", "version", "variant", "engine"]
+        model = GaugeMetricFamily("hiseg_model_info", "Models served, and what runs them now; always 1", labels=labels)
         for name, batcher in self._segmenter.batchers.items():
             ref = batcher.engine.info.ref
             jobs.add_metric([name], batcher.waiting)
             age.add_metric([name], batcher.oldest_s())
             cost.add_metric([name], batcher.backlog.waiting_ms / 1000)
-            model.add_metric([name, ref.version, ref.variant], 1)
+            model.add_metric([name, ref.version, ref.variant, ref.engine], 1)
         yield from (jobs, age, cost, model)
+
+
+class _Endpoints(Collector):
+    """The servers of one model. They count for themselves: one that leaves takes its labels with it."""
+
+    def __init__(self, model: str, reports: Callable[[], Iterable[EndpointReport]]) -> None:
+        self._model = model
+        self._reports = reports
+
+    def collect(self) -> Iterable[Metric]:
+        labels = ["model", "endpoint"]
+        state = GaugeMetricFamily(
+            "hiseg_triton_state",
+            "1 for the state that a server is in",
+            labels=[*labels, "state"],
+        )
+        batches = CounterMetricFamily("hiseg_triton_batches", "Batches that came back", labels=labels)
+        failures = CounterMetricFamily("hiseg_triton_failures", "Batches that failed", labels=labels)
+        retries = CounterMetricFamily("hiseg_triton_retries", "Of those, run again on another server", labels=labels)
+        in_flight = GaugeMetricFamily("hiseg_triton_in_flight", "Batches that are there now", labels=labels)
+        outstanding = GaugeMetricFamily("hiseg_triton_outstanding_seconds", "Their predicted time", labels=labels)
+        for report in self._reports():
+            where = [self._model, report.address]
+            for name in ENDPOINT_STATES:
+                state.add_metric([*where, name], report.state == name)
+            batches.add_metric(where, report.batches)
+            failures.add_metric(where, report.failures)
+            retries.add_metric(where, report.retries)
+            in_flight.add_metric(where, report.in_flight)
+            outstanding.add_metric(where, report.outstanding_ms / 1000)
+        yield from (state, batches, failures, retries, in_flight, outstanding)

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from service.app import Loaded, models_running, new_segmenter
+from service.app import models_running, new_segmenter
 from service.canary import Canary, segment_all
 from service.domain import Floats, Pixels
 from service.engines.onnx import OnnxEngine
+from service.loading import Loaded, given
 from service.settings import Settings
 from service.telemetry import Metrics
 from training.baselines import BASELINES
@@ -94,7 +95,7 @@ async def record_canary(model: Path, name: str, version: int) -> None:
     with ThreadPoolExecutor(1) as workers:
         segmenter = new_segmenter(settings, workers)
         engine = OnnxEngine(model, name, str(version))
-        async with models_running(segmenter, settings, metrics, lambda _: [Loaded(engine)]):
+        async with models_running(segmenter, settings, metrics, given(Loaded(engine))):
             masks = await segment_all(segmenter, name, photo, CANARY_BOXES)
     Canary(photo, CANARY_BOXES, masks).save(model.parent)
 

@@ -71,6 +71,14 @@ class ModelInfo:
         }
 
 
+ROI_COUNTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+"""For GPUs, which prepare themselves for each new shape."""
+
+
+DANGEROUS = "dangerous"
+"""Reason of an :class:`Unavailable`: the batch may be what brought its servers down, and must not be run again."""
+
+
 class Wants(Flag):
     """Which outputs anybody looks at; the others need not be computed."""
 
@@ -125,6 +133,34 @@ class Prediction:
     margins: Floats
     foreground: Floats
     model: ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointReport:
+    """One server of an engine, for those who count.
+
+    Attributes:
+        address: ``address:port``.
+        state: one of :data:`ENDPOINT_STATES`.
+        version: of the model there; empty: none is used.
+        batches: that came back.
+        failures: that didn't.
+        retries: of those, that were run again elsewhere.
+        in_flight: there now.
+        outstanding_ms: predicted milliseconds of those.
+    """
+
+    address: str
+    state: str
+    version: str
+    batches: int
+    failures: int
+    retries: int
+    in_flight: int
+    outstanding_ms: float
+
+
+ENDPOINT_STATES = ("up", "trying", "open", "away")
 
 
 class Engine(Protocol):

@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from service.engines.base import Batch, ModelInfo, Prediction, Wants, margins, no_foreground, no_margins
+from service.engines.base import ROI_COUNTS, Batch, ModelInfo, Prediction, Wants, margins, no_foreground, no_margins
 from service.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, Spoken, describe
 from service.engines.cores import available_cores
 
 TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 SHAPELESS = {"CPUExecutionProvider", "AzureExecutionProvider"}
 """Providers that run a new shape as fast as a known one; the second runs no model of ours, but is always listed."""
-ROI_COUNTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
-"""The others, which are for GPUs, prepare themselves for each new shape."""
 
 
 class OnnxEngine:

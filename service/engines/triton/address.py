@@ -1,0 +1,63 @@
+"""Where the servers are: ``triton://a:8001,b:8001``, names that are looked up again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+SCHEME = "triton://"
+DEFAULT_PORT = 8001
+"""Triton's own for gRPC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A name, or an address, and a port; behind a name there may be many servers."""
+
+    host: str
+    port: int
+
+
+def parse_targets(text: str) -> tuple[Target, ...]:
+    """The targets of ``triton://host:port,host:port``; the port may be left out, IPv6 stands in brackets.
+
+    Raises:
+        ValueError: it has another form; the text says what is wrong.
+    """
+    parts = [part.strip() for part in text.removeprefix(SCHEME).split(",")]
+    if not text.startswith(SCHEME) or not all(parts):
+        raise ValueError(f"{text!r} is not {SCHEME}host:port, with commas between several")
+    targets = []
+    for part in parts:
+        try:
+            url = urlsplit(f"//{part}")
+            host, port = url.hostname, url.port or DEFAULT_PORT
+        except ValueError as error:
+            raise ValueError(f"{part!r} in {text!r} is not host:port: {error}") from error
+        if not host or url.path or url.query or url.username is not None:
+            raise ValueError(f"{part!r} in {text!r} is not host:port")
+        targets.append(Target(host, port))
+    return tuple(dict.fromkeys(targets))
+
+
+async def resolve(targets: Sequence[Target]) -> set[str]:
+    """``address:port`` of every server behind the targets; nothing of a name that can't be looked up now.
+
+    Of a name that has addresses of both kinds only the IPv4 ones count: they are the same servers.
+    """
+    found = await asyncio.gather(*(_resolve(target) for target in targets))
+    return set().union(*found)
+
+
+async def _resolve(target: Target) -> set[str]:
+    loop = asyncio.get_running_loop()
+    try:
+        entries = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except OSError:
+        return set()
+    four = {f"{where[0]!s}:{where[1]}" for family, _, _, _, where in entries if family == socket.AF_INET}
+    six = {f"[{where[0]!s}]:{where[1]}" for family, _, _, _, where in entries if family == socket.AF_INET6}
+    return four or six
