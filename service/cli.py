@@ -15,6 +15,7 @@ from service.app import models_running, new_segmenter, serve
 from service.bench.command import bench
 from service.boxes import parse_boxes, to_boxes
 from service.canary import CanaryDied
+from service.doctor.command import doctor
 from service.domain import Job, Mode, Picture, Result
 from service.engines.contract import ModelError
 from service.engines.onnx import OnnxEngine
@@ -121,6 +122,7 @@ def models(repository: Repository = None) -> None:
 
 app.command("bench")(bench)
 app.command("video")(video)
+app.command("doctor")(doctor)
 
 
 def _failure(error: Exception) -> typer.Exit:

@@ -1,0 +1,62 @@
+"""``hiseg doctor``: the checks in order, printed as they are made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from service.doctor.clock import Clock
+from service.doctor.embedded import embedded
+from service.doctor.finding import Finding, wrong
+from service.doctor.limits import files, memory, settings_agree
+from service.doctor.ports import ports
+from service.doctor.provider import provider, threads
+from service.doctor.report import as_json, as_line, summary, well
+from service.settings import Settings
+
+
+def doctor(
+    repository: Annotated[Path | None, typer.Option("--repository", help="folder of name/version/model.onnx")] = None,
+    as_json_text: Annotated[bool, typer.Option("--json", help="print all of it as JSON, at the end")] = False,
+) -> None:
+    """Look for what would keep the service from serving, and say what to mend; exits with 1 if anything is wrong."""
+    given: dict[str, object] = {} if repository is None else {"model_repository": repository}
+
+    async def collect() -> list[Finding]:
+        findings = []
+        async for finding in examine(given):
+            findings.append(finding)
+            if not as_json_text:
+                typer.echo(as_line(finding))
+        return findings
+
+    findings = asyncio.run(collect())
+    typer.echo(as_json("onnx", findings) if as_json_text else summary(findings))
+    if not well(findings):
+        raise typer.Exit(1)
+
+
+async def examine(given: dict[str, object]) -> AsyncIterator[Finding]:
+    """Everything; with settings that don't stand, only what is wrong with them."""
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "".join(f"{part}: " for part in problem["loc"])
+            text = problem["msg"].removeprefix("Value error, ")
+            yield wrong("settings", f"{name}{text}", "Mend the HISEG_* variable or the line in hiseg.toml.")
+        return
+    clock = Clock()
+    for finding in (*settings_agree(settings), files(settings), memory(settings), *ports(settings)):
+        yield finding
+    yield provider()
+    yield threads(settings)
+    async for finding in embedded(settings):
+        yield finding
+    for finding in clock.findings():
+        yield finding

@@ -1,0 +1,100 @@
+"""The embedded engine: does each model of the repository open, keep the contract and give the masks it should?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from service.app import Loaded, models_running, new_segmenter
+from service.canary import Canary, CanaryDied
+from service.doctor.finding import Finding, ok, warning, wrong
+from service.engines.base import ModelInfo
+from service.engines.contract import ModelError
+from service.engines.onnx import OnnxEngine
+from service.engines.repository import StoredModel, stored_models
+from service.settings import Settings
+from service.telemetry import Metrics
+
+
+async def embedded(settings: Settings) -> AsyncIterator[Finding]:
+    """Every model of the repository."""
+    repository = settings.model_repository
+    try:
+        stored = stored_models(repository)
+    except FileNotFoundError as error:
+        yield wrong(
+            "models",
+            str(error),
+            "Set model_repository (HISEG_MODEL_REPOSITORY, or --repository) to the folder that holds "
+            "name/version/model.onnx.",
+        )
+        return
+    variants = set()
+    for model in stored:
+        for finding in versions(repository / model.name, model):
+            yield finding
+        try:
+            engine = OnnxEngine(model.path, model.name, model.version, settings.threads)
+        except ModelError as error:
+            yield wrong("contract", str(error), "Export it again with `hiseg-train`, or take it out of the repository.")
+            continue
+        try:
+            variants.add(engine.info.ref.variant)
+            yield contract(engine.info)
+            yield await canary(Loaded(engine, Canary.load(model.path.parent)), settings)
+        finally:
+            engine.close()
+    if settings.default_variant not in variants:
+        yield wrong(
+            "models",
+            f"default_variant is {settings.default_variant!r}, and there is {', '.join(sorted(variants)) or 'none'}",
+            "Set default_variant to one that is there, or add its model.",
+        )
+
+
+def versions(folder: Path, served: StoredModel) -> Iterator[Finding]:
+    """What lies in a model's folder beside the version that is served."""
+    numbers = sorted((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), reverse=True)
+    empty = [number for number in numbers if not (folder / str(number) / "model.onnx").exists()]
+    if any(number > int(served.version) for number in empty):
+        yield warning(
+            "versions",
+            f"{folder}: {', '.join(map(str, empty))} has no model.onnx, so version {served.version} is served",
+            "Finish copying it (into a folder with another name first, then rename it), or remove it.",
+        )
+    else:
+        yield ok("versions", f"{served.name}: {served.version} is served, of {', '.join(map(str, numbers))}")
+
+
+def contract(info: ModelInfo) -> Finding:
+    """A model that could be described keeps it; whether it says all that helps is another matter."""
+    canvases = ", ".join(f"{height}x{width}" for height, width in info.canvases)
+    described = f"{info.ref.name} version {info.ref.version} keeps it: variant {info.ref.variant}, canvases {canvases}"
+    if not info.takes_uint8:
+        return warning(
+            "contract",
+            f"{described}; it takes images as FP32, four times the bytes of UINT8",
+            "Export it again with `hiseg-train` for UINT8 images.",
+        )
+    return ok("contract", described)
+
+
+async def canary(model: Loaded, settings: Settings) -> Finding:
+    """Whether a model gives the masks that it was published with, sent the way of any request."""
+    ref = model.engine.info.ref
+    if model.canary is None:
+        return warning(
+            "masks",
+            f"{ref.name} version {ref.version} has no canary picture: nobody can tell whether its masks are right",
+            "Publish it with `hiseg-train publish`, which puts one beside it.",
+        )
+    own = settings.model_copy(update={"default_variant": ref.variant})
+    with ThreadPoolExecutor(1) as workers:
+        segmenter = new_segmenter(own, workers)
+        try:
+            async with models_running(segmenter, own, Metrics(), lambda _: [model]):
+                await model.canary.check(segmenter, ref.name)
+        except CanaryDied as error:
+            return wrong("masks", str(error), "The file was damaged or changed: copy or export this version again.")
+    return ok("masks", f"{ref.name} version {ref.version} gives the masks that it was published with")

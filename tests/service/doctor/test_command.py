@@ -1,0 +1,42 @@
+"""The command as a person and as a program runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from tests.conftest import HISEG, REPOSITORY
+
+FREE = {"HISEG_PORT": "0", "HISEG_GRPC_PORT": "0"}
+
+
+def doctor(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [HISEG, "doctor", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | FREE | variables)
+
+
+def test_all_well() -> None:
+    done = doctor("--repository", REPOSITORY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "wrong " not in done.stdout
+    assert "hiseg_b0 version 1 gives the masks that it was published with" in done.stdout
+
+
+def test_something_wrong_ends_with_1_and_says_what_to_mend(tmp_path: Path) -> None:
+    done = doctor("--json", "--repository", tmp_path)
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert (report["well"], report["engine"]) == (False, "onnx")
+    (finding,) = [finding for finding in report["findings"] if finding["level"] == "wrong"]
+    assert finding["check"] == "models"
+    assert finding["mend"]
+
+
+def test_settings_that_do_not_stand() -> None:
+    done = doctor(HISEG_BODY_SECONDS="50", HISEG_MAX_BOXES="many")
+    assert done.returncode == 1
+    assert "max_boxes: Input should be a valid integer" in done.stdout
+    done = doctor(HISEG_BODY_SECONDS="50")
+    assert "body_seconds (50.0) is not under drain_seconds (30.0)" in done.stdout

@@ -1,0 +1,62 @@
+"""Settings against each other and against the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.doctor.finding import Level
+from service.doctor.limits import files, memory, memory_limit, settings_agree
+from service.settings import MEBI, Settings
+
+
+def test_the_defaults_agree() -> None:
+    (finding,) = settings_agree(Settings())
+    assert (finding.level, finding.mend) == (Level.OK, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "level", "named"),
+    [
+        ({"max_image_pixels": 200_000_000}, Level.WRONG, "max_held_bytes"),
+        ({"max_wait_ms": 40_000}, Level.WARNING, "default_deadline_ms"),
+        ({"batch_budget_ms": 5000}, Level.WARNING, "max_wait_ms"),
+        ({"drain_seconds": 20}, Level.WARNING, "drain_seconds"),
+    ],
+)
+def test_two_that_contradict_each_other_are_both_named(given: dict[str, int], level: Level, named: str) -> None:
+    (finding,) = settings_agree(Settings(**given))  # type: ignore[arg-type]
+    assert finding.level is level
+    assert named in finding.found
+    assert next(iter(given)) in finding.found + finding.mend
+    assert finding.mend
+
+
+def test_an_image_of_the_largest_size_that_can_be_held_is_enough() -> None:
+    held = Settings().max_held_bytes
+    (finding,) = settings_agree(Settings(max_image_pixels=held // 3))
+    assert finding.level is Level.OK
+
+
+@pytest.mark.parametrize(("allowed", "level"), [(64, Level.WRONG), (1024, Level.WARNING), (65536, Level.OK)])
+def test_open_files(allowed: int, level: Level) -> None:
+    finding = files(Settings(), allowed)
+    assert finding.level is level
+    assert str(allowed) in finding.found
+
+
+@pytest.mark.parametrize(("mebi", "level"), [(256, Level.WRONG), (900, Level.WARNING), (2048, Level.OK)])
+def test_memory(mebi: int, level: Level) -> None:
+    assert memory(Settings(), mebi * MEBI).level is level
+
+
+def test_a_container_has_its_own_memory(tmp_path: Path) -> None:
+    machine, cgroup = tmp_path / "meminfo", tmp_path / "memory.max"
+    machine.write_text("MemFree: 1 kB\nMemTotal:       2048 kB\n")
+    assert memory_limit(cgroup, machine) == 2 * MEBI
+    cgroup.write_text("max\n")
+    assert memory_limit(cgroup, machine) == 2 * MEBI
+    cgroup.write_text("1000000\n")
+    assert memory_limit(cgroup, machine) == 1_000_000
+    assert memory_limit() > 100 * MEBI

@@ -1,0 +1,30 @@
+"""A GPU that is there and not used, and one that is meant to be used and not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.doctor.finding import Level
+from service.doctor.provider import provider, threads
+from service.settings import Settings
+
+CPU, CUDA = ["CPUExecutionProvider"], ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize(
+    ("available", "device", "level"),
+    [(CPU, False, Level.OK), (CPU, True, Level.WARNING), (CUDA, True, Level.OK), (CUDA, False, Level.WARNING)],
+)
+def test_provider(tmp_path: Path, available: list[str], device: bool, level: Level) -> None:
+    """An empty file stands for the device of a GPU, which isn't here."""
+    gpu = tmp_path / "nvidia0"
+    if device:
+        gpu.touch()
+    assert provider(available, gpu).level is level
+
+
+@pytest.mark.parametrize(("asked", "level"), [(0, Level.OK), (2, Level.OK), (4, Level.WARNING)])
+def test_threads(asked: int, level: Level) -> None:
+    assert threads(Settings(threads=asked), cores=2).level is level
