@@ -1,0 +1,1 @@
+"""The real Triton of the tests, measured from both sides."""
