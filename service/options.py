@@ -63,6 +63,7 @@ def to_job(
     client: str,
     deadline: float,
     max_boxes: int,
+    traceparent: str = "",
 ) -> Job:
     """The job that is asked for.
 
@@ -75,6 +76,7 @@ def to_job(
         client: who asks.
         deadline: on :func:`time.monotonic`'s clock.
         max_boxes: most boxes that are taken.
+        traceparent: the caller's place in a trace.
 
     Raises:
         TooLarge: more boxes, bytes or pixels than are taken.
@@ -85,4 +87,4 @@ def to_job(
     check_count(len(rows), max_boxes)
     picture = segmenter.inspect(data)
     boxes = to_boxes(rows, picture.width, picture.height, options.box_format, options.normalized)
-    return Job(picture, boxes, model, options.mode, options.threshold, client, options.priority, deadline)
+    return Job(picture, boxes, model, options.mode, options.threshold, client, options.priority, deadline, traceparent)

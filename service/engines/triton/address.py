@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 SCHEME = "triton://"
@@ -58,6 +59,10 @@ async def _resolve(target: Target) -> set[str]:
         entries = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except OSError:
         return set()
-    four = {f"{where[0]!s}:{where[1]}" for family, _, _, _, where in entries if family == socket.AF_INET}
-    six = {f"[{where[0]!s}]:{where[1]}" for family, _, _, _, where in entries if family == socket.AF_INET6}
+    four = {f"{address}:{target.port}" for kind, address in _addresses(entries) if kind == socket.AF_INET}
+    six = {f"[{address}]:{target.port}" for kind, address in _addresses(entries) if kind == socket.AF_INET6}
     return four or six
+
+
+def _addresses(entries: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, str]]:
+    return ((entry[0], str(entry[4][0])) for entry in entries)

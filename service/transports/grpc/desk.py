@@ -53,7 +53,14 @@ class Desk:
         return self.segmenter.batchers[model].backlog.next_free_ms() / 1000
 
     def job(
-        self, message: Pictured, boxes: Boxes, options: Options, client: str, deadline: float, latest: bool = False
+        self,
+        message: Pictured,
+        boxes: Boxes,
+        options: Options,
+        client: str,
+        deadline: float,
+        traceparent: str,
+        latest: bool = False,
     ) -> Job:
         """What is asked for.
 
@@ -63,6 +70,7 @@ class Desk:
             options: what to do.
             client: who asks.
             deadline: on :func:`time.monotonic`'s clock.
+            traceparent: the caller's place in a trace.
             latest: the client's next job may take its place.
 
         Raises:
@@ -75,7 +83,18 @@ class Desk:
         check_count(len(message.boxes), self.settings.max_boxes)
         picture = read_picture(message, self.segmenter.limits)
         placed = boxes(picture.width, picture.height)
-        return Job(picture, placed, model, options.mode, options.threshold, client, options.priority, deadline, latest)
+        return Job(
+            picture,
+            placed,
+            model,
+            options.mode,
+            options.threshold,
+            client,
+            options.priority,
+            deadline,
+            latest=latest,
+            traceparent=traceparent,
+        )
 
     async def answer(self, job: Job, place: Place, form: MaskFormat) -> tuple[Result, pb.SegmentResponse]:
         """The job's result, also as a message.

@@ -17,6 +17,7 @@ from service.options import LONGEST_DEADLINE_S
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import BUG, GONE, Metrics
+from service.tracing import HEADER, read_traceparent
 from service.transports.grpc.compression import answer_as_asked
 from service.transports.grpc.desk import Desk
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
@@ -79,7 +80,8 @@ class SegmentationServicer:
                 message = parse(pb.SegmentRequest, data)
                 options = read_options(message)
                 variant = self._desk.variant(options)
-                job = self._desk.job(message, read_rows(message, options).on, options, client, deadline)
+                on = read_rows(message, options).on
+                job = self._desk.job(message, on, options, client, deadline, traceparent(context))
                 del message  # it has a copy of the image
                 result, answer = await self._desk.answer(job, place, options.mask_format)
                 context.set_trailing_metadata((("server-timing", server_timing(rounded(result.timings_ms))),))
@@ -110,7 +112,7 @@ class SegmentationServicer:
                 config = read_config(first, self._settings)
                 self._desk.variant(config.options)
                 client = f"{address(context.peer())}#{next(self._numbers)}"
-                await Stream(self._desk, context, config, client).run()
+                await Stream(self._desk, context, config, client, traceparent(context)).run()
                 return
         except HisegError as error:
             refused = refusal(error)
@@ -124,6 +126,12 @@ class SegmentationServicer:
         """From now to the deadline."""
         left: float | None = context.time_remaining()
         return self._settings.default_deadline_ms / 1000 if left is None else min(left, LONGEST_DEADLINE_S)
+
+
+def traceparent(context: Context) -> str:
+    """The caller's place in a trace, from its metadata."""
+    texts = [value for key, value in context.invocation_metadata() or () if key == HEADER]
+    return read_traceparent(str(texts[0])) if texts else ""
 
 
 def address(peer: str) -> str:

@@ -46,13 +46,15 @@ class Stream:
         context: gRPC's.
         config: how it goes.
         client: whose share of the engine it has; each stream must have another.
+        traceparent: the caller's place in a trace, for all its frames.
     """
 
-    def __init__(self, desk: Desk, context: Context, config: Config, client: str) -> None:
+    def __init__(self, desk: Desk, context: Context, config: Config, client: str, traceparent: str = "") -> None:
         self._desk = desk
         self._context = context
         self._config = config
         self._client = client
+        self._traceparent = traceparent
         self._loop = asyncio.get_running_loop()
         self._line: Line[Ticket] = Line(config.policy, desk.settings.grpc_stream_queue)
         self._memory = Memory()
@@ -187,7 +189,9 @@ class Stream:
         given = ticket.rows is not None or not self._config.reuse_boxes
         boxes = read_rows(ticket.frame, ticket.options).on if given else self._memory.on
         deadline = ticket.arrived + self._config.deadline_s
-        job = self._desk.job(ticket.frame, boxes, ticket.options, self._client, deadline, self._config.latest)
+        job = self._desk.job(
+            ticket.frame, boxes, ticket.options, self._client, deadline, self._traceparent, self._config.latest
+        )
         ticket.forget_image()
         assert ticket.place
         result, message = await self._desk.answer(job, ticket.place, ticket.options.mask_format)

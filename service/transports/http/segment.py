@@ -18,6 +18,7 @@ from service.options import to_job
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import BUG, GONE, Metrics
+from service.tracing import HEADER, read_traceparent
 from service.transports.http.body import (
     JSON,
     MULTIPART,
@@ -116,6 +117,7 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
                     client=client,
                     deadline=arrived + (options.deadline_ms or settings.default_deadline_ms) / 1000,
                     max_boxes=settings.max_boxes,
+                    traceparent=read_traceparent(request.headers.get(HEADER, "")),
                 )
                 form = wanted_form(received, request.headers.get("accept", ""))
                 return await unless_gone(request.receive, answer(job, place, form))

@@ -97,7 +97,7 @@ def test_metrics_of_the_batcher(client: httpx.Client, photo: bytes) -> None:
     for gauge in ("hiseg_queue_jobs", "hiseg_queue_age_seconds", "hiseg_queue_cost_seconds"):
         assert after[(gauge, "hiseg_b0")] == 0
     assert after[("hiseg_requests_inside",)] == after[("hiseg_held_bytes",)] == 0
-    assert after[("hiseg_model_info", "hiseg_b0", "b0", "1")] == 1
+    assert after[("hiseg_model_info", "onnx", "hiseg_b0", "b0", "1")] == 1
 
 
 def test_labels_are_bounded_whatever_is_sent(client: httpx.Client, photo: bytes) -> None:
