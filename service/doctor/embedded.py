@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from service.app import Loaded, models_running, new_segmenter
 from service.canary import Canary, CanaryDied
 from service.doctor.finding import Finding, ok, warning, wrong
-from service.engines.base import ModelInfo
+from service.engines.base import Engine, ModelInfo
 from service.engines.contract import ModelError
 from service.engines.onnx import OnnxEngine
 from service.engines.repository import StoredModel, stored_models
 from service.settings import Settings
-from service.telemetry import Metrics
+from service.trial import TrialFailed, try_out
 
 
 async def embedded(settings: Settings) -> AsyncIterator[Finding]:
@@ -42,7 +40,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Finding]:
         try:
             variants.add(engine.info.ref.variant)
             yield contract(engine.info)
-            yield await canary(Loaded(engine, Canary.load(model.path.parent)), settings)
+            yield await masks(engine, repository)
         finally:
             engine.close()
     if settings.default_variant not in variants:
@@ -80,21 +78,18 @@ def contract(info: ModelInfo) -> Finding:
     return ok("contract", described)
 
 
-async def canary(model: Loaded, settings: Settings) -> Finding:
-    """Whether a model gives the masks that it was published with, sent the way of any request."""
-    ref = model.engine.info.ref
-    if model.canary is None:
+async def masks(engine: Engine, repository: Path) -> Finding:
+    """Whether an engine gives the masks that its model was published with, sent the way of any request."""
+    ref = engine.info.ref
+    name = f"{ref.name} version {ref.version}"
+    try:
+        await try_out(engine, repository)
+    except (CanaryDied, TrialFailed) as error:
+        return wrong("masks", str(error), "The file was damaged or changed: copy or export this version again.")
+    if Canary.load(repository / ref.name / ref.version) is None:
         return warning(
             "masks",
-            f"{ref.name} version {ref.version} has no canary picture: nobody can tell whether its masks are right",
+            f"{name} answers, but it has no canary picture: nobody can tell whether its masks are right",
             "Publish it with `hiseg-train publish`, which puts one beside it.",
         )
-    own = settings.model_copy(update={"default_variant": ref.variant})
-    with ThreadPoolExecutor(1) as workers:
-        segmenter = new_segmenter(own, workers)
-        try:
-            async with models_running(segmenter, own, Metrics(), lambda _: [model]):
-                await model.canary.check(segmenter, ref.name)
-        except CanaryDied as error:
-            return wrong("masks", str(error), "The file was damaged or changed: copy or export this version again.")
-    return ok("masks", f"{ref.name} version {ref.version} gives the masks that it was published with")
+    return ok("masks", f"{name} gives the masks that it was published with")

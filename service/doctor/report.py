@@ -21,9 +21,9 @@ def as_line(finding: Finding) -> str:
     return f"{line}\n{'':22} -> {finding.mend}" if finding.mend else line
 
 
-def as_json(engine: str, findings: Sequence[Finding]) -> str:
+def as_json(findings: Sequence[Finding]) -> str:
     """All of them."""
-    report = {"well": well(findings), "engine": engine, "findings": [asdict(finding) for finding in findings]}
+    report = {"well": well(findings), "findings": [asdict(finding) for finding in findings]}
     return json.dumps(report, indent=2)
 
 

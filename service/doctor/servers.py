@@ -1,4 +1,4 @@
-"""Triton: is each server there, does it share our memory, do its models keep the contract and give the masks they should?
+"""Triton: is each server there, does it share our memory, do its models keep the contract and give the right masks?
 
 Needs the extra ``triton``, as the engine that it looks after does.
 """
@@ -19,7 +19,7 @@ from service.doctor.embedded import contract
 from service.doctor.finding import Finding, ok, warning, wrong
 from service.doctor.sharing import message_size, shared_memory
 from service.engines.contract import ModelError
-from service.engines.triton.address import SCHEME, Target, parse_targets, resolve
+from service.engines.triton.address import DEFAULT_PORT, SCHEME, Target, parse_targets, resolve
 from service.engines.triton.connection import ask_description, ask_models, ask_versions, connect
 from service.engines.triton.failures import CallFailed
 from service.engines.triton.pool import Pool
@@ -96,22 +96,22 @@ async def server(address: str, target: Target, settings: Settings, served: list[
 def not_there(address: str, target: Target, error: InferenceServerException) -> Finding:
     """Why a server doesn't answer, as far as one can tell from outside."""
     text = " ".join(str(error).split())[:200]
-    if "failed to connect" in text or "Connection refused" in text:
+    if "Connection refused" in text:
         return wrong(
             "reachable",
-            f"nothing listens at {address} ({text})",
-            "Start Triton, or correct engine; in containers the port must be published, and 127.0.0.1 is the container.",
+            f"nothing listens at {address}",
+            "Start Triton, or correct engine; in containers publish the port, and 127.0.0.1 is the container itself.",
         )
-    if "DEADLINE_EXCEEDED" in text or "Deadline" in text:
+    if "timed out" in text or error.status() == "StatusCode.DEADLINE_EXCEEDED":
         return wrong(
             "reachable",
-            f"{address} doesn't answer within {SECONDS:g} s",
+            f"{address} doesn't answer within {SECONDS:g} s ({text})",
             "See whether Triton hangs (its log), or a firewall drops packets.",
         )
     return wrong(
         "reachable",
         f"{address} doesn't speak Triton's gRPC ({text})",
-        f"Give the gRPC port, {SCHEME}{target.host}:8001 by default; 8000 is HTTP and 8002 metrics.",
+        f"Give the gRPC port, {SCHEME}{target.host}:{DEFAULT_PORT} by default; 8000 is HTTP and 8002 metrics.",
     )
 
 
@@ -145,7 +145,7 @@ async def look_at_model(
     for finding in configuration(address, model, config):
         yield finding
     where = "a GPU" if described.on_gpu else "the CPU"
-    yield ok("provider", f"{address} runs {model} on {where}, {described.instances} batches at once")
+    yield ok("provider", f"{address} runs {model} on {where}, {described.instances} at once")
     pool = Pool(client, address, 1)
     before = time.time()
     try:
@@ -200,6 +200,8 @@ def configuration(address: str, model: str, config: Any) -> Iterator[Finding]:
 
 def together(found: dict[str, list[Served]], settings: Settings) -> Iterator[Finding]:
     """What only shows when servers are compared."""
+    if not any(found.values()):
+        return  # why, was said of each
     variants = {served.variant for models in found.values() for served in models}
     if settings.default_variant not in variants:
         yield wrong(

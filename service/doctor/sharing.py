@@ -1,4 +1,4 @@
-"""How tensors get to a Triton: through shared memory where it can see ours, else in messages, which must be let through."""
+"""How tensors get to a Triton: through shared memory where it sees ours, else in messages, which must get through."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ async def shared_memory(client: InferenceServerClient, address: str, settings: S
             "In a container give it room: --shm-size, or --ipc=host beside a Triton with --ipc=host.",
         )
     try:
-        await client.register_system_shared_memory(
-            region.name, f"/{region.name}", region.size, client_timeout=SECONDS
-        )
+        await client.register_system_shared_memory(region.name, f"/{region.name}", region.size, client_timeout=SECONDS)
         await client.unregister_system_shared_memory(region.name, client_timeout=SECONDS)
     except InferenceServerException as error:
         return refused(address, " ".join(str(error).split())[:200])

@@ -56,6 +56,7 @@ class Triton:
         threads: int = 1,
         complete: bool = False,
         arguments: Sequence[str] = (),
+        within: Sequence[str] = (),
     ) -> None:
         """Prepare it.
 
@@ -66,6 +67,7 @@ class Triton:
             threads: of each instance of the stand-in for the ONNX backend, where the configuration names none.
             complete: what configurations leave out is taken from the files, which makes starting slower.
             arguments: more of the server's own.
+            within: a command that runs the one after it, in surroundings of its making.
         """
         self.repository = repository
         self.http, self.grpc, self.metrics = free_ports(3)
@@ -75,6 +77,7 @@ class Triton:
         backends = folder / "backends"
         lay_out_backends(backends)
         self._command = [
+            *within,
             str(SERVER / "bin" / "tritonserver"),
             *(f"--model-repository={repository}", f"--backend-directory={backends}"),
             *(f"--{service}-address=127.0.0.1" for service in ("http", "grpc", "metrics")),
@@ -177,6 +180,7 @@ def triton(
     threads: int = 1,
     complete: bool = False,
     arguments: Sequence[str] = (),
+    within: Sequence[str] = (),
 ) -> Iterator[Triton]:
     """A running, ready server; gone at the end of the block. The arguments are those of :class:`Triton`.
 
@@ -184,7 +188,7 @@ def triton(
     """
     need_triton()
     with tempfile.TemporaryDirectory(prefix="hiseg-triton-") as folder:
-        server = Triton(Path(folder), repository, control, threads, complete, arguments)
+        server = Triton(Path(folder), repository, control, threads, complete, arguments, within)
         server.start()
         try:
             yield server

@@ -1,0 +1,160 @@
+"""Real Tritons that are well, and real Tritons as they are when something went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.doctor.finding import Finding, Level
+from service.doctor.servers import servers
+from service.settings import Settings
+from tests.conftest import REPOSITORY
+from tests.triton.environment import missing
+from tests.triton.narrow import narrow
+from tests.triton.server import Triton, triton
+
+ALONE = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /dev/shm && exec "$0" "$@"')
+"""Shared memory of its own, as in a container."""
+
+
+def examine(*addresses: str, repository: Path = REPOSITORY, **given: object) -> list[Finding]:
+    async def collect() -> list[Finding]:
+        engine = f"triton://{','.join(addresses)}"
+        settings = Settings(engine=engine, model_repository=repository, **given)  # type: ignore[arg-type]
+        return [finding async for finding in servers(settings)]
+
+    return asyncio.run(collect())
+
+
+def bad(findings: list[Finding]) -> list[tuple[str, Level]]:
+    assert all(finding.mend for finding in findings if finding.level is not Level.OK)
+    return [(finding.check, finding.level) for finding in findings if finding.level is not Level.OK]
+
+
+def copy(folder: Path) -> Path:
+    """The project's repository with one model, to spoil; the folder of the model."""
+    return Path(shutil.copytree(REPOSITORY / "hiseg_b0", folder / "hiseg_b0"))
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Triton]:
+    """A second server, to harm."""
+    with triton() as server:
+        yield server
+
+
+def test_two_that_are_well(triton_server: Triton, other: Triton) -> None:
+    findings = examine(triton_server.address, other.address)
+    assert not bad(findings)
+    assert {finding.check for finding in findings} == {
+        *("reachable", "shared memory", "contract", "provider", "masks", "clock", "message size", "versions")
+    }
+    assert sum(other.address in finding.found for finding in findings) >= 6
+
+
+def test_one_of_two_is_gone(triton_server: Triton, other: Triton) -> None:
+    other.kill()
+    findings = examine(triton_server.address, other.address)
+    assert ("reachable", Level.WRONG) in bad(findings)
+    assert any(f"nothing listens at {other.address}" in finding.found for finding in findings)
+    assert any(f"hiseg_b0 isn't on {other.address}" in finding.found for finding in findings)
+
+
+def test_one_that_hangs(other: Triton) -> None:
+    other.pause()
+    (finding,) = examine(other.address)
+    assert (finding.check, finding.level) == ("reachable", Level.WRONG)
+    assert "doesn't answer" in finding.found
+
+
+def test_the_port_of_http_was_given(triton_server: Triton) -> None:
+    (finding,) = examine(f"127.0.0.1:{triton_server.http}")
+    assert (finding.check, finding.level) == ("reachable", Level.WRONG)
+    assert "8000 is HTTP" in finding.mend
+
+
+def test_a_name_that_is_none() -> None:
+    (finding,) = examine("no-such-host.invalid")
+    assert (finding.check, finding.level) == ("reachable", Level.WRONG)
+    assert "no-such-host.invalid" in finding.found
+
+
+def test_models_for_a_gpu_that_is_not_there(tmp_path: Path) -> None:
+    shutil.rmtree(copy(tmp_path) / "configs")
+    with triton(tmp_path, arguments=("--exit-on-error=false", "--strict-readiness=false")) as server:
+        findings = examine(server.address, repository=tmp_path)
+    assert bad(findings) == [("models", Level.WRONG), ("models", Level.WRONG)]
+    assert any("--model-config-name=cpu" in finding.mend for finding in findings)
+
+
+def test_a_configuration_written_by_hand(tmp_path: Path) -> None:
+    configs = copy(tmp_path) / "configs"
+    text = (configs / "cpu.pbtxt").read_text()
+    head, _, rest = text.partition("model_warmup [")
+    text = head.replace("num_versions: 2", "num_versions: 1") + rest.partition("\n]\n")[2]
+    (configs / "cpu.pbtxt").write_text(text)
+    with triton(tmp_path) as server:
+        findings = examine(server.address, repository=tmp_path)
+    assert bad(findings) == [("configuration", Level.WARNING)] * 2
+
+
+def test_triton_s_own_batching(tmp_path: Path) -> None:
+    configs = copy(tmp_path) / "configs"
+    text = (configs / "cpu.pbtxt").read_text()
+    head, _, rest = text.partition("model_warmup [")
+    text = (head + rest.partition("\n]\n")[2]).replace("dims: [ -1, ", "dims: [ ")
+    text = text.replace("max_batch_size: 0", "max_batch_size: 4\ndynamic_batching { }")
+    (configs / "cpu.pbtxt").write_text(text)
+    with triton(tmp_path) as server:
+        findings = examine(server.address, repository=tmp_path)
+    assert ("configuration", Level.WRONG) in bad(findings)
+
+
+def test_masks_of_another_model(triton_server: Triton, tmp_path: Path) -> None:
+    """The local canary is another's: what the server gives is not what is stored."""
+    canary = copy(tmp_path) / "1" / "canary.json"
+    canary.write_text(json.dumps(json.loads(canary.read_text())[::-1]))
+    assert bad(examine(triton_server.address, repository=tmp_path)) == [("masks", Level.WRONG)]
+
+
+def test_without_the_servers_repository_masks_are_only_tried(triton_server: Triton, tmp_path: Path) -> None:
+    assert bad(examine(triton_server.address, repository=tmp_path)) == [("masks", Level.WARNING)]
+
+
+def test_versions_that_differ(triton_server: Triton, tmp_path: Path) -> None:
+    model = copy(tmp_path)
+    shutil.copytree(model / "1", model / "2")
+    with triton(tmp_path) as server:
+        findings = examine(triton_server.address, server.address, repository=tmp_path)
+    assert bad(findings) == [("versions", Level.WARNING)]
+    assert f"1 on {triton_server.address}, 2 on {server.address}" in findings[-1].found
+
+
+def test_a_default_that_nobody_has(triton_server: Triton) -> None:
+    assert bad(examine(triton_server.address, default_variant="b7")) == [("models", Level.WRONG)]
+
+
+def test_shared_memory_of_its_own(tmp_path: Path) -> None:
+    if subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode:
+        missing("a mount namespace needs more rights than these")
+    with triton(within=ALONE) as server:
+        findings = examine(server.address)
+    assert bad(findings) == [("shared memory", Level.WARNING)]
+    assert any("--ipc=host" in finding.mend for finding in findings)
+
+
+def test_a_proxy_that_lets_only_small_messages_through(triton_server: Triton) -> None:
+    async def collect() -> list[Finding]:
+        async with narrow(triton_server.address) as address:
+            settings = Settings(engine=f"triton://{address}", model_repository=REPOSITORY)
+            return [finding async for finding in servers(settings)]
+
+    findings = asyncio.run(collect())
+    assert bad(findings) == [("message size", Level.WRONG)]
+    assert any("64 MiB" in finding.found for finding in findings)
