@@ -188,12 +188,13 @@ class Endpoint:
                 return
             if self._refused.get(version, 0.0) <= time.monotonic() and await self._try(version):
                 return
-        if current not in versions:
+        if self.state is State.UP and current not in versions:
             self._down(State.AWAY, f"none of its versions can be used: {versions or 'there are none'}")
 
     def _not_there(self, error: InferenceServerException) -> None:
         failure = call_failed(error)
         if failure.kind is not Kind.LATE:
+            self._refused.clear()
             self._down(State.AWAY, str(failure))
             return
         self._breaker.silent()
@@ -214,8 +215,12 @@ class Endpoint:
             if self.state is State.TRYING:
                 await self._pool.open()
             replica = Replica(self._client, described, self._pool)
+            # At once, so that each of its instances gets one: of several that are dead some may be well.
+            trials = [self._trial(Tried(replica)) for _ in range(described.instances)]
             async with asyncio.timeout(TRIAL_S):
-                await self._trial(Tried(replica))
+                for outcome in await asyncio.gather(*trials, return_exceptions=True):
+                    if outcome is not None:
+                        raise outcome
         except InferenceServerException as error:
             self._not_there(error)
             self._not_usable()
@@ -268,8 +273,6 @@ class Endpoint:
     def _down(self, state: State, why: str) -> None:
         was_up = self.state is State.UP
         self.state = state
-        if state is State.AWAY:
-            self._refused.clear()
         if was_up:
             self._say(f"{state}: {why}")
             self._pool.forget()

@@ -1,0 +1,62 @@
+"""An engine on real servers, as the service makes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+
+from service.engines.base import Batch, Engine, Prediction, Terms
+from service.engines.triton.address import parse_targets
+from service.engines.triton.discovery import discover
+from service.engines.triton.endpoint import Endpoint
+from service.engines.triton.engine import TritonEngine
+from service.trial import try_out
+from tests.conftest import REPOSITORY
+from tests.triton.models import FRAGILE_CANVAS
+
+NOTHING = Path("/nonexistent")
+"""A local repository without canaries."""
+
+
+@asynccontextmanager
+async def engine_on(
+    engine: str, repository: Path = REPOSITORY, model: str | None = None
+) -> AsyncIterator[TritonEngine]:
+    """The engine of a model on the servers that the setting ``engine`` names, usable."""
+
+    async def trial(tried: Engine) -> None:
+        await try_out(tried, repository)
+
+    targets = parse_targets(engine)
+    infos = {info.ref.name: info for info in await discover(targets, "b0")}
+    async with TritonEngine(infos[model or next(iter(infos))], targets, trial).running() as running:
+        await running.usable()
+        yield running
+
+
+async def until(true: Callable[[], object], seconds: float = 20) -> None:
+    """Wait for something to become true."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def endpoint(engine: TritonEngine, address: str) -> Endpoint:
+    return engine.endpoints[address]
+
+
+def marked(marker: int, rois: int = 2, terms: Terms | None = None) -> Batch:
+    """For the fragile model: its rows can be told from all others."""
+    rows = np.zeros((rois, 5), dtype=np.float32)
+    rows[:, 1] = marker + np.arange(rois) / 1000
+    return Batch(np.full((1, 3, *FRAGILE_CANVAS), marker, dtype=np.uint8), rows, terms or Terms())
+
+
+def assert_own(made: Prediction, batch: Batch) -> None:
+    np.testing.assert_allclose(made.margins, np.broadcast_to(batch.rois[:, 1, None, None] + 1, made.margins.shape))
+    assert len(made.margins) == len(batch.rois)
+    np.testing.assert_allclose(made.foreground, batch.images[:, 0].astype(np.float32) / 255, rtol=1e-6)

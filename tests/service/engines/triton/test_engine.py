@@ -1,0 +1,267 @@
+"""Batches over real servers that die, stop, hang, slow down and come back. Rows must always be those of the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from service.engines.base import DANGEROUS, Batch, Terms, Wants
+from service.engines.triton import regions
+from service.engines.triton.endpoint import State
+from service.engines.triton.engine import ModelFailed, TritonEngine
+from service.errors import DeadlineExceeded, Unavailable
+from tests.service.engines.triton.harness import NOTHING, assert_own, engine_on, marked, until
+from tests.triton.fragile.marks import CANCELLED, DEADLY, REFUSED, SLOW
+from tests.triton.models import fragile_repository, targets_of
+from tests.triton.proxy import Proxy
+from tests.triton.server import Triton, triton
+
+CALLERS = 6
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Triton, Triton]]:
+    """Two servers with the fragile model, two instances each."""
+    repository = fragile_repository(tmp_path_factory.mktemp("fragile"), instances=2)
+    with triton(repository) as first, triton(repository) as second:
+        yield first, second
+
+
+@pytest.fixture
+def two(pair: tuple[Triton, Triton]) -> Iterator[tuple[Triton, Triton]]:
+    """The same, both well before and after."""
+    yield pair
+    for server in pair:
+        server.kill()
+        server.start()
+
+
+@pytest.fixture
+def two_with_one_instance(tmp_path: Path) -> Iterator[tuple[Triton, Triton]]:
+    """Two servers that run one batch at a time."""
+    repository = fragile_repository(tmp_path)
+    with triton(repository) as first, triton(repository) as second:
+        yield first, second
+
+
+class Load:
+    """Callers that ask one after the other, each for rows of its own."""
+
+    def __init__(self, engine: TritonEngine) -> None:
+        self.engine = engine
+        self.answered = 0
+        self.failed: list[Exception] = []
+        self.over = False
+
+    async def __aenter__(self) -> Load:
+        self.tasks = [asyncio.create_task(self._ask(number)) for number in range(CALLERS)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.over = True
+        await asyncio.gather(*self.tasks)
+
+    async def _ask(self, number: int) -> None:
+        while not self.over:
+            batch = marked(number + 1, rois=number)
+            try:
+                assert_own(await self.engine.infer(batch), batch)
+                self.answered += 1
+            except Unavailable as error:
+                self.failed.append(error)
+                await asyncio.sleep(0.01)
+
+    async def more(self, count: int = 40) -> None:
+        """Wait until so many more are answered."""
+        goal = self.answered + count
+        await until(lambda: self.answered >= goal)
+
+
+def test_both_servers_are_used_and_each_caller_gets_its_own_rows(pair: tuple[Triton, Triton]) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(*pair), NOTHING) as engine:
+            await until(lambda: engine.slots == 4)
+            async with Load(engine) as load:
+                await load.more(200)
+            assert not load.failed
+            assert min(report.batches for report in engine.reports()) > 50
+            assert not any(report.in_flight or report.outstanding_ms for report in engine.reports())
+
+    asyncio.run(scenario())
+
+
+def test_kill_one_under_load_and_it_comes_back(two: tuple[Triton, Triton]) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(*two), NOTHING) as engine:
+            await until(lambda: engine.slots == 4)
+            async with Load(engine) as load:
+                await load.more()
+                await asyncio.to_thread(two[0].kill)
+                await load.more()
+                assert engine.slots == 2
+                await asyncio.to_thread(two[0].start)
+                await until(lambda: engine.slots == 4)
+                before = engine.endpoints[two[0].address].batches
+                await load.more()
+                assert engine.endpoints[two[0].address].batches > before
+            assert not load.failed, "the other had a free hand for all of them"
+
+    asyncio.run(scenario())
+
+
+def test_sigterm_of_one_fails_nobody(two: tuple[Triton, Triton]) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(*two), NOTHING) as engine:
+            await until(lambda: engine.slots == 4)
+            async with Load(engine) as load:
+                await load.more()
+                two[0].terminate()
+                await until(lambda: engine.slots == 2)
+                await load.more()
+                await asyncio.to_thread(two[0].process.wait, 40)
+                await load.more()
+            assert not load.failed
+
+    asyncio.run(scenario())
+
+
+def test_with_all_servers_down_nobody_waits_and_the_first_that_is_back_is_used(two: tuple[Triton, Triton]) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(*two), NOTHING) as engine:
+            await until(lambda: engine.slots == 4)
+            slots: list[int] = []
+            engine.subscribe(lambda: slots.append(engine.slots))
+            async with Load(engine) as load:
+                await load.more()
+                for server in two:
+                    await asyncio.to_thread(server.kill)
+                await until(lambda: engine.slots == 0)
+                with pytest.raises(Unavailable, match="no Triton answers"):
+                    await engine.infer(marked(1))
+                await asyncio.to_thread(two[1].start)
+                await load.more()
+            assert slots[-2:] == [0, 2]
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_hangs_is_left_and_its_batches_run_elsewhere(two: tuple[Triton, Triton]) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(*two), NOTHING) as engine:
+            await until(lambda: engine.slots == 4)
+            async with Load(engine) as load:
+                await load.more()
+                two[0].pause()
+                hanging = engine.endpoints[two[0].address]
+                await until(lambda: hanging.state is State.OPEN)
+                await load.more()
+                two[0].resume()
+                await until(lambda: hanging.state is State.UP)
+                await load.more()
+            assert not load.failed
+            assert hanging.retries
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_server_is_left_to_itself_and_used_when_it_is_quick_again(pair: tuple[Triton, Triton]) -> None:
+    async def scenario() -> None:
+        async with Proxy(pair[0].grpc) as proxy, engine_on(f"{targets_of(pair[1])},{proxy.address}", NOTHING) as engine:
+            await until(lambda: engine.slots == 4)
+            async with Load(engine) as load:
+                await load.more()
+                proxy.latency_s = 2.0
+                slow = engine.endpoints[proxy.address]
+                await until(lambda: slow.state is State.OPEN)
+                await load.more()
+                proxy.latency_s = 0.0
+                await until(lambda: slow.state is State.UP)
+            assert not load.failed
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_that_ends_two_servers_is_run_nowhere_else(two_with_one_instance: tuple[Triton, Triton]) -> None:
+    """The servers stay ready all the while: only the canary's batch shows that their model is dead."""
+
+    async def scenario() -> None:
+        async with engine_on(targets_of(*two_with_one_instance), NOTHING) as engine:
+            await until(lambda: engine.slots == 2)
+            with pytest.raises(Unavailable) as refused:
+                await engine.infer(marked(DEADLY))
+            assert refused.value.reason == DANGEROUS
+            assert sum(report.failures for report in engine.reports()) == 2
+            await until(lambda: engine.slots == 0)
+            await asyncio.sleep(1.5)
+            assert {report.state for report in engine.reports()} <= {State.OPEN, State.TRYING}
+
+    asyncio.run(scenario())
+    for server in two_with_one_instance:
+        assert httpx.get(f"{server.url}/v2/health/ready").status_code == 200
+
+
+def test_a_batch_that_the_model_cannot_stand_fails_alone(pair: tuple[Triton, Triton]) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(pair[0]), NOTHING) as engine:
+            for _ in range(2):
+                with pytest.raises(ModelFailed, match="can't stand this picture"):
+                    await engine.infer(marked(REFUSED))
+                assert_own(await engine.infer(marked(3)), marked(3))
+
+    asyncio.run(scenario())
+
+
+def test_deadlines_and_callers_that_leave_reach_the_server(pair: tuple[Triton, Triton]) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(pair[0]), NOTHING) as engine:
+            with pytest.raises(DeadlineExceeded):
+                await engine.infer(marked(SLOW, terms=Terms(deadline=time.monotonic() + 0.3)))
+            with pytest.raises(DeadlineExceeded):
+                await engine.infer(marked(1, terms=Terms(deadline=time.monotonic() - 1)))
+            await until(lambda: pair[0].log.count(CANCELLED) == before + 1)
+            leaving = asyncio.create_task(engine.infer(marked(SLOW)))
+            await asyncio.sleep(0.2)
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+            await until(lambda: pair[0].log.count(CANCELLED) == before + 2)
+            for marker in range(1, 20):
+                assert_own(await engine.infer(marked(marker)), marked(marker))
+
+    before = pair[0].log.count(CANCELLED)
+    asyncio.run(scenario())
+
+
+def test_only_what_is_wanted_comes_back(pair: tuple[Triton, Triton]) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(pair[0]), NOTHING) as engine:
+            masks = await engine.infer(marked(5, terms=Terms(Wants.MASKS)))
+            assert (masks.margins.shape, masks.foreground.shape) == ((2, 8, 6), (1, 0, 0))
+            nobody = await engine.infer(marked(5, rois=0, terms=Terms(Wants.FOREGROUND)))
+            assert (nobody.margins.shape, nobody.foreground.shape) == ((0, 8, 6), (1, 48, 64))
+            with pytest.raises(ValueError, match="belongs to no image"):
+                await engine.infer(Batch(marked(1).images, np.array([[1, 0, 0, 1, 1]], dtype=np.float32)))
+
+    asyncio.run(scenario())
+
+
+def test_where_the_server_refuses_shared_memory_tensors_go_over_the_connection(
+    pair: tuple[Triton, Triton], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regions in a folder that only we see, as with a server on another machine."""
+    monkeypatch.setattr(regions, "SHARED_MEMORY", tmp_path_factory.mktemp("shm"))
+
+    async def scenario() -> None:
+        async with engine_on(targets_of(*pair), NOTHING) as engine:
+            async with Load(engine) as load:
+                await load.more(100)
+            assert not load.failed
+        assert not list(regions.SHARED_MEMORY.iterdir())
+
+    asyncio.run(scenario())

@@ -1,0 +1,62 @@
+"""Shared memory of the living is left alone; that of the dead is removed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from service.engines.triton.regions import LEAST_BYTES, SHARED_MEMORY, Region, is_leftover, new_region, remove_leftovers
+
+MAKE_ONE = """
+import time
+from service.engines.triton.regions import new_region
+region = new_region("{token}", 10)
+print(region.name, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Another process that has a region, and the region's name."""
+    code = MAKE_ONE.format(token=f"t{os.getpid()}")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        yield other, other.stdout.readline().strip()
+        other.kill()
+
+
+def test_a_region_lasts_as_long_as_its_process(process: tuple[subprocess.Popen[str], str]) -> None:
+    other, name = process
+    remove_leftovers()
+    assert (SHARED_MEMORY / name).exists()
+    assert not is_leftover(name)
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    assert is_leftover(name)
+    assert remove_leftovers() >= 1
+    assert not (SHARED_MEMORY / name).exists()
+    assert is_leftover(name), "a server may still know it"
+
+
+def test_ones_own_are_no_leftovers_and_others_names_are_nobodys_business() -> None:
+    region = new_region(f"t{os.getpid()}", 3 * LEAST_BYTES)
+    assert region.size == 4 * LEAST_BYTES
+    assert not is_leftover(region.name)
+    assert not is_leftover("somebody-elses-region")
+    region.bytes[:3] = 7
+    assert (SHARED_MEMORY / region.name).read_bytes()[:4] == b"\7\7\7\0"
+    region.remove()
+    assert not (SHARED_MEMORY / region.name).exists()
+
+
+def test_memory_that_is_not_there_is_refused_and_leaves_nothing() -> None:
+    name = f"hiseg-io-t{os.getpid()}-large"
+    with pytest.raises(OSError, match="space"):
+        Region(name, 2**50)
+    assert not (SHARED_MEMORY / name).exists()
