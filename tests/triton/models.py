@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -20,8 +21,11 @@ FRAGILE_CANVAS = (48, 64)
 
 
 def copy_of_ours(folder: Path) -> Path:
-    """The project's repository, in ``folder``."""
-    return Path(shutil.copytree(REPOSITORY, folder / "models"))
+    """The project's repository, in ``folder``, without the warm-up samples, which take seconds at each load."""
+    repository = Path(shutil.copytree(REPOSITORY, folder / "models"))
+    for config in repository.rglob("*.pbtxt"):
+        config.write_text(re.sub(r"^model_warmup \[.*?^\]\n", "", config.read_text(), flags=re.DOTALL | re.MULTILINE))
+    return repository
 
 
 def add_version(repository: Path, version: int, model: bytes | None = None) -> None:

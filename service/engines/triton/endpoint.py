@@ -15,7 +15,7 @@ from tritonclient.utils import InferenceServerException
 from service.engines.base import Batch, EndpointReport, Engine, ModelInfo, Prediction
 from service.engines.contract import ModelError
 from service.engines.triton.breaker import Breaker
-from service.engines.triton.connection import ask_description, ask_versions, connect
+from service.engines.triton.connection import SILENT_S, ask_description, ask_versions, connect
 from service.engines.triton.failures import CallFailed, Kind, call_failed
 from service.engines.triton.pool import Pool
 from service.engines.triton.replica import Replica
@@ -26,6 +26,7 @@ POLL_S = 0.25
 TRIAL_S = 10.0
 RETRIAL_S = 30.0
 """So much later a version that did not end its trial is tried once more, while another one answers."""
+STALLED_TIMES = 1.5
 SLOW_S = 1.0
 SLOW_TIMES = 10
 """A batch that took longer than a second, and ten times what was predicted, counts against the server."""
@@ -80,7 +81,7 @@ class Endpoint:
         self._trial = trial
         self._changed = changed
         self._breaker = Breaker()
-        self._refused: dict[int, float] = {}
+        self.refused: dict[int, float] = {}
         """Versions that failed their trial, and until when they aren't tried again unless they have been away."""
         self._calls: set[asyncio.Timeout] = set()
         self._look_again = asyncio.Event()
@@ -173,20 +174,22 @@ class Endpoint:
             await self._client.close()
 
     async def _look(self) -> None:
+        asked = time.monotonic()
         try:
             versions = await ask_versions(self._client, self._model)
         except InferenceServerException as error:
-            self._not_there(error)
+            if time.monotonic() - asked < STALLED_TIMES * SILENT_S:  # else it is we who had no time to listen
+                self._not_there(error)
             return
         self._breaker.heard()
-        self._refused = {version: until for version, until in self._refused.items() if version in versions}
+        self.refused = {version: until for version, until in self.refused.items() if version in versions}
         current = int(self.replica.ref.version) if self.replica and self.state is State.UP else None
         if self._breaker.is_open and not self._breaker.may_try:
             return
         for version in versions:
             if version == current:
                 return
-            if self._refused.get(version, 0.0) <= time.monotonic() and await self._try(version):
+            if self.refused.get(version, 0.0) <= time.monotonic() and await self._try(version):
                 return
         if self.state is State.UP and current not in versions:
             self._down(State.AWAY, f"none of its versions can be used: {versions or 'there are none'}")
@@ -194,7 +197,7 @@ class Endpoint:
     def _not_there(self, error: InferenceServerException) -> None:
         failure = call_failed(error)
         if failure.kind is not Kind.LATE:
-            self._refused.clear()
+            self.refused.clear()
             self._down(State.AWAY, str(failure))
             return
         self._breaker.silent()
@@ -244,7 +247,7 @@ class Endpoint:
         if may_pass and self.state is State.TRYING:
             self._breaker.trip()
         else:
-            self._refused[version] = time.monotonic() + RETRIAL_S if may_pass else math.inf
+            self.refused[version] = time.monotonic() + RETRIAL_S if may_pass else math.inf
         why = error if str(error) else type(error).__name__
         log.error("Triton %s: version %d of %s is not used: %s", self.address, version, self._model, why)
 

@@ -1,0 +1,89 @@
+"""The same random batches on the embedded engine and on a real Triton: ``python -m benchmarks.triton_parity``
+
+200 batches of 0 to 32 people on every canvas, for B0 as it is (UINT8) and with float pictures (FP32).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from service.engines.base import Batch, Terms, Wants
+from service.engines.onnx import OnnxEngine
+from tests.service.engines.triton.harness import engine_on
+from tests.triton.models import add_float_b0, copy_of_ours, targets_of
+from tests.triton.server import Triton, triton
+
+BATCHES = 100
+"""Of each model."""
+FLOAT = "float_b0"
+
+
+@dataclass
+class Difference:
+    """Over all batches.
+
+    Attributes:
+        masks: pixels of margins whose sign differs.
+        margins, foreground: largest difference.
+        people: in all batches.
+        canvases: different ones that were used.
+    """
+
+    masks: int = 0
+    margins: float = 0.0
+    foreground: float = 0.0
+    people: int = 0
+    canvases: int = 0
+
+
+def repository_of_both(folder: Path) -> Path:
+    """B0, and B0 with float pictures."""
+    repository = copy_of_ours(folder)
+    add_float_b0(repository, FLOAT)
+    return repository
+
+
+async def compare(
+    repository: Path, server: Triton, model: str, batches: int, seed: int, most_people: int = 32
+) -> Difference:
+    """Run random batches on both; the canvases take turns, and so do the outputs asked for."""
+    rng, found, seen = np.random.default_rng(seed), Difference(), set()
+    here = OnnxEngine(repository / model / "1" / "model.onnx", model, "1")
+    async with engine_on(targets_of(server), repository, model) as there:
+        for number in range(batches):
+            canvas = here.info.canvases[number % len(here.info.canvases)]
+            images, people = int(rng.integers(1, 3)), int(rng.integers(0, most_people + 1))
+            corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
+            rois = np.concatenate([rng.integers(0, images, (people, 1)), corners], axis=1).astype(np.float32)
+            wants = (Wants.BOTH, Wants.MASKS, Wants.FOREGROUND)[number % 3]
+            pictures = rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8)
+            batch = Batch(pictures, rois, Terms(wants))
+            ours, theirs = await here.infer(batch), await there.infer(batch)
+            assert ours.margins.shape == theirs.margins.shape
+            assert ours.foreground.shape == theirs.foreground.shape
+            found.masks += int(((ours.margins > 0) != (theirs.margins > 0)).sum())
+            found.margins = max(found.margins, float(np.abs(ours.margins - theirs.margins).max(initial=0)))
+            found.foreground = max(found.foreground, float(np.abs(ours.foreground - theirs.foreground).max(initial=0)))
+            found.people += people
+            seen.add(canvas)
+    here.close()
+    found.canvases = len(seen)
+    return found
+
+
+def main() -> None:
+    """Both models."""
+    with tempfile.TemporaryDirectory() as folder:
+        repository = repository_of_both(Path(folder))
+        with triton(repository) as server:
+            for model in ("hiseg_b0", FLOAT):
+                print(model, asyncio.run(compare(repository, server, model, BATCHES, seed=0)))
+
+
+if __name__ == "__main__":
+    main()

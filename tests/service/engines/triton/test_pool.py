@@ -1,0 +1,115 @@
+"""Shared memory between engine and real server: used again, given back, and cleared away after those who died."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from service.engines.triton.connection import connect
+from service.engines.triton.regions import PREFIX, SHARED_MEMORY
+from service.errors import Unavailable
+from tests.service.engines.triton.harness import NOTHING, assert_own, engine_on, marked
+from tests.triton.models import fragile_repository, targets_of
+from tests.triton.server import Triton, triton
+
+FRONT_END = """
+import asyncio
+from tests.service.engines.triton.harness import NOTHING, engine_on, marked
+
+async def main():
+    async with engine_on("{engine}", NOTHING) as engine:
+        await engine.infer(marked(1))
+        print("used", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
+    with triton(fragile_repository(tmp_path_factory.mktemp("fragile"))) as running:
+        yield running
+
+
+def registered(server: Triton) -> set[str]:
+    """Regions that the server knows."""
+    answer = httpx.get(f"{server.url}/v2/systemsharedmemory/status").json()
+    return {region["name"] for region in answer}
+
+
+def files() -> set[str]:
+    return {path.name for path in SHARED_MEMORY.glob(f"{PREFIX}*")}
+
+
+def test_many_batches_share_few_regions_and_leave_none(server: Triton) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(server), NOTHING) as engine:
+            for marker in range(200):
+                batch = marked(marker % 60 + 1, rois=marker % 5)
+                assert_own(await engine.infer(batch), batch)
+            assert len(registered(server)) <= 2
+            assert registered(server) <= files()
+            used.update(registered(server))
+
+    used: set[str] = set()
+    asyncio.run(scenario())
+    assert used
+    assert registered(server) == set()
+    assert not used & files()
+
+
+def test_what_a_killed_front_end_left_is_cleared_away_by_the_next(server: Triton) -> None:
+    code = FRONT_END.format(engine=targets_of(server))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as front_end:
+        assert front_end.stdout
+        assert front_end.stdout.readline() == "used\n"
+        left = registered(server)
+        assert left
+        assert left <= files()
+        os.kill(front_end.pid, signal.SIGKILL)
+        front_end.wait()
+    assert registered(server) == left, "nobody else takes them away"
+
+    async def scenario() -> None:
+        async with engine_on(targets_of(server), NOTHING) as engine:
+            assert_own(await engine.infer(marked(1)), marked(1))
+            assert not registered(server) & left
+            assert not files() & left
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_lost_its_registrations_gets_new_ones(server: Triton) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(server), NOTHING) as engine:
+            await engine.infer(marked(1))
+            client = connect(server.address)
+            await client.unregister_system_shared_memory()
+            await client.close()
+            answers = 0
+            while answers < 3:
+                with suppress(Unavailable):  # while the new ones are made
+                    assert_own(await engine.infer(marked(2)), marked(2))
+                    answers += 1
+                await asyncio.sleep(0.02)
+
+    asyncio.run(scenario())
+
+
+def test_regions_grow_with_the_batch(server: Triton) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(server), NOTHING) as engine:
+            for rois in (1, 5000, 3, 0):
+                batch = marked(7, rois=rois)
+                assert_own(await engine.infer(batch), batch)
+
+    asyncio.run(scenario())
