@@ -1,7 +1,7 @@
-"""The repository that is measured: the published B0, the GPU-like model, and each once more with masks alone.
+"""The repositories that are measured: a model, and the same once more with masks as its only output.
 
-``perf_analyzer`` asks for every output that a model has; hiseg asks only for those it needs. The second copies let both
-do the same work.
+``perf_analyzer`` asks for every output that a model has; hiseg asks only for those that somebody wants. The second copy
+lets both do the same work.
 """
 
 from __future__ import annotations
@@ -10,25 +10,30 @@ import re
 import shutil
 from pathlib import Path
 
+from service.engines.base import Cost
 from tests.conftest import REPOSITORY
 
-B0, GPU_LIKE = "hiseg_b0", "gpu_like_b0"
+B0 = "hiseg_b0"
 FOREGROUND = re.compile(r',\s*\{ name: "binary_masks"[^}]*\}')
+MASKS_ONLY = "masks_only"
+VARIANT = 'parameters { key: "variant" value { string_value: "b0" } }'
 
 
-def masks_only(model: str) -> str:
-    """The name of a model's copy without foreground."""
-    return f"{model}_masks"
+def lay_out(repository: Path, cost: Cost | None = None) -> None:
+    """Fill an empty folder with ``hiseg_b0`` and ``masks_only``, configured as B0 is published, on the CPU.
 
-
-def lay_out(repository: Path, instances: int = 1) -> None:
-    """Fill an empty folder; the configurations are those that B0 is published with, on the CPU."""
-    config = (REPOSITORY / B0 / "configs" / "cpu.pbtxt").read_text().replace("count: 1", f"count: {instances}")
-    for model, own in ((B0, config), (GPU_LIKE, config.replace('"onnxruntime"', '"python"'))):
-        for name, text in ((model, own), (masks_only(model), FOREGROUND.sub("", own))):
-            (repository / name).mkdir(parents=True)
-            (repository / name / "config.pbtxt").write_text(text.replace(f'name: "{B0}"', f'name: "{name}"'))
-            if model == B0:
-                shutil.copytree(REPOSITORY / B0 / "1", repository / name / "1")
-            else:
-                shutil.copytree(Path(__file__).with_name("gpu_like"), repository / name / "1")
+    Args:
+        repository: the folder.
+        cost: of a model that only takes time; B0 itself without.
+    """
+    config = (REPOSITORY / B0 / "configs" / "cpu.pbtxt").read_text()
+    if cost:
+        config = config.replace('backend: "onnxruntime"', 'backend: "python"')
+        for key, value in (("batch_ms", cost.constant), ("person_ms", cost.roi)):
+            config += f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}\n'
+    alone = FOREGROUND.sub("", config).replace(f'name: "{B0}"', f'name: "{MASKS_ONLY}"').replace(VARIANT, "")
+    for name, text in ((B0, config), (MASKS_ONLY, alone)):
+        (repository / name).mkdir(parents=True)
+        (repository / name / "config.pbtxt").write_text(text)
+        content = Path(__file__).with_name("gpu_like") if cost else REPOSITORY / B0 / "1"
+        shutil.copytree(content, repository / name / "1", ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""A model that only takes time, 4 ms a batch and 0.9 ms a person, as B0 would on a GPU; it computes nothing.
+"""A model that only takes time, a batch's and each person's, as its configuration says; it computes nothing.
 
 It stands for a GPU, which the machines that measure don't have, and runs in the real server's own interpreter. Copying
 tensors between server and model costs what it costs any model in Python; who asks pays for no output it leaves out.
@@ -6,13 +6,13 @@ tensors between server and model costs what it costs any model in Python; who as
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-BATCH_S, PERSON_S = 0.004, 0.0009
 MASK_SIZE = (128, 96)
 
 
@@ -20,6 +20,8 @@ class TritonPythonModel:
     """Everybody has the shape of an ellipse; the foreground is one half everywhere."""
 
     def initialize(self, args: dict[str, str]) -> None:
+        given = json.loads(args["model_config"])["parameters"]
+        self.batch_s, self.person_s = (float(given[key]["string_value"]) / 1000 for key in ("batch_ms", "person_ms"))
         y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in MASK_SIZE)
         self.target = 4 * (1 - y[:, None] ** 2 - x[None, :] ** 2)
 
@@ -41,5 +43,5 @@ class TritonPythonModel:
             foreground = np.full((count, 1, height, width), 0.5, dtype=np.float32)
             made.append(pb_utils.Tensor("binary_masks", foreground))
         # What making the tensors took is part of the time: a GPU's kernels would have made them.
-        time.sleep(max(0.0, BATCH_S + PERSON_S * people - (time.perf_counter() - started)))
+        time.sleep(max(0.0, self.batch_s + self.person_s * people - (time.perf_counter() - started)))
         return pb_utils.InferenceResponse(output_tensors=made)

@@ -1,0 +1,108 @@
+"""hiseg before a real Triton, against what that Triton can do at most: ``python -m benchmarks.triton.ceiling``.
+
+The ceiling is ``perf_analyzer`` with batches made beforehand, in shared memory, as large as a budget
+of 50 ms allows, one or two at once, whichever is better: it decodes nothing, draws nothing and only asks for masks. Both sides and the server share
+the same two cores, so that what hiseg does for a picture is missing from the server where the server needs the cores.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from benchmarks.loads import load, requests
+from benchmarks.triton.perf_analyzer import batches_per_second
+from benchmarks.triton.repository import MASKS_ONLY, lay_out
+from service.bench.run import ClosedLoop
+from service.engines.base import Batch, Cost
+from tests.conftest import HISEG, Server, serving
+from tests.triton.server import triton
+
+ROUNDS = 3
+SECONDS = 8
+PEOPLE = 3.5
+"""On a picture, in the mean: 1 to 6."""
+CANVAS = (480, 640)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A model, and who asks how.
+
+    Attributes:
+        name: for people.
+        cost: of a model that only takes time; None: B0.
+        threads: of the server's ONNX Runtime.
+        callers: of hiseg, at once.
+        images: in each batch of ``perf_analyzer``.
+    """
+
+    name: str
+    cost: Cost | None
+    threads: int
+    callers: int
+    images: int
+
+
+CASES = (
+    Case("GPU-like, 4 ms a batch and 0.9 ms a person", Cost(4.0, 0.0, 0.9), 1, 64, 14),
+    Case("B0 on the CPU", None, 2, 8, 1),
+)
+
+
+def batch(images: int) -> Batch:
+    """Noise, with as many people as hiseg's callers have in the mean."""
+    rng = np.random.default_rng(0)
+    people = round(images * PEOPLE)
+    corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(-1, 4)
+    rois = np.concatenate([np.arange(people)[:, None] % images, corners], axis=1).astype(np.float32)
+    return Batch(rng.integers(0, 256, (images, 3, *CANVAS), dtype=np.uint8), rois)
+
+
+def batch_sizes(server: Server) -> str:
+    """Images and people of hiseg's batches so far, in the mean."""
+    lines = dict(line.rsplit(" ", 1) for line in httpx.get(f"{server.url}/metrics").text.splitlines() if line[0] != "#")
+    found = []
+    for what in ("images", "rois"):
+        total = sum(float(v) for k, v in lines.items() if k.startswith(f"hiseg_batch_{what}_sum"))
+        count = sum(float(v) for k, v in lines.items() if k.startswith(f"hiseg_batch_{what}_count"))
+        found.append(f"{total / max(1.0, count):.1f} {what}")
+    return " and ".join(found)
+
+
+def measure(case: Case) -> None:
+    """Both sides take turns."""
+    sent = requests(people="1-6")
+    ours: list[float] = []
+    theirs: dict[int, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        repository = Path(folder) / "models"
+        lay_out(repository, case.cost)
+        with triton(repository, threads=case.threads) as models:
+            command = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--engine", f"triton://{models.address}")
+            with serving((*command, "--repository", repository)) as server:
+                for _ in range(ROUNDS):
+                    report = load(server.url, sent, ClosedLoop(case.callers), SECONDS)
+                    ours.append(report.ok_per_s)
+                    print(f"  hiseg {report.ok_per_s:.1f} pictures/s; stages {dict(report.stages_ms)}", flush=True)
+                    for in_flight in (1, 2):
+                        rate = batches_per_second(models.address, MASKS_ONLY, batch(case.images), in_flight)
+                        theirs.setdefault(in_flight, []).append(case.images * rate)
+                sizes = batch_sizes(server)
+    rates = {in_flight: statistics.median(values) for in_flight, values in theirs.items()}
+    for in_flight, rate in rates.items():
+        print(f"  perf_analyzer, batches of {case.images}, {in_flight} at once: {rate:.1f} images/s")
+    best, own = max(rates.values()), statistics.median(ours)
+    print(
+        f"{case.name}: hiseg {own:.1f} pictures/s, in batches of {sizes}, of the ceiling's {best:.1f}: {own / best:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    for case in CASES:
+        measure(case)

@@ -1,0 +1,145 @@
+"""Shared memory against plain gRPC to one real Triton, in turns: ``python -m benchmarks.triton.shared_memory``.
+
+Then ten thousand batches through the engine: is any region left behind?
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.triton.repository import B0, lay_out
+from service.engines.base import Batch, Cost, Engine, Terms, Wants
+from service.engines.triton.address import Target
+from service.engines.triton.connection import Described, ask_description, connect
+from service.engines.triton.engine import TritonEngine
+from service.engines.triton.pool import Pool
+from service.engines.triton.regions import PREFIX, SHARED_MEMORY
+from service.engines.triton.replica import Replica
+from tests.triton.server import Triton, triton
+
+IDLE = Cost(0.0, 0.0, 0.0)
+ROUNDS, CALLS = 7, 60
+CALLERS = 4
+PEOPLE = 2
+"""On each image."""
+REQUESTS = 10_000
+
+
+def batch(images: int, canvas: tuple[int, int] = (640, 640), wants: Wants = Wants.MASKS) -> Batch:
+    """Noise, with two people on each image."""
+    rng = np.random.default_rng(0)
+    corners = np.sort(rng.uniform(0, 1, (images * PEOPLE, 2, 2)), axis=1).reshape(-1, 4)
+    rois = np.concatenate([np.repeat(np.arange(images), PEOPLE)[:, None], corners], axis=1).astype(np.float32)
+    return Batch(rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8), rois, Terms(wants))
+
+
+@asynccontextmanager
+async def replicas(address: str) -> AsyncIterator[dict[str, Replica]]:
+    """The same model on the same server, with shared memory and without."""
+    client = connect(address)
+    described: Described = await ask_description(client, address, B0, 1)
+    shared, plain = Pool(client, address, 8), Pool(client, address, 8)
+    await shared.open()
+    plain.is_refused = True
+    assert not shared.is_refused, "this server doesn't share our memory"
+    try:
+        yield {"shared memory": Replica(client, described, shared), "plain gRPC": Replica(client, described, plain)}
+    finally:
+        await shared.clear(everything=True)
+        await client.close()
+
+
+async def one_by_one(replica: Replica, work: Batch) -> list[float]:
+    """Milliseconds of each call, one after the other."""
+    times = []
+    for _ in range(CALLS):
+        started = time.perf_counter()
+        await replica.infer(work)
+        times.append((time.perf_counter() - started) * 1000)
+    return times
+
+
+async def at_once(replica: Replica, work: Batch) -> float:
+    """Images a second, with a few callers at once."""
+
+    async def call() -> None:
+        for _ in range(CALLS // CALLERS):
+            await replica.infer(work)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(call() for _ in range(CALLERS)))
+    return len(work.images) * CALLERS * (CALLS // CALLERS) / (time.perf_counter() - started)
+
+
+async def compare(server: Triton) -> None:
+    """Both ways take turns."""
+    async with replicas(server.address) as ways:
+        for wants in (Wants.MASKS, Wants.BOTH):
+            for images in (1, 4):
+                work = batch(images, wants=wants)
+                times: dict[str, list[float]] = {name: [] for name in ways}
+                rates: dict[str, list[float]] = {name: [] for name in ways}
+                for _ in range(ROUNDS):
+                    for name, replica in ways.items():
+                        times[name] += await one_by_one(replica, work)
+                        rates[name].append(await at_once(replica, work))
+                p50 = {name: statistics.median(values) for name, values in times.items()}
+                rate = {name: statistics.median(values) for name, values in rates.items()}
+                asked = "masks" if wants is Wants.MASKS else "masks and foreground"
+                print(
+                    f"{images} x 640 x 640 UINT8, {asked}: "
+                    + "; ".join(f"{name} p50 {p50[name]:.2f} ms, {rate[name]:.0f} images/s" for name in ways)
+                )
+                shared, plain = ways
+                print(f"  ratios: p50 {p50[shared] / p50[plain]:.2f}, throughput {rate[shared] / rate[plain]:.2f}")
+
+
+async def ten_thousand(server: Triton) -> None:
+    """Through the engine; regions are counted on the way, and afterwards."""
+    client = connect(server.address)
+    info = (await ask_description(client, server.address, B0, 1)).info
+    work, most = batch(1, (384, 640)), 0
+
+    async def no_trial(engine: Engine) -> None:
+        pass
+
+    started = time.perf_counter()
+    async with TritonEngine(info, (Target("127.0.0.1", server.grpc),), no_trial).running() as engine:
+        await engine.usable()
+
+        async def call() -> None:
+            nonlocal most
+            for _ in range(REQUESTS // CALLERS):
+                await engine.infer(work)
+                most = max(most, len(list(SHARED_MEMORY.glob(f"{PREFIX}*"))))
+
+        await asyncio.gather(*(call() for _ in range(CALLERS)))
+    took = time.perf_counter() - started
+    files = [path.name for path in SHARED_MEMORY.glob(f"{PREFIX}*")]
+    registered = list((await client.get_system_shared_memory_status()).regions)
+    await client.close()
+    print(
+        f"{REQUESTS} batches in {took:.0f} s: at most {most} regions at a time; left behind: "
+        f"{len(files)} files, {len(registered)} registrations"
+    )
+
+
+def main() -> None:
+    """Before a model that takes no time: what is left is the way there and back."""
+    with tempfile.TemporaryDirectory() as folder:
+        lay_out(Path(folder) / "models", IDLE)
+        with triton(Path(folder) / "models") as server:
+            asyncio.run(compare(server))
+            asyncio.run(ten_thousand(server))
+
+
+if __name__ == "__main__":
+    main()
