@@ -15,6 +15,7 @@ FORBIDDEN = {
     "service.transports.http": ["service.transports.grpc", "grpc"],
     "service.transports.grpc": ["service.transports.http", "fastapi"],
     "service.video": ["service.transports", "fastapi"],
+    "service.doctor": ["service.transports", "fastapi"],
     "service.client": [
         "service.transports.http",
         "service.transports.grpc.servicer",

@@ -1,8 +1,8 @@
 """hiseg before a real Triton, against what that Triton can do at most: ``python -m benchmarks.triton.ceiling``.
 
-The ceiling is ``perf_analyzer`` with batches made beforehand, in shared memory, as large as a budget
-of 50 ms allows, one or two at once, whichever is better: it decodes nothing, draws nothing and only asks for masks. Both sides and the server share
-the same two cores, so that what hiseg does for a picture is missing from the server where the server needs the cores.
+The ceiling is ``perf_analyzer`` with batches made beforehand, in shared memory, as large as a budget of 50 ms allows,
+one or two at once, whichever is better: it decodes nothing, draws nothing and only asks for masks. Both sides and the
+server share the same two cores, so that what hiseg does for a picture is missing from the server where it needs them.
 """
 
 from __future__ import annotations

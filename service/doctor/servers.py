@@ -28,8 +28,8 @@ from service.engines.triton.trial import Tried
 from service.settings import Settings
 from service.trial import TrialFailed, try_out
 
-SECONDS = 3.0
-"""For a server to answer a question."""
+SECONDS = 5.0
+"""For a server to answer a question; nobody waits for the doctor's answer in the middle of a batch."""
 UPDATE = "Unload it (`POST /v2/repository/models/NAME/unload`) or publish it with `hiseg-train publish`."
 
 
@@ -75,7 +75,7 @@ async def server(address: str, target: Target, settings: Settings, served: list[
             for finding in await not_loaded(client, address):
                 yield finding
             yield await shared_memory(client, address, settings)
-            models = await ask_models(client)
+            models = await ask_models(client, SECONDS)
             if not models:
                 yield wrong(
                     "models",
@@ -133,9 +133,9 @@ async def look_at_model(
     client: InferenceServerClient, address: str, model: str, settings: Settings, served: list[Served]
 ) -> AsyncIterator[Finding]:
     """The newest version of a model on a server: contract, configuration, masks, clock."""
-    version = (await ask_versions(client, model))[0]
+    version = (await ask_versions(client, model, SECONDS))[0]
     try:
-        described = await ask_description(client, address, model, version)
+        described = await ask_description(client, address, model, version, SECONDS)
     except ModelError as error:
         yield warning("contract", f"{error}; it isn't served", UPDATE)
         return

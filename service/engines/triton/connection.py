@@ -51,23 +51,23 @@ def connect(address: str) -> InferenceServerClient:
     return InferenceServerClient(address, channel_args=CHANNEL)
 
 
-async def ask_versions(client: InferenceServerClient, model: str) -> list[int]:
+async def ask_versions(client: InferenceServerClient, model: str, within_s: float = SILENT_S) -> list[int]:
     """Versions of a model that are ready on the server, newest first.
 
     Raises:
         InferenceServerException: it doesn't answer, or has none.
     """
-    metadata = await client.get_model_metadata(model, client_timeout=SILENT_S)
+    metadata = await client.get_model_metadata(model, client_timeout=within_s)
     return sorted((int(version) for version in metadata.versions), reverse=True)
 
 
-async def ask_models(client: InferenceServerClient) -> dict[str, int]:
+async def ask_models(client: InferenceServerClient, within_s: float = SILENT_S) -> dict[str, int]:
     """Models that are ready on the server, each with its newest version.
 
     Raises:
         InferenceServerException: it doesn't answer.
     """
-    index = await client.get_model_repository_index(client_timeout=SILENT_S)
+    index = await client.get_model_repository_index(client_timeout=within_s)
     ready: dict[str, int] = {}
     for entry in index.models:
         if entry.state == "READY" and entry.version.isdecimal():
@@ -75,15 +75,17 @@ async def ask_models(client: InferenceServerClient) -> dict[str, int]:
     return ready
 
 
-async def ask_description(client: InferenceServerClient, address: str, model: str, version: int) -> Described:
+async def ask_description(
+    client: InferenceServerClient, address: str, model: str, version: int, within_s: float = SILENT_S
+) -> Described:
     """What a version of a model is.
 
     Raises:
         InferenceServerException: the server doesn't answer, or hasn't got it.
         ModelError: it doesn't keep the tensor contract.
     """
-    metadata = await client.get_model_metadata(model, str(version), client_timeout=SILENT_S)
-    config = (await client.get_model_config(model, str(version), client_timeout=SILENT_S)).config
+    metadata = await client.get_model_metadata(model, str(version), client_timeout=within_s)
+    config = (await client.get_model_config(model, str(version), client_timeout=within_s)).config
     inputs = {tensor.name: tensor for tensor in metadata.inputs}
     outputs = {tensor.name: list(tensor.shape) for tensor in metadata.outputs}
     dtype = inputs[IMAGES].datatype if IMAGES in inputs else "missing"
