@@ -14,7 +14,7 @@ import numpy as np
 
 from service.engines.base import Batch, Terms, Wants
 from service.engines.onnx import OnnxEngine
-from tests.service.engines.triton.harness import engine_on
+from tests.service.engines.triton.harness import engine_on, until
 from tests.triton.models import add_float_b0, copy_of_ours, targets_of
 from tests.triton.server import Triton, triton
 
@@ -63,7 +63,9 @@ async def compare(
             wants = (Wants.BOTH, Wants.MASKS, Wants.FOREGROUND)[number % 3]
             pictures = rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8)
             batch = Batch(pictures, rois, Terms(wants))
-            ours, theirs = await here.infer(batch), await there.infer(batch)
+            ours = await here.infer(batch)
+            await until(lambda: there.slots)
+            theirs = await there.infer(batch)
             assert ours.margins.shape == theirs.margins.shape
             assert ours.foreground.shape == theirs.foreground.shape
             found.masks += int(((ours.margins > 0) != (theirs.margins > 0)).sum())

@@ -61,7 +61,12 @@ class Breaker:
     def silent(self) -> None:
         """A question got no answer in time."""
         self._silences += 1
-        self.is_open = self.is_open or self._silences >= SILENCES
+        self.is_open = self.is_open or self.is_silent
+
+    @property
+    def is_silent(self) -> bool:
+        """Its last questions got no answer in time."""
+        return self._silences >= SILENCES
 
     def heard(self) -> None:
         """A question was answered."""

@@ -94,6 +94,11 @@ class Endpoint:
         return self.replica.described.instances if self.replica and self.state is State.UP else 0
 
     @property
+    def is_silent(self) -> bool:
+        """It doesn't answer, though the connection stands; batches that are there may come back, or not."""
+        return self.state is State.OPEN and self._breaker.is_silent
+
+    @property
     def load(self) -> float:
         """Milliseconds of work that each of its slots has before it."""
         return self.outstanding_ms / max(1, self.slots)
@@ -144,6 +149,11 @@ class Endpoint:
         else:
             self._breaker.succeeded()
         return prediction
+
+    def give_up(self) -> None:
+        """End what is under way there, so that it is run elsewhere while there is time."""
+        for limit in self._calls:
+            limit.reschedule(0)
 
     def leave(self) -> None:
         """Its address is no server's any more: what is under way there is finished, and then it is forgotten."""
@@ -203,9 +213,6 @@ class Endpoint:
         self._breaker.silent()
         if self._breaker.is_open:
             self._down(State.OPEN, "it is silent")
-            # What is under way there may be run elsewhere, while there is time.
-            for limit in self._calls:
-                limit.reschedule(0)
 
     async def _try(self, version: int) -> bool:
         """Use a version if it does well; whatever runs now goes on meanwhile."""

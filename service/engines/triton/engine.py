@@ -141,6 +141,9 @@ class TritonEngine:
         up = [e.replica for e in self.endpoints.values() if e.state is State.UP and e.replica]
         if up:
             self._usable.set()
+            for endpoint in self.endpoints.values():
+                if endpoint.is_silent:  # were there no other, the batches would better wait for it
+                    endpoint.give_up()
             newest = max(up, key=lambda replica: int(replica.ref.version))
             self._model = replace(newest.described.info, canvases=self._model.canvases)
         slots = sum(e.slots for e in self.endpoints.values())
