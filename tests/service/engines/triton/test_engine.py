@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from service.engines.base import DANGEROUS, Batch, Terms, Wants
+from service.engines.triton import engine as engine_module
 from service.engines.triton import regions
 from service.engines.triton.endpoint import State
 from service.engines.triton.engine import ModelFailed, TritonEngine
@@ -263,5 +264,52 @@ def test_where_the_server_refuses_shared_memory_tensors_go_over_the_connection(
                 await load.more(100)
             assert not load.failed
         assert not list(regions.SHARED_MEMORY.iterdir())
+
+    asyncio.run(scenario())
+
+
+def test_the_server_with_the_least_before_it_gets_the_next_batch(pair: tuple[Triton, Triton]) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(*pair), NOTHING) as engine:
+            await until(lambda: engine.slots == 4)
+            large = asyncio.create_task(engine.infer(marked(SLOW, terms=Terms(cost_ms=1000.0))))
+            await asyncio.sleep(0.05)
+            (busy,) = [report.address for report in engine.reports() if report.in_flight]
+            for marker in range(1, 11):
+                await engine.infer(marked(marker, terms=Terms(cost_ms=1.0)))
+            assert not large.done()
+            batches = {report.address: report.batches for report in engine.reports()}
+            assert batches == {address: 0 if address == busy else 10 for address in batches}
+            await large
+
+    asyncio.run(scenario())
+
+
+def test_names_are_followed_to_where_they_lead(pair: tuple[Triton, Triton], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look-up stands for a name server whose answers change."""
+    leads_to = {pair[0].address}
+
+    async def look_up(_: object) -> set[str]:
+        return set(leads_to)
+
+    monkeypatch.setattr(engine_module, "resolve", look_up)
+    monkeypatch.setattr(engine_module, "RESOLVE_S", 0.05)
+
+    async def scenario() -> None:
+        async with engine_on(targets_of(pair[0]), NOTHING) as engine, Load(engine) as load:
+            await load.more()
+            leads_to.add(pair[1].address)
+            await until(lambda: engine.slots == 4)
+            await load.more()
+            old = engine.endpoints[pair[0].address]
+            leads_to.discard(pair[0].address)
+            await until(lambda: engine.slots == 2)
+            assert list(engine.endpoints) == [pair[1].address]
+            await load.more()
+            await until(lambda: not old.in_flight)
+            leads_to.clear()  # a name that can't be looked up for a moment
+            await asyncio.sleep(0.2)
+            await load.more()
+            assert not load.failed
 
     asyncio.run(scenario())
