@@ -25,10 +25,11 @@ from service.lifecycle import ListenError
 from service.loading import ExtraMissing
 from service.settings import Fallback, Settings
 from service.telemetry import Metrics
+from service.trial import TrialFailed
 from service.video.command import video
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="One mask per person.")
-SERVICE_ERRORS = (FileNotFoundError, ModelError, CanaryDied, ListenError, ExtraMissing, HisegError)
+SERVICE_ERRORS = (FileNotFoundError, ModelError, CanaryDied, TrialFailed, ListenError, ExtraMissing, HisegError)
 Repository = Annotated[Path | None, typer.Option("--repository", help="folder of name/version/model.onnx")]
 
 

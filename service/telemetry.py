@@ -15,6 +15,8 @@ from service.engines.base import ENDPOINT_STATES, EndpointReport
 from service.errors import HisegError, Overloaded, Unavailable
 from service.segmenter import Segmenter
 
+Reports = Callable[[], Iterable[EndpointReport]]
+"""What a model's servers do now."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 DROP_REASONS = get_args(DropReason)
@@ -29,6 +31,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._endpoints: dict[str, Reports] = {}
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, registry=self.registry)
@@ -83,9 +86,11 @@ class Metrics:
         """Read a segmenter's gauges whenever Prometheus asks."""
         self.registry.register(_Gauges(segmenter))
 
-    def watch_endpoints(self, model: str, reports: Callable[[], Iterable[EndpointReport]]) -> None:
+    def watch_endpoints(self, model: str, reports: Reports) -> None:
         """Read the gauges and counters of a model's servers whenever Prometheus asks."""
-        self.registry.register(_Endpoints(model, reports))
+        if not self._endpoints:
+            self.registry.register(_Endpoints(self._endpoints))
+        self._endpoints[model] = reports
 
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes."""
@@ -148,26 +153,21 @@ class _Gauges(Collector):
 
 
 class _Endpoints(Collector):
-    """The servers of one model. They count for themselves: one that leaves takes its labels with it."""
+    """The servers of each model. They count for themselves: one that leaves takes its labels with it."""
 
-    def __init__(self, model: str, reports: Callable[[], Iterable[EndpointReport]]) -> None:
-        self._model = model
-        self._reports = reports
+    def __init__(self, models: Mapping[str, Reports]) -> None:
+        self._models = models
 
     def collect(self) -> Iterable[Metric]:
         labels = ["model", "endpoint"]
-        state = GaugeMetricFamily(
-            "hiseg_triton_state",
-            "1 for the state that a server is in",
-            labels=[*labels, "state"],
-        )
+        state = GaugeMetricFamily("hiseg_triton_state", "1 for the state a server is in", labels=[*labels, "state"])
         batches = CounterMetricFamily("hiseg_triton_batches", "Batches that came back", labels=labels)
         failures = CounterMetricFamily("hiseg_triton_failures", "Batches that failed", labels=labels)
         retries = CounterMetricFamily("hiseg_triton_retries", "Of those, run again on another server", labels=labels)
         in_flight = GaugeMetricFamily("hiseg_triton_in_flight", "Batches that are there now", labels=labels)
         outstanding = GaugeMetricFamily("hiseg_triton_outstanding_seconds", "Their predicted time", labels=labels)
-        for report in self._reports():
-            where = [self._model, report.address]
+        for model, report in ((model, report) for model, reports in self._models.items() for report in reports()):
+            where = [model, report.address]
             for name in ENDPOINT_STATES:
                 state.add_metric([*where, name], report.state == name)
             batches.add_metric(where, report.batches)

@@ -122,7 +122,8 @@ class Endpoint:
         Raises:
             CallFailed: it failed; the endpoint has drawn its conclusions.
         """
-        if self.replica is None:
+        replica = self.replica
+        if replica is None:
             raise CallFailed(Kind.AWAY, f"{self.address} is away")
         cost, started, limit = batch.terms.cost_ms, time.monotonic(), asyncio.timeout(None)
         self.in_flight += 1
@@ -131,13 +132,17 @@ class Endpoint:
         self._calls.add(limit)
         try:
             async with limit:
-                prediction = await self.replica.infer(batch)
+                prediction = await replica.infer(batch)
         except TimeoutError as error:
             self.failures += 1
             raise CallFailed(Kind.SILENT, f"{self.address} is silent", hurt=True) from error
         except CallFailed as failure:
-            self._failed(failure, time.monotonic() - started, cost)
-            raise
+            # A version that was replaced meanwhile may be gone; that says nothing of the one that is there now.
+            outdated = failure.kind is Kind.AWAY and self.state is State.UP and self.replica is not replica
+            if not outdated:
+                self._failed(failure, time.monotonic() - started, cost)
+                raise
+            prediction = await self._again(batch, failure)
         finally:
             self._calls.discard(limit)
             self.in_flight -= 1
@@ -150,6 +155,13 @@ class Endpoint:
             self._breaker.succeeded()
         return prediction
 
+    async def _again(self, batch: Batch, failure: CallFailed) -> Prediction:
+        """Run a batch that failed on a replaced version on the present one."""
+        self.failures += 1
+        if failure.hurt or self.replica is None:
+            raise failure
+        return await self.replica.infer(batch)
+
     def give_up(self) -> None:
         """End what is under way there, so that it is run elsewhere while there is time."""
         for limit in self._calls:
@@ -158,7 +170,7 @@ class Endpoint:
     def leave(self) -> None:
         """Its address is no server's any more: what is under way there is finished, and then it is forgotten."""
         self._leaving = True
-        self._down(State.AWAY, "its name leads elsewhere")
+        self._down(State.AWAY, "its name leads elsewhere", lost=False)
         self._look_again.set()
 
     async def watch(self) -> None:
@@ -179,7 +191,7 @@ class Endpoint:
                     async with asyncio.timeout(POLL_S):
                         await self._look_again.wait()
         finally:
-            self._down(State.AWAY, "not asked any more")
+            self._down(State.AWAY, "not asked any more", lost=False)
             await self._pool.clear(everything=True)
             await self._client.close()
 
@@ -280,12 +292,14 @@ class Endpoint:
     def _is_slow(self, took_s: float, cost_ms: float) -> bool:
         return took_s > max(SLOW_S, SLOW_TIMES * cost_ms / 1000)
 
-    def _down(self, state: State, why: str) -> None:
+    def _down(self, state: State, why: str, lost: bool = True) -> None:
+        """Send nothing there; if it is lost to us, what it knows of shared memory is as well."""
         was_up = self.state is State.UP
         self.state = state
         if was_up:
             self._say(f"{state}: {why}")
-            self._pool.forget()
+            if lost:
+                self._pool.forget()
             self._changed()
 
     def _say(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
 import time
@@ -15,6 +16,8 @@ from service.engines.triton.regions import Region, is_leftover, new_region, remo
 log = logging.getLogger("uvicorn.error")
 QUARANTINE_S = 60.0
 """A server may still write to a region after its call has ended badly; so long nobody else gets it."""
+MOST_RETIRED_BYTES = 256 * 1024 * 1024
+"""With more in quarantine no new regions are made: callers who leave in crowds must not fill the memory."""
 PROBE_BYTES = 1
 PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 """These say nothing of what the server takes."""
@@ -64,10 +67,13 @@ class Pool:
             region = min(fitting, key=lambda region: region.size)
             self._free.remove(region)
             return region
+        if sum(region.size for _, region in self._retired) > MOST_RETIRED_BYTES:
+            return None
         try:
             region = new_region(self._token, size)
         except OSError as error:
-            self._refuse(str(error))
+            if error.errno != errno.ENOSPC:
+                self._refuse(str(error))
             return None
         try:
             await self._client.register_system_shared_memory(
@@ -108,13 +114,20 @@ class Pool:
         self._known.clear()
 
     async def clear(self, everything: bool = False) -> None:
-        """Unregister and remove regions that were retired long enough ago, or all of them."""
+        """Unregister and remove regions that were retired long enough ago.
+
+        Args:
+            everything: the end: also those that are free; and of those that the server may still write to, the names.
+        """
         now = time.monotonic()
+        due = [region for until, region in self._retired if until <= now]
+        self._retired = [(until, region) for until, region in self._retired if until > now]
         if everything:
-            self.forget()
-            self.is_refused = True
-        due = [region for until, region in self._retired if everything or until <= now]
-        self._retired = [(until, region) for until, region in self._retired if region not in due]
+            due += self._free
+            for _, region in self._retired:
+                region.remove()  # whoever starts next unregisters it
+            self._free, self._retired, self.is_refused = [], [], True
+            self._known.clear()
         for region in due:
             region.remove()
         try:

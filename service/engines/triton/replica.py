@@ -64,7 +64,7 @@ class Replica:
         region = await self._pool.take(size)
         try:
             arrays = await self._call(inputs, sizes, region, left, batch.terms.traceparent)
-            prediction = self._prediction(arrays, batch)
+            prediction = self._prediction(arrays, batch, len(rois))
         except InferenceServerException as error:
             if region:
                 self._pool.retire(region)
@@ -126,10 +126,12 @@ class Replica:
             found[name] = region.bytes[at : at + 4 * math.prod(shape)].view(np.float32).reshape(shape)
         return found
 
-    def _prediction(self, arrays: dict[str, Floats], batch: Batch) -> Prediction:
+    def _prediction(self, arrays: dict[str, Floats], batch: Batch, rois: int) -> Prediction:
         """A copy: the region is somebody else's next."""
         masks, foreground = arrays.get(self.described.mask_output), arrays.get(FOREGROUND_OUTPUT)
         info, images = self.described.info, len(batch.images)
+        if (masks is not None and len(masks) != rois) or (foreground is not None and len(foreground) != images):
+            raise CallFailed(Kind.FAULT, f"{images} images and {rois} RoIs gave other numbers of rows")
         return Prediction(
             no_margins(info.mask_size) if masks is None else margins(masks)[: len(batch.rois)],
             no_foreground(images) if foreground is None else np.array(foreground[:, 0], dtype=np.float32),

@@ -17,6 +17,7 @@ from service.engines.triton.connection import connect
 from service.engines.triton.regions import PREFIX, SHARED_MEMORY
 from service.errors import Unavailable
 from tests.service.engines.triton.harness import NOTHING, assert_own, engine_on, marked
+from tests.triton.fragile.marks import SLOW
 from tests.triton.models import fragile_repository, targets_of
 from tests.triton.server import Triton, triton
 
@@ -113,3 +114,30 @@ def test_regions_grow_with_the_batch(server: Triton) -> None:
                 assert_own(await engine.infer(batch), batch)
 
     asyncio.run(scenario())
+
+
+def test_a_region_whose_caller_left_is_nobodys_until_the_server_cannot_write_to_it(server: Triton) -> None:
+    async def scenario() -> None:
+        async with engine_on(targets_of(server), NOTHING) as engine:
+            await engine.infer(marked(1))
+            first = registered(server)
+            leaving = asyncio.create_task(engine.infer(marked(SLOW)))
+            await asyncio.sleep(0.2)
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+            for marker in range(1, 20):
+                assert_own(await engine.infer(marked(marker)), marked(marker))
+            assert len(registered(server) - first) == 1, "one more, and then that one again and again"
+            left.update(first)
+
+    left: set[str] = set()
+    asyncio.run(scenario())
+    assert registered(server) == left, "the server may still write to it"
+    assert not left & files()
+
+    async def next_one() -> None:
+        async with engine_on(targets_of(server), NOTHING):
+            assert not registered(server) & left
+
+    asyncio.run(next_one())
