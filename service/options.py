@@ -87,4 +87,14 @@ def to_job(
     check_count(len(rows), max_boxes)
     picture = segmenter.inspect(data)
     boxes = to_boxes(rows, picture.width, picture.height, options.box_format, options.normalized)
-    return Job(picture, boxes, model, options.mode, options.threshold, client, options.priority, deadline, traceparent)
+    return Job(
+        picture,
+        boxes,
+        model,
+        options.mode,
+        options.threshold,
+        client,
+        options.priority,
+        deadline,
+        traceparent=traceparent,
+    )
