@@ -17,7 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from service.batching.backlog import Backlog, Claim
-from service.batching.batcher import Batcher, BatchLimits
+from service.batching.batcher import Batcher
+from service.batching.limits import BatchLimits
 from service.batching.work import Prepared, Work
 from service.engines.base import Cost
 from service.errors import Overloaded

@@ -15,7 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from service.batching.batcher import BatchLimits
+from service.batching.limits import BatchLimits
 from service.engines.triton.address import parse_targets
 
 MEBI = 1024 * 1024

@@ -15,20 +15,20 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import Any
 
 from service.batching.admission import State
 from service.batching.assembly import assemble
 from service.batching.backlog import Backlog, Claim
 from service.batching.cost import CostModel
-from service.batching.dispatch import Dispatcher, Ran
+from service.batching.dispatch import Dispatcher
 from service.batching.fair_queue import FairQueue
+from service.batching.item import Item, inputs
+from service.batching.limits import BatchLimits
 from service.batching.slots import Slots
 from service.batching.wanted import while_wanted
-from service.batching.work import P, Prepared, Served, Superseded, Watcher, Work
+from service.batching.work import P, Served, Superseded, Watcher, Work
 from service.canvas import Size
 from service.engines.base import Batch, Engine, Terms
 from service.errors import DeadlineExceeded, TooLarge, Unavailable
@@ -38,55 +38,6 @@ MOMENT_S = 0.005
 SLACK_S = 0.01
 """Timers may fire so much early: a caller that leaves then has run out of time."""
 NO_ENGINE = "no engine answers"
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """How large a batch may be.
-
-    Attributes:
-        budget_ms: predicted cost up to which jobs are put together; a larger job runs alone.
-        images: most images.
-        rois: most boxes; a job with more is refused.
-        bytes: most bytes of image input; a single image is always allowed.
-        wait_ms: longest predicted wait with which a job is let in.
-    """
-
-    budget_ms: float = 50.0
-    images: int = 16
-    rois: int = 128
-    bytes: int = 64 * 1024 * 1024
-    wait_ms: float = 2000.0
-
-
-@dataclass(eq=False, slots=True)
-class _Item:
-    """A job inside."""
-
-    work: Work[Any]
-    claim: Claim
-    arrived: float
-    answer: asyncio.Future[Served[Any]]
-    queued: bool = False
-    preparing: asyncio.Task[None] | None = None
-    prepared: Prepared | None = None
-    decode_ms: float = 0.0
-
-    @property
-    def canvas(self) -> Size:
-        return self.work.canvas
-
-    @property
-    def client(self) -> str:
-        return self.work.client
-
-    @property
-    def share(self) -> float:
-        return self.work.share
-
-    @property
-    def cost(self) -> float:
-        return self.claim.cost
 
 
 class Batcher:
@@ -116,13 +67,13 @@ class Batcher:
         self._workers = workers
         self._watcher = watcher
         self.clock = clock
-        self._queue: FairQueue[_Item] = FairQueue()
-        self._forming: list[_Item] = []
+        self._queue: FairQueue[Item] = FairQueue()
+        self._forming: list[Item] = []
         # Being prepared to take the place of another; and of each client that has any the newest that may be replaced.
-        self._renewing: dict[_Item, _Item] = {}
-        self._newest: dict[str, _Item] = {}
+        self._renewing: dict[Item, Item] = {}
+        self._newest: dict[str, Item] = {}
         # Let in and neither in the engine yet nor gone, oldest first.
-        self._waiting: dict[_Item, None] = {}
+        self._waiting: dict[Item, None] = {}
         self._left_behind = False
         self._slots = Slots(lambda: engine.slots)
         self._launched = 0
@@ -180,7 +131,7 @@ class Batcher:
             )
         claim = Claim(work.client, work.share, self.cost.now.job(work.rois), self.cost.now.batch(1, work.rois))
         self.backlog.admit(claim, work.deadline)
-        item = _Item(work, claim, self.clock(), asyncio.get_running_loop().create_future())
+        item = Item(work, claim, self.clock(), asyncio.get_running_loop().create_future())
         self._waiting[item] = None
         self._enter(item, self._tasks)
         self._advance()
@@ -193,7 +144,7 @@ class Batcher:
                 self._watcher.dropped("deadline" if late else "gone")
                 self._advance()
 
-    def _enter(self, item: _Item, tasks: asyncio.TaskGroup) -> None:
+    def _enter(self, item: Item, tasks: asyncio.TaskGroup) -> None:
         """Into the queue; or, if an older one of the client stands where it can be replaced, beside that one."""
         older = self._newest.get(item.client) if item.work.latest else None
         if item.work.latest:
@@ -210,15 +161,15 @@ class Batcher:
         else:
             self._enqueue(item)
 
-    def _enqueue(self, item: _Item) -> None:
+    def _enqueue(self, item: Item) -> None:
         self._queue.put(item)
         item.queued = True
 
-    def _supersede(self, item: _Item) -> None:
+    def _supersede(self, item: Item) -> None:
         self._refuse(item, Superseded())
         self._watcher.dropped("superseded")
 
-    def _renew(self, item: _Item) -> None:
+    def _renew(self, item: Item) -> None:
         """It is prepared: it takes the place of the older one, or its turn in the queue if that one has left."""
         older = self._renewing.pop(item, None)
         if older in self._forming:
@@ -266,10 +217,10 @@ class Batcher:
         following = self._queue.next()
         return following is not None and following.canvas != self._canvas
 
-    def _is_wanted(self, item: _Item, batch_ms: float) -> bool:
+    def _is_wanted(self, item: Item, batch_ms: float) -> bool:
         return item in self._waiting and not item.answer.done() and not self._dropped_as_late(item, batch_ms)
 
-    def _dropped_as_late(self, item: _Item, batch_ms: float) -> bool:
+    def _dropped_as_late(self, item: Item, batch_ms: float) -> bool:
         late = item.work.deadline is not None and self.clock() + batch_ms / 1000 > item.work.deadline
         if late:
             self._refuse(item, DeadlineExceeded("its turn came too late", field="deadline_ms"))
@@ -280,7 +231,7 @@ class Batcher:
     def _canvas(self) -> Size | None:
         return self._forming[0].canvas if self._forming else None
 
-    def _fits(self, item: _Item, instead_of: _Item | None = None) -> bool:
+    def _fits(self, item: Item, instead_of: Item | None = None) -> bool:
         others = [other for other in self._forming if other is not instead_of]
         if not others:
             return True
@@ -302,13 +253,13 @@ class Batcher:
         deadlines = [item.work.deadline for item in self._forming if item.work.deadline is not None]
         return any(starts + without_ms / 1000 <= deadline < starts + with_ms / 1000 for deadline in deadlines)
 
-    def _may_leave_early(self, ready: Sequence[_Item]) -> bool:
+    def _may_leave_early(self, ready: Sequence[Item]) -> bool:
         if self._launched > self.engine.slots or len(ready) < len(self._forming):
             return False
         following = self._queue.next(self._canvas)
         return len(ready) >= self.limits.images or (following is not None and not self._fits(following))
 
-    async def _prepare(self, item: _Item) -> None:
+    async def _prepare(self, item: Item) -> None:
         try:
             if item.work.quick:
                 item.prepared, item.decode_ms = self._timed(item.work.prepare)
@@ -326,7 +277,7 @@ class Batcher:
         prepared = prepare()
         return prepared, (self.clock() - started) * 1000
 
-    async def _launch(self, members: Sequence[_Item]) -> None:
+    async def _launch(self, members: Sequence[Item]) -> None:
         """A batch on its last way: assembled, then to the engine as soon as that has a slot, then answered."""
         try:
             batch = await self._assemble(members)
@@ -341,7 +292,7 @@ class Batcher:
                     answers = [item.answer for item in members]
                     run = self._dispatcher.run(inputs(members), batch, claimed)
                     for item, ran in zip(members, await while_wanted(answers, run) or (), strict=False):
-                        _answer(item, ran)
+                        item.settle(ran)
         except Exception as error:  # ours, such as too little memory for the batch: it must not end the batcher
             for item in members:
                 self._refuse(item, error)
@@ -355,16 +306,16 @@ class Batcher:
         await asyncio.sleep(MOMENT_S)
         self._dispatcher.learn()
 
-    def _wanted(self, members: Sequence[_Item]) -> list[_Item]:
+    def _wanted(self, members: Sequence[Item]) -> list[Item]:
         """Those whose callers still wait, and who will be answered in time."""
         batch_ms = self.cost.now.batch(len(members), sum(item.work.rois for item in members))
         return [item for item in members if self._is_wanted(item, batch_ms)]
 
-    async def _assemble(self, members: Sequence[_Item]) -> Batch:
+    async def _assemble(self, members: Sequence[Item]) -> Batch:
         arguments = inputs(members), self.engine.roi_counts, self._terms(members)
         return assemble(*arguments) if len(members) == 1 else await asyncio.to_thread(assemble, *arguments)
 
-    def _terms(self, members: Sequence[_Item]) -> Terms:
+    def _terms(self, members: Sequence[Item]) -> Terms:
         works = [item.work for item in members]
         deadlines = [work.deadline for work in works if work.deadline is not None]
         return Terms(
@@ -374,13 +325,13 @@ class Batcher:
             traceparent=next((work.traceparent for work in works if work.traceparent), ""),
         )
 
-    def _refuse(self, item: _Item, error: Exception) -> None:
+    def _refuse(self, item: Item, error: Exception) -> None:
         if item in self._waiting:
             self._withdraw(item)
         if not item.answer.done():
             item.answer.set_exception(error)
 
-    def _withdraw(self, item: _Item) -> None:
+    def _withdraw(self, item: Item) -> None:
         """It waits no more: it goes to the engine, or away; a launched batch leaves out who went away."""
         del self._waiting[item]
         self.backlog.leave(item.claim)
@@ -395,18 +346,3 @@ class Batcher:
             return  # launched
         if item.preparing and item.preparing is not asyncio.current_task():
             item.preparing.cancel()
-
-
-def inputs(members: Sequence[_Item]) -> list[Prepared]:
-    """What the members were prepared to."""
-    return [item.prepared for item in members if item.prepared is not None]
-
-
-def _answer(item: _Item, ran: Ran) -> None:
-    if item.answer.done():
-        return  # the caller left while the engine worked
-    if isinstance(ran.outcome, Exception):
-        item.answer.set_exception(ran.outcome)
-        return
-    queue_ms = max(0.0, (ran.began - item.arrived) * 1000 - item.decode_ms)
-    item.answer.set_result(Served(item.prepared, ran.outcome, item.decode_ms, queue_ms, ran.infer_ms))

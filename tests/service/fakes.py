@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from service.batching.admission import Admission, State
-from service.batching.batcher import Batcher, BatchLimits
+from service.batching.batcher import Batcher
+from service.batching.limits import BatchLimits
 from service.batching.work import BatchReport, DropReason
 from service.canvas import Resize
 from service.domain import ModelRef

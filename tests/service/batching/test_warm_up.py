@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.batching.batcher import Batcher, BatchLimits
+from service.batching.batcher import Batcher
+from service.batching.limits import BatchLimits
 from service.batching.warm_up import PEOPLE, warm_up
 from service.engines.base import Cost
 from tests.service.fakes import EchoEngine, Notes

@@ -11,7 +11,7 @@ import pytest
 
 from service import errors
 from service.batching.admission import State
-from service.batching.batcher import BatchLimits
+from service.batching.limits import BatchLimits
 from service.engines.base import Cost
 from service.segmenter import Segmenter
 from service.settings import Settings

@@ -1,0 +1,67 @@
+"""A batcher in virtual time, before an engine that echoes: what its tests look at."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from service.batching.batcher import Batcher, BatchLimits
+from service.batching.work import Prepared, Served, Work
+from service.engines.base import Cost
+from tests.service.fakes import EchoEngine, Notes
+from tests.service.virtual_time import VirtualLoop
+
+GPU = Cost(4.0, 1.0, 1.0)
+ENDLESS = BatchLimits(wait_ms=math.inf)
+ROOMY = replace(ENDLESS, budget_ms=1000)
+CANVASES = ((64, 64), (48, 64))
+
+
+@dataclass
+class House:
+    """A batcher and what one can see of it."""
+
+    batcher: Batcher
+    engine: EchoEngine
+    notes: Notes
+    loop: VirtualLoop
+
+    async def send(self, marker: float, rois: int = 1, at: float = 0.0, **given: object) -> Served[Prepared]:
+        await asyncio.sleep(at - self.loop.time())
+        return await self.batcher.submit(work(marker, rois, **given))
+
+    def order(self) -> list[float]:
+        """Markers of the jobs in the order the engine got them."""
+        return [round(float(image[0, 0, 0])) for batch in self.engine.batches for image in batch.images]
+
+
+@asynccontextmanager
+async def house(loop: VirtualLoop, engine: EchoEngine, limits: BatchLimits = ENDLESS) -> AsyncIterator[House]:
+    notes = Notes()
+    async with Batcher(engine, ThreadPoolExecutor(1), notes, limits, clock=loop.time).running() as batcher:
+        yield House(batcher, engine, notes, loop)
+
+
+def work(marker: float, rois: int = 1, canvas: tuple[int, int] = CANVASES[0], **given: object) -> Work[Prepared]:
+    """A job whose rows can be told from all others: image full of ``marker``, RoI k at x1 = marker + k/1000."""
+
+    def prepare() -> Prepared:
+        rows = np.zeros((rois, 4), dtype=np.float32)
+        rows[:, 0] = marker + np.arange(rois) / 1000
+        return Prepared(np.full((3, *canvas), marker, dtype=np.uint8), rows)
+
+    return Work(canvas, rois, prepare, **given)  # type: ignore[arg-type]
+
+
+def assert_own_rows(served: Served[Prepared], marker: int, rois: int) -> None:
+    expected = 1 + marker + np.arange(rois) / 1000
+    assert served.prediction.margins.shape == (rois, 8, 6)
+    np.testing.assert_allclose(served.prediction.margins[:, 0, 0], expected, rtol=1e-6)
+    assert served.prediction.foreground.shape[0] == 1
+    np.testing.assert_allclose(served.prediction.foreground, np.float32(marker) / 255)

@@ -1,0 +1,89 @@
+"""Live cameras through the batcher: of each the newest frame that is ready goes to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from service.batching.work import Prepared, Superseded
+from service.engines.base import Cost
+from service.errors import UndecodableImage
+from tests.service.batching.house import CANVASES, ROOMY, House, house, work
+from tests.service.fakes import EchoEngine
+from tests.service.virtual_time import VirtualLoop, run
+
+
+async def superseded(inside: House, marker: float, at: float, client: str = "camera") -> bool:
+    """Whether a frame of a live camera had to go for a newer one; else it got its rows."""
+    try:
+        await inside.send(marker, at=at, client=client, latest=True)
+    except Superseded:
+        return True
+    return False
+
+
+def test_of_a_live_camera_the_newest_that_is_ready_goes() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        # Decoding takes 3 ms: number 5 is too late for the second batch, which doesn't wait for it.
+        async with house(loop, EchoEngine(Cost(100, 0, 0)), ROOMY) as inside, asyncio.TaskGroup() as tasks:
+            tasks.create_task(inside.send(0))
+            tasks.create_task(inside.send(9, at=0.02))
+            times = enumerate([0.01, 0.03, 0.05, 0.09, 0.102], 1)
+            frames = [tasks.create_task(superseded(inside, marker, at)) for marker, at in times]
+        assert [frame.result() for frame in frames] == [True, True, True, False, False]
+        assert inside.order() == [0, 4, 9, 5]
+        assert [len(batch.images) for batch in inside.engine.batches] == [1, 2, 1]
+        assert inside.notes.drops == ["superseded"] * 3
+
+    run(scenario, 0.003)
+
+
+def test_a_live_camera_that_is_always_replaced_keeps_its_turn() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        limits = replace(ROOMY, images=1)
+        async with house(loop, EchoEngine(Cost(100, 0, 0)), limits) as inside, asyncio.TaskGroup() as tasks:
+            for marker in range(3):
+                tasks.create_task(inside.send(marker, client=str(marker)))
+            frames = [tasks.create_task(superseded(inside, 10 + k, 0.001 + 0.01 * k)) for k in range(12)]
+            for marker in range(3, 6):
+                tasks.create_task(inside.send(marker, at=0.002, client=str(marker)))
+        assert sum(not frame.result() for frame in frames) == 1
+        assert not frames[-1].result()
+        order = inside.order()
+        assert order[:3] == [0, 1, 2]
+        assert order.index(21) == 3
+
+    run(scenario)
+
+
+def test_a_frame_that_breaks_or_whose_caller_leaves_takes_nobodys_place() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        def breaks() -> Prepared:
+            raise UndecodableImage("it is broken")
+
+        async with house(loop, EchoEngine(Cost(100, 0, 0)), ROOMY) as inside, asyncio.TaskGroup() as tasks:
+            tasks.create_task(inside.send(0))
+            kept = tasks.create_task(superseded(inside, 1, 0.01))
+            leaving = tasks.create_task(superseded(inside, 2, 0.02))
+            await asyncio.sleep(0.021)
+            leaving.cancel()
+            with pytest.raises(UndecodableImage):
+                await inside.batcher.submit(replace(work(3, client="camera", latest=True), prepare=breaks))
+        assert not kept.result()
+        assert inside.order() == [0, 1]
+        assert inside.notes.drops == ["gone"]
+
+    run(scenario, 0.003)
+
+
+def test_frames_of_other_sizes_do_not_replace_each_other() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with house(loop, EchoEngine(Cost(100, 0, 0)), ROOMY) as inside, asyncio.TaskGroup() as tasks:
+            tasks.create_task(inside.send(0))
+            for marker, canvas in enumerate(CANVASES, 1):
+                tasks.create_task(inside.send(marker, at=0.01 * marker, client="camera", canvas=canvas, latest=True))
+        assert inside.order() == [0, 1, 2]
+
+    run(scenario, 0.003)
