@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from service import knobs
 from service.answer import MaskFormat, to_json, to_picture
 from service.app import models_running, new_segmenter, serve
 from service.bench.command import bench
 from service.boxes import parse_boxes, to_boxes
 from service.canary import CanaryDied
 from service.doctor.command import doctor
-from service.domain import Job, Mode, Picture, Result
+from service.domain import Finish, Job, Mode, Picture, Result, Smoothing
 from service.engines.contract import ModelError
 from service.engines.onnx import OnnxEngine
 from service.engines.repository import stored_models
@@ -65,13 +66,15 @@ def run(
     json_output: Annotated[Path | None, typer.Option("--json", help="the answer as the service would give it")] = None,
     variant: Annotated[str | None, typer.Option(help="b0, b1 or b7")] = None,
     mode: Annotated[Mode, typer.Option(help="a mask per box, or everybody at once")] = Mode.INSTANCE,
-    threshold: Annotated[
-        float, typer.Option(help="probability above which a pixel belongs", min=1e-6, max=1 - 1e-6)
-    ] = 0.5,
+    threshold: knobs.Threshold = 0.5,
+    smoothing: knobs.SmoothingOption = Smoothing.NONE,
+    dilation_px: knobs.DilationPx = 0,
+    resolve_overlaps: knobs.ResolveOverlaps = False,
     repository: Repository = None,
 ) -> None:
     """Segment one photo; no server needed."""
     settings = _settings(model_repository=repository)
+    finish = Finish(smoothing, threshold, dilation_px, resolve_overlaps)
 
     def write(picture: Picture, result: Result) -> None:
         if output:
@@ -89,7 +92,7 @@ def run(
             async with models_running(segmenter, settings, Metrics()):
                 model = segmenter.model_for(variant or settings.default_variant).ref.name
                 with segmenter.admission.place() as place:
-                    job = Job(picture, boxes, model, mode, threshold)
+                    job = Job(picture, boxes, model, mode, finish)
                     return (await segmenter.segment(job, place, lambda result: write(picture, result)))[0]
 
     try:

@@ -28,6 +28,14 @@ class Priority(StrEnum):
     BATCH = "batch"
 
 
+class Smoothing(StrEnum):
+    """What is done about noise in the model's answer before a mask is cut out of it."""
+
+    NONE = "none"
+    EDGE = "edge"
+    BILATERAL = "bilateral"
+
+
 class Picture(Protocol):
     """An image whose size is known, decoded or not."""
 
@@ -170,6 +178,28 @@ class ModelRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """How the model's answer becomes masks; the steps are taken in this order.
+
+    Attributes:
+        smoothing: of the probabilities, at the model's own resolution.
+        threshold: probability above which a pixel belongs to the mask, in (0, 1).
+        dilation_px: image pixels by which the mask grows on all sides, beyond its box too, but not beyond the image.
+        resolve_overlaps: a pixel that several masks claim is left to the person of whom the model is surest.
+    """
+
+    smoothing: Smoothing = Smoothing.NONE
+    threshold: float = 0.5
+    dilation_px: int = 0
+    resolve_overlaps: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Nothing is done that takes longer than drawing."""
+        return self.dilation_px == 0 and not self.resolve_overlaps
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One image with its boxes, waiting for, or in, a batch.
 
@@ -178,7 +208,7 @@ class Job:
         boxes: one per person, any number, in the caller's order.
         model: name of the model that shall run it.
         mode: instance masks, or the foreground.
-        threshold: probability above which a pixel belongs to the mask, in (0, 1).
+        finish: how the model's answer becomes masks.
         client: who asks; clients share the engine fairly.
         priority: an interactive job's client gets ten times the share of a batch job's.
         deadline: when the answer is worth nothing any more, on :func:`time.monotonic`'s clock; None: never.
@@ -190,7 +220,7 @@ class Job:
     boxes: tuple[Box, ...]
     model: str
     mode: Mode = Mode.INSTANCE
-    threshold: float = 0.5
+    finish: Finish = Finish()
     client: str = ""
     priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None

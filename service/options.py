@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.answer import MaskFormat
 from service.boxes import BoxFormat, check_count, to_boxes
-from service.domain import Job, Mode, Priority
+from service.domain import Finish, Job, Mode, Priority, Smoothing
 from service.errors import InvalidRequest, TooLarge
 from service.segmenter import Segmenter
 
 LONGEST_DEADLINE_S = 600
+MOST_DILATION_PX = 100
 MAX_ROWS = 10_000
 """Boxes that are read at all; how many are taken is a setting."""
 
@@ -32,15 +33,33 @@ class Options(BaseModel):
     threshold: float = Field(
         0.5, gt=0, lt=1, allow_inf_nan=False, description="probability above which a pixel belongs to the mask"
     )
+    smoothing: Smoothing = Field(
+        Smoothing.NONE,
+        description="of the probabilities: `edge` evens out ragged outlines, `bilateral` noise beside sharp outlines",
+    )
+    dilation_px: int = Field(
+        0,
+        ge=0,
+        le=MOST_DILATION_PX,
+        description="image pixels by which masks grow on all sides, beyond their boxes too, but not beyond the image",
+    )
+    resolve_overlaps: bool = Field(
+        False, description="a pixel that several masks claim is left to the person of whom the model is surest"
+    )
     deadline_ms: int | None = Field(
         None, gt=0, le=LONGEST_DEADLINE_S * 1000, description="the answer is worthless after this time"
     )
     priority: Priority = Field(Priority.INTERACTIVE, description="`batch` gets a tenth of the share of `interactive`")
 
+    @property
+    def finish(self) -> Finish:
+        """How masks are made."""
+        return Finish(self.smoothing, self.threshold, self.dilation_px, self.resolve_overlaps)
+
 
 def invalid(error: ValidationError) -> InvalidRequest | TooLarge:
     """The first thing pydantic found, in our words."""
-    first: Any = error.errors(include_url=False, include_context=False)[0]
+    first: Any = error.errors(include_url=False)[0]
     field = "request"
     for part in first["loc"]:
         field = f"{field}[{part}]" if isinstance(part, int) else str(part)
@@ -50,7 +69,9 @@ def invalid(error: ValidationError) -> InvalidRequest | TooLarge:
     # JSON has no word for NaN and infinity.
     number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
     shown = value if number else str(value)[:80]
-    return InvalidRequest(f"{field}: {first['msg']}", field=field, value=shown)
+    bounds = {"ge", "gt", "le", "lt"} & set(first.get("ctx", {}))
+    limit = first["ctx"][bounds.pop()] if bounds else None
+    return InvalidRequest(f"{field}: {first['msg']}", field=field, limit=limit, value=shown)
 
 
 def to_job(
@@ -92,7 +113,7 @@ def to_job(
         boxes,
         model,
         options.mode,
-        options.threshold,
+        options.finish,
         client,
         options.priority,
         deadline,

@@ -13,11 +13,12 @@ from service.batching.admission import Admission, Place
 from service.batching.batcher import NO_ENGINE, Batcher
 from service.batching.work import Prepared, Served, Work
 from service.canvas import Placement, choose_canvas, to_canvas
-from service.domain import Box, CropMask, Instance, Job, Mode, Picture, Result
+from service.domain import Box, Instance, Job, Mode, Picture, Result
 from service.engines.base import ModelInfo, Wants
 from service.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavailable
 from service.images import Encoded, ImageLimits, inspect
-from service.masks.crop import crop_mask, log_odds
+from service.masks.crop import log_odds
+from service.masks.draw import draw_masks
 
 QUICK_PIXELS = 2**17
 """Masks over so few pixels are drawn sooner than they are handed to a thread and back."""
@@ -179,7 +180,7 @@ class Segmenter:
         )
         served = await batcher.submit(work)
         came_back = time.perf_counter()
-        few = job.mode is Mode.INSTANCE and sum(box.area for box in visible) <= QUICK_PIXELS
+        few = job.finish.is_plain and job.mode is Mode.INSTANCE and sum(box.area for box in visible) <= QUICK_PIXELS
         if quick and self._alone and few:
             answer = draw_and_write()
         else:
@@ -207,14 +208,7 @@ def draw(
     width, height = job.picture.width, job.picture.height
     if job.mode is Mode.BINARY:
         content_h, content_w = placement.content
-        whole = Box(0, 0, width, height)
         odds = log_odds(served.prediction.foreground[0, :content_h, :content_w])
-        return (), Instance(whole, *crop_mask(odds, whole, width, height, job.threshold))
-    rows = iter(served.prediction.margins)
-    instances = []
-    for box in boxes:
-        if box.is_empty:
-            instances.append(Instance(box, CropMask.empty(), 0.0))
-        else:
-            instances.append(Instance(box, *crop_mask(next(rows), box, width, height, job.threshold)))
-    return tuple(instances), None
+        (everybody,) = draw_masks([odds], [Box(0, 0, width, height)], width, height, job.finish)
+        return (), everybody
+    return draw_masks(served.prediction.margins, boxes, width, height, job.finish), None

@@ -21,7 +21,12 @@ SEGMENT, STREAM, INFO = (f"/{SERVICE}/{method}" for method in ("Segment", "Segme
 HEALTH = "/grpc.health.v1.Health/Check"
 SERVING = b"\x08\x01"
 """``HealthCheckResponse(status=SERVING)``, so that the health package isn't needed for one byte."""
-ENUMS: dict[str, EnumTypeWrapper] = {"box_format": pb.BoxFormat, "mode": pb.Mode, "priority": pb.Priority}
+ENUMS: dict[str, EnumTypeWrapper] = {
+    "box_format": pb.BoxFormat,
+    "mode": pb.Mode,
+    "priority": pb.Priority,
+    "smoothing": pb.Smoothing,
+}
 LARGEST_RAW = 16 * 1024 * 1024
 """Bytes of pixels that are sent as they are; larger images are packed, since services take no message of any size."""
 INVALID_ARGUMENT = 3
@@ -100,6 +105,7 @@ def to_info(message: pb.GetInfoResponse) -> dict[str, Any]:
         "policies": [_ours(pb.StreamPolicy, number, "STREAM_POLICY_") for number in message.policies],
         "modes": [_ours(pb.Mode, number, "MODE_") for number in message.modes],
         "mask_formats": [_ours(pb.MaskFormat, number, "MASK_FORMAT_") for number in message.mask_formats],
+        "smoothings": [_ours(pb.Smoothing, number, "SMOOTHING_") for number in message.smoothings],
         "limits": {field.name: getattr(message.limits, field.name) for field in pb.Limits.DESCRIPTOR.fields},
     }
 

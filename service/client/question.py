@@ -23,6 +23,12 @@ class FrameOptions(TypedDict, total=False):
     """``instance``: a mask per box; ``binary``: the foreground, everybody at once."""
     threshold: float
     """Probability above which a pixel belongs to the mask."""
+    smoothing: str
+    """Of the model's answer: ``none``, ``edge`` or ``bilateral``."""
+    dilation_px: int
+    """Image pixels by which masks grow on all sides, beyond their boxes too."""
+    resolve_overlaps: bool
+    """A pixel that several masks claim is left to the person of whom the model is surest."""
     box_format: str
     """What the four numbers mean: ``xyxy``, ``xywh`` or ``cxcywh``."""
     normalized: bool

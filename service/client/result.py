@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ import numpy as np
 
 from service import domain
 from service.client.images import ImageLike, upright
-from service.client.rle import decode, decode_columns
+from service.client.rle import decode, decode_crop
 from service.domain import BoolMask, Box, CropMask, ModelRef, Pixels
 
 
@@ -41,12 +40,8 @@ class Instance:
 
     @cached_property
     def crop(self) -> CropMask:
-        """The same inside the box alone (its ``left``, ``top`` and ``pixels``), which is what takes little memory."""
-        height, width = self.size
-        x1, y1, x2, y2 = self.box
-        left, top = math.floor(x1), math.floor(y1)
-        columns = decode_columns(self.counts, height, width, left, max(left, math.ceil(x2)))
-        return CropMask(left, top, np.ascontiguousarray(columns[top : math.ceil(y2)]))
+        """The smallest crop that has the whole mask (its ``left``, ``top`` and ``pixels``); takes little memory."""
+        return decode_crop(self.counts, *self.size)
 
     @property
     def rle(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from service.domain import BoolMask
+from service.domain import BoolMask, CropMask
 
 Counts = npt.NDArray[np.int64]
 LONGEST = 12
@@ -18,21 +18,39 @@ def decode(counts: str, height: int, width: int) -> BoolMask:
     Raises:
         ValueError: ``counts`` is no encoding of a mask of this size.
     """
-    return decode_columns(counts, height, width, 0, width)
+    return _columns(_bounds(counts, height, width), height, 0, width)
 
 
-def decode_columns(counts: str, height: int, width: int, left: int, right: int) -> BoolMask:
-    """The columns ``left`` to ``right``, the latter excluded, of the mask: bool ``[height, right - left]``.
+def decode_crop(counts: str, height: int, width: int) -> CropMask:
+    """The smallest crop that has the whole mask.
 
     Raises:
         ValueError: as :func:`decode`.
     """
+    bounds = _bounds(counts, height, width)
+    if not np.diff(bounds)[1::2].any():
+        return CropMask.empty()
+    last = bounds[-1] if bounds.size % 2 else bounds[-2]  # where the last run of the person ends
+    left, right = int(bounds[1] // height), int((last - 1) // height + 1)
+    columns = _columns(bounds, height, left, right)
+    rows = np.flatnonzero(columns.any(axis=1))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    return CropMask(left, top, np.ascontiguousarray(columns[top:bottom]))
+
+
+def _bounds(counts: str, height: int, width: int) -> Counts:
+    """Where runs begin, down the columns, and where the last one ends: int64 ``[R + 1]``."""
     runs = run_lengths(counts)
     bounds = np.concatenate(([0], np.cumsum(runs)))
     if (runs < 0).any() or bounds[-1] != height * width:
         raise ValueError(f"the counts are not those of a mask of {width} x {height} pixels")
+    return np.asarray(bounds, dtype=np.int64)
+
+
+def _columns(bounds: Counts, height: int, left: int, right: int) -> BoolMask:
+    """The columns ``left`` to ``right``, the latter excluded, of the mask: bool ``[height, right - left]``."""
     inside = np.clip(bounds, left * height, right * height)
-    person = np.arange(runs.size) % 2 == 1
+    person = np.arange(bounds.size - 1) % 2 == 1
     flat = np.repeat(person, np.diff(inside))
     return np.ascontiguousarray(flat.reshape(right - left, height).T)
 

@@ -56,7 +56,8 @@ class Client:
         Args:
             image: a path, an encoded file, a Pillow image, or an array uint8 ``[H, W, 3]`` in RGB.
             boxes: one row of four numbers per person.
-            options: ``variant``, ``mode``, ``threshold``, ``box_format``, ``normalized``, ``priority``, ``timeout``.
+            options: ``variant``, ``mode``, ``threshold``, ``smoothing``, ``dilation_px``, ``resolve_overlaps``,
+                ``box_format``, ``normalized``, ``priority``, ``timeout``.
 
         Raises:
             ClientError: there are no masks; the subclass says why.

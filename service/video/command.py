@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from service import knobs
+from service.domain import Finish, Smoothing
 from service.engines.contract import ModelError
 from service.engines.cores import available_cores
 from service.errors import HisegError
@@ -59,14 +61,16 @@ def video(
     pixel_format: Annotated[PixelFormat | None, typer.Option(help="how raw frames are written")] = None,
     server: Annotated[str | None, typer.Option(help="grpc://HOST:PORT of a running service; else no server")] = None,
     variant: Annotated[str | None, typer.Option(help="b0, b1 or b7")] = None,
-    threshold: Annotated[
-        float, typer.Option(help="probability above which a pixel belongs", min=1e-6, max=1 - 1e-6)
-    ] = 0.5,
+    threshold: knobs.Threshold = 0.5,
+    smoothing: knobs.SmoothingOption = Smoothing.NONE,
+    dilation_px: knobs.DilationPx = 0,
+    resolve_overlaps: knobs.ResolveOverlaps = False,
     repository: Annotated[Path | None, typer.Option(help="folder of name/version/model.onnx")] = None,
 ) -> None:
     """Tint the people of a video; no server needed. A frame without boxes of its own has the latest ones before it."""
     with _told():
         settings = _settings(repository)
+        finish = Finish(smoothing, threshold, dilation_px, resolve_overlaps)
         track = _track(boxes, box or [], settings.max_boxes)
         check_outputs(source, output, json_output)
         frames = open_source(source, every, RawOptions(size, fps, pixel_format))
@@ -79,9 +83,9 @@ def video(
         async def run() -> int:
             with ThreadPoolExecutor(available_cores(), thread_name_prefix="worker") as workers:
                 masking: AbstractAsyncContextManager[Masker] = (
-                    remote(server, policy, variant, threshold)
+                    remote(server, policy, variant, finish)
                     if server is not None
-                    else embedded(settings, workers, variant, threshold)
+                    else embedded(settings, workers, variant, finish)
                 )
                 plan = Plan(policy, track, json_output is not None, workers)
                 async with masking as masker:

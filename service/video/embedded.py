@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from service.app import models_running, new_segmenter
-from service.domain import Box, Image, Instance, Job
+from service.domain import Box, Finish, Image, Instance, Job
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import Metrics
@@ -20,13 +20,13 @@ NOBODY_ELSE = {"max_wait_ms": 3_600_000, "max_held_bytes": 2**40}
 class Embedded:
     """A :class:`service.video.frame.Masker` over a segmenter."""
 
-    def __init__(self, segmenter: Segmenter, model: str, threshold: float) -> None:
+    def __init__(self, segmenter: Segmenter, model: str, finish: Finish) -> None:
         self._segmenter = segmenter
         self._model = model
-        self._threshold = threshold
+        self._finish = finish
 
     async def masks(self, frame: Frame, boxes: tuple[Box, ...]) -> tuple[Instance, ...]:
-        job = Job(Image(frame.pixels), boxes, self._model, threshold=self._threshold)
+        job = Job(Image(frame.pixels), boxes, self._model, finish=self._finish)
         with self._segmenter.admission.place() as place:
             result, _ = await self._segmenter.segment(job, place, lambda _: None)
         return result.instances
@@ -34,7 +34,7 @@ class Embedded:
 
 @asynccontextmanager
 async def embedded(
-    settings: Settings, workers: ThreadPoolExecutor, variant: str | None, threshold: float
+    settings: Settings, workers: ThreadPoolExecutor, variant: str | None, finish: Finish
 ) -> AsyncIterator[Embedded]:
     """Load the models until the end of the block.
 
@@ -47,4 +47,4 @@ async def embedded(
     segmenter = new_segmenter(alone, workers)
     async with models_running(segmenter, alone, Metrics()):
         model = segmenter.model_for(variant or alone.default_variant)
-        yield Embedded(segmenter, model.ref.name, threshold)
+        yield Embedded(segmenter, model.ref.name, finish)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from service import client
 from service.client.question import FrameOptions
-from service.domain import Box, Instance
+from service.domain import Box, Finish, Instance
 from service.video.errors import BadOption, VideoError
 from service.video.frame import Frame
 from service.video.mailbox import Policy
@@ -52,9 +52,14 @@ class Remote:
                         raise VideoError(f"the server dropped frame {frame.number}: {dropped.detail}")
                     await asyncio.sleep(dropped.retry_after or PAUSE_S)
 
-    async def relay(self, to: client.AsyncClient, variant: str | None, threshold: float) -> None:
+    async def relay(self, to: client.AsyncClient, variant: str | None, finish: Finish) -> None:
         """Carry frames and answers until :meth:`end`; if the stream breaks, whatever is asked then fails with why."""
-        options: FrameOptions = {"threshold": threshold}
+        options: FrameOptions = {
+            "threshold": finish.threshold,
+            "smoothing": finish.smoothing,
+            "dilation_px": finish.dilation_px,
+            "resolve_overlaps": finish.resolve_overlaps,
+        }
         if variant is not None:
             options["variant"] = variant
         try:
@@ -90,7 +95,7 @@ class Remote:
 
 
 @asynccontextmanager
-async def remote(url: str, policy: Policy, variant: str | None, threshold: float) -> AsyncIterator[Remote]:
+async def remote(url: str, policy: Policy, variant: str | None, finish: Finish) -> AsyncIterator[Remote]:
     """A stream to the service until the end of the block.
 
     Raises:
@@ -104,7 +109,7 @@ async def remote(url: str, policy: Policy, variant: str | None, threshold: float
         raise BadOption("--server", url, f"can't be used: {error}") from error
     async with to:
         own = Remote(policy)
-        relaying = asyncio.create_task(own.relay(to, variant, threshold))
+        relaying = asyncio.create_task(own.relay(to, variant, finish))
         try:
             yield own
             own.end()

@@ -88,7 +88,7 @@ class Desk:
             placed,
             model,
             options.mode,
-            options.threshold,
+            options.finish,
             client,
             options.priority,
             deadline,

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 
 from service.images import MEDIA_TYPES
+from service.options import MOST_DILATION_PX
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
@@ -23,6 +24,7 @@ def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
         policies=pb.StreamPolicy.keys()[1:],
         modes=pb.Mode.keys()[1:],
         mask_formats=pb.MaskFormat.keys()[1:],
+        smoothings=pb.Smoothing.keys()[1:],
         limits=pb.Limits(
             image_bytes=settings.max_image_bytes,
             image_pixels=settings.max_image_pixels,
@@ -43,5 +45,6 @@ def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
             batch_images=settings.max_batch_images,
             batch_boxes=settings.max_batch_boxes,
             batch_bytes=settings.max_batch_bytes,
+            dilation_px=MOST_DILATION_PX,
         ),
     )

@@ -21,6 +21,7 @@ ENUMS: dict[str, EnumTypeWrapper] = {
     "mode": pb.Mode,
     "mask_format": pb.MaskFormat,
     "priority": pb.Priority,
+    "smoothing": pb.Smoothing,
 }
 """Options that are enums, by field. Their values are ours in capitals, after the field's name: ``MODE_BINARY``."""
 Pictured: TypeAlias = pb.SegmentRequest | pb.Frame
@@ -66,7 +67,8 @@ def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:
     Raises:
         InvalidRequest: an option has a value that it can't have.
     """
-    given: dict[str, object] = {"normalized": message.normalized}
+    plain = ("normalized", "dilation_px", "resolve_overlaps")
+    given: dict[str, object] = {field: getattr(message, field) for field in plain}
     for field, enum in ENUMS.items():
         if number := getattr(message, field):
             given[field] = spelled(enum, number, field)

@@ -12,8 +12,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.answer import MaskFormat
 from service.boxes import BoxFormat
-from service.domain import Mode, Priority
+from service.domain import Mode, Priority, Smoothing
 from service.images import MEDIA_TYPES
+from service.options import MOST_DILATION_PX
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import Metrics
@@ -74,11 +75,13 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
             "modes": list(Mode),
             "mask_formats": list(MaskFormat),
             "box_formats": list(BoxFormat),
+            "smoothings": list(Smoothing),
             "limits": {
                 "image_bytes": settings.max_image_bytes,
                 "image_pixels": settings.max_image_pixels,
                 "body_bytes": settings.max_body_bytes,
                 "boxes": settings.max_boxes,
+                "dilation_px": MOST_DILATION_PX,
                 "held_bytes": settings.max_held_bytes,
                 "wait_ms": settings.max_wait_ms,
                 "batch_budget_ms": settings.batch_budget_ms,

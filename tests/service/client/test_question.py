@@ -39,7 +39,7 @@ def test_options_that_are_none_are_left_out() -> None:
 
 
 def test_unknown_options_are_refused() -> None:
-    with pytest.raises(TypeError, match="no option 'treshold'; there are box_format, mode"):
+    with pytest.raises(TypeError, match="no option 'treshold'; there are box_format, dilation_px, mode"):
         ask(b"", [], {"treshold": 0.3})
 
 

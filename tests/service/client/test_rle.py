@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
-from service.client.rle import decode, decode_columns
+from service.client.rle import decode, decode_crop
 from service.domain import CropMask
 from service.masks.rle import coco_rle
 
@@ -39,12 +39,19 @@ def test_reads_what_we_write(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(decode(coco_rle(CropMask(0, 0, mask), width, height)["counts"], height, width), mask)
 
 
-@given(MASKS, st.data())
-def test_some_columns_are_those_columns(mask: np.ndarray, data: st.DataObject) -> None:
+@given(MASKS)
+def test_the_crop_is_the_smallest_with_the_whole_mask(mask: np.ndarray) -> None:
     height, width = mask.shape
-    left = data.draw(st.integers(0, width))
-    right = data.draw(st.integers(left, width))
-    np.testing.assert_array_equal(decode_columns(written(mask), height, width, left, right), mask[:, left:right])
+    crop = decode_crop(written(mask), height, width)
+    assert crop.pixels.flags.c_contiguous
+    again = np.zeros_like(mask)
+    rows, columns = crop.pixels.shape
+    again[crop.top : crop.top + rows, crop.left : crop.left + columns] = crop.pixels
+    np.testing.assert_array_equal(again, mask)
+    if mask.any():
+        assert all(side.any() for side in (*crop.pixels[[0, -1]], *crop.pixels.T[[0, -1]]))
+    else:
+        assert crop.pixels.size == 0
 
 
 @pytest.mark.parametrize(("width", "height"), [(4000, 3000), (65_000, 3)])

@@ -78,6 +78,7 @@ def test_jpeg_gives_nearly_the_same_masks(url: str, kind: str, expected: Result)
     [
         {"mode": "binary"},
         {"threshold": 0.8, "variant": "b0", "priority": "batch"},
+        {"smoothing": "edge", "dilation_px": 7, "resolve_overlaps": True},
         {"box_format": "xywh"},
         {"box_format": "cxcywh", "normalized": True},
         {"timeout": 20, "mode": None},

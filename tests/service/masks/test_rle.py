@@ -11,23 +11,7 @@ from pycocotools import mask as coco_mask
 
 from service.domain import CropMask
 from service.masks.rle import coco_rle, run_lengths
-
-
-@st.composite
-def crops(draw: st.DrawFn) -> tuple[CropMask, int, int]:
-    """A crop somewhere in an image, touching its borders as often as not."""
-    width, height = draw(st.integers(1, 40)), draw(st.integers(1, 40))
-    left, top = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
-    shape = draw(st.integers(1, height - top)), draw(st.integers(1, width - left))
-    fill = draw(st.sampled_from([st.booleans(), st.just(True), st.just(False)]))
-    return CropMask(left, top, draw(hnp.arrays(np.bool_, shape, elements=fill))), width, height
-
-
-def full_size(mask: CropMask, width: int, height: int) -> np.ndarray:
-    canvas = np.zeros((height, width), dtype=np.uint8, order="F")
-    rows, columns = mask.pixels.shape
-    canvas[mask.top : mask.top + rows, mask.left : mask.left + columns] = mask.pixels
-    return canvas
+from tests.service.masks.crops import crops, full_size
 
 
 @settings(max_examples=1000)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from service import client
-from service.domain import Box, ModelRef
+from service.domain import Box, Finish, ModelRef, Smoothing
 from service.video import remote
 from service.video.errors import VideoError
 from service.video.frame import Frame
@@ -18,6 +18,7 @@ from service.video.mailbox import Policy
 from service.video.remote import Remote
 
 BOXES = (Box(0, 0, 4, 4),)
+FINISH = Finish(Smoothing.EDGE, 0.4, 3, True)
 RESULT = client.Result(8, 8, (), ModelRef("m", "1", "b0"), (), None, {})
 Behaviour = Callable[[int, int], client.Outcome]
 
@@ -43,7 +44,7 @@ class FakeClient:
 def ask(behaviour: Behaviour, policy: Policy, count: int = 4) -> tuple[list[Any], FakeClient]:
     async def scenario() -> tuple[list[Any], FakeClient]:
         to, own = FakeClient(behaviour), Remote(policy)
-        relaying = asyncio.create_task(own.relay(cast(client.AsyncClient, to), "b0", 0.4))
+        relaying = asyncio.create_task(own.relay(cast(client.AsyncClient, to), "b0", FINISH))
         pixels = np.zeros((8, 8, 3), dtype=np.uint8)
         frames = [Frame(number, number, float(number), pixels, 0.0) for number in range(count)]
         answers = await asyncio.gather(*(own.masks(frame, BOXES) for frame in frames), return_exceptions=True)
@@ -66,7 +67,14 @@ def test_each_frame_gets_its_own_answer() -> None:
 
     answers, to = ask(behave, Policy.LATEST_ONLY)
     assert [answer[0].score for answer in answers] == [0, 0.1, 0.2, 0.3]
-    assert to.options == {"policy": "latest_only", "threshold": 0.4, "variant": "b0"}
+    assert to.options == {
+        "policy": "latest_only",
+        "threshold": 0.4,
+        "smoothing": "edge",
+        "dilation_px": 3,
+        "resolve_overlaps": True,
+        "variant": "b0",
+    }
 
 
 def test_a_dropped_frame_is_gone_when_frames_may_be_dropped() -> None:

@@ -15,7 +15,7 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from protos.generate import SOURCE, TARGET, compile_protos, generate
 from service.answer import MaskFormat
 from service.boxes import BoxFormat
-from service.domain import Mode, Priority
+from service.domain import Mode, Priority, Smoothing
 from service.frames import PixelFormat
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from service.transports.grpc.line import Policy
@@ -113,7 +113,13 @@ def test_enums_that_only_grpc_has(enum: EnumTypeWrapper, prefix: str, ours: type
 
 @pytest.mark.parametrize(
     ("field", "ours"),
-    [("box_format", BoxFormat), ("mode", Mode), ("mask_format", MaskFormat), ("priority", Priority)],
+    [
+        ("box_format", BoxFormat),
+        ("mode", Mode),
+        ("mask_format", MaskFormat),
+        ("priority", Priority),
+        ("smoothing", Smoothing),
+    ],
 )
 def test_enums_have_the_values_that_http_has(field: str, ours: type[Mode]) -> None:
     values = [name.removeprefix(f"{field.upper()}_").lower() for name in ENUMS[field].keys()]  # noqa: SIM118

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 from pycocotools import mask as coco_mask
 
-from service.domain import Box, Job, Mode, Priority
+from service.domain import Box, Finish, Job, Mode, Priority, Smoothing
 from service.errors import InvalidRequest
 from service.settings import Settings
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
@@ -178,13 +178,15 @@ def test_what_is_asked_reaches_the_segmenter(monkeypatch: pytest.MonkeyPatch) ->
     async def scenario() -> None:
         async with running(Settings(default_deadline_ms=4000)) as service:
             monkeypatch.setattr(service.segmenter, "segment", remember)
-            fields = {"mode": "MODE_BINARY", "priority": "PRIORITY_BATCH", "threshold": 0.25, "variant": "b0"}
+            fields = {"mode": "MODE_BINARY", "priority": "PRIORITY_BATCH", "variant": "b0"}
+            fields |= {"threshold": 0.25, "smoothing": "SMOOTHING_EDGE", "dilation_px": 7, "resolve_overlaps": True}
             now = time.monotonic()
             await service.refused(pb.SegmentRequest(encoded_image=PHOTO, boxes=[BOX], **fields), within=2)
             await service.refused(pb.SegmentRequest(encoded_image=PHOTO), within=None)
             first, second = jobs
-            assert (first.mode, first.priority, first.threshold) == (Mode.BINARY, Priority.BATCH, 0.25)
-            assert (second.mode, second.priority, second.threshold) == (Mode.INSTANCE, Priority.INTERACTIVE, 0.5)
+            assert (first.mode, first.priority) == (Mode.BINARY, Priority.BATCH)
+            assert first.finish == Finish(Smoothing.EDGE, 0.25, 7, True)
+            assert (second.mode, second.priority, second.finish) == (Mode.INSTANCE, Priority.INTERACTIVE, Finish())
             assert (first.client, first.boxes) == ("127.0.0.1", (Box(10, 5, 30, 50),))
             assert [job.deadline for job in jobs] == [pytest.approx(now + 2, abs=1), pytest.approx(now + 4, abs=1)]
 

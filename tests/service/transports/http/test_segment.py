@@ -7,6 +7,7 @@ import io
 import json
 from typing import Any
 
+import cv2
 import httpx
 import numpy as np
 import PIL.Image
@@ -152,6 +153,38 @@ def test_a_higher_threshold_gives_smaller_masks(client: httpx.Client, photo: byt
     assert areas[0] > areas[1] > areas[2]
 
 
+def test_masks_grow_beyond_their_boxes_but_not_beyond_the_image(
+    client: httpx.Client, photo: bytes, answer: dict[str, Any]
+) -> None:
+    y, x = np.mgrid[-10:11, -10:11]
+    disc = (x * x + y * y <= 100).astype(np.uint8)
+    grown = post(client, photo, dilation_px=10).json()["instances"]
+    for found, expected in zip(grown, answer["instances"], strict=True):
+        before = decoded(expected["mask"]).astype(np.uint8)
+        np.testing.assert_array_equal(decoded(found["mask"]), cv2.dilate(before, disc).astype(bool))
+        assert found["box"] == expected["box"]
+        x1, _, x2, _ = (round(v) for v in found["box"])
+        assert decoded(found["mask"])[:, : max(0, x1)].any() or decoded(found["mask"])[:, x2:].any()
+
+
+def test_no_pixel_has_two_owners(client: httpx.Client, photo: bytes) -> None:
+    boxes = f"{QUERY};100,100,700,512;0,0,949,512"
+    both = np.array([decoded(found["mask"]) for found in post(client, photo, boxes=boxes).json()["instances"]])
+    assert both.sum(axis=0).max() > 1
+    single = post(client, photo, boxes=boxes, resolve_overlaps=True).json()["instances"]
+    owned = np.array([decoded(found["mask"]) for found in single])
+    np.testing.assert_array_equal(owned.sum(axis=0), both.any(axis=0))
+
+
+@pytest.mark.parametrize("how", ["edge", "bilateral"])
+def test_smoothing_moves_few_pixels(client: httpx.Client, photo: bytes, answer: dict[str, Any], how: str) -> None:
+    for found, expected in zip(
+        post(client, photo, smoothing=how).json()["instances"], answer["instances"], strict=True
+    ):
+        moved = decoded(found["mask"]) ^ decoded(expected["mask"])
+        assert 0 < moved.sum() < 0.03 * expected["area"]
+
+
 def test_boxes_are_clipped_and_kept_in_order_also_when_empty(client: httpx.Client, photo: bytes) -> None:
     boxes = "900,400,2000,3000;5000,5000,5001,5001;-50,-50,365,512"
     instances = post(client, photo, boxes=boxes).json()["instances"]
@@ -182,6 +215,10 @@ def test_notes_say_what_was_done_to_the_picture(client: httpx.Client) -> None:
         ({"threshold": "0"}, "threshold"),
         ({"threshold": "1.5"}, "threshold"),
         ({"deadline_ms": "-1"}, "deadline_ms"),
+        ({"smoothing": "gaussian"}, "smoothing"),
+        ({"dilation_px": "-1"}, "dilation_px"),
+        ({"dilation_px": "1.5"}, "dilation_px"),
+        ({"resolve_overlaps": "perhaps"}, "resolve_overlaps"),
         ({"colour": "red"}, "colour"),
         ({"threshold": "nan"}, "threshold"),
         ({"boxes": "1e308,1e308,1e308,1e308", "box_format": "cxcywh", "normalized": "true"}, "boxes[0]"),
@@ -193,6 +230,12 @@ def test_bad_options_are_named(client: httpx.Client, photo: bytes, options: dict
     assert problem.headers["content-type"] == "application/problem+json"
     assert problem.json()["field"] == field
     assert problem.json()["status"] == 422
+
+
+def test_a_limit_is_named(client: httpx.Client, photo: bytes) -> None:
+    problem = post(client, photo, dilation_px=101).json()
+    assert (problem["field"], problem["limit"], problem["value"]) == ("dilation_px", 100, "101")
+    assert client.get("/v1/info").json()["limits"]["dilation_px"] == 100
 
 
 def test_too_many_boxes(client: httpx.Client, photo: bytes) -> None:

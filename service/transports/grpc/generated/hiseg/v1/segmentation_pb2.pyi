@@ -28,6 +28,13 @@ class MaskFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MASK_FORMAT_LABEL_MAP: _ClassVar[MaskFormat]
     MASK_FORMAT_OVERLAY: _ClassVar[MaskFormat]
 
+class Smoothing(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SMOOTHING_UNSPECIFIED: _ClassVar[Smoothing]
+    SMOOTHING_NONE: _ClassVar[Smoothing]
+    SMOOTHING_EDGE: _ClassVar[Smoothing]
+    SMOOTHING_BILATERAL: _ClassVar[Smoothing]
+
 class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PRIORITY_UNSPECIFIED: _ClassVar[Priority]
@@ -67,6 +74,10 @@ MASK_FORMAT_COCO_RLE: MaskFormat
 MASK_FORMAT_PNG: MaskFormat
 MASK_FORMAT_LABEL_MAP: MaskFormat
 MASK_FORMAT_OVERLAY: MaskFormat
+SMOOTHING_UNSPECIFIED: Smoothing
+SMOOTHING_NONE: Smoothing
+SMOOTHING_EDGE: Smoothing
+SMOOTHING_BILATERAL: Smoothing
 PRIORITY_UNSPECIFIED: Priority
 PRIORITY_INTERACTIVE: Priority
 PRIORITY_BATCH: Priority
@@ -85,7 +96,7 @@ DROP_REASON_DEADLINE: DropReason
 DROP_REASON_UNAVAILABLE: DropReason
 
 class SegmentRequest(_message.Message):
-    __slots__ = ("encoded_image", "raw_frame", "boxes", "box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority")
+    __slots__ = ("encoded_image", "raw_frame", "boxes", "box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps")
     ENCODED_IMAGE_FIELD_NUMBER: _ClassVar[int]
     RAW_FRAME_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +107,9 @@ class SegmentRequest(_message.Message):
     MASK_FORMAT_FIELD_NUMBER: _ClassVar[int]
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    SMOOTHING_FIELD_NUMBER: _ClassVar[int]
+    DILATION_PX_FIELD_NUMBER: _ClassVar[int]
+    RESOLVE_OVERLAPS_FIELD_NUMBER: _ClassVar[int]
     encoded_image: bytes
     raw_frame: RawFrame
     boxes: _containers.RepeatedCompositeFieldContainer[Box]
@@ -106,7 +120,10 @@ class SegmentRequest(_message.Message):
     mask_format: MaskFormat
     threshold: float
     priority: Priority
-    def __init__(self, encoded_image: _Optional[bytes] = ..., raw_frame: _Optional[_Union[RawFrame, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    smoothing: Smoothing
+    dilation_px: int
+    resolve_overlaps: bool
+    def __init__(self, encoded_image: _Optional[bytes] = ..., raw_frame: _Optional[_Union[RawFrame, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("x1", "y1", "x2", "y2")
@@ -240,7 +257,7 @@ class StreamConfig(_message.Message):
     def __init__(self, policy: _Optional[_Union[StreamPolicy, str]] = ..., options: _Optional[_Union[SegmentOptions, _Mapping]] = ..., reuse_boxes: _Optional[bool] = ..., frame_deadline_ms: _Optional[int] = ...) -> None: ...
 
 class SegmentOptions(_message.Message):
-    __slots__ = ("box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority")
+    __slots__ = ("box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps")
     BOX_FORMAT_FIELD_NUMBER: _ClassVar[int]
     NORMALIZED_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
@@ -248,6 +265,9 @@ class SegmentOptions(_message.Message):
     MASK_FORMAT_FIELD_NUMBER: _ClassVar[int]
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    SMOOTHING_FIELD_NUMBER: _ClassVar[int]
+    DILATION_PX_FIELD_NUMBER: _ClassVar[int]
+    RESOLVE_OVERLAPS_FIELD_NUMBER: _ClassVar[int]
     box_format: BoxFormat
     normalized: bool
     variant: str
@@ -255,7 +275,10 @@ class SegmentOptions(_message.Message):
     mask_format: MaskFormat
     threshold: float
     priority: Priority
-    def __init__(self, box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    smoothing: Smoothing
+    dilation_px: int
+    resolve_overlaps: bool
+    def __init__(self, box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("sequence", "timestamp_us", "encoded_image", "raw_frame", "boxes", "options", "forget_boxes")
@@ -314,7 +337,7 @@ class GetInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetInfoResponse(_message.Message):
-    __slots__ = ("version", "models", "default_variant", "image_types", "pixel_formats", "policies", "modes", "mask_formats", "limits")
+    __slots__ = ("version", "models", "default_variant", "image_types", "pixel_formats", "policies", "modes", "mask_formats", "limits", "smoothings")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_VARIANT_FIELD_NUMBER: _ClassVar[int]
@@ -324,6 +347,7 @@ class GetInfoResponse(_message.Message):
     MODES_FIELD_NUMBER: _ClassVar[int]
     MASK_FORMATS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    SMOOTHINGS_FIELD_NUMBER: _ClassVar[int]
     version: str
     models: _containers.RepeatedCompositeFieldContainer[Model]
     default_variant: str
@@ -333,10 +357,11 @@ class GetInfoResponse(_message.Message):
     modes: _containers.RepeatedScalarFieldContainer[Mode]
     mask_formats: _containers.RepeatedScalarFieldContainer[MaskFormat]
     limits: Limits
-    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., default_variant: _Optional[str] = ..., image_types: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policies: _Optional[_Iterable[_Union[StreamPolicy, str]]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., mask_formats: _Optional[_Iterable[_Union[MaskFormat, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+    smoothings: _containers.RepeatedScalarFieldContainer[Smoothing]
+    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., default_variant: _Optional[str] = ..., image_types: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policies: _Optional[_Iterable[_Union[StreamPolicy, str]]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., mask_formats: _Optional[_Iterable[_Union[MaskFormat, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., smoothings: _Optional[_Iterable[_Union[Smoothing, str]]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("image_bytes", "image_pixels", "boxes", "message_bytes", "answer_bytes", "held_bytes", "wait_ms", "default_deadline_ms", "calls", "streams", "stream_queue", "stream_in_flight", "stream_unanswered", "ping_interval_s", "drain_s", "batch_budget_ms", "batch_images", "batch_boxes", "batch_bytes")
+    __slots__ = ("image_bytes", "image_pixels", "boxes", "message_bytes", "answer_bytes", "held_bytes", "wait_ms", "default_deadline_ms", "calls", "streams", "stream_queue", "stream_in_flight", "stream_unanswered", "ping_interval_s", "drain_s", "batch_budget_ms", "batch_images", "batch_boxes", "batch_bytes", "dilation_px")
     IMAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     IMAGE_PIXELS_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
@@ -356,6 +381,7 @@ class Limits(_message.Message):
     BATCH_IMAGES_FIELD_NUMBER: _ClassVar[int]
     BATCH_BOXES_FIELD_NUMBER: _ClassVar[int]
     BATCH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DILATION_PX_FIELD_NUMBER: _ClassVar[int]
     image_bytes: int
     image_pixels: int
     boxes: int
@@ -375,4 +401,5 @@ class Limits(_message.Message):
     batch_images: int
     batch_boxes: int
     batch_bytes: int
-    def __init__(self, image_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., boxes: _Optional[int] = ..., message_bytes: _Optional[int] = ..., answer_bytes: _Optional[int] = ..., held_bytes: _Optional[int] = ..., wait_ms: _Optional[float] = ..., default_deadline_ms: _Optional[int] = ..., calls: _Optional[int] = ..., streams: _Optional[int] = ..., stream_queue: _Optional[int] = ..., stream_in_flight: _Optional[int] = ..., stream_unanswered: _Optional[int] = ..., ping_interval_s: _Optional[float] = ..., drain_s: _Optional[float] = ..., batch_budget_ms: _Optional[float] = ..., batch_images: _Optional[int] = ..., batch_boxes: _Optional[int] = ..., batch_bytes: _Optional[int] = ...) -> None: ...
+    dilation_px: int
+    def __init__(self, image_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., boxes: _Optional[int] = ..., message_bytes: _Optional[int] = ..., answer_bytes: _Optional[int] = ..., held_bytes: _Optional[int] = ..., wait_ms: _Optional[float] = ..., default_deadline_ms: _Optional[int] = ..., calls: _Optional[int] = ..., streams: _Optional[int] = ..., stream_queue: _Optional[int] = ..., stream_in_flight: _Optional[int] = ..., stream_unanswered: _Optional[int] = ..., ping_interval_s: _Optional[float] = ..., drain_s: _Optional[float] = ..., batch_budget_ms: _Optional[float] = ..., batch_images: _Optional[int] = ..., batch_boxes: _Optional[int] = ..., batch_bytes: _Optional[int] = ..., dilation_px: _Optional[int] = ...) -> None: ...

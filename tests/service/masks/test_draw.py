@@ -1,0 +1,48 @@
+"""The steps from margins to instances, in their order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from service.domain import Box, Finish, Smoothing
+from service.masks.draw import draw_masks
+from tests.service.masks.crops import full_size
+
+WIDTH, HEIGHT = 80, 60
+BOXES = [Box(10, 10, 40, 50), Box(5, 5, 5, 5), Box(30.5, 12, 60, 50)]
+MARGINS = [np.full((16, 12), 2, np.float32), np.full((16, 12), 1, np.float32)]
+
+
+def areas(finish: Finish) -> list[int]:
+    return [found.area for found in draw_masks(MARGINS, BOXES, WIDTH, HEIGHT, finish)]
+
+
+def test_one_instance_per_box_also_when_empty() -> None:
+    found = draw_masks(MARGINS, BOXES, WIDTH, HEIGHT, Finish())
+    assert [each.box for each in found] == BOXES
+    assert [each.area for each in found] == [30 * 40, 0, 30 * 38]
+    assert [round(each.score, 3) for each in found] == [0.881, 0.0, 0.731]
+
+
+def test_the_surer_one_keeps_what_both_claim_after_growing() -> None:
+    found = draw_masks(MARGINS, BOXES, WIDTH, HEIGHT, Finish(dilation_px=4, resolve_overlaps=True))
+    masks = np.array([full_size(each.mask, WIDTH, HEIGHT) for each in found])
+    assert masks.sum(axis=0).max() == 1
+    assert masks[0][10:50, 10:40].all(), "it is the surer one"
+    assert masks[2][12:50, 40:60].all()
+    assert masks[2].sum() > 20 * 38, "it has grown"
+
+
+def test_who_loses_every_pixel_has_no_score() -> None:
+    boxes = [Box(10, 10, 40, 50), Box(15, 15, 30, 40)]
+    found = draw_masks(MARGINS, boxes, WIDTH, HEIGHT, Finish(resolve_overlaps=True))
+    assert (found[1].area, found[1].score) == (0, 0.0)
+
+
+@pytest.mark.parametrize("how", list(Smoothing))
+def test_smoothing_comes_before_the_threshold(how: Smoothing) -> None:
+    speck = np.full((16, 12), -3, np.float32)
+    speck[8, 6] = 3
+    (found,) = draw_masks([speck], [Box(0, 0, 12, 16)], WIDTH, HEIGHT, Finish(how))
+    assert found.area == (0 if how is Smoothing.EDGE else 1)
