@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from service import mask_out
 from service.domain import CropMask, Instance, Picture, Result
+from service.errors import TooLarge
+from service.mask_out import MaskOut, Sheet
+from service.masks.cutout import MOST_PIXELS, cutouts
 from service.masks.label_map import encode_png, label_map
 from service.masks.overlay import overlay
-from service.masks.png import png_crop
-from service.masks.rle import coco_rle
+from service.masks.polygon import DEFAULT_TOLERANCE_PX
 
 
 class MaskFormat(StrEnum):
@@ -24,6 +25,10 @@ class MaskFormat(StrEnum):
     PNG = "png"
     LABEL_MAP = "label_map"
     OVERLAY = "overlay"
+    COCO_RLE_UNCOMPRESSED = "coco_rle_uncompressed"
+    POLYGON = "polygon"
+    CUTOUT = "cutout"
+    PACKED = "packed"
 
     @property
     def is_picture(self) -> bool:
@@ -46,28 +51,6 @@ class ModelOut(BaseModel):
     version: str
     variant: str
     engine: str = Field(description="what ran it: `onnx`, `triton`, or `onnx-fallback` while no Triton answers")
-
-
-class CocoRle(BaseModel):
-    """The mask over the whole image, as pycocotools reads it."""
-
-    format: Literal["coco_rle"] = "coco_rle"
-    size: list[int] = Field(description="[height, width] of the image")
-    counts: str
-
-
-class PngCrop(BaseModel):
-    """The mask's crop as a base64 1-bit PNG, and where it lies in the image."""
-
-    format: Literal["png"] = "png"
-    left: int
-    top: int
-    width: int
-    height: int
-    data: str = Field(description="base64; empty if the crop has no pixels")
-
-
-MaskOut = Annotated[CocoRle | PngCrop, Field(discriminator="format")]
 
 
 class InstanceOut(BaseModel):
@@ -99,14 +82,23 @@ def server_timing(timings_ms: Mapping[str, float]) -> str:
     return ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in timings_ms.items())
 
 
-def to_json(result: Result, form: MaskFormat) -> SegmentOut:
-    """The answer as fields; ``form`` is ``coco_rle`` or ``png``."""
+def to_json(
+    picture: Picture, result: Result, form: MaskFormat, tolerance_px: float = DEFAULT_TOLERANCE_PX
+) -> SegmentOut:
+    """The answer as fields; ``form`` is none that is a picture. ``cutout`` decodes ``picture`` once more.
+
+    Raises:
+        TooLarge: cut-outs with more pixels than are written.
+    """
+    sheet = Sheet(picture, result.width, result.height, tolerance_px)
+    write = _WRITERS[form]
+    if form is MaskFormat.CUTOUT:
+        check_cutouts(found_masks(result))
 
     def instance(found: Instance) -> InstanceOut:
         box = found.box.as_tuple()
-        return InstanceOut(box=box, score=found.score, area=found.area, mask=write(found.mask, result))
+        return InstanceOut(box=box, score=found.score, area=found.area, mask=write(found.mask, sheet))
 
-    write = _WRITERS[form]
     return SegmentOut(
         image=ImageOut(width=result.width, height=result.height, notes=list(result.notes)),
         model=ModelOut(**asdict(result.model)),
@@ -117,24 +109,37 @@ def to_json(result: Result, form: MaskFormat) -> SegmentOut:
 
 
 def to_picture(picture: Picture, result: Result, form: MaskFormat) -> bytes:
-    """The answer as a PNG; ``form`` is ``label_map`` or ``overlay``, which decodes ``picture`` once more."""
-    found = [result.foreground] if result.foreground else list(result.instances)
+    """The answer as a PNG: that of ``overlay`` or ``cutout``, which decode ``picture`` once more, or a label map."""
     if form is MaskFormat.OVERLAY:
+        found = [result.foreground] if result.foreground else list(result.instances)
         return encode_png(overlay(picture.decode().pixels, found))
-    return encode_png(label_map([instance.mask for instance in found], result.width, result.height))
+    if form is MaskFormat.CUTOUT:
+        return encode_png(cutouts(picture.decode().pixels, found_masks(result)))
+    return encode_png(label_map(found_masks(result), result.width, result.height))
 
 
-def _rle(mask: CropMask, result: Result) -> CocoRle:
-    return CocoRle(**coco_rle(mask, result.width, result.height))
+def found_masks(result: Result) -> list[CropMask]:
+    """One per instance; in binary mode that of the foreground."""
+    return [result.foreground.mask] if result.foreground else [found.mask for found in result.instances]
 
 
-def _png(mask: CropMask, result: Result) -> PngCrop:
-    height, width = mask.pixels.shape
-    data = base64.b64encode(png_crop(mask)).decode("ascii")
-    return PngCrop(left=mask.left, top=mask.top, width=width, height=height, data=data)
+def check_cutouts(masks: Sequence[CropMask]) -> None:
+    """Raise :class:`TooLarge` if their cut-outs have more pixels than are written."""
+    pixels = sum(mask.pixels.size for mask in masks)
+    if pixels > MOST_PIXELS:
+        raise TooLarge(
+            f"the cut-outs have {pixels} pixels together; at most {MOST_PIXELS} are written",
+            field="mask_format",
+            limit=MOST_PIXELS,
+            value=pixels,
+        )
 
 
-_WRITERS: dict[MaskFormat, Callable[[CropMask, Result], CocoRle | PngCrop]] = {
-    MaskFormat.COCO_RLE: _rle,
-    MaskFormat.PNG: _png,
+_WRITERS: dict[MaskFormat, Callable[[CropMask, Sheet], MaskOut]] = {
+    MaskFormat.COCO_RLE: mask_out.rle,
+    MaskFormat.COCO_RLE_UNCOMPRESSED: mask_out.rle_uncompressed,
+    MaskFormat.PNG: mask_out.png,
+    MaskFormat.POLYGON: mask_out.polygon,
+    MaskFormat.CUTOUT: mask_out.cut,
+    MaskFormat.PACKED: mask_out.packed,
 }

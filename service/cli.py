@@ -24,6 +24,7 @@ from service.engines.repository import stored_models
 from service.errors import HisegError
 from service.lifecycle import ListenError
 from service.loading import ExtraMissing
+from service.masks.polygon import DEFAULT_TOLERANCE_PX, MOST_TOLERANCE_PX
 from service.settings import Fallback, Settings
 from service.telemetry import Metrics
 from service.trial import TrialFailed
@@ -62,9 +63,18 @@ def serve_command(
 def run(
     photo: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG, PNG or WebP")],
     box: Annotated[list[str] | None, typer.Option(help="x1,y1,x2,y2 in pixels; once per person")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="picture with the masks drawn (PNG)")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="PNG: the masks drawn on the picture, or the label map or cut-out"),
+    ] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="the answer as the service would give it")] = None,
     variant: Annotated[str | None, typer.Option(help="b0, b1 or b7")] = None,
+    mask_format: Annotated[
+        MaskFormat, typer.Option(help="how --json writes masks; label_map and cutout also say what -o is")
+    ] = MaskFormat.COCO_RLE,
+    tolerance_px: Annotated[
+        float, typer.Option(help="how far polygons may be simplified", min=0, max=MOST_TOLERANCE_PX)
+    ] = DEFAULT_TOLERANCE_PX,
     mode: Annotated[Mode, typer.Option(help="a mask per box, or everybody at once")] = Mode.INSTANCE,
     threshold: knobs.Threshold = 0.5,
     smoothing: knobs.SmoothingOption = Smoothing.NONE,
@@ -78,9 +88,11 @@ def run(
 
     def write(picture: Picture, result: Result) -> None:
         if output:
-            output.write_bytes(to_picture(picture, result, MaskFormat.OVERLAY))
+            own = mask_format in (MaskFormat.LABEL_MAP, MaskFormat.CUTOUT)
+            output.write_bytes(to_picture(picture, result, mask_format if own else MaskFormat.OVERLAY))
         if json_output:
-            answer = to_json(result, MaskFormat.COCO_RLE)
+            form = MaskFormat.COCO_RLE if mask_format.is_picture else mask_format
+            answer = to_json(picture, result, form, tolerance_px)
             json_output.write_text(answer.model_dump_json(indent=2, exclude_none=True) + "\n")
 
     async def segment() -> Result:

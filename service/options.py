@@ -12,6 +12,7 @@ from service.answer import MaskFormat
 from service.boxes import BoxFormat, check_count, to_boxes
 from service.domain import Finish, Job, Mode, Priority, Smoothing
 from service.errors import InvalidRequest, TooLarge
+from service.masks.polygon import DEFAULT_TOLERANCE_PX, MOST_TOLERANCE_PX
 from service.segmenter import Segmenter
 
 LONGEST_DEADLINE_S = 600
@@ -30,6 +31,13 @@ class Options(BaseModel):
     box_format: BoxFormat = Field(BoxFormat.XYXY, description="what the four numbers of a box mean")
     normalized: bool = Field(False, description="boxes are shares 0..1 of the image's width and height")
     mask_format: MaskFormat = Field(MaskFormat.COCO_RLE, description="`label_map` and `overlay` answer with a PNG")
+    tolerance_px: float = Field(
+        DEFAULT_TOLERANCE_PX,
+        ge=0,
+        le=MOST_TOLERANCE_PX,
+        allow_inf_nan=False,
+        description="of `polygon`: how far corners that are left out may lie from the line; 0 leaves out none",
+    )
     threshold: float = Field(
         0.5, gt=0, lt=1, allow_inf_nan=False, description="probability above which a pixel belongs to the mask"
     )

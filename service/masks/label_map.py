@@ -29,9 +29,10 @@ def label_map(masks: Sequence[CropMask], width: int, height: int) -> Pixels:
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """PNG of grey ``[H, W]`` or RGB ``[H, W, 3]`` uint8 pixels."""
+    """PNG of grey ``[H, W]``, RGB ``[H, W, 3]`` or RGBA ``[H, W, 4]`` uint8 pixels."""
     if pixels.ndim == 3:
-        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), dtype=np.uint8)
+        order = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+        pixels = np.asarray(cv2.cvtColor(pixels, order), dtype=np.uint8)
     written, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     assert written
     return data.tobytes()

@@ -24,9 +24,21 @@ class Rle(TypedDict):
     counts: str
 
 
+class UncompressedRle(TypedDict):
+    """COCO's form for people to read: ``counts`` are the runs themselves."""
+
+    size: list[int]
+    counts: list[int]
+
+
 def coco_rle(mask: CropMask, width: int, height: int) -> Rle:
     """Exactly what pycocotools writes for the full-size mask."""
     return Rle(size=[height, width], counts=compress(run_lengths(mask, width, height)))
+
+
+def coco_rle_uncompressed(mask: CropMask, width: int, height: int) -> UncompressedRle:
+    """What pycocotools' ``frPyObjects`` takes for the full-size mask."""
+    return UncompressedRle(size=[height, width], counts=run_lengths(mask, width, height).tolist())
 
 
 def run_lengths(mask: CropMask, width: int, height: int) -> Counts:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from service.answer import CocoRle, InstanceOut
+from service.answer import InstanceOut
 from service.domain import Instance
+from service.mask_out import CocoRle
 from service.masks.overlay import overlay
 from service.masks.rle import coco_rle
 from service.video.frame import Annotated, Frame

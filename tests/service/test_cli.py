@@ -38,6 +38,18 @@ def test_run_in_binary_mode(tmp_path: Path) -> None:
     assert json.loads(answer.read_text())["foreground"]["area"] > 0
 
 
+def test_run_writes_masks_in_other_formats(tmp_path: Path) -> None:
+    picture, answer = tmp_path / "out.png", tmp_path / "out.json"
+    how = ("--smoothing", "edge", "--dilation-px", "5", "--resolve-overlaps")
+    hiseg("run", SAMPLE, *BOXES, "--mask-format", "cutout", "-o", picture, "--json", answer, *how)
+    with PIL.Image.open(picture) as everybody:
+        assert everybody.mode == "RGBA"
+        opaque = np.asarray(everybody)[:, :, 3] == 255
+    instances = json.loads(answer.read_text())["instances"]
+    assert [instance["mask"]["format"] for instance in instances] == ["cutout"] * 2
+    assert opaque.sum() == sum(instance["area"] for instance in instances)
+
+
 def test_models_lists_what_there_is() -> None:
     listed = hiseg("models", "--repository", REPOSITORY).stdout
     assert "hiseg_b0  version 1  variant b0  mask 128x96" in listed

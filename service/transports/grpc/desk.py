@@ -96,7 +96,7 @@ class Desk:
             traceparent=traceparent,
         )
 
-    async def answer(self, job: Job, place: Place, form: MaskFormat) -> tuple[Result, pb.SegmentResponse]:
+    async def answer(self, job: Job, place: Place, options: Options) -> tuple[Result, pb.SegmentResponse]:
         """The job's result, also as a message.
 
         Raises:
@@ -106,9 +106,10 @@ class Desk:
         picture: Picture = job.picture
 
         def write(result: Result) -> pb.SegmentResponse:
-            return to_message(picture, result, form)
+            return to_message(picture, result, options.mask_format, options.tolerance_px)
 
-        result, message = await self.segmenter.segment(job, place, write, quick=form is MaskFormat.COCO_RLE)
+        quick = options.mask_format is MaskFormat.COCO_RLE
+        result, message = await self.segmenter.segment(job, place, write, quick)
         timings = rounded(result.timings_ms)
         self.metrics.staged(timings, len(result.instances))
         message.timings_ms.update(timings)

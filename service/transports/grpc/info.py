@@ -6,6 +6,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 
 from service.images import MEDIA_TYPES
+from service.masks.cutout import MOST_PIXELS
+from service.masks.polygon import MOST_TOLERANCE_PX
 from service.options import MOST_DILATION_PX
 from service.segmenter import Segmenter
 from service.settings import Settings
@@ -46,5 +48,7 @@ def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
             batch_boxes=settings.max_batch_boxes,
             batch_bytes=settings.max_batch_bytes,
             dilation_px=MOST_DILATION_PX,
+            tolerance_px=MOST_TOLERANCE_PX,
+            cutout_pixels=MOST_PIXELS,
         ),
     )

@@ -74,8 +74,9 @@ def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:
             given[field] = spelled(enum, number, field)
     if message.variant:
         given["variant"] = message.variant
-    if message.HasField("threshold"):
-        given["threshold"] = message.threshold
+    for field in ("threshold", "tolerance_px"):
+        if message.HasField(field):
+            given[field] = getattr(message, field)
     try:
         return Options.model_validate(given)
     except ValidationError as error:

@@ -83,7 +83,7 @@ class SegmentationServicer:
                 on = read_rows(message, options).on
                 job = self._desk.job(message, on, options, client, deadline, traceparent(context))
                 del message  # it has a copy of the image
-                result, answer = await self._desk.answer(job, place, options.mask_format)
+                result, answer = await self._desk.answer(job, place, options)
                 context.set_trailing_metadata((("server-timing", server_timing(rounded(result.timings_ms))),))
                 return answer
         except asyncio.CancelledError:

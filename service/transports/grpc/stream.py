@@ -194,7 +194,7 @@ class Stream:
         )
         ticket.forget_image()
         assert ticket.place
-        result, message = await self._desk.answer(job, ticket.place, ticket.options.mask_format)
+        result, message = await self._desk.answer(job, ticket.place, ticket.options)
         self._remember(ticket, result)
         return message
 

@@ -14,6 +14,8 @@ from service.answer import MaskFormat
 from service.boxes import BoxFormat
 from service.domain import Mode, Priority, Smoothing
 from service.images import MEDIA_TYPES
+from service.masks.cutout import MOST_PIXELS
+from service.masks.polygon import MOST_TOLERANCE_PX
 from service.options import MOST_DILATION_PX
 from service.segmenter import Segmenter
 from service.settings import Settings
@@ -82,6 +84,8 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
                 "body_bytes": settings.max_body_bytes,
                 "boxes": settings.max_boxes,
                 "dilation_px": MOST_DILATION_PX,
+                "tolerance_px": MOST_TOLERANCE_PX,
+                "cutout_pixels": MOST_PIXELS,
                 "held_bytes": settings.max_held_bytes,
                 "wait_ms": settings.max_wait_ms,
                 "batch_budget_ms": settings.batch_budget_ms,

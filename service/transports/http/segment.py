@@ -14,7 +14,7 @@ from service.answer import MaskFormat, SegmentOut, rounded, server_timing, to_js
 from service.batching.admission import Place
 from service.domain import Job, Result
 from service.errors import DeadlineExceeded, HisegError
-from service.options import to_job
+from service.options import Options, to_job
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import BUG, GONE, Metrics
@@ -119,8 +119,8 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
                     max_boxes=settings.max_boxes,
                     traceparent=read_traceparent(request.headers.get(HEADER, "")),
                 )
-                form = wanted_form(received, request.headers.get("accept", ""))
-                return await unless_gone(request.receive, answer(job, place, form))
+                as_png = wants_png(request.headers.get("accept", ""))
+                return await unless_gone(request.receive, answer(job, place, options, as_png))
         except HisegError as error:
             failure = error
             return problem(error)
@@ -144,9 +144,13 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
             limit = settings.body_seconds
             raise DeadlineExceeded(f"the body took longer than {limit:g} s", field="body", limit=limit) from error
 
-    async def answer(job: Job, place: Place, form: MaskFormat) -> Response:
+    async def answer(job: Job, place: Place, options: Options, as_png: bool) -> Response:
+        form = options.mask_format
+
         def write(result: Result) -> bytes | SegmentOut:
-            return to_picture(job.picture, result, form) if form.is_picture else to_json(result, form)
+            if as_png or form.is_picture:
+                return to_picture(job.picture, result, form)
+            return to_json(job.picture, result, form, options.tolerance_px)
 
         result, content = await segmenter.segment(job, place, write, quick=form is MaskFormat.COCO_RLE)
         timings = rounded(result.timings_ms)
@@ -160,12 +164,9 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
     return routes
 
 
-def wanted_form(received: SegmentRequest, accept: str) -> MaskFormat:
-    """The mask format that was asked for; ``Accept: image/png`` asks for the label map unless a picture was."""
-    form = received.options.mask_format
-    if not form.is_picture and accept.partition(",")[0].partition(";")[0].strip() == PNG:
-        return MaskFormat.LABEL_MAP
-    return form
+def wants_png(accept: str) -> bool:
+    """Whether ``Accept`` names PNG first: the answer is the picture that the mask format has, or else a label map."""
+    return accept.partition(",")[0].partition(";")[0].strip() == PNG
 
 
 PROBLEMS = {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,11 +13,39 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
 from service.domain import CropMask
-from service.masks.rle import coco_rle, run_lengths
+from service.masks.rle import coco_rle, coco_rle_uncompressed, run_lengths
 from tests.service.masks.crops import crops, full_size
 
 
-@settings(max_examples=1000)
+def test_ten_thousand_masks_are_bit_exact_with_pycocotools() -> None:
+    rng = np.random.default_rng(0)
+    seen: Counter[str] = Counter()
+    for _ in range(10_000):
+        width, height = (
+            int(rng.choice([1, rng.integers(1, 9), rng.integers(9, 40), rng.integers(9, 40)])) for _ in range(2)
+        )
+        whole = rng.random() < 0.2
+        left, top = (0 if whole else int(rng.integers(0, n)) for n in (width, height))
+        rows = height if whole else int(rng.integers(1, height - top + 1))
+        columns = width if whole else int(rng.integers(1, width - left + 1))
+        pixels = rng.random((rows, columns)) < rng.choice([0, 0.1, 0.5, 0.9, 1])
+        mask = CropMask(left, top, pixels)
+        canvas = full_size(mask, width, height)
+        expected = coco_mask.encode(canvas)
+        assert coco_rle(mask, width, height)["counts"].encode() == expected["counts"]
+        again = coco_mask.frPyObjects(coco_rle_uncompressed(mask, width, height), height, width)
+        assert again["counts"] == expected["counts"]
+        seen["empty"] += not pixels.any()
+        seen["full"] += bool(canvas.all())
+        seen["1x1"] += pixels.size == 1
+        seen["at a border"] += bool(canvas[[0, -1]].any() or canvas[:, [0, -1]].any())
+        seen["with holes"] += bool(
+            cv2.connectedComponents(np.pad(1 - canvas, 1, constant_values=1), connectivity=4)[0] > 2
+        )
+    assert min(seen.values()) > 500, seen
+
+
+@settings(max_examples=300)
 @given(crops())
 def test_bit_exact_with_pycocotools(case: tuple[CropMask, int, int]) -> None:
     mask, width, height = case
@@ -69,3 +100,4 @@ def test_nobody() -> None:
         CropMask(2, 1, np.zeros((3, 0), np.bool_)),
     ):
         assert coco_rle(nobody, 5, 4) == {"size": [4, 5], "counts": "d0"}
+        assert coco_rle_uncompressed(nobody, 5, 4) == {"size": [4, 5], "counts": [20]}

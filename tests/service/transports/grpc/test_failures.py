@@ -51,6 +51,7 @@ def test_every_error_has_a_code() -> None:
         ({"dilation_px": -1}, "dilation_px", "InvalidRequest"),
         ({"dilation_px": 101}, "dilation_px", "InvalidRequest"),
         ({"smoothing": 9}, "smoothing", "InvalidRequest"),
+        ({"tolerance_px": -0.5}, "tolerance_px", "InvalidRequest"),
         ({"threshold": 1.0}, "threshold", "InvalidRequest"),
         ({"threshold": float("nan")}, "threshold", "InvalidRequest"),
     ],

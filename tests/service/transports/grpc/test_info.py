@@ -34,7 +34,7 @@ def test_info_has_every_limit() -> None:
             assert list(info.pixel_formats) == [1, 2, 3]
             assert list(info.policies) == [1, 2, 3]
             assert list(info.modes) == [1, 2]
-            assert list(info.mask_formats) == [1, 2, 3, 4]
+            assert list(info.mask_formats) == [1, 2, 3, 4, 5, 6, 7, 8]
             assert list(info.smoothings) == [1, 2, 3]
             unset = [field.name for field in pb.Limits.DESCRIPTOR.fields if not getattr(info.limits, field.name)]
             assert not unset

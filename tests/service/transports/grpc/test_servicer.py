@@ -77,6 +77,44 @@ def test_png_masks() -> None:
         assert opened(crop.data).all()
 
 
+def test_packed_masks() -> None:
+    for instance, box in zip(asked(mask_format="MASK_FORMAT_PACKED").instances, BOXES, strict=True):
+        crop = instance.packed
+        assert (crop.left, crop.top) == (box.x1, box.y1)
+        rows = np.frombuffer(crop.data, np.uint8).reshape(crop.height, -1)
+        pixels = np.unpackbits(rows, axis=1, count=crop.width)
+        assert pixels.shape == (box.y2 - box.y1, box.x2 - box.x1)
+        assert pixels.all()
+
+
+def test_cutouts() -> None:
+    photo = opened(PHOTO)
+    for instance in asked(mask_format="MASK_FORMAT_CUTOUT").instances:
+        crop = instance.cutout
+        pixels = opened(crop.data)
+        assert pixels.shape == (crop.height, crop.width, 4)
+        assert (pixels[:, :, 3] == 255).all()
+        place = photo[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+        np.testing.assert_array_equal(pixels[:, :, :3], place)
+
+
+def test_uncompressed_run_lengths() -> None:
+    for instance, box in zip(asked(mask_format="MASK_FORMAT_COCO_RLE_UNCOMPRESSED").instances, BOXES, strict=True):
+        rle = instance.coco_rle_uncompressed
+        found = coco_mask.frPyObjects(
+            {"size": [rle.height, rle.width], "counts": list(rle.counts)}, rle.height, rle.width
+        )
+        np.testing.assert_array_equal(coco_mask.decode(found), filled(box))
+
+
+def test_polygons() -> None:
+    for instance, box in zip(asked(mask_format="MASK_FORMAT_POLYGON", tolerance_px=0).instances, BOXES, strict=True):
+        (part,) = instance.polygon.polygons
+        corners = {(part.outer.xy[k], part.outer.xy[k + 1]) for k in range(0, len(part.outer.xy), 2)}
+        assert corners == {(box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2), (box.x1, box.y2)}
+        assert (list(part.holes), instance.polygon.iou) == ([], 1)
+
+
 def test_label_map() -> None:
     answer = asked(mask_format="MASK_FORMAT_LABEL_MAP")
     labels = opened(answer.picture)

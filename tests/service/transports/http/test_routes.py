@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.answer import MaskFormat
 from service.settings import Settings
 
 
@@ -33,6 +34,9 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "image_pixels": settings.max_image_pixels,
         "body_bytes": settings.max_body_bytes,
         "boxes": settings.max_boxes,
+        "dilation_px": 100,
+        "tolerance_px": 100,
+        "cutout_pixels": 50_000_000,
         "held_bytes": settings.max_held_bytes,
         "wait_ms": settings.max_wait_ms,
         "batch_budget_ms": settings.batch_budget_ms,
@@ -44,7 +48,8 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "default_deadline_ms": settings.default_deadline_ms,
     }
     assert info["variants"] == ["b0"]
-    assert info["mask_formats"] == ["coco_rle", "png", "label_map", "overlay"]
+    assert info["mask_formats"] == list(MaskFormat)
+    assert info["smoothings"] == ["none", "edge", "bilateral"]
 
 
 def samples(client: httpx.Client) -> dict[tuple[str, ...], float]:

@@ -104,16 +104,104 @@ def test_server_timing_header(client: httpx.Client, photo: bytes) -> None:
     assert {stage: float(ms) for stage, ms in timings.items()} == response.json()["timings_ms"]
 
 
-def test_png_masks(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -> None:
-    instances = post(client, photo, mask_format="png").json()["instances"]
+def placed(mask: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
+    """A crop on the whole image."""
+    assert pixels.shape == (mask["height"], mask["width"])
+    full = np.zeros((512, 949), dtype=bool)
+    full[mask["top"] : mask["top"] + mask["height"], mask["left"] : mask["left"] + mask["width"]] = pixels
+    return full
+
+
+def from_uncompressed(mask: dict[str, Any]) -> np.ndarray:
+    return np.asarray(coco_mask.decode(coco_mask.frPyObjects(mask, *mask["size"])), dtype=bool)
+
+
+def from_packed(mask: dict[str, Any]) -> np.ndarray:
+    rows = np.frombuffer(base64.b64decode(mask["data"]), np.uint8).reshape(mask["height"], -1)
+    return placed(mask, np.unpackbits(rows, axis=1, count=mask["width"]).astype(bool))
+
+
+def from_png(mask: dict[str, Any]) -> np.ndarray:
+    with PIL.Image.open(io.BytesIO(base64.b64decode(mask["data"]))) as picture:
+        return placed(mask, np.asarray(picture))
+
+
+def from_cutout(mask: dict[str, Any]) -> np.ndarray:
+    with PIL.Image.open(io.BytesIO(base64.b64decode(mask["data"]))) as picture:
+        return placed(mask, np.asarray(picture)[:, :, 3] == 255)
+
+
+def from_polygon(mask: dict[str, Any]) -> np.ndarray:
+    pixels = np.zeros((512, 949), dtype=np.uint8)
+    for part in mask["polygons"]:
+        for ring in (part["outer"], *part["holes"]):
+            pixels ^= coco_mask.decode(coco_mask.frPyObjects([[float(v) for v in ring]], 512, 949)[0])
+    return pixels.astype(bool)
+
+
+FORMATS = {
+    "coco_rle_uncompressed": from_uncompressed,
+    "png": from_png,
+    "packed": from_packed,
+    "cutout": from_cutout,
+    "polygon": from_polygon,
+}
+
+
+@pytest.mark.parametrize("mask_format", FORMATS)
+def test_every_format_says_the_same(
+    client: httpx.Client, photo: bytes, answer: dict[str, Any], mask_format: str
+) -> None:
+    instances = post(client, photo, mask_format=mask_format, tolerance_px=0).json()["instances"]
     for instance, expected in zip(instances, answer["instances"], strict=True):
-        mask = instance["mask"]
-        with PIL.Image.open(io.BytesIO(base64.b64decode(mask["data"]))) as picture:
-            pixels = np.asarray(picture)
-        assert pixels.shape == (mask["height"], mask["width"])
-        full = np.zeros((512, 949), dtype=bool)
-        full[mask["top"] : mask["top"] + mask["height"], mask["left"] : mask["left"] + mask["width"]] = pixels
-        np.testing.assert_array_equal(full, decoded(expected["mask"]))
+        assert instance["mask"]["format"] == mask_format
+        assert instance["area"] == expected["area"]
+        np.testing.assert_array_equal(FORMATS[mask_format](instance["mask"]), decoded(expected["mask"]))
+
+
+@pytest.mark.parametrize("mask_format", FORMATS)
+def test_nobody_in_every_format(client: httpx.Client, photo: bytes, mask_format: str) -> None:
+    (nobody,) = post(client, photo, boxes="5000,5000,5001,5001", mask_format=mask_format).json()["instances"]
+    assert nobody["area"] == 0
+    if mask_format == "polygon":
+        assert (nobody["mask"]["polygons"], nobody["mask"]["iou"]) == ([], 1)
+    elif mask_format == "coco_rle_uncompressed":
+        assert nobody["mask"]["counts"] == [512 * 949]
+    else:
+        assert nobody["mask"]["data"] == ""
+
+
+def test_polygons_state_what_simplifying_them_cost(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -> None:
+    corners = []
+    for tolerance in (0.5, 1, 4):
+        instances = post(client, photo, mask_format="polygon", tolerance_px=tolerance).json()["instances"]
+        corners.append(sum(len(part["outer"]) for part in instances[0]["mask"]["polygons"]))
+        for instance, expected in zip(instances, answer["instances"], strict=True):
+            found, exact = from_polygon(instance["mask"]), decoded(expected["mask"])
+            # pycocotools rounds points on lines to fifths of a pixel, so it fills slanted ones a little differently.
+            assert instance["mask"]["iou"] == pytest.approx((found & exact).sum() / (found | exact).sum(), abs=0.003)
+            assert 0.97 < instance["mask"]["iou"] <= 1
+    assert corners == sorted(corners, reverse=True)
+
+
+def test_everybody_cut_out(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -> None:
+    query = {"boxes": QUERY, "mask_format": "cutout"}
+    found = picture(client.post(URL, params=query, content=photo, headers=JPEG | {"accept": "image/png"}))
+    anybody = np.any([decoded(instance["mask"]) for instance in answer["instances"]], axis=0)
+    np.testing.assert_array_equal(found[:, :, 3] == 255, anybody)
+    with PIL.Image.open(io.BytesIO(photo)) as original:
+        np.testing.assert_array_equal(found[anybody, :3], np.asarray(original.convert("RGB"))[anybody])
+    assert not found[~anybody].any()
+
+
+def test_too_many_cut_outs(client: httpx.Client) -> None:
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (2000, 1500)).save(file, "JPEG")
+    boxes = ";".join(["0,0,2000,1500"] * 17)
+    problem = post(client, file.getvalue(), boxes=boxes, mask_format="cutout")
+    assert problem.status_code == 413
+    told = problem.json()
+    assert (told["field"], told["limit"], told["value"]) == ("mask_format", 50_000_000, 51_000_000)
 
 
 def picture(response: httpx.Response) -> np.ndarray:
@@ -217,6 +305,9 @@ def test_notes_say_what_was_done_to_the_picture(client: httpx.Client) -> None:
         ({"deadline_ms": "-1"}, "deadline_ms"),
         ({"smoothing": "gaussian"}, "smoothing"),
         ({"dilation_px": "-1"}, "dilation_px"),
+        ({"tolerance_px": "-0.1"}, "tolerance_px"),
+        ({"tolerance_px": "101"}, "tolerance_px"),
+        ({"tolerance_px": "nan"}, "tolerance_px"),
         ({"dilation_px": "1.5"}, "dilation_px"),
         ({"resolve_overlaps": "perhaps"}, "resolve_overlaps"),
         ({"colour": "red"}, "colour"),

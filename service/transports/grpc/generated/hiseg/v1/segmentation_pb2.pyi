@@ -27,6 +27,10 @@ class MaskFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MASK_FORMAT_PNG: _ClassVar[MaskFormat]
     MASK_FORMAT_LABEL_MAP: _ClassVar[MaskFormat]
     MASK_FORMAT_OVERLAY: _ClassVar[MaskFormat]
+    MASK_FORMAT_COCO_RLE_UNCOMPRESSED: _ClassVar[MaskFormat]
+    MASK_FORMAT_POLYGON: _ClassVar[MaskFormat]
+    MASK_FORMAT_CUTOUT: _ClassVar[MaskFormat]
+    MASK_FORMAT_PACKED: _ClassVar[MaskFormat]
 
 class Smoothing(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -74,6 +78,10 @@ MASK_FORMAT_COCO_RLE: MaskFormat
 MASK_FORMAT_PNG: MaskFormat
 MASK_FORMAT_LABEL_MAP: MaskFormat
 MASK_FORMAT_OVERLAY: MaskFormat
+MASK_FORMAT_COCO_RLE_UNCOMPRESSED: MaskFormat
+MASK_FORMAT_POLYGON: MaskFormat
+MASK_FORMAT_CUTOUT: MaskFormat
+MASK_FORMAT_PACKED: MaskFormat
 SMOOTHING_UNSPECIFIED: Smoothing
 SMOOTHING_NONE: Smoothing
 SMOOTHING_EDGE: Smoothing
@@ -96,7 +104,7 @@ DROP_REASON_DEADLINE: DropReason
 DROP_REASON_UNAVAILABLE: DropReason
 
 class SegmentRequest(_message.Message):
-    __slots__ = ("encoded_image", "raw_frame", "boxes", "box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps")
+    __slots__ = ("encoded_image", "raw_frame", "boxes", "box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps", "tolerance_px")
     ENCODED_IMAGE_FIELD_NUMBER: _ClassVar[int]
     RAW_FRAME_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +118,7 @@ class SegmentRequest(_message.Message):
     SMOOTHING_FIELD_NUMBER: _ClassVar[int]
     DILATION_PX_FIELD_NUMBER: _ClassVar[int]
     RESOLVE_OVERLAPS_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_PX_FIELD_NUMBER: _ClassVar[int]
     encoded_image: bytes
     raw_frame: RawFrame
     boxes: _containers.RepeatedCompositeFieldContainer[Box]
@@ -123,7 +132,8 @@ class SegmentRequest(_message.Message):
     smoothing: Smoothing
     dilation_px: int
     resolve_overlaps: bool
-    def __init__(self, encoded_image: _Optional[bytes] = ..., raw_frame: _Optional[_Union[RawFrame, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ...) -> None: ...
+    tolerance_px: float
+    def __init__(self, encoded_image: _Optional[bytes] = ..., raw_frame: _Optional[_Union[RawFrame, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ..., tolerance_px: _Optional[float] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("x1", "y1", "x2", "y2")
@@ -183,18 +193,26 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., engine: _Optional[str] = ...) -> None: ...
 
 class Instance(_message.Message):
-    __slots__ = ("box", "score", "area", "coco_rle", "png")
+    __slots__ = ("box", "score", "area", "coco_rle", "png", "coco_rle_uncompressed", "polygon", "cutout", "packed")
     BOX_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     AREA_FIELD_NUMBER: _ClassVar[int]
     COCO_RLE_FIELD_NUMBER: _ClassVar[int]
     PNG_FIELD_NUMBER: _ClassVar[int]
+    COCO_RLE_UNCOMPRESSED_FIELD_NUMBER: _ClassVar[int]
+    POLYGON_FIELD_NUMBER: _ClassVar[int]
+    CUTOUT_FIELD_NUMBER: _ClassVar[int]
+    PACKED_FIELD_NUMBER: _ClassVar[int]
     box: Box
     score: float
     area: int
     coco_rle: CocoRle
     png: PngCrop
-    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., score: _Optional[float] = ..., area: _Optional[int] = ..., coco_rle: _Optional[_Union[CocoRle, _Mapping]] = ..., png: _Optional[_Union[PngCrop, _Mapping]] = ...) -> None: ...
+    coco_rle_uncompressed: CocoRleUncompressed
+    polygon: PolygonMask
+    cutout: Cutout
+    packed: PackedCrop
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., score: _Optional[float] = ..., area: _Optional[int] = ..., coco_rle: _Optional[_Union[CocoRle, _Mapping]] = ..., png: _Optional[_Union[PngCrop, _Mapping]] = ..., coco_rle_uncompressed: _Optional[_Union[CocoRleUncompressed, _Mapping]] = ..., polygon: _Optional[_Union[PolygonMask, _Mapping]] = ..., cutout: _Optional[_Union[Cutout, _Mapping]] = ..., packed: _Optional[_Union[PackedCrop, _Mapping]] = ...) -> None: ...
 
 class CocoRle(_message.Message):
     __slots__ = ("height", "width", "counts")
@@ -207,6 +225,66 @@ class CocoRle(_message.Message):
     def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., counts: _Optional[str] = ...) -> None: ...
 
 class PngCrop(_message.Message):
+    __slots__ = ("left", "top", "width", "height", "data")
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    TOP_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    left: int
+    top: int
+    width: int
+    height: int
+    data: bytes
+    def __init__(self, left: _Optional[int] = ..., top: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class CocoRleUncompressed(_message.Message):
+    __slots__ = ("height", "width", "counts")
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    height: int
+    width: int
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class PolygonMask(_message.Message):
+    __slots__ = ("polygons", "iou")
+    POLYGONS_FIELD_NUMBER: _ClassVar[int]
+    IOU_FIELD_NUMBER: _ClassVar[int]
+    polygons: _containers.RepeatedCompositeFieldContainer[Polygon]
+    iou: float
+    def __init__(self, polygons: _Optional[_Iterable[_Union[Polygon, _Mapping]]] = ..., iou: _Optional[float] = ...) -> None: ...
+
+class Polygon(_message.Message):
+    __slots__ = ("outer", "holes")
+    OUTER_FIELD_NUMBER: _ClassVar[int]
+    HOLES_FIELD_NUMBER: _ClassVar[int]
+    outer: Ring
+    holes: _containers.RepeatedCompositeFieldContainer[Ring]
+    def __init__(self, outer: _Optional[_Union[Ring, _Mapping]] = ..., holes: _Optional[_Iterable[_Union[Ring, _Mapping]]] = ...) -> None: ...
+
+class Ring(_message.Message):
+    __slots__ = ("xy",)
+    XY_FIELD_NUMBER: _ClassVar[int]
+    xy: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, xy: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Cutout(_message.Message):
+    __slots__ = ("left", "top", "width", "height", "data")
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    TOP_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    left: int
+    top: int
+    width: int
+    height: int
+    data: bytes
+    def __init__(self, left: _Optional[int] = ..., top: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class PackedCrop(_message.Message):
     __slots__ = ("left", "top", "width", "height", "data")
     LEFT_FIELD_NUMBER: _ClassVar[int]
     TOP_FIELD_NUMBER: _ClassVar[int]
@@ -257,7 +335,7 @@ class StreamConfig(_message.Message):
     def __init__(self, policy: _Optional[_Union[StreamPolicy, str]] = ..., options: _Optional[_Union[SegmentOptions, _Mapping]] = ..., reuse_boxes: _Optional[bool] = ..., frame_deadline_ms: _Optional[int] = ...) -> None: ...
 
 class SegmentOptions(_message.Message):
-    __slots__ = ("box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps")
+    __slots__ = ("box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps", "tolerance_px")
     BOX_FORMAT_FIELD_NUMBER: _ClassVar[int]
     NORMALIZED_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
@@ -268,6 +346,7 @@ class SegmentOptions(_message.Message):
     SMOOTHING_FIELD_NUMBER: _ClassVar[int]
     DILATION_PX_FIELD_NUMBER: _ClassVar[int]
     RESOLVE_OVERLAPS_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_PX_FIELD_NUMBER: _ClassVar[int]
     box_format: BoxFormat
     normalized: bool
     variant: str
@@ -278,7 +357,8 @@ class SegmentOptions(_message.Message):
     smoothing: Smoothing
     dilation_px: int
     resolve_overlaps: bool
-    def __init__(self, box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ...) -> None: ...
+    tolerance_px: float
+    def __init__(self, box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ..., tolerance_px: _Optional[float] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("sequence", "timestamp_us", "encoded_image", "raw_frame", "boxes", "options", "forget_boxes")
@@ -361,7 +441,7 @@ class GetInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., default_variant: _Optional[str] = ..., image_types: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policies: _Optional[_Iterable[_Union[StreamPolicy, str]]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., mask_formats: _Optional[_Iterable[_Union[MaskFormat, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., smoothings: _Optional[_Iterable[_Union[Smoothing, str]]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("image_bytes", "image_pixels", "boxes", "message_bytes", "answer_bytes", "held_bytes", "wait_ms", "default_deadline_ms", "calls", "streams", "stream_queue", "stream_in_flight", "stream_unanswered", "ping_interval_s", "drain_s", "batch_budget_ms", "batch_images", "batch_boxes", "batch_bytes", "dilation_px")
+    __slots__ = ("image_bytes", "image_pixels", "boxes", "message_bytes", "answer_bytes", "held_bytes", "wait_ms", "default_deadline_ms", "calls", "streams", "stream_queue", "stream_in_flight", "stream_unanswered", "ping_interval_s", "drain_s", "batch_budget_ms", "batch_images", "batch_boxes", "batch_bytes", "dilation_px", "tolerance_px", "cutout_pixels")
     IMAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     IMAGE_PIXELS_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
@@ -382,6 +462,8 @@ class Limits(_message.Message):
     BATCH_BOXES_FIELD_NUMBER: _ClassVar[int]
     BATCH_BYTES_FIELD_NUMBER: _ClassVar[int]
     DILATION_PX_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_PX_FIELD_NUMBER: _ClassVar[int]
+    CUTOUT_PIXELS_FIELD_NUMBER: _ClassVar[int]
     image_bytes: int
     image_pixels: int
     boxes: int
@@ -402,4 +484,6 @@ class Limits(_message.Message):
     batch_boxes: int
     batch_bytes: int
     dilation_px: int
-    def __init__(self, image_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., boxes: _Optional[int] = ..., message_bytes: _Optional[int] = ..., answer_bytes: _Optional[int] = ..., held_bytes: _Optional[int] = ..., wait_ms: _Optional[float] = ..., default_deadline_ms: _Optional[int] = ..., calls: _Optional[int] = ..., streams: _Optional[int] = ..., stream_queue: _Optional[int] = ..., stream_in_flight: _Optional[int] = ..., stream_unanswered: _Optional[int] = ..., ping_interval_s: _Optional[float] = ..., drain_s: _Optional[float] = ..., batch_budget_ms: _Optional[float] = ..., batch_images: _Optional[int] = ..., batch_boxes: _Optional[int] = ..., batch_bytes: _Optional[int] = ..., dilation_px: _Optional[int] = ...) -> None: ...
+    tolerance_px: float
+    cutout_pixels: int
+    def __init__(self, image_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., boxes: _Optional[int] = ..., message_bytes: _Optional[int] = ..., answer_bytes: _Optional[int] = ..., held_bytes: _Optional[int] = ..., wait_ms: _Optional[float] = ..., default_deadline_ms: _Optional[int] = ..., calls: _Optional[int] = ..., streams: _Optional[int] = ..., stream_queue: _Optional[int] = ..., stream_in_flight: _Optional[int] = ..., stream_unanswered: _Optional[int] = ..., ping_interval_s: _Optional[float] = ..., drain_s: _Optional[float] = ..., batch_budget_ms: _Optional[float] = ..., batch_images: _Optional[int] = ..., batch_boxes: _Optional[int] = ..., batch_bytes: _Optional[int] = ..., dilation_px: _Optional[int] = ..., tolerance_px: _Optional[float] = ..., cutout_pixels: _Optional[int] = ...) -> None: ...
