@@ -15,6 +15,7 @@ from service.boxes import BoxFormat
 from service.domain import Mode, Priority, Smoothing
 from service.images import MEDIA_TYPES
 from service.masks.cutout import MOST_PIXELS
+from service.masks.palette import PALETTE
 from service.masks.polygon import MOST_TOLERANCE_PX
 from service.options import MOST_DILATION_PX
 from service.segmenter import Segmenter
@@ -78,6 +79,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
             "mask_formats": list(MaskFormat),
             "box_formats": list(BoxFormat),
             "smoothings": list(Smoothing),
+            "palette": list(PALETTE),
             "limits": {
                 "image_bytes": settings.max_image_bytes,
                 "image_pixels": settings.max_image_pixels,

@@ -25,6 +25,36 @@ def test_empty_masks_are_drawn_as_their_box() -> None:
     assert drawn.any()
 
 
-def test_fifty_people_have_fifty_colours() -> None:
-    colours = {colour(index) for index in range(50)}
-    assert len(colours) == 50
+def squares(count: int) -> list[Instance]:
+    """Squares of 20 pixels in a row, 30 apart, each in a box 4 larger on all sides."""
+    return [
+        Instance(Box(26 + 30 * k, 26, 54 + 30 * k, 54), CropMask(30 + 30 * k, 30, np.ones((20, 20), np.bool_)), 0.9)
+        for k in range(count)
+    ]
+
+
+def test_each_person_has_a_colour_of_their_own() -> None:
+    drawn = overlay(np.zeros((80, 1540, 3), dtype=np.uint8), squares(50))
+    assert len({tuple(drawn[40, 40 + 30 * k]) for k in range(50)}) == 50
+
+
+def test_several_people_are_numbered_one_alone_is_not() -> None:
+    pixels = np.zeros((80, 200, 3), dtype=np.uint8)
+    one, two = (overlay(pixels, squares(count)) for count in (1, 2))
+    assert not one[:25].any()
+    patch = two[12:25, 26:40].reshape(-1, 3)
+    assert (patch == colour(0)).all(axis=1).sum() > 50
+    assert (patch != colour(0)).any(axis=1).any(), "a digit"
+
+
+def test_the_smaller_mask_lies_over_the_larger_one() -> None:
+    small, large = (CropMask(30 - k, 30 - k, np.ones((10 + 2 * k, 10 + 2 * k), np.bool_)) for k in (0, 20))
+    box = Box(0, 0, 0, 0)
+    pixels = np.full((80, 80, 3), 90, dtype=np.uint8)
+    for instances in (
+        [Instance(box, small, 1), Instance(box, large, 1)],
+        [Instance(box, large, 1), Instance(box, small, 1)],
+    ):
+        drawn = overlay(pixels, instances)
+        first, second = (int(np.abs(drawn[35, 35].astype(int) - colour(k)).sum()) for k in (0, 1))
+        assert (first < second) is (instances[0].mask is small)

@@ -49,6 +49,7 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
     }
     assert info["variants"] == ["b0"]
     assert info["mask_formats"] == list(MaskFormat)
+    assert (len(info["palette"]), info["palette"][0]) == (50, "#e69f00")
     assert info["smoothings"] == ["none", "edge", "bilateral"]
 
 
