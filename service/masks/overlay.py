@@ -39,7 +39,7 @@ class Pen:
 
 
 def overlay(pixels: Pixels, instances: Sequence[Instance]) -> Pixels:
-    """A copy of RGB uint8 ``[H, W, 3]`` pixels with instances drawn on it; only the crops are touched.
+    """A copy of RGB uint8 ``[H, W, 3]`` pixels with instances drawn on it.
 
     Smaller masks lie over larger ones, as in a label map. Several people are numbered in their order, from 1.
     """
