@@ -30,7 +30,10 @@ class Options(BaseModel):
     mode: Mode = Field(Mode.INSTANCE, description="a mask per box, or the foreground: everybody at once")
     box_format: BoxFormat = Field(BoxFormat.XYXY, description="what the four numbers of a box mean")
     normalized: bool = Field(False, description="boxes are shares 0..1 of the image's width and height")
-    mask_format: MaskFormat = Field(MaskFormat.COCO_RLE, description="`label_map` and `overlay` answer with a PNG")
+    mask_format: MaskFormat = Field(
+        MaskFormat.COCO_RLE,
+        description="`label_map` and `overlay` answer with a PNG, and so does `cutout` with `Accept: image/png`",
+    )
     tolerance_px: float = Field(
         DEFAULT_TOLERANCE_PX,
         ge=0,

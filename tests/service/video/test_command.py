@@ -57,8 +57,9 @@ def test_people_are_tinted_where_they_are_and_nothing_else_changes(clip: Clip, t
 
 def test_a_server_gives_the_same_masks(clip: Clip, tmp_path: Path, server: Server) -> None:
     here, there = tmp_path / "here.jsonl", tmp_path / "there.jsonl"
+    finish = ("--threshold", 0.6, "--smoothing", "edge", "--dilation-px", 3, "--resolve-overlaps")
     for path, more in ((here, []), (there, ["--server", server.grpc])):
-        hiseg_video(clip.path, "--boxes", clip.boxes, "--json", path, "--every", 4, "--threshold", 0.6, *more)
+        hiseg_video(clip.path, "--boxes", clip.boxes, "--json", path, "--every", 4, *finish, *more)
     assert here.read_text() == there.read_text()
     assert len(lines(here)) == FRAMES // 4
 
