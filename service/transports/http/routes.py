@@ -22,6 +22,7 @@ from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import Metrics
 from service.transports.http import problems, segment
+from service.transports.http.desk import Desk
 
 
 def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> FastAPI:
@@ -35,7 +36,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
         static_url="/docs/assets",
     )
     problems.install(app)
-    app.include_router(segment.router(segmenter, settings, metrics))
+    app.include_router(segment.router(Desk(segmenter, settings, metrics)))
 
     @app.get("/", include_in_schema=False)
     def root() -> RedirectResponse:

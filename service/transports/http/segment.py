@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
-from starlette.requests import ClientDisconnect
 
-from service.answer import MaskFormat, SegmentOut, rounded, server_timing, to_json, to_picture
-from service.batching.admission import Place
-from service.domain import Job, Result
-from service.errors import DeadlineExceeded, HisegError
-from service.options import Options, to_job
-from service.segmenter import Segmenter
-from service.settings import Settings
-from service.telemetry import BUG, GONE, Metrics
-from service.tracing import HEADER, read_traceparent
-from service.transports.http.body import (
-    JSON,
-    MULTIPART,
-    RAW,
-    SegmentRequest,
-    announced_bytes,
-    announced_seconds,
-    counted,
-    read_request,
-)
-from service.transports.http.presence import CallerGone, unless_gone
+from service.answer import MaskFormat, SegmentOut, server_timing, to_json, to_picture
+from service.domain import Result
+from service.transports.http.body import JSON, MULTIPART, RAW, SegmentRequest, read_request
+from service.transports.http.desk import Desk, Manner, Visit
 from service.transports.http.problems import MEDIA_TYPE, bug, problem
 from service.transports.http.schemas import JsonOptions, JsonRequest, QueryOptions
 
-TRANSPORT = "http"
-CLIENT_CLOSED_REQUEST = 499
-"""nginx's status for a caller who hung up; nobody receives it."""
+MANNER = Manner("http", problem, bug)
 BINARY_BODY = {"type": "string", "format": "binary"}
 PNG = "image/png"
 
@@ -74,8 +54,8 @@ def inlined_schema(model: type[BaseModel]) -> dict[str, Any]:
     return dict(resolve(root))
 
 
-def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRouter:
-    """The route around a segmenter."""
+def router(desk: Desk) -> APIRouter:
+    """The route to a desk."""
     routes = APIRouter(tags=["segment"])
 
     @routes.post(
@@ -96,55 +76,12 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
         The body is the image itself with the options in the query, or `multipart/form-data` with `image` and
         `request` (JSON), or JSON with the image in base64.
         """
-        arrived = time.monotonic()
-        failure: HisegError | str | None = None
-        variant = ""
-        try:
-            size = announced_bytes(request, settings.max_body_bytes)
-            client = request.client.host if request.client else ""
-            with segmenter.admission.enter(client, size) as place:
-                segmenter.check_room(place, arrived + announced_seconds(request))
-                received = await in_time(request, place)
-                model = segmenter.model_for(received.options.variant or settings.default_variant)
-                variant = model.ref.variant
-                options = received.options
-                job = to_job(
-                    segmenter,
-                    received.image,
-                    received.boxes,
-                    options,
-                    model=model.ref.name,
-                    client=client,
-                    deadline=arrived + (options.deadline_ms or settings.default_deadline_ms) / 1000,
-                    max_boxes=settings.max_boxes,
-                    traceparent=read_traceparent(request.headers.get(HEADER, "")),
-                )
-                as_png = wants_png(request.headers.get("accept", ""))
-                return await unless_gone(request.receive, answer(job, place, options, as_png))
-        except HisegError as error:
-            failure = error
-            return problem(error)
-        except asyncio.CancelledError:
-            failure = GONE
-            raise
-        except (CallerGone, ClientDisconnect):
-            failure = GONE
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
-        except Exception:
-            failure = BUG
-            return bug()
-        finally:
-            metrics.answered(TRANSPORT, variant, time.monotonic() - arrived, failure)
+        as_png = wants_png(request.headers.get("accept", ""))
+        return await desk.attend(request, MANNER, read_request, partial(answer, as_png=as_png))
 
-    async def in_time(request: Request, place: Place) -> SegmentRequest:
-        try:
-            async with asyncio.timeout(settings.body_seconds):
-                return await read_request(counted(request, place, settings.max_body_bytes))
-        except TimeoutError as error:
-            limit = settings.body_seconds
-            raise DeadlineExceeded(f"the body took longer than {limit:g} s", field="body", limit=limit) from error
-
-    async def answer(job: Job, place: Place, options: Options, as_png: bool) -> Response:
+    async def answer(received: SegmentRequest, visit: Visit, as_png: bool) -> Response:
+        options = received.options
+        job = desk.job(visit, received.image, received.boxes, options)
         form = options.mask_format
 
         def write(result: Result) -> bytes | SegmentOut:
@@ -152,9 +89,7 @@ def router(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> APIRou
                 return to_picture(job.picture, result, form)
             return to_json(job.picture, result, form, options.tolerance_px)
 
-        result, content = await segmenter.segment(job, place, write, quick=form is MaskFormat.COCO_RLE)
-        timings = rounded(result.timings_ms)
-        metrics.staged(timings, len(result.instances))
+        content, timings = await desk.segment(job, visit.place, write, quick=form is MaskFormat.COCO_RLE)
         headers = {"Server-Timing": server_timing(timings)}
         if isinstance(content, bytes):
             return Response(content, media_type=PNG, headers=headers)
