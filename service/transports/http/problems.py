@@ -30,25 +30,34 @@ def problem(error: errors.HisegError) -> JSONResponse:
     status = STATUS[type(error)]
     body = {"type": "about:blank", "title": error.title, "status": status.value, "detail": error.detail}
     extras = {"field": error.field, "limit": error.limit, "value": error.value}
-    headers = {}
-    if isinstance(error, errors.Overloaded | errors.Unavailable):
-        headers["Retry-After"] = str(error.retry_after)
     content = body | {key: value for key, value in extras.items() if value is not None}
-    return JSONResponse(content, status, headers, MEDIA_TYPE)
+    return JSONResponse(content, status, retry_after(error), MEDIA_TYPE)
+
+
+def retry_after(error: errors.HisegError) -> dict[str, str]:
+    """The header that says when to come back, where that makes sense."""
+    if isinstance(error, errors.Overloaded | errors.Unavailable):
+        return {"Retry-After": str(error.retry_after)}
+    return {}
 
 
 def bug() -> JSONResponse:
     """The answer to an error that isn't ours to explain; must be called while it is being handled."""
-    incident = uuid.uuid4().hex
-    log.exception("internal error %s", incident)
     body = {
         "type": "about:blank",
         "title": "Internal error",
         "status": 500,
         "detail": "a bug; the log has more under this id",
-        "id": incident,
+        "id": incident(),
     }
     return JSONResponse(body, HTTPStatus.INTERNAL_SERVER_ERROR, media_type=MEDIA_TYPE)
+
+
+def incident() -> str:
+    """Write the error that is being handled into the log; the id that it has there."""
+    number = uuid.uuid4().hex
+    log.exception("internal error %s", number)
+    return number
 
 
 def install(app: FastAPI) -> None:

@@ -23,6 +23,7 @@ from service.settings import Settings
 from service.telemetry import Metrics
 from service.transports.http import problems, segment
 from service.transports.http.desk import Desk
+from service.transports.http.kserve import routes as kserve
 
 
 def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> FastAPI:
@@ -36,7 +37,9 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
         static_url="/docs/assets",
     )
     problems.install(app)
-    app.include_router(segment.router(Desk(segmenter, settings, metrics)))
+    desk = Desk(segmenter, settings, metrics)
+    for face in (segment, kserve):
+        app.include_router(face.router(desk))
 
     @app.get("/", include_in_schema=False)
     def root() -> RedirectResponse:

@@ -1,0 +1,82 @@
+"""`/v2` under load, while it starts and drains, and with a bug: the same rules as `/v1/segment`, in its own form."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+import httpx
+import pytest
+
+from service.batching.admission import State
+from service.batching.batcher import BatchLimits
+from service.engines.base import Cost
+from tests.service.fakes import EchoEngine
+from tests.service.transports.http.test_problems import app
+
+MODEL = "/v2/models/echo"
+
+
+def infer(client: httpx.AsyncClient, photo: bytes) -> asyncio.Task[httpx.Response]:
+    image = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(photo).decode()]}
+    return asyncio.create_task(client.post(f"{MODEL}/infer", json={"inputs": [image]}))
+
+
+def test_what_does_not_fit_is_turned_away(photo: bytes) -> None:
+    async def scenario() -> None:
+        engine = EchoEngine(seed=Cost(0, 100, 0))
+        engine.gate.clear()
+        async with app(engine, BatchLimits(wait_ms=450)) as (client, _, metrics):
+            requests = [infer(client, photo) for _ in range(12)]
+            done, waiting = await asyncio.wait(requests, timeout=2)
+            engine.gate.set()
+            answers = await asyncio.gather(*waiting)
+        assert (len(done), len(waiting)) == (7, 5)
+        for request in done:
+            refusal = request.result()
+            assert refusal.status_code == 429
+            assert int(refusal.headers["retry-after"]) >= 1
+            assert list(refusal.json()) == ["error"]
+        assert {answer.status_code for answer in answers} == {200}
+        text = metrics.exposition().decode()
+        assert 'hiseg_requests_total{outcome="Overloaded",transport="kserve"} 7.0' in text
+        assert 'hiseg_requests_total{outcome="ok",transport="kserve"} 5.0' in text
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("state", [State.STARTING, State.DRAINING])
+def test_starting_and_draining(photo: bytes, state: State) -> None:
+    async def scenario() -> None:
+        async with app(EchoEngine()) as (client, segmenter, _):
+            segmenter.admission.state = state
+            assert (await client.get("/v2/health/live")).status_code == 200
+            for answer in (
+                await client.get("/v2/health/ready"),
+                await client.get(f"{MODEL}/ready"),
+                await infer(client, photo),
+            ):
+                assert answer.status_code == 503
+                assert "retry-after" in answer.headers
+                assert "error" in answer.json()
+            # Whether a model is there isn't known before the models are.
+            unknown = await client.get("/v2/models/nobody/ready")
+            assert unknown.status_code == 503
+
+    asyncio.run(scenario())
+
+
+def test_a_bug_has_an_id_that_stands_in_the_log(photo: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(EchoEngine):
+        async def infer(self, batch: object) -> object:  # type: ignore[override]
+            raise RuntimeError("something nobody thought of")
+
+    async def scenario() -> None:
+        async with app(Broken()) as (client, _, _):
+            answer = await infer(client, photo)
+        assert answer.status_code == 500
+        assert list(answer.json()) == ["error"]
+        assert answer.json()["error"].rpartition(" ")[2] in caplog.text
+        assert "nobody thought of" not in answer.text
+
+    asyncio.run(scenario())

@@ -1,0 +1,194 @@
+"""`/v2` on the running service, asked by Triton's own client."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from tests.conftest import SAMPLE, SAMPLE_BOXES, Server
+
+URL = "/v2/models/hiseg_b0"
+
+
+@pytest.fixture(scope="module")
+def asked(
+    server: Server, tools: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What the service said of itself, and the tensors that it gave."""
+    folder = tmp_path_factory.mktemp("triton")
+    (folder / "boxes.json").write_text(json.dumps(SAMPLE_BOXES))
+    tools("ask_triton.py", server.url.removeprefix("http://"), SAMPLE, folder / "boxes.json", folder / "out")
+    with np.load(folder / "out.npz") as arrays:
+        return json.loads((folder / "out.json").read_text()), dict(arrays)
+
+
+def segment(client: httpx.Client, photo: bytes, **options: Any) -> list[dict[str, Any]]:
+    """The same by `/v1/segment`."""
+    boxes = ";".join(",".join(map(str, box)) for box in SAMPLE_BOXES)
+    headers = {"content-type": "image/jpeg"}
+    answer = client.post("/v1/segment", params={"boxes": boxes, **options}, content=photo, headers=headers).json()
+    return list(answer["instances"] or [answer["foreground"]])
+
+
+@pytest.mark.parametrize(
+    ("way", "options"),
+    [
+        ("default", {}),
+        ("binary", {}),
+        ("json", {}),
+        ("strict", {"threshold": 0.8}),
+        ("in_time", {}),
+        ("binary_mode", {"mode": "binary"}),
+    ],
+)
+def test_masks_are_those_of_v1(
+    client: httpx.Client, photo: bytes, asked: Any, way: str, options: dict[str, Any]
+) -> None:
+    arrays = {name.removeprefix(f"{way}/"): array for name, array in asked[1].items() if name.startswith(f"{way}/")}
+    expected = segment(client, photo, **options)
+    assert arrays["image_size"].tolist() == [512, 949]
+    assert arrays["areas"].tolist() == [instance["area"] for instance in expected]
+    np.testing.assert_allclose(arrays["scores"], [instance["score"] for instance in expected], rtol=1e-6)
+    np.testing.assert_array_equal(arrays["boxes"], [instance["box"] for instance in expected])
+    for text, instance in zip(arrays["masks"], expected, strict=True):
+        rle = json.loads(str(text))
+        assert rle == {"size": instance["mask"]["size"], "counts": instance["mask"]["counts"]}
+        assert coco_mask.area(rle) == instance["area"]
+
+
+def test_only_what_is_asked_for_comes_back(asked: Any) -> None:
+    assert [name for name in asked[1] if name.startswith("areas/")] == ["areas/areas"]
+
+
+def test_no_boxes_no_masks(asked: Any) -> None:
+    _, arrays = asked
+    assert {name: arrays[f"nobody/{name}"].shape for name in ("masks", "scores", "areas", "boxes")} == {
+        "masks": (0,),
+        "scores": (0,),
+        "areas": (0,),
+        "boxes": (0, 4),
+    }
+
+
+def test_what_the_service_says_of_itself(asked: Any) -> None:
+    said = asked[0]
+    assert (said["live"], said["ready"], said["model_ready"], said["versioned_ready"]) == (True,) * 4
+    assert said["nobody_ready"] is False
+    assert said["server"]["name"] == "hiseg"
+    assert said["server"]["extensions"] == ["binary_tensor_data"]
+    assert said["model"]["versions"] == ["1"]
+    assert [tensor["name"] for tensor in said["model"]["inputs"]] == ["image", "boxes"]
+    answer = said["response"]
+    assert (answer["model_name"], answer["model_version"], answer["id"]) == ("hiseg_b0", "1", "7")
+    assert {"decode_ms", "queue_ms", "infer_ms", "masks_ms", "encode_ms"} == set(answer["parameters"])
+    # Shapes and types are those that the metadata promise.
+    for tensor, promised in zip(answer["outputs"], said["model"]["outputs"], strict=True):
+        assert (tensor["name"], tensor["datatype"]) == (promised["name"], promised["datatype"])
+        assert all(wanted in (-1, side) for side, wanted in zip(tensor["shape"], promised["shape"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("case", "status", "text"),
+    [
+        ("model", "404", r"model 'nobody' is not served; there is hiseg_b0 \(1\)"),
+        ("version", "404", "version '9'"),
+        ("box", "422", r"boxes\[0\]"),
+        ("image", "415", "image"),
+        ("option", "422", "threshold"),
+        ("timeout", "504", "left|deadline"),
+        ("compressed", "415", "content-encoding"),
+        ("boxes", "413", "120 boxes were sent; at most 100"),
+    ],
+)
+def test_errors_reach_triton_s_client(asked: Any, case: str, status: str, text: str) -> None:
+    found = asked[0]["errors"][case]
+    assert found[0] == status
+    assert re.search(text, found[1])
+
+
+def tensor(name: str = "image", shape: object = (1,), datatype: str = "BYTES", **more: object) -> dict[str, object]:
+    return {"name": name, "shape": shape, "datatype": datatype, **more}
+
+
+BOXES = tensor("boxes", [1, 4], "FP32", data=[1, 2, 3, 4])
+IMAGE = tensor(data=["AAAA"])
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"{", "request"),
+        ({"inputs": 5}, "inputs"),
+        ({"inputs": []}, "no input 'image'"),
+        ({"inputs": [BOXES]}, "no input 'image'"),
+        ({"inputs": [IMAGE, IMAGE]}, "twice"),
+        ({"inputs": [IMAGE, tensor("mask")]}, "no input 'mask'"),
+        ({"inputs": [tensor()]}, "neither data nor binary_data_size"),
+        ({"inputs": [tensor(datatype="UINT8", data=[1])]}, "must be BYTES"),
+        ({"inputs": [tensor(shape=[2], data=["AAAA", "AAAA"])]}, "one image a request"),
+        ({"inputs": [tensor(data=["not base64!"])]}, "not base64"),
+        ({"inputs": [tensor(data=[7])]}, "base64"),
+        ({"inputs": [IMAGE, tensor("boxes", [4], "FP32", data=[1, 2, 3, 4])]}, "[N, 4]"),
+        ({"inputs": [IMAGE, tensor("boxes", [1, 4], "INT64", data=[1, 2, 3, 4])]}, "must be FP32"),
+        ({"inputs": [IMAGE, tensor("boxes", [2, 4], "FP32", data=[1, 2, 3, 4])]}, "not the 8 numbers"),
+        ({"inputs": [IMAGE, tensor("boxes", [1, 4], "FP32", data=[1, 2, "3", 4])]}, "not the 4 numbers"),
+        ({"inputs": [IMAGE, tensor("boxes", [1 << 60, 4], "FP32", data=[])]}, "not the"),
+        ({"inputs": [tensor(parameters={"binary_data_size": 9})]}, "0 bytes are left"),
+        ({"inputs": [tensor(parameters={"binary_data_size": -1})]}, "bytes are left"),
+        ({"inputs": [IMAGE], "outputs": [{"name": "depth"}]}, "no output 'depth'"),
+        ({"inputs": [IMAGE], "parameters": {"colour": 1}}, "colour"),
+        ({"inputs": [IMAGE], "parameters": {"variant": "b7"}}, "the URL names the model"),
+        ({"inputs": [IMAGE], "parameters": {"mask_format": "png"}}, "masks are COCO RLE"),
+        ({"inputs": [IMAGE], "parameters": {"timeout": "soon"}}, "timeout"),
+    ],
+)
+def test_bad_requests_are_named(client: httpx.Client, body: object, text: str) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = client.post(f"{URL}/infer", content=content)
+    assert answer.status_code == 422, answer.text
+    assert list(answer.json()) == ["error"]
+    assert text in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("length", "body", "text"),
+    [
+        ("x", b"{}", "is 'x'; the body has 2 bytes"),
+        ("3", b"{}", "is '3'; the body has 2 bytes"),
+        ("13", b'{"inputs":[]}abc', "3 bytes follow that belong to no tensor"),
+    ],
+)
+def test_bad_header_lengths_are_named(client: httpx.Client, length: str, body: bytes, text: str) -> None:
+    answer = client.post(f"{URL}/infer", content=body, headers={"Inference-Header-Content-Length": length})
+    assert answer.status_code == 422
+    assert text in answer.json()["error"]
+
+
+def test_elements_must_be_as_long_as_they_say(client: httpx.Client) -> None:
+    head = json.dumps({"inputs": [tensor(parameters={"binary_data_size": 6})]}).encode()
+    headers = {"Inference-Header-Content-Length": str(len(head))}
+    answer = client.post(f"{URL}/infer", content=head + b"\x09\0\0\0ab", headers=headers)
+    assert answer.status_code == 422
+    assert "length before it" in answer.json()["error"]
+
+
+def test_json_alone_is_enough(client: httpx.Client, photo: bytes) -> None:
+    image = tensor(data=[base64.b64encode(photo).decode()])
+    nested = tensor("boxes", [2, 4], "FP32", data=SAMPLE_BOXES)
+    answer = client.post(f"{URL}/infer", json={"inputs": [image, nested]}).json()
+    areas = {output["name"]: output["data"] for output in answer["outputs"]}["areas"]
+    assert areas == [instance["area"] for instance in segment(client, photo)]
+
+
+def test_metrics_count_them(client: httpx.Client, asked: Any) -> None:
+    text = client.get("/metrics").text
+    assert 'hiseg_requests_total{outcome="ok",transport="kserve"}' in text
+    assert 'hiseg_requests_total{outcome="InvalidRequest",transport="kserve"}' in text
