@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     default_deadline_ms: int = Field(30_000, gt=0, description="deadline of a request that names none")
     body_seconds: float = Field(15, gt=0, description="most time that a request's body may take to come")
     drain_seconds: float = Field(30, gt=0, description="most time that accepted work gets after SIGTERM")
+    label_studio_media: Path | None = Field(None, description="Label Studio's media folder, to read uploads from")
+    label_studio_files: Path | None = Field(None, description="its LOCAL_FILES_DOCUMENT_ROOT, to read files from")
     grpc_max_calls: int = Field(1024, gt=0, description="most unary gRPC calls at once")
     grpc_max_streams: int = Field(256, gt=0, description="most gRPC streams at once")
     grpc_stream_queue: int = Field(4, gt=0, le=64, description="frames of a stream that wait with DROP_OLDEST")

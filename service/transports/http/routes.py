@@ -24,6 +24,7 @@ from service.telemetry import Metrics
 from service.transports.http import problems, segment
 from service.transports.http.desk import Desk
 from service.transports.http.kserve import routes as kserve
+from service.transports.http.label_studio import routes as label_studio
 
 
 def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> FastAPI:
@@ -38,7 +39,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
     )
     problems.install(app)
     desk = Desk(segmenter, settings, metrics)
-    for face in (segment, kserve):
+    for face in (segment, kserve, label_studio):
         app.include_router(face.router(desk))
 
     @app.get("/", include_in_schema=False)

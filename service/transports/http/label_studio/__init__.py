@@ -1,0 +1,1 @@
+"""A machine learning backend for Label Studio: rectangles in, brush masks out."""

@@ -1,0 +1,44 @@
+"""Labelling configurations: what masks are for, and configurations that have no place for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.errors import InvalidRequest
+from service.transports.http.label_studio.labelling import LONGEST, Labelling, read_labelling
+
+USUAL = """<View>
+  <!-- people -->
+  <Image name="photo" value="$picture" zoom="true"/>
+  <RectangleLabels name="box" toName="photo"><Label value="Person"/><Label value="Child"/></RectangleLabels>
+  <View><BrushLabels name="mask" toName="photo"><Label value="Person"/><Label value="Child"/></BrushLabels></View>
+</View>"""
+
+
+def test_labels() -> None:
+    expected = Labelling("mask", "brushlabels", ("Person", "Child"), "photo", "picture")
+    assert read_labelling(USUAL, "label_config") == expected
+
+
+def test_a_brush_without_labels() -> None:
+    text = '<View><Image name="a" value="$b"/><Brush name="c" toName="a"/><Rectangle name="d" toName="a"/></View>'
+    assert read_labelling(text, "label_config") == Labelling("c", "brush", (), "a", "b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<View>",
+        "<View/>",
+        '<View><Image name="a" value="$b"/></View>',
+        '<View><Image name="a" value="$b"/><BrushLabels name="c" toName="other"/></View>',
+        '<View><Image name="a"/><BrushLabels name="c" toName="a"/></View>',
+        '<!DOCTYPE a [<!ENTITY b "c">]><View>&b;</View>',
+        " " * (LONGEST + 1),
+    ],
+)
+def test_no_place_for_masks(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="schema") as raised:
+        read_labelling(text, "schema")
+    assert raised.value.field == "schema"

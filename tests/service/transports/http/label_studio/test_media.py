@@ -1,0 +1,105 @@
+"""Where a task says that its image is: what can be had, and that nothing else can."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from service.errors import InvalidRequest, TooLarge
+from service.settings import Settings
+from service.transports.http.label_studio.media import Media
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("media/upload/1/a b.jpg", "files/sub/c.jpg", "media/secret.jpg", "outside.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    (tmp_path / "files/inward.jpg").symlink_to("sub/c.jpg")
+    (tmp_path / "files/outward.jpg").symlink_to(tmp_path / "outside.jpg")
+    (tmp_path / "files/parent").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "files/pipe")
+    return tmp_path
+
+
+@pytest.fixture
+def media(folder: Path) -> Media:
+    return Media(
+        Settings(label_studio_media=folder / "media", label_studio_files=folder / "files", max_image_bytes=100)
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("/data/upload/1/a%20b.jpg", "media/upload/1/a b.jpg"),
+        ("https://labels.example/data/upload/1/a%20b.jpg?x=1", "media/upload/1/a b.jpg"),
+        ("/data/local-files/?d=sub/c.jpg", "files/sub/c.jpg"),
+        ("/data/local-files?d=sub%2Fc.jpg", "files/sub/c.jpg"),
+        ("/data/local-files/?d=/sub/./c.jpg", "files/sub/c.jpg"),
+        ("/data/local-files/?d=inward.jpg", "files/sub/c.jpg"),
+    ],
+)
+def test_files_of_the_folders(media: Media, folder: Path, reference: str, name: str) -> None:
+    found = media.find(reference, "image")
+    assert isinstance(found, Path)
+    assert found.read_bytes() == name.encode()
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "/data/upload/../secret.jpg",
+        "/data/upload/%2e%2e/secret.jpg",
+        "/data/upload/1/nobody.jpg",
+        "/data/upload/1",
+        "/data/upload/",
+        "/data/local-files/?d=../outside.jpg",
+        "/data/local-files/?d=%2e%2e%2foutside.jpg",
+        "/data/local-files/?d=sub/../../outside.jpg",
+        "/data/local-files/?d=outward.jpg",
+        "/data/local-files/?d=parent/outside.jpg",
+        "/data/local-files/?d=pipe",
+        "/data/local-files/?d=a%00b",
+        "/data/local-files/?d=" + "a" * 5000,
+        "/data/local-files/?d=/etc/passwd",
+        "/data/local-files/",
+    ],
+)
+def test_nothing_outside_of_them(media: Media, reference: str) -> None:
+    with pytest.raises(InvalidRequest, match="image: there is no such file in the folder"):
+        media.find(reference, "image")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["http://example.com/a.jpg", "s3://bucket/a.jpg", "file:///etc/passwd", "/etc/passwd", "a.jpg", "", "http://[x"],
+)
+def test_nothing_is_fetched(media: Media, reference: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        media.find(reference, "data.image")
+    assert raised.value.field == "data.image"
+
+
+def test_without_folders_there_are_no_files() -> None:
+    for reference in ("/data/upload/1/a.jpg", "/data/local-files/?d=a.jpg"):
+        with pytest.raises(InvalidRequest, match="label_studio_media"):
+            Media(Settings()).find(reference, "image")
+
+
+def test_large_files_are_refused_unread(media: Media, folder: Path) -> None:
+    (folder / "files/large.jpg").write_bytes(bytes(101))
+    with pytest.raises(TooLarge) as raised:
+        media.find("/data/local-files/?d=large.jpg", "image")
+    assert (raised.value.field, raised.value.limit, raised.value.value) == ("image", 100, 101)
+
+
+def test_data_in_the_task(media: Media) -> None:
+    assert media.find("data:image/png;base64," + base64.b64encode(b"abc").decode(), "image") == b"abc"
+    for bad in ("data:image/png,abc", "data:image/png;base64,!", "data:", 7, None):
+        with pytest.raises(InvalidRequest, match="image"):
+            media.find(bad, "image")
