@@ -14,6 +14,9 @@ from service.client.images import ImageLike, upright
 from service.client.rle import decode, decode_crop
 from service.domain import BoolMask, Box, CropMask, ModelRef, Pixels
 
+SLACK = 1e-6
+"""Pixels. FiftyOne cuts fractions off when it makes pixels of shares, and 9.999999 would become 9."""
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -96,6 +99,61 @@ class Result:
             confidence=np.array([instance.score for instance in found], dtype=np.float32),
             class_id=np.zeros(len(found), dtype=np.int64),
         )
+
+    def to_fiftyone(self, label: str = "person") -> Any:
+        """``fiftyone.Detections``: a mask each, relative to the box, which is that of whole pixels around ours.
+
+        Where a box has no pixels of the image in it, the mask is one pixel of background.
+
+        Raises:
+            ImportError: FiftyOne isn't installed.
+        """
+        try:
+            import fiftyone  # type: ignore[import-not-found]
+        except ImportError as error:
+            raise ImportError("to_fiftyone() needs the package fiftyone: pip install fiftyone") from error
+        detections = []
+        for instance in self.found:
+            crop = instance.crop
+            rows, columns = crop.pixels.shape
+            corner = (crop.left + SLACK) / self.width, (crop.top + SLACK) / self.height
+            sides = columns / self.width, rows / self.height
+            mask = crop.pixels if crop.pixels.size else np.zeros((1, 1), np.bool_)
+            detections.append(
+                fiftyone.Detection(
+                    label=label, bounding_box=[*corner, *sides], mask=mask, confidence=float(instance.score)
+                )
+            )
+        return fiftyone.Detections(detections=detections)
+
+    def to_datumaro(self, item_id: str, path: str = "", label: int = 0) -> Any:
+        """``datumaro.DatasetItem`` with an ``RleMask`` each.
+
+        Args:
+            item_id: its name in the dataset.
+            path: the image's file; it isn't read. Without one, datasets that are saved name a file after the item.
+            label: the person's number among the dataset's categories.
+
+        Raises:
+            ImportError: Datumaro isn't installed.
+        """
+        try:
+            from datumaro import DatasetItem, Image, RleMask  # type: ignore[import-not-found]
+        except ImportError as error:
+            raise ImportError("to_datumaro() needs the package datumaro: pip install datumaro") from error
+        masks = [
+            RleMask(
+                {"size": list(instance.size), "counts": instance.counts.encode()},
+                label=label,
+                id=index,
+                group=index,
+                attributes={"score": instance.score},
+            )
+            # Group 0 is no group.
+            for index, instance in enumerate(self.found, start=1)
+        ]
+        media = Image.from_file(path=path or f"{item_id}.jpg", size=(self.height, self.width))
+        return DatasetItem(id=item_id, media=media, annotations=masks)
 
     def to_coco(self, image_id: int, category_id: int = 1) -> list[dict[str, Any]]:
         """Rows of COCO's results format for segmentation, as ``COCO.loadRes`` takes them; 1 is COCO's person."""

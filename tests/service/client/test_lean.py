@@ -21,6 +21,7 @@ SERVERS = {
     "typer",
     "cv2",
 }
+TOOLS = {"supervision", "fiftyone", "datumaro", "cvat_sdk"}
 SHOW = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 
 
@@ -33,7 +34,10 @@ def loaded(code: str) -> set[str]:
 @pytest.mark.parametrize(
     ("code", "without"),
     [
-        ("import service.client", SERVERS | {"httpx", "grpc", "google", "supervision"}),
+        (
+            "import service.client",
+            SERVERS | TOOLS | {"httpx", "grpc", "google"},
+        ),
         ("from service.client import Client; Client('http://127.0.0.1:1').close()", SERVERS | {"grpc", "google"}),
         ("from service.client import Client; Client('grpc://127.0.0.1:1').close()", SERVERS | {"httpx"}),
         ("import service.client.http_aio, service.client.grpc_aio", SERVERS),

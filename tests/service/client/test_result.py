@@ -6,8 +6,6 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -82,29 +80,6 @@ def test_coco_takes_them(result: Result, tmp_path: Path) -> None:
     for row, found in zip(rows, result.found, strict=True):
         np.testing.assert_array_equal(coco_mask.decode(row["segmentation"]), found.mask)
     assert {row["category_id"] for row in result.to_coco(9, category_id=7)} == {7}
-
-
-@pytest.mark.parametrize("result", [RESULT, BINARY, dataclasses.replace(RESULT, instances=())])
-def test_supervision_gets_arrays_of_its_shapes(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stand(ModuleType):
-        """In place of the library, which isn't installed: it shows what it was given."""
-
-        @staticmethod
-        def Detections(**given: Any) -> dict[str, Any]:  # noqa: N802
-            return given
-
-    monkeypatch.setitem(sys.modules, "supervision", Stand("supervision"))
-    given = result.to_supervision()
-    count = len(result.found)
-    assert {name: (array.dtype, array.shape) for name, array in given.items()} == {
-        "xyxy": (np.float32, (count, 4)),
-        "mask": (np.bool_, (count, HEIGHT, WIDTH)),
-        "confidence": (np.float32, (count,)),
-        "class_id": (np.int64, (count,)),
-    }
-    for index, found in enumerate(result.found):
-        np.testing.assert_array_equal(given["mask"][index], found.mask)
-        np.testing.assert_allclose(given["xyxy"][index], found.box, rtol=1e-6)
 
 
 def test_without_supervision_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
