@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,6 +46,19 @@ class Instance:
     def crop(self) -> CropMask:
         """The smallest crop that has the whole mask (its ``left``, ``top`` and ``pixels``); takes little memory."""
         return decode_crop(self.counts, *self.size)
+
+    def in_box(self) -> tuple[int, int, BoolMask]:
+        """Left, top and pixels of the whole box and the whole mask: neither needs to be inside the other."""
+        crop, (x1, y1, x2, y2) = self.crop, self.box
+        left, top, right, bottom = math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)
+        rows, columns = crop.pixels.shape
+        if crop.pixels.size:
+            left, top = min(left, crop.left), min(top, crop.top)
+            right, bottom = max(right, crop.left + columns), max(bottom, crop.top + rows)
+        pixels = np.zeros((bottom - top, right - left), np.bool_)
+        if crop.pixels.size:
+            pixels[crop.top - top : crop.top - top + rows, crop.left - left : crop.left - left + columns] = crop.pixels
+        return left, top, pixels
 
     @property
     def rle(self) -> dict[str, Any]:
@@ -101,9 +115,10 @@ class Result:
         )
 
     def to_fiftyone(self, label: str = "person") -> Any:
-        """``fiftyone.Detections``: a mask each, relative to the box, which is that of whole pixels around ours.
+        """``fiftyone.Detections``: a mask each, relative to the box.
 
-        Where a box has no pixels of the image in it, the mask is one pixel of background.
+        The box is ours grown to whole pixels, and to the mask where that goes beyond it. Where there are no pixels of
+        the image in it, the mask is one pixel of background.
 
         Raises:
             ImportError: FiftyOne isn't installed.
@@ -114,14 +129,16 @@ class Result:
             raise ImportError("to_fiftyone() needs the package fiftyone: pip install fiftyone") from error
         detections = []
         for instance in self.found:
-            crop = instance.crop
-            rows, columns = crop.pixels.shape
-            corner = (crop.left + SLACK) / self.width, (crop.top + SLACK) / self.height
+            left, top, mask = instance.in_box()
+            rows, columns = mask.shape
+            corner = (left + SLACK) / self.width, (top + SLACK) / self.height
             sides = columns / self.width, rows / self.height
-            mask = crop.pixels if crop.pixels.size else np.zeros((1, 1), np.bool_)
             detections.append(
                 fiftyone.Detection(
-                    label=label, bounding_box=[*corner, *sides], mask=mask, confidence=float(instance.score)
+                    label=label,
+                    bounding_box=[*corner, *sides],
+                    mask=mask if mask.size else np.zeros((1, 1), np.bool_),
+                    confidence=float(instance.score),
                 )
             )
         return fiftyone.Detections(detections=detections)

@@ -28,11 +28,7 @@ def by_supervision(result: Result, folder: Path) -> Arrays:
     assert isinstance(detections, supervision.Detections)
     assert (detections.class_id == 0).all()
     assert len(dataclasses.replace(result, instances=()).to_supervision()) == 0
-    # Its own compact form, in and out, and its drawing.
-    size = (result.height, result.width)
-    compact = supervision.CompactMask.from_dense(detections.mask, detections.xyxy, size)
-    np.testing.assert_array_equal(compact.to_dense(), detections.mask)
-    scene = np.zeros((*size, 3), np.uint8)
+    scene = np.zeros((result.height, result.width, 3), np.uint8)
     drawn = supervision.MaskAnnotator(opacity=1).annotate(scene, detections)
     np.testing.assert_array_equal(drawn.any(axis=2), detections.mask.any(axis=0))
     masks = [

@@ -31,6 +31,7 @@ def people() -> dict[str, Any]:
         ((50.2, 7.9, 80.6, 47.1), CropMask(50, 7, random.random((41, 31)) < 0.6)),
         ((0.0, 0.0, 97.0, 61.0), CropMask(0, 0, np.ones((HEIGHT, WIDTH), np.bool_))),
         ((90.0, 55.0, 97.0, 61.0), CropMask(90, 55, np.ones((6, 7), np.bool_))),
+        ((30.0, 30.0, 36.5, 38.5), CropMask(27, 25, random.random((20, 15)) < 0.5)),  # grown beyond its box
         ((3.0, 3.0, 4.0, 4.0), CropMask(3, 3, np.ones((1, 1), np.bool_))),
         ((20.0, 20.0, 30.0, 30.0), CropMask(20, 20, np.zeros((10, 10), np.bool_))),
         ((97.0, 61.0, 97.0, 61.0), CropMask.empty()),
@@ -38,7 +39,7 @@ def people() -> dict[str, Any]:
     instances = [
         {
             "box": box,
-            "score": 0.25 + 0.1 * index if mask.area else 0.0,
+            "score": 0.25 + 0.05 * index if mask.area else 0.0,
             "area": mask.area,
             "mask": {"format": "coco_rle", **coco_rle(mask, WIDTH, HEIGHT)},
         }
