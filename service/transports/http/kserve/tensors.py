@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import struct
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +19,18 @@ from service.options import invalid
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """HTTP header: bytes of JSON, behind which binary tensors follow."""
 BINARY_SIZE = "binary_data_size"
+LONGEST_NAME = 200
 LENGTH = struct.Struct("<I")
 """Before each element of a BYTES tensor in binary form."""
+Side = Annotated[int, Field(ge=0, lt=2**31)]
 Numbers: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int64]
 
 
 class TensorIn(BaseModel):
     """A tensor of a request."""
 
-    name: str
-    shape: list[int] = Field(max_length=8)
+    name: str = Field(max_length=LONGEST_NAME)
+    shape: list[Side] = Field(max_length=8)
     datatype: str
     parameters: dict[str, Any] = Field(default_factory=dict)
     data: list[Any] | None = None
@@ -38,7 +39,7 @@ class TensorIn(BaseModel):
 class OutputIn(BaseModel):
     """A tensor that is asked for."""
 
-    name: str
+    name: str = Field(max_length=LONGEST_NAME)
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -80,7 +81,7 @@ def split(body: bytes, header_length: str | None) -> tuple[InferIn, dict[str, by
         if BINARY_SIZE in tensor.parameters:
             length = tensor.parameters[BINARY_SIZE]
             left = len(body) - size
-            if not isinstance(length, int) or not 0 <= length <= left:
+            if type(length) is not int or not 0 <= length <= left:
                 raise InvalidRequest(
                     f"{tensor.name}: {BINARY_SIZE} is {str(length)[:20]}; {left} bytes are left in the body",
                     field=tensor.name,
@@ -103,7 +104,7 @@ def read_bytes(tensor: TensorIn, blob: bytes | None) -> bytes:
         InvalidRequest: another datatype or shape, or data that doesn't fit them.
     """
     _check_type(tensor, "BYTES")
-    if math.prod(tensor.shape) != 1 or any(side != 1 for side in tensor.shape):
+    if any(side != 1 for side in tensor.shape):
         raise InvalidRequest(
             f"{tensor.name} has the shape {tensor.shape}; one image a request is taken, in the shape [1]",
             field=tensor.name,
@@ -130,7 +131,7 @@ def read_rows(tensor: TensorIn, blob: bytes | None) -> list[list[float]]:
         InvalidRequest: another datatype or shape, or data that doesn't fit them.
     """
     _check_type(tensor, "FP32")
-    if len(tensor.shape) != 2 or tensor.shape[1] != 4 or tensor.shape[0] < 0:
+    if len(tensor.shape) != 2 or tensor.shape[1] != 4:
         raise InvalidRequest(
             f"{tensor.name} has the shape {tensor.shape}; it must be [N, 4]",
             field=tensor.name,
@@ -146,7 +147,10 @@ def read_rows(tensor: TensorIn, blob: bytes | None) -> list[list[float]]:
         numbers = _flat(tensor)
         if len(numbers) != count or not all(type(number) in (int, float) for number in numbers):
             raise _misfit(tensor, f"data is not the {count} numbers of its shape {tensor.shape}")
-    return [[float(number) for number in numbers[first : first + 4]] for first in range(0, count, 4)]
+    try:
+        return [[float(number) for number in numbers[first : first + 4]] for first in range(0, count, 4)]
+    except OverflowError as error:
+        raise _misfit(tensor, f"a number is too large: {error}") from error
 
 
 class TensorOut:

@@ -13,6 +13,8 @@ from service.domain import Instance, Result
 from service.masks.brush_rle import brush_rle
 from service.transports.http.label_studio.labelling import LONGEST, Labelling
 
+MOST_SIDE = 1_000_000
+"""Pixels."""
 RECTANGLES = ("rectanglelabels", "rectangle")
 
 
@@ -32,8 +34,8 @@ class Region(BaseModel):
 
     type: str = ""
     to_name: str = ""
-    original_width: int = Field(1, gt=0)
-    original_height: int = Field(1, gt=0)
+    original_width: int = Field(1, gt=0, le=MOST_SIDE)
+    original_height: int = Field(1, gt=0, le=MOST_SIDE)
     value: dict[str, Any] = Field(default_factory=dict)
 
 

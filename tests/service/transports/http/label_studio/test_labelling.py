@@ -36,6 +36,7 @@ def test_a_brush_without_labels() -> None:
         '<View><Image name="a"/><BrushLabels name="c" toName="a"/></View>',
         '<!DOCTYPE a [<!ENTITY b "c">]><View>&b;</View>',
         " " * (LONGEST + 1),
+        "<a>" * 14_000 + "</a>" * 14_000,
     ],
 )
 def test_no_place_for_masks(text: str) -> None:

@@ -162,6 +162,13 @@ def test_bad_requests_are_named(backend: httpx.Client, body: dict[str, Any], sta
     assert (problem.status_code, problem.json()["field"]) == (status, field)
 
 
+def test_sizes_that_no_image_has(backend: httpx.Client) -> None:
+    body = question("/data/local-files/?d=people.jpg", SAMPLE_BOXES[0])
+    body["tasks"][0]["annotations"][0]["result"][0]["original_width"] = 10**400
+    problem = backend.post("/predict", json=body)
+    assert (problem.status_code, problem.json()["field"]) == (422, "original_width")
+
+
 def test_metrics_count_them(backend: httpx.Client) -> None:
     assert backend.post("/predict", json=question("/data/local-files/?d=people.jpg")).status_code == 200
     assert 'hiseg_requests_total{outcome="ok",transport="label_studio"}' in backend.get("/metrics").text
