@@ -59,7 +59,7 @@ class Metrics:
         """Count one request, whatever became of it.
 
         Args:
-            transport: "http", "grpc" or, for a frame of a stream, "grpc_stream".
+            transport: "http", "kserve", "label_studio", "grpc" or, for a frame of a stream, "grpc_stream".
             variant: the one that was asked for, if it is served; else "".
             seconds: from arrival to the end.
             error: what it failed with; GONE or BUG if that is no error of ours; None: it was answered.
