@@ -113,3 +113,19 @@ def test_without_a_canary_a_version_must_give_rows_of_the_right_shape(served: tu
             await asking.answered_by("2")
 
     asyncio.run(scenario())
+
+
+def test_a_server_that_keeps_one_version_only_is_followed(served: tuple[Path, Triton]) -> None:
+    """The old version goes when the new one comes, so a moment without either can't be helped."""
+    repository, server = served
+    for config in repository.rglob("*.pbtxt"):
+        config.write_text(config.read_text().replace("num_versions: 2", "num_versions: 1"))
+
+    async def scenario() -> None:
+        async with engine_on(targets_of(server), repository) as engine, Asking(engine) as asking:
+            await asking.answered_by("1")
+            add_version(repository, 2)
+            assert (await asyncio.to_thread(server.load, "hiseg_b0")).status_code == 200
+            await asking.answered_by("2", times=10)
+
+    asyncio.run(scenario())
