@@ -18,7 +18,7 @@ from service.engines.base import ModelInfo, Wants
 from service.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavailable
 from service.images import Encoded, ImageLimits, inspect
 from service.masks.crop import log_odds
-from service.masks.draw import draw_masks
+from service.masks.draw import draw_masks, mask_pixels
 
 QUICK_PIXELS = 2**17
 """Masks over so few pixels are drawn sooner than they are handed to a thread and back."""
@@ -124,6 +124,7 @@ class Segmenter:
 
         Raises:
             DeadlineExceeded: not done by the job's deadline.
+            TooLarge: the boxes cover too many pixels.
             Overloaded: the job would wait too long, or holds more bytes than are free.
             UndecodableImage: the picture is damaged.
             Superseded: a newer job took its place; jobs that are ``latest`` alone.
@@ -144,7 +145,9 @@ class Segmenter:
         placement = choose_canvas(height, width, info.canvases, info.resize)
         boxes = [box.clipped(width, height) for box in job.boxes]
         visible = [] if job.mode is Mode.BINARY else [box for box in boxes if not box.is_empty]
-        place.hold(job.picture.nbytes + 3 * placement.canvas[0] * placement.canvas[1])
+        crops = [Box(0, 0, width, height)] if job.mode is Mode.BINARY else visible
+        covered = mask_pixels(crops, width, height, job.finish)
+        place.hold(job.picture.nbytes + 3 * placement.canvas[0] * placement.canvas[1] + covered)
 
         def prepare() -> Laid:
             image = job.picture.decode()

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from service.domain import Box, CropMask, Finish, Floats, Instance
+from service.errors import TooLarge
 from service.masks.crop import crop_mask
 from service.masks.dilation import dilate
 from service.masks.overlaps import Claim, resolve_overlaps
 from service.masks.smoothing import smooth
+
+MOST_MASK_PIXELS = 200_000_000
+"""Of all masks of one picture together: they overlap, so a crowd's have more pixels than the picture."""
+
+
+def mask_pixels(boxes: Iterable[Box], width: int, height: int, finish: Finish) -> int:
+    """Pixels, and so bytes, of all crops that :func:`draw_masks` makes of boxes that are not empty.
+
+    Raises:
+        TooLarge: more than are made.
+    """
+    grown = finish.dilation_px
+    pixels = 0
+    for box in boxes:
+        across = min(width, math.ceil(box.x2) + grown) - max(0, math.floor(box.x1) - grown)
+        down = min(height, math.ceil(box.y2) + grown) - max(0, math.floor(box.y1) - grown)
+        pixels += across * down
+    if pixels > MOST_MASK_PIXELS:
+        raise TooLarge(
+            f"the boxes cover {pixels} pixels of the image together; at most {MOST_MASK_PIXELS} are taken",
+            field="boxes",
+            limit=MOST_MASK_PIXELS,
+            value=pixels,
+        )
+    return pixels
 
 
 def draw_masks(

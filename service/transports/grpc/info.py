@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from service.images import MEDIA_TYPES
 from service.masks.cutout import MOST_PIXELS
+from service.masks.draw import MOST_MASK_PIXELS
 from service.masks.polygon import MOST_TOLERANCE_PX
 from service.options import MOST_DILATION_PX
 from service.segmenter import Segmenter
@@ -50,5 +51,6 @@ def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
             dilation_px=MOST_DILATION_PX,
             tolerance_px=MOST_TOLERANCE_PX,
             cutout_pixels=MOST_PIXELS,
+            mask_pixels=MOST_MASK_PIXELS,
         ),
     )

@@ -15,6 +15,7 @@ from service.boxes import BoxFormat
 from service.domain import Mode, Priority, Smoothing
 from service.images import MEDIA_TYPES
 from service.masks.cutout import MOST_PIXELS
+from service.masks.draw import MOST_MASK_PIXELS
 from service.masks.palette import PALETTE
 from service.masks.polygon import MOST_TOLERANCE_PX
 from service.options import MOST_DILATION_PX
@@ -92,6 +93,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
                 "boxes": settings.max_boxes,
                 "dilation_px": MOST_DILATION_PX,
                 "tolerance_px": MOST_TOLERANCE_PX,
+                "mask_pixels": MOST_MASK_PIXELS,
                 "cutout_pixels": MOST_PIXELS,
                 "held_bytes": settings.max_held_bytes,
                 "wait_ms": settings.max_wait_ms,

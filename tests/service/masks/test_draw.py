@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from service.domain import Box, Finish, Smoothing
-from service.masks.draw import draw_masks
+from service.errors import TooLarge
+from service.masks.draw import MOST_MASK_PIXELS, draw_masks, mask_pixels
 from tests.service.masks.crops import full_size
 
 WIDTH, HEIGHT = 80, 60
@@ -46,3 +47,17 @@ def test_smoothing_comes_before_the_threshold(how: Smoothing) -> None:
     speck[8, 6] = 3
     (found,) = draw_masks([speck], [Box(0, 0, 12, 16)], WIDTH, HEIGHT, Finish(how))
     assert found.area == (0 if how is Smoothing.EDGE else 1)
+
+
+@pytest.mark.parametrize("dilation_px", [0, 4])
+def test_the_pixels_that_masks_will_take_are_known_before_they_are_drawn(dilation_px: int) -> None:
+    finish = Finish(dilation_px=dilation_px)
+    drawn = sum(found.mask.pixels.size for found in draw_masks(MARGINS, BOXES, WIDTH, HEIGHT, finish))
+    assert mask_pixels([box for box in BOXES if not box.is_empty], WIDTH, HEIGHT, finish) == drawn
+
+
+def test_a_hundred_boxes_over_a_whole_huge_image_are_refused() -> None:
+    whole = Box(0, 0, 8000, 6000)
+    with pytest.raises(TooLarge) as raised:
+        mask_pixels([whole] * 100, 8000, 6000, Finish())
+    assert (raised.value.field, raised.value.limit, raised.value.value) == ("boxes", MOST_MASK_PIXELS, 48_000_000 * 100)

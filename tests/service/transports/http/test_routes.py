@@ -36,6 +36,7 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "boxes": settings.max_boxes,
         "dilation_px": 100,
         "tolerance_px": 100,
+        "mask_pixels": 200_000_000,
         "cutout_pixels": 50_000_000,
         "held_bytes": settings.max_held_bytes,
         "wait_ms": settings.max_wait_ms,
