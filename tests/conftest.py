@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 import hypothesis
@@ -30,6 +30,13 @@ SAMPLE = ROOT / "docs" / "samples" / "people.jpg"
 SERVE: tuple[str | Path, ...] = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--repository", REPOSITORY)
 TOOLS = ROOT / ".venv-tools"
 SAMPLE_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip; but not where everything that is needed must be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -119,9 +126,7 @@ def tools() -> Callable[..., str]:
     Call it with a script of `tests/tools` and its arguments, or with arguments for Python; it returns what was printed.
     """
     if not (TOOLS / ".full").exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"there is no {TOOLS}; `make test` makes it")
-        pytest.skip(f"there is no {TOOLS}; `make test` makes it")
+        missing(f"there is no {TOOLS}; `make test` makes it")
 
     def run(script: str, *arguments: object, cwd: Path = ROOT, **variables: str) -> str:
         first = [ROOT / "tests" / "tools" / script] if script.endswith(".py") else [script]

@@ -8,11 +8,8 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
-
-from tests.conftest import ROOT
+from tests.conftest import ROOT, missing
 
 ENVIRONMENT = ROOT / ".venv-triton"
 MARKER = ENVIRONMENT / ".ready"
@@ -20,13 +17,6 @@ PACKAGES = ENVIRONMENT / "lib" / "python3.11" / "site-packages"
 LIBRARIES = PACKAGES / "nvidia_pytriton.libs"
 SERVER = PACKAGES / "pytriton" / "tritonserver"
 STAND_INS = Path(__file__).with_name("backend")
-
-
-def missing(reason: str) -> NoReturn:
-    """Skip; but not where everything that is needed must be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The HTTP application: segmentation, models, limits, health, metrics, documentation."""
+"""The HTTP application: segmentation, models, limits, health, metrics, documentation, the playground."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Response
-from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -16,13 +15,14 @@ from service.domain import Mode, Priority, Smoothing
 from service.images import MEDIA_TYPES
 from service.masks.cutout import MOST_PIXELS
 from service.masks.draw import MOST_MASK_PIXELS
+from service.masks.overlay import OPACITY
 from service.masks.palette import PALETTE
 from service.masks.polygon import MOST_TOLERANCE_PX
 from service.options import MOST_DILATION_PX
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import Metrics
-from service.transports.http import problems, segment
+from service.transports.http import page, problems, segment
 from service.transports.http.desk import Desk
 from service.transports.http.kserve import routes as kserve
 from service.transports.http.label_studio import routes as label_studio
@@ -43,9 +43,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
     for face in (segment, kserve, label_studio):
         app.include_router(face.router(desk))
 
-    @app.get("/", include_in_schema=False)
-    def root() -> RedirectResponse:
-        return RedirectResponse("docs")
+    app.include_router(page.router())
 
     @app.get("/healthz", tags=["operations"])
     async def healthz() -> dict[str, str]:
@@ -86,6 +84,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
             "box_formats": list(BoxFormat),
             "smoothings": list(Smoothing),
             "palette": list(PALETTE),
+            "overlay_opacity": OPACITY,
             "limits": {
                 "image_bytes": settings.max_image_bytes,
                 "image_pixels": settings.max_image_pixels,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import missing
 from tests.service.video.clips import Clip, make
 
 
@@ -22,7 +22,5 @@ def ffmpeg() -> Path:
     """The program, or a skip; on CI it must be there."""
     found = shutil.which("ffmpeg")
     if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("ffmpeg isn't installed: apt-get install ffmpeg")
-        pytest.skip("ffmpeg isn't installed")
+        missing("ffmpeg isn't installed")
     return Path(found)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.npm import installed
 from tests.service.transports.grpc.harness import PHOTO, running
-from tests.service.transports.grpc.npm import installed
 
 PROTO = ROOT / "protos" / "hiseg" / "v1" / "segmentation.proto"
 PACKAGES = "@grpc/grpc-js@1.14", "@grpc/proto-loader@0.8"

@@ -20,7 +20,7 @@ from service.frames import PixelFormat
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from service.transports.grpc.line import Policy
 from service.transports.grpc.requests import ENUMS
-from tests.service.transports.grpc.npm import installed
+from tests.npm import installed
 
 BUF = "@bufbuild/buf@1.75.0"
 RULES = {"version": "v2", "lint": {"use": ["STANDARD", "COMMENTS"], "disallow_comment_ignores": True}}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-import pytest
+from tests.conftest import missing
 
 
 def installed(name: str, *packages: str) -> Path:
@@ -20,20 +19,13 @@ def installed(name: str, *packages: str) -> Path:
     """
     folder = Path(tempfile.gettempdir()) / name
     if not shutil.which("node") or not shutil.which("npm"):
-        _missing("there is no node, or no npm")
+        missing("there is no node, or no npm")
     if not (folder / "done").exists():
         folder.mkdir(exist_ok=True)
         command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), *packages]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            _missing(f"npm can't install {packages}: {error.stderr or error}")
+            missing(f"npm can't install {packages}: {error.stderr or error}")
         (folder / "done").touch()
     return folder / "node_modules"
-
-
-def _missing(reason: str) -> None:
-    """Skip; but not where everything that is needed must be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)

@@ -1,0 +1,34 @@
+// The command line that asks what the page asks, kept up to date and ready to be copied.
+
+import { say, write } from "./dom.js";
+import { query, SEGMENT } from "./service.js";
+import { binary, on, state } from "./state.js";
+
+const place = document.getElementById("command");
+
+on("picture boxes options", () => write(place, command(state)));
+
+/** A line for a POSIX shell. */
+export function command({ picture, boxes, options, info }) {
+  const search = query(binary() ? [] : boxes, options, info);
+  const url = SEGMENT.href + (search && `?${search}`);
+  const ask = (from) =>
+    `curl -sS --fail-with-body -H ${quoted(`content-type: ${picture.type}`)} --data-binary ${from} ${quoted(url)}`;
+  return picture.sample ? `curl -sS ${quoted(picture.sample)} | ${ask("@-")}` : ask(quoted(`@${picture.name}`));
+}
+
+const quoted = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+/** Copy the line; browsers have a clipboard for pages on https and on this machine only, else there is the old way. */
+export async function copy(button) {
+  let copied = true;
+  try {
+    await navigator.clipboard.writeText(place.textContent);
+  } catch {
+    getSelection().selectAllChildren(place);
+    copied = document.execCommand("copy");
+  }
+  button.textContent = copied ? "Copied" : "Selected: now copy it";
+  setTimeout(() => (button.textContent = "Copy as curl"), 2000);
+  say(state.picture.sample ? button.textContent : `${button.textContent}. Run it in the folder of ${state.picture.name}.`);
+}

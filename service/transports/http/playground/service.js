@@ -1,0 +1,50 @@
+// Talks to the service that this page came from, and to nobody else.
+
+/** An answer that isn't the one hoped for. `body` is the service's problem, or {} if it sent none. */
+export class Refused extends Error {
+  constructor(status, body, retryAfter) {
+    super(body.detail ?? `status ${status}`);
+    Object.assign(this, { status, body, retryAfter });
+  }
+}
+
+/** Nobody answered. */
+export class Unreachable extends Error {}
+
+export const SEGMENT = new URL("v1/segment", document.baseURI);
+
+/** The query that asks for what the page shows; what the service does anyway is left out. */
+export function query(boxes, options, info, more = {}) {
+  const rows = boxes.map(({ x1, y1, x2, y2 }) => [x1, y1, x2, y2].join(","));
+  const said = { boxes: rows.join(";"), ...more };
+  if (options.mode !== "instance") said.mode = options.mode;
+  if (options.variant !== info.default_variant) said.variant = options.variant;
+  if (options.threshold !== 0.5) said.threshold = options.threshold;
+  if (options.smoothing && options.smoothing !== "none") said.smoothing = options.smoothing;
+  const pairs = Object.entries(said).filter(([, value]) => value !== "");
+  return pairs.map(([name, value]) => `${name}=${value}`).join("&");
+}
+
+export const info = async () => (await answered("v1/info")).json();
+
+/** Ask for masks; the answer is a Response with status 200. */
+export const segment = (picture, search, signal) =>
+  answered(`${SEGMENT.pathname}?${search}`, {
+    method: "POST",
+    body: picture.blob,
+    headers: { "content-type": picture.type },
+    signal,
+  });
+
+export async function answered(url, request = {}) {
+  let response;
+  try {
+    response = await fetch(url, request);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Unreachable();
+  }
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new Refused(response.status, body, Number(response.headers.get("retry-after")) || null);
+}

@@ -1,0 +1,50 @@
+"""A real headless Chromium, and visitors in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.conftest import Server, missing
+from tests.service.transports.http.playground.visitor import Visitor
+
+Visit = Callable[..., Visitor]
+USUAL = {"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"}
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; closed before other folders' tests, which need this thread's event loop for themselves."""
+    program = shutil.which("chromium")
+    if program is None:
+        missing("there is no chromium")
+    sandbox = ["--no-sandbox"] if os.getuid() == 0 else []  # root can't have one
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=sandbox)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Visit]:
+    """Opens the page; what is given are Playwright's options of a profile."""
+    visitors = []
+
+    def come(url: str = server.url, **options: Any) -> Visitor:
+        visitors.append(Visitor(browser.new_context(**(USUAL | options)), url))
+        return visitors[-1]
+
+    yield come
+    for visitor in visitors:
+        visitor.close()
+
+
+@pytest.fixture
+def visitor(visit: Visit) -> Visitor:
+    """One before an ordinary screen."""
+    return visit()

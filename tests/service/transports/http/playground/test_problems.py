@@ -1,0 +1,171 @@
+"""What goes wrong is said in plain words, and what was there stays."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+
+import httpx
+import numpy as np
+import PIL.Image
+import pytest
+from playwright.sync_api import Route, expect
+
+from benchmarks.gpu_like import command
+from tests.conftest import ROOT, Server, serving
+from tests.service.test_lifecycle import wait_for
+from tests.service.transports.http.playground.conftest import Visit
+from tests.service.transports.http.playground.visitor import Visitor
+
+SLOW = command("--canvases", "1", "--constant", "500", "--roi", "0")
+JARGON = re.compile(r"\b(4\d\d|5\d\d|HTTP|status|JSON|undefined|null|NaN)\b")
+
+
+def encoded(width: int, height: int, kind: str) -> bytes:
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (width, height), "teal").save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Server]:
+    """A service that takes little."""
+    with serving(max_boxes=2, max_image_bytes=200_000, max_image_pixels=500_000) as server:
+        yield server
+
+
+def said(visitor: Visitor, *words: str) -> None:
+    problem = visitor.problem()
+    for word in words:
+        assert word in problem, problem
+    assert not JARGON.search(problem), problem
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "media_type", "words"),
+    [
+        ("notes.txt", b"hello", "text/plain", ("notes.txt", "JPEG, PNG, WebP")),
+        ("moving.gif", encoded(9, 9, "GIF"), "image/gif", ("moving.gif", "JPEG, PNG, WebP")),
+        ("broken.jpg", b"\xff\xd8\xffnothing", "image/jpeg", ("broken.jpg", "damaged, or not a picture")),
+    ],
+)
+def test_not_a_photo(visitor: Visitor, name: str, data: bytes, media_type: str, words: tuple[str, ...]) -> None:
+    visitor.take(name, data, media_type)
+    said(visitor, *words)
+    assert visitor.page.locator("#empty").is_visible()
+    visitor.page.get_by_role("button", name="Close").click()
+    assert visitor.page.get_by_role("alert").is_hidden()
+
+
+def test_a_picture_that_browsers_read_and_the_service_does_not(visitor: Visitor) -> None:
+    """A GIF that calls itself a JPEG: only the service finds out, and answers 415."""
+    visitor.take("moving.jpg", encoded(300, 200, "GIF"), "image/jpeg")
+    visitor.page.get_by_role("button", name="Add a box").click()
+    said(visitor, "Not a kind of picture", "JPEG, PNG and WebP")
+
+
+def test_more_than_the_service_takes(visit: Visit, strict: Server) -> None:
+    visitor = visit(strict.url)
+    visitor.take_sample()
+    before = visitor.drawn()
+    visitor.page.get_by_role("button", name="Add a box").click()
+    said(visitor, "Too many boxes", "There are 3; this service takes 2")
+    assert np.array_equal(visitor.drawn(), before), "the masks that were there stay"
+    visitor.masked(lambda: visitor.page.get_by_role("button", name="Remove Person 3").click())
+    assert visitor.page.get_by_role("alert").is_hidden()
+
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    PIL.Image.fromarray(noise).save(file, "PNG")
+    visitor.take("noise.png", file.getvalue(), "image/png")
+    said(visitor, "The file is too large", "1 MiB")
+    visitor.take("wide.png", encoded(1000, 600, "PNG"), "image/png")
+    visitor.page.get_by_role("button", name="Add a box").click()
+    said(visitor, "too many pixels", "1 megapixels; up to 0.5 are taken")
+
+
+def test_a_box_that_cannot_be_used_is_named_and_selected(visitor: Visitor) -> None:
+    """The page makes no such box, so one is bent on its way out; the answer is the service's own."""
+    visitor.take_sample()
+
+    def bend(route: Route) -> None:
+        route.continue_(url=route.request.url.replace("526,18,949,512", "526,18,26,512"))
+
+    visitor.page.route("**/v1/segment*", bend)
+    visitor.page.get_by_label("Threshold").fill("0.6")
+    said(visitor, "Box 2 can’t be used", "is empty or reversed")
+    assert visitor.page.locator(".box").nth(1).get_attribute("aria-pressed") == "true"
+
+
+def test_a_busy_service_is_asked_again(visit: Visit, photo: bytes) -> None:
+    with serving(SLOW, max_wait_ms=1) as server, others(server, photo, 1) as gone:
+        visitor = visit(server.url)
+        visitor.page.locator("[data-do=sample]:visible").click()
+        said(visitor, "The service is busy", "Next try in 1 s")
+        gone()
+        visitor.page.locator("#timing").wait_for()
+        assert visitor.page.get_by_role("alert").is_hidden()
+        assert visitor.drawn().any()
+
+
+def test_the_page_waits_for_a_service_that_is_starting(visit: Visit) -> None:
+    process = subprocess.Popen(SLOW, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stderr is not None
+    try:
+        line = next(line for line in process.stderr if "running on http" in line)
+        visitor = visit(line.split("running on ")[1].split()[0])
+        assert len([url for url in visitor.requests if url.endswith("/v1/info")]) > 1
+        assert visitor.page.get_by_text("ready · b0").is_visible()
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stderr.close()
+
+
+@contextlib.contextmanager
+def others(server: Server, photo: bytes, count: int) -> Iterator[Callable[[], None]]:
+    """Other callers, who ask again and again; calling what is given sends them away."""
+    stop = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            while not stop.is_set() and server.process.poll() is None:
+                with contextlib.suppress(httpx.TransportError):
+                    client.post("/v1/segment", content=photo, headers={"content-type": "image/jpeg"})
+
+    threads = [threading.Thread(target=ask) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+
+    def leave() -> None:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+    try:
+        with httpx.Client(base_url=server.url) as client:
+            wait_for(client, f"hiseg_requests_inside {count:.1f}")
+        yield leave
+    finally:
+        leave()
+
+
+def test_draining_then_gone(visit: Visit, photo: bytes) -> None:
+    with serving(SLOW, batch_budget_ms=1) as server:
+        visitor = visit(server.url)
+        visitor.take_sample()
+        drawn = visitor.drawn()
+        with others(server, photo, 4):
+            server.process.send_signal(signal.SIGTERM)
+            visitor.page.get_by_label("Threshold").fill("0.6")
+            said(visitor, "The service is shutting down")
+        server.process.wait(10)
+        visitor.page.get_by_role("button", name="Try now").click()
+        expect(visitor.page.get_by_role("alert")).to_contain_text("Can’t reach the service")
+        assert not JARGON.search(visitor.problem())
+        assert np.array_equal(visitor.drawn(), drawn), "the masks that were there stay"
