@@ -140,7 +140,8 @@ def test_callers_that_hang_up_are_noticed_and_their_work_is_dropped(photo: bytes
                 connection.close()
             wait_for(client, "hiseg_requests_inside 1.0")
             assert accepted.result().status_code == 200
+            # Batches are counted a moment after their answers are out.
+            wait_for(client, 'hiseg_batch_images_sum{model="gpu_like"} 1.0')
             text = client.get("/metrics").text
         assert 'hiseg_requests_total{outcome="gone",transport="http"} 20.0' in text
-        assert 'hiseg_batch_images_sum{model="gpu_like"} 1.0' in text
         assert 'hiseg_dropped_total{model="gpu_like",reason="gone"} 20.0' in text

@@ -225,7 +225,9 @@ def test_a_frame_is_dropped_at_its_deadline_whether_it_waits_or_is_worked_on(pol
         async with running(Settings(grpc_stream_in_flight=1)) as service:
             service.engine.gate.clear()
             camera = await Camera.opened(service, policy=policy, frame_deadline_ms=150)
-            await camera.send(2)
+            await camera.send()
+            await until(lambda: service.engine.running)  # else a newer one could still take its place
+            await camera.send()
             await camera.receive(2)
             assert camera.outcomes == ["deadline", "deadline"]
             service.engine.gate.set()

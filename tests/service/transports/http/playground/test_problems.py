@@ -162,6 +162,8 @@ def test_draining_then_gone(visit: Visit, photo: bytes) -> None:
         drawn = visitor.drawn()
         with others(server, photo, 4):
             server.process.send_signal(signal.SIGTERM)
+            while httpx.get(server.url + "/readyz").status_code == 200:
+                pass  # it has yet to notice
             visitor.page.get_by_label("Threshold").fill("0.6")
             said(visitor, "The service is shutting down")
         server.process.wait(10)
