@@ -1,15 +1,17 @@
 """hiseg before a real Triton, against what that Triton can do at most: ``python -m benchmarks.triton.ceiling``.
 
-The ceiling is ``perf_analyzer`` with batches made beforehand, in shared memory, as large as a budget of 50 ms allows,
-one or two at once, whichever is better: it decodes nothing, draws nothing and only asks for masks. Both sides and the
-server share the same two cores, so that what hiseg does for a picture is missing from the server where it needs them.
+The ceiling is ``perf_analyzer`` with batches made beforehand, in shared memory, as large as hiseg's and larger, one or
+two at once, whichever is best: it decodes nothing, draws nothing and only asks for masks. Both sides and the server
+share the same two cores, so that what hiseg does for a picture is missing from the server where it needs them.
 """
 
 from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import httpx
@@ -39,19 +41,19 @@ class Case:
         cost: of a model that only takes time; None: B0.
         threads: of the server's ONNX Runtime.
         callers: of hiseg, at once.
-        images: in each batch of ``perf_analyzer``.
+        sizes: images in a batch of ``perf_analyzer``.
     """
 
     name: str
     cost: Cost | None
     threads: int
     callers: int
-    images: int
+    sizes: Sequence[int]
 
 
 CASES = (
-    Case("GPU-like, 4 ms a batch and 0.9 ms a person", Cost(4.0, 0.0, 0.9), 1, 64, 14),
-    Case("B0 on the CPU", None, 2, 8, 1),
+    Case("GPU-like, 4 ms a batch and 0.9 ms a person", Cost(4.0, 0.0, 0.9), 1, 64, (10, 14)),
+    Case("B0 on the CPU", None, 2, 8, (1,)),
 )
 
 
@@ -79,7 +81,7 @@ def measure(case: Case) -> None:
     """Both sides take turns."""
     sent = requests(people="1-6")
     ours: list[float] = []
-    theirs: dict[int, list[float]] = {}
+    theirs: dict[tuple[int, int], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         repository = Path(folder) / "models"
         lay_out(repository, case.cost)
@@ -90,13 +92,13 @@ def measure(case: Case) -> None:
                     report = load(server.url, sent, ClosedLoop(case.callers), SECONDS)
                     ours.append(report.ok_per_s)
                     print(f"  hiseg {report.ok_per_s:.1f} pictures/s; stages {dict(report.stages_ms)}", flush=True)
-                    for in_flight in (1, 2):
-                        rate = batches_per_second(models.address, MASKS_ONLY, batch(case.images), in_flight)
-                        theirs.setdefault(in_flight, []).append(case.images * rate)
+                    for images, in_flight in product(case.sizes, (1, 2)):
+                        rate = batches_per_second(models.address, MASKS_ONLY, batch(images), in_flight)
+                        theirs.setdefault((images, in_flight), []).append(images * rate)
                 sizes = batch_sizes(server)
-    rates = {in_flight: statistics.median(values) for in_flight, values in theirs.items()}
-    for in_flight, rate in rates.items():
-        print(f"  perf_analyzer, batches of {case.images}, {in_flight} at once: {rate:.1f} images/s")
+    rates = {way: statistics.median(values) for way, values in theirs.items()}
+    for (images, in_flight), rate in rates.items():
+        print(f"  perf_analyzer, batches of {images}, {in_flight} at once: {rate:.1f} images/s")
     best, own = max(rates.values()), statistics.median(ours)
     print(
         f"{case.name}: hiseg {own:.1f} pictures/s, in batches of {sizes}, of the ceiling's {best:.1f}: {own / best:.2f}"
