@@ -91,7 +91,7 @@ def test_both_servers_are_used_and_each_caller_gets_its_own_rows(pair: tuple[Tri
             async with Load(engine) as load:
                 await load.more(200)
             assert not load.failed
-            assert min(report.batches for report in engine.reports()) > 50
+            assert min(report.batches for report in engine.reports()) > 25, "of 200, or a few more"
             assert not any(report.in_flight or report.outstanding_ms for report in engine.reports())
 
     asyncio.run(scenario())
