@@ -87,10 +87,12 @@ def test_with_latest_only_the_newest_frame_follows_the_one_in_the_engine(reuse: 
             camera = await Camera.opened(service, policy=LATEST_ONLY, reuse_boxes=reuse)
             await camera.send()
             await until(lambda: service.engine.running)
-            # As a camera does it: each has been decoded when the next one comes.
-            for _ in range(8):
+            for number in range(8):
+                # Longer than the engine says it takes, so that no frame is expected before it is free.
+                await asyncio.sleep(0.03)
                 await camera.send()
-                await asyncio.sleep(0.05)
+                # The one before goes when this one is decoded.
+                await until(lambda number=number: frames(service).get("superseded", 0) == number)
             service.engine.gate.set()
             assert await camera.finish() is StatusCode.OK
             assert camera.outcomes == ["result", *["superseded"] * 7, "result"]
