@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -81,28 +82,30 @@ class Segmenter:
         if not any(batcher.engine.slots for batcher in self.batchers.values()):
             raise Unavailable(NO_ENGINE)
 
-    def check_room(self, place: Place, deadline: float) -> None:
+    def check_room(self, place: Place, deadline: float | None) -> None:
         """Refuse a request before it is read, if no model could take even the smallest job.
 
         Args:
             place: the request's; it holds the smallest canvas from now on.
-            deadline: the request's, on :func:`time.monotonic`'s clock, as far as it is known; else infinity.
+            deadline: the request's, on :func:`time.monotonic`'s clock, as far as it is known; None: not known.
 
         Raises:
             Unavailable: no model has an engine that answers.
             Overloaded: so it is.
+            DeadlineExceeded: so it is, and it would be on an idle service.
         """
         self.check_ready()
         canvases = [canvas for info in self.models for canvas in info.canvases]
         place.hold(place.bytes + min((3 * height * width for height, width in canvases), default=0))
-        refusals = []
+        refusals: list[Overloaded | DeadlineExceeded] = []
         for batcher in self.batchers.values():
             try:
-                batcher.backlog.check_room(place.client, deadline)
-            except Overloaded as error:
+                batcher.check_room(place.client, deadline)
+                return
+            except (Overloaded, DeadlineExceeded) as error:
                 refusals.append(error)
-        if refusals and len(refusals) == len(self.batchers):
-            raise min(refusals, key=lambda error: error.retry_after)
+        if refusals:
+            raise min(refusals, key=lambda error: error.retry_after if isinstance(error, Overloaded) else math.inf)
 
     def inspect(self, data: bytes) -> Encoded:
         """Read an image's header; see :func:`service.images.inspect` for limits and errors."""

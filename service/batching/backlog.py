@@ -117,7 +117,13 @@ class Backlog:
             DeadlineExceeded: it would miss its deadline on an idle engine too.
             Overloaded: it would wait too long, or miss its deadline because of those before it.
         """
-        wait = self.wait_ms(claim.client, claim.share, claim.cost)
+        self.check(claim, deadline)
+        waiting = self._waiting.setdefault((claim.client, claim.share), _Waiting())
+        waiting.jobs += 1
+        waiting.cost += claim.cost
+
+    def check(self, claim: Claim, deadline: float | None) -> None:
+        """Like :meth:`admit`, but the job isn't let in yet."""
         left = math.inf if deadline is None else (deadline - self._clock()) * 1000
         if claim.alone > left:
             raise DeadlineExceeded(
@@ -126,22 +132,8 @@ class Backlog:
                 limit=round(max(0, left)),
                 value=round(claim.alone),
             )
-        self._check(wait, left - claim.alone)
-        waiting = self._waiting.setdefault((claim.client, claim.share), _Waiting())
-        waiting.jobs += 1
-        waiting.cost += claim.cost
-
-    def check_room(self, client: str, deadline: float) -> None:
-        """Say no before anything else is known of a job, if even the smallest would wait too long.
-
-        Raises:
-            Overloaded: it would.
-        """
-        self._check(self.wait_ms(client, 1.0, 0.0), (deadline - self._clock()) * 1000)
-
-    def _check(self, wait: float, left: float) -> None:
-        """Refuse who would wait too long, by rule or for what is left to the deadline."""
-        in_time = max(0.0, left - self._after_ms) * (1 - HEADROOM)
+        wait = self.wait_ms(claim.client, claim.share, claim.cost)
+        in_time = max(0.0, left - claim.alone - self._after_ms) * (1 - HEADROOM)
         limit, reason = min((in_time, "deadline"), (self._max_wait_ms, "wait"))
         if wait > limit:
             raise Overloaded(

@@ -107,6 +107,15 @@ class Batcher:
         oldest = next(iter(self._waiting), None)
         return self.clock() - oldest.arrived if oldest else 0.0
 
+    def check_room(self, client: str, deadline: float | None) -> None:
+        """Say no before a client's job is known, if even the smallest would be refused.
+
+        Raises:
+            Overloaded: it would wait too long.
+            DeadlineExceeded: there is no time left for it.
+        """
+        self.backlog.check(Claim(client, 1.0, self.cost.now.job(0), self.cost.now.batch(1, 0)), deadline)
+
     async def submit(self, work: Work[P]) -> Served[P]:
         """Run one job; a caller cancelled while it waits never reaches the engine.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -114,10 +113,10 @@ def announced_bytes(request: Request, max_bytes: int) -> int:
     return size
 
 
-def announced_seconds(request: Request) -> float:
-    """Time to the deadline by the query; infinity if that names none, or what can't be one."""
+def announced_deadline(request: Request, arrived: float) -> float | None:
+    """When the answer is worth nothing any more, by the query; None if that names no deadline, or what can't be one."""
     named = request.query_params.get("deadline_ms", "")
-    return int(named) / 1000 if named.isdecimal() and len(named) < 10 and int(named) else math.inf
+    return arrived + int(named) / 1000 if named.isdecimal() and len(named) < 10 and int(named) else None
 
 
 def counted(request: Request, place: Place, max_bytes: int) -> Request:

@@ -20,7 +20,7 @@ from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import BUG, GONE, Metrics
 from service.tracing import HEADER, read_traceparent
-from service.transports.http.body import announced_bytes, announced_seconds, counted
+from service.transports.http.body import announced_bytes, announced_deadline, counted
 from service.transports.http.presence import CallerGone, unless_gone
 
 CLIENT_CLOSED_REQUEST = 499
@@ -94,7 +94,7 @@ class Desk:
             client = request.client.host if request.client else ""
             with self.segmenter.admission.enter(client, size) as place:
                 visit = Visit(arrived, client, place, read_traceparent(request.headers.get(HEADER, "")))
-                self.segmenter.check_room(place, arrived + announced_seconds(request))
+                self.segmenter.check_room(place, announced_deadline(request, arrived))
                 question = await self._in_time(read(counted(request, place, self.settings.max_body_bytes)))
                 return await unless_gone(request.receive, answer(question, visit))
         except HisegError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,13 +80,13 @@ def test_a_flood_by_one_client_leaves_the_door_open_for_another() -> None:
 
 def test_when_nothing_has_room_that_is_known_before_the_job_is() -> None:
     backlog = Backlog(Clock(), 1000)
-    backlog.check_room("flood", math.inf)
+    backlog.check(Claim("flood", 1.0, 0.0, 0.0), None)
     for _ in range(11):
         admit(backlog, 100.0, client="flood")
     with pytest.raises(Overloaded) as raised:
-        backlog.check_room("flood", math.inf)
+        backlog.check(Claim("flood", 1.0, 0.0, 0.0), None)
     assert (raised.value.reason, raised.value.limit, raised.value.value) == ("wait", 1000, 1100)
-    backlog.check_room("single", math.inf)
+    backlog.check(Claim("single", 1.0, 0.0, 0.0), None)
 
 
 def test_who_would_miss_a_deadline_whatever_the_job_is_refused_before_the_job_is_known() -> None:
@@ -96,9 +94,9 @@ def test_who_would_miss_a_deadline_whatever_the_job_is_refused_before_the_job_is
     backlog = Backlog(clock, 2000)
     for _ in range(9):
         admit(backlog, 100.0)
-    backlog.check_room("a", clock.now + 0.9 / (1 - HEADROOM) + 0.001)
+    backlog.check(Claim("a", 1.0, 0.0, 0.0), clock.now + 0.9 / (1 - HEADROOM) + 0.001)
     with pytest.raises(Overloaded) as raised:
-        backlog.check_room("a", clock.now + 0.9 / (1 - HEADROOM) - 0.001)
+        backlog.check(Claim("a", 1.0, 0.0, 0.0), clock.now + 0.9 / (1 - HEADROOM) - 0.001)
     assert (raised.value.reason, raised.value.value) == ("deadline", 900)
 
 
