@@ -22,6 +22,14 @@ class HisegError(Exception):
         self.limit = limit
         self.value = value
 
+    def within(self, part: str) -> HisegError:
+        """The same in a part of a request. A new one: all that were in a batch may have this one."""
+        inner = type(self).__new__(type(self), *self.args)
+        inner.__dict__.update(self.__dict__)
+        inner.field = f"{part}.{self.field}" if self.field else part
+        inner.detail = f"{part}: {self.detail}"
+        return inner
+
 
 class InvalidRequest(HisegError):
     """Bad box, bad JSON, unknown variant or option."""

@@ -56,6 +56,7 @@ class Encoded:
         width: pixels, after rotation.
         height: pixels, after rotation.
         orientation: EXIF's, 1 to 8; 1 is upright.
+        is_progressive: a JPEG that is drawn over and over, as often as its writer likes.
     """
 
     data: bytes
@@ -64,6 +65,7 @@ class Encoded:
     width: int
     height: int
     orientation: int = 1
+    is_progressive: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -125,7 +127,7 @@ def inspect(data: bytes, limits: ImageLimits) -> Encoded:
             check_pixels(picture.width, picture.height, limits)
             orientation = _orientation(picture)
             width, height = picture.size if orientation <= 4 else picture.size[::-1]
-            return Encoded(data, kind, picture.mode, width, height, orientation)
+            return Encoded(data, kind, picture.mode, width, height, orientation, "progressive" in picture.info)
     except _BROKEN as error:
         raise _undecodable(kind, error) from error
 

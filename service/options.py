@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,9 @@ LONGEST_DEADLINE_S = 600
 MOST_DILATION_PX = 100
 MAX_ROWS = 10_000
 """Boxes that are read at all; how many are taken is a setting."""
+MOST_COMMAS = 15 * MAX_ROWS
+"""Of JSON, three times what so many boxes have; each value that is wrong takes a kilobyte on its way into an error."""
+M = TypeVar("M", bound=BaseModel)
 
 
 class Options(BaseModel):
@@ -66,6 +69,27 @@ class Options(BaseModel):
     def finish(self) -> Finish:
         """How masks are made."""
         return Finish(self.smoothing, self.threshold, self.dilation_px, self.resolve_overlaps)
+
+
+def read_json(model: type[M], text: bytes, most_commas: int = MOST_COMMAS) -> M:
+    """What the JSON of a request says.
+
+    Raises:
+        TooLarge: it has more values than are read.
+        InvalidRequest: malformed, or not what is asked for.
+    """
+    commas = text.count(b",")
+    if commas > most_commas:
+        raise TooLarge(
+            f"the JSON has {commas} commas; at most {most_commas} are read",
+            field="body",
+            limit=most_commas,
+            value=commas,
+        )
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise invalid(error) from error
 
 
 def invalid(error: ValidationError) -> InvalidRequest | TooLarge:

@@ -72,14 +72,15 @@ class Segmenter:
             value=variant,
         )
 
-    def check_ready(self) -> None:
-        """Say whether requests are taken, and an engine is there to run them.
+    def check_ready(self, model: str | None = None) -> None:
+        """Say whether requests are taken, and an engine is there to run them: a model's, or any.
 
         Raises:
-            Unavailable: starting, draining, or no model has an engine that answers.
+            Unavailable: starting, draining, or no such engine answers.
         """
         self.admission.check_open()
-        if not any(batcher.engine.slots for batcher in self.batchers.values()):
+        batchers = self.batchers.values() if model is None else [self.batchers[model]]
+        if not any(batcher.engine.slots for batcher in batchers):
             raise Unavailable(NO_ENGINE)
 
     def check_room(self, place: Place, deadline: float | None) -> None:
@@ -203,8 +204,9 @@ class Segmenter:
 def decodes_quickly(picture: Picture) -> bool:
     """On the event loop it is done sooner than in a thread and back, and nobody could tell the pause."""
     # PNG and WebP take up to ten times as long.
-    slow = isinstance(picture, Encoded) and picture.kind != "JPEG"
-    return not slow and picture.width * picture.height <= QUICK_PICTURE
+    slow = isinstance(picture, Encoded) and (picture.kind != "JPEG" or picture.is_progressive)
+    # A file of more bytes than pixels has more in it than the picture.
+    return not slow and max(picture.nbytes // 3, picture.width * picture.height) <= QUICK_PICTURE
 
 
 def draw(

@@ -181,7 +181,7 @@ class Batcher:
     def _renew(self, item: Item) -> None:
         """It is prepared: it takes the place of the older one, or its turn in the queue if that one has left."""
         older = self._renewing.pop(item, None)
-        if older in self._forming:
+        if older in self._forming and self._fits(item, older):
             place = self._forming.index(older)
             self._supersede(older)
             self._forming.insert(place, item)

@@ -21,8 +21,11 @@ class Slots:
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """A place, as soon as one is free, until the end of the block."""
-        while self._taken >= self._count():
+        """A place, as soon as one is free, until the end of the block.
+
+        While there are none at all nobody waits: jobs are refused then, so who comes has nothing to run.
+        """
+        while 0 < self._count() <= self._taken:
             self._moved.clear()
             await self._moved.wait()
         self._taken += 1

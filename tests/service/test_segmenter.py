@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from service.batching.admission import LEAST_BYTES
 from service.domain import Box, Image, Job, Mode, Result
 from service.engines.base import Cost
 from service.errors import DeadlineExceeded, InvalidRequest, Overloaded
-from service.images import Encoded
+from service.images import Encoded, ImageLimits, inspect
 from service.segmenter import decodes_quickly
 from tests.service.fakes import EchoEngine, echoing
 
@@ -152,6 +154,13 @@ def test_a_small_picture_is_decoded_on_the_loop_while_nobody_else_is_inside() ->
 @pytest.mark.parametrize(("kind", "quick"), [("JPEG", True), ("PNG", False), ("WEBP", False)])
 def test_pictures_that_decode_slowly_never_hold_the_loop(kind: str, quick: bool) -> None:
     assert decodes_quickly(Encoded(b"", kind, "RGB", 640, 480)) is quick
+
+
+def test_nor_do_jpegs_that_are_drawn_over_and_over_or_hold_more_than_a_picture() -> None:
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (64, 48)).save(file, "JPEG", progressive=True)
+    assert not decodes_quickly(inspect(file.getvalue(), ImageLimits(10**6, 10**6)))
+    assert not decodes_quickly(Encoded(bytes(2 * 10**6), "JPEG", "RGB", 64, 48))
 
 
 def test_unknown_variant_names_those_there_are() -> None:

@@ -132,17 +132,18 @@ class Endpoint:
         self._calls.add(limit)
         try:
             async with limit:
-                prediction = await replica.infer(batch)
+                try:
+                    prediction = await replica.infer(batch)
+                except CallFailed as failure:
+                    # A version that was replaced meanwhile may be gone; that says nothing of the one that is there now.
+                    outdated = failure.kind is Kind.AWAY and self.state is State.UP and self.replica is not replica
+                    if not outdated:
+                        self._failed(failure, time.monotonic() - started, cost)
+                        raise
+                    prediction = await self._again(batch, failure)
         except TimeoutError as error:
             self.failures += 1
             raise CallFailed(Kind.SILENT, f"{self.address} is silent", hurt=True) from error
-        except CallFailed as failure:
-            # A version that was replaced meanwhile may be gone; that says nothing of the one that is there now.
-            outdated = failure.kind is Kind.AWAY and self.state is State.UP and self.replica is not replica
-            if not outdated:
-                self._failed(failure, time.monotonic() - started, cost)
-                raise
-            prediction = await self._again(batch, failure)
         finally:
             self._calls.discard(limit)
             self.in_flight -= 1
@@ -164,8 +165,8 @@ class Endpoint:
 
     def give_up(self) -> None:
         """End what is under way there, so that it is run elsewhere while there is time."""
-        for limit in self._calls:
-            limit.reschedule(0)
+        while self._calls:  # once each: a timeout that has begun to end can't be moved any more
+            self._calls.pop().reschedule(0)
 
     def leave(self) -> None:
         """Its address is no server's any more: what is under way there is finished, and then it is forgotten."""

@@ -85,7 +85,7 @@ class Pool:
                 self._refuse(str(error))
             return None
         except BaseException:
-            region.remove()
+            self.retire(region)  # the server may have it already
             raise
         self._known.add(region)
         return region

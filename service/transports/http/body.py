@@ -17,7 +17,7 @@ from service.batching.admission import Place
 from service.boxes import parse_boxes
 from service.errors import InvalidRequest, TooLarge, UnsupportedImage
 from service.images import FIELD, MEDIA_TYPES
-from service.options import Options, invalid
+from service.options import Options, invalid, read_json
 from service.transports.http.schemas import JsonOptions, JsonRequest, QueryOptions
 
 RAW = {*MEDIA_TYPES, "application/octet-stream"}
@@ -49,7 +49,7 @@ async def read_request(request: Request) -> SegmentRequest:
     if media_type == MULTIPART:
         return await _read_multipart(request)
     if media_type == JSON:
-        body = _validate_json(JsonRequest, await request.body())
+        body = read_json(JsonRequest, await request.body())
         return SegmentRequest(_from_base64(body.image), body.boxes, body)
     taken = sorted({*RAW, MULTIPART, JSON})
     raise UnsupportedImage(
@@ -73,7 +73,7 @@ async def _read_multipart(request: Request) -> SegmentRequest:
         if not isinstance(image, UploadFile):
             raise InvalidRequest("there is no file part 'image'", field=FIELD)
         text = (await options.read()) if isinstance(options, UploadFile) else options.encode("utf-8", "replace")
-        parsed = _validate_json(JsonOptions, text)
+        parsed = read_json(JsonOptions, text)
         return SegmentRequest(await image.read(), parsed.boxes, parsed)
     finally:
         await form.close()
@@ -82,13 +82,6 @@ async def _read_multipart(request: Request) -> SegmentRequest:
 def _validate(model: type[AnyOptions], values: dict[str, str]) -> AnyOptions:
     try:
         return model.model_validate(values)
-    except ValidationError as error:
-        raise invalid(error) from error
-
-
-def _validate_json(model: type[AnyOptions], text: bytes) -> AnyOptions:
-    try:
-        return model.model_validate_json(text)
     except ValidationError as error:
         raise invalid(error) from error
 

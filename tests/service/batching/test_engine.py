@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from service.batching.batcher import BatchLimits
+from service.batching.limits import BatchLimits
 from service.batching.work import Prepared, Served
 from service.engines.base import Batch, Cost, Prediction, Wants
 from service.errors import Unavailable, UndecodableImage
-from tests.service.batching.house import GPU, assert_own_rows, house, work
+from tests.service.batching.house import GPU, ROOMY, assert_own_rows, house, work
 from tests.service.fakes import EchoEngine
 from tests.service.virtual_time import VirtualLoop, run
 
@@ -160,5 +160,21 @@ def test_a_batch_knows_what_is_wanted_and_until_when() -> None:
             assert (alone.wants, alone.deadline, alone.traceparent) == (Wants.FOREGROUND, None, "")
             assert (both.wants, both.deadline, both.traceparent) == (Wants.BOTH, 9.0, "00-a")
             assert both.cost_ms > 0
+
+    run(scenario)
+
+
+def test_a_batch_that_waits_for_a_slot_when_the_engine_goes_away_does_not_wait_for_ever() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        engine = EchoEngine(GPU)
+        async with house(loop, engine, replace(ROOMY, images=2)) as inside:
+            sends = [asyncio.create_task(inside.send(marker)) for marker in range(6)]
+            await asyncio.sleep(0.001)
+            engine.slots = 0
+            engine.changed()
+            outcomes = await asyncio.gather(*sends, return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes] == [Served] + [Unavailable] * 5
+        # Leaving the block waits for every batch that was launched.
+        assert loop.time() < 1
 
     run(scenario)

@@ -10,7 +10,7 @@ import pytest
 from service.batching.work import Prepared, Superseded
 from service.engines.base import Cost
 from service.errors import UndecodableImage
-from tests.service.batching.house import CANVASES, ROOMY, House, house, work
+from tests.service.batching.house import CANVASES, GPU, ROOMY, House, house, work
 from tests.service.fakes import EchoEngine
 from tests.service.virtual_time import VirtualLoop, run
 
@@ -87,3 +87,22 @@ def test_frames_of_other_sizes_do_not_replace_each_other() -> None:
         assert inside.order() == [0, 1, 2]
 
     run(scenario, 0.003)
+
+
+def test_a_newer_frame_with_more_people_takes_no_place_where_it_does_not_fit() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        engine = EchoEngine(GPU)
+        engine.gate.clear()
+        async with house(loop, engine, replace(ROOMY, rois=10)) as inside:
+            sends = [
+                asyncio.create_task(inside.send(9)),
+                asyncio.create_task(inside.send(1, 1, at=0.021, client="camera", latest=True)),
+                asyncio.create_task(inside.send(2, 5, at=0.022, client="camera", latest=True)),
+                asyncio.create_task(inside.send(3, 8, at=0.023, client="other")),
+            ]
+            await asyncio.sleep(0.2)
+            engine.gate.set()
+            await asyncio.gather(*sends)
+            assert [len(batch.rois) for batch in engine.batches] == [1, 9, 5]
+
+    run(scenario, decode_s=0.02)

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from service.batching.batcher import BatchLimits
+from service.batching.limits import BatchLimits
 from service.engines.base import Cost
 from service.errors import DeadlineExceeded, Overloaded
 from tests.service.batching.house import GPU, assert_own_rows, house

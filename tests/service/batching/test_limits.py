@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.batching.batcher import BatchLimits
+from service.batching.limits import BatchLimits
 from service.batching.work import Served
 from service.engines.base import Cost
 from service.errors import Overloaded, TooLarge

@@ -13,11 +13,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from service.domain import ModelRef
+from service.domain import ModelRef, Result
 from service.errors import HisegError, Unavailable
 from service.transports.http.desk import Desk, Manner, Visit
 from service.transports.http.kserve.infer import INPUTS, OUTPUTS, Inference, read_inference, tensors
-from service.transports.http.kserve.tensors import HEADER_LENGTH, join
+from service.transports.http.kserve.tensors import HEADER_LENGTH, TensorOut, join
 from service.transports.http.problems import STATUS, incident, retry_after
 
 OCTETS = "application/octet-stream"
@@ -69,7 +69,7 @@ def router(desk: Desk) -> APIRouter:
     async def ready() -> JSONResponse:
         """The process takes requests."""
         try:
-            segmenter.admission.check_open()
+            segmenter.check_ready()
         except Unavailable as error:
             return JSONResponse({"ready": False, "error": error.detail}, 503, retry_after(error))
         return JSONResponse({"ready": True})
@@ -92,7 +92,7 @@ def router(desk: Desk) -> APIRouter:
         if isinstance(model, Response):
             return model
         try:
-            segmenter.admission.check_open()
+            segmenter.check_ready(name)
         except Unavailable as error:
             return problem(error)
         return JSONResponse({"name": name, "ready": True})
@@ -108,10 +108,10 @@ def router(desk: Desk) -> APIRouter:
 
     async def answer(asked: Inference, visit: Visit, model: ModelRef) -> Response:
         job = desk.job(visit, asked.image, asked.rows, asked.options, model)
-        found, timings = await desk.segment(job, visit.place, tensors, quick=True)
+        (made_by, found), timings = await desk.segment(job, visit.place, outputs, quick=True)
         fields: dict[str, Any] = {
-            "model_name": model.name,
-            "model_version": model.version,
+            "model_name": made_by.name,
+            "model_version": made_by.version,
             "parameters": {f"{stage}_ms": milliseconds for stage, milliseconds in timings.items()},
         }
         if asked.id is not None:
@@ -122,3 +122,8 @@ def router(desk: Desk) -> APIRouter:
         return Response(body, media_type=OCTETS, headers={HEADER_LENGTH: str(header)})
 
     return routes
+
+
+def outputs(result: Result) -> tuple[ModelRef, dict[str, TensorOut]]:
+    """What made a result, and its tensors by their names."""
+    return result.model, tensors(result)

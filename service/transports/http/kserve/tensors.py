@@ -11,10 +11,10 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from service.errors import InvalidRequest
-from service.options import invalid
+from service.options import read_json
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """HTTP header: bytes of JSON, behind which binary tensors follow."""
@@ -64,7 +64,7 @@ def split(body: bytes, header_length: str | None) -> tuple[InferIn, dict[str, by
     """
     size = len(body)
     if header_length is not None:
-        if not header_length.isdecimal() or int(header_length) > len(body):
+        if not header_length.isdecimal() or len(header_length) > 10 or int(header_length) > len(body):
             raise InvalidRequest(
                 f"{HEADER_LENGTH} is {header_length[:20]!r}; the body has {len(body)} bytes",
                 field=HEADER_LENGTH,
@@ -72,10 +72,7 @@ def split(body: bytes, header_length: str | None) -> tuple[InferIn, dict[str, by
                 value=header_length[:20],
             )
         size = int(header_length)
-    try:
-        request = InferIn.model_validate_json(body[:size])
-    except ValidationError as error:
-        raise invalid(error) from error
+    request = read_json(InferIn, body[:size])
     blobs = {}
     for tensor in request.inputs:
         if BINARY_SIZE in tensor.parameters:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from service.domain import Result
 from service.errors import HisegError
-from service.options import Options, invalid
+from service.options import Options, invalid, read_json
 from service.transports.http.body import JSON
 from service.transports.http.desk import Desk, Manner, Visit
 from service.transports.http.label_studio.labelling import Labelling, read_labelling
 from service.transports.http.label_studio.media import Media
 from service.transports.http.label_studio.tasks import (
+    MOST_COMMAS,
     Params,
     PredictIn,
     SetupIn,
@@ -30,7 +31,6 @@ from service.transports.http.problems import bug, problem
 
 MANNER = Manner("label_studio", problem, bug)
 OPTIONS = Options.model_validate({"normalized": True})
-M = TypeVar("M", bound=BaseModel)
 
 
 def router(desk: Desk) -> APIRouter:
@@ -41,7 +41,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/health")
     async def health() -> dict[str, str]:
         """Takes requests."""
-        desk.segmenter.admission.check_open()
+        desk.segmenter.check_ready()
         return {"status": "UP"}
 
     @routes.post("/setup")
@@ -66,9 +66,7 @@ def router(desk: Desk) -> APIRouter:
             try:
                 results.append(await predicted(task, request.params, labelling, visit))
             except HisegError as error:
-                error.field = f"tasks[{index}].{error.field}" if error.field else f"tasks[{index}]"
-                error.detail = f"tasks[{index}]: {error.detail}"
-                raise
+                raise error.within(f"tasks[{index}]") from error
         return Response(json.dumps({"results": results}, separators=(",", ":")), media_type=JSON)
 
     async def predicted(task: Task, params: Params | None, labelling: Labelling, visit: Visit) -> dict[str, Any]:
@@ -99,7 +97,7 @@ async def read_setup(request: Request) -> Labelling:
     Raises:
         InvalidRequest: malformed, or masks don't fit into it.
     """
-    return read_labelling(_validated(SetupIn, await request.body()).schema_, "schema")
+    return read_labelling(read_json(SetupIn, await request.body()).schema_, "schema")
 
 
 async def read_predict(request: Request) -> tuple[PredictIn, Labelling]:
@@ -108,12 +106,5 @@ async def read_predict(request: Request) -> tuple[PredictIn, Labelling]:
     Raises:
         InvalidRequest: malformed, or masks don't fit into the project.
     """
-    asked = _validated(PredictIn, await request.body())
+    asked = read_json(PredictIn, await request.body(), MOST_COMMAS)
     return asked, read_labelling(asked.label_config, "label_config")
-
-
-def _validated(model: type[M], body: bytes) -> M:
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        raise invalid(error) from error

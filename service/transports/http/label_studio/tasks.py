@@ -15,6 +15,8 @@ from service.transports.http.label_studio.labelling import LONGEST, Labelling
 
 MOST_SIDE = 1_000_000
 """Pixels."""
+MOST_COMMAS = 2_000_000
+"""Of a request: what was drawn with a brush comes back as thousands of numbers."""
 RECTANGLES = ("rectanglelabels", "rectangle")
 
 
@@ -26,7 +28,7 @@ class Rectangle(BaseModel):
     width: float = Field(ge=0, allow_inf_nan=False)
     height: float = Field(ge=0, allow_inf_nan=False)
     rotation: float = Field(0, allow_inf_nan=False)
-    rectanglelabels: list[str] = Field(default_factory=list)
+    rectanglelabels: list[str] = Field(default_factory=list, fail_fast=True)
 
 
 class Region(BaseModel):
@@ -42,7 +44,7 @@ class Region(BaseModel):
 class Regions(BaseModel):
     """An annotation, a prediction, or the context of an interactive request."""
 
-    result: list[Region] = Field(default_factory=list)
+    result: list[Region] = Field(default_factory=list, fail_fast=True)
     was_cancelled: bool | None = None
 
 
@@ -50,8 +52,8 @@ class Task(BaseModel):
     """An image, and what is known about it."""
 
     data: dict[str, Any]
-    annotations: list[Regions] | None = None
-    predictions: list[Regions] | None = None
+    annotations: list[Regions] | None = Field(None, fail_fast=True)
+    predictions: list[Regions] | None = Field(None, fail_fast=True)
 
 
 class Params(BaseModel):
@@ -63,7 +65,7 @@ class Params(BaseModel):
 class PredictIn(BaseModel):
     """A request for predictions."""
 
-    tasks: list[Task]
+    tasks: list[Task] = Field(fail_fast=True)  # an error for each wrong one could fill the memory
     label_config: str = Field(max_length=LONGEST)
     params: Params | None = None
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.batching.admission import State
-from service.batching.batcher import BatchLimits
+from service.batching.limits import BatchLimits
 from service.engines.base import Cost
 from tests.service.fakes import EchoEngine
 from tests.service.transports.http.test_problems import app
@@ -78,5 +78,29 @@ def test_a_bug_has_an_id_that_stands_in_the_log(photo: bytes, caplog: pytest.Log
         assert list(answer.json()) == ["error"]
         assert answer.json()["error"].rpartition(" ")[2] in caplog.text
         assert "nobody thought of" not in answer.text
+
+    asyncio.run(scenario())
+
+
+def test_not_ready_while_no_engine_answers(photo: bytes) -> None:
+    async def scenario() -> None:
+        engine = EchoEngine()
+        async with app(engine) as (client, _, _):
+            for slots, status in ((0, 503), (1, 200)):
+                engine.slots = slots
+                engine.changed()
+                for path in ("/readyz", "/v2/health/ready", f"{MODEL}/ready", "/health"):
+                    assert (await client.get(path)).status_code == status, path
+                assert (await infer(client, photo)).status_code == status
+
+    asyncio.run(scenario())
+
+
+def test_a_header_length_that_no_number_is_that_long(photo: bytes) -> None:
+    async def scenario() -> None:
+        async with app(EchoEngine()) as (client, _, _):
+            headers = {"Inference-Header-Content-Length": "9" * 5000}
+            answer = await client.post(f"{MODEL}/infer", content=b"{}", headers=headers)
+            assert answer.status_code == 422
 
     asyncio.run(scenario())

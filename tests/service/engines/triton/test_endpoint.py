@@ -1,0 +1,80 @@
+"""One server's batches that are given up: each once, whatever it does at that moment. No server is asked here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.domain import ModelRef
+from service.engines.base import Batch, Prediction
+from service.engines.triton.endpoint import Endpoint, State
+from service.engines.triton.failures import CallFailed, Kind
+
+BATCH = Batch(np.zeros((1, 3, 8, 8), np.uint8), np.zeros((0, 5), np.float32))
+
+
+class Replica:
+    """In place of a version on a server, so that a batch can be held up at any point."""
+
+    ref = ModelRef("echo", "1", "b0")
+
+    def __init__(self, run: Callable[[], Awaitable[Prediction]]) -> None:
+        self._run = run
+
+    async def infer(self, batch: Batch) -> Prediction:
+        return await self._run()
+
+
+def endpoint(run: Callable[[], Awaitable[Any]]) -> Endpoint:
+    async def no_trial(engine: object) -> None:
+        raise AssertionError("nothing is tried here")
+
+    found = Endpoint("127.0.0.1:1", "echo", lambda info: True, no_trial, lambda: None)
+    found.replica, found.state = Replica(run), State.UP  # type: ignore[assignment]
+    return found
+
+
+async def for_ever() -> None:
+    await asyncio.sleep(3600)
+
+
+def test_given_up_twice_while_it_ends() -> None:
+    async def slow_to_end() -> None:
+        try:
+            await for_ever()
+        finally:
+            await asyncio.sleep(0.01)
+
+    async def scenario() -> None:
+        silent = endpoint(slow_to_end)
+        run = asyncio.create_task(silent.infer(BATCH))
+        await asyncio.sleep(0)
+        for _ in range(3):
+            silent.give_up()
+            await asyncio.sleep(0)
+        with pytest.raises(CallFailed) as raised:
+            await run
+        assert (raised.value.kind, silent.in_flight) == (Kind.SILENT, 0)
+
+    asyncio.run(scenario())
+
+
+def test_given_up_while_it_runs_again_on_the_version_that_came_instead() -> None:
+    async def scenario() -> None:
+        async def gone() -> None:
+            silent.replica = Replica(for_ever)  # type: ignore[assignment,arg-type]
+            raise CallFailed(Kind.AWAY, "there is no such version")
+
+        silent = endpoint(gone)
+        run = asyncio.create_task(silent.infer(BATCH))
+        await asyncio.sleep(0.01)
+        silent.give_up()
+        with pytest.raises(CallFailed) as raised:
+            await run
+        assert raised.value.kind is Kind.SILENT
+
+    asyncio.run(scenario())
