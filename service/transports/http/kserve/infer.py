@@ -66,7 +66,7 @@ async def read_inference(request: Request) -> Inference:
         UnsupportedImage: it is compressed.
         TooLarge: the body is over the limit.
     """
-    if encoding := request.headers.get("content-encoding"):
+    if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
         raise UnsupportedImage(
             f"content-encoding {encoding[:20]!r} is not taken; JPEGs don't get smaller",
             field="content-encoding",
