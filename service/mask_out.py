@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -56,37 +56,40 @@ class CocoRleUncompressed(BaseModel):
     counts: list[int] = Field(description="runs of background and person in turns, down the columns")
 
 
-class PngCrop(BaseModel):
+class _Crop(BaseModel):
+    """Something about the mask's crop, in base64, and where it lies in the image."""
+
+    format: str
+    left: int
+    top: int
+    width: int
+    height: int
+    data: str = Field(description="base64; empty if the crop has no pixels")
+
+    @classmethod
+    def of(cls, mask: CropMask, data: bytes) -> Self:
+        height, width = mask.pixels.shape
+        text = base64.b64encode(data).decode("ascii")
+        return cls(left=mask.left, top=mask.top, width=width, height=height, data=text)  # type: ignore[call-arg]
+
+
+class PngCrop(_Crop):
     """The mask's crop as a base64 1-bit PNG, and where it lies in the image."""
 
     format: Literal["png"] = "png"
-    left: int
-    top: int
-    width: int
-    height: int
-    data: str = Field(description="base64; empty if the crop has no pixels")
 
 
-class PackedCrop(BaseModel):
+class PackedCrop(_Crop):
     """The mask's crop as bits: `np.unpackbits(rows, axis=1, count=width)` of `height` rows of bytes."""
 
     format: Literal["packed"] = "packed"
-    left: int
-    top: int
-    width: int
-    height: int
     data: str = Field(description="base64 of rows of (width + 7) // 8 bytes, the first pixel in the highest bit")
 
 
-class Cutout(BaseModel):
+class Cutout(_Crop):
     """The person's pixels as a base64 RGBA PNG, transparent around them, and where it lies in the image."""
 
     format: Literal["cutout"] = "cutout"
-    left: int
-    top: int
-    width: int
-    height: int
-    data: str = Field(description="base64; empty if the crop has no pixels")
 
 
 class PolygonOut(BaseModel):
@@ -118,19 +121,15 @@ def rle_uncompressed(mask: CropMask, sheet: Sheet) -> CocoRleUncompressed:
 
 
 def png(mask: CropMask, _: Sheet) -> PngCrop:
-    height, width = mask.pixels.shape
-    return PngCrop(left=mask.left, top=mask.top, width=width, height=height, data=_base64(png_crop(mask)))
+    return PngCrop.of(mask, png_crop(mask))
 
 
 def packed(mask: CropMask, _: Sheet) -> PackedCrop:
-    height, width = mask.pixels.shape
-    return PackedCrop(left=mask.left, top=mask.top, width=width, height=height, data=_base64(packed_bits(mask)))
+    return PackedCrop.of(mask, packed_bits(mask))
 
 
 def cut(mask: CropMask, sheet: Sheet) -> Cutout:
-    height, width = mask.pixels.shape
-    data = _base64(cutout_png(mask, sheet))
-    return Cutout(left=mask.left, top=mask.top, width=width, height=height, data=data)
+    return Cutout.of(mask, cutout_png(mask, sheet))
 
 
 def polygon(mask: CropMask, sheet: Sheet) -> PolygonMask:
@@ -149,7 +148,3 @@ def cutout_png(mask: CropMask, sheet: Sheet) -> bytes:
 def flat(ring: Ring) -> list[int]:
     """``[x1, y1, x2, y2, …]``."""
     return list(map(int, ring.ravel()))
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")

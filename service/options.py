@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.answer import MaskFormat
 from service.boxes import BoxFormat, check_count, to_boxes
-from service.domain import Finish, Job, Mode, Priority, Smoothing
+from service.domain import Box, Finish, Job, Mode, Picture, Priority, Smoothing
 from service.errors import InvalidRequest, TooLarge
 from service.masks.polygon import DEFAULT_TOLERANCE_PX, MOST_TOLERANCE_PX
 from service.segmenter import Segmenter
@@ -70,6 +70,31 @@ class Options(BaseModel):
         """How masks are made."""
         return Finish(self.smoothing, self.threshold, self.dilation_px, self.resolve_overlaps)
 
+    def job(
+        self,
+        picture: Picture,
+        boxes: tuple[Box, ...],
+        *,
+        model: str,
+        client: str,
+        deadline: float,
+        traceparent: str,
+        latest: bool = False,
+    ) -> Job:
+        """The job that these options make of a picture and its boxes; see :class:`Job` for the rest."""
+        return Job(
+            picture,
+            boxes,
+            model,
+            self.mode,
+            self.finish,
+            client,
+            self.priority,
+            deadline,
+            latest=latest,
+            traceparent=traceparent,
+        )
+
 
 def read_json(model: type[M], text: bytes, most_commas: int = MOST_COMMAS) -> M:
     """What the JSON of a request says.
@@ -88,6 +113,18 @@ def read_json(model: type[M], text: bytes, most_commas: int = MOST_COMMAS) -> M:
         )
     try:
         return model.model_validate_json(text)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def read_values(model: type[M], values: Mapping[str, object]) -> M:
+    """What a request says that isn't JSON.
+
+    Raises:
+        InvalidRequest: not what is asked for.
+    """
+    try:
+        return model.model_validate(values)
     except ValidationError as error:
         raise invalid(error) from error
 
@@ -143,14 +180,4 @@ def to_job(
     check_count(len(rows), max_boxes)
     picture = segmenter.inspect(data)
     boxes = to_boxes(rows, picture.width, picture.height, options.box_format, options.normalized)
-    return Job(
-        picture,
-        boxes,
-        model,
-        options.mode,
-        options.finish,
-        client,
-        options.priority,
-        deadline,
-        traceparent=traceparent,
-    )
+    return options.job(picture, boxes, model=model, client=client, deadline=deadline, traceparent=traceparent)

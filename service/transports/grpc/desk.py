@@ -83,17 +83,14 @@ class Desk:
         check_count(len(message.boxes), self.settings.max_boxes)
         picture = read_picture(message, self.segmenter.limits)
         placed = boxes(picture.width, picture.height)
-        return Job(
+        return options.job(
             picture,
             placed,
-            model,
-            options.mode,
-            options.finish,
-            client,
-            options.priority,
-            deadline,
-            latest=latest,
+            model=model,
+            client=client,
+            deadline=deadline,
             traceparent=traceparent,
+            latest=latest,
         )
 
     async def answer(self, job: Job, place: Place, options: Options) -> tuple[Result, pb.SegmentResponse]:

@@ -6,13 +6,12 @@ from typing import TypeAlias, TypeVar
 
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import DecodeError, Message
-from pydantic import ValidationError
 
 from service.domain import Picture
 from service.errors import InvalidRequest
 from service.frames import PixelFormat, raw_frame
 from service.images import FIELD, ImageLimits, inspect
-from service.options import MAX_ROWS, Options, invalid
+from service.options import MAX_ROWS, Options, read_values
 from service.transports.grpc.following import Rows
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
@@ -77,10 +76,7 @@ def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:
     for field in ("threshold", "tolerance_px"):
         if message.HasField(field):
             given[field] = getattr(message, field)
-    try:
-        return Options.model_validate(given)
-    except ValidationError as error:
-        raise invalid(error) from error
+    return read_values(Options, given)
 
 
 def read_rows(message: Pictured, options: Options) -> Rows:

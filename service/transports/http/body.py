@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import TypeVar
 
 from fastapi import Request
-from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message
@@ -17,12 +15,11 @@ from service.batching.admission import Place
 from service.boxes import parse_boxes
 from service.errors import InvalidRequest, TooLarge, UnsupportedImage
 from service.images import FIELD, MEDIA_TYPES
-from service.options import Options, invalid, read_json
+from service.options import Options, read_json, read_values
 from service.transports.http.schemas import JsonOptions, JsonRequest, QueryOptions
 
 RAW = {*MEDIA_TYPES, "application/octet-stream"}
 MULTIPART, JSON = "multipart/form-data", "application/json"
-AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ async def read_request(request: Request) -> SegmentRequest:
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type in RAW:
-        options = _validate(QueryOptions, dict(request.query_params))
+        options = read_values(QueryOptions, dict(request.query_params))
         return SegmentRequest(await request.body(), parse_boxes(options.boxes), options)
     if media_type == MULTIPART:
         return await _read_multipart(request)
@@ -77,13 +74,6 @@ async def _read_multipart(request: Request) -> SegmentRequest:
         return SegmentRequest(await image.read(), parsed.boxes, parsed)
     finally:
         await form.close()
-
-
-def _validate(model: type[AnyOptions], values: dict[str, str]) -> AnyOptions:
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise invalid(error) from error
 
 
 def _from_base64(text: str) -> bytes:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 from fastapi import Request
-from pydantic import ValidationError
 
 from service.domain import Priority, Result
 from service.errors import InvalidRequest, UnsupportedImage
 from service.masks.rle import coco_rle
-from service.options import Options, invalid
+from service.options import Options, read_values
 from service.transports.http.kserve.tensors import HEADER_LENGTH, InferIn, TensorOut, read_bytes, read_rows, split
 
 IMAGE, BOXES = "image", "boxes"
@@ -105,10 +104,7 @@ def read_options(parameters: Mapping[str, Any]) -> Options:
         given.setdefault("deadline_ms", -(-microseconds // 1000))
     if type(given.get(PRIORITY)) is int:
         given[PRIORITY] = Priority.INTERACTIVE if given[PRIORITY] <= HIGHEST_PRIORITY else Priority.BATCH
-    try:
-        return Options.model_validate(given)
-    except ValidationError as error:
-        raise invalid(error) from error
+    return read_values(Options, given)
 
 
 def read_outputs(asked: InferIn) -> dict[str, bool]:
