@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -15,6 +17,27 @@ CLASSES = 3
 """0 background, 1 target, 2 other people."""
 PRIOR_LEVEL = 2
 """Decoder level (a quarter of the crop) at which the coarse stage's view enters."""
+
+
+@dataclass(frozen=True)
+class FineOutput:
+    """What the fine stage says of ``N`` crops while it is trained; None is a branch that it doesn't have.
+
+    Attributes:
+        logits: float ``[N, 3, h, w]``; with :attr:`foreground` and :attr:`identity` made of those two.
+        levels: float ``[N, C_k, h_k, w_k]`` each, the decoder's features, deepest first.
+        foreground: float ``[N, 1, h, w]``, log-odds that somebody is there.
+        identity: float ``[N, 1, h, w]``, log-odds that it is the target, given that somebody is there.
+        contour: float ``[N, 1, h, w]``, log-odds of the target's outline.
+        distance: float ``[N, 1, h, w]``, signed distance to the target's outline, -1..1 where it is near.
+    """
+
+    logits: torch.Tensor
+    levels: tuple[torch.Tensor, ...] = ()
+    foreground: torch.Tensor | None = None
+    identity: torch.Tensor | None = None
+    contour: torch.Tensor | None = None
+    distance: torch.Tensor | None = None
 
 
 class FineStage(nn.Module):

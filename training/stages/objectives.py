@@ -10,7 +10,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from training.data.dataset import Batch, Recipe
-from training.losses.segmentation import foreground_loss, person_loss, three_class_labels
+from training.losses.foreground import foreground_loss
+from training.losses.instance import InstanceLoss
+from training.losses.labels import three_class_labels
+from training.models.fine import FineOutput
 from training.models.hierarchical import HierarchicalModel, to_unit
 from training.models.roi import enlarge, roi_align
 
@@ -32,14 +35,14 @@ def person(model: HierarchicalModel, batch: Batch, joint: bool = False, divisor:
     logits = model.crop_logits(images, batch.rois, seen, size)
     crops = enlarge(batch.rois, model.config.context)
     identities = roi_align(batch.identities.float(), crops, size, mode="nearest")
-    return person_loss(logits, three_class_labels(identities, batch.targets))
+    return InstanceLoss()(FineOutput(logits), three_class_labels(identities, batch.targets))["total"]
 
 
 def foreground(model: HierarchicalModel, batch: Batch) -> torch.Tensor:
     """Loss of the coarse stage over a batch's canvases."""
     logits = model.run_coarse(to_unit(batch.images)).logits
     truth = F.interpolate((batch.identities > 0).float(), size=logits.shape[2:], mode="area")
-    return foreground_loss(logits, truth)
+    return foreground_loss(logits, truth)["total"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,41 @@
+"""The student's loss under a teacher."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from training.losses.distillation import DistillationConfig, DistillationLoss
+from training.models.fine import FineOutput
+
+
+def seen(channels: int, widths: tuple[int, ...], scale: int) -> FineOutput:
+    levels = tuple(torch.randn(2, w, 4 * scale, 4 * scale, requires_grad=True) for w in widths)
+    return FineOutput(torch.randn(2, channels, 8 * scale, 8 * scale, requires_grad=True), levels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_terms_and_their_sum(channels: int) -> None:
+    torch.manual_seed(0)
+    loss = DistillationLoss(DistillationConfig(features=0.5), (4, 2), (8, 2))
+    student, teacher = seen(channels, (4, 2), 1), seen(channels, (8, 2), 2)
+    terms = loss(student, teacher, temperature=4.0, share=0.3, task=torch.tensor(2.0))
+    taught = terms["logits"] + 0.5 * terms["features"]
+    torch.testing.assert_close(terms["total"], 0.7 * 2.0 + 0.3 * taught)
+    terms["total"].backward()
+    assert student.logits.grad is not None
+    assert all(level.grad is not None for level in student.levels)
+    assert all(parameter.grad is not None for parameter in loss.parameters())
+    assert teacher.logits.grad is None
+
+
+def test_without_true_masks_the_teacher_counts_in_full() -> None:
+    loss = DistillationLoss(DistillationConfig(), (4,), (4,))
+    student, teacher = seen(1, (4,), 1), seen(1, (4,), 1)
+    terms = loss(student, teacher, temperature=1.0, share=0.0, task=None)
+    torch.testing.assert_close(terms["total"], terms["logits"] + terms["features"])
+
+
+def test_impossible_weights_are_named() -> None:
+    with pytest.raises(ValueError, match="logits"):
+        DistillationConfig(logits=-1)
