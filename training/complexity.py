@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from training.models.coarse import REDUCTION
-from training.models.fine import CHANNELS, PRIOR_LEVEL
+from training.models.fine import CHANNELS
 from training.models.hierarchical import HierarchicalModel
 
 
@@ -24,8 +23,9 @@ class Complexity:
 def complexity(model: HierarchicalModel, canvas: tuple[int, int] = (640, 640)) -> Complexity:
     """Count the coarse stage on one canvas and the fine stage on one person."""
     height, width = model.config.mask_size
-    prior = torch.zeros(1, model.config.coarse_widths[PRIOR_LEVEL] + 1, height // 4, width // 4)
-    reduced = torch.zeros(1, 3, canvas[0] // REDUCTION, canvas[1] // REDUCTION)
+    prior = torch.zeros(1, model.coarse.feature_channels + 1, height // 4, width // 4)
+    reduction = model.config.coarse_reduction
+    reduced = torch.zeros(1, 3, canvas[0] // reduction, canvas[1] // reduction)
     return Complexity(
         gmac_per_image=_gmac(model.coarse, reduced),
         gmac_per_person=_gmac(model.fine, torch.zeros(1, CHANNELS, height, width), prior),

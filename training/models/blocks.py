@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 import functools
+import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from training.config import ModelConfig
 
-def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution, batch norm, ReLU."""
+MOST_GROUPS = 8
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the pieces normalise and what bends them; the names are :class:`training.config.ModelConfig`'s."""
+
+    activation: str = "relu"
+    normalization: str = "batchnorm"
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> Style:
+        return cls(config.activation, config.normalization)
+
+    def norm(self, channels: int) -> nn.Module:
+        """A norm of ``channels``; ``layernorm2d``, over a sample's channels and pixels, is a group norm of one."""
+        if self.normalization == "batchnorm":
+            return nn.BatchNorm2d(channels)
+        return nn.GroupNorm(1 if self.normalization == "layernorm2d" else math.gcd(MOST_GROUPS, channels), channels)
+
+    def act(self) -> nn.Module:
+        # Only ReLU can be undone from what it puts out, and so work in place.
+        return {"relu": nn.ReLU(inplace=True), "silu": nn.SiLU(), "gelu": nn.GELU()}[self.activation]
+
+
+PLAIN = Style()
+
+
+def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1, style: Style = PLAIN) -> nn.Sequential:
+    """3x3 convolution, norm, activation."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
+        style.norm(out_channels),
+        style.act(),
     )
 
 
@@ -33,18 +64,20 @@ def convolve(convolution: nn.Module, parts: tuple[torch.Tensor, ...]) -> torch.T
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a projected shortcut (He et al., 2015, arXiv:1512.03385)."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, style: Style = PLAIN) -> None:
         super().__init__()
-        self.first = conv_norm_act(in_channels, out_channels, stride)
+        self.first = conv_norm_act(in_channels, out_channels, stride, style)
         self.second = nn.Sequential(
-            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False), nn.BatchNorm2d(out_channels)
+            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False), style.norm(out_channels)
         )
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
+        self.act = style.act()
 
     def forward(self, *parts: torch.Tensor) -> torch.Tensor:
         """``parts`` together have the block's input channels; they are never put into one tensor."""
         inner = self.second(self.first[1:](convolve(self.first[0], parts)))
-        return F.relu(inner + convolve(self.shortcut, parts), inplace=True)
+        activated: torch.Tensor = self.act(inner + convolve(self.shortcut, parts))
+        return activated
 
 
 class AttentionGate(nn.Module):
@@ -53,18 +86,19 @@ class AttentionGate(nn.Module):
     The decoder's features say where to look; the skip's features are scaled by 0..1 per pixel.
     """
 
-    def __init__(self, skip_channels: int, gate_channels: int) -> None:
+    def __init__(self, skip_channels: int, gate_channels: int, style: Style = PLAIN) -> None:
         super().__init__()
         hidden = max(8, skip_channels // 2)
         self.skip = nn.Conv2d(skip_channels, hidden, 1)
         self.gate = nn.Conv2d(gate_channels, hidden, 1)
         self.score = nn.Conv2d(hidden, 1, 1)
+        self.act = style.act()
 
     def forward(self, skip: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
         """``skip`` ``[N,Cs,h,w]`` and the smaller ``below`` ``[N,Cg,h/2,w/2]`` -> gated skip ``[N,Cs,h,w]``."""
         # A 1x1 convolution may as well come before a nearest-neighbour resize: a quarter of the pixels.
         gate = upsample_to(self.gate(below), skip)
-        return skip * torch.sigmoid(self.score(F.relu(self.skip(skip) + gate)))
+        return skip * torch.sigmoid(self.score(self.act(self.skip(skip) + gate)))
 
 
 def upsample_to(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

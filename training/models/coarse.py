@@ -2,62 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from training.config import ModelConfig
-from training.models.blocks import conv_norm_act, upsample_to
+from training.models.blocks import Style, conv_norm_act, upsample_to
 from training.models.encoder import build_encoder
+from training.models.freezing import Freezable
+from training.models.outputs import IMAGENET_MEAN, IMAGENET_STD, Coarse
+from training.models.unet import UNetStage
 
-REDUCTION = 2
-"""Canvas pixels a side that become one pixel of the coarse stage's input."""
-
-
-def reduce(images: torch.Tensor) -> torch.Tensor:
-    """Area-average canvases ``[B, 3, H, W]`` to the coarse stage's input ``[B, 3, H/2, W/2]``."""
-    return F.avg_pool2d(images, REDUCTION)
+FEATURE_LEVEL = 2
 
 
-@dataclass(frozen=True)
-class Coarse:
-    """What the coarse stage knows of a batch of canvases ``H`` x ``W``.
-
-    Attributes:
-        logits: float ``[B, 1, H/4, W/4]``, foreground log-odds.
-        features: float ``[B, C, H/8, W/8]``, decoder features for the fine stage.
-    """
-
-    logits: torch.Tensor
-    features: torch.Tensor
-
-    def foreground(self, size: tuple[int, int]) -> torch.Tensor:
-        """Foreground probability ``[B, 1, *size]``."""
-        return torch.sigmoid(F.interpolate(self.logits, size=size, mode="bilinear", align_corners=False))
+def reduce(images: torch.Tensor, reduction: int) -> torch.Tensor:
+    """Area-average canvases ``[B, 3, H, W]`` to the coarse stage's input ``[B, 3, H/reduction, W/reduction]``."""
+    return F.avg_pool2d(images, reduction) if reduction > 1 else images
 
 
-class CoarseStage(nn.Module):
+class CoarseStage(Freezable):
     """UNet (Ronneberger et al., 2015, arXiv:1505.04597) with one convolution a level."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.encoder = build_encoder(config, 3)
+        family, variant = config.coarse
+        self.encoder = build_encoder(family, variant, 3, config)
         *skips, below = self.encoder.channels
         levels = []
         for skip, width in zip(reversed(skips), config.coarse_widths, strict=True):
-            levels.append(conv_norm_act(below + skip, width))
+            levels.append(conv_norm_act(below + skip, width, style=Style.of(config)))
             below = width
         self.decoder = nn.ModuleList(levels)
         self.head = nn.Conv2d(below, 1, 1)
+        self.level_channels: tuple[int, ...] = config.coarse_widths
+        self.feature_channels = config.coarse_widths[FEATURE_LEVEL]
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def encoder_blocks(self) -> list[Sequence[nn.Module]]:
+        """What :mod:`training.models.unfreezing` frees together, the stem first."""
+        return self.encoder.blocks()
 
     def forward(self, images: torch.Tensor) -> Coarse:
-        """``images`` reduced and normalised, float ``[B, 3, H/2, W/2]`` for canvases ``H`` x ``W``."""
-        *skips, x = self.encoder(images)
-        features = x
-        for level, (decode, skip) in enumerate(zip(self.decoder, reversed(skips), strict=True)):
+        """``images`` reduced, float 0..1 ``[B, 3, h, w]``; logits are ``[B, 1, h/2, w/2]``."""
+        *skips, x = self.encoder((images - self.mean) / self.std)
+        levels = []
+        for decode, skip in zip(self.decoder, reversed(skips), strict=True):
             x = decode(torch.cat([upsample_to(x, skip), skip], dim=1))
-            if level == 2:
-                features = x
-        return Coarse(self.head(x), features)
+            levels.append(x)
+        return Coarse(self.head(x), levels[FEATURE_LEVEL], tuple(levels))
+
+
+def build_coarse(config: ModelConfig) -> CoarseStage | UNetStage:
+    """The coarse stage a configuration asks for."""
+    family, variant = config.coarse
+    return UNetStage(variant, config.pretrained) if family == "unet" else CoarseStage(config)

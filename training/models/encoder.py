@@ -8,13 +8,14 @@ ones. The EfficientNet family is there for those who have pretrained weights.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import nn
 
 from training.config import EFFICIENTNETS, SCALING, ModelConfig
-from training.models.blocks import ResidualBlock, conv_norm_act
+from training.models.blocks import PLAIN, ResidualBlock, Style, conv_norm_act
 
 BASE_WIDTHS = (32, 48, 96, 192, 256)
 BASE_DEPTHS = (1, 1, 1, 2, 2)
@@ -26,19 +27,21 @@ class ResidualEncoder(nn.Module):
     Args:
         variant: its width and depth coefficients scale the base widths (to multiples of 8) and depths.
         in_channels: channels of the input.
+        style: norm and activation.
     """
 
-    def __init__(self, variant: str, in_channels: int) -> None:
+    def __init__(self, variant: str, in_channels: int, style: Style = PLAIN) -> None:
         super().__init__()
         width, depth = SCALING[variant]
         self.channels = [8 * round(base * width / 8) for base in BASE_WIDTHS]
         depths = [math.ceil(base * depth) for base in BASE_DEPTHS]
-        self.stem = conv_norm_act(in_channels, self.channels[0], stride=2)
+        self.stem = conv_norm_act(in_channels, self.channels[0], stride=2, style=style)
         stages: list[nn.Module] = []
         below = self.channels[0]
         for level, (channels, blocks) in enumerate(zip(self.channels, depths, strict=True)):
-            first = ResidualBlock(below, channels, stride=2 if level else 1)
-            stages.append(nn.Sequential(first, *(ResidualBlock(channels, channels) for _ in range(blocks - 1))))
+            first = ResidualBlock(below, channels, 2 if level else 1, style)
+            more = (ResidualBlock(channels, channels, style=style) for _ in range(blocks - 1))
+            stages.append(nn.Sequential(first, *more))
             below = channels
         self.stages = nn.ModuleList(stages)
 
@@ -50,12 +53,16 @@ class ResidualEncoder(nn.Module):
             features.append(x)
         return features
 
+    def blocks(self) -> list[Sequence[nn.Module]]:
+        """What is frozen and freed together, the stem first."""
+        return [(self.stem,), *((stage,) for stage in self.stages)]
+
 
 class EfficientNetEncoder(nn.Module):
     """timm's EfficientNet of a variant, at the same fractions of the input.
 
     Args:
-        variant: ``b0``, ``b1`` or ``b7``.
+        variant: ``b0``, ``b1``, ``b3`` or ``b7``.
         in_channels: channels of the input; those beyond three are context.
         pretrained: load ImageNet weights; raises ``RuntimeError`` where they can't be had.
     """
@@ -79,9 +86,15 @@ class EfficientNetEncoder(nn.Module):
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         return cast(list[torch.Tensor], self.net(x))
 
+    def blocks(self) -> list[Sequence[nn.Module]]:
+        """What is frozen and freed together, the stem first."""
+        return [(self.net.conv_stem, self.net.bn1), *((block,) for block in self.net.blocks)]
 
-def build_encoder(config: ModelConfig, in_channels: int) -> ResidualEncoder | EfficientNetEncoder:
-    """The encoder a configuration asks for."""
-    if config.family == "residual":
-        return ResidualEncoder(config.variant, in_channels)
-    return EfficientNetEncoder(config.variant, in_channels, config.pretrained)
+
+def build_encoder(
+    family: str, variant: str, in_channels: int, config: ModelConfig
+) -> ResidualEncoder | EfficientNetEncoder:
+    """The encoder that one of a configuration's stages asks for; EfficientNets keep their own norms and activations."""
+    if family == "residual":
+        return ResidualEncoder(variant, in_channels, Style.of(config))
+    return EfficientNetEncoder(variant, in_channels, config.pretrained)

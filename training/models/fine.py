@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from training.config import ModelConfig
-from training.models.blocks import AttentionGate, ResidualBlock, upsample_to
+from training.models.blocks import AttentionGate, ResidualBlock, Style, upsample_to
 from training.models.encoder import build_encoder
+from training.models.heads import HierarchicalHead, branch, three_logits
+from training.models.outputs import FineOutput
 
 CHANNELS = 5
 CLASSES = 3
@@ -19,49 +19,42 @@ PRIOR_LEVEL = 2
 """Decoder level (a quarter of the crop) at which the coarse stage's view enters."""
 
 
-@dataclass(frozen=True)
-class FineOutput:
-    """What the fine stage says of ``N`` crops while it is trained; None is a branch that it doesn't have.
-
-    Attributes:
-        logits: float ``[N, 3, h, w]``; with :attr:`foreground` and :attr:`identity` made of those two.
-        levels: float ``[N, C_k, h_k, w_k]`` each, the decoder's features, deepest first.
-        foreground: float ``[N, 1, h, w]``, log-odds that somebody is there.
-        identity: float ``[N, 1, h, w]``, log-odds that it is the target, given that somebody is there.
-        contour: float ``[N, 1, h, w]``, log-odds of the target's outline.
-        distance: float ``[N, 1, h, w]``, signed distance to the target's outline, -1..1 where it is near.
-    """
-
-    logits: torch.Tensor
-    levels: tuple[torch.Tensor, ...] = ()
-    foreground: torch.Tensor | None = None
-    identity: torch.Tensor | None = None
-    contour: torch.Tensor | None = None
-    distance: torch.Tensor | None = None
-
-
 class FineStage(nn.Module):
     """UNet with residual blocks and attention gates; decides at RoI size, answers at crop size.
 
     Its input has five channels: normalised RGB, the person's own box, and where other people's boxes lie.
+
+    Args:
+        config: what it is made of.
+        coarse_channels: of the coarse stage's features.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, coarse_channels: int) -> None:
         super().__init__()
-        self.encoder = build_encoder(config, CHANNELS)
+        style = Style.of(config)
+        self.encoder = build_encoder(config.family, config.variant, CHANNELS, config)
         *skips, below = self.encoder.channels
-        gates, levels = [], []
+        gates, levels, deeper = [], [], []
         for skip, width in zip(reversed(skips), config.fine_widths, strict=True):
-            gates.append(AttentionGate(skip, below))
-            levels.append(ResidualBlock(below + skip, width))
+            gates.append(AttentionGate(skip, below, style))
+            levels.append(ResidualBlock(below + skip, width, style=style))
+            deeper.append(
+                nn.Sequential(*(ResidualBlock(width, width, style=style) for _ in range(1, config.fine_depth)))
+            )
             below = width
-        self.gates = nn.ModuleList(gates)
+        self.gates = nn.ModuleList(gates if config.attention else [])
         self.decoder = nn.ModuleList(levels)
-        self.prior = nn.Conv2d(config.coarse_widths[PRIOR_LEVEL] + 1, config.fine_widths[PRIOR_LEVEL], 1)
+        self.deeper = nn.ModuleList(deeper)
+        self.prior = nn.Conv2d(coarse_channels + 1, config.fine_widths[PRIOR_LEVEL], 1)
         # Starts as no prior at all, so that a fine stage trained alone is unchanged when a coarse stage joins.
         nn.init.zeros_(self.prior.weight)
         nn.init.zeros_(torch.as_tensor(self.prior.bias))
-        self.head = nn.Conv2d(below, CLASSES * 4, 3, padding=1)
+        self.head = (
+            HierarchicalHead(below, style) if config.hierarchical else nn.Conv2d(below, CLASSES * 4, 3, padding=1)
+        )
+        wanted = {"contour": config.contour, "distance": config.distance}
+        self.branches = nn.ModuleDict({name: branch(below, style) for name, there in wanted.items() if there})
+        self.level_channels: tuple[int, ...] = config.fine_widths
 
     def forward(self, crops: torch.Tensor, prior: torch.Tensor | None = None) -> torch.Tensor:
         """Segment crops.
@@ -73,10 +66,28 @@ class FineStage(nn.Module):
         Returns:
             Logits ``[N, 3, h, w]``.
         """
+        return self._decide(self._decode(crops, prior)[-1]).logits
+
+    def outputs(self, crops: torch.Tensor, prior: torch.Tensor | None = None) -> FineOutput:
+        """The same with everything that training looks at; its branches are run here and nowhere else."""
+        levels = self._decode(crops, prior)
+        decided = self._decide(levels[-1])
+        branches = {name: run(levels[-1]) for name, run in self.branches.items()}
+        return FineOutput(decided.logits, tuple(levels), decided.foreground, decided.identity, **branches)
+
+    def _decode(self, crops: torch.Tensor, prior: torch.Tensor | None) -> list[torch.Tensor]:
         *skips, x = self.encoder(crops)
+        levels = []
         for level, skip in enumerate(reversed(skips)):
-            gated = self.gates[level](skip, x)
-            x = self.decoder[level](upsample_to(x, skip), gated)
+            gated = self.gates[level](skip, x) if self.gates else skip
+            x = self.deeper[level](self.decoder[level](upsample_to(x, skip), gated))
             if level == PRIOR_LEVEL and prior is not None:
                 x = x + self.prior(prior)
-        return F.pixel_shuffle(self.head(x), 2)
+            levels.append(x)
+        return levels
+
+    def _decide(self, features: torch.Tensor) -> FineOutput:
+        if isinstance(self.head, HierarchicalHead):
+            foreground, identity = self.head(features)
+            return FineOutput(three_logits(foreground, identity), foreground=foreground, identity=identity)
+        return FineOutput(F.pixel_shuffle(self.head(features), 2))

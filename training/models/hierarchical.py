@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from training.config import ModelConfig
-from training.models.coarse import Coarse, CoarseStage, reduce
+from training.models.coarse import build_coarse, reduce
 from training.models.fine import FineStage
+from training.models.freezing import Freezable
+from training.models.outputs import IMAGENET_MEAN, IMAGENET_STD, Coarse, FineOutput
 from training.models.roi import box_channels, enlarge, roi_align
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def inner_resampling(cells: int, context: float) -> torch.Tensor:
@@ -32,7 +30,7 @@ def to_unit(images: torch.Tensor) -> torch.Tensor:
     return images.float() / 255.0 if images.dtype == torch.uint8 else images
 
 
-class HierarchicalModel(nn.Module):
+class HierarchicalModel(Freezable):
     """Coarse once per image, fine once per person; implements the tensor contract.
 
     The crop shows the box and its surroundings (``config.context``); ``masks`` cover the box exactly.
@@ -46,8 +44,8 @@ class HierarchicalModel(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.coarse = CoarseStage(config)
-        self.fine = FineStage(config)
+        self.coarse = build_coarse(config)
+        self.fine = FineStage(config, self.coarse.feature_channels)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
         rows, columns = config.mask_size
@@ -57,7 +55,14 @@ class HierarchicalModel(nn.Module):
         )
 
     def start_coarse_from_fine(self) -> None:
-        """Give the coarse stage's encoder what the fine stage's has learnt; they differ only in input channels."""
+        """Give the coarse stage's encoder what the fine stage's has learnt; they differ only in input channels.
+
+        Raises:
+            ValueError: if their encoders are of different kinds.
+        """
+        fine = (self.config.family, self.config.variant)
+        if self.config.coarse != fine:
+            raise ValueError(f"coarse_family, coarse_variant: {self.config.coarse} can't start from {fine}")
         weights = self.fine.encoder.state_dict()
         for name, own in self.coarse.encoder.state_dict().items():
             if own.shape != weights[name].shape:
@@ -67,12 +72,12 @@ class HierarchicalModel(nn.Module):
     def run_coarse(self, images: torch.Tensor) -> Coarse:
         """The coarse stage on canvases as :func:`to_unit` gives them."""
         # Reduced before it is normalised: a quarter of the pixels to touch.
-        return self.coarse((reduce(images) - self.mean) / self.std)
+        seen: Coarse = self.coarse(reduce(images, self.config.coarse_reduction))
+        return seen
 
-    def crop_logits(
+    def _look(
         self, images: torch.Tensor, rois: torch.Tensor, coarse: Coarse | None, size: tuple[int, int]
-    ) -> torch.Tensor:
-        """Logits ``[N, 3, *size]`` over the enlarged crops; ``images`` as :func:`to_unit` gives them."""
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         crops = enlarge(rois, self.config.context)
         pixels = (roi_align(images, crops, size) - self.mean) / self.std
         seen = torch.cat([pixels, box_channels(rois, crops, size)], dim=1)
@@ -80,7 +85,20 @@ class HierarchicalModel(nn.Module):
         if coarse is not None:
             at = (size[0] // 4, size[1] // 4)
             prior = torch.cat([roi_align(coarse.features, crops, at), roi_align(coarse.logits, crops, at)], dim=1)
-        return self.fine(seen.contiguous(memory_format=torch.channels_last), prior)
+        return seen.contiguous(memory_format=torch.channels_last), prior
+
+    def crop_logits(
+        self, images: torch.Tensor, rois: torch.Tensor, coarse: Coarse | None, size: tuple[int, int]
+    ) -> torch.Tensor:
+        """Logits ``[N, 3, *size]`` over the enlarged crops; ``images`` as :func:`to_unit` gives them."""
+        logits: torch.Tensor = self.fine(*self._look(images, rois, coarse, size))
+        return logits
+
+    def crop_outputs(
+        self, images: torch.Tensor, rois: torch.Tensor, coarse: Coarse | None, size: tuple[int, int]
+    ) -> FineOutput:
+        """The same with everything that training looks at."""
+        return self.fine.outputs(*self._look(images, rois, coarse, size))
 
     def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The tensor contract.

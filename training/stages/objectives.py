@@ -13,7 +13,6 @@ from training.data.dataset import Batch, Recipe
 from training.losses.foreground import foreground_loss
 from training.losses.instance import InstanceLoss
 from training.losses.labels import three_class_labels
-from training.models.fine import FineOutput
 from training.models.hierarchical import HierarchicalModel, to_unit
 from training.models.roi import enlarge, roi_align
 
@@ -32,10 +31,10 @@ def person(model: HierarchicalModel, batch: Batch, joint: bool = False, divisor:
         with torch.no_grad():
             seen = model.run_coarse(images)
     size = (model.config.mask_size[0] // divisor, model.config.mask_size[1] // divisor)
-    logits = model.crop_logits(images, batch.rois, seen, size)
+    people = model.crop_outputs(images, batch.rois, seen, size)
     crops = enlarge(batch.rois, model.config.context)
     identities = roi_align(batch.identities.float(), crops, size, mode="nearest")
-    return InstanceLoss()(FineOutput(logits), three_class_labels(identities, batch.targets))["total"]
+    return InstanceLoss()(people, three_class_labels(identities, batch.targets))["total"]
 
 
 def foreground(model: HierarchicalModel, batch: Batch) -> torch.Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from training.losses.distillation import DistillationConfig, DistillationLoss
-from training.models.fine import FineOutput
+from training.models.outputs import FineOutput
 
 
 def seen(channels: int, widths: tuple[int, ...], scale: int) -> FineOutput:
