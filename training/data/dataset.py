@@ -13,11 +13,16 @@ from torch.utils.data import Dataset, Sampler
 
 from service.domain import Pixels
 from training.data.augment import Rng, jitter_boxes, paste_person, random_affine, random_colour, warp
-from training.data.coco import Photo
+from training.data.cache import Cache, Decoded
+from training.data.coco import SOMEBODY, Photo
 
 CCP = "Clothing Co-Parsing"
 LEAST_SHARE = 0.0003
 """Share of the canvas below which people are not trained on: their outlines are guesses."""
+
+BUDGET = 3 << 30
+"""Bytes: room for about 2,400 photos of 640 x 480."""
+DONORS, DONOR_BUDGET = 4096, 512 << 20
 
 
 class Sample(NamedTuple):
@@ -58,35 +63,48 @@ class Recipe:
 
 
 class People(Dataset[Sample]):
-    """Photos kept decoded in memory; each access is a fresh augmentation."""
+    """Photos as samples; each access is a fresh augmentation, the same for the same seed and draw.
 
-    def __init__(self, photos: list[Photo], recipe: Recipe, seed: int = 0) -> None:
+    Samples don't depend on what is cached, nor on how many processes make them.
+    """
+
+    def __init__(self, photos: list[Photo], recipe: Recipe, seed: int = 0, budget: int = BUDGET) -> None:
+        """``budget``: bytes of decoded photos that are kept at most, in each process that makes samples."""
         self.photos = photos
         self.recipe = recipe
         self.seed = seed
-        self._cache: dict[int, tuple[Pixels, Pixels]] = {}
+        self._cache = Cache(budget)
+        self._donors = Cache(DONOR_BUDGET)
+        numbered = [(i, k) for i, photo in enumerate(photos) for k in range(min(len(photo.people), SOMEBODY - 1))]
+        outlined = [(i, k) for i, k in numbered if photos[i].people[k].rle is not None]
+        order = np.random.default_rng(seed).permutation(len(outlined))
+        self._pool = [outlined[i] for i in order[:DONORS]]
 
     def __len__(self) -> int:
         return len(self.photos)
 
     def preload(self) -> None:
-        """Decode everything now, so that worker processes share it."""
+        """Decode now what will be kept anyway, so that worker processes share it."""
         for index in range(len(self.photos)):
+            if self._cache.is_full:
+                break
             self._decoded(index)
 
-    def _decoded(self, index: int) -> tuple[Pixels, Pixels]:
-        if index not in self._cache:
-            photo = self.photos[index]
-            self._cache[index] = photo.pixels(), photo.identities()
-        return self._cache[index]
+    def _decoded(self, index: int) -> Decoded:
+        photo = self.photos[index]
+        return self._cache.get(index, lambda: (photo.pixels(), photo.identities()))
 
-    def _donor(self, rng: Rng) -> tuple[Pixels, Pixels]:
-        index = int(rng.integers(len(self.photos)))
-        image, identities = self._decoded(index)
-        k = int(rng.integers(len(self.photos[index].people)))
+    def _donor(self, rng: Rng) -> Decoded:
+        """Somebody's crop and 0/1 mask, of the same few thousand people always: those fit into memory."""
+        index, k = self._pool[int(rng.integers(len(self._pool)))]
         box = self.photos[index].people[k].box
         region = np.s_[int(box.y1) : int(np.ceil(box.y2)), int(box.x1) : int(np.ceil(box.x2))]
-        return image[region], (identities[region] == k + 1).astype(np.uint8)
+
+        def cut() -> Decoded:
+            image, identities = self._decoded(index)
+            return image[region].copy(), (identities[region] == k + 1).astype(np.uint8)
+
+        return cut() if index in self._cache else self._donors.get((index, k), cut)
 
     def __getitem__(self, key: int) -> Sample:
         """``key`` counts draws, not photos: photo ``key % len`` with the randomness of draw ``key``."""
@@ -99,7 +117,8 @@ class People(Dataset[Sample]):
         people = len(self.photos[index].people)
         visible = _visible(identities)
         if visible.size and rng.random() < recipe.paste:
-            paste_person(rng, image, identities, *self._donor(rng), int(rng.choice(visible)), people + 1)
+            newcomer = min(people + 1, SOMEBODY)
+            paste_person(rng, image, identities, *self._donor(rng), int(rng.choice(visible)), newcomer)
             visible = _visible(identities)
         image = random_colour(rng, image)
         chosen = rng.permutation(visible)[: recipe.people if rng.random() < 0.85 else 1]
@@ -116,8 +135,9 @@ class People(Dataset[Sample]):
 
 
 def _visible(identities: Pixels) -> np.ndarray:
-    """Identities with at least ``LEAST_SHARE`` of the canvas."""
-    return np.flatnonzero(np.bincount(identities.ravel(), minlength=2)[1:] >= LEAST_SHARE * identities.size) + 1
+    """Identities with at least ``LEAST_SHARE`` of the canvas; not that of nobody, nor that of :data:`SOMEBODY`."""
+    cells = np.bincount(identities.ravel(), minlength=SOMEBODY + 1)[1:SOMEBODY]
+    return np.flatnonzero(cells >= LEAST_SHARE * identities.size) + 1
 
 
 def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -64,8 +64,3 @@ def test_an_epoch_sees_crowds_more_often_and_ccp_less(photos: list[Photo]) -> No
     crowds = [drawn[i] for i, photo in enumerate(photos) if len(photo.people) > 8]
     assert np.mean(ccp) == pytest.approx(0.4, abs=0.15)
     assert np.mean(crowds) >= 2
-
-
-def test_missing_data_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="HISEG_DATA"):
-        read_split(tmp_path, "train")

@@ -1,0 +1,117 @@
+"""Any COCO file is read: every form of a mask, any number for "person", boxes alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.training.drawing import annotation
+from training.data.coco import SOMEBODY, AnnotationError, read_annotations, read_split
+
+SQUARE = np.zeros((40, 50), dtype=np.bool_)
+SQUARE[10:30, 5:25] = True
+FORMS = {
+    "polygon": [[5, 10, 25, 10, 25, 30, 5, 30]],
+    "two polygons": [[5, 10, 25, 10, 25, 20, 5, 20], [5, 20, 25, 20, 25, 30, 5, 30]],
+    "run lengths": {"size": [40, 50], "counts": [5 * 40 + 10, *[20, 20] * 19, 20, 25 * 40 + 10]},
+    "compressed run lengths": annotation(1, 1, SQUARE)["segmentation"],
+}
+
+
+def write(folder: Path, rows: list[dict[str, Any]], categories: list[dict[str, Any]] | None = None) -> Path:
+    """A file about one picture of 50 x 40, which is there too."""
+    cv2.imwrite(str(folder / "a.png"), np.full((40, 50, 3), 9, dtype=np.uint8))
+    content = {
+        "images": [{"id": 7, "file_name": "a.png", "width": 50, "height": 40}],
+        "annotations": rows,
+        "categories": categories if categories is not None else [{"id": 1, "name": "person"}],
+    }
+    path = folder / "some.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def row(number: int = 1, **changes: Any) -> dict[str, Any]:
+    return annotation(number, 7, SQUARE) | changes
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_mask(tmp_path: Path, form: str) -> None:
+    (photo,) = read_annotations(write(tmp_path, [row(segmentation=FORMS[form])]), tmp_path)
+    np.testing.assert_array_equal(photo.people[0].mask(), SQUARE)
+    np.testing.assert_array_equal(photo.identities(), SQUARE)
+    assert photo.pixels().shape == (40, 50, 3)
+
+
+def test_what_the_file_does_not_say_has_a_sensible_value(tmp_path: Path) -> None:
+    (photo,) = read_annotations(write(tmp_path, [row()]), tmp_path)
+    assert (photo.source, photo.exhaustive, photo.outlined) == ("some", True, True)
+
+
+def test_persons_are_found_by_name_and_crowds_are_nobody(tmp_path: Path) -> None:
+    categories = [{"id": 1, "name": "bicycle"}, {"id": 33, "name": "Person"}]
+    rows = [row(1), row(2, category_id=33), row(3, category_id=33, iscrowd=1)]
+    (photo,) = read_annotations(write(tmp_path, rows, categories), tmp_path)
+    assert len(photo.people) == 1
+    assert not photo.exhaustive
+
+
+def test_boxes_alone(tmp_path: Path) -> None:
+    boxed = row()
+    del boxed["segmentation"]
+    (photo,) = read_annotations(write(tmp_path, [boxed]), tmp_path)
+    assert not photo.outlined
+    assert not photo.identities().any()
+    with pytest.raises(ValueError, match="no outline"):
+        photo.people[0].mask()
+
+
+def test_the_shared_boxes_are_read(data: Path) -> None:
+    photos = read_annotations(data / "annotations" / "boxes_unlabeled.json", data / "images" / "unlabeled")
+    assert len(photos) == 1243
+    assert not any(photo.outlined for photo in photos)
+
+
+def test_more_people_than_a_byte_has_numbers(tmp_path: Path) -> None:
+    rows = [row(number) for number in range(1, 300)]
+    (photo,) = read_annotations(write(tmp_path, rows), tmp_path)
+    assert len(photo.people) == 299
+    assert photo.identities().max() == SOMEBODY
+
+
+def test_a_missing_image_is_named(tmp_path: Path) -> None:
+    annotations = write(tmp_path, [row()])
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"a\.png"):
+        read_annotations(annotations, tmp_path)
+
+
+def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
+    annotations = write(tmp_path, [row()])
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((50, 40, 3), dtype=np.uint8))
+    (photo,) = read_annotations(annotations, tmp_path)
+    with pytest.raises(AnnotationError, match=r"a\.png is 40 x 50, its annotations say 50 x 40"):
+        photo.pixels()
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "not JSON"), ("[]", "images and annotations")])
+def test_what_is_no_coco_file_is_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text(text)
+    with pytest.raises(AnnotationError, match=said):
+        read_annotations(path, tmp_path)
+
+
+def test_a_file_without_persons_says_what_it_has(tmp_path: Path) -> None:
+    with pytest.raises(AnnotationError, match="'cat'"):
+        read_annotations(write(tmp_path, [], [{"id": 1, "name": "cat"}]), tmp_path)
+
+
+def test_missing_data_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="HISEG_DATA"):
+        read_split(tmp_path, "train")
