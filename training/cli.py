@@ -16,6 +16,7 @@ from training.checkpoint import load_checkpoint
 from training.config import ModelConfig
 from training.data.coco import data_root, read_split
 from training.evaluate import evaluate
+from training.export.filters.command import app as export_filter
 from training.models.hierarchical import HierarchicalModel
 from training.publish import predictor
 from training.publish import publish as publish_model
@@ -23,6 +24,7 @@ from training.stages.fit import Schedule, fit
 from training.stages.objectives import STAGES
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train, measure and publish models.")
+app.add_typer(export_filter, name="export-filter")
 Stage = StrEnum("Stage", {name: name for name in STAGES})  # type: ignore[misc]
 Data = Annotated[Path, typer.Option(default_factory=data_root, help="folder with annotations/ and images/")]
 
