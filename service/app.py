@@ -16,6 +16,7 @@ from service.errors import Unavailable
 from service.images import ImageLimits
 from service.lifecycle import LAST_BYTES_SECONDS, ListenError, log, run_until_stopped
 from service.loading import Loaded, Loader, embedded_engines, engines_of
+from service.rolling import rolling
 from service.segmenter import Segmenter
 from service.settings import MEBI, Settings
 from service.telemetry import Metrics
@@ -61,7 +62,7 @@ async def models_running(
 async def models_ready(
     segmenter: Segmenter, settings: Settings, metrics: Metrics, load: Loader = embedded_engines
 ) -> AsyncIterator[None]:
-    """The same, warmed up and tried; then requests are taken.
+    """The same, warmed up and tried; then requests are taken, and versions that are published take over.
 
     Raises:
         CanaryDied: a model doesn't give the masks that it was published with.
@@ -75,7 +76,9 @@ async def models_ready(
                 await model.canary.check(segmenter, name)
         if segmenter.admission.state is State.STARTING:
             segmenter.admission.state = State.READY
-        yield
+        stored = [model.stored for model in models if model.stored]
+        async with rolling(segmenter, settings, metrics, stored):
+            yield
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from service.canary import Canary
 from service.engines.base import Engine
 from service.engines.fallback import FallbackEngine
 from service.engines.onnx import OnnxEngine
-from service.engines.repository import stored_models
+from service.engines.repository import StoredModel, stored_models
 from service.engines.triton.address import parse_targets
 from service.settings import EMBEDDED, Fallback, Settings
 from service.telemetry import Metrics
@@ -20,10 +20,18 @@ from service.trial import try_out
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An engine, and the picture that shows whether it is well; None: that was seen already, or can't be."""
+    """An engine, ready to be fed.
+
+    Attributes:
+        engine: what runs batches.
+        canary: the picture that shows whether it is well; None: that was seen already, or can't be.
+        stored: where it came from, if versions that are published beside it shall take its place; see
+            :mod:`service.rolling`.
+    """
 
     engine: Engine
     canary: Canary | None = None
+    stored: StoredModel | None = None
 
 
 Loader = Callable[[Settings, Metrics], AbstractAsyncContextManager[Sequence[Loaded]]]
@@ -89,10 +97,11 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
 
 
 def _load(settings: Settings) -> list[Loaded]:
-    return [
-        Loaded(OnnxEngine(model.path, model.name, model.version, settings.threads), Canary.load(model.path.parent))
-        for model in stored_models(settings.model_repository)
-    ]
+    def load(stored: StoredModel) -> Loaded:
+        engine = OnnxEngine(stored.path, stored.name, stored.version, settings.threads)
+        return Loaded(engine, Canary.load(stored.path.parent), stored)
+
+    return [load(stored) for stored in stored_models(settings.model_repository)]
 
 
 @contextmanager

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="HTTP port; 0 takes a free one")
     grpc_port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one")
     model_repository: Path = Field(Path("model_repository"), description="folder of name/version/model.onnx")
+    repository_poll_seconds: float = Field(
+        0.25, ge=0, description="how often the embedded engine looks for new versions in the repository; 0: never"
+    )
     engine: str = Field(EMBEDDED, description="what runs models: onnx (embedded), or triton://host:port,host:port")
     fallback: Fallback = Field(Fallback.OFF, description="onnx: serve on the embedded engine while no Triton answers")
     default_variant: str = Field("b0", description="variant that answers when none is asked for")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import get_args
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -48,6 +48,7 @@ class Metrics:
         self._people = counter("hiseg_instances", "Masks made")
         self._failures = counter("hiseg_batch_failures", "Batches that the engine failed at", "model")
         self._dropped = counter("hiseg_dropped", "Jobs that left before they reached the engine", "model", "reason")
+        self._tried = counter("hiseg_model_versions", "Versions that came while the service ran", "model", "outcome")
         self._images = histogram("hiseg_batch_images", "Images in a batch", COUNTS, "model")
         self._rois = histogram("hiseg_batch_rois", "Boxes in a batch", COUNTS, "model")
         self._predicted = histogram("hiseg_batch_cost_seconds", "Predicted time of a batch", SECONDS, "model")
@@ -75,6 +76,10 @@ class Metrics:
         for stage, milliseconds in timings_ms.items():
             self._stages.labels(stage).observe(milliseconds / 1000)
         self._people.inc(instances)
+
+    def tried(self, model: str, outcome: Literal["used", "refused"]) -> None:
+        """A version came while the service ran, and was tried."""
+        self._tried.labels(model, outcome).inc()
 
     @contextmanager
     def streaming(self) -> Iterator[None]:

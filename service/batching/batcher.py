@@ -77,6 +77,7 @@ class Batcher:
         self._left_behind = False
         self._slots = Slots(lambda: engine.slots)
         self._launched = 0
+        self._moved = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         engine.subscribe(self._engine_changed)
 
@@ -106,6 +107,12 @@ class Batcher:
         """Seconds that the oldest of them has waited; 0 if there is none."""
         oldest = next(iter(self._waiting), None)
         return self.clock() - oldest.arrived if oldest else 0.0
+
+    async def drained(self) -> None:
+        """Wait until no job is inside, neither waiting nor in the engine."""
+        while self._waiting or self._launched:
+            self._moved.clear()
+            await self._moved.wait()
 
     def check_room(self, client: str, deadline: float | None) -> None:
         """Say no before a client's job is known, if even the smallest would be refused.
@@ -199,6 +206,7 @@ class Batcher:
 
     def _advance(self) -> None:
         """Form and launch until there is nothing to do; called after every change."""
+        self._moved.set()
         while self._tasks is not None:
             self._form(self._tasks)
             ready = [item for item in self._forming if item.prepared is not None]

@@ -41,7 +41,7 @@ class OnnxEngine:
         # Waiting threads that spin would take the cores from decoding and mask drawing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(path, options, providers=ort.get_available_providers())
+            self._session: Any = ort.InferenceSession(path, options, providers=ort.get_available_providers())
         except Exception as error:
             raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
         info, self._mask_output = describe(spoken(self._session, path), name, version, "onnx")
@@ -88,6 +88,7 @@ class OnnxEngine:
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
+        self._session = None  # its memory, while others may still hold the engine
 
 
 def spoken(session: Any, path: Path) -> Spoken:

@@ -8,11 +8,34 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class StoredModel:
-    """One model file of the repository."""
+    """One model file of the repository.
+
+    Attributes:
+        name: its folder in the repository.
+        version: its folder in that one.
+        path: the ``.onnx`` file.
+        stamp: another one whenever the file is another, or what lies beside it came or went.
+    """
 
     name: str
     version: str
     path: Path
+    stamp: tuple[int, ...] = ()
+
+
+def stored_versions(repository: Path) -> dict[str, list[StoredModel]]:
+    """All versions of each model, newest first; nothing where there is no such folder."""
+    found: dict[str, list[StoredModel]] = {}
+    for path in sorted(repository.glob("*/*/model.onnx")):
+        name, version = path.parts[-3], path.parts[-2]
+        if version.isdecimal() and not name.startswith("."):
+            try:
+                model, folder = path.stat(), path.parent.stat()
+            except FileNotFoundError:
+                continue  # removed this moment
+            stamp = (model.st_ino, model.st_mtime_ns, model.st_size, folder.st_mtime_ns)
+            found.setdefault(name, []).append(StoredModel(name, version, path, stamp))
+    return {name: sorted(models, key=lambda model: -int(model.version)) for name, models in found.items()}
 
 
 def stored_models(repository: Path) -> list[StoredModel]:
@@ -21,15 +44,7 @@ def stored_models(repository: Path) -> list[StoredModel]:
     Raises:
         FileNotFoundError: there is no such folder, or no model in it.
     """
-    newest: dict[str, StoredModel] = {}
-    for path in sorted(repository.glob("*/*/model.onnx"), key=lambda p: (p.parts[-3], _number(p.parts[-2]))):
-        name, version = path.parts[-3], path.parts[-2]
-        if version.isdecimal():
-            newest[name] = StoredModel(name, version, path)
+    newest = [models[0] for models in stored_versions(repository).values()]
     if not newest:
         raise FileNotFoundError(f"no model (name/version/model.onnx) in {repository.absolute()}")
-    return list(newest.values())
-
-
-def _number(version: str) -> int:
-    return int(version) if version.isdecimal() else -1
+    return newest

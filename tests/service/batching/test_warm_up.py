@@ -14,8 +14,10 @@ from service.engines.base import Cost
 from tests.service.fakes import EchoEngine, Notes
 
 
-def shapes(engine: EchoEngine, limits: BatchLimits | None = None) -> set[tuple[int, int, tuple[int, ...]]]:
-    asyncio.run(warm_up(Batcher(engine, ThreadPoolExecutor(1), Notes(), limits)))
+def shapes(
+    engine: EchoEngine, limits: BatchLimits | None = None, quick: bool = False
+) -> set[tuple[int, int, tuple[int, ...]]]:
+    asyncio.run(warm_up(Batcher(engine, ThreadPoolExecutor(1), Notes(), limits), quick))
     return {(len(batch.images), len(batch.rois), batch.images.shape[2:]) for batch in engine.batches}
 
 
@@ -28,6 +30,15 @@ def test_an_engine_that_names_its_roi_counts_gets_all_of_them_with_every_number_
     engine = EchoEngine(roi_counts=(0, 2, 4))
     expected = {(n, count, canvas) for n in (1, 2, 3) for count in (0, 2, 4) for canvas in engine.info.canvases}
     assert shapes(engine, BatchLimits(images=3)) == expected
+
+
+def test_quickly_one_canvas_unless_the_engine_prepares_itself_for_each() -> None:
+    engine = EchoEngine()
+    assert shapes(engine, quick=True) == {(1, people, engine.info.canvases[0]) for people in PEOPLE}
+    prepares = EchoEngine(roi_counts=(0, 2))
+    assert shapes(prepares, BatchLimits(images=1), quick=True) == {
+        (1, count, canvas) for count in (0, 2) for canvas in prepares.info.canvases
+    }
 
 
 def test_the_cost_model_learns_from_it() -> None:
