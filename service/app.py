@@ -125,5 +125,6 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
             segmenter.admission,
             models_ready(segmenter, settings, metrics, load or engines_of(settings)),
             grpc_listening(segmenter, settings, metrics),
+            settings.leave_seconds,
             settings.drain_seconds,
         )
