@@ -11,7 +11,6 @@ from torch import nn
 
 from tests.training.models.test_hierarchical import inputs
 from training.config import ACTIVATIONS, NORMALIZATIONS, ModelConfig
-from training.models.blocks import Style
 from training.models.hierarchical import HierarchicalModel, to_unit
 
 SMALL = ModelConfig(fine_widths=(16, 12, 8, 8), coarse_widths=(16, 12, 8, 8))
@@ -98,12 +97,6 @@ def test_options_reach_every_block() -> None:
     grouped = HierarchicalModel(replace(SMALL, normalization="groupnorm", fine_widths=(16, 12, 10, 9)))
     groups = {m.num_channels: m.num_groups for m in grouped.modules() if isinstance(m, nn.GroupNorm)}
     assert {channels: groups[channels] for channels in (16, 12, 10, 9)} == {16: 8, 12: 4, 10: 2, 9: 1}
-
-
-def test_layernorm2d_is_over_channels_and_pixels_of_a_sample() -> None:
-    x = torch.randn(3, 4, 5, 6)
-    mean, variance = x.mean((1, 2, 3), keepdim=True), x.var((1, 2, 3), keepdim=True, unbiased=False)
-    torch.testing.assert_close(Style("relu", "layernorm2d").norm(4)(x), (x - mean) / (variance + 1e-5).sqrt())
 
 
 def test_a_configuration_written_before_these_options_still_loads() -> None:
