@@ -35,7 +35,8 @@ class HierarchicalHead(nn.Module):
 
 def three_logits(foreground: torch.Tensor, identity: torch.Tensor) -> torch.Tensor:
     """The two answers ``[N, 1, h, w]`` as logits of background, target, others ``[N, 3, h, w]``."""
-    target = foreground + F.logsigmoid(identity)
+    # log(sigmoid(x)) is -softplus(-x), which doesn't run out of numbers where an exported sigmoid would be 0.
+    target = foreground - F.softplus(-identity)
     return torch.cat([torch.zeros_like(target), target, target - identity], dim=1)
 
 

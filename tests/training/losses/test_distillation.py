@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from training.config import ModelConfig
 from training.losses.distillation import DistillationConfig, DistillationLoss
+from training.models.coarse import CoarseStage, reduce
+from training.models.freezing import freeze
 from training.models.outputs import FineOutput
+from training.models.unet import UNetStage
 
 
 def seen(channels: int, widths: tuple[int, ...], scale: int) -> FineOutput:
@@ -34,6 +38,30 @@ def test_without_true_masks_the_teacher_counts_in_full() -> None:
     student, teacher = seen(1, (4,), 1), seen(1, (4,), 1)
     terms = loss(student, teacher, temperature=1.0, share=0.0, task=None)
     torch.testing.assert_close(terms["total"], terms["logits"] + terms["features"])
+
+
+def test_a_student_of_another_family_and_size_comes_nearer_to_its_teacher_without_any_truth() -> None:
+    torch.manual_seed(0)
+    teacher = UNetStage("b0").eval()
+    freeze(teacher)
+    student = CoarseStage(ModelConfig(coarse_widths=(16, 12, 8, 8))).train()
+    loss = DistillationLoss(DistillationConfig(), student.level_channels, teacher.level_channels)
+    optimizer = torch.optim.AdamW([*student.parameters(), *loss.parameters()], lr=3e-3)
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        wanted = teacher(images)
+    losses = []
+    for _ in range(12):
+        # The teacher sees the canvas as it is, the student half of it, as its configuration says.
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            seen = student(reduce(images, 2))
+            terms = loss(seen, wanted, temperature=4.0, share=0.7, task=None)
+        optimizer.zero_grad()
+        terms["total"].backward()
+        optimizer.step()
+        losses.append(terms["total"].item())
+    assert terms["total"].dtype == torch.float32
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_impossible_weights_are_named() -> None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from tests.training.models.test_hierarchical import inputs
 from training.config import ACTIVATIONS, NORMALIZATIONS, ModelConfig
+from training.models.heads import three_logits
 from training.models.hierarchical import HierarchicalModel, to_unit
 
 SMALL = ModelConfig(fine_widths=(16, 12, 8, 8), coarse_widths=(16, 12, 8, 8))
@@ -86,6 +87,14 @@ def test_the_hierarchical_heads_levels_cannot_contradict_each_other() -> None:
     torch.testing.assert_close(nobody, 1 - somebody)
     torch.testing.assert_close(target, somebody * whose)
     torch.testing.assert_close(other, somebody * (1 - whose))
+
+
+def test_answers_however_sure_give_finite_logits() -> None:
+    sure = torch.tensor([-200.0, 0.0, 200.0])
+    foreground, identity = torch.meshgrid(sure, sure, indexing="ij")
+    logits = three_logits(foreground[None, None], identity[None, None])
+    assert logits.isfinite().all()
+    assert logits.argmax(1)[0].tolist() == [[0, 0, 0], [0, 0, 0], [2, 1, 1]]
 
 
 def test_options_reach_every_block() -> None:
