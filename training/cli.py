@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import json
-import math
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from training.baselines import BASELINES
-from training.checkpoint import load_checkpoint
-from training.config import ModelConfig
+from training.commands.configs import configs
+from training.commands.distill import distill
+from training.commands.options import BOTH_SPELLINGS
+from training.commands.pretrain import pretrain
+from training.commands.train import train
 from training.data.coco import data_root, read_split
 from training.evaluate import evaluate
 from training.export.filters.command import app as export_filter
-from training.models.hierarchical import HierarchicalModel
 from training.publish import predictor
 from training.publish import publish as publish_model
-from training.stages.fit import Schedule, fit
-from training.stages.objectives import STAGES
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train, measure and publish models.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings=BOTH_SPELLINGS,
+    help="Train, measure and publish models.",
+)
+for command in (configs, pretrain, distill, train):
+    app.command()(command)
 app.add_typer(export_filter, name="export-filter")
-Stage = StrEnum("Stage", {name: name for name in STAGES})  # type: ignore[misc]
 Data = Annotated[Path, typer.Option(default_factory=data_root, help="folder with annotations/ and images/")]
-
-
-@app.command()
-def train(
-    stage: Annotated[Stage, typer.Option(help="early, fine, coarse, joint: in this order")],
-    output: Annotated[Path, typer.Option(help="folder for checkpoint.pt and log.jsonl")],
-    data: Data,
-    init: Annotated[Path | None, typer.Option(help="checkpoint to go on from; needed after the first stage")] = None,
-    variant: Annotated[str, typer.Option(help="b0, b1 or b7; for the first stage")] = "b0",
-    epochs: Annotated[int, typer.Option(min=1)] = 40,
-    minutes: Annotated[float, typer.Option(help="end earlier, learning rate and all")] = math.inf,
-    learning_rate: Annotated[float, typer.Option(min=0)] = 1e-3,
-    seed: int = 0,
-) -> None:
-    """Train one stage."""
-    torch.manual_seed(seed)
-    model = load_checkpoint(init) if init else HierarchicalModel(ModelConfig(variant=variant))
-    if stage.value == "coarse" and init:
-        model.start_coarse_from_fine()
-    schedule = Schedule(epochs=epochs, minutes=minutes, learning_rate=learning_rate, seed=seed)
-    fit(model, read_split(data, "train"), stage.value, schedule, output)
-    typer.echo(f"wrote {output / 'checkpoint.pt'}")
 
 
 @app.command()

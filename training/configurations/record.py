@@ -116,7 +116,7 @@ class Distillation(Record):
         temperature: of the soft labels, epoch by epoch.
         share: how much the teacher counts.
         weights: of the teacher's terms.
-        unfreezing: of an encoder that has learnt before; one that hasn't trains from the start.
+        unfreezing: of an encoder that has learnt before; None is for one that hasn't, and trains from the start.
         levels: decoder levels whose features are matched, 0 the deepest.
     """
 
@@ -124,7 +124,7 @@ class Distillation(Record):
     temperature: TemperatureSchedule = TemperatureSchedule()
     share: TeacherShare = TeacherShare()
     weights: DistillationConfig = DistillationConfig()
-    unfreezing: UnfreezeSchedule = UnfreezeSchedule()
+    unfreezing: UnfreezeSchedule | None = UnfreezeSchedule()
     levels: tuple[Annotated[int, Field(ge=0, le=3)], ...] = (1, 2, 3)
 
 

@@ -1,1 +1,1 @@
-"""Training, one stage after the other: fine alone, coarse alone, then fine with the coarse stage's view."""
+"""What each stage of training makes small: foreground, distillation, instances."""

@@ -1,0 +1,107 @@
+"""A run that is killed and resumed is the run that wasn't; two processes are one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.loop.runs import annotations, assert_same, content, invoke, only, small
+from training.checkpoint import load_checkpoint
+
+BIN = Path(sys.executable).parent
+THREADS = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+STATE = ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "epoch", "global_step")
+
+
+def command(drawn: Path, output: Path, *more: str) -> list[str]:
+    return ["train", "--config", "b0", *annotations(drawn), "--batch_size", "4", "--output", str(output), *small(*more)]
+
+
+@pytest.fixture(scope="module")
+def whole(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoints of three epochs without a break."""
+    output = tmp_path_factory.mktemp("whole")
+    invoke(*command(drawn, output, "schedule.keep=2"), "--epochs", 3)
+    return only(output, "*/checkpoints")
+
+
+def test_the_last_few_and_the_best_are_kept(whole: Path) -> None:
+    assert [int(path.name.split("_")[2]) for path in sorted(whole.glob("checkpoint_epoch_*_96x64_*.pth"))] == [2, 3]
+    best = only(whole, "best_model_epoch_*_96x64_*.pth")
+    named = only(whole, "best_model_b0_64x48_*.pth")
+    score = float(named.stem.split("_")[-1])
+    assert best.stem.split("_")[-1] == f"{round(score * 1000):04d}"
+    assert best.read_bytes() == named.read_bytes()
+    assert len(list(whole.iterdir())) == 4
+    assert list(whole.parent.glob("logs/events.*"))
+
+
+def test_a_checkpoint_is_a_model_and_says_what_it_is(whole: Path) -> None:
+    last = only(whole, "checkpoint_epoch_0003_*")
+    model, found = load_checkpoint(last), content(last)
+    assert model.config.hierarchical
+    assert found["configuration"]["data"]["canvas"] == [96, 64]
+    state = model.state_dict()
+    averaged, current = (
+        {k: found[part]["model." + k] for k in state} for part in ("state_dict", "current_model_state")
+    )
+    assert_same(dict(state), averaged)
+    assert any(not torch.equal(averaged[k], current[k]) for k in state)
+
+
+def test_killed_and_resumed_it_is_the_same_run(drawn: Path, whole: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        # Its samples are made elsewhere too: that must not matter.
+        [BIN / "hiseg-train", *command(drawn, tmp_path, "schedule.keep=2", "data.workers=1"), "--epochs", "3"],
+        env=os.environ | THREADS,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob("*/checkpoints/checkpoint_epoch_0001_*.pth")):
+            assert process.poll() is None, process.communicate()[0].decode()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    folder = only(tmp_path, "*/checkpoints")
+    assert all("configuration" in content(path) for path in folder.glob("*.pth"))
+    pattern = f"{tmp_path}/*/checkpoints/checkpoint_epoch_*.pth"
+    said = invoke("train", "--resume", pattern, "--set", "data.workers=0")
+    assert "resume: " in said
+    ours, theirs = (content(only(f, "checkpoint_epoch_0003_*")) for f in (folder, whole))
+    for part in STATE:
+        assert_same(ours[part], theirs[part], part)
+
+
+def test_two_processes_are_one(drawn: Path, tmp_path: Path) -> None:
+    # Batch norm sees the people of its own process only; this one sees each person alone.
+    settings = ("model.normalization=layernorm2d", "loss.class_weights=[1,1,1]", "loss.boundary=0",
+                "loss.separation=0", "loss.contour=0", "loss.identity=0")  # fmt: skip
+    one, two = tmp_path / "one", tmp_path / "two"
+    # One step: all eight pictures.
+    step = ("--epochs", "1", "--batch_size", "8")
+    subprocess.run(
+        [BIN / "torchrun", "--nproc_per_node", "2", BIN / "hiseg-train", *command(drawn, two, *settings), *step],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    invoke(*command(drawn, one, *settings), *step)
+    ours, theirs = (content(only(folder, "*/checkpoints/checkpoint_epoch_0001_*")) for folder in (one, two))
+    assert ours["global_step"] == theirs["global_step"] == 1
+    for name, value in ours["optimizer_states"][0]["state"].items():
+        other = theirs["optimizer_states"][0]["state"][name]["exp_avg"]
+        # The gradients' own average: what they were, up to the order of summation.
+        torch.testing.assert_close(value["exp_avg"], other, rtol=1e-3, atol=1e-6)

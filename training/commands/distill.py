@@ -1,0 +1,144 @@
+"""``hiseg-train distill``: stage 2, a small coarse stage learns from a large one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from training.checkpoint import is_checkpoint, load_checkpoint
+from training.commands.options import (
+    Annotations,
+    BatchSize,
+    Checkpoint,
+    Config,
+    Epochs,
+    Images,
+    LearningRate,
+    Output,
+    Rest,
+    Resume,
+    Set,
+    clear_errors,
+    folder_of,
+    newest,
+    settled,
+    start,
+    with_model,
+)
+from training.commands.pretrain import CANVAS
+from training.configurations.names import configuration
+from training.configurations.record import Distillation
+from training.data.coco import Photo
+from training.data.pseudo import Predict, outline
+from training.data.views import read_photos
+from training.models.seed import read_seed_unet
+from training.publish import predictor
+
+
+def distill(
+    student_config: Config = None,
+    teacher_config: Config = None,
+    teacher_checkpoint: Checkpoint = None,
+    initial_temperature: Annotated[float | None, typer.Option(help="of the soft labels, at the start")] = None,
+    final_temperature: Annotated[float | None, typer.Option(help="the same at the end")] = None,
+    temperature_decay_epochs: Annotated[float | None, typer.Option(help="epochs from one to the other")] = None,
+    train_ann: Annotations = None,
+    val_ann: Annotations = None,
+    train_images: Images = None,
+    val_images: Images = None,
+    boxes_ann: Annotated[
+        Path | None, typer.Option(help="COCO file of people with boxes only, to learn from too")
+    ] = None,
+    boxes_images: Images = None,
+    boxes_teacher: Annotated[
+        str | None,
+        typer.Option(help="instance model (.onnx or checkpoint) that outlines them; else the teacher's view"),
+    ] = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
+    pretrained_checkpoint: Checkpoint = None,
+    resume: Resume = None,
+    set: Set = [],  # noqa: B006
+    output: Output = Path("experiments"),
+    rest: Rest = None,
+) -> None:
+    """Train a student's coarse stage from a teacher's (stage 2).
+
+    A student that starts from a checkpoint is unfrozen block by block; one that starts from nothing learns whole.
+    """
+    from training.loop.files import DISTILLATION
+    from training.loop.run import run
+    from training.stages.distillation import DistillationTask, Scenes, collate_scenes
+
+    with clear_errors():
+        if teacher_checkpoint is None:
+            raise ValueError("teacher_checkpoint: which? a checkpoint of this program, or a UNet of the seed's")
+        resumed = newest(resume, "resume", rest) if resume else None
+        values: dict[str, Any] = {
+            "data.train_ann": train_ann,
+            "data.val_ann": val_ann,
+            "data.train_images": train_images,
+            "data.val_images": val_images,
+            "schedule.epochs": epochs,
+            "schedule.batch_size": batch_size,
+            "schedule.learning_rate": learning_rate,
+            "distillation.temperature.initial": initial_temperature,
+            "distillation.temperature.final": final_temperature,
+            "distillation.temperature.epochs": temperature_decay_epochs,
+        }
+        chosen = settled(student_config, resumed, "distillation", values, set, CANVAS)
+        data = chosen.data
+        teacher, variant = read_teacher(newest(teacher_checkpoint, "teacher_checkpoint"))
+        if teacher_config is not None and (wanted := configuration(teacher_config).model.variant) != variant:
+            raise ValueError(f"teacher_checkpoint: it holds a {variant}, but teacher_config says {wanted}")
+        weights = resumed or (
+            newest(pretrained_checkpoint, "pretrained_checkpoint", rest) if pretrained_checkpoint else None
+        )
+        model = start(chosen.model, weights, chosen.schedule.seed)
+        if not weights and not chosen.model.pretrained:
+            typer.echo("distillation.unfreezing: none, as the student starts from nothing")
+            settings = Distillation.model_validate(chosen.distillation.model_dump() | {"unfreezing": None})
+            chosen = chosen.model_copy(update={"distillation": settings})
+        folder = folder_of(output, chosen.name, resumed)
+        photos = read_photos(data.train_ann, data.train_images, "train", data.limit)
+        if boxes_ann is not None:
+            photos += boxed(boxes_ann, boxes_images, data.limit, boxes_teacher)
+        views = [p for p in read_photos(data.val_ann, data.val_images, "val", data.limit) if p.exhaustive]
+        task = DistillationTask(model, teacher, with_model(chosen, model))
+        run(task, photos, views, folder, DISTILLATION, resumed, Scenes, collate_scenes)
+        typer.echo(f"wrote {folder / 'checkpoints'}")
+
+
+def read_teacher(path: Path) -> tuple[Any, str]:
+    """A teacher and its variant."""
+    from training.stages.distillation import Teacher
+
+    if is_checkpoint(path):
+        model = load_checkpoint(path)
+        return Teacher(model.coarse, model.config.coarse_reduction), model.config.coarse[1]
+    unet = read_seed_unet(path)
+    return Teacher(unet.stage(), 1), unet.variant
+
+
+def boxed(annotations: Path, images: Path | None, limit: int, teacher: str | None) -> list[Photo]:
+    """Photos with boxes only; outlined, if there is a model that can."""
+    photos = read_photos(annotations, images, "", limit)
+    if teacher is None:
+        return photos
+    path = newest(teacher, "boxes_teacher")
+    return outline(photos, predictor(path) if path.suffix == ".onnx" else _eager(path))
+
+
+def _eager(path: Path) -> Predict:
+    model = load_checkpoint(path)
+
+    @torch.inference_mode()
+    def predict(images: Any, rois: Any) -> tuple[Any, Any]:
+        masks, foreground = model(torch.from_numpy(images), torch.from_numpy(rois))
+        return masks.numpy(), foreground.numpy()
+
+    return predict

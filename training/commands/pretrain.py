@@ -1,0 +1,81 @@
+"""``hiseg-train pretrain``: stage 1, where anybody is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands.options import (
+    Annotations,
+    BatchSize,
+    Checkpoint,
+    Config,
+    Epochs,
+    Images,
+    LearningRate,
+    Output,
+    Rest,
+    Resume,
+    Set,
+    clear_errors,
+    folder_of,
+    newest,
+    settled,
+    start,
+    with_model,
+)
+from training.data.views import read_photos
+
+CANVAS = {"data.canvas": [384, 384], "data.scales": [0.8, 2.0]}
+"""The coarse stage sees reduced canvases anyway: small ones, cut out of larger views, train it faster."""
+
+
+def pretrain(
+    config: Config = None,
+    train_ann: Annotations = None,
+    val_ann: Annotations = None,
+    train_images: Images = None,
+    val_images: Images = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
+    pretrained_checkpoint: Checkpoint = None,
+    from_fine: Annotated[bool, typer.Option(help="start the encoder from the checkpoint's fine stage's")] = False,
+    resume: Resume = None,
+    set: Set = [],  # noqa: B006
+    output: Output = Path("experiments"),
+    rest: Rest = None,
+) -> None:
+    """Train the coarse stage alone (stage 1): anybody or nobody, for every pixel."""
+    from training.loop.files import FOREGROUND
+    from training.loop.run import run
+    from training.stages.foreground import ForegroundTask
+
+    with clear_errors():
+        resumed = newest(resume, "resume", rest) if resume else None
+        values = {
+            "data.train_ann": train_ann,
+            "data.val_ann": val_ann,
+            "data.train_images": train_images,
+            "data.val_images": val_images,
+            "schedule.epochs": epochs,
+            "schedule.batch_size": batch_size,
+            "schedule.learning_rate": learning_rate,
+        }
+        chosen = settled(config, resumed, None, values, set, CANVAS)
+        data = chosen.data
+        weights = resumed or (
+            newest(pretrained_checkpoint, "pretrained_checkpoint", rest) if pretrained_checkpoint else None
+        )
+        model = start(chosen.model, weights, chosen.schedule.seed)
+        if from_fine and resumed is None:
+            if weights is None:
+                raise ValueError("from_fine: there is no fine stage without a pretrained_checkpoint")
+            model.start_coarse_from_fine()
+        folder = folder_of(output, f"{chosen.name}_pretrain", resumed)
+        photos = read_photos(data.train_ann, data.train_images, "train", data.limit)
+        views = [p for p in read_photos(data.val_ann, data.val_images, "val", data.limit) if p.exhaustive]
+        run(ForegroundTask(model, with_model(chosen, model)), photos, views, folder, FOREGROUND, resumed)
+        typer.echo(f"wrote {folder / 'checkpoints'}")

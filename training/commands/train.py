@@ -1,0 +1,82 @@
+"""``hiseg-train train``: stage 3, one mask per person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from training.commands.options import (
+    Annotations,
+    BatchSize,
+    Checkpoint,
+    Config,
+    Epochs,
+    Images,
+    LearningRate,
+    Output,
+    Rest,
+    Resume,
+    Set,
+    clear_errors,
+    folder_of,
+    newest,
+    settled,
+    start,
+    with_model,
+)
+from training.configurations.record import Instances
+from training.data.views import read_photos
+
+
+def train(
+    config: Config = None,
+    train_ann: Annotations = None,
+    val_ann: Annotations = None,
+    train_images: Images = None,
+    val_images: Images = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
+    pretrained_checkpoint: Checkpoint = None,
+    resume: Resume = None,
+    set: Set = [],  # noqa: B006
+    output: Output = Path("experiments"),
+    rest: Rest = None,
+) -> None:
+    """Train instance segmentation (stage 3).
+
+    Started from a checkpoint the coarse stage is frozen; started from nothing it learns along.
+    """
+    from training.loop.files import INSTANCES
+    from training.loop.run import run
+    from training.stages.instances import InstanceTask
+
+    with clear_errors():
+        resumed = newest(resume, "resume", rest) if resume else None
+        values = {
+            "data.train_ann": train_ann,
+            "data.val_ann": val_ann,
+            "data.train_images": train_images,
+            "data.val_images": val_images,
+            "schedule.epochs": epochs,
+            "schedule.batch_size": batch_size,
+            "schedule.learning_rate": learning_rate,
+        }
+        chosen = settled(config, resumed, "instance", values, set)
+        data = chosen.data
+        weights = resumed or (
+            newest(pretrained_checkpoint, "pretrained_checkpoint", rest) if pretrained_checkpoint else None
+        )
+        model = start(chosen.model, weights, chosen.schedule.seed)
+        if chosen.instances.coarse == "auto":
+            coarse = "frozen" if weights else "trained"
+            typer.echo(f"instances.coarse: {coarse}, as the run starts from {weights or 'nothing'}")
+            chosen = chosen.model_copy(
+                update={"instances": Instances.model_validate({**chosen.instances.model_dump(), "coarse": coarse})}
+            )
+        folder = folder_of(output, chosen.name, resumed)
+        photos = read_photos(data.train_ann, data.train_images, "train", data.limit)
+        views = read_photos(data.val_ann, data.val_images, "val", data.limit)
+        run(InstanceTask(model, with_model(chosen, model)), photos, views, folder, INSTANCES, resumed)
+        typer.echo(f"wrote {folder / 'checkpoints'}")

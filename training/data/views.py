@@ -1,0 +1,58 @@
+"""What a run is measured on after each epoch: whole photos as they are, with everybody in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from training.config import Size
+from training.data.augment import warp
+from training.data.coco import Photo, data_root, read_annotations, read_split
+from training.data.dataset import Sample
+from training.data.layout import images_beside
+
+
+class Views(Dataset[Sample]):
+    """Photos just fitted on a canvas, top left; every outlined person with its own box."""
+
+    def __init__(self, photos: list[Photo], canvas: Size) -> None:
+        self.photos = photos
+        self.canvas = canvas
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> Sample:
+        photo = self.photos[index]
+        height, width = self.canvas
+        scale = min(height / photo.height, width / photo.width)
+        # Pixel centres are whole numbers to OpenCV, and edges to our boxes.
+        matrix = np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5]])
+        image, identities = warp(photo.pixels(), photo.identities(), matrix, self.canvas)
+        seen = set(np.unique(identities).tolist())
+        targets = [k for k in range(1, len(photo.people) + 1) if k in seen]
+        boxes = [photo.people[k - 1].box for k in targets]
+        corners = [[b.x1 / width, b.y1 / height, b.x2 / width, b.y2 / height] for b in boxes]
+        rois = np.array(corners, dtype=np.float32).reshape(-1, 4) * np.float32(scale)
+        return Sample(
+            torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
+            torch.from_numpy(identities)[None],
+            torch.from_numpy(rois),
+            torch.tensor(targets, dtype=torch.int64),
+        )
+
+
+def read_photos(annotations: Path | None, images: Path | None, split: str, limit: int = 0) -> list[Photo]:
+    """Photos of a file, or of a split of ``HISEG_DATA`` where there is none; at most ``limit``, 0 being all.
+
+    Raises:
+        FileNotFoundError, AnnotationError: as :func:`read_annotations`.
+    """
+    if annotations is None:
+        photos = read_split(data_root(), split)
+    else:
+        photos = read_annotations(annotations, images or images_beside(annotations))
+    return photos[: limit or None]

@@ -1,0 +1,52 @@
+"""Stage 1: the coarse stage learns where anybody is."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from training.configurations.record import Configuration
+from training.data.dataset import Batch
+from training.losses.foreground import foreground_loss
+from training.models.freezing import freeze
+from training.models.hierarchical import HierarchicalModel, to_unit
+from training.models.outputs import Coarse
+from training.stages.task import Group, Task
+
+
+def truth(identities: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Share of each cell that is people, float 0..1 ``[B, 1, *size]``, of identities uint8 ``[B, 1, H, W]``."""
+    anybody = (identities > 0).float()
+    if anybody.shape[2] >= size[0]:
+        return F.interpolate(anybody, size=size, mode="area")
+    return F.interpolate(anybody, size=size, mode="nearest")
+
+
+def foreground_iou(coarse: Coarse, identities: torch.Tensor) -> torch.Tensor:
+    """Mean of the person's and the background's IoU of each canvas, as the document's UNets are scored; ``[B]``."""
+    said = coarse.foreground((identities.shape[2], identities.shape[3])) > 0.5
+    there = identities > 0
+    ious = []
+    for a, b in ((said, there), (~said, ~there)):
+        union = (a | b).sum((1, 2, 3))
+        ious.append(torch.where(union > 0, (a & b).sum((1, 2, 3)) / union.clamp(min=1), 1.0))
+    return torch.stack(ious).mean(0)
+
+
+class ForegroundTask(Task):
+    """Trains the coarse stage; the fine stage stands still."""
+
+    def __init__(self, model: HierarchicalModel, configuration: Configuration) -> None:
+        super().__init__(model, configuration)
+        freeze(model.fine)
+
+    def groups(self) -> list[Group]:
+        return [Group(list(self.model.coarse.parameters()))]
+
+    def terms(self, batch: Batch) -> dict[str, torch.Tensor]:
+        logits = self.model.run_coarse(to_unit(batch.images)).logits
+        where = truth(batch.identities, (logits.shape[2], logits.shape[3]))
+        return foreground_loss(logits, where, self.configuration.foreground)
+
+    def scores(self, batch: Batch) -> torch.Tensor:
+        return foreground_iou(self.model.run_coarse(to_unit(batch.images)), batch.identities)
