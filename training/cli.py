@@ -15,10 +15,12 @@ from training.commands.options import BOTH_SPELLINGS
 from training.commands.pretrain import pretrain
 from training.commands.train import train
 from training.data.coco import data_root, read_split
+from training.data.command import app as data_commands
 from training.evaluate import evaluate
 from training.export.filters.command import app as export_filter
-from training.publish import predictor
+from training.predict.command import predict
 from training.publish import publish as publish_model
+from training.validation.command import validate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,21 +28,11 @@ app = typer.Typer(
     context_settings=BOTH_SPELLINGS,
     help="Train, measure and publish models.",
 )
-for command in (configs, pretrain, distill, train):
+for command in (configs, pretrain, distill, train, validate, predict):
     app.command()(command)
+app.add_typer(data_commands, name="data")
 app.add_typer(export_filter, name="export-filter")
 Data = Annotated[Path, typer.Option(default_factory=data_root, help="folder with annotations/ and images/")]
-
-
-@app.command()
-def validate(
-    model: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="an exported .onnx file")],
-    data: Data,
-    split: Annotated[str, typer.Option(help="val or ood")] = "val",
-    jitter: Annotated[float, typer.Option(help="move box edges by up to this share of the side", min=0, max=0.5)] = 0.0,
-) -> None:
-    """Mean IoU per person at full resolution, by kind of case."""
-    typer.echo(json.dumps(evaluate(read_split(data, split), predictor(model), jitter).summary(), indent=2))
 
 
 @app.command()

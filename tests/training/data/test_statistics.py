@@ -1,0 +1,66 @@
+"""Counts over a data set, against slow ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.domain import Box
+from tests.training.drawing import annotation
+from training.data.coco import Person, Photo, read_people
+from training.data.statistics import readable, statistics
+from training.data.weights import separation_weights
+
+
+def photo(*boxes: tuple[int, int, int, int]) -> Photo:
+    """40 x 30, with people who fill their boxes; later ones don't hide earlier ones."""
+    people = []
+    for x1, y1, x2, y2 in boxes:
+        mask = np.zeros((30, 40), dtype=np.bool_)
+        mask[y1:y2, x1:x2] = True
+        people.append(Person(Box(x1, y1, x2, y2), float(mask.sum()), annotation(1, 1, mask)["segmentation"]))
+    return Photo(Path("none.jpg"), 40, 30, "drawn", True, tuple(people))
+
+
+def test_pixels_of_each_class() -> None:
+    found = statistics([photo((0, 0, 10, 10), (5, 0, 15, 10))])
+    # Padded by a tenth, in whole pixels, and cut off by the picture.
+    padded = [np.zeros((30, 40), dtype=np.bool_) for _ in range(2)]
+    padded[0][0:11, 0:11] = True
+    padded[1][0:11, 4:16] = True
+    masks = [np.zeros((30, 40), dtype=np.bool_) for _ in range(2)]
+    masks[0][0:10, 0:10] = True
+    masks[1][0:10, 5:15] = True
+    target = sum(int((roi & own).sum()) for roi, own in zip(padded, masks, strict=True))
+    other = sum(int((roi & ~own & them).sum()) for roi, own, them in zip(padded, masks, masks[::-1], strict=True))
+    every = sum(int(roi.sum()) for roi in padded)
+    assert found["pixel_counts"] == {"background": every - target - other, "target": target, "non_target": other}
+
+
+def test_overlaps_and_sizes() -> None:
+    found = statistics([photo((0, 0, 10, 10), (5, 0, 15, 10)), photo((20, 5, 30, 25))])
+    assert (found["total_images"], found["total_instances"], found["images_with_multiple_instances"]) == (2, 3, 1)
+    assert found["instance_count_distribution"] == {"1": 1, "2": 1}
+    assert found["overlap_stats"]["images_with_overlaps"] == 1
+    assert found["overlap_stats"]["total_overlapping_pairs"] == 1
+    assert found["overlap_stats"]["avg_iou"] == pytest.approx(1 / 3)
+    assert found["roi_stats"]["avg_instances_per_roi"] == pytest.approx(5 / 3)
+    assert found["roi_stats"]["height"]["mean"] == pytest.approx(40 / 3)
+    assert found["image_foreground_ratio"]["mean"] == pytest.approx((150 + 200) / 2 / 1200)
+
+
+def test_weights_follow_from_the_shares(drawn: Path) -> None:
+    photos = read_people(drawn / "annotations" / "instances_train2017_person_only_no_crowd.json", Path())
+    found = statistics(photos)
+    ratios = found["pixel_ratios"]
+    assert sum(ratios.values()) == pytest.approx(1)
+    weights = separation_weights(ratios["background"], ratios["target"], ratios["non_target"])
+    assert list(found["separation_aware_weights"].values()) == pytest.approx(weights)
+    assert f"{found['total_instances']}, " in readable(found)
+
+
+def test_nobody_is_nothing_to_count() -> None:
+    with pytest.raises(ValueError, match="no people"):
+        statistics([])

@@ -1,0 +1,60 @@
+"""Batches change nothing but how many photos are looked at at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.canvas import Resize
+from service.domain import Floats, Pixels
+from tests.conftest import REPOSITORY
+from training.data.coco import Photo, read_annotations
+from training.inference.batches import answers, load_batches
+from training.inference.runner import ProviderMissing, Runner, open_onnx, open_runner
+from training.validation.scores import loosened
+
+
+@pytest.fixture(scope="module")
+def photos(drawn: Path) -> list[Photo]:
+    """Some lie on another canvas: read as if they were higher than wide."""
+    annotations = drawn / "annotations" / "instances_train2017_person_only_no_crowd.json"
+    return read_annotations(annotations, drawn / "images" / "train2017")
+
+
+def echo(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
+    """Says of each RoI what its row and its image are."""
+    mean = images.mean(axis=(1, 2, 3)).astype(np.float32)
+    rows = np.stack([rois[:, 1], rois[:, 2], mean[rois[:, 0].astype(int)]], axis=1)
+    return rows[:, :, None, None], images[:, :1].astype(np.float32) / 255
+
+
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_every_photo_gets_its_own_answer(photos: list[Photo], size: int) -> None:
+    runner = Runner(((96, 64), (64, 96)), Resize.LETTERBOX, echo)
+    boxes = loosened(photos, 0.0)
+    alone = {answer.index: answer for answer in answers(photos, boxes, runner, 1)}
+    together = {answer.index: answer for answer in answers(photos, boxes, runner, size)}
+    assert sorted(together) == sorted(alone) == list(range(len(photos)))
+    for index, photo in enumerate(photos):
+        assert len(together[index].masks) == len(photo.people)
+        np.testing.assert_allclose(together[index].masks, alone[index].masks)
+        np.testing.assert_array_equal(together[index].foreground, alone[index].foreground)
+        np.testing.assert_array_equal(together[index].pixels, photo.pixels())
+        assert together[index].foreground.shape == (64, 85)
+
+
+def test_batches_are_as_large_as_they_may_be(photos: list[Photo]) -> None:
+    runner = Runner(((64, 96),), Resize.STRETCH, echo)
+    assert [len(b.images) for b in load_batches(photos, loosened(photos, 0.0), runner, 3)] == [3, 3, 2]
+
+
+def test_a_provider_that_is_not_there_is_named() -> None:
+    with pytest.raises(ProviderMissing, match=r"no ROCMExecutionProvider; it has .*CPUExecutionProvider"):
+        open_onnx(REPOSITORY / "hiseg_b0" / "1" / "model.onnx", ["ROCMExecutionProvider"])
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.pth"):
+        open_runner(tmp_path / "none.pth")

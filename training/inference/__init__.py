@@ -1,0 +1,1 @@
+"""Runs models on batches of photos, from checkpoints and exported files alike."""

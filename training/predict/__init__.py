@@ -1,0 +1,1 @@
+"""Draws what an exported model says about photos, and how long it takes."""
