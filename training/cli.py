@@ -17,7 +17,10 @@ from training.commands.train import train
 from training.data.coco import data_root, read_split
 from training.data.command import app as data_commands
 from training.evaluate import evaluate
+from training.export import command as exporting
 from training.export.filters.command import app as export_filter
+from training.export.onnx import ParityError
+from training.export.place import PlaceError, check_place, next_version
 from training.predict.command import predict
 from training.publish import publish as publish_model
 from training.validation.command import validate
@@ -28,7 +31,7 @@ app = typer.Typer(
     context_settings=BOTH_SPELLINGS,
     help="Train, measure and publish models.",
 )
-for command in (configs, pretrain, distill, train, validate, predict):
+for command in (configs, pretrain, distill, train, validate, predict, exporting.export, exporting.optimize):
     app.command()(command)
 app.add_typer(data_commands, name="data")
 app.add_typer(export_filter, name="export-filter")
@@ -44,14 +47,20 @@ def baselines(data: Data, split: Annotated[str, typer.Option(help="val or ood")]
 
 @app.command()
 def publish(
-    checkpoint: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    source: Annotated[Path, typer.Argument(metavar="CHECKPOINT", exists=True, dir_okay=False)],
     name: Annotated[str, typer.Option(help="the model's name, e.g. hiseg_b0")],
     data: Data,
     repository: Path = Path("model_repository"),
-    version: Annotated[int, typer.Option(min=1)] = 1,
+    version: Annotated[int | None, typer.Option(min=1, help="one more than the newest if left out")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="take the place of a version of that number")] = False,
 ) -> None:
-    """Export, measure on val and ood, and write the model, its configuration, metrics and card."""
-    metrics = publish_model(checkpoint, repository, name, version, data)
+    """Export a checkpoint or take an exported .onnx, measure it, and put it into a repository that may be served."""
+    number = version or next_version(repository, name)
+    try:
+        check_place(repository, name, number, replace)
+        metrics = publish_model(source, repository, name, number, data, replace)
+    except (PlaceError, ParityError, ValueError, FileNotFoundError) as error:
+        raise typer.BadParameter(str(error)) from error
     for split, quality in metrics["quality"].items():
         typer.echo(f"{split}: mean IoU {quality['ground truth boxes']['all']:.4f}")
-    typer.echo(f"wrote {repository / name}")
+    typer.echo(f"wrote {repository / name / str(number)}")

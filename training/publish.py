@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 
 from service.app import models_running, new_segmenter
@@ -24,25 +27,34 @@ from service.loading import Loaded, given
 from service.settings import Settings
 from service.telemetry import Metrics
 from training.baselines import BASELINES
-from training.checkpoint import load_checkpoint
-from training.complexity import complexity
-from training.config import CANVASES
+from training.complexity import Complexity
+from training.config import ModelConfig
 from training.data.coco import read_split
 from training.evaluate import Predict, evaluate
 from training.export.card import model_card
-from training.export.onnx import export_onnx, write_metadata
-from training.export.triton import write_configurations
+from training.export.onnx import Form, read_metadata, write_metadata
+from training.export.place import place
+from training.export.precision import Precision
+from training.export.write import write_checkpoint
 
-LICENCE = "MIT for the weights; trained on photographs under their own, mostly non-commercial, terms"
-TRAINING_DATA = "1,351 COCO photographs (parts of val2017 among them) and 226 Clothing Co-Parsing photographs"
 CANARY_PHOTO = Path(__file__).parent.parent / "docs" / "samples" / "people.jpg"
 CANARY_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
 JITTER = 0.1
 THREADS = 2
 
 
-def publish(checkpoint: Path, repository: Path, name: str, version: int, data: Path) -> dict[str, Any]:
-    """Export, measure and write ``repository/name``; an existing version is replaced whole.
+def publish(
+    source: Path, repository: Path, name: str, version: int, data: Path, replace: bool = False
+) -> dict[str, Any]:
+    """Export, measure and put ``repository/name/version`` there, whole.
+
+    Args:
+        source: a checkpoint, or an ``.onnx`` file that was exported from one.
+        repository: where services and Triton look for models.
+        name: the model's.
+        version: its number.
+        data: photographs to measure on.
+        replace: take the place of a version of that number.
 
     Returns:
         The metrics, as written to ``metrics.json``.
@@ -50,42 +62,41 @@ def publish(checkpoint: Path, repository: Path, name: str, version: int, data: P
     Raises:
         ParityError: ONNX Runtime disagrees with PyTorch.
         FileNotFoundError: no data to measure on.
+        ValueError: the file doesn't say what ours say.
+        PlaceError: there is such a version, or others keep another contract.
     """
-    model = load_checkpoint(checkpoint)
-    config = model.config
-    metadata: dict[str, Any] = {
-        "variant": config.variant,
-        "canvases": CANVASES,
-        "resize": "letterbox",
-        "roi_size": config.roi_size,
-        "mask_size": config.mask_size,
-        "class_names": ["background", "target", "other people"],
-        "licence": LICENCE,
-        "training_data": TRAINING_DATA,
-        "config": config.to_dict(),
-    }
-    staging = repository / f".{name}.partial"
-    shutil.rmtree(staging, ignore_errors=True)
-    (staging / str(version)).mkdir(parents=True)
-    onnx_path = staging / str(version) / "model.onnx"
-    difference = export_onnx(model, onnx_path, metadata)
-    metrics = measure(onnx_path, data)
-    compute = complexity(model)
-    metrics |= {"complexity": asdict(compute), "onnx_max_difference": difference}
-    metadata["gmac"] = [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)]
-    metadata["metrics"] = {
-        f"mean IoU on {split}": round(metrics["quality"][split]["ground truth boxes"]["all"], 4)
-        for split in metrics["quality"]
-    }
-    write_metadata(onnx_path, metadata)
-    asyncio.run(record_canary(onnx_path, name, version))
-    metrics["megabytes"] = onnx_path.stat().st_size / 1e6
-    (staging / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    write_configurations(staging, name, onnx_path)
-    (staging / "MODEL_CARD.md").write_text(model_card(name, version, config, metrics))
-    shutil.rmtree(repository / name, ignore_errors=True)
-    staging.rename(repository / name)
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(folder)
+        path = built / "model.onnx"
+        if source.suffix == ".onnx":
+            shutil.copy(source, path)
+        else:
+            write_checkpoint(source, path, Form(), Precision.FP32, data)
+        metadata: dict[str, Any] = dict(read_metadata(path))
+        if missing := {"config", "canvases", "gmac"} - metadata.keys():
+            raise ValueError(f"{source}: it doesn't say its {', '.join(sorted(missing))}, as files of `export` do")
+        metrics = measure(path, data) | {
+            "complexity": asdict(_complexity(path, metadata)),
+            "onnx_max_difference": float(metadata.get("onnx_max_difference", "nan")),
+        }
+        metadata["metrics"] = {
+            f"mean IoU on {split}": round(metrics["quality"][split]["ground truth boxes"]["all"], 4)
+            for split in metrics["quality"]
+        }
+        write_metadata(path, metadata)
+        asyncio.run(record_canary(path, name, version))
+        metrics["megabytes"] = path.stat().st_size / 1e6
+        (built / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        config = ModelConfig.from_dict(json.loads(metadata["config"]))
+        (built / "MODEL_CARD.md").write_text(model_card(name, version, config, metrics))
+        place(built, repository, name, version, replace)
     return metrics
+
+
+def _complexity(path: Path, metadata: dict[str, Any]) -> Complexity:
+    image, person = json.loads(metadata["gmac"])
+    weights = sum(math.prod(tensor.dims) for tensor in onnx.load(path).graph.initializer)
+    return Complexity(image, person, weights / 1e6)
 
 
 async def record_canary(model: Path, name: str, version: int) -> None:

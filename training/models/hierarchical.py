@@ -113,5 +113,7 @@ class HierarchicalModel(Freezable):
         images = to_unit(images)
         coarse = self.run_coarse(images)
         logits = self.crop_logits(images, rois, coarse, self.config.mask_size)
-        masks = torch.matmul(torch.matmul(self.inner_rows, logits), self.inner_columns)
+        # One for each person: ONNX Runtime 1.19 can't multiply by one for all of them where there are none.
+        rows = self.inner_rows.expand(logits.shape[0], logits.shape[1], -1, -1)
+        masks = torch.matmul(torch.matmul(rows, logits), self.inner_columns)
         return masks, coarse.foreground((images.shape[2], images.shape[3]))
