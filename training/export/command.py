@@ -14,9 +14,7 @@ from training.export.optimize import optimize as optimize_file
 from training.export.precision import Precision
 from training.export.write import convert, write_checkpoint
 
-Data = Annotated[
-    Path, typer.Option(default_factory=data_root, help="photographs to calibrate int8 on: its train split")
-]
+Data = Annotated[Path, typer.Option(default_factory=data_root, help="photographs to calibrate int8 on, from train")]
 
 
 def sizes(texts: list[str]) -> tuple[Size, ...]:
@@ -45,13 +43,11 @@ def export(
     dilation_pixels: Annotated[
         int, typer.Option("--dilation-pixels", "--dilation_pixels", help="the seed's dilation of logits, in mask cells")
     ] = 0,
-    dtype: Annotated[
-        str, typer.Option(help="of images: uint8, 0..255, or float32, 0..1 as the seed's files")
-    ] = "uint8",
+    dtype: Annotated[str, typer.Option(help="of images: uint8, 0..255, or float32, 0..1")] = "uint8",
     precision: Annotated[Precision, typer.Option(help="fp16 for GPUs, int8 for CPUs")] = Precision.FP32,
     opset: Annotated[int, typer.Option(help=f"{OPSETS[0]} to {OPSETS[-1]}")] = OPSETS[0],
 ) -> None:
-    """Write a checkpoint as ONNX, checked against PyTorch; an exported .onnx in its place is given another precision."""
+    """Write a checkpoint as ONNX, checked against PyTorch; or give an exported .onnx another precision."""
     chosen = sizes(image_size or [])
     try:
         form = Form(chosen or CANVASES, dtype, dilation_pixels, opset)
