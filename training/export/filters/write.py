@@ -11,7 +11,7 @@ import onnxruntime as ort
 import torch
 from torch import nn
 
-from training.export.onnx import OPSET, ParityError
+from training.export.onnx import OPSETS, ParityError
 
 SHAPES = ((1, 17, 23), (2, 48, 32), (3, 31, 64))
 """(batch, height, width) that each file is tried with."""
@@ -50,7 +50,7 @@ def write_filter(
         module.eval(),
         (_picture(SHAPES[1], channels, dtype, seed=0), *given),
         dynamo=True,
-        opset_version=OPSET,
+        opset_version=OPSETS[0],
         input_names=inputs,
         output_names=[names[1]],
         dynamic_shapes=[free, *[None] * len(given)],
