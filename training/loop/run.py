@@ -31,9 +31,10 @@ from lightning.pytorch.loggers import TensorBoardLogger  # noqa: E402
 from lightning.pytorch.strategies import DDPStrategy  # noqa: E402
 
 QUIET = (
-    # What it says is decided here on purpose: few workers beside few cores, a GPU left alone, files of its own.
+    # What it says is decided here on purpose: few workers beside few cores, a GPU left alone, frozen parts, own files.
     ".*does not have many workers.*",
     ".*GPU available but not used.*",
+    ".*module.s. in eval mode at the start of training.*",
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*You called `self.log.*",
     # Lightning looks for optional programs in a way that newer Pythons warn of.
