@@ -33,8 +33,8 @@ def ask(*words: object) -> str:
 def test_people_masks_and_a_timing_table(annotations: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     said = ask(
-        *("--onnx", B0, "--annotations", annotations, "--num-images", 3, "--batch-size", 2, "--save-masks"),
-        *("--output-dir", folder),
+        *("--onnx", B0, "--annotations", annotations, "--num_images", 3, "--batch_size", 2, "--save_masks"),
+        *("--output_dir", folder),
     )
     assert re.search(r"\| model \| \d+\.\d \| \d+\.\d \| \d+\.\d \|", said)
     assert "3 images, 6 people, 2 images a batch" in said
@@ -48,7 +48,7 @@ def test_people_masks_and_a_timing_table(annotations: Path, tmp_path: Path) -> N
 
 
 def test_everybody_as_one(annotations: Path, tmp_path: Path) -> None:
-    ask("--onnx", B0, "--annotations", annotations, "--num-images", 1, "--binary-mode", "--output-dir", tmp_path)
+    ask("--onnx", B0, "--annotations", annotations, "--num-images", 1, "--binary_mode", "--output_dir", tmp_path)
     assert [p.name for p in tmp_path.glob("*")] == ["000000000001_binary.png"]
 
 

@@ -30,8 +30,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_several_models_side_by_side(drawn: Path, checkpoint: Path, tmp_path: Path) -> None:
     annotations = drawn / "annotations" / "instances_val2017_person_only_no_crowd.json"
     pattern = str(checkpoint.with_name("best_*.pth"))
-    asked = ["validate", pattern, str(B0), "--multiple", "--val-ann", str(annotations), "--batch-size", "4"]
-    asked += ["--jitter", "0", "--visualize", "--num-visualize", "1", "--output-dir", str(tmp_path)]
+    asked = ["validate", pattern, str(B0), "--multiple", "--val_ann", str(annotations), "--batch_size", "4"]
+    asked += ["--jitter", "0", "--visualize", "--num_visualize", "1", "--output_dir", str(tmp_path)]
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
     report = json.loads((tmp_path / "validation.json").read_text())
