@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import shutil
 import statistics
 import tempfile
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 
 from service.app import models_running, new_segmenter
@@ -27,7 +25,7 @@ from service.loading import Loaded, given
 from service.settings import Settings
 from service.telemetry import Metrics
 from training.baselines import BASELINES
-from training.complexity import Complexity
+from training.complexity import complexity
 from training.config import ModelConfig
 from training.data.coco import read_split
 from training.evaluate import Predict, evaluate
@@ -36,6 +34,7 @@ from training.export.onnx import Form, read_metadata, write_metadata
 from training.export.place import place
 from training.export.precision import Precision
 from training.export.write import write_checkpoint
+from training.models.hierarchical import HierarchicalModel
 
 CANARY_PHOTO = Path(__file__).parent.parent / "docs" / "samples" / "people.jpg"
 CANARY_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
@@ -73,11 +72,16 @@ def publish(
         else:
             write_checkpoint(source, path, Form(), Precision.FP32, data)
         metadata: dict[str, Any] = dict(read_metadata(path))
-        if missing := {"config", "canvases", "gmac"} - metadata.keys():
+        if missing := {"config", "canvases"} - metadata.keys():
             raise ValueError(f"{source}: it doesn't say its {', '.join(sorted(missing))}, as files of `export` do")
+        config = ModelConfig.from_dict(json.loads(metadata["config"]))
+        compute = complexity(HierarchicalModel(config))
+        metadata["gmac"] = [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)]
         metrics = measure(path, data) | {
-            "complexity": asdict(_complexity(path, metadata)),
-            "onnx_max_difference": float(metadata.get("onnx_max_difference", "nan")),
+            "complexity": asdict(compute),
+            "onnx_max_difference": float(metadata["onnx_max_difference"])
+            if "onnx_max_difference" in metadata
+            else None,
         }
         metadata["metrics"] = {
             f"mean IoU on {split}": round(metrics["quality"][split]["ground truth boxes"]["all"], 4)
@@ -87,16 +91,9 @@ def publish(
         asyncio.run(record_canary(path, name, version))
         metrics["megabytes"] = path.stat().st_size / 1e6
         (built / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        config = ModelConfig.from_dict(json.loads(metadata["config"]))
         (built / "MODEL_CARD.md").write_text(model_card(name, version, config, metrics))
         place(built, repository, name, version, replace)
     return metrics
-
-
-def _complexity(path: Path, metadata: dict[str, Any]) -> Complexity:
-    image, person = json.loads(metadata["gmac"])
-    weights = sum(math.prod(tensor.dims) for tensor in onnx.load(path).graph.initializer)
-    return Complexity(image, person, weights / 1e6)
 
 
 async def record_canary(model: Path, name: str, version: int) -> None:

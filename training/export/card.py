@@ -24,7 +24,7 @@ One mask per person, given an image and the people's boxes. Variant {config.vari
 | size | {metrics["megabytes"]:.1f} MB, {complexity["parameters_m"]:.1f} M parameters |
 | compute (torch's flop counter) | {compute} |
 | ONNX Runtime, CPU, 2 threads, 640 x 640 | {timing} (median) |
-| PyTorch against ONNX Runtime | logits differ by at most {metrics["onnx_max_difference"]:.1e} |
+| PyTorch against ONNX Runtime | {_difference(metrics["onnx_max_difference"])} |
 
 ## Quality
 
@@ -84,6 +84,10 @@ def _baseline_rows(quality: dict[str, Any]) -> str:
         f"| {name} | " + " | ".join(_figure(quality[split]["baselines"][name]) for split in quality) + " |"
         for name in names
     )
+
+
+def _difference(value: float | None) -> str:
+    return "not measured" if value is None else f"logits differ by at most {value:.1e}"
 
 
 def _figure(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pytest
 
 from service.engines.repository import stored_models, stored_versions
 from tests.conftest import REPOSITORY
-from tests.triton.models import B0, add_float_b0
+from tests.service.engines.triton.harness import engine_on
+from tests.service.engines.triton.test_versions import Asking
+from tests.triton.models import B0, add_float_b0, copy_of_ours, targets_of
+from tests.triton.server import Control, triton
 from training.export import place as module
 from training.export.place import PlaceError, next_version, place
 
@@ -80,6 +84,21 @@ def test_another_contract_needs_another_name(built: Path, repository: Path, tmp_
     with pytest.raises(PlaceError, match="variant is b7"):
         place(built, repository, NAME, 2)
     assert versions(repository) == ["1"]
+
+
+def test_a_polling_triton_takes_it_over_and_no_request_fails(built: Path, tmp_path: Path) -> None:
+    repository = copy_of_ours(tmp_path)
+
+    async def scenario() -> None:
+        async with engine_on(targets_of(server), repository) as engine, Asking(engine) as asking:
+            await asking.answered_by("1")
+            await asyncio.to_thread(place, built, repository, NAME, 2)
+            await asking.answered_by("2")
+        assert set(asking.versions) == {"1", "2"}
+        assert asking.refused == 0
+
+    with triton(repository, Control.POLL) as server:
+        asyncio.run(scenario())
 
 
 class Crash(BaseException):

@@ -1,0 +1,75 @@
+"""From a checkpoint to a version that a service takes over, on a data set of one photograph."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+from typer.testing import CliRunner
+
+from tests.conftest import REPOSITORY, SAMPLE, SAMPLE_BOXES, SERVE, serving
+from tests.service.test_rolling import Callers, until
+from tests.triton.models import B0
+from training.cli import app
+
+WIDTH, HEIGHT = 949, 512
+
+
+@pytest.fixture(scope="module")
+def one_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample photo as `val` and `ood`, its boxes filled for masks."""
+    root = tmp_path_factory.mktemp("data")
+    annotations = []
+    for number, (x1, y1, x2, y2) in enumerate(SAMPLE_BOXES, 1):
+        mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8, order="F")
+        mask[int(y1) : int(y2), int(x1) : int(x2)] = 1
+        rle = coco_mask.encode(mask)
+        segmentation = {"size": rle["size"], "counts": rle["counts"].decode()}
+        box = [x1, y1, x2 - x1, y2 - y1]
+        annotation = {
+            "id": number,
+            "image_id": 1,
+            "category_id": 1,
+            "iscrowd": 0,
+            "bbox": box,
+            "area": float(mask.sum()),
+        }
+        annotations.append(annotation | {"segmentation": segmentation})
+    image = {"id": 1, "file_name": "people.jpg", "width": WIDTH, "height": HEIGHT, "source": "COCO 2017"}
+    content = {"images": [image | {"exhaustive": True}], "annotations": annotations, "categories": [{"id": 1}]}
+    (root / "annotations").mkdir()
+    for split in ("val", "ood"):
+        (root / "images" / split).mkdir(parents=True)
+        shutil.copy(SAMPLE, root / "images" / split)
+        (root / "annotations" / f"instances_{split}_person_only_no_crowd.json").write_text(json.dumps(content))
+    return root
+
+
+def test_published_during_load_and_no_request_fails(one_photo: Path, tmp_path: Path, photo: bytes) -> None:
+    repository = Path(shutil.copytree(REPOSITORY, tmp_path / "models"))
+    arguments = ["publish", str(B0), "--name", "hiseg_b0", "--repository", str(repository), "--data", str(one_photo)]
+    with serving((*SERVE[:-1], repository)) as server:
+        callers = Callers(server.url, photo)
+        with callers.asking():
+            until(lambda: callers.answered_by("1"), "an answer of version 1")
+            done = CliRunner().invoke(app, arguments)
+            assert done.exit_code == 0, done.output
+            until(lambda: callers.answered_by("2"), "an answer of version 2")
+        (model,) = httpx.get(server.url + "/v1/models").json()["models"]
+        assert model["version"] == "2"
+    assert {status for status, _ in callers.answers} == {200}
+    version = repository / "hiseg_b0" / "2"
+    assert {path.name for path in version.iterdir()} == {
+        *("model.onnx", "canary.jpg", "canary.json", "canary.png", "MODEL_CARD.md", "metrics.json")
+    }
+    metrics = json.loads((version / "metrics.json").read_text())
+    assert metrics["quality"]["val"]["people"] == 2
+    assert (repository / "hiseg_b0" / "MODEL_CARD.md").read_text().startswith("# hiseg_b0, version 2")
+    again = CliRunner().invoke(app, [*arguments, "--version", "2"])
+    assert again.exit_code == 2
+    assert "version 2 of hiseg_b0 exists; publish version 3" in " ".join(again.output.replace("│", " ").split())
