@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import PIL.Image
 import pytest
 from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
@@ -15,17 +16,18 @@ from typer.testing import CliRunner
 from tests.conftest import REPOSITORY, SAMPLE, SAMPLE_BOXES, SERVE, serving
 from tests.service.test_rolling import Callers, until
 from tests.triton.models import B0
+from training import publish as publishing
 from training.cli import app
 
-WIDTH, HEIGHT = 949, 512
+WIDTH, HEIGHT = 237, 128
 
 
 @pytest.fixture(scope="module")
 def one_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample photo as `val` and `ood`, its boxes filled for masks."""
+    """The sample photo, a quarter as large, as `val` and `ood`, its boxes filled for masks."""
     root = tmp_path_factory.mktemp("data")
     annotations = []
-    for number, (x1, y1, x2, y2) in enumerate(SAMPLE_BOXES, 1):
+    for number, (x1, y1, x2, y2) in enumerate((np.array(SAMPLE_BOXES) // 4).tolist(), 1):
         mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8, order="F")
         mask[int(y1) : int(y2), int(x1) : int(x2)] = 1
         rle = coco_mask.encode(mask)
@@ -45,12 +47,16 @@ def one_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "annotations").mkdir()
     for split in ("val", "ood"):
         (root / "images" / split).mkdir(parents=True)
-        shutil.copy(SAMPLE, root / "images" / split)
+        with PIL.Image.open(SAMPLE) as picture:
+            picture.resize((WIDTH, HEIGHT)).save(root / "images" / split / "people.jpg")
         (root / "annotations" / f"instances_{split}_person_only_no_crowd.json").write_text(json.dumps(content))
     return root
 
 
-def test_published_during_load_and_no_request_fails(one_photo: Path, tmp_path: Path, photo: bytes) -> None:
+def test_published_during_load_and_no_request_fails(
+    one_photo: Path, tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "speed", lambda _: {"1 person": 1.0})  # stands for ten seconds of timing
     repository = Path(shutil.copytree(REPOSITORY, tmp_path / "models"))
     arguments = ["publish", str(B0), "--name", "hiseg_b0", "--repository", str(repository), "--data", str(one_photo)]
     with serving((*SERVE[:-1], repository)) as server:
