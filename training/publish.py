@@ -77,11 +77,10 @@ def publish(
         config = ModelConfig.from_dict(json.loads(metadata["config"]))
         compute = complexity(HierarchicalModel(config))
         metadata["gmac"] = [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)]
+        difference = metadata.get("onnx_max_difference")
         metrics = measure(path, data) | {
             "complexity": asdict(compute),
-            "onnx_max_difference": float(metadata["onnx_max_difference"])
-            if "onnx_max_difference" in metadata
-            else None,
+            "onnx_max_difference": None if difference is None else float(difference),
         }
         metadata["metrics"] = {
             f"mean IoU on {split}": round(metrics["quality"][split]["ground truth boxes"]["all"], 4)

@@ -1,0 +1,108 @@
+"""FP32, FP16 and INT8 of one model: ``python -m benchmarks.precision [MODEL] [--photos N] [--openvino PYTHON]``.
+
+Milliseconds on ONNX Runtime's CPU provider and, with the Python of an environment that has ``openvino``, on OpenVINO;
+megabytes; and mean IoU of ``val``. The precisions take turns, so that a slow moment falls on all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from service.domain import Floats, Pixels
+from tests.conftest import REPOSITORY
+from training.data.coco import data_root, read_split
+from training.evaluate import evaluate
+from training.export.precision import Precision
+from training.export.write import convert
+from training.publish import THREADS, predictor
+
+MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
+PEOPLE = (1, 4, 16)
+ROUNDS = 15
+ON_OPENVINO = """
+import json, sys, time, statistics, numpy, openvino
+core, given, times = openvino.Core(), dict(numpy.load(sys.argv[1])), {}
+settings = {"INFERENCE_NUM_THREADS": int(sys.argv[2]), "PERFORMANCE_HINT": "LATENCY"}
+models = {path: core.compile_model(path, "CPU", settings) for path in sys.argv[4:]}
+for turn in range(int(sys.argv[3])):
+    for path, model in models.items():
+        for people in (1, 4, 16):
+            started = time.perf_counter()
+            model({"images": given["images"], "rois": given[f"rois{people}"]})
+            times.setdefault(f"{path} {people}", []).append((time.perf_counter() - started) * 1000)
+print(json.dumps({name: statistics.median(values[2:]) for name, values in times.items()}))
+"""
+
+
+def inputs() -> tuple[Pixels, dict[int, Floats]]:
+    """A picture of noise on 640 x 640, and rows of so many people."""
+    rng = np.random.default_rng(0)
+    rois = {}
+    for people in PEOPLE:
+        corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
+        rois[people] = np.concatenate([np.zeros((people, 1)), corners], axis=1).astype(np.float32)
+    return rng.integers(0, 256, (1, 3, 640, 640), dtype=np.uint8), rois
+
+
+def on_onnx_runtime(files: dict[Precision, Path]) -> dict[Precision, list[float]]:
+    """Median milliseconds by number of people."""
+    images, rois = inputs()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    sessions = {p: ort.InferenceSession(path, options, providers=["CPUExecutionProvider"]) for p, path in files.items()}
+    times: dict[tuple[Precision, int], list[float]] = {}
+    for _ in range(ROUNDS):
+        for precision, session in sessions.items():
+            for people in PEOPLE:
+                started = time.perf_counter()
+                session.run(None, {"images": images, "rois": rois[people]})
+                times.setdefault((precision, people), []).append((time.perf_counter() - started) * 1000)
+    return {p: [statistics.median(times[p, people][2:]) for people in PEOPLE] for p in files}
+
+
+def on_openvino(python: str, files: dict[Precision, Path], folder: Path) -> dict[Precision, list[float]]:
+    """The same on OpenVINO, in the environment of that Python."""
+    images, rois = inputs()
+    given = folder / "given.npz"
+    np.savez(given, images=images, **{f"rois{people}": rows for people, rows in rois.items()})
+    numbers = [str(given), str(THREADS), str(ROUNDS)]
+    command = [python, "-c", ON_OPENVINO, *numbers, *map(str, files.values())]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    times = json.loads(done.stdout.splitlines()[-1])
+    return {p: [times[f"{path} {people}"] for people in PEOPLE] for p, path in files.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model", nargs="?", type=Path, default=MODEL)
+    parser.add_argument("--photos", type=int, default=None, help="so many of val only")
+    parser.add_argument("--openvino", metavar="PYTHON", help="of an environment that has openvino")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = {Precision.FP32: arguments.model}
+        for precision in (Precision.FP16, Precision.INT8):
+            files[precision] = folder / f"{precision}.onnx"
+            print(precision, convert(arguments.model, files[precision], precision, data_root()))
+        tables = {"ONNX Runtime": on_onnx_runtime(files)}
+        if arguments.openvino:
+            tables["OpenVINO"] = on_openvino(arguments.openvino, files, folder)
+        photos = read_split(data_root(), "val")[: arguments.photos]
+        for precision, path in files.items():
+            quality = evaluate(photos, predictor(path)).summary()
+            print(f"{precision}: {path.stat().st_size / 1e6:.1f} MB, mIoU {quality['all']:.4f}")
+            for where, table in tables.items():
+                print(f"  {where}, ms: " + ", ".join(f"{ms:.0f}" for ms in table[precision]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Smaller numbers decide as FP32 does, and leave alone what must not be rounded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto
+
+from tests.triton.models import B0, other_masks
+from training.export.onnx import ParityError, read_metadata
+from training.export.precision import Precision, check_agreement, noise, to_fp16, to_int8
+
+SMALL = ((96, 64), (64, 96))
+
+
+@pytest.fixture(scope="module")
+def fp16(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("fp16") / "model.onnx"
+    to_fp16(B0, path)
+    return path
+
+
+def test_fp16_is_half_as_large_and_decides_alike(fp16: Path) -> None:
+    assert fp16.stat().st_size < 0.56 * B0.stat().st_size
+    assert check_agreement(B0, fp16, Precision.FP16, noise(SMALL, "uint8")) > 0.999
+    assert read_metadata(fp16) == read_metadata(B0)
+    before, after = (ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in (B0, fp16))
+    for tensors in (lambda s: s.get_inputs(), lambda s: s.get_outputs()):
+        assert [(t.name, t.type) for t in tensors(before)] == [(t.name, t.type) for t in tensors(after)]
+
+
+def test_fp16_never_rounds_where_people_are(fp16: Path) -> None:
+    graph = onnx.load(fp16).graph
+    makers = {name: node for node in graph.node for name in node.output}
+    halves = {
+        node.output[0] for node in graph.node if node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT16
+    }
+    boxes = [node.input[1] for node in graph.node if node.op_type == "RoiAlign"]
+    assert len(boxes) == 3
+    while boxes:
+        name = boxes.pop()
+        assert name not in halves
+        if name in makers and makers[name].op_type != "Shape":
+            boxes.extend(makers[name].input)
+
+
+def test_int8_is_a_quarter_as_large_and_decides_alike(tmp_path: Path) -> None:
+    to_int8(B0, tmp_path / "model.onnx", noise(SMALL, "uint8"))
+    assert (tmp_path / "model.onnx").stat().st_size < 0.3 * B0.stat().st_size
+    assert check_agreement(B0, tmp_path / "model.onnx", Precision.INT8, noise(SMALL, "uint8")) > 0.97
+    assert read_metadata(tmp_path / "model.onnx") == read_metadata(B0)
+    session = ort.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    none = {"images": np.zeros((1, 3, 96, 64), np.uint8), "rois": np.zeros((0, 5), np.float32)}
+    assert session.run(["masks"], none)[0].shape == (0, 3, 128, 96)
+
+
+def test_what_decides_otherwise_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.onnx"
+    other.write_bytes(other_masks())
+    with pytest.raises(ParityError, match=r"of the cells alike; at least 99\.50% is taken"):
+        check_agreement(B0, other, Precision.FP16, noise(SMALL, "uint8"))
