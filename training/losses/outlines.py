@@ -65,7 +65,11 @@ def distance_to(masks: torch.Tensor) -> torch.Tensor:
         else np.full_like(plane, far, np.float32)
         for plane in outside
     ]
-    return torch.from_numpy(np.stack(found) if found else np.zeros(masks.shape, np.float32)).to(masks.device)
+    if not found:
+        return torch.zeros(masks.shape, device=masks.device)
+    # Squares of such distances are whole numbers. OpenCV's last bit differs from call to call, and runs shall repeat.
+    exact = np.sqrt(np.rint(np.square(np.stack(found))))
+    return torch.from_numpy(exact).to(masks.device)
 
 
 def signed_distance(masks: torch.Tensor) -> torch.Tensor:
