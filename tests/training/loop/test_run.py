@@ -26,25 +26,25 @@ def command(drawn: Path, output: Path, *more: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def whole(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkpoints of three epochs without a break."""
+    """The checkpoints of two epochs without a break."""
     output = tmp_path_factory.mktemp("whole")
-    invoke(*command(drawn, output, "schedule.keep=2"), "--epochs", 3)
+    invoke(*command(drawn, output, "schedule.keep=1"), "--epochs", 2)
     return only(output, "*/checkpoints")
 
 
 def test_the_last_few_and_the_best_are_kept(whole: Path) -> None:
-    assert [int(path.name.split("_")[2]) for path in sorted(whole.glob("checkpoint_epoch_*_96x64_*.pth"))] == [2, 3]
+    assert [int(path.name.split("_")[2]) for path in sorted(whole.glob("checkpoint_epoch_*_96x64_*.pth"))] == [2]
     best = only(whole, "best_model_epoch_*_96x64_*.pth")
     named = only(whole, "best_model_b0_64x48_*.pth")
     score = float(named.stem.split("_")[-1])
     assert best.stem.split("_")[-1] == f"{round(score * 1000):04d}"
     assert best.read_bytes() == named.read_bytes()
-    assert len(list(whole.iterdir())) == 4
+    assert len(list(whole.iterdir())) == 3
     assert list(whole.parent.glob("logs/events.*"))
 
 
 def test_a_checkpoint_is_a_model_and_says_what_it_is(whole: Path) -> None:
-    last = only(whole, "checkpoint_epoch_0003_*")
+    last = only(whole, "checkpoint_epoch_0002_*")
     model, found = load_checkpoint(last), content(last)
     assert model.config.hierarchical
     assert found["configuration"]["data"]["canvas"] == [96, 64]
@@ -59,7 +59,7 @@ def test_a_checkpoint_is_a_model_and_says_what_it_is(whole: Path) -> None:
 def test_killed_and_resumed_it_is_the_same_run(drawn: Path, whole: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         # Its samples are made elsewhere too: that must not matter.
-        [BIN / "hiseg-train", *command(drawn, tmp_path, "schedule.keep=2", "data.workers=1"), "--epochs", "3"],
+        [BIN / "hiseg-train", *command(drawn, tmp_path, "schedule.keep=1", "data.workers=1"), "--epochs", "2"],
         env=os.environ | THREADS,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -79,7 +79,7 @@ def test_killed_and_resumed_it_is_the_same_run(drawn: Path, whole: Path, tmp_pat
     pattern = f"{tmp_path}/*/checkpoints/checkpoint_epoch_*.pth"
     said = invoke("train", "--resume", pattern, "--set", "data.workers=0")
     assert "resume: " in said
-    ours, theirs = (content(only(f, "checkpoint_epoch_0003_*")) for f in (folder, whole))
+    ours, theirs = (content(only(f, "checkpoint_epoch_0002_*")) for f in (folder, whole))
     for part in STATE:
         assert_same(ours[part], theirs[part], part)
 

@@ -1,0 +1,80 @@
+"""``python -m benchmarks.training_step``: stage 3 with the backbone once an image, against once a person.
+
+Both take the same model, weights, real photos and people; the other loop, as the described system's, has one person a
+sample, so that its images are repeated. They take turns, so that a slow moment of the machine falls on both.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import torch
+
+from training.configurations.names import configuration
+from training.configurations.record import Instances
+from training.data.coco import data_root, read_split
+from training.data.dataset import Batch, EpochSampler, People, Recipe, collate
+from training.models.hierarchical import HierarchicalModel
+from training.stages.instances import InstanceTask
+
+IMAGES, ROUNDS, THREADS = 8, 7, 2
+
+
+class Step:
+    """Forward, loss, backward."""
+
+    def __init__(self, coarse: str) -> None:
+        chosen = configuration("b0").model_copy(
+            update={"instances": Instances.model_validate({"coarse": coarse})},
+        )
+        self.task = Alone(HierarchicalModel(chosen.model), chosen)
+        self.task.train()
+
+    def seconds(self, batch: Batch) -> float:
+        started = time.perf_counter()
+        self.task.zero_grad(set_to_none=True)
+        self.task.terms(batch)["total"].backward()
+        return time.perf_counter() - started
+
+
+class Alone(InstanceTask):
+    """One process; no trainer is needed to know that."""
+
+    def balance(self, count: int) -> float:
+        return 1.0
+
+
+def once_a_person(batch: Batch) -> Batch:
+    """The same people, each with a canvas of its own."""
+    owner = batch.rois[:, 0].long()
+    rois = torch.cat([torch.arange(len(owner))[:, None].float(), batch.rois[:, 1:]], dim=1)
+    return Batch(batch.images[owner], batch.identities[owner], rois, batch.targets)
+
+
+def main() -> None:
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(0)
+    photos = read_split(data_root(), "train")
+    people = People(photos, Recipe())
+    keys = list(EpochSampler(people))
+    for coarse in ("frozen", "trained"):
+        step, ours, theirs, decoding, count = Step(coarse), [], [], [], 0
+        for number in range(ROUNDS):
+            started = time.perf_counter()
+            batch = collate([people[key] for key in keys[number * IMAGES : (number + 1) * IMAGES]])
+            decoding.append((time.perf_counter() - started) / IMAGES)
+            ours.append(step.seconds(batch) / IMAGES)
+            theirs.append(step.seconds(once_a_person(batch)) / IMAGES)
+            count += len(batch.rois)
+        # The first round warms up.
+        a, b, sample = (statistics.median(times[1:]) for times in (ours, theirs, decoding))
+        each = count / ROUNDS / IMAGES
+        print(
+            f"coarse stage {coarse}, {each:.2f} people an image: step {1 / a:.2f} images/s once an image, "
+            f"{1 / b:.2f} once a person, {b / a:.2f}x; with making samples {(b + each * sample) / (a + sample):.2f}x"
+        )
+
+
+if __name__ == "__main__":
+    main()
