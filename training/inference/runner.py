@@ -12,9 +12,9 @@ import torch
 
 from service.canvas import Resize, Size
 from service.domain import Floats, Pixels
-from service.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, describe
+from service.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, describe
 from service.engines.onnx import spoken
-from training.checkpoint import load_checkpoint
+from training.checkpoint import is_checkpoint, load_checkpoint
 from training.config import CANVASES
 
 Predict = Callable[[Pixels, Floats], tuple[Floats, Floats]]
@@ -52,7 +52,7 @@ def open_runner(path: Path) -> Runner:
 
     Raises:
         FileNotFoundError: it isn't there.
-        ModelError: an exported file doesn't keep the tensor contract.
+        ModelError: an exported file doesn't keep the tensor contract, or a checkpoint isn't this project's.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
@@ -93,6 +93,8 @@ def open_onnx(path: Path, providers: Sequence[str], threads: int = 0) -> Runner:
 
 def open_checkpoint(path: Path) -> Runner:
     """A checkpoint in torch, on the GPU where there is one."""
+    if not is_checkpoint(path):
+        raise ModelError(f"{path} is no checkpoint of this project's; of others', exported .onnx files are taken")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = load_checkpoint(path).to(device)
 

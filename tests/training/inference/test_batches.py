@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from service.canvas import Resize
 from service.domain import Floats, Pixels
+from service.engines.contract import ModelError
 from tests.conftest import REPOSITORY
 from training.data.coco import Photo, read_annotations
 from training.inference.batches import answers, load_batches
@@ -18,7 +20,6 @@ from training.validation.scores import loosened
 
 @pytest.fixture(scope="module")
 def photos(drawn: Path) -> list[Photo]:
-    """Some lie on another canvas: read as if they were higher than wide."""
     annotations = drawn / "annotations" / "instances_train2017_person_only_no_crowd.json"
     return read_annotations(annotations, drawn / "images" / "train2017")
 
@@ -58,3 +59,10 @@ def test_a_provider_that_is_not_there_is_named() -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.pth"):
         open_runner(tmp_path / "none.pth")
+
+
+def test_a_file_that_is_no_checkpoint_of_ours_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.pth"
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(ModelError, match=r"theirs\.pth is no checkpoint of this project's"):
+        open_runner(path)
