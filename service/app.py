@@ -8,13 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import numpy as np
 
+from service.access.ring import Ring
 from service.batching.admission import Admission, State
 from service.batching.batcher import Batcher
 from service.batching.warm_up import warm_up
 from service.engines.cores import available_cores
 from service.errors import Unavailable
 from service.images import ImageLimits
-from service.lifecycle import LAST_BYTES_SECONDS, ListenError, log, run_until_stopped
+from service.lifecycle import LAST_BYTES_SECONDS, Door, ListenError, log, run_until_stopped
 from service.loading import Loaded, Loader, embedded_engines, engines_of
 from service.segmenter import Segmenter
 from service.settings import MEBI, Settings
@@ -79,13 +80,13 @@ async def models_ready(
 
 
 @asynccontextmanager
-async def grpc_listening(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+async def grpc_listening(segmenter: Segmenter, settings: Settings, metrics: Metrics, ring: Ring) -> AsyncIterator[None]:
     """gRPC on its port until the end of the block, which waits for calls to get their answers.
 
     Raises:
         ListenError: the port is taken, or a file for TLS isn't usable.
     """
-    server = create_grpc(segmenter, settings, metrics)
+    server = create_grpc(segmenter, settings, metrics, ring)
     address = f"{settings.host}:{settings.grpc_port}"
     try:
         port = add_port(server, address, settings)
@@ -109,18 +110,26 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
         load: where engines come from; the setting ``engine`` says it if this is left out.
 
     Raises:
+        KeysUnusable: the file of API keys can't be read.
         Exception: what :func:`models_ready` raises.
     """
     _keep_freed_memory()
+    ring = Ring(settings.api_keys, settings.api_keys_file, settings.key_limits)
     with ThreadPoolExecutor(settings.workers or available_cores(), thread_name_prefix="worker") as workers:
         segmenter, metrics = new_segmenter(settings, workers), Metrics()
         metrics.watch(segmenter)
-        app = create_http(segmenter, settings, metrics)
+        app = create_http(segmenter, settings, metrics, ring)
         run_until_stopped(
             app,
-            (settings.host, settings.port),
+            Door(
+                settings.host,
+                settings.port,
+                settings.http_tls_cert,
+                settings.http_tls_key,
+                settings.http_tls_client_ca,
+            ),
             segmenter.admission,
             models_ready(segmenter, settings, metrics, load or engines_of(settings)),
-            grpc_listening(segmenter, settings, metrics),
+            grpc_listening(segmenter, settings, metrics, ring),
             settings.drain_seconds,
         )

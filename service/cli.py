@@ -11,6 +11,8 @@ import typer
 from pydantic import ValidationError
 
 from service import knobs
+from service.access.keys import NAME, new_key
+from service.access.ring import KeysUnusable
 from service.answer import MaskFormat, to_json, to_picture
 from service.app import models_running, new_segmenter, serve
 from service.bench.command import bench
@@ -31,7 +33,16 @@ from service.trial import TrialFailed
 from service.video.command import video
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="One mask per person.")
-SERVICE_ERRORS = (FileNotFoundError, ModelError, CanaryDied, TrialFailed, ListenError, ExtraMissing, HisegError)
+SERVICE_ERRORS = (
+    FileNotFoundError,
+    ModelError,
+    CanaryDied,
+    TrialFailed,
+    ListenError,
+    ExtraMissing,
+    KeysUnusable,
+    HisegError,
+)
 Repository = Annotated[Path | None, typer.Option("--repository", help="folder of name/version/model.onnx")]
 
 
@@ -134,6 +145,17 @@ def models(repository: Repository = None) -> None:
         for key in ("licence", "training_data", "metrics"):
             if key in card:
                 typer.echo(f"  {key}: {card[key]}")
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="whose it is, for logs: letters, digits, dots and dashes")],
+) -> None:
+    """Make an API key: the key is for its owner alone, the line for the file that HISEG_API_KEYS_FILE names."""
+    if not NAME.fullmatch(name):
+        raise typer.BadParameter(f"{name!r} is not 1 to 40 letters, digits, dots and dashes")
+    secret, stored = new_key()
+    typer.echo(f"key:  {secret}\nline: {name} {stored}")
 
 
 app.command("bench")(bench)

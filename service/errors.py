@@ -92,3 +92,9 @@ class DeadlineExceeded(HisegError):
     """The caller's deadline passed before the answer was ready."""
 
     title = "Deadline exceeded"
+
+
+class Unauthorized(HisegError):
+    """A key is needed, and none that is known was sent."""
+
+    title = "No valid API key"

@@ -11,8 +11,11 @@ import asyncio
 import logging
 import os
 import signal
+import ssl
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 import uvicorn
@@ -26,7 +29,26 @@ LAST_BYTES_SECONDS = 5
 
 
 class ListenError(Exception):
-    """A port can't be had."""
+    """A port can't be had, or a file for TLS isn't usable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where HTTP is answered.
+
+    Attributes:
+        host: address to listen on.
+        port: 0 takes a free one.
+        cert: PEM file of the certificate chain; None: plain text.
+        key: PEM file of its private key.
+        client_ca: PEM file; who comes needs a certificate signed by it.
+    """
+
+    host: str
+    port: int
+    cert: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
 
 
 class _Server(uvicorn.Server):
@@ -39,7 +61,7 @@ class _Server(uvicorn.Server):
 
 def run_until_stopped(
     app: FastAPI,
-    address: tuple[str, int],
+    door: Door,
     admission: Admission,
     models: AbstractAsyncContextManager[None],
     beside: AbstractAsyncContextManager[None],
@@ -49,17 +71,31 @@ def run_until_stopped(
 
     Args:
         app: what answers.
-        address: host and port; port 0 takes a free one.
+        door: where.
         admission: who is let in to ``app``.
         models: entered while the service already listens; requests are taken until the signal.
         beside: another transport, entered first and left last.
         drain_seconds: most time that accepted work gets.
 
     Raises:
+        ListenError: a file for TLS isn't usable.
         Exception: what entering ``models`` raises.
     """
-    host, port = address
-    config = uvicorn.Config(app, host=host, port=port, access_log=False, timeout_graceful_shutdown=LAST_BYTES_SECONDS)
+    config = uvicorn.Config(
+        app,
+        host=door.host,
+        port=door.port,
+        access_log=False,
+        timeout_graceful_shutdown=LAST_BYTES_SECONDS,
+        ssl_certfile=door.cert,
+        ssl_keyfile=door.key,
+        ssl_ca_certs=None if door.client_ca is None else str(door.client_ca),
+        ssl_cert_reqs=ssl.CERT_NONE if door.client_ca is None else ssl.CERT_REQUIRED,
+    )
+    try:
+        config.load()
+    except OSError as error:
+        raise ListenError(f"cannot listen for HTTP on {door.host}:{door.port}: {error}") from error
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_run(_Server(config), admission, models, beside, drain_seconds))
 

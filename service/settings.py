@@ -15,14 +15,15 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from service.access.keys import DIGEST, NAME, Limits
 from service.batching.limits import BatchLimits
 from service.engines.triton.address import parse_targets
 
 MEBI = 1024 * 1024
 MOST_GRPC_BYTES = 2**31 - 1
 """Of one message, whatever one sets."""
-Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-"""A SHA-256 in hexadecimal."""
+ListedKey = Annotated[str, StringConstraints(pattern=f"^({NAME.pattern}:)?{DIGEST.pattern}$")]
+"""See :func:`service.access.keys.listed_key`."""
 
 
 EMBEDDED = "onnx"
@@ -72,8 +73,17 @@ class Settings(BaseSettings):
     grpc_tls_cert: Path | None = Field(None, description="PEM file of the gRPC certificate chain; plain text if unset")
     grpc_tls_key: Path | None = Field(None, description="PEM file of its private key")
     grpc_tls_client_ca: Path | None = Field(None, description="PEM file; gRPC clients need a certificate signed by it")
-    grpc_api_keys: Annotated[tuple[Digest, ...], NoDecode] = Field(
-        (), description="SHA-256 hex digests of the API keys that gRPC callers need one of, with commas between them"
+    http_tls_cert: Path | None = Field(None, description="PEM file of the HTTP certificate chain; plain text if unset")
+    http_tls_key: Path | None = Field(None, description="PEM file of its private key")
+    http_tls_client_ca: Path | None = Field(None, description="PEM file; HTTP clients need a certificate signed by it")
+    api_keys: Annotated[tuple[ListedKey, ...], NoDecode] = Field(
+        (), description="API keys that callers need one of: name:SHA-256 hex digest, with commas between them"
+    )
+    api_keys_file: Path | None = Field(None, description="file with more of them, read again whenever it changes")
+    api_key_rate: float = Field(0, ge=0, description="most requests a second with one key; 0: no limit")
+    api_key_concurrency: int = Field(0, ge=0, description="most requests at once with one key; 0: no limit")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins whose pages may ask from a browser, with commas between them; * is all"
     )
 
     @classmethod
@@ -106,18 +116,25 @@ class Settings(BaseSettings):
             parse_targets(value)
         return value
 
-    @field_validator("grpc_api_keys", mode="before")
+    @field_validator("api_keys", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return value.replace(",", " ").lower().split() if isinstance(value, str) else value
+        return value.replace(",", " ").split() if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Settings:
-        if (self.grpc_tls_cert is None) != (self.grpc_tls_key is None):
-            raise ValueError("grpc_tls_cert and grpc_tls_key go together")
-        if self.grpc_tls_client_ca and not self.grpc_tls_cert:
-            raise ValueError("grpc_tls_client_ca needs grpc_tls_cert and grpc_tls_key")
+        for kind in ("grpc", "http"):
+            cert, key, ca = (f"{kind}_tls_{part}" for part in ("cert", "key", "client_ca"))
+            if (getattr(self, cert) is None) != (getattr(self, key) is None):
+                raise ValueError(f"{cert} and {key} go together")
+            if getattr(self, ca) and not getattr(self, cert):
+                raise ValueError(f"{ca} needs {cert} and {key}")
         return self
+
+    @property
+    def key_limits(self) -> Limits:
+        """Of keys that have none of their own."""
+        return Limits(self.api_key_rate, self.api_key_concurrency)
 
     @property
     def batches(self) -> BatchLimits:

@@ -44,6 +44,7 @@ class Metrics:
             "hiseg_request_seconds", "From a request's arrival to its end", SECONDS, "transport", "outcome", "variant"
         )
         self._rejected = counter("hiseg_rejected", "Requests refused by load or state, by reason", "reason")
+        self._unauthorized = counter("hiseg_unauthorized", "Requests without a good API key", "transport")
         self._stages = histogram("hiseg_stage_seconds", "Time a stage took", SECONDS, "stage")
         self._people = counter("hiseg_instances", "Masks made")
         self._failures = counter("hiseg_batch_failures", "Batches that the engine failed at", "model")
@@ -69,6 +70,10 @@ class Metrics:
         self._duration.labels(transport, outcome, variant).observe(seconds)
         if isinstance(error, Overloaded | Unavailable):
             self._rejected.labels(error.reason).inc()
+
+    def unauthorized(self, transport: str) -> None:
+        """Count one that was refused for its API key, over "http" or "grpc"."""
+        self._unauthorized.labels(transport).inc()
 
     def staged(self, timings_ms: Mapping[str, float], instances: int) -> None:
         """Record the stages of a successful request, and how many masks came of it."""

@@ -45,6 +45,14 @@ FORBIDDEN = {
     ],
     "service.engines": ["service.transports", "service.batching", "service.segmenter", "fastapi"],
     "service.batching": ["service.transports", "service.segmenter", "fastapi"],
+    "service.access": [
+        "service.transports",
+        "service.engines",
+        "service.batching",
+        "service.settings",
+        "fastapi",
+        "grpc",
+    ],
     "service.masks": ["service.transports", "service.engines", "service.batching", "fastapi"],
     "service.segmenter": ["service.transports", "service.engines.onnx", "onnxruntime", "fastapi", "grpc"],
     "service.domain": ["service", "fastapi", "onnxruntime"],
@@ -104,6 +112,16 @@ def test_there_are_no_circles() -> None:
 
     for name in graph:
         visit(name, ())
+
+
+def test_the_service_fetches_nothing() -> None:
+    """No URL of a caller can make it ask anybody: what could is imported by the programs that ask, and nowhere else."""
+    asking = ["httpx", "aiohttp", "requests", "urllib.request", "urllib3", "http.client", "ftplib"]
+    programs = ("service.client", "service.bench", "service.doctor")
+    for module, path in modules().items():
+        if not any(within(module, program) for program in programs):
+            wrong = [name for name in imports(path) for prefix in asking if within(name, prefix)]
+            assert not wrong, f"{module} must not import {wrong}"
 
 
 @pytest.mark.parametrize("folder", ["service", "training"])

@@ -38,6 +38,7 @@ def bench(
     deadline_ms: Annotated[int | None, typer.Option(help="as the service takes it", min=1)] = None,
     priority: Annotated[Priority | None, typer.Option(help="as the service takes it")] = None,
     callers: Annotated[int, typer.Option(help="pretend to be so many (X-Forwarded-For)", min=1, max=MAX_CALLERS)] = 1,
+    api_key: Annotated[str | None, typer.Option(help="for services that need one", envvar="HISEG_API_KEY")] = None,
     seed: Annotated[int, typer.Option(help="the same one sends the same requests at the same times", min=0)] = 0,
     json_output: Annotated[Path | None, typer.Option("--json", help="the figures, as JSON")] = None,
     plot: Annotated[Path | None, typer.Option(help="a picture of all requests and percentiles (PNG)")] = None,
@@ -55,7 +56,7 @@ def bench(
         workload = Workload(parse_sizes(sizes), parse_people(people), given, callers, photo)
         timeout = (DEADLINE_S if deadline_ms is None else deadline_ms / 1000) + GRACE_S
         random = np.random.default_rng(seed)
-        plan = Plan(url, loop, duration, warm_up, timeout)
+        plan = Plan(url, loop, duration, warm_up, timeout, api_key)
         figures, samples = run(plan, workload.requests(random), random)
         title = f"{url}: {loop}, {duration:g} s after {warm_up:g} s of warm-up; sizes {sizes}; people {people}"
         typer.echo(f"{title}\n{table(figures)}")

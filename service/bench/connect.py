@@ -11,7 +11,9 @@ from service.bench.grpc_sender import GrpcSender
 from service.bench.sender import Request, Sender
 
 
-def connect(url: str, requests: Sequence[Request], timeout_s: float) -> AbstractAsyncContextManager[Sender]:
+def connect(
+    url: str, requests: Sequence[Request], timeout_s: float, api_key: str | None = None
+) -> AbstractAsyncContextManager[Sender]:
     """A sender of these requests to ``url``, to be entered.
 
     Raises:
@@ -21,6 +23,7 @@ def connect(url: str, requests: Sequence[Request], timeout_s: float) -> Abstract
     parts = urlsplit(url)
     if not parts.hostname:
         raise BadOption("--url", url, "is not a URL with a host, such as http://127.0.0.1:8000")
+    headers = {} if api_key is None else {"x-api-key": api_key}
     match parts.scheme:
         case "http" | "https":
             try:
@@ -28,8 +31,8 @@ def connect(url: str, requests: Sequence[Request], timeout_s: float) -> Abstract
                 from service.bench.http_sender import HttpSender
             except ModuleNotFoundError as error:
                 raise missing_extra(error) from error
-            return HttpSender.open(url, requests, timeout_s)
+            return HttpSender.open(url, requests, timeout_s, headers)
         case "grpc":
-            return GrpcSender.open(url, requests, timeout_s)
+            return GrpcSender.open(url, requests, timeout_s, headers)
         case scheme:
             raise BadOption("--url", url, f"has the scheme {scheme!r}; http, https and grpc are there")

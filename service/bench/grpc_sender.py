@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -39,9 +39,16 @@ Prepared = tuple[bytes, bytes, float | None]
 class GrpcSender:
     """Sends to ``SegmentationService.Segment``; all requests share one connection, as gRPC's clients do."""
 
-    def __init__(self, channel: Channel, requests: Sequence[Request], timeout_s: float) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        requests: Sequence[Request],
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._call: UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/Segment")
         self._timeout_s = timeout_s
+        self._metadata = tuple((headers or {}).items())
         images = {image: pb.SegmentRequest(encoded_image=image) for image in {request.image for request in requests}}
         bodies = {image: message.SerializeToString() for image, message in images.items()}
         self._prepared: list[Prepared] = [
@@ -50,7 +57,9 @@ class GrpcSender:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, requests: Sequence[Request], timeout_s: float) -> AsyncIterator[GrpcSender]:
+    async def open(
+        cls, url: str, requests: Sequence[Request], timeout_s: float, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[GrpcSender]:
         """A sender for these requests, and no others; an answer is waited for ``timeout_s``.
 
         Raises:
@@ -62,12 +71,12 @@ class GrpcSender:
         if callers := {request.caller for request in requests if request.caller}:
             raise BadOption("--callers", str(len(callers)), "needs HTTP: a gRPC caller is known by its connection")
         async with insecure_channel(target.netloc, options=OPTIONS) as channel:
-            yield cls(channel, requests, timeout_s)
+            yield cls(channel, requests, timeout_s, headers)
 
     async def send(self, request: Request) -> Reply:
         image, rest, deadline_s = self._prepared[request.number]
         # The call's own deadline is the request's: the service sees it. Ours, after which nobody waits, it doesn't.
-        call = self._call(image + rest, timeout=deadline_s)
+        call = self._call(image + rest, timeout=deadline_s, metadata=self._metadata)
         try:
             async with asyncio.timeout(self._timeout_s):
                 answer: bytes = await call

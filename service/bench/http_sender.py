@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import quote, urlencode
 
@@ -34,11 +34,14 @@ class HttpSender:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, requests: Sequence[Request], timeout_s: float) -> AsyncIterator[HttpSender]:
+    async def open(
+        cls, url: str, requests: Sequence[Request], timeout_s: float, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[HttpSender]:
         """A sender for these requests, and no others; an answer is waited for ``timeout_s``."""
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S)
         async with aiohttp.ClientSession(
             connector=connector,
+            headers=headers,
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept-Encoding",),

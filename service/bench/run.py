@@ -55,6 +55,7 @@ class Plan:
         duration: seconds that are measured.
         warm_up: seconds before these.
         timeout: seconds after which an answer is waited for no longer.
+        api_key: sent with every request.
     """
 
     url: str
@@ -62,6 +63,7 @@ class Plan:
     duration: float
     warm_up: float
     timeout: float = DEADLINE_S + GRACE_S
+    api_key: str | None = None
 
 
 def run(plan: Plan, requests: Sequence[Request], random: np.random.Generator) -> tuple[Report, list[Sample]]:
@@ -85,7 +87,7 @@ async def _load(
     plan: Plan, requests: Sequence[Request], random: np.random.Generator
 ) -> tuple[list[Sample], float, float]:
     seconds = plan.warm_up + plan.duration
-    async with connect(plan.url, requests, plan.timeout) as sender:
+    async with connect(plan.url, requests, plan.timeout, plan.api_key) as sender:
         first = await sender.send(requests[0])
         if first.outcome == CONNECTION:
             raise BenchError(f"no service at {plan.url}: {first.detail}")

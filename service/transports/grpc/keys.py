@@ -1,34 +1,38 @@
-"""API keys: who has none of them gets UNAUTHENTICATED. Without any in the settings everybody may call.
+"""Refuses calls that need an API key and have none, before anything of them is read.
 
-The settings hold digests, so that who reads them can't call; they are compared in constant time, so that nobody can
-guess one byte after the other. Health checks need no key: those who ask are machines, and learn nothing.
+Health checks need no key: those who ask are machines, and learn nothing.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Awaitable, Callable, Sequence
-from hashlib import sha256
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeAlias
 
 import grpc
 from grpc.aio import ServerInterceptor, ServicerContext
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
 
-HEADERS = "x-api-key", "authorization"
-BEARER = "bearer "
+from service.access.caller import Caller
+from service.access.ring import WHERE, Ring
+from service.errors import Unauthorized
+from service.telemetry import Metrics
+from service.transports.grpc.status import refusal
+
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Metadata: TypeAlias = Iterable[tuple[str, str | bytes]] | None
 
 
 class ApiKeys(ServerInterceptor):
     """Stands before every call.
 
     Args:
-        digests: SHA-256 of each key, in hexadecimal.
+        ring: the keys.
+        metrics: who counts those that are refused.
     """
 
-    def __init__(self, digests: Sequence[str]) -> None:
-        self._digests = [digest.lower() for digest in digests]
+    def __init__(self, ring: Ring, metrics: Metrics) -> None:
+        self._ring = ring
+        self._metrics = metrics
         self._refused: Handler = grpc.stream_stream_rpc_method_handler(refuse)
 
     async def intercept_service(
@@ -36,29 +40,25 @@ class ApiKeys(ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
-        """The call's own handler, or one that refuses it, whatever its kind, before anything of it is read."""
-        if handler_call_details.method.startswith(f"/{HEALTH}/"):
-            return await continuation(handler_call_details)
-        if any(self._is_known(key) for key in keys(handler_call_details.invocation_metadata)):
-            return await continuation(handler_call_details)
-        return self._refused
-
-    def _is_known(self, key: str) -> bool:
-        digest = sha256(key.encode()).hexdigest()
-        # With all of them, so that the time doesn't say which.
-        return sum(hmac.compare_digest(digest, known) for known in self._digests) > 0
+        """The call's own handler, or one that refuses it, whatever its kind."""
+        if not handler_call_details.method.startswith(f"/{HEALTH}/"):
+            try:
+                caller_of(self._ring, handler_call_details.invocation_metadata)
+            except Unauthorized:
+                self._metrics.unauthorized("grpc")
+                return self._refused
+        return await continuation(handler_call_details)
 
 
-def keys(metadata: Sequence[tuple[str, str | bytes]] | None) -> list[str]:
-    """What a call says its key is."""
-    found = [(name, value) for name, value in metadata or () if name in HEADERS and isinstance(value, str)]
-    return [
-        value if name == "x-api-key" else value[len(BEARER) :].strip()
-        for name, value in found
-        if name == "x-api-key" or value.lower().startswith(BEARER)
-    ]
+def caller_of(ring: Ring, metadata: Metadata) -> Caller:
+    """Who calls.
+
+    Raises:
+        Unauthorized: nobody that is known.
+    """
+    return ring.caller((name, value) for name, value in metadata or () if isinstance(value, str))
 
 
 async def refuse(_: object, context: ServicerContext[Any, Any]) -> None:
     """End any call."""
-    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "an API key is needed, in x-api-key or authorization: Bearer")
+    await context.abort(*refusal(Unauthorized(WHERE)))

@@ -6,6 +6,7 @@ import grpc.aio
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_reflection.v1alpha import reflection
 
+from service.access.ring import Ring
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import Metrics
@@ -18,11 +19,11 @@ PONG_SECONDS = 10
 """A client that doesn't answer a ping for so long is gone."""
 
 
-def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> grpc.aio.Server:
+def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics, ring: Ring) -> grpc.aio.Server:
     """The server around a segmenter, to be called on the loop that it shall run on; starts and stops nothing itself."""
-    interceptors = [ApiKeys(settings.grpc_api_keys)] if settings.grpc_api_keys else []
+    interceptors = [ApiKeys(ring, metrics)] if ring.is_needed else []
     server = grpc.aio.server(interceptors=interceptors, options=options(settings))
-    servicer, health = SegmentationServicer(segmenter, settings, metrics), Health(segmenter)
+    servicer, health = SegmentationServicer(segmenter, settings, metrics, ring), Health(segmenter)
     server.add_generic_rpc_handlers((servicer.handlers, health.handlers))
     reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), server)
     return server

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import grpc
 from grpc.aio import EOF, ServicerContext
 
+from service.access.ring import Ring
 from service.answer import rounded, server_timing
 from service.errors import DeadlineExceeded, HisegError, InvalidRequest
 from service.options import LONGEST_DEADLINE_S
@@ -22,6 +23,7 @@ from service.transports.grpc.compression import answer_as_asked
 from service.transports.grpc.desk import Desk
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from service.transports.grpc.info import describe
+from service.transports.grpc.keys import caller_of
 from service.transports.grpc.opening import read_config
 from service.transports.grpc.requests import parse, read_options, read_rows
 from service.transports.grpc.seats import Seats
@@ -38,11 +40,12 @@ Context = ServicerContext[Any, Any]
 class SegmentationServicer:
     """The service's calls around a segmenter."""
 
-    def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics, ring: Ring) -> None:
         self._desk = Desk(segmenter, settings, metrics)
         self._segmenter = segmenter
         self._settings = settings
         self._metrics = metrics
+        self._ring = ring
         self._calls = Seats("calls", settings.grpc_max_calls)
         self._streams = Seats("streams", settings.grpc_max_streams)
         self._numbers = itertools.count()
@@ -74,8 +77,10 @@ class SegmentationServicer:
         deadline = arrived + self._seconds(context)
         try:
             await answer_as_asked(context)
-            client = address(context.peer())
-            with self._calls.one(), self._segmenter.admission.enter(client, len(data)) as place:
+            caller = caller_of(self._ring, context.invocation_metadata())
+            client = caller.client(address(context.peer()))
+            caller.spend()
+            with self._calls.one(), caller.one(), self._segmenter.admission.enter(client, len(data)) as place:
                 self._segmenter.check_room(place, deadline)
                 message = parse(pb.SegmentRequest, data)
                 options = read_options(message)
@@ -104,15 +109,16 @@ class SegmentationServicer:
         """Masks for the frames of one camera; refused like a call if it can't begin."""
         await answer_as_asked(context)
         try:
-            with self._streams.one(), self._metrics.streaming():
+            caller = caller_of(self._ring, context.invocation_metadata())
+            with self._streams.one(), caller.one(), self._metrics.streaming():
                 self._segmenter.admission.check_open()
                 first = await context.read()
                 if first is EOF:
                     raise InvalidRequest("the stream has no message", field="config")
                 config = read_config(first, self._settings)
                 self._desk.variant(config.options)
-                client = f"{address(context.peer())}#{next(self._numbers)}"
-                await Stream(self._desk, context, config, client, traceparent(context)).run()
+                client = f"{caller.client(address(context.peer()))}#{next(self._numbers)}"
+                await Stream(self._desk, context, config, caller, client, traceparent(context)).run()
                 return
         except HisegError as error:
             refused = refusal(error)

@@ -24,6 +24,7 @@ CODES: dict[type[errors.HisegError], StatusCode] = {
     errors.Overloaded: StatusCode.RESOURCE_EXHAUSTED,
     errors.Unavailable: StatusCode.UNAVAILABLE,
     errors.DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
+    errors.Unauthorized: StatusCode.UNAUTHENTICATED,
 }
 RETRY_AFTER = "retry-after"
 """Trailing metadata of refusals: seconds after which a new try makes sense. gRPC's own refusals don't have it."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from grpc.aio import EOF, BaseError, ServicerContext
 
+from service.access.caller import Caller
 from service.batching.admission import State
 from service.batching.work import Superseded
 from service.domain import Result
@@ -45,14 +46,18 @@ class Stream:
         desk: what does the work.
         context: gRPC's.
         config: how it goes.
+        caller: who has opened it; its frames count like requests.
         client: whose share of the engine it has; each stream must have another.
         traceparent: the caller's place in a trace, for all its frames.
     """
 
-    def __init__(self, desk: Desk, context: Context, config: Config, client: str, traceparent: str = "") -> None:
+    def __init__(
+        self, desk: Desk, context: Context, config: Config, caller: Caller, client: str, traceparent: str = ""
+    ) -> None:
         self._desk = desk
         self._context = context
         self._config = config
+        self._caller = caller
         self._client = client
         self._traceparent = traceparent
         self._loop = asyncio.get_running_loop()
@@ -131,6 +136,7 @@ class Stream:
         try:
             if frame.HasField("options"):
                 ticket.options = read_options(frame.options)
+            self._caller.spend()
             ticket.place = self._desk.segmenter.admission.enter(self._client, size)
         except HisegError as error:
             self._close(ticket, failed(error), error)

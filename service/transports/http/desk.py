@@ -11,6 +11,7 @@ from typing import TypeVar
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
+from service.access.caller import Caller
 from service.answer import rounded
 from service.batching.admission import Place
 from service.domain import Job, ModelRef, Result
@@ -21,6 +22,7 @@ from service.settings import Settings
 from service.telemetry import BUG, GONE, Metrics
 from service.tracing import HEADER, read_traceparent
 from service.transports.http.body import announced_bytes, announced_deadline, counted
+from service.transports.http.guard import CALLER
 from service.transports.http.presence import CallerGone, unless_gone
 
 CLIENT_CLOSED_REQUEST = 499
@@ -91,8 +93,10 @@ class Desk:
         visit: Visit | None = None
         try:
             size = announced_bytes(request, self.settings.max_body_bytes)
-            client = request.client.host if request.client else ""
-            with self.segmenter.admission.enter(client, size) as place:
+            caller: Caller = request.scope[CALLER]
+            client = caller.client(request.client.host if request.client else "")
+            caller.spend()
+            with caller.one(), self.segmenter.admission.enter(client, size) as place:
                 visit = Visit(arrived, client, place, read_traceparent(request.headers.get(HEADER, "")))
                 self.segmenter.check_room(place, announced_deadline(request, arrived))
                 question = await self._in_time(read(counted(request, place, self.settings.max_body_bytes)))

@@ -21,6 +21,7 @@ STATUS: dict[type[errors.HisegError], HTTPStatus] = {
     errors.Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
+    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
 }
 log = logging.getLogger("hiseg.http")
 
@@ -31,13 +32,15 @@ def problem(error: errors.HisegError) -> JSONResponse:
     body = {"type": "about:blank", "title": error.title, "status": status.value, "detail": error.detail}
     extras = {"field": error.field, "limit": error.limit, "value": error.value}
     content = body | {key: value for key, value in extras.items() if value is not None}
-    return JSONResponse(content, status, retry_after(error), MEDIA_TYPE)
+    return JSONResponse(content, status, how_to_return(error), MEDIA_TYPE)
 
 
-def retry_after(error: errors.HisegError) -> dict[str, str]:
-    """The header that says when to come back, where that makes sense."""
+def how_to_return(error: errors.HisegError) -> dict[str, str]:
+    """The header that says when to come back, or how, where that makes sense."""
     if isinstance(error, errors.Overloaded | errors.Unavailable):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, errors.Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
     return {}
 
 

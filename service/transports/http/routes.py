@@ -6,9 +6,11 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Response
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from service.access.ring import Ring
 from service.answer import MaskFormat
 from service.boxes import BoxFormat
 from service.domain import Mode, Priority, Smoothing
@@ -24,11 +26,12 @@ from service.settings import Settings
 from service.telemetry import Metrics
 from service.transports.http import page, problems, segment
 from service.transports.http.desk import Desk
+from service.transports.http.guard import Guard
 from service.transports.http.kserve import routes as kserve
 from service.transports.http.label_studio import routes as label_studio
 
 
-def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> FastAPI:
+def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, ring: Ring) -> FastAPI:
     """The application around a segmenter; starts and stops nothing itself."""
     # Swagger UI from files of our own: the page works where no other host can be reached.
     app = FastAPIOffline(
@@ -39,6 +42,16 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics) -> F
         static_url="/docs/assets",
     )
     problems.install(app)
+    app.add_middleware(Guard, ring=ring, metrics=metrics)
+    if settings.cors_origins:
+        # Around the guard: browsers ask first whether they may, without a key.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+            expose_headers=["Retry-After", "Server-Timing"],
+        )
     desk = Desk(segmenter, settings, metrics)
     for face in (segment, kserve, label_studio):
         app.include_router(face.router(desk))

@@ -18,14 +18,14 @@ from service.errors import HisegError, Unavailable
 from service.transports.http.desk import Desk, Manner, Visit
 from service.transports.http.kserve.infer import INPUTS, OUTPUTS, Inference, read_inference, tensors
 from service.transports.http.kserve.tensors import HEADER_LENGTH, TensorOut, join
-from service.transports.http.problems import STATUS, incident, retry_after
+from service.transports.http.problems import STATUS, how_to_return, incident
 
 OCTETS = "application/octet-stream"
 
 
 def problem(error: HisegError) -> JSONResponse:
     """An error of ours in the protocol's form."""
-    return JSONResponse({"error": error.detail}, STATUS[type(error)], retry_after(error))
+    return JSONResponse({"error": error.detail}, STATUS[type(error)], how_to_return(error))
 
 
 def bug() -> JSONResponse:
@@ -71,7 +71,7 @@ def router(desk: Desk) -> APIRouter:
         try:
             segmenter.check_ready()
         except Unavailable as error:
-            return JSONResponse({"ready": False, "error": error.detail}, 503, retry_after(error))
+            return JSONResponse({"ready": False, "error": error.detail}, 503, how_to_return(error))
         return JSONResponse({"ready": True})
 
     @routes.get("/models/{name}")

@@ -14,6 +14,7 @@ import numpy as np
 import PIL.Image
 from grpc.aio import AioRpcError
 
+from service.access.ring import Ring
 from service.segmenter import Segmenter
 from service.settings import Settings
 from service.telemetry import Metrics
@@ -91,7 +92,9 @@ async def running(
     engine, metrics = engine or EchoEngine(), Metrics()
     settings = settings or Settings()
     async with echoing(engine, settings.batches) as segmenter:
-        server = create_grpc(segmenter, settings, metrics)
+        server = create_grpc(
+            segmenter, settings, metrics, Ring(settings.api_keys, settings.api_keys_file, settings.key_limits)
+        )
         address = f"127.0.0.1:{add_port(server, '127.0.0.1:0', settings)}"
         await server.start()
         try:

@@ -25,7 +25,7 @@ BAD = [], [("x-api-key", "wrong")], [("x-api-key", "")], [("authorization", KEY)
 
 def test_calls_and_streams_need_a_key() -> None:
     async def scenario() -> None:
-        async with running(Settings(grpc_api_keys=DIGESTS)) as service:
+        async with running(Settings(api_keys=DIGESTS)) as service:
             for metadata in GOOD:
                 await service.stub.GetInfo(pb.GetInfoRequest(), metadata=metadata)
                 answer = await service.stub.Segment(pb.SegmentRequest(**FRAME), metadata=metadata)
@@ -50,7 +50,7 @@ def test_calls_and_streams_need_a_key() -> None:
 
 def test_health_needs_none() -> None:
     async def scenario() -> None:
-        async with running(Settings(grpc_api_keys=DIGESTS)) as service:
+        async with running(Settings(api_keys=DIGESTS)) as service:
             health = HealthStub(service.channel)
             assert (await health.Check(HealthCheckRequest())).status == HealthCheckResponse.SERVING
 
@@ -58,8 +58,8 @@ def test_health_needs_none() -> None:
 
 
 def test_digests_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HISEG_GRPC_API_KEYS", f"{DIGESTS[0].upper()}, {DIGESTS[1]}")
-    assert Settings().grpc_api_keys == DIGESTS
-    monkeypatch.setenv("HISEG_GRPC_API_KEYS", "the key itself")
-    with pytest.raises(ValidationError, match="grpc_api_keys"):
+    monkeypatch.setenv("HISEG_API_KEYS", f"{DIGESTS[0].upper()}, web:{DIGESTS[1]}")
+    assert Settings().api_keys == (DIGESTS[0].upper(), f"web:{DIGESTS[1]}")
+    monkeypatch.setenv("HISEG_API_KEYS", "the key itself")
+    with pytest.raises(ValidationError, match="api_keys"):
         Settings()

@@ -12,6 +12,7 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 from pydantic import ValidationError
 
+from service.access.ring import Ring
 from service.app import grpc_listening, new_segmenter
 from service.lifecycle import ListenError
 from service.settings import Settings
@@ -97,7 +98,7 @@ def test_a_file_that_is_no_certificate_is_said_at_the_start(folder: Path, cert: 
 
     async def scenario() -> None:
         with pytest.raises(ListenError, match="cannot listen for gRPC"):
-            async with grpc_listening(new_segmenter(settings, None), settings, Metrics()):  # type: ignore[arg-type]
+            async with grpc_listening(new_segmenter(settings, None), settings, Metrics(), Ring()):  # type: ignore[arg-type]
                 pass
 
     asyncio.run(scenario())

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from service import errors
+from service.access.ring import Ring
 from service.batching.admission import State
 from service.batching.limits import BatchLimits
 from service.engines.base import Cost
@@ -33,7 +34,7 @@ async def app(
     metrics = Metrics()
     async with echoing(engine, limits) as segmenter:
         metrics.watch(segmenter)
-        transport = httpx.ASGITransport(create_http(segmenter, Settings(), metrics), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(create_http(segmenter, Settings(), metrics, Ring()), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://hiseg", timeout=30) as client:
             try:
                 yield client, segmenter, metrics
