@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -45,6 +45,15 @@ class Metrics:
         )
         self._rejected = counter("hiseg_rejected", "Requests refused by load or state, by reason", "reason")
         self._unauthorized = counter("hiseg_unauthorized", "Requests without a good API key", "transport")
+        self._bugs = Counter(
+            "hiseg_bugs", "Requests that met an error which isn't ours to explain", registry=self.registry
+        )
+        # There from the start: a counter that begins at 1 never rose.
+        for transport in ("http", "grpc"):
+            self._unauthorized.labels(transport)
+        for reason in ("wait", "deadline", "bytes"):
+            self._rejected.labels(reason)
+        ProcessCollector(registry=self.registry)
         self._stages = histogram("hiseg_stage_seconds", "Time a stage took", SECONDS, "stage")
         self._people = counter("hiseg_instances", "Masks made")
         self._failures = counter("hiseg_batch_failures", "Batches that the engine failed at", "model")
@@ -68,6 +77,8 @@ class Metrics:
         outcome = "ok" if error is None else error if isinstance(error, str) else type(error).__name__
         self._requests.labels(transport, outcome).inc()
         self._duration.labels(transport, outcome, variant).observe(seconds)
+        if error == BUG:
+            self._bugs.inc()
         if isinstance(error, Overloaded | Unavailable):
             self._rejected.labels(error.reason).inc()
 
@@ -141,6 +152,7 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterable[Metric]:
         admission = self._segmenter.admission
+        yield GaugeMetricFamily("hiseg_ready", "1 if requests are taken, as /readyz says", self._ready())
         yield GaugeMetricFamily("hiseg_requests_inside", "Requests being worked on", admission.inside)
         yield GaugeMetricFamily("hiseg_held_bytes", "Bytes that the requests inside hold", admission.held)
         jobs = GaugeMetricFamily("hiseg_queue_jobs", "Jobs that wait for the engine", labels=["model"])
@@ -155,6 +167,13 @@ class _Gauges(Collector):
             cost.add_metric([name], batcher.backlog.waiting_ms / 1000)
             model.add_metric([name, ref.version, ref.variant, ref.engine], 1)
         yield from (jobs, age, cost, model)
+
+    def _ready(self) -> bool:
+        try:
+            self._segmenter.check_ready()
+        except Unavailable:
+            return False
+        return True
 
 
 class _Endpoints(Collector):
