@@ -132,4 +132,5 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
             models_ready(segmenter, settings, metrics, load or engines_of(settings)),
             grpc_listening(segmenter, settings, metrics, ring),
             settings.drain_seconds,
+            settings.log_format,
         )

@@ -22,6 +22,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.batching.admission import Admission, State
+from service.logs import LogFormat, configuration
 
 log = logging.getLogger("uvicorn.error")
 LAST_BYTES_SECONDS = 5
@@ -66,6 +67,7 @@ def run_until_stopped(
     models: AbstractAsyncContextManager[None],
     beside: AbstractAsyncContextManager[None],
     drain_seconds: float,
+    log_format: LogFormat,
 ) -> None:
     """Answer HTTP until a signal, then drain.
 
@@ -76,6 +78,7 @@ def run_until_stopped(
         models: entered while the service already listens; requests are taken until the signal.
         beside: another transport, entered first and left last.
         drain_seconds: most time that accepted work gets.
+        log_format: how lines look.
 
     Raises:
         ListenError: a file for TLS isn't usable.
@@ -86,6 +89,7 @@ def run_until_stopped(
         host=door.host,
         port=door.port,
         access_log=False,
+        log_config=configuration(log_format),
         timeout_graceful_shutdown=LAST_BYTES_SECONDS,
         ssl_certfile=door.cert,
         ssl_keyfile=door.key,

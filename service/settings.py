@@ -18,6 +18,7 @@ from pydantic_settings import (
 from service.access.keys import DIGEST, NAME, Limits
 from service.batching.limits import BatchLimits
 from service.engines.triton.address import parse_targets
+from service.logs import LogFormat
 
 MEBI = 1024 * 1024
 MOST_GRPC_BYTES = 2**31 - 1
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     max_batch_bytes: int = Field(64 * MEBI, gt=0, description="most bytes of images in a batch")
     default_deadline_ms: int = Field(30_000, gt=0, description="deadline of a request that names none")
     body_seconds: float = Field(15, gt=0, description="most time that a request's body may take to come")
+    log_format: LogFormat = Field(LogFormat.TEXT, description="text, or json with a line a request")
     drain_seconds: float = Field(30, gt=0, description="most time that accepted work gets after SIGTERM")
     label_studio_media: Path | None = Field(None, description="Label Studio's media folder, to read uploads from")
     label_studio_files: Path | None = Field(None, description="its LOCAL_FILES_DOCUMENT_ROOT, to read files from")
