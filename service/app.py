@@ -131,6 +131,7 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
             segmenter.admission,
             models_ready(segmenter, settings, metrics, load or engines_of(settings)),
             grpc_listening(segmenter, settings, metrics, ring),
+            settings.leave_seconds,
             settings.drain_seconds,
             settings.log_format,
         )

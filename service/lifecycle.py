@@ -3,6 +3,9 @@
 SIGTERM or SIGINT: from that moment the service isn't ready and takes no new request, but still answers, with 503;
 accepted requests are finished; then the process exits with 0. A second signal, or the drain limit, ends it at once,
 with 1. Before it is ready there is nothing to finish: then the first signal ends it at once, with 0.
+
+Behind a load balancer requests are taken for a little longer (``leave_seconds``), until it has noticed that the service
+isn't ready: else callers would see those 503.
 """
 
 from __future__ import annotations
@@ -66,6 +69,7 @@ def run_until_stopped(
     admission: Admission,
     models: AbstractAsyncContextManager[None],
     beside: AbstractAsyncContextManager[None],
+    leave_seconds: float,
     drain_seconds: float,
     log_format: LogFormat,
 ) -> None:
@@ -75,9 +79,10 @@ def run_until_stopped(
         app: what answers.
         door: where.
         admission: who is let in to ``app``.
-        models: entered while the service already listens; requests are taken until the signal.
+        models: entered while the service already listens; requests are taken until the signal, or a little longer.
         beside: another transport, entered first and left last.
-        drain_seconds: most time that accepted work gets.
+        leave_seconds: how long requests are still taken after the signal.
+        drain_seconds: most time that accepted work gets, from then on.
         log_format: how lines look.
 
     Raises:
@@ -101,7 +106,7 @@ def run_until_stopped(
     except OSError as error:
         raise ListenError(f"cannot listen for HTTP on {door.host}:{door.port}: {error}") from error
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_run(_Server(config), admission, models, beside, drain_seconds))
+        runner.run(_run(_Server(config), admission, models, beside, leave_seconds, drain_seconds))
 
 
 async def _run(
@@ -109,13 +114,14 @@ async def _run(
     admission: Admission,
     models: AbstractAsyncContextManager[None],
     beside: AbstractAsyncContextManager[None],
+    leave_seconds: float,
     drain_seconds: float,
 ) -> None:
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve())
         try:
-            stop = _stop_on_signals(admission, drain_seconds)
+            stop = _stop_on_signals(admission, leave_seconds, drain_seconds)
             async with beside, models:
                 log.info("Ready")
                 await stop.wait()
@@ -129,15 +135,23 @@ async def _run(
         raise failure
 
 
-def _stop_on_signals(admission: Admission, drain_seconds: float) -> asyncio.Event:
+def _stop_on_signals(admission: Admission, leave_seconds: float, drain_seconds: float) -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def asked() -> None:
         if admission.state is State.STARTING:
             _end(0, "Stopped before it was ready")
-        if stop.is_set():
+        if admission.state is not State.READY:
             _end(1, f"Ended by a second signal with {admission.inside} requests inside")
+        admission.state = State.LEAVING
+        if leave_seconds:
+            log.info("Leaving: requests are taken for %g s more", leave_seconds)
+            loop.call_later(leave_seconds, close)
+        else:
+            close()
+
+    def close() -> None:
         admission.state = State.DRAINING
         stop.set()
         loop.call_later(drain_seconds, out_of_time)

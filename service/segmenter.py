@@ -73,12 +73,15 @@ class Segmenter:
         )
 
     def check_ready(self, model: str | None = None) -> None:
-        """Say whether requests are taken, and an engine is there to run them: a model's, or any.
+        """Say whether requests shall be sent here: they are taken, and a model's engine, or any, is there.
 
         Raises:
-            Unavailable: starting, draining, or no such engine answers.
+            Unavailable: starting, about to drain, draining, or no such engine answers.
         """
-        self.admission.check_open()
+        self.admission.check_wanted()
+        self._check_engines(model)
+
+    def _check_engines(self, model: str | None = None) -> None:
         batchers = self.batchers.values() if model is None else [self.batchers[model]]
         if not any(batcher.engine.slots for batcher in batchers):
             raise Unavailable(NO_ENGINE)
@@ -91,11 +94,12 @@ class Segmenter:
             deadline: the request's, on :func:`time.monotonic`'s clock, as far as it is known; None: not known.
 
         Raises:
-            Unavailable: no model has an engine that answers.
+            Unavailable: no model has an engine that answers, or requests are not taken.
             Overloaded: so it is.
             DeadlineExceeded: so it is, and it would be on an idle service.
         """
-        self.check_ready()
+        self.admission.check_open()
+        self._check_engines()
         canvases = [canvas for info in self.models for canvas in info.canvases]
         place.hold(place.bytes + min((3 * height * width for height, width in canvases), default=0))
         refusals: list[Overloaded | DeadlineExceeded] = []

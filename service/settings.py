@@ -63,7 +63,10 @@ class Settings(BaseSettings):
     default_deadline_ms: int = Field(30_000, gt=0, description="deadline of a request that names none")
     body_seconds: float = Field(15, gt=0, description="most time that a request's body may take to come")
     log_format: LogFormat = Field(LogFormat.TEXT, description="text, or json with a line a request")
-    drain_seconds: float = Field(30, gt=0, description="most time that accepted work gets after SIGTERM")
+    leave_seconds: float = Field(
+        0, ge=0, description="time after SIGTERM in which requests are still taken, while /readyz says 503 already"
+    )
+    drain_seconds: float = Field(30, gt=0, description="most time that accepted work gets after that")
     label_studio_media: Path | None = Field(None, description="Label Studio's media folder, to read uploads from")
     label_studio_files: Path | None = Field(None, description="its LOCAL_FILES_DOCUMENT_ROOT, to read files from")
     grpc_max_calls: int = Field(1024, gt=0, description="most unary gRPC calls at once")

@@ -16,15 +16,18 @@ GREED = 4
 
 
 class State(StrEnum):
-    """What the service is doing; requests are taken in READY alone."""
+    """What the service is doing; requests are taken in READY and LEAVING."""
 
     STARTING = "starting"
     READY = "ready"
+    LEAVING = "leaving"
+    """It will drain: it says so to whoever spreads requests, and still takes those that are on their way."""
     DRAINING = "draining"
 
 
 _WHY_NOT = {
     State.STARTING: "the models are being loaded",
+    State.LEAVING: "the service is about to shut down",
     State.DRAINING: "the service is shutting down",
 }
 
@@ -72,6 +75,11 @@ class Admission:
 
     def check_open(self) -> None:
         """Raise :class:`Unavailable` unless requests are taken."""
+        if self.state not in (State.READY, State.LEAVING):
+            raise Unavailable(_WHY_NOT[self.state], reason=self.state)
+
+    def check_wanted(self) -> None:
+        """Raise :class:`Unavailable` unless requests shall be sent here."""
         if self.state is not State.READY:
             raise Unavailable(_WHY_NOT[self.state], reason=self.state)
 

@@ -56,6 +56,19 @@ def test_sigterm_closes_the_door_at_once_and_finishes_what_was_accepted(photo: b
         assert server.process.wait(5) == 0
 
 
+def test_a_service_that_leaves_takes_requests_until_a_load_balancer_must_have_noticed(photo: bytes) -> None:
+    with ThreadPoolExecutor(8) as pool, serving(slow(*HALF_A_SECOND), batch_budget_ms=1, leave_seconds=1) as server:
+        accepted = send(pool, server, photo, 1)
+        with httpx.Client() as client:
+            server.process.send_signal(signal.SIGTERM)
+            while client.get(server.url + "/readyz").status_code == 200:
+                time.sleep(0.01)
+            assert client.get(server.url + "/v2/health/ready").status_code == 503
+            late = post(server, photo)
+        assert [request.result().status_code for request in accepted] + [late.status_code] == [200, 200]
+        assert server.process.wait(5) == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_it(photo: bytes, number: signal.Signals) -> None:
     with ThreadPoolExecutor(8) as pool, serving(slow("--constant", "800", "--roi", "0"), code=1) as server:
