@@ -33,6 +33,9 @@ TYPES: dict[grpc.StatusCode, type[ClientError]] = {
     grpc.StatusCode.UNAUTHENTICATED: errors.Unauthorized,
     grpc.StatusCode.PERMISSION_DENIED: errors.Unauthorized,
     grpc.StatusCode.INTERNAL: errors.InternalError,
+    # The service says neither. A proxy on the way that loses it, or is restarted itself, ends streams so.
+    grpc.StatusCode.CANCELLED: errors.ConnectionLost,
+    grpc.StatusCode.UNKNOWN: errors.ConnectionLost,
 }
 GRPCS_OWN: dict[grpc.StatusCode, type[ClientError]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: errors.TooLarge,

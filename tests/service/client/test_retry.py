@@ -84,6 +84,8 @@ def test_never_again_what_was_wrong(kind: str, status: int, expected: type[Excep
         (grpc.StatusCode.INTERNAL, InternalError),
         (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded),
         (grpc.StatusCode.UNIMPLEMENTED, UnexpectedAnswer),
+        (grpc.StatusCode.UNKNOWN, ConnectionLost),
+        (grpc.StatusCode.CANCELLED, ConnectionLost),
     ],
 )
 def test_never_again_what_was_wrong_over_grpc(kind: str, code: grpc.StatusCode, expected: type[Exception]) -> None:
