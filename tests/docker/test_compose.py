@@ -1,0 +1,108 @@
+"""The composition: by the Compose specification, and only of files, settings and services that there are."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from docker.stack import NOT_IN_A_STACK, stack
+from service.lifecycle import LAST_BYTES_SECONDS
+from service.settings import Settings
+from tests.conftest import ROOT
+
+FILES = [ROOT / "docker-compose.yml", ROOT / "docker" / "secrets.yml"]
+WITH_DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
+HEALTH_SECONDS = 2
+"""More than the load balancer takes to see that a replica isn't ready: two checks, 0.5 and 0.25 s apart."""
+OURS = {"service", "loadtest"}
+COMPOSE: dict[str, Any] = yaml.safe_load(WITH_DEFAULT.sub(r"\1", FILES[0].read_text()))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+def seconds(text: str) -> float:
+    assert text.endswith("s")
+    return float(text[:-1])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_it_is_by_the_specification(path: Path) -> None:
+    checker = Path(sys.executable).with_name("check-jsonschema")
+    done = subprocess.run(
+        [checker, "--builtin-schema", "vendor.compose-spec", path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_variable_is_a_setting_that_the_service_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if name.startswith("HISEG_"):
+                assert name.removeprefix("HISEG_").lower() in Settings.model_fields, name
+                monkeypatch.setenv(name, str(value))
+    settings = Settings()
+    assert settings.leave_seconds >= HEALTH_SECONDS
+    least = settings.leave_seconds + settings.drain_seconds + LAST_BYTES_SECONDS
+    assert seconds(SERVICES["service"]["stop_grace_period"]) > least
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_file_is_there(path: Path) -> None:
+    compose = yaml.safe_load(WITH_DEFAULT.sub(r"\1", path.read_text()))
+    named = [config["file"] for config in compose.get("configs", {}).values()]
+    for service in compose["services"].values():
+        named += [volume.split(":")[0] for volume in service.get("volumes", ()) if volume.startswith(".")]
+        if "build" in service:
+            named.append(service["build"]["dockerfile"])
+    for name in named:
+        assert (ROOT / name).exists(), name
+
+
+def test_what_services_name_is_declared() -> None:
+    for service in SERVICES.values():
+        assert {config["source"] for config in service.get("configs", ())} <= set(COMPOSE["configs"])
+        assert set(service.get("depends_on", {})) <= set(SERVICES)
+        volumes = {volume.split(":")[0] for volume in service.get("volumes", ()) if volume[0] not in "./"}
+        assert volumes <= set(COMPOSE.get("volumes", {}))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_is_kept_small_and_is_restarted(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == "unless-stopped" or name == "loadtest"
+    assert service.get("read_only") or name.startswith("triton")
+    assert "memory" in service["deploy"]["resources"]["limits"]
+    assert "healthcheck" in service or name in OURS
+
+
+def test_the_load_balancer_waits_for_a_service_that_is_ready() -> None:
+    assert SERVICES["loadbalancer"]["depends_on"] == {"service": {"condition": "service_healthy"}}
+
+
+def test_any_number_of_services_has_room() -> None:
+    assert "ports" not in SERVICES["service"]
+    assert "container_name" not in SERVICES["service"]
+    limit = SERVICES["service"]["deploy"]["replicas"]
+    configuration = (ROOT / "docker" / "haproxy" / "haproxy.cfg").read_text()
+    rooms = {int(room) for room in re.findall(r"server-template \w+ (\d+)", configuration)}
+    assert min(rooms) > limit
+
+
+def test_a_stack_has_what_was_asked_for_and_nothing_that_it_refuses() -> None:
+    made = stack(yaml.safe_load(FILES[0].read_text()), ["gpu"])
+    assert {"service", "loadbalancer", "triton-gpu"} <= set(made["services"])
+    assert "triton" not in made["services"]
+    assert set(made) <= {"services", "configs", "secrets", "volumes", "networks"}
+    for service in made["services"].values():
+        assert not set(NOT_IN_A_STACK) & set(service)
+    reserved = made["services"]["triton-gpu"]["deploy"]["resources"]["reservations"]
+    assert reserved == {"generic_resources": [{"discrete_resource_spec": {"kind": "NVIDIA-GPU", "value": 1}}]}
+    with pytest.raises(ValueError, match="there is no profile cloud; there is gpu, "):
+        stack(yaml.safe_load(FILES[0].read_text()), ["cloud"])

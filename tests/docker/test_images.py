@@ -1,0 +1,47 @@
+"""The Dockerfiles, and what goes into the images; no image can be built where the tests run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Server
+
+DOCKERFILES = sorted((ROOT / "docker").glob("*/Dockerfile"))
+CHECK = ROOT / "docker" / "service" / "healthcheck.py"
+
+
+def check(port: str) -> int:
+    """The health check, started as the image starts it."""
+    command = [sys.executable, "-I", "-S", CHECK]
+    return subprocess.run(command, env={"HISEG_PORT": port}, stdout=subprocess.DEVNULL, check=False).returncode
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.parent.name)
+def test_hadolint_finds_nothing(path: Path) -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([linter, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.parent.name)
+def test_what_is_copied_is_there_and_the_last_stage_is_nobody(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for line in lines:
+        words = line.split()
+        if words[:1] == ["COPY"] and not words[1].startswith("--from"):
+            for source in words[1:-1]:
+                assert (ROOT / source).exists(), source
+                assert source.split("/")[0] in sent, f"{source} is kept from the builder by .dockerignore"
+    last = lines[max(index for index, line in enumerate(lines) if line.startswith("FROM")) :]
+    assert "USER 10001:10001" in last
+    assert any("--constraint constraints.txt" in line for line in lines)
+
+
+def test_the_health_check_says_what_readyz_says(server: Server) -> None:
+    assert check(server.url.rpartition(":")[2]) == 0
+    assert check("1") == 1
