@@ -127,6 +127,7 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
                 settings.http_tls_cert,
                 settings.http_tls_key,
                 settings.http_tls_client_ca,
+                settings.trusted_proxies,
             ),
             segmenter.admission,
             models_ready(segmenter, settings, metrics, load or engines_of(settings)),

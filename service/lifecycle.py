@@ -46,6 +46,7 @@ class Door:
         cert: PEM file of the certificate chain; None: plain text.
         key: PEM file of its private key.
         client_ca: PEM file; who comes needs a certificate signed by it.
+        proxies: whose X-Forwarded-For says who calls; addresses and networks, or ``*``.
     """
 
     host: str
@@ -53,6 +54,7 @@ class Door:
     cert: Path | None = None
     key: Path | None = None
     client_ca: Path | None = None
+    proxies: tuple[str, ...] = ()
 
 
 class _Server(uvicorn.Server):
@@ -94,6 +96,7 @@ def run_until_stopped(
         host=door.host,
         port=door.port,
         access_log=False,
+        forwarded_allow_ips=list(door.proxies),
         log_config=configuration(log_format),
         timeout_graceful_shutdown=LAST_BYTES_SECONDS,
         ssl_certfile=door.cert,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,10 @@ class Settings(BaseSettings):
     default_variant: str = Field("b0", description="variant that answers when none is asked for")
     threads: int = Field(0, ge=0, description="threads of the embedded engine; 0 takes the cores there are")
     workers: int = Field(0, ge=0, description="threads that decode images and draw masks; 0 takes the cores there are")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1",),
+        description="proxies whose X-Forwarded-For says who calls: addresses, networks, with commas between; * is all",
+    )
     max_image_bytes: int = Field(20 * MEBI, gt=0, description="largest encoded image")
     max_image_pixels: int = Field(50_000_000, gt=0, description="largest decoded image")
     max_boxes: int = Field(100, gt=0, description="most boxes in a request")
@@ -121,10 +126,18 @@ class Settings(BaseSettings):
             parse_targets(value)
         return value
 
-    @field_validator("api_keys", "cors_origins", mode="before")
+    @field_validator("api_keys", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return value.replace(",", " ").split() if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if each != "*":
+                ip_network(each)
+        return value
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Settings:

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import time
 from typing import Any
-from urllib.parse import unquote
 
 import grpc
 from grpc.aio import EOF, ServicerContext
@@ -26,6 +25,7 @@ from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from service.transports.grpc.info import describe
 from service.transports.grpc.keys import caller_of
 from service.transports.grpc.opening import read_config
+from service.transports.grpc.peer import Proxies
 from service.transports.grpc.requests import parse, read_options, read_rows
 from service.transports.grpc.seats import Seats
 from service.transports.grpc.status import Refusal, bug, refusal, status_name
@@ -47,6 +47,7 @@ class SegmentationServicer:
         self._settings = settings
         self._metrics = metrics
         self._ring = ring
+        self._proxies = Proxies(settings.trusted_proxies)
         self._calls = Seats("calls", settings.grpc_max_calls)
         self._streams = Seats("streams", settings.grpc_max_streams)
         self._numbers = itertools.count()
@@ -150,9 +151,11 @@ class SegmentationServicer:
 
     def _note(self, context: Context) -> Note:
         """What the call's line in the log will say; from now on the call has its id."""
-        given = [str(value) for key, value in context.invocation_metadata() or () if key == REQUEST_ID]
+        metadata = [*(context.invocation_metadata() or ())]
+        given = [str(value) for key, value in metadata if key == REQUEST_ID]
         current_id.set(read_request_id(given[0] if given else ""))
-        return Note(client=address(context.peer()), trace_id=trace_id(traceparent(context)))
+        client = self._proxies.caller(context.peer(), metadata)
+        return Note(client=client, trace_id=trace_id(traceparent(context)))
 
     def _seconds(self, context: Context) -> float:
         """From now to the deadline."""
@@ -169,9 +172,3 @@ def traceparent(context: Context) -> str:
     """The caller's place in a trace, from its metadata."""
     texts = [value for key, value in context.invocation_metadata() or () if key == HEADER]
     return read_traceparent(str(texts[0])) if texts else ""
-
-
-def address(peer: str) -> str:
-    """Who calls, by the name that HTTP has for them: ``ipv4:127.0.0.1:99`` -> ``127.0.0.1``."""
-    kind, _, rest = peer.partition(":")
-    return unquote(rest).rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else peer
