@@ -65,4 +65,17 @@ format: setup  # put the code in its standard shape
 bench: setup  # speed of model and service on this machine
 	$(BIN)/python -m benchmarks
 
-.PHONY: help setup serve demo test lint format bench
+# Tools of the trade, with an environment of their own: what they need isn't what the service needs.
+AUDIT := .venv-audit
+$(AUDIT)/.ready:
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	touch $@
+
+sbom: $(AUDIT)/.ready  # what all packages are, as CycloneDX, into sbom.json
+	$(AUDIT)/bin/cyclonedx-py requirements --output-format JSON --output-file sbom.json constraints.txt
+
+audit: $(AUDIT)/.ready  # known vulnerabilities of the pinned packages; asks PyPI
+	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
+.PHONY: help setup serve demo test lint format bench sbom audit

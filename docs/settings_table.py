@@ -28,6 +28,8 @@ def shown(default: object) -> str:
     """A default as one would write it down; nothing for what is unset."""
     if default is None or default == ():
         return ""
+    if isinstance(default, tuple):
+        return f"`{','.join(map(str, default))}`"
     return f"`{default.value if isinstance(default, Enum) else default}`"
 
 

@@ -130,10 +130,12 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
                 settings.http_tls_cert,
                 settings.http_tls_key,
                 settings.http_tls_client_ca,
+                settings.trusted_proxies,
             ),
             segmenter.admission,
             models_ready(segmenter, settings, metrics, load or engines_of(settings)),
             grpc_listening(segmenter, settings, metrics, ring),
             settings.leave_seconds,
             settings.drain_seconds,
+            settings.log_format,
         )

@@ -25,6 +25,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.batching.admission import Admission, State
+from service.logs import LogFormat, configuration
 
 log = logging.getLogger("uvicorn.error")
 LAST_BYTES_SECONDS = 5
@@ -45,6 +46,7 @@ class Door:
         cert: PEM file of the certificate chain; None: plain text.
         key: PEM file of its private key.
         client_ca: PEM file; who comes needs a certificate signed by it.
+        proxies: whose X-Forwarded-For says who calls; addresses and networks, or ``*``.
     """
 
     host: str
@@ -52,6 +54,7 @@ class Door:
     cert: Path | None = None
     key: Path | None = None
     client_ca: Path | None = None
+    proxies: tuple[str, ...] = ()
 
 
 class _Server(uvicorn.Server):
@@ -70,6 +73,7 @@ def run_until_stopped(
     beside: AbstractAsyncContextManager[None],
     leave_seconds: float,
     drain_seconds: float,
+    log_format: LogFormat,
 ) -> None:
     """Answer HTTP until a signal, then drain.
 
@@ -81,6 +85,7 @@ def run_until_stopped(
         beside: another transport, entered first and left last.
         leave_seconds: how long requests are still taken after the signal.
         drain_seconds: most time that accepted work gets, from then on.
+        log_format: how lines look.
 
     Raises:
         ListenError: a file for TLS isn't usable.
@@ -91,6 +96,8 @@ def run_until_stopped(
         host=door.host,
         port=door.port,
         access_log=False,
+        forwarded_allow_ips=list(door.proxies),
+        log_config=configuration(log_format),
         timeout_graceful_shutdown=LAST_BYTES_SECONDS,
         ssl_certfile=door.cert,
         ssl_keyfile=door.key,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from pydantic_settings import (
 from service.access.keys import DIGEST, NAME, Limits
 from service.batching.limits import BatchLimits
 from service.engines.triton.address import parse_targets
+from service.logs import LogFormat
 
 MEBI = 1024 * 1024
 MOST_GRPC_BYTES = 2**31 - 1
@@ -53,6 +55,10 @@ class Settings(BaseSettings):
     default_variant: str = Field("b0", description="variant that answers when none is asked for")
     threads: int = Field(0, ge=0, description="threads of the embedded engine; 0 takes the cores there are")
     workers: int = Field(0, ge=0, description="threads that decode images and draw masks; 0 takes the cores there are")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1",),
+        description="proxies whose X-Forwarded-For says who calls: addresses, networks, with commas between; * is all",
+    )
     max_image_bytes: int = Field(20 * MEBI, gt=0, description="largest encoded image")
     max_image_pixels: int = Field(50_000_000, gt=0, description="largest decoded image")
     max_boxes: int = Field(100, gt=0, description="most boxes in a request")
@@ -64,6 +70,7 @@ class Settings(BaseSettings):
     max_batch_bytes: int = Field(64 * MEBI, gt=0, description="most bytes of images in a batch")
     default_deadline_ms: int = Field(30_000, gt=0, description="deadline of a request that names none")
     body_seconds: float = Field(15, gt=0, description="most time that a request's body may take to come")
+    log_format: LogFormat = Field(LogFormat.TEXT, description="text, or json with a line a request")
     leave_seconds: float = Field(
         0, ge=0, description="time after SIGTERM in which requests are still taken, while /readyz says 503 already"
     )
@@ -122,10 +129,18 @@ class Settings(BaseSettings):
             parse_targets(value)
         return value
 
-    @field_validator("api_keys", "cors_origins", mode="before")
+    @field_validator("api_keys", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return value.replace(",", " ").split() if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if each != "*":
+                ip_network(each)
+        return value
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Settings:

@@ -26,6 +26,11 @@ BUG = "bug"
 """Outcome of a request that met an error which isn't ours to explain."""
 
 
+def outcome_of(error: HisegError | str | None) -> str:
+    """What became of a request, in one word; see :meth:`Metrics.answered`."""
+    return "ok" if error is None else error if isinstance(error, str) else type(error).__name__
+
+
 class Metrics:
     """All metrics of one service."""
 
@@ -75,7 +80,7 @@ class Metrics:
             seconds: from arrival to the end.
             error: what it failed with; GONE or BUG if that is no error of ours; None: it was answered.
         """
-        outcome = "ok" if error is None else error if isinstance(error, str) else type(error).__name__
+        outcome = outcome_of(error)
         self._requests.labels(transport, outcome).inc()
         self._duration.labels(transport, outcome, variant).observe(seconds)
         if error == BUG:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnxruntime as ort
-
 from service.doctor.finding import Finding, ok, warning
 from service.engines.cores import available_cores
 from service.engines.onnx import SHAPELESS
+from service.engines.runtime import ort
 from service.settings import Settings
 
 GPU = Path("/dev/nvidia0")

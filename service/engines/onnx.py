@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from service.engines.base import ROI_COUNTS, Batch, ModelInfo, Prediction, Wants, margins, no_foreground, no_margins
 from service.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, Spoken, describe
 from service.engines.cores import available_cores
+from service.engines.runtime import ort
 
 TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 SHAPELESS = {"CPUExecutionProvider", "AzureExecutionProvider"}

@@ -31,3 +31,11 @@ def test_unknown_and_impossible_settings_are_refused(tmp_path: Path, monkeypatch
         Settings(max_boxes=200)
     with pytest.raises(ValidationError, match="max_held_bytes"):
         Settings(max_held_bytes=1000)
+
+
+def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HISEG_TRUSTED_PROXIES", "10.0.0.0/8, ::1")
+    assert Settings().trusted_proxies == ("10.0.0.0/8", "::1")
+    assert Settings(trusted_proxies=("*",)).trusted_proxies == ("*",)
+    with pytest.raises(ValidationError, match="loadbalancer"):
+        Settings(trusted_proxies=("loadbalancer",))

@@ -184,9 +184,10 @@ def person_categories(content: dict[str, Any], annotations: Path) -> set[int]:
     Raises:
         AnnotationError: there is none.
     """
-    named = {category["id"] for category in content.get("categories", []) if category["name"].lower() == PERSON}
+    categories = content.get("categories", [])
+    named = {category["id"] for category in categories if category.get("name", "").lower() == PERSON}
     if not named:
-        names = sorted({category["name"] for category in content.get("categories", [])})
+        names = sorted({category.get("name", "") for category in categories})
         raise AnnotationError(f"{annotations}: no category is named {PERSON!r}, but {names}")
     return named
 

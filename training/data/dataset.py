@@ -191,8 +191,9 @@ class EpochSampler(Sampler[int]):
         rng = np.random.default_rng((self.seed, self.epoch))
         whole, part = np.divmod(self.weights, 1)
         times = (whole + (rng.random(len(part)) < part)).astype(int)
-        indices = rng.permutation(np.repeat(np.arange(len(times)), times))[: len(self)]
-        base = self.epoch * len(self.dataset) * int(times.max() + 1)
+        # As many as were announced, always: where chance drew too few, some come once more.
+        indices = np.resize(rng.permutation(np.repeat(np.arange(len(times)), times)), len(self))
+        base = self.epoch * len(self.dataset) * int(self.weights.max() + 3)
         seen = np.zeros(len(times), dtype=int)
         for index in indices:
             yield int(base + seen[index] * len(self.dataset) + index)

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import time
 from typing import Any
-from urllib.parse import unquote
 
 import grpc
 from grpc.aio import EOF, ServicerContext
@@ -14,10 +13,11 @@ from grpc.aio import EOF, ServicerContext
 from service.access.ring import Ring
 from service.answer import rounded, server_timing
 from service.errors import DeadlineExceeded, HisegError, InvalidRequest
+from service.logs import REQUEST_ID, Note, current_id, read_request_id, trace_id
 from service.options import LONGEST_DEADLINE_S
 from service.segmenter import Segmenter
 from service.settings import Settings
-from service.telemetry import BUG, GONE, Metrics
+from service.telemetry import BUG, GONE, Metrics, outcome_of
 from service.tracing import HEADER, read_traceparent
 from service.transports.grpc.compression import answer_as_asked
 from service.transports.grpc.desk import Desk
@@ -25,9 +25,10 @@ from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from service.transports.grpc.info import describe
 from service.transports.grpc.keys import caller_of
 from service.transports.grpc.opening import read_config
+from service.transports.grpc.peer import Proxies
 from service.transports.grpc.requests import parse, read_options, read_rows
 from service.transports.grpc.seats import Seats
-from service.transports.grpc.status import bug, refusal
+from service.transports.grpc.status import Refusal, bug, refusal, status_name
 from service.transports.grpc.stream import Stream
 
 TRANSPORT = "grpc"
@@ -46,6 +47,7 @@ class SegmentationServicer:
         self._settings = settings
         self._metrics = metrics
         self._ring = ring
+        self._proxies = Proxies(settings.trusted_proxies)
         self._calls = Seats("calls", settings.grpc_max_calls)
         self._streams = Seats("streams", settings.grpc_max_streams)
         self._numbers = itertools.count()
@@ -74,11 +76,13 @@ class SegmentationServicer:
         arrived = time.monotonic()
         failure: HisegError | str | None = None
         variant = ""
+        note = self._note(context)
         deadline = arrived + self._seconds(context)
         try:
             await answer_as_asked(context)
             caller = caller_of(self._ring, context.invocation_metadata())
-            client = caller.client(address(context.peer()))
+            note.key = caller.name
+            client = caller.client(note.client)
             caller.spend()
             with self._calls.one(), caller.one(), self._segmenter.admission.enter(client, len(data)) as place:
                 self._segmenter.check_room(place, deadline)
@@ -89,7 +93,9 @@ class SegmentationServicer:
                 job = self._desk.job(message, on, options, client, deadline, traceparent(context))
                 del message  # it has a copy of the image
                 result, answer = await self._desk.answer(job, place, options)
-                context.set_trailing_metadata((("server-timing", server_timing(rounded(result.timings_ms))),))
+                note.people, note.timings_ms = len(result.instances), rounded(result.timings_ms)
+                trailing = (("server-timing", server_timing(note.timings_ms)), (REQUEST_ID, current_id.get()))
+                context.set_trailing_metadata(trailing)
                 return answer
         except asyncio.CancelledError:
             late = time.monotonic() > deadline - SLACK_S
@@ -102,31 +108,54 @@ class SegmentationServicer:
             failure = BUG
             refused = bug()
         finally:
-            self._metrics.answered(TRANSPORT, variant, time.monotonic() - arrived, failure)
-        await context.abort(*refused)
+            seconds = time.monotonic() - arrived
+            self._metrics.answered(TRANSPORT, variant, seconds, failure)
+            note.variant, note.outcome = variant, outcome_of(failure)
+            status = status_name(failure)
+            note.write(rpc="Segment", status=status, bytes_in=len(data), ms=round(seconds * 1000, 2))
+        await context.abort(*identified(refused))
 
     async def segment_stream(self, _: object, context: Context) -> None:
         """Masks for the frames of one camera; refused like a call if it can't begin."""
         await answer_as_asked(context)
+        arrived, note = time.monotonic(), self._note(context)
+        failure: HisegError | str | None = GONE
+        stream: Stream | None = None
         try:
             caller = caller_of(self._ring, context.invocation_metadata())
+            note.key = caller.name
             with self._streams.one(), caller.one(), self._metrics.streaming():
                 self._segmenter.admission.check_open()
                 first = await context.read()
                 if first is EOF:
                     raise InvalidRequest("the stream has no message", field="config")
                 config = read_config(first, self._settings)
-                self._desk.variant(config.options)
-                client = f"{caller.client(address(context.peer()))}#{next(self._numbers)}"
-                await Stream(self._desk, context, config, caller, client, traceparent(context)).run()
+                note.variant = self._desk.variant(config.options)
+                client = f"{caller.client(note.client)}#{next(self._numbers)}"
+                stream = Stream(self._desk, context, config, caller, client, traceparent(context))
+                await stream.run()
+                failure = None
                 return
         except HisegError as error:
+            failure = error
             refused = refusal(error)
-        await context.abort(*refused)
+        finally:
+            status = stream.ending.code.name if stream and stream.ending else status_name(failure)
+            seconds = time.monotonic() - arrived
+            note.write(rpc="SegmentStream", status=status, frames=stream and dict(stream.frames), s=round(seconds, 3))
+        await context.abort(*identified(refused))
 
     async def get_info(self, _: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:
         """What is served, what can be asked for, and every limit in force."""
         return describe(self._segmenter, self._settings)
+
+    def _note(self, context: Context) -> Note:
+        """What the call's line in the log will say; from now on the call has its id."""
+        metadata = [*(context.invocation_metadata() or ())]
+        given = [str(value) for key, value in metadata if key == REQUEST_ID]
+        current_id.set(read_request_id(given[0] if given else ""))
+        client = self._proxies.caller(context.peer(), metadata)
+        return Note(client=client, trace_id=trace_id(traceparent(context)))
 
     def _seconds(self, context: Context) -> float:
         """From now to the deadline."""
@@ -134,13 +163,12 @@ class SegmentationServicer:
         return self._settings.default_deadline_ms / 1000 if left is None else min(left, LONGEST_DEADLINE_S)
 
 
+def identified(refused: Refusal) -> Refusal:
+    """The same with the call's id."""
+    return refused._replace(trailing=(*refused.trailing, (REQUEST_ID, current_id.get())))
+
+
 def traceparent(context: Context) -> str:
     """The caller's place in a trace, from its metadata."""
     texts = [value for key, value in context.invocation_metadata() or () if key == HEADER]
     return read_traceparent(str(texts[0])) if texts else ""
-
-
-def address(peer: str) -> str:
-    """Who calls, by the name that HTTP has for them: ``ipv4:127.0.0.1:99`` -> ``127.0.0.1``."""
-    kind, _, rest = peer.partition(":")
-    return unquote(rest).rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else peer

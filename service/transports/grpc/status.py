@@ -15,6 +15,7 @@ from grpc import StatusCode
 from grpc_status.rpc_status import to_status
 
 from service import errors
+from service.telemetry import BUG
 
 CODES: dict[type[errors.HisegError], StatusCode] = {
     errors.InvalidRequest: StatusCode.INVALID_ARGUMENT,
@@ -51,6 +52,16 @@ def refusal(error: errors.HisegError) -> Refusal:
         violation = BadRequest.FieldViolation(field=error.field, description=text)
         return Refusal(code, text, _rich(code, text, BadRequest(field_violations=[violation])))
     return Refusal(code, text)
+
+
+def status_name(failure: errors.HisegError | str | None) -> str:
+    """How a call ended, for logs; what isn't an error is an outcome of :mod:`service.telemetry`."""
+    match failure:
+        case None:
+            return StatusCode.OK.name
+        case errors.HisegError():
+            return CODES[type(failure)].name
+    return (StatusCode.INTERNAL if failure == BUG else StatusCode.CANCELLED).name
 
 
 def sentence(error: errors.HisegError) -> str:

@@ -11,6 +11,7 @@ stands ready, and is replaced, ready for ready, by a newer one for as long as it
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +22,7 @@ from service.batching.admission import State
 from service.batching.work import Superseded
 from service.domain import Result
 from service.errors import DeadlineExceeded, HisegError, InvalidRequest, Unavailable
-from service.telemetry import BUG
+from service.telemetry import BUG, outcome_of
 from service.transports.grpc.desk import Desk
 from service.transports.grpc.following import Memory
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
@@ -66,6 +67,8 @@ class Stream:
         self._order: asyncio.Queue[Ticket | None] = asyncio.Queue()
         self._moved = asyncio.Event()
         self._open: set[Ticket] = set()
+        self.frames: Counter[str] = Counter()
+        """That are over, by outcome."""
         self._taken = 0
         self._last_arrival = self._loop.time()
         self._gap_s = 0.0
@@ -73,7 +76,7 @@ class Stream:
         self._working = 0
         self._unwritten = 0
         """Of those that have begun and were not superseded."""
-        self._ending: Refusal | None = None
+        self.ending: Refusal | None = None
         self._ended = False
         """No more frames are taken."""
         self._draining = False
@@ -86,10 +89,10 @@ class Stream:
                 draining = self._tasks.create_task(self._notice_draining())
                 await self._write()
                 draining.cancel()
-                if self._ending:
+                if self.ending:
                     # This also ends a read that is under way; cancelled, it would leave gRPC a dangling pointer.
                     with suppress(BaseError):
-                        await self._context.abort(*self._ending)
+                        await self._context.abort(*self.ending)
                 await reading
         except* BaseError:
             pass  # the caller is gone: nothing can be written any more
@@ -123,7 +126,7 @@ class Stream:
     def _end(self, ending: Refusal | None = None) -> None:
         """Take no more frames; the stream ends when all that were taken have their responses, with OK if left out."""
         if not self._ended:
-            self._ended, self._ending = True, ending
+            self._ended, self.ending = True, ending
             self._order.put_nowait(None)
         self._advance()
 
@@ -217,6 +220,7 @@ class Stream:
         if outcome.HasField("dropped"):
             self._remember(ticket, None)
         variant, seconds = self._desk.label(ticket.options), self._loop.time() - ticket.arrived
+        self.frames[outcome_of(failure)] += 1
         self._desk.metrics.answered(TRANSPORT, variant, seconds, failure)
         ticket.close(outcome)
 

@@ -16,13 +16,15 @@ from service.answer import rounded
 from service.batching.admission import Place
 from service.domain import Job, ModelRef, Result
 from service.errors import DeadlineExceeded, HisegError
+from service.logs import Note, trace_id
 from service.options import Options, to_job
 from service.segmenter import Segmenter
 from service.settings import Settings
-from service.telemetry import BUG, GONE, Metrics
+from service.telemetry import BUG, GONE, Metrics, outcome_of
 from service.tracing import HEADER, read_traceparent
 from service.transports.http.body import announced_bytes, announced_deadline, counted
 from service.transports.http.guard import CALLER
+from service.transports.http.journal import NOTE
 from service.transports.http.presence import CallerGone, unless_gone
 
 CLIENT_CLOSED_REQUEST = 499
@@ -40,6 +42,7 @@ class Visit:
         client: who asks.
         place: where its bytes are counted.
         traceparent: its place in a distributed trace; empty: none.
+        note: what its line in the log will say.
         variant: which one answers; "" until that is known.
     """
 
@@ -47,6 +50,7 @@ class Visit:
     client: str
     place: Place
     traceparent: str
+    note: Note
     variant: str = ""
 
 
@@ -91,13 +95,17 @@ class Desk:
         arrived = time.monotonic()
         failure: HisegError | str | None = None
         visit: Visit | None = None
+        note: Note = request.scope[NOTE]
         try:
             size = announced_bytes(request, self.settings.max_body_bytes)
             caller: Caller = request.scope[CALLER]
+            note.key = caller.name
             client = caller.client(request.client.host if request.client else "")
             caller.spend()
             with caller.one(), self.segmenter.admission.enter(client, size) as place:
-                visit = Visit(arrived, client, place, read_traceparent(request.headers.get(HEADER, "")))
+                traceparent = read_traceparent(request.headers.get(HEADER, ""))
+                note.trace_id = trace_id(traceparent)
+                visit = Visit(arrived, client, place, traceparent, note)
                 self.segmenter.check_room(place, announced_deadline(request, arrived))
                 question = await self._in_time(read(counted(request, place, self.settings.max_body_bytes)))
                 return await unless_gone(request.receive, answer(question, visit))
@@ -115,6 +123,7 @@ class Desk:
             return manner.bug()
         finally:
             variant = visit.variant if visit else ""
+            note.variant, note.outcome = variant, outcome_of(failure)
             self.metrics.answered(manner.name, variant, time.monotonic() - arrived, failure)
 
     def job(
@@ -152,12 +161,14 @@ class Desk:
         )
 
     async def segment(
-        self, job: Job, place: Place, write: Callable[[Result], T], quick: bool = False
+        self, job: Job, visit: Visit, place: Place, write: Callable[[Result], T], quick: bool = False
     ) -> tuple[T, dict[str, float]]:
         """What ``write`` made of the result, and the milliseconds of each stage; see :meth:`Segmenter.segment`."""
         result, written = await self.segmenter.segment(job, place, write, quick)
         timings = rounded(result.timings_ms)
         self.metrics.staged(timings, len(result.instances))
+        visit.note.people = (visit.note.people or 0) + len(result.instances)
+        visit.note.timings_ms = timings
         return written, timings
 
     async def _in_time(self, reading: Awaitable[Q]) -> Q:

@@ -27,6 +27,7 @@ from service.telemetry import Metrics
 from service.transports.http import page, problems, segment
 from service.transports.http.desk import Desk
 from service.transports.http.guard import Guard
+from service.transports.http.journal import Journal
 from service.transports.http.kserve import routes as kserve
 from service.transports.http.label_studio import routes as label_studio
 
@@ -49,9 +50,10 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, ring
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
-            expose_headers=["Retry-After", "Server-Timing"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+            expose_headers=["Retry-After", "Server-Timing", "X-Request-ID"],
         )
+    app.add_middleware(Journal)
     desk = Desk(segmenter, settings, metrics)
     for face in (segment, kserve, label_studio):
         app.include_router(face.router(desk))

@@ -89,7 +89,7 @@ def router(desk: Desk) -> APIRouter:
                 return to_picture(job.picture, result, form)
             return to_json(job.picture, result, form, options.tolerance_px)
 
-        content, timings = await desk.segment(job, visit.place, write, quick=form is MaskFormat.COCO_RLE)
+        content, timings = await desk.segment(job, visit, visit.place, write, quick=form is MaskFormat.COCO_RLE)
         headers = {"Server-Timing": server_timing(timings)}
         if isinstance(content, bytes):
             return Response(content, media_type=PNG, headers=headers)

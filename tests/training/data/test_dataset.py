@@ -64,3 +64,10 @@ def test_an_epoch_sees_crowds_more_often_and_ccp_less(photos: list[Photo]) -> No
     crowds = [drawn[i] for i, photo in enumerate(photos) if len(photo.people) > 8]
     assert np.mean(ccp) == pytest.approx(0.4, abs=0.15)
     assert np.mean(crowds) >= 2
+
+
+def test_every_epoch_is_as_long_as_it_says_and_draws_nothing_twice(photos: list[Photo]) -> None:
+    sampler = EpochSampler(People(photos, Recipe(ccp=0.5)))
+    epochs = [list(sampler) for _ in range(8)]
+    assert {len(epoch) for epoch in epochs} == {len(sampler)}
+    assert len({key for epoch in epochs for key in epoch}) == 8 * len(sampler)

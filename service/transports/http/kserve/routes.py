@@ -108,7 +108,7 @@ def router(desk: Desk) -> APIRouter:
 
     async def answer(asked: Inference, visit: Visit, model: ModelRef) -> Response:
         job = desk.job(visit, asked.image, asked.rows, asked.options, model)
-        (made_by, found), timings = await desk.segment(job, visit.place, outputs, quick=True)
+        (made_by, found), timings = await desk.segment(job, visit, visit.place, outputs, quick=True)
         fields: dict[str, Any] = {
             "model_name": made_by.name,
             "model_version": made_by.version,

@@ -85,7 +85,7 @@ def router(desk: Desk) -> APIRouter:
             def write(result: Result) -> dict[str, Any]:
                 return prediction(result, [rectangle for _, rectangle in drawn], labelling)
 
-            written, _ = await desk.segment(job, place, write)
+            written, _ = await desk.segment(job, visit, place, write)
             return written
 
     return routes

@@ -18,7 +18,6 @@ from service.domain import Box, Finish, Job, Mode, Priority, Smoothing
 from service.errors import InvalidRequest
 from service.settings import Settings
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from service.transports.grpc.servicer import address
 from tests.service.transports.grpc.harness import BOX, HEIGHT, PHOTO, WIDTH, running
 
 BOXES = [pb.Box(x1=40, y1=0, x2=60, y2=60), BOX, pb.Box(x1=20, y1=10, x2=50, y2=20)]
@@ -229,10 +228,3 @@ def test_what_is_asked_reaches_the_segmenter(monkeypatch: pytest.MonkeyPatch) ->
             assert [job.deadline for job in jobs] == [pytest.approx(now + 2, abs=1), pytest.approx(now + 4, abs=1)]
 
     asyncio.run(scenario())
-
-
-def test_peers_are_named_as_over_http() -> None:
-    assert address("ipv4:127.0.0.1:60566") == "127.0.0.1"
-    assert address("ipv6:%5B::1%5D:44240") == "::1"
-    assert address("ipv6:%5Bfe80::1%25eth0%5D:44240") == "fe80::1%eth0"
-    assert address("unix:") == "unix:"
