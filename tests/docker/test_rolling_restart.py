@@ -130,5 +130,6 @@ def test_everything_restarts_in_turn_and_callers_see_nothing(photo: bytes, tmp_p
     assert set(seen.http) == {"200"}, seen
     assert set(seen.grpc) == {"OK"}, seen
     assert seen.reconnected >= CAMERAS, seen
-    assert set(seen.lost) <= {"superseded", "unavailable"}, seen
+    # On a busy machine one replica alone may be too slow for both cameras, and says so.
+    assert set(seen.lost) <= {"superseded", "unavailable", "overloaded"}, seen
     assert seen.wrong == 0
