@@ -43,7 +43,8 @@ def one_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         annotations.append(annotation | {"segmentation": segmentation})
     image = {"id": 1, "file_name": "people.jpg", "width": WIDTH, "height": HEIGHT, "source": "COCO 2017"}
-    content = {"images": [image | {"exhaustive": True}], "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}
+    categories = [{"id": 1, "name": "person"}]
+    content = {"images": [image | {"exhaustive": True}], "annotations": annotations, "categories": categories}
     (root / "annotations").mkdir()
     for split in ("val", "ood"):
         (root / "images" / split).mkdir(parents=True)
