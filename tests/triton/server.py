@@ -99,6 +99,11 @@ class Triton:
         return f"127.0.0.1:{self.grpc}"
 
     @property
+    def regions(self) -> set[str]:
+        """Names of the shared memory that it holds; other servers may be up at the same time."""
+        return {path.name for path in SHARED_MEMORY.glob(f"{self._region}*")}
+
+    @property
     def url(self) -> str:
         """Of HTTP."""
         return f"http://127.0.0.1:{self.http}"
