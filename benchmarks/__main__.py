@@ -13,7 +13,7 @@ from service.canvas import choose_canvas, to_canvas
 from service.domain import Box
 from service.engines.base import Batch
 from service.engines.onnx import OnnxEngine
-from service.images import ImageLimits, decode
+from service.images import ImageLimits, inspect
 from tests.conftest import REPOSITORY, SAMPLE, SAMPLE_BOXES, serving
 
 ROUNDS = 30
@@ -52,7 +52,7 @@ def model(engine: OnnxEngine) -> None:
 def service(engine: OnnxEngine) -> None:
     """A request over HTTP against the engine on the same canvas and boxes, both in one run."""
     photo = SAMPLE.read_bytes()
-    image = decode(photo, ImageLimits(10**8, 10**8))
+    image = inspect(photo, ImageLimits(10**8, 10**8)).decode()
     placement = choose_canvas(image.height, image.width, engine.info.canvases)
     rois = placement.rois([Box(*box) for box in SAMPLE_BOXES])
     batch = Batch(
@@ -76,7 +76,6 @@ def service(engine: OnnxEngine) -> None:
 
 if __name__ == "__main__":
     opened = OnnxEngine(MODEL, "hiseg_b0", "1")
-    opened.warm_up()
     model(opened)
     service(opened)
     opened.close()
