@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from service.app import models_running, new_segmenter
 from service.canary import Canary, segment_all
-from service.domain import Floats, Pixels
 from service.engines.onnx import OnnxEngine
 from service.loading import Loaded, given
 from service.settings import Settings
@@ -28,12 +26,13 @@ from training.baselines import BASELINES
 from training.complexity import complexity
 from training.config import ModelConfig
 from training.data.coco import read_split
-from training.evaluate import Predict, evaluate
+from training.evaluate import evaluate
 from training.export.card import model_card
 from training.export.onnx import Form, read_metadata, write_metadata
 from training.export.place import place
 from training.export.precision import Precision
 from training.export.write import write_checkpoint
+from training.inference.runner import Predict, open_onnx
 from training.models.hierarchical import HierarchicalModel
 
 CANARY_PHOTO = Path(__file__).parent.parent / "docs" / "samples" / "people.jpg"
@@ -109,15 +108,7 @@ async def record_canary(model: Path, name: str, version: int) -> None:
 
 def predictor(path: Path, threads: int = THREADS) -> Predict:
     """Runs an exported file as a service would."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-    def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
-        masks, foreground = session.run(["masks", "binary_masks"], {"images": images, "rois": rois})
-        return masks, foreground
-
-    return predict
+    return open_onnx(path, ["CPUExecutionProvider"], threads).predict
 
 
 def measure(path: Path, data: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
 from training.checkpoint import is_checkpoint, load_checkpoint
@@ -22,20 +21,22 @@ from training.commands.options import (
     Resume,
     Set,
     clear_errors,
+    common,
     folder_of,
     newest,
     settled,
     start,
+    start_from,
     with_model,
 )
 from training.commands.pretrain import CANVAS
 from training.configurations.names import configuration
 from training.configurations.record import Distillation
 from training.data.coco import Photo
-from training.data.pseudo import Predict, outline
 from training.data.views import read_photos
+from training.inference.pseudo import outline
+from training.inference.runner import open_runner
 from training.models.seed import read_seed_unet
-from training.publish import predictor
 
 
 def distill(
@@ -78,14 +79,7 @@ def distill(
         if teacher_checkpoint is None:
             raise ValueError("teacher_checkpoint: which? a checkpoint of this program, or a UNet of the seed's")
         resumed = newest(resume, "resume", rest) if resume else None
-        values: dict[str, Any] = {
-            "data.train_ann": train_ann,
-            "data.val_ann": val_ann,
-            "data.train_images": train_images,
-            "data.val_images": val_images,
-            "schedule.epochs": epochs,
-            "schedule.batch_size": batch_size,
-            "schedule.learning_rate": learning_rate,
+        values = common(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate) | {
             "distillation.temperature.initial": initial_temperature,
             "distillation.temperature.final": final_temperature,
             "distillation.temperature.epochs": temperature_decay_epochs,
@@ -95,9 +89,7 @@ def distill(
         teacher, variant = read_teacher(newest(teacher_checkpoint, "teacher_checkpoint"))
         if teacher_config is not None and (wanted := configuration(teacher_config).model.variant) != variant:
             raise ValueError(f"teacher_checkpoint: it holds a {variant}, but teacher_config says {wanted}")
-        weights = resumed or (
-            newest(pretrained_checkpoint, "pretrained_checkpoint", rest) if pretrained_checkpoint else None
-        )
+        weights = start_from(resumed, pretrained_checkpoint, rest)
         model = start(chosen.model, weights, chosen.schedule.seed)
         if not weights and not chosen.model.pretrained:
             typer.echo("distillation.unfreezing: none, as the student starts from nothing")
@@ -129,16 +121,4 @@ def boxed(annotations: Path, images: Path | None, limit: int, teacher: str | Non
     photos = read_photos(annotations, images, "", limit)
     if teacher is None:
         return photos
-    path = newest(teacher, "boxes_teacher")
-    return outline(photos, predictor(path) if path.suffix == ".onnx" else _eager(path))
-
-
-def _eager(path: Path) -> Predict:
-    model = load_checkpoint(path)
-
-    @torch.inference_mode()
-    def predict(images: Any, rois: Any) -> tuple[Any, Any]:
-        masks, foreground = model(torch.from_numpy(images), torch.from_numpy(rois))
-        return masks.numpy(), foreground.numpy()
-
-    return predict
+    return outline(photos, open_runner(newest(teacher, "boxes_teacher")))

@@ -98,6 +98,32 @@ def settled(
     return override(start, given | parse(assignments))
 
 
+def common(
+    train_ann: Path | None,
+    val_ann: Path | None,
+    train_images: Path | None,
+    val_images: Path | None,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+) -> dict[str, Any]:
+    """What the flags that all three stages have say, by dotted key; None is not given."""
+    return {
+        "data.train_ann": train_ann,
+        "data.val_ann": val_ann,
+        "data.train_images": train_images,
+        "data.val_images": val_images,
+        "schedule.epochs": epochs,
+        "schedule.batch_size": batch_size,
+        "schedule.learning_rate": learning_rate,
+    }
+
+
+def start_from(resumed: Path | None, pretrained: str | None, rest: Sequence[str] | None) -> Path | None:
+    """Whose weights a run begins with: those of the run it goes on with, else of ``--pretrained_checkpoint``."""
+    return resumed or (newest(pretrained, "pretrained_checkpoint", rest) if pretrained else None)
+
+
 def folder_of(output: Path, name: str, resume: Path | None) -> Path:
     """Where a run's files go: a new folder, ``name``, ``name_2`` and so on; that of the run which is resumed."""
     if resume is not None and resume.parent.name == "checkpoints":

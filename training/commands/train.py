@@ -19,10 +19,12 @@ from training.commands.options import (
     Resume,
     Set,
     clear_errors,
+    common,
     folder_of,
     newest,
     settled,
     start,
+    start_from,
     with_model,
 )
 from training.configurations.record import Instances
@@ -54,20 +56,10 @@ def train(
 
     with clear_errors():
         resumed = newest(resume, "resume", rest) if resume else None
-        values = {
-            "data.train_ann": train_ann,
-            "data.val_ann": val_ann,
-            "data.train_images": train_images,
-            "data.val_images": val_images,
-            "schedule.epochs": epochs,
-            "schedule.batch_size": batch_size,
-            "schedule.learning_rate": learning_rate,
-        }
+        values = common(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
         chosen = settled(config, resumed, "instance", values, set)
         data = chosen.data
-        weights = resumed or (
-            newest(pretrained_checkpoint, "pretrained_checkpoint", rest) if pretrained_checkpoint else None
-        )
+        weights = start_from(resumed, pretrained_checkpoint, rest)
         model = start(chosen.model, weights, chosen.schedule.seed)
         if chosen.instances.coarse == "auto":
             coarse = "frozen" if weights else "trained"

@@ -11,6 +11,7 @@ from training.losses.foreground import foreground_loss
 from training.models.freezing import freeze
 from training.models.hierarchical import HierarchicalModel, to_unit
 from training.models.outputs import Coarse
+from training.stages.iou import iou
 from training.stages.task import Group, Task
 
 
@@ -26,11 +27,7 @@ def foreground_iou(coarse: Coarse, identities: torch.Tensor) -> torch.Tensor:
     """Mean of the person's and the background's IoU of each canvas, as the document's UNets are scored; ``[B]``."""
     said = coarse.foreground((identities.shape[2], identities.shape[3])) > 0.5
     there = identities > 0
-    ious = []
-    for a, b in ((said, there), (~said, ~there)):
-        union = (a | b).sum((1, 2, 3))
-        ious.append(torch.where(union > 0, (a & b).sum((1, 2, 3)) / union.clamp(min=1), 1.0))
-    return torch.stack(ious).mean(0)
+    return (iou(said, there) + iou(~said, ~there)) / 2
 
 
 class ForegroundTask(Task):

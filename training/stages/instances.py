@@ -14,6 +14,7 @@ from training.models.hierarchical import HierarchicalModel, inner_resampling, to
 from training.models.outputs import Coarse
 from training.models.roi import enlarge, roi_align
 from training.stages.foreground import truth
+from training.stages.iou import iou
 from training.stages.task import Group, Task, moving
 
 
@@ -72,5 +73,4 @@ class InstanceTask(Task):
         said = (rows @ logits @ columns.T).argmax(1) == TARGET
         identities = roi_align(batch.identities.float(), batch.rois, self.size, mode="nearest")
         there = three_class_labels(identities, batch.targets) == TARGET
-        union = (said | there).sum((1, 2))
-        return torch.where(union > 0, (said & there).sum((1, 2)) / union.clamp(min=1), 1.0)
+        return iou(said, there)

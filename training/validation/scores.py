@@ -11,10 +11,9 @@ from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
 from service.domain import BoolMask, Box, Floats
-from service.engines.base import margins
-from service.masks.crop import crop_mask
 from training.data.coco import Photo
 from training.inference.batches import Answer, answers
+from training.inference.masks import person_masks
 from training.inference.runner import Runner
 from training.validation.iou import boundary_iou, covered, iou, labels_in
 
@@ -94,11 +93,8 @@ def score_photo(photo: Photo, answer: Answer) -> PhotoScore:
     truths = [person.mask() for person in photo.people]
     anybody = np.logical_or.reduce(truths)
     people = []
-    for k, (margin, masks, box) in enumerate(zip(margins(answer.masks), answer.masks, answer.boxes, strict=True)):
-        mask, confidence = crop_mask(margin, box, photo.width, photo.height)
-        drawn = np.zeros_like(anybody)
-        rows, columns = mask.pixels.shape
-        drawn[mask.top : mask.top + rows, mask.left : mask.left + columns] = mask.pixels
+    answered = zip(person_masks(answer), answer.masks, answer.boxes, strict=True)
+    for k, ((drawn, confidence), masks, box) in enumerate(answered):
         others = [p.box for p in photo.people if p is not photo.people[k]]
         people.append(
             PersonScore(
