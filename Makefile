@@ -51,7 +51,8 @@ demo: $(VENV)/.base  # masks drawn on the sample photo, into demo.png
 	$(BIN)/hiseg run docs/samples/people.jpg --box 22,15,365,512 --box 526,18,949,512 -o demo.png
 
 test: setup $(VENV)/.programs $(TOOLS)/.full lint  # every check and every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 lint: setup  # ruff and mypy
 	$(BIN)/ruff check .

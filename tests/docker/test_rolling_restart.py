@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import httpx
 import numpy as np
+import pytest
 import yaml
 
 from tests.conftest import HISEG, REPOSITORY, ROOT, Server, serving
@@ -22,6 +23,8 @@ from tests.docker.load import load
 from tests.docker.names import naming
 from tests.triton.models import copy_of_ours, targets_of
 from tests.triton.server import Triton, free_ports, triton
+
+pytestmark = pytest.mark.alone
 
 REPLICAS = ("127.0.1.1", "127.0.1.2")
 """Two machines, as far as the load balancer can tell: the same ports on addresses of their own."""

@@ -14,6 +14,8 @@ import pytest
 from benchmarks.gpu_like import command
 from tests.conftest import ROOT, Server, serving
 
+pytestmark = pytest.mark.alone
+
 HALF_A_SECOND = ("--constant", "500", "--roi", "0")
 
 

@@ -26,6 +26,8 @@ from tests.service.client import scripted
 from tests.service.client.asking import KINDS, call, segment
 from tests.service.client.scripted import Step
 
+pytestmark = pytest.mark.alone
+
 BUSY = Step(429, headers={"Retry-After": "1"}, body=b'{"detail": "too much is waiting", "limit": 2000}')
 STARTING = Step(503, body=b'{"detail": "the models are being loaded"}')
 BUSY_GRPC = Step(code=grpc.StatusCode.RESOURCE_EXHAUSTED, headers={"retry-after": "1"}, body=b"too much is waiting")

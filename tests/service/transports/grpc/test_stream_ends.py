@@ -26,6 +26,8 @@ from tests.conftest import ROOT
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, Running, running, until
 
+pytestmark = pytest.mark.alone
+
 WAIT, DROP_OLDEST, LATEST_ONLY = pb.STREAM_POLICY_WAIT, pb.STREAM_POLICY_DROP_OLDEST, pb.STREAM_POLICY_LATEST_ONLY
 FRAME_MESSAGE = pb.SegmentStreamRequest(frame=pb.Frame(**FRAME))
 CONFIG_MESSAGE = pb.SegmentStreamRequest(config=pb.StreamConfig())

@@ -16,6 +16,8 @@ from benchmarks.gpu_like import command
 from service.settings import Settings
 from tests.conftest import Server, serving
 
+pytestmark = pytest.mark.alone
+
 URL = "/v1/segment"
 JPEG = {"content-type": "image/jpeg"}
 

@@ -11,6 +11,8 @@ import pytest
 from benchmarks.gpu_like import command
 from tests.conftest import Server, serving
 
+pytestmark = pytest.mark.alone
+
 FLOOD, WAITING = 16, 10
 ONE_AT_A_TIME = command("--canvases", "1", "--constant", "0", "--image", "150", "--roi", "0")
 

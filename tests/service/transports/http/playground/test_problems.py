@@ -22,6 +22,8 @@ from tests.service.test_lifecycle import wait_for
 from tests.service.transports.http.playground.conftest import Visit
 from tests.service.transports.http.playground.visitor import Visitor
 
+pytestmark = pytest.mark.alone
+
 SLOW = command("--canvases", "1", "--constant", "500", "--roi", "0")
 JARGON = re.compile(r"\b(4\d\d|5\d\d|HTTP|status|JSON|undefined|null|NaN)\b")
 
