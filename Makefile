@@ -66,6 +66,9 @@ format: setup  # put the code in its standard shape
 bench: setup  # speed of model and service on this machine
 	$(BIN)/python -m benchmarks
 
+loadtest: setup  # a minute of users over HTTP and gRPC, with pass marks; HOST=http://… GRPC=grpc://… for a service elsewhere
+	$(BIN)/python -m loadtest $(if $(HOST),--host $(HOST) --grpc $(GRPC))
+
 # Tools of the trade, with an environment of their own: what they need isn't what the service needs.
 AUDIT := .venv-audit
 $(AUDIT)/.ready:
@@ -79,4 +82,4 @@ sbom: $(AUDIT)/.ready  # what all packages are, as CycloneDX, into sbom.json
 audit: $(AUDIT)/.ready  # known vulnerabilities of the pinned packages; asks PyPI
 	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
-.PHONY: help setup serve demo test lint format bench sbom audit
+.PHONY: help setup serve demo test lint format bench loadtest sbom audit
