@@ -19,10 +19,10 @@ from training.data.command import app as data_commands
 from training.evaluate import evaluate
 from training.export import command as exporting
 from training.export.filters.command import app as export_filter
-from training.export.onnx import ParityError
-from training.export.place import PlaceError, check_place, next_version
+from training.export.place import check_place, next_version
 from training.predict.command import predict
 from training.publish import publish as publish_model
+from training.refusals import refused_plainly
 from training.validation.command import validate
 
 app = typer.Typer(
@@ -56,11 +56,9 @@ def publish(
 ) -> None:
     """Export a checkpoint or take an exported .onnx, measure it, and put it into a repository that may be served."""
     number = version or next_version(repository, name)
-    try:
+    with refused_plainly():
         check_place(repository, name, number, replace)
         metrics = publish_model(source, repository, name, number, data, replace)
-    except (PlaceError, ParityError, ValueError, FileNotFoundError) as error:
-        raise typer.BadParameter(str(error)) from error
     for split, quality in metrics["quality"].items():
         typer.echo(f"{split}: mean IoU {quality['ground truth boxes']['all']:.4f}")
     typer.echo(f"wrote {repository / name / str(number)}")

@@ -1,4 +1,4 @@
-"""What a user can put right is said in one line, without a stack of calls."""
+"""What a user can put right is said in one line, without a stack of calls, by every command."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import typer
 
 from service.engines.contract import ModelError
 from service.errors import InvalidRequest
-from training.data.coco import AnnotationError
+from training.export.onnx import ParityError
+from training.export.place import PlaceError
 from training.inference.runner import ProviderMissing
+
+REFUSED = (FileNotFoundError, ValueError, InvalidRequest, ModelError, ParityError, PlaceError, ProviderMissing)
+"""Missing files and hardware, values out of range, files that aren't what they should be, work not good enough."""
 
 
 @contextmanager
 def refused_plainly() -> Iterator[None]:
-    """Missing files, files that aren't what they should be and missing hardware end a command with their message."""
+    """End a command with the message of what is in :data:`REFUSED`, and exit code 2."""
     try:
         yield
-    except (FileNotFoundError, AnnotationError, ModelError, ProviderMissing, InvalidRequest) as error:
-        raise typer.BadParameter(str(error)) from error
+    except REFUSED as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from training.commands.options import Set, clear_errors
+from training.commands.options import Set
 from training.configurations.names import NAMES, configuration, short
 from training.configurations.overrides import override, parse
+from training.refusals import refused_plainly
 
 
 def configs(
@@ -16,7 +17,7 @@ def configs(
     set: Set = [],  # noqa: B006
 ) -> None:
     """List the configurations, or print one as JSON."""
-    with clear_errors():
+    with refused_plainly():
         if name is not None:
             typer.echo(override(configuration(name), parse(set)).model_dump_json(indent=2))
             return

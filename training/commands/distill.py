@@ -20,7 +20,6 @@ from training.commands.options import (
     Rest,
     Resume,
     Set,
-    clear_errors,
     common,
     folder_of,
     newest,
@@ -37,6 +36,7 @@ from training.data.views import read_photos
 from training.inference.pseudo import outline
 from training.inference.runner import open_runner
 from training.models.seed import read_seed_unet
+from training.refusals import refused_plainly
 
 
 def distill(
@@ -75,7 +75,7 @@ def distill(
     from training.loop.run import run
     from training.stages.distillation import DistillationTask, Scenes, collate_scenes
 
-    with clear_errors():
+    with refused_plainly():
         if teacher_checkpoint is None:
             raise ValueError("teacher_checkpoint: which? a checkpoint of this program, or a UNet of the seed's")
         resumed = newest(resume, "resume", rest) if resume else None

@@ -1,10 +1,9 @@
-"""What the training commands share: flags of the document, checkpoints by pattern, errors in one line."""
+"""What the training commands share: flags of the document, checkpoints by pattern."""
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,16 +33,6 @@ Resume = Annotated[str | None, typer.Option(help="checkpoint of an interrupted r
 Set = Annotated[list[str], typer.Option(help="KEY=VALUE, any value of the configuration: schedule.clip=1")]
 Output = Annotated[Path, typer.Option(help="folder of experiments; each run makes one in it")]
 Rest = Annotated[list[str] | None, typer.Argument(hidden=True, help="what a shell has made of a pattern")]
-
-
-@contextmanager
-def clear_errors() -> Iterator[None]:
-    """Errors that a user can mend, in one line."""
-    try:
-        yield
-    except (FileNotFoundError, ValueError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
 
 
 def newest(pattern: str, flag: str, rest: Sequence[str] | None = None) -> Path:

@@ -19,7 +19,6 @@ from training.commands.options import (
     Rest,
     Resume,
     Set,
-    clear_errors,
     common,
     folder_of,
     newest,
@@ -29,6 +28,7 @@ from training.commands.options import (
     with_model,
 )
 from training.data.views import read_photos
+from training.refusals import refused_plainly
 
 CANVAS = {"data.canvas": [384, 384], "data.scales": [0.8, 2.0]}
 """The coarse stage sees reduced canvases anyway: small ones, cut out of larger views, train it faster."""
@@ -55,7 +55,7 @@ def pretrain(
     from training.loop.run import run
     from training.stages.foreground import ForegroundTask
 
-    with clear_errors():
+    with refused_plainly():
         resumed = newest(resume, "resume", rest) if resume else None
         values = common(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
         chosen = settled(config, resumed, None, values, set, CANVAS)

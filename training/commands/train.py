@@ -18,7 +18,6 @@ from training.commands.options import (
     Rest,
     Resume,
     Set,
-    clear_errors,
     common,
     folder_of,
     newest,
@@ -29,6 +28,7 @@ from training.commands.options import (
 )
 from training.configurations.record import Instances
 from training.data.views import read_photos
+from training.refusals import refused_plainly
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
     from training.loop.run import run
     from training.stages.instances import InstanceTask
 
-    with clear_errors():
+    with refused_plainly():
         resumed = newest(resume, "resume", rest) if resume else None
         values = common(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
         chosen = settled(config, resumed, "instance", values, set)

@@ -9,10 +9,11 @@ import typer
 
 from training.config import CANVASES, Size
 from training.data.coco import data_root
-from training.export.onnx import OPSETS, Form, ParityError
+from training.export.onnx import OPSETS, Form
 from training.export.optimize import optimize as optimize_file
 from training.export.precision import Precision
 from training.export.write import convert, write_checkpoint
+from training.refusals import refused_plainly
 
 Data = Annotated[Path, typer.Option(default_factory=data_root, help="photographs to calibrate int8 on, from train")]
 
@@ -21,13 +22,13 @@ def sizes(texts: list[str]) -> tuple[Size, ...]:
     """``H,W`` each, as (height, width).
 
     Raises:
-        typer.BadParameter: one isn't of that form.
+        ValueError: one isn't of that form.
     """
     found = []
     for text in texts:
         height, _, width = text.replace("x", ",").partition(",")
         if not (height.isdecimal() and width.isdecimal()):
-            raise typer.BadParameter(f"{text!r} is not H,W", param_hint="--image_size")
+            raise ValueError(f"image_size: {text!r} is not H,W")
         found.append((int(height), int(width)))
     return tuple(found)
 
@@ -48,17 +49,14 @@ def export(
     opset: Annotated[int, typer.Option(help=f"{OPSETS[0]} to {OPSETS[-1]}")] = OPSETS[0],
 ) -> None:
     """Write a checkpoint as ONNX, checked against PyTorch; or give an exported .onnx another precision."""
-    chosen = sizes(image_size or [])
-    try:
-        form = Form(chosen or CANVASES, dtype, dilation_pixels, opset)
+    with refused_plainly():
+        form = Form(sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
         if source.suffix != ".onnx":
             said = write_checkpoint(source, output, form, precision, data)
         elif precision is Precision.FP32 or form != Form():
-            raise typer.BadParameter("of an .onnx file only the precision can be changed, to fp16 or int8")
+            raise ValueError("of an .onnx file only the precision can be changed, to fp16 or int8")
         else:
             said = convert(source, output, precision, data)
-    except (ValueError, ParityError, FileNotFoundError) as error:
-        raise typer.BadParameter(str(error)) from error
     typer.echo(f"{said}\nwrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -67,7 +65,5 @@ def optimize(
     output: Annotated[Path, typer.Argument(metavar="OUT")],
 ) -> None:
     """Simplify any ONNX file; refused if it then gives anything else."""
-    try:
+    with refused_plainly():
         typer.echo(optimize_file(source, output))
-    except (ValueError, ParityError) as error:
-        raise typer.BadParameter(str(error)) from error

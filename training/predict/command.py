@@ -49,16 +49,16 @@ def predict(
     output_dir: Annotated[Path, typer.Option(help="for the pictures")] = Path("test_outputs"),
 ) -> None:
     """Draw what an exported model says about photos, and say how long it took."""
-    if (annotations is None) == (image is None):
-        raise typer.BadParameter("name either --annotations or --image")
     with refused_plainly():
+        if (annotations is None) == (image is None):
+            raise ValueError("name either --annotations or --image")
         if annotations is not None:
             photos = read_annotations(annotations, images_dir or images_beside(annotations))[:num_images]
         else:
             photos = [_single(Path(str(image)), boxes)]
         runner = open_onnx(onnx, PROVIDERS[provider])
         if runner.images not in (None, batch_size):
-            raise typer.BadParameter(f"{onnx} takes exactly {runner.images} images a run, not {batch_size}")
+            raise ValueError(f"{onnx} takes exactly {runner.images} images a run, not {batch_size}")
         look = Look(binary_mode, alpha, score_threshold, save_masks)
         output_dir.mkdir(parents=True, exist_ok=True)
         timings = run(photos, runner, batch_size, look, output_dir, warm_rois=provider is not Provider.CPU)

@@ -46,7 +46,7 @@ def validate(
         annotations = val_ann or data_root() / "annotations" / "instances_val_person_only_no_crowd.json"
         photos = read_annotations(annotations, images_dir or images_beside(annotations))
         if not all(each.outlined for each in photos):
-            raise typer.BadParameter(f"{annotations} has people without outlines; there is nothing to compare with")
+            raise ValueError(f"{annotations} has people without outlines; there is nothing to compare with")
         output_dir.mkdir(parents=True, exist_ok=True)
         reports: dict[str, dict[str, Any]] = {}
         for name, path in named(paths).items():
@@ -104,7 +104,7 @@ def _chosen(photos: Sequence[Photo], scores: Sequence[PhotoScore], names: Sequen
     by_name = {each.path.name: index for index, each in enumerate(photos)}
     unknown = [name for name in names if name not in by_name]
     if unknown:
-        raise typer.BadParameter(f"the annotations know no {', '.join(unknown)}")
+        raise ValueError(f"the annotations know no {', '.join(unknown)}")
     return [by_name[name] for name in names]
 
 

@@ -96,4 +96,6 @@ def boxes_only(drawn: Path, folder: Path) -> Path:
     ],
 )
 def test_errors_name_what_is_wrong(arguments: tuple[str, ...], text: str) -> None:
-    assert text in invoke(*arguments, code=2)
+    *_, line = invoke(*arguments, code=2).splitlines()
+    assert line.startswith("error: ")
+    assert text in line

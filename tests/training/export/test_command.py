@@ -22,7 +22,7 @@ from training.models.hierarchical import HierarchicalModel
 def call(*arguments: object, code: int = 0) -> str:
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert done.exit_code == code, done.output
-    return " ".join(done.output.replace("│", " ").split())
+    return done.output.strip()
 
 
 def test_a_checkpoint_becomes_a_file_that_the_service_takes(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 from training.export.filters.bilateral import BILATERAL_FILTERS, BilateralType, Sizes
 from training.export.filters.edge import edge_filters
 from training.export.filters.write import write_filter
+from training.refusals import refused_plainly
 
 app = typer.Typer(no_args_is_help=True, help="Write filters that even out masks, as ONNX.")
 ADAPTIVE_NUMBERS = {"blur_strength": 3.0, "edge_sensitivity": 1.0, "final_threshold": 0.5}
@@ -39,10 +40,8 @@ def bilateral(
     sigma_range: Annotated[float, typer.Option(help="of the Gaussian over differences of value")] = 0.1,
 ) -> None:
     """Write one of the filters that smooth and keep edges."""
-    try:
+    with refused_plainly():
         sizes = Sizes(kernel_size, sigma_spatial, sigma_range)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
     said = {
         "filter": model_type.value,
         "kernel_size": str(kernel_size),
