@@ -27,6 +27,17 @@ def test_as_defined(seed: int) -> None:
     assert loss.item() == pytest.approx(np.mean(found), abs=1e-5)
 
 
+@given(seeds)
+@settings(max_examples=20)
+def test_of_partly_covered_cells_it_is_least_at_the_truth(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = torch.from_numpy(rng.uniform(0, 1, (2, 5, 4)))
+    moved = torch.from_numpy(rng.uniform(0, 1, (2, 5, 4)))
+    assert soft_dice(truth, truth).item() == pytest.approx(0, abs=1e-6)
+    losses = [soft_dice(truth + step * (moved - truth), truth).item() for step in (0.1, 0.5, 1.0)]
+    assert 0 < losses[0] < losses[1] < losses[2]
+
+
 def test_right_empty_and_no_samples() -> None:
     truth = torch.zeros(1, 4, 4)
     assert soft_dice(truth, truth) == 0
