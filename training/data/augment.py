@@ -40,11 +40,13 @@ def warp(
     image: Pixels, identities: Pixels, matrix: npt.NDArray[np.float64], size: tuple[int, int]
 ) -> tuple[Pixels, Pixels]:
     """Draw picture (linear) and identities (nearest) on a canvas of (height, width) ``size``; black outside."""
-    target = (size[1], size[0])
-    return (
-        np.asarray(cv2.warpAffine(image, matrix, target, flags=cv2.INTER_LINEAR), dtype=np.uint8),
-        np.asarray(cv2.warpAffine(identities, matrix, target, flags=cv2.INTER_NEAREST), dtype=np.uint8),
-    )
+    nearest = cv2.warpAffine(identities, matrix, (size[1], size[0]), flags=cv2.INTER_NEAREST)
+    return warp_smoothly(image, matrix, size), np.asarray(nearest, dtype=np.uint8)
+
+
+def warp_smoothly(plane: Pixels, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> Pixels:
+    """Draw a picture, or a plane of shades, on a canvas of (height, width) ``size``; linear, 0 outside."""
+    return np.asarray(cv2.warpAffine(plane, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def random_colour(rng: Rng, image: Pixels) -> Pixels:

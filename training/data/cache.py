@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable
 
 from service.domain import Pixels
 
-Decoded = tuple[Pixels, Pixels]
-"""A picture uint8 ``[H, W, 3]``, and what belongs to whom in it, uint8 ``[H, W]``."""
+Decoded = tuple[Pixels, ...]
+"""A picture uint8 ``[H, W, 3]``, and planes uint8 ``[H, W]`` of it: what belongs to whom, and what a model guesses."""
 
 
 class Cache:

@@ -65,6 +65,8 @@ class Photo:
     Attributes:
         source: name of the data set it comes from.
         exhaustive: whether every person in it is outlined.
+        guess: where outlines are a model's, its probability that anybody is there: a PNG, grey, of the photo's size,
+            0..255. None where outlines are the truth.
     """
 
     path: Path
@@ -73,6 +75,7 @@ class Photo:
     source: str
     exhaustive: bool
     people: tuple[Person, ...]
+    guess: bytes | None = None
 
     @property
     def outlined(self) -> bool:
@@ -105,6 +108,13 @@ class Photo:
             if self.people[k].rle is not None:
                 canvas[self.people[k].mask()] = min(k + 1, SOMEBODY)
         return canvas
+
+    def planes(self) -> tuple[Pixels, ...]:
+        """:meth:`pixels`, :meth:`identities`, and where there is one the :attr:`guess`, uint8 ``[H, W]``."""
+        if self.guess is None:
+            return self.pixels(), self.identities()
+        guess = cv2.imdecode(np.frombuffer(self.guess, np.uint8), cv2.IMREAD_GRAYSCALE)
+        return self.pixels(), self.identities(), np.asarray(guess, dtype=np.uint8)
 
 
 def read_split(root: Path, split: str) -> list[Photo]:

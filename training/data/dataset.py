@@ -12,7 +12,15 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from service.domain import Pixels
-from training.data.augment import Rng, jitter_boxes, paste_person, random_affine, random_colour, warp
+from training.data.augment import (
+    Rng,
+    jitter_boxes,
+    paste_person,
+    random_affine,
+    random_colour,
+    warp,
+    warp_smoothly,
+)
 from training.data.cache import Cache, Decoded
 from training.data.coco import SOMEBODY, Photo
 
@@ -33,12 +41,15 @@ class Sample(NamedTuple):
         identities: uint8 ``[1, H, W]``, 0 nobody, k a person.
         rois: float32 ``[n, 4]``, 0..1 of the canvas.
         targets: int64 ``[n]``, the identity each RoI is about.
+        guess: uint8 ``[1, H, W]``, a model's probability 0..255 that anybody is there, where the identities are that
+            model's too; None where they are the truth.
     """
 
     image: torch.Tensor
     identities: torch.Tensor
     rois: torch.Tensor
     targets: torch.Tensor
+    guess: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,8 @@ class People(Dataset[Sample]):
         self._cache = Cache(budget)
         self._donors = Cache(DONOR_BUDGET)
         numbered = [(i, k) for i, photo in enumerate(photos) for k in range(min(len(photo.people), SOMEBODY - 1))]
-        outlined = [(i, k) for i, k in numbered if photos[i].people[k].rle is not None]
+        # A model's outlines are good enough to be learnt from, but not to be cut out along.
+        outlined = [(i, k) for i, k in numbered if photos[i].people[k].rle is not None and photos[i].guess is None]
         order = np.random.default_rng(seed).permutation(len(outlined))
         self._pool = [outlined[i] for i in order[:DONORS]]
 
@@ -91,8 +103,7 @@ class People(Dataset[Sample]):
             self._decoded(index)
 
     def _decoded(self, index: int) -> Decoded:
-        photo = self.photos[index]
-        return self._cache.get(index, lambda: (photo.pixels(), photo.identities()))
+        return self._cache.get(index, self.photos[index].planes)
 
     def _donor(self, rng: Rng) -> Decoded:
         """Somebody's crop and 0/1 mask, of the same few thousand people always: those fit into memory."""
@@ -101,7 +112,7 @@ class People(Dataset[Sample]):
         region = np.s_[int(box.y1) : int(np.ceil(box.y2)), int(box.x1) : int(np.ceil(box.x2))]
 
         def cut() -> Decoded:
-            image, identities = self._decoded(index)
+            image, identities, *_ = self._decoded(index)
             return image[region].copy(), (identities[region] == k + 1).astype(np.uint8)
 
         return cut() if index in self._cache else self._donors.get((index, k), cut)
@@ -111,14 +122,18 @@ class People(Dataset[Sample]):
         rng = np.random.default_rng((self.seed, key))
         recipe = self.recipe
         index = key % len(self.photos)
-        image, identities = self._decoded(index)
+        image, identities, *guessed = self._decoded(index)
         matrix = random_affine(rng, identities.shape[:2], recipe.canvas, recipe.scales)
         image, identities = warp(image, identities, matrix, recipe.canvas)
+        guess = warp_smoothly(guessed[0], matrix, recipe.canvas) if guessed else None
         people = len(self.photos[index].people)
         visible = _visible(identities)
-        if visible.size and rng.random() < recipe.paste:
+        if visible.size and self._pool and rng.random() < recipe.paste:
             newcomer = min(people + 1, SOMEBODY)
-            paste_person(rng, image, identities, *self._donor(rng), int(rng.choice(visible)), newcomer)
+            donor, shape, *_ = self._donor(rng)
+            pasted = paste_person(rng, image, identities, donor, shape, int(rng.choice(visible)), newcomer)
+            if pasted and guess is not None:
+                guess[identities == newcomer] = 255
             visible = _visible(identities)
         image = random_colour(rng, image)
         chosen = rng.permutation(visible)[: recipe.people if rng.random() < 0.85 else 1]
@@ -131,6 +146,7 @@ class People(Dataset[Sample]):
             torch.from_numpy(identities)[None],
             torch.from_numpy(rois.astype(np.float32)),
             torch.from_numpy(chosen.astype(np.int64)),
+            None if guess is None else torch.from_numpy(guess)[None],
         )
 
 
@@ -153,12 +169,19 @@ class Batch(NamedTuple):
         identities: uint8 ``[B, 1, H, W]``.
         rois: float32 ``[N, 5]``.
         targets: int64 ``[N]``.
+        guess: uint8 ``[B, 1, H, W]``, probability 0..255 that anybody is there; None where the identities of all
+            canvases are the truth.
     """
 
     images: torch.Tensor
     identities: torch.Tensor
     rois: torch.Tensor
     targets: torch.Tensor
+    guess: torch.Tensor | None = None
+
+    def anybody(self) -> torch.Tensor:
+        """How probably anybody is there, float 0..1 ``[B, 1, H, W]``."""
+        return (self.identities > 0).float() if self.guess is None else self.guess.float() / 255
 
 
 def collate(samples: list[Sample]) -> Batch:
@@ -169,7 +192,12 @@ def collate(samples: list[Sample]) -> Batch:
         torch.stack([s.identities for s in samples]),
         torch.cat(rois),
         torch.cat([s.targets for s in samples]),
+        None if all(s.guess is None for s in samples) else torch.stack([_guessed(s) for s in samples]),
     )
+
+
+def _guessed(sample: Sample) -> torch.Tensor:
+    return (sample.identities > 0).to(torch.uint8) * 255 if sample.guess is None else sample.guess
 
 
 class EpochSampler(Sampler[int]):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from service.domain import BoolMask
+from service.domain import BoolMask, Floats, Pixels
 from service.engines.base import margins
-from service.masks.crop import crop_mask
+from service.masks.crop import crop_mask, draw_margin
 from training.inference.batches import Answer
+
+SURE = 50.0
+"""Log-odds beyond which a probability is 0 or 1 to float32."""
 
 
 def person_masks(answer: Answer) -> Iterator[tuple[BoolMask, float]]:
@@ -21,3 +25,24 @@ def person_masks(answer: Answer) -> Iterator[tuple[BoolMask, float]]:
         rows, columns = mask.pixels.shape
         whole[mask.top : mask.top + rows, mask.left : mask.left + columns] = mask.pixels
         yield whole, score
+
+
+def anybody(answer: Answer) -> Pixels:
+    """Probability that anybody is there, by what the model says in all boxes together: uint8 0..255 ``[H, W]``.
+
+    It is above a half wherever :func:`person_masks` has somebody, and 0 outside the boxes.
+    """
+    height, width = answer.pixels.shape[:2]
+    odds = np.full((height, width), -SURE, dtype=np.float32)
+    for inside, box in zip(_anybody_odds(answer.masks), answer.boxes, strict=True):
+        left, top, right, bottom = (*map(math.floor, (box.x1, box.y1)), *map(math.ceil, (box.x2, box.y2)))
+        seen = odds[top:bottom, left:right]
+        np.maximum(seen, draw_margin(inside, box, left, top, right, bottom), out=seen)
+    return np.asarray(np.round(255 / (1 + np.exp(-np.clip(odds, -SURE, SURE)))), dtype=np.uint8)
+
+
+def _anybody_odds(masks: Floats) -> Floats:
+    """Log-odds ``[n, h, w]`` of the target or other people against the background."""
+    if masks.shape[1] == 1:
+        return margins(masks)
+    return np.asarray(np.logaddexp(masks[:, 1], masks[:, 2]) - masks[:, 0], dtype=np.float32)

@@ -24,7 +24,7 @@ from training.stages.task import Group, Task
 
 
 class Scene(NamedTuple):
-    """Canvases, and whether it is known who is where on each, bool ``[B]``; some photos have boxes only."""
+    """Canvases, and whether it is known, or guessed by a model, who is where on each, bool ``[B]``."""
 
     batch: Batch
     known: torch.Tensor
@@ -105,7 +105,7 @@ class DistillationTask(Task):
         size = (student.logits.shape[2], student.logits.shape[3])
         task = None
         if scene.known.any():
-            where = truth(scene.batch.identities[scene.known], size)
+            where = truth(scene.batch, size)[scene.known]
             task = foreground_loss(student.logits[scene.known], where, self.configuration.foreground)["total"]
         share = settings.share.most
         if self.teacher_score is not None:

@@ -15,9 +15,9 @@ from training.stages.iou import iou
 from training.stages.task import Group, Task
 
 
-def truth(identities: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Share of each cell that is people, float 0..1 ``[B, 1, *size]``, of identities uint8 ``[B, 1, H, W]``."""
-    anybody = (identities > 0).float()
+def truth(batch: Batch, size: tuple[int, int]) -> torch.Tensor:
+    """Share of each cell that is people, float 0..1 ``[B, 1, *size]``, or probably is where a model drew them."""
+    anybody = batch.anybody()
     if anybody.shape[2] >= size[0]:
         return F.interpolate(anybody, size=size, mode="area")
     return F.interpolate(anybody, size=size, mode="nearest")
@@ -42,7 +42,7 @@ class ForegroundTask(Task):
 
     def terms(self, batch: Batch) -> dict[str, torch.Tensor]:
         logits = self.model.run_coarse(to_unit(batch.images)).logits
-        where = truth(batch.identities, (logits.shape[2], logits.shape[3]))
+        where = truth(batch, (logits.shape[2], logits.shape[3]))
         return foreground_loss(logits, where, self.configuration.foreground)
 
     def scores(self, batch: Batch) -> torch.Tensor:

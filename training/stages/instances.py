@@ -60,7 +60,7 @@ class InstanceTask(Task):
             # Nobody on these canvases: the step still has to have gradients, the other processes wait for them.
             terms = {"total": sum((w.sum() * 0.0 for w in moving(self.model.fine.parameters())), images.new_zeros(()))}
         if self.learns_coarse and coarse is not None:
-            where = truth(batch.identities, (coarse.logits.shape[2], coarse.logits.shape[3]))
+            where = truth(batch, (coarse.logits.shape[2], coarse.logits.shape[3]))
             terms["anybody"] = foreground_loss(coarse.logits, where, self.configuration.foreground)["total"]
             terms["total"] = terms["total"] + terms["anybody"]
         return terms

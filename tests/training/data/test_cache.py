@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from service.domain import Pixels
+from tests.training.loop.runs import assert_same
 from training.data.cache import Cache, Decoded
 from training.data.coco import Photo, read_annotations
 from training.data.dataset import People, Recipe, collate
@@ -61,8 +62,7 @@ def test_samples_do_not_depend_on_the_cache(photos: list[Photo], budget: int) ->
     cached, poor = People(photos, RECIPE), People(photos, RECIPE, budget=budget)
     cached.preload()
     for key in reversed(range(24)):
-        for a, b in zip(cached[key], poor[key], strict=True):
-            assert torch.equal(a, b)
+        assert_same(cached[key], poor[key])
 
 
 def test_samples_do_not_depend_on_the_processes(photos: list[Photo]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
+from tests.training.loop.runs import assert_same
 from training.data.coco import Photo, read_split
 from training.data.dataset import CCP, EpochSampler, People, Recipe, collate
 
@@ -38,7 +38,7 @@ def test_samples_are_reproducible_and_consistent(photos: list[Photo]) -> None:
     people = People(photos[:20], Recipe(canvas=(320, 320)))
     for key in range(40):
         first, again = people[key], people[key]
-        assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+        assert_same(first, again)
         assert first.image.shape == (3, 320, 320)
         assert ((first.rois >= 0) & (first.rois <= 1)).all()
         for target in first.targets:
