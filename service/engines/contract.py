@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,16 @@ FOREGROUND_OUTPUT = "binary_masks"
 MS_PER_GMAC = 15.0
 """On two CPU cores; only the start of the cost model, which learns from every batch."""
 Shape = list[Any]
+TYPES = {IMAGES: ("uint8", "float32")}
+"""What a tensor may be; all others are float32."""
+SHAPES: dict[str, tuple[int | None, ...]] = {
+    IMAGES: (None, 3, None, None),
+    ROIS: (None, 5),
+    "masks": (None, 3, None, None),
+    "instance_masks": (None, 1, None, None),
+    FOREGROUND_OUTPUT: (None, 1, None, None),
+}
+"""What is fixed of a tensor's shape; its first side must be free."""
 
 
 class ModelError(Exception):
@@ -29,14 +40,14 @@ class Spoken:
 
     Attributes:
         source: where it lies, for messages.
-        images_type: NumPy's name of the type of its input ``images``; of any other type, what it is called there.
+        types: NumPy's names of its tensors' types; of those that the contract doesn't know, what they are called there.
         inputs: shapes by name; a size that isn't fixed is no number and not positive.
         outputs: the same.
         metadata: what the shapes can't say, as our exports write it; empty for others.
     """
 
     source: str
-    images_type: str
+    types: Mapping[str, str]
     inputs: Mapping[str, Shape]
     outputs: Mapping[str, Shape]
     metadata: Mapping[str, str]
@@ -51,46 +62,104 @@ def describe(spoken: Spoken, name: str, version: str, engine: str) -> tuple[Mode
     Raises:
         ModelError: it doesn't keep the tensor contract.
     """
-    metadata, source = spoken.metadata, spoken.source
-    if set(spoken.inputs) != {IMAGES, ROIS}:
-        raise ModelError(f"{source}: inputs are {sorted(spoken.inputs)}, not images and rois")
-    mask_output = next((output for output in MASK_OUTPUTS if output in spoken.outputs), None)
-    if mask_output is None or FOREGROUND_OUTPUT not in spoken.outputs:
-        outputs = sorted(spoken.outputs)
-        raise ModelError(f"{source}: outputs are {outputs}, not masks (or instance_masks) and binary_masks")
-    if spoken.images_type not in ("uint8", "float32"):
-        raise ModelError(f"{source}: images are {spoken.images_type}, not uint8 or float")
+    if problems := refusals(spoken):
+        raise ModelError(f"{spoken.source}: {'; '.join(problems)}")
+    metadata, mask_output = spoken.metadata, mask_output_of(spoken)
+    canvases, mask_size = _canvases(spoken), _mask_size(spoken)
+    assert mask_output
+    assert canvases
+    assert mask_size
     info = ModelInfo(
-        ref=ModelRef(name, version, metadata.get("variant", name.rpartition("_")[2]), engine),
-        canvases=_canvases(metadata, spoken.inputs[IMAGES], source),
+        ref=ModelRef(name, version, metadata.get("variant", variant_in(name)), engine),
+        canvases=canvases,
         resize=Resize(metadata.get("resize", Resize.STRETCH)),
-        mask_size=_mask_size(metadata, spoken.outputs[mask_output], source),
-        takes_uint8=spoken.images_type == "uint8",
+        mask_size=mask_size,
+        takes_uint8=spoken.types[IMAGES] == "uint8",
         seed=_seed(metadata),
         card={key: _value(metadata[key]) for key in sorted(metadata)},
     )
     return info, mask_output
 
 
-def _canvases(metadata: Mapping[str, str], shape: Shape, source: str) -> tuple[Size, ...]:
-    if "canvases" in metadata:
-        return tuple((int(height), int(width)) for height, width in json.loads(metadata["canvases"]))
-    height, width = shape[2:]
-    if not isinstance(height, int) or not isinstance(width, int) or height <= 0 or width <= 0:
-        raise ModelError(f"{source}: the canvas is neither in its metadata nor in the shape of images ({shape})")
-    return ((height, width),)
+def refusals(spoken: Spoken) -> list[str]:
+    """Everything that keeps a model from being served, a sentence each; nothing if it keeps the tensor contract."""
+    mask_output = mask_output_of(spoken)
+    found = []
+    if set(spoken.inputs) != {IMAGES, ROIS}:
+        found.append(f"inputs are {sorted(spoken.inputs)}, not images and rois")
+    if mask_output is None or FOREGROUND_OUTPUT not in spoken.outputs:
+        found.append(f"outputs are {sorted(spoken.outputs)}, not masks (or instance_masks) and binary_masks")
+    tensors = {**spoken.inputs, **spoken.outputs}
+    for name in (IMAGES, ROIS, mask_output, FOREGROUND_OUTPUT):
+        if name in tensors:
+            found += _tensor_refusals(name, spoken.types[name], tensors[name])
+    if "resize" in spoken.metadata and spoken.metadata["resize"] not in list(Resize):
+        found.append(f"resize is {spoken.metadata['resize']!r} in its metadata, not {' or '.join(Resize)}")
+    if IMAGES in spoken.inputs and not _canvases(spoken):
+        shape = spoken.inputs[IMAGES]
+        found.append(f"the canvas is neither in its metadata nor in the shape of images ({shape})")
+    if mask_output and not _mask_size(spoken):
+        shape = spoken.outputs[mask_output]
+        found.append(f"the mask size is neither in its metadata nor in the shape of {mask_output} ({shape})")
+    return found
 
 
-def _mask_size(metadata: Mapping[str, str], shape: Shape, source: str) -> Size:
-    height, width = json.loads(metadata["mask_size"]) if "mask_size" in metadata else shape[2:]
-    try:
-        # Some exporters write static sizes as symbolic dimensions named "128".
-        size = int(height), int(width)
-    except (TypeError, ValueError):
-        size = 0, 0
-    if min(size) <= 0:
-        raise ModelError(f"{source}: the mask size is neither in its metadata nor in the shape of masks ({shape})")
-    return size
+def mask_output_of(spoken: Spoken) -> str | None:
+    """Which output holds the masks."""
+    return next((output for output in MASK_OUTPUTS if output in spoken.outputs), None)
+
+
+def variant_in(name: str) -> str:
+    """The variant that a model's name tells: ``b1`` of ``hiseg_b1`` or ``best_model_b1_80x60_dil1``; else its end."""
+    told = re.search(r"(?:^|[_-])(b\d+)(?=[_-]|$)", name)
+    return told[1] if told else name.rpartition("_")[2]
+
+
+def _tensor_refusals(name: str, dtype: str, shape: Shape) -> list[str]:
+    found, allowed, sides = [], TYPES.get(name, ("float32",)), SHAPES[name]
+    if dtype not in allowed:
+        found.append(f"{name} are {dtype}, not {' or '.join(allowed)}")
+    if not shape:
+        return found  # not said, as of some outputs
+    if len(shape) != len(sides):
+        return [*found, f"{name} have {len(shape)} dimensions ({shape}), not {len(sides)}"]
+    if _fixed(shape[0]):
+        found.append(f"{name} are {shape[0]} at a time; batches need the first side free")
+    for side, given in zip(sides, shape, strict=True):
+        if side is not None and _fixed(given) not in (None, side):
+            found.append(f"{name} have {given} channels ({shape}), not {side}")
+    return found
+
+
+def _fixed(side: Any) -> int | None:
+    """A side that is a number; some exporters write static sides as symbolic ones with a name such as "128"."""
+    if isinstance(side, str) and side.isdecimal():
+        side = int(side)
+    return side if isinstance(side, int) and side > 0 else None
+
+
+def _canvases(spoken: Spoken) -> tuple[Size, ...]:
+    written = _written(spoken.metadata, "canvases")
+    shape = spoken.inputs[IMAGES]
+    own = _size(shape[2:] if len(shape) == 4 else None)
+    sizes = [_size(size) for size in written] if isinstance(written, list) else [own]
+    return tuple(size for size in sizes if size)
+
+
+def _mask_size(spoken: Spoken) -> Size | None:
+    shape = spoken.outputs[mask_output_of(spoken) or ""]
+    return _size(_written(spoken.metadata, "mask_size")) or _size(shape[2:] if len(shape) == 4 else None)
+
+
+def _written(metadata: Mapping[str, str], key: str) -> Any:
+    return _value(metadata[key]) if key in metadata else None
+
+
+def _size(sides: Any) -> Size | None:
+    if not isinstance(sides, list) or len(sides) != 2:
+        return None
+    height, width = map(_fixed, sides)
+    return (height, width) if height and width else None
 
 
 def _seed(metadata: Mapping[str, str]) -> Cost:

@@ -93,12 +93,11 @@ class OnnxEngine:
 
 def spoken(session: Any, path: Path) -> Spoken:
     """What an ONNX file says about itself."""
-    inputs = {tensor.name: tensor for tensor in session.get_inputs()}
-    dtype = inputs[IMAGES].type if IMAGES in inputs else "missing"
+    tensors = [*session.get_inputs(), *session.get_outputs()]
     return Spoken(
         source=str(path),
-        images_type=TYPES.get(dtype, dtype),
-        inputs={name: tensor.shape for name, tensor in inputs.items()},
+        types={tensor.name: TYPES.get(tensor.type, tensor.type) for tensor in tensors},
+        inputs={tensor.name: tensor.shape for tensor in session.get_inputs()},
         outputs={tensor.name: tensor.shape for tensor in session.get_outputs()},
         metadata=dict(session.get_modelmeta().custom_metadata_map),
     )

@@ -8,7 +8,7 @@ from tritonclient.grpc import model_config_pb2
 from tritonclient.grpc.aio import InferenceServerClient
 
 from service.engines.base import ModelInfo
-from service.engines.contract import IMAGES, MASK_OUTPUTS, Spoken, describe
+from service.engines.contract import MASK_OUTPUTS, Spoken, describe
 
 SILENT_S = 0.7
 """A question that is answered later counts as not answered."""
@@ -86,14 +86,12 @@ async def ask_description(
     """
     metadata = await client.get_model_metadata(model, str(version), client_timeout=within_s)
     config = (await client.get_model_config(model, str(version), client_timeout=within_s)).config
-    inputs = {tensor.name: tensor for tensor in metadata.inputs}
-    outputs = {tensor.name: list(tensor.shape) for tensor in metadata.outputs}
-    dtype = inputs[IMAGES].datatype if IMAGES in inputs else "missing"
+    tensors = [*metadata.inputs, *metadata.outputs]
     spoken = Spoken(
         source=f"{model}, version {version}, on {address}",
-        images_type=TYPES.get(dtype, dtype),
-        inputs={name: list(tensor.shape) for name, tensor in inputs.items()},
-        outputs=outputs,
+        types={tensor.name: TYPES.get(tensor.datatype, tensor.datatype) for tensor in tensors},
+        inputs={tensor.name: list(tensor.shape) for tensor in metadata.inputs},
+        outputs={tensor.name: list(tensor.shape) for tensor in metadata.outputs},
         metadata={key: value.string_value for key, value in config.parameters.items()},
     )
     info, mask_output = describe(spoken, model, str(version), "triton")
