@@ -18,6 +18,7 @@ from service.app import models_running, new_segmenter, serve
 from service.bench.command import bench
 from service.boxes import parse_boxes, to_boxes
 from service.canary import CanaryDied
+from service.check.command import check
 from service.doctor.command import doctor
 from service.domain import Finish, Job, Mode, Picture, Result, Smoothing
 from service.engines.contract import ModelError
@@ -128,9 +129,16 @@ def run(
     typer.echo("  ".join(f"{stage} {ms:.1f} ms" for stage, ms in result.timings_ms.items()))
 
 
-@app.command()
-def models(repository: Repository = None) -> None:
-    """List the models of the repository: what they are, how large, how good."""
+models_app = typer.Typer(invoke_without_command=True)
+app.add_typer(models_app, name="models")
+models_app.command("check")(check)
+
+
+@models_app.callback()
+def models(context: typer.Context, repository: Repository = None) -> None:
+    """List the models of the repository: what they are, how large, how good; or check a file."""
+    if context.invoked_subcommand:
+        return
     try:
         stored = stored_models(_settings(model_repository=repository).model_repository)
         infos = [OnnxEngine(model.path, model.name, model.version).info for model in stored]

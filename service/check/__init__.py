@@ -1,0 +1,1 @@
+"""Whether an ONNX file from anywhere can be served, and as what."""
