@@ -31,7 +31,9 @@ app = typer.Typer(
     context_settings=BOTH_SPELLINGS,
     help="Train, measure and publish models.",
 )
-for command in (configs, pretrain, distill, train, validate, predict, exporting.export, exporting.optimize):
+for command in (configs, pretrain, distill, train, validate, predict):
+    app.command()(command)
+for command in (exporting.export, exporting.export_unet, exporting.optimize):
     app.command()(command)
 app.add_typer(data_commands, name="data")
 app.add_typer(export_filter, name="export-filter")

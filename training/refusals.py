@@ -9,7 +9,7 @@ import typer
 
 from service.engines.contract import ModelError
 from service.errors import InvalidRequest
-from training.export.onnx import ParityError
+from training.export.parity import ParityError
 from training.export.place import PlaceError
 from training.inference.runner import ProviderMissing
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from training.checkpoint import is_checkpoint, load_checkpoint
 from training.commands.options import (
     Annotations,
     BatchSize,
@@ -35,7 +34,7 @@ from training.data.coco import Photo
 from training.data.views import read_photos
 from training.inference.pseudo import outline
 from training.inference.runner import open_runner
-from training.models.seed import read_seed_unet
+from training.models.foreground import read_foreground
 from training.refusals import refused_plainly
 
 
@@ -109,11 +108,8 @@ def read_teacher(path: Path) -> tuple[Any, str]:
     """A teacher and its variant."""
     from training.stages.distillation import Teacher
 
-    if is_checkpoint(path):
-        model = load_checkpoint(path)
-        return Teacher(model.coarse, model.config.coarse_reduction), model.config.coarse[1]
-    unet = read_seed_unet(path)
-    return Teacher(unet.stage(), 1), unet.variant
+    found = read_foreground(path)
+    return Teacher(found.stage, found.reduction), found.variant
 
 
 def boxed(annotations: Path, images: Path | None, limit: int, teacher: str | None) -> list[Photo]:

@@ -1,4 +1,4 @@
-"""``hiseg-train export`` and ``optimize``."""
+"""``hiseg-train export``, ``export-unet`` and ``optimize``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from training.commands.options import newest
 from training.config import CANVASES, Size
 from training.data.coco import data_root
 from training.export.onnx import OPSETS, Form
 from training.export.optimize import optimize as optimize_file
 from training.export.precision import Precision
+from training.export.unet import UNetForm
+from training.export.unet import export_unet as write_unet
 from training.export.write import convert, write_checkpoint
+from training.models.foreground import read_foreground
 from training.refusals import refused_plainly
 
 Data = Annotated[Path, typer.Option(default_factory=data_root, help="photographs to calibrate int8 on, from train")]
@@ -58,6 +62,30 @@ def export(
         else:
             said = convert(source, output, precision, data)
     typer.echo(f"{said}\nwrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
+def export_unet(
+    checkpoint: Annotated[str, typer.Option(help="ours or the seed's; a pattern means the newest that matches")],
+    batch_size: Annotated[int, typer.Option(help="images at a time")] = 1,
+    height: Annotated[int, typer.Option(help="of the canvas, pixels")] = 640,
+    width: Annotated[int, typer.Option(help="of the canvas, pixels")] = 640,
+    dynamic: Annotated[bool, typer.Option("--dynamic", help="leave batch, height and width open")] = False,
+    no_optimize: Annotated[bool, typer.Option("--no-optimize", help="leave the graph as it was exported")] = False,
+    output_dir: Annotated[Path | None, typer.Option(help="folder of the file; else the checkpoint's")] = None,
+    opset: Annotated[int, typer.Option(help=f"{OPSETS[0]} to {OPSETS[-1]}")] = OPSETS[0],
+) -> None:
+    """Write the foreground network of a checkpoint as ONNX: normalised image in, logit of a person out."""
+    with refused_plainly():
+        source = newest(checkpoint, "checkpoint")
+        output = (output_dir or source.parent) / f"{source.stem}.onnx"
+        form = UNetForm((height, width), batch_size, dynamic, opset)
+        found = read_foreground(source)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        difference = write_unet(found, output, form, simplify=not no_optimize)
+    typer.echo(
+        f"{found.variant}; PyTorch and ONNX Runtime differ by {difference:.1e} at most\n"
+        f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)"
+    )
 
 
 def optimize(

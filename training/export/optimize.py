@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from training.export.onnx import ParityError, simplified
+from training.export.onnx import simplified
+from training.export.parity import ParityError
 
 TOLERANCE = 1e-4
 """Largest difference of outputs, absolute or relative, whichever lets more through."""

@@ -24,7 +24,8 @@ from service.domain import Floats
 from service.engines.base import margins
 from training.data.coco import Photo
 from training.export.half import halve
-from training.export.onnx import ParityError, example
+from training.export.onnx import example
+from training.export.parity import ParityError
 
 
 class Precision(StrEnum):

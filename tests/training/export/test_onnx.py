@@ -17,17 +17,16 @@ from torch import nn
 from tests.triton.environment import ENVIRONMENT, need_triton
 from training.config import CANVASES, ModelConfig
 from training.export.onnx import (
-    TOLERANCE,
     Form,
-    ParityError,
     example,
     export_onnx,
     fold_batch_norms,
     fold_sequences,
-    parity,
     simplified,
+    trials,
     write_checked,
 )
+from training.export.parity import TOLERANCE, ParityError, worst_difference
 from training.models.hierarchical import HierarchicalModel
 
 
@@ -71,7 +70,7 @@ def test_nothing_is_left_that_runtimes_dislike(exported: Path) -> None:
 
 def test_other_canvases_agree_with_pytorch_too(model: HierarchicalModel, exported: Path) -> None:
     """Those that it declares were compared when it was exported."""
-    assert parity(model, exported, Form(canvases=((96, 128), (224, 160)))) <= TOLERANCE
+    assert worst_difference(model, exported, trials(Form(canvases=((96, 128), (224, 160))))) <= TOLERANCE
 
 
 def test_folding_changes_nothing(model: HierarchicalModel) -> None:
@@ -88,7 +87,7 @@ def test_a_wrong_export_is_refused(model: HierarchicalModel, exported: Path, tmp
     with torch.no_grad():
         other.fine.head.bias.add_(0.01)  # type: ignore[union-attr]
     with pytest.raises(ParityError, match=r"differ by 0\.01"):
-        write_checked(onnx.load(exported), tmp_path / "model.onnx", other, {}, Form(canvases=((96, 128),)))
+        write_checked(onnx.load(exported), tmp_path / "model.onnx", other, {}, trials(Form(canvases=((96, 128),))))
     assert not list(tmp_path.iterdir())
 
 

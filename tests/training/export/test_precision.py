@@ -11,7 +11,8 @@ import pytest
 from onnx import TensorProto
 
 from tests.triton.models import B0, other_masks
-from training.export.onnx import ParityError, read_metadata
+from training.export.onnx import read_metadata
+from training.export.parity import ParityError
 from training.export.precision import Precision, check_agreement, noise, to_fp16, to_int8
 
 SMALL = ((96, 64), (64, 96))

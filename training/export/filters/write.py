@@ -11,7 +11,8 @@ import onnxruntime as ort
 import torch
 from torch import nn
 
-from training.export.onnx import OPSETS, ParityError
+from training.export.onnx import OPSETS
+from training.export.parity import ParityError
 
 SHAPES = ((1, 17, 23), (2, 48, 32), (3, 31, 64))
 """(batch, height, width) that each file is tried with."""

@@ -24,7 +24,7 @@ from training.cli import app
 from training.export.filters import write
 from training.export.filters.bilateral import Sizes
 from training.export.filters.edge import Basic
-from training.export.onnx import ParityError
+from training.export.parity import ParityError
 
 CANARY = Canary.load(REPOSITORY / "hiseg_b0" / "1")
 SIZES = (7, 1.5, 0.2)
