@@ -72,13 +72,14 @@ def test_what_services_name_is_declared() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_container_is_kept_small_and_is_restarted(name: str) -> None:
-    service = SERVICES[name]
+    service, ends = SERVICES[name], name == "loadtest"
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["restart"] == "unless-stopped"
+    assert service["restart"] == ("no" if ends else "unless-stopped")
+    assert service["deploy"]["restart_policy"]["condition"] == ("none" if ends else "any")
     assert service.get("read_only") or name.startswith("triton")
     assert "memory" in service["deploy"]["resources"]["limits"]
-    assert "healthcheck" in service or name == "service"  # whose image has its own
+    assert "healthcheck" in service or ends or name == "service"  # whose image has its own
 
 
 def test_the_load_balancer_waits_for_a_service_that_is_ready() -> None:

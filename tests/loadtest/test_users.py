@@ -1,36 +1,39 @@
-"""Each kind of user against the real service, as `make loadtest` runs them, in locust's own process."""
+"""Each kind of user against the real service, in locust's own process, as the container runs it."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.conftest import ROOT, Server
+from tests.docker.test_compose import SERVICES
 
 NAMES = {"HTTP coco_rle", "Segment", "frame"}
 ONE_OF_EACH = json.dumps([{"user_class_name": name, "fixed_count": 1} for name in ("Web", "Unary", "Camera")])
 
 
-def locust(server: Server, *marks: str) -> subprocess.CompletedProcess[str]:
+def locust(server: Server, report: Path, *marks: str) -> subprocess.CompletedProcess[str]:
     """One user of each kind for two seconds; what is under way then is finished, however slow the machine is."""
-    command = [sys.executable, "-m", "locust", "-f", "loadtest/steady.py", "--headless", "--json"]
+    command = [sys.executable, "-m", "locust", *SERVICES["loadtest"]["command"], "--json", "--html", report]
     command += ["-u", "3", "-r", "3", "-t", "2s", "--stop-timeout", "60", "--config-users", ONE_OF_EACH]
     command += ["--host", server.url, "--grpc", server.grpc, *marks]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_every_kind_of_user_is_served(server: Server) -> None:
+def test_every_kind_of_user_is_served(server: Server, tmp_path: Path) -> None:
     # How fast it goes says nothing on a busy machine: only failures count here.
-    done = locust(server, "--max-p95", "1e9", "--min-throughput", "0")
+    done = locust(server, tmp_path / "report.html", "--max-p95", "1e9", "--min-throughput", "0")
     assert done.returncode == 0, done.stderr + done.stdout
     rows = {row["name"]: row for row in json.loads(done.stdout[done.stdout.index("[\n") :])}
     assert set(rows) >= NAMES
     assert all(row["num_failures"] == 0 and row["num_requests"] > 0 for row in rows.values())
     assert "all marks passed" in done.stdout
+    assert "HTTP coco_rle" in (tmp_path / "report.html").read_text()
 
 
-def test_a_missed_mark_is_the_exit_code(server: Server) -> None:
-    done = locust(server, "--max-p95", "0.001")
+def test_a_missed_mark_is_the_exit_code(server: Server, tmp_path: Path) -> None:
+    done = locust(server, tmp_path / "report.html", "--max-p95", "0.001")
     assert done.returncode == 1, done.stderr
     assert "missed: p95" in done.stdout
