@@ -142,7 +142,7 @@ class People(Dataset[Sample]):
         boxes = np.where(loose, jitter_boxes(rng, boxes, recipe.jitter, recipe.canvas), boxes)
         rois = boxes / np.array([*recipe.canvas[::-1], *recipe.canvas[::-1]], dtype=np.float32)
         return Sample(
-            torch.from_numpy(image.transpose(2, 0, 1).copy()),
+            torch.from_numpy(image).permute(2, 0, 1),
             torch.from_numpy(identities)[None],
             torch.from_numpy(rois.astype(np.float32)),
             torch.from_numpy(chosen.astype(np.int64)),
@@ -185,10 +185,13 @@ class Batch(NamedTuple):
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Stack canvases; each RoI gets its canvas's index in front."""
+    """Stack canvases; each RoI gets its canvas's index in front.
+
+    Images keep the order in which they lie in memory, pixel by pixel: crops are read out of them without a copy.
+    """
     rois = [torch.cat([torch.full((len(s.rois), 1), float(i)), s.rois], dim=1) for i, s in enumerate(samples)]
     return Batch(
-        torch.stack([s.image for s in samples]),
+        torch.stack([s.image.permute(1, 2, 0) for s in samples]).permute(0, 3, 1, 2),
         torch.stack([s.identities for s in samples]),
         torch.cat(rois),
         torch.cat([s.targets for s in samples]),

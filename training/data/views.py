@@ -38,7 +38,7 @@ class Views(Dataset[Sample]):
         corners = [[b.x1 / width, b.y1 / height, b.x2 / width, b.y2 / height] for b in boxes]
         rois = np.array(corners, dtype=np.float32).reshape(-1, 4) * np.float32(scale)
         return Sample(
-            torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
+            torch.from_numpy(image).permute(2, 0, 1),
             torch.from_numpy(identities)[None],
             torch.from_numpy(rois),
             torch.tensor(targets, dtype=torch.int64),

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from training.losses.labels import CLASSES, OTHER, TARGET
-from training.losses.outlines import between, boundary_band, outline_band, signed_distance
+from training.losses.outlines import between, outline_band, signed_distance
 from training.losses.overlap import soft_dice
 from training.losses.pixels import binary_cross_entropy, class_cross_entropy, weighted_mean
 
@@ -123,7 +123,7 @@ class InstanceLoss:
             return None
         weights = torch.ones(labels.shape, device=labels.device)
         if self.config.boundary:
-            weights += self.config.boundary * boundary_band(labels, CLASSES)
+            weights += self.config.boundary * outline_band(labels)
         if self.config.separation:
             weights += self.config.separation * between(labels == TARGET, labels == OTHER)
         return weights

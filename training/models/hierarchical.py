@@ -27,7 +27,8 @@ def inner_resampling(cells: int, context: float) -> torch.Tensor:
 
 def to_unit(images: torch.Tensor) -> torch.Tensor:
     """uint8 0..255 -> float 0..1; float passes through."""
-    return images.float() / 255.0 if images.dtype == torch.uint8 else images
+    # In place: large tensors come fresh from the system, and the first touch of their pages is what takes time.
+    return images.float().div_(255.0) if images.dtype == torch.uint8 else images
 
 
 class HierarchicalModel(Freezable):

@@ -14,7 +14,6 @@ from training.losses.outlines import (
     REACH,
     band_radius,
     between,
-    boundary_band,
     distance_to,
     outline_band,
     signed_distance,
@@ -32,7 +31,7 @@ def test_bands(seed: int) -> None:
     labels = blobs(seed)
     radius = band_radius(labels.shape[1])
     target = outline_band(torch.from_numpy(labels == 1)).numpy()
-    change = boundary_band(torch.from_numpy(labels), 3).numpy()
+    change = outline_band(torch.from_numpy(labels)).numpy()
     for n, y, x in np.ndindex(*labels.shape):
         near = neighbourhood(labels[n], y, x, radius)
         assert target[n, y, x] == (len(np.unique(near == 1)) > 1)
