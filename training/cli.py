@@ -20,6 +20,7 @@ from training.evaluate import evaluate
 from training.export import command as exporting
 from training.export.filters.command import app as export_filter
 from training.export.place import check_place, next_version
+from training.export.tensorrt.command import tensorrt
 from training.predict.command import predict
 from training.publish import publish as publish_model
 from training.refusals import refused_plainly
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 for command in (configs, pretrain, distill, train, validate, predict):
     app.command()(command)
-for command in (exporting.export, exporting.export_unet, exporting.optimize):
+for command in (exporting.export, exporting.export_unet, exporting.optimize, tensorrt):
     app.command()(command)
 app.add_typer(data_commands, name="data")
 app.add_typer(export_filter, name="export-filter")

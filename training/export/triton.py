@@ -15,6 +15,17 @@ from onnx import TensorProto
 CONFIGURATION = "config.pbtxt"
 CPU_CONFIGURATION = "configs/cpu.pbtxt"
 """Taken instead by a server started with ``--model-config-name=cpu``."""
+ACCELERATED_CONFIGURATION = "configs/tensorrt.pbtxt"
+"""The same with ``--model-config-name=tensorrt``: ONNX Runtime gives to TensorRT what that can compute."""
+ACCELERATOR = """optimization { execution_accelerators { gpu_execution_accelerator [ {
+  name: "tensorrt"
+  parameters { key: "precision_mode" value: "FP16" }
+  parameters { key: "max_workspace_size_bytes" value: "2147483648" }
+  parameters { key: "trt_engine_cache_enable" value: "true" }
+  parameters { key: "trt_engine_cache_path" value: "/tmp/hiseg-tensorrt" }
+} ] } }
+"""
+ON_GPU = "instance_group [ { count: 1 kind: KIND_GPU } ]\n"
 VERSIONS = 2
 """That are served at once: the newest, and the one before until nobody asks for it any more."""
 WARM_PEOPLE = 4
@@ -22,7 +33,7 @@ TYPES = {TensorProto.UINT8: "TYPE_UINT8", TensorProto.FLOAT: "TYPE_FP32"}
 
 
 def write_configurations(folder: Path, name: str, model: Path) -> None:
-    """Write ``config.pbtxt`` (GPU) and ``configs/cpu.pbtxt`` into a model's folder of the repository.
+    """Write what :func:`configurations` says into a model's folder of the repository.
 
     Args:
         folder: the model's.
@@ -40,10 +51,32 @@ def configurations(name: str, model: Path) -> dict[str, str]:
     Raises:
         KeyError: the file names no canvases, or has a tensor that is neither UINT8 nor FLOAT.
     """
+    common = _common(name, "onnxruntime", model)
+    return {
+        CONFIGURATION: common + ON_GPU,
+        CPU_CONFIGURATION: common + "instance_group [ { count: 1 kind: KIND_CPU } ]\n",
+        ACCELERATED_CONFIGURATION: common + ON_GPU + ACCELERATOR,
+    }
+
+
+def plan_configuration(name: str, model: Path, profiles: int) -> str:
+    """The configuration of TensorRT plans that were built of a file.
+
+    Args:
+        name: of the plans' model.
+        model: the ``.onnx`` file, with metadata.
+        profiles: how many the plans have; Triton takes the one that a batch fits.
+    """
+    numbers = ", ".join(f'"{number}"' for number in range(profiles))
+    group = f"instance_group [ {{ count: 1 kind: KIND_GPU profile: [ {numbers} ] }} ]\n"
+    return _common(name, "tensorrt", model) + group
+
+
+def _common(name: str, backend: str, model: Path) -> str:
     proto = onnx.load(model)
     metadata = {entry.key: entry.value for entry in proto.metadata_props}
-    common = f"""name: "{name}"
-backend: "onnxruntime"
+    return f"""name: "{name}"
+backend: "{backend}"
 max_batch_size: 0
 version_policy {{ latest {{ num_versions: {VERSIONS} }} }}
 input [
@@ -57,10 +90,6 @@ model_warmup [
 ]
 {_parameters(metadata)}
 """
-    return {
-        CONFIGURATION: common + "instance_group [ { count: 1 kind: KIND_GPU } ]\n",
-        CPU_CONFIGURATION: common + "instance_group [ { count: 1 kind: KIND_CPU } ]\n",
-    }
 
 
 def _tensors(tensors: Any) -> str:

@@ -1,0 +1,1 @@
+"""What TensorRT needs of a model, checked and written without it: plans are built where the GPU is."""
