@@ -82,9 +82,13 @@ def run(
         resume: checkpoint of a run to go on with.
         wrap: makes of samples what the task is trained on.
         gather: makes a batch of several.
+
+    Raises:
+        ValueError: the schedule asks for what can't be had here; names the field.
     """
     configuration, place = task.configuration, Place.here()
     schedule, data = configuration.schedule, configuration.data
+    precision = _precision(schedule.precision)
     people = People(train, recipe(configuration), schedule.seed)
     if data.workers:
         people.preload()
@@ -121,7 +125,7 @@ def run(
             warnings.filterwarnings("ignore", message)
         trainer = lightning.Trainer(
             max_epochs=schedule.epochs,
-            precision=_precision(schedule.precision),  # type: ignore[arg-type]
+            precision=precision,  # type: ignore[arg-type]
             accumulate_grad_batches=schedule.accumulate,
             gradient_clip_val=schedule.clip,
             callbacks=callbacks,
@@ -141,6 +145,8 @@ def run(
 
 
 def _precision(wanted: str) -> str:
+    if wanted == "16-mixed" and not torch.cuda.is_available():
+        raise ValueError("schedule.precision: 16-mixed needs a GPU; a CPU takes bf16-mixed and 32-true")
     if wanted != "auto":
         return wanted
     return "bf16-mixed" if torch.cuda.is_available() else "32-true"

@@ -104,9 +104,12 @@ class DistillationTask(Task):
         student, teacher = self.model.run_coarse(images), self.ask(images)
         size = (student.logits.shape[2], student.logits.shape[3])
         task = None
-        if scene.known.any():
+        count = int(scene.known.sum())
+        # A process without a photo that is known learns as the others do, from its part of nothing.
+        if float(self.across(torch.tensor([float(count)]))):
             where = truth(scene.batch, size)[scene.known]
             task = foreground_loss(student.logits[scene.known], where, self.configuration.foreground)["total"]
+            task = task * self.balance(count)
         share = settings.share.most
         if self.teacher_score is not None:
             share = settings.share.at(self.student_score, self.teacher_score)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.loop.runs import annotations, content, invoke, only, small
+from tests.training.loop.runs import annotations, boxes_only, content, invoke, only, small
 from training.checkpoint import load_checkpoint
 from training.configurations.names import NAMES, short
 
@@ -71,16 +71,6 @@ def test_distill_and_resume(drawn: Path, experiments: Path, tmp_path: Path) -> N
     assert not torch.equal(one["current_model_state"][head], two["current_model_state"][head])
     refused = invoke("distill", *common, "--teacher_config", TEACHER, *annotations(drawn), code=2)
     assert "teacher_checkpoint: it holds a b0, but teacher_config says b7" in refused
-
-
-def boxes_only(drawn: Path, folder: Path) -> Path:
-    """The drawn training pictures without their outlines."""
-    whole = json.loads((drawn / "annotations" / "instances_train2017_person_only_no_crowd.json").read_text())
-    for row in whole["annotations"]:
-        del row["segmentation"]
-    path = folder / "boxes.json"
-    path.write_text(json.dumps(whole))
-    return path
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.loop.runs import annotations, assert_same, content, invoke, only, small
+from tests.training.loop.runs import annotations, assert_same, boxes_only, content, invoke, only, small
 from training.checkpoint import load_checkpoint
 
 BIN = Path(sys.executable).parent
@@ -84,24 +85,53 @@ def test_killed_and_resumed_it_is_the_same_run(drawn: Path, whole: Path, tmp_pat
         assert_same(ours[part], theirs[part], part)
 
 
-def test_two_processes_are_one(drawn: Path, tmp_path: Path) -> None:
+def one_step(drawn: Path, teacher: Path, output: Path) -> list[list[str]]:
+    """Commands of one step with all pictures: stage 3, and stage 2 with some that nobody has outlined."""
     # Batch norm sees the people of its own process only; this one sees each person alone.
-    settings = ("model.normalization=layernorm2d", "loss.class_weights=[1,1,1]", "loss.boundary=0",
+    alike = "model.normalization=layernorm2d"
+    settings = (alike, "loss.class_weights=[1,1,1]", "loss.boundary=0",
                 "loss.separation=0", "loss.contour=0", "loss.identity=0")  # fmt: skip
+    train = [*command(drawn, output / "train", *settings), "--epochs", "1", "--batch_size", "8"]
+    # What the teacher's features amount to is asked of each process's pictures.
+    sets = small(alike, "distillation.weights.features=0")
+    boxes = boxes_only(drawn, output)
+    distill = ["distill", "--student_config", "b0-from-b7", "--teacher_checkpoint", str(teacher), *annotations(drawn)]
+    distill += ["--boxes_ann", str(boxes), "--boxes_images", str(drawn / "images" / "train2017")]
+    distill += ["--epochs", "1", "--batch_size", "16", "--output", str(output / "distill"), *sets]
+    return [train, distill]
+
+
+def test_two_processes_are_one(drawn: Path, whole: Path, tmp_path: Path) -> None:
+    teacher = only(whole, "best_model_b0_*")
     one, two = tmp_path / "one", tmp_path / "two"
-    # One step: all eight pictures.
-    step = ("--epochs", "1", "--batch_size", "8")
+    # Both commands in the same processes: half of the time is starting them.
+    script = "import json, sys\nfrom training.cli import app\n"
+    script += "for words in json.loads(sys.argv[1]): assert not app(words, standalone_mode=False)\n"
+    (tmp_path / "script.py").write_text(script)
     subprocess.run(
-        [BIN / "torchrun", "--nproc_per_node", "2", BIN / "hiseg-train", *command(drawn, two, *settings), *step],
+        [BIN / "torchrun", "--nproc_per_node", "2", tmp_path / "script.py", json.dumps(one_step(drawn, teacher, two))],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         check=True,
         capture_output=True,
         timeout=120,
     )
-    invoke(*command(drawn, one, *settings), *step)
-    ours, theirs = (content(only(folder, "*/checkpoints/checkpoint_epoch_0001_*")) for folder in (one, two))
-    assert ours["global_step"] == theirs["global_step"] == 1
-    for name, value in ours["optimizer_states"][0]["state"].items():
-        other = theirs["optimizer_states"][0]["state"][name]["exp_avg"]
-        # The gradients' own average: what they were, up to the order of summation.
-        torch.testing.assert_close(value["exp_avg"], other, rtol=1e-3, atol=1e-6)
+    for words in one_step(drawn, teacher, one):
+        invoke(*words)
+    for stage in ("train", "distill"):
+        ours, theirs = (content(only(folder, f"{stage}/*/checkpoints/[cd]*_epoch_*001*.pth")) for folder in (one, two))
+        assert ours["global_step"] == theirs["global_step"] == 1
+        for name, value in ours["optimizer_states"][0]["state"].items():
+            other = theirs["optimizer_states"][0]["state"][name]["exp_avg"]
+            # The gradients' own average: what they were, up to the order of summation.
+            torch.testing.assert_close(value["exp_avg"], other, rtol=1e-3, atol=1e-6)
+
+
+def test_a_run_ends_when_nothing_gets_better(drawn: Path, tmp_path: Path) -> None:
+    """Whatever else the precision is good for: with a rate this small no score changes."""
+    settings = ("schedule.patience=1", "schedule.precision=bf16-mixed", "model.normalization=layernorm2d")
+    invoke(*command(drawn, tmp_path, *settings), "--epochs", 9, "--learning_rate", 1e-12)
+    last = only(tmp_path, "*/checkpoints/checkpoint_epoch_0002_*")
+    assert not list(last.parent.glob("*epoch_0003*"))
+    assert {value.dtype for value in content(last)["state_dict"].values()} == {torch.float32}
+    said = invoke(*command(drawn, tmp_path, "schedule.precision=16-mixed"), code=2)
+    assert "schedule.precision: 16-mixed needs a GPU" in said

@@ -21,8 +21,10 @@ def task(monkeypatch: pytest.MonkeyPatch) -> DistillationTask:
     chosen = override(configuration("b0-from-b7"), parse(value for value in SMALL if "instances" not in value))
     student, teacher = HierarchicalModel(chosen.model), HierarchicalModel(chosen.model)
     found = DistillationTask(student, Teacher(teacher.coarse, 2), chosen).eval()
-    # Stands for the trainer's log: there is no run.
+    # These stand for the trainer's: there is no run, and one process.
     monkeypatch.setattr(found, "log_dict", lambda *_, **__: None)
+    monkeypatch.setattr(found, "across", lambda values: values)
+    monkeypatch.setattr(found, "balance", lambda _: 1.0)
     return found
 
 
