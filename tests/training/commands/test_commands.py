@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from tests.training.loop.runs import annotations, boxes_only, content, invoke, only, small
 from training.checkpoint import load_checkpoint
 from training.configurations.names import NAMES, short
+from training.models.unet import UNetStage
 
 B0 = NAMES[3]
 TEACHER, STUDENT = NAMES[2], NAMES[0]
@@ -71,6 +73,49 @@ def test_distill_and_resume(drawn: Path, experiments: Path, tmp_path: Path) -> N
     assert not torch.equal(one["current_model_state"][head], two["current_model_state"][head])
     refused = invoke("distill", *common, "--teacher_config", TEACHER, *annotations(drawn), code=2)
     assert "teacher_checkpoint: it holds a b0, but teacher_config says b7" in refused
+
+
+@pytest.fixture(scope="module")
+def unet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stands for one of the seed's UNets, which can't be had here: random weights under the keys of its students."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("ext_extractor") / "best_model_b0_0.8551.pth"
+    torch.save({"model_state_dict": {f"unet.{k}": v for k, v in UNetStage("b0").net.state_dict().items()}}, path)
+    return path
+
+
+def test_a_students_encoder_joins_in_block_by_block_under_a_unet_of_the_seeds(
+    drawn: Path, experiments: Path, unet: Path, tmp_path: Path
+) -> None:
+    best = only(experiments, "*/checkpoints/best_foreground_b0_*.pth")
+    said = invoke(
+        *("distill", "--teacher_config", STUDENT, "--student_config", STUDENT, "--teacher_checkpoint", unet),
+        *("--pretrained_checkpoint", best, *annotations(drawn), "--epochs", 3, "--batch_size", 8),
+        *("--output", tmp_path, *small("distillation.unfreezing.start=1", "distillation.unfreezing.every=1")),
+    )
+    assert "unfreezing: none" not in said
+    states = [content(path)["current_model_state"] for path in sorted(tmp_path.glob("*/checkpoints/distillation_*"))]
+    states.insert(0, {f"model.{name}": value for name, value in load_checkpoint(best).state_dict().items()})
+    coarse = [name for name in states[0] if name.startswith("model.coarse")]
+    moved = [
+        {".".join(name.split(".")[1:5]) for name in coarse if not torch.equal(before[name], after[name])}
+        for before, after in itertools.pairwise(states)
+    ]
+    encoder = [sorted(part for part in parts if part.startswith("coarse.encoder")) for parts in moved]
+    deepest, next_one = "coarse.encoder.stages.4", "coarse.encoder.stages.3"
+    assert encoder == [[], [deepest], [next_one, deepest]]
+    assert all({"coarse.head.weight", "coarse.head.bias"} <= parts for parts in moved)
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "train"])
+def test_a_unet_of_the_seeds_becomes_the_coarse_stage(stage: str, drawn: Path, unet: Path, tmp_path: Path) -> None:
+    chosen = ("--config", B0, "--pretrained_checkpoint", unet, *annotations(drawn), "--output", tmp_path)
+    said = invoke(stage, *chosen, "--epochs", 1, "--batch_size", 2, *small("data.limit=2"))
+    assert f"{unet}: a b0 UNet, which becomes the coarse stage" in said
+    after = load_checkpoint(only(tmp_path, "*/checkpoints/best_*_b0_*.pth")).coarse.state_dict()
+    before = content(unet)["model_state_dict"]
+    stays = [torch.equal(value, after[f"net.{name.removeprefix('unet.')}"]) for name, value in before.items()]
+    assert all(stays) if stage == "train" else not all(stays)
 
 
 @pytest.mark.parametrize(
