@@ -1,7 +1,8 @@
 """FP32, FP16 and INT8 of one model: ``python -m benchmarks.precision [MODEL] [--photos N] [--openvino PYTHON]``.
 
-Milliseconds on ONNX Runtime's CPU provider and, with the Python of an environment that has ``openvino``, on OpenVINO;
-megabytes; and mean IoU of ``val``. The precisions take turns, so that a slow moment falls on all of them.
+Milliseconds on ONNX Runtime's CPU provider and, with the Python of an environment that has ``onnxruntime-openvino``, on
+its OpenVINO provider; megabytes; and mean IoU of ``val``. The precisions take turns, so that a slow moment falls on all
+of them.
 """
 
 from __future__ import annotations
@@ -29,15 +30,16 @@ MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 PEOPLE = (1, 4, 16)
 ROUNDS = 15
 ON_OPENVINO = """
-import json, sys, time, statistics, numpy, openvino
-core, given, times = openvino.Core(), dict(numpy.load(sys.argv[1])), {}
-settings = {"INFERENCE_NUM_THREADS": int(sys.argv[2]), "PERFORMANCE_HINT": "LATENCY"}
-models = {path: core.compile_model(path, "CPU", settings) for path in sys.argv[4:]}
+import json, sys, time, statistics, numpy, onnxruntime
+given, times, settings = dict(numpy.load(sys.argv[1])), {}, {"device_type": "CPU", "num_of_threads": sys.argv[2]}
+providers = [("OpenVINOExecutionProvider", settings)]
+models = {path: onnxruntime.InferenceSession(path, providers=providers) for path in sys.argv[4:]}
 for turn in range(int(sys.argv[3])):
     for path, model in models.items():
+        assert model.get_providers()[0] == "OpenVINOExecutionProvider"
         for people in (1, 4, 16):
             started = time.perf_counter()
-            model({"images": given["images"], "rois": given[f"rois{people}"]})
+            model.run(None, {"images": given["images"], "rois": given[f"rois{people}"]})
             times.setdefault(f"{path} {people}", []).append((time.perf_counter() - started) * 1000)
 print(json.dumps({name: statistics.median(values[2:]) for name, values in times.items()}))
 """
@@ -70,7 +72,7 @@ def on_onnx_runtime(files: dict[Precision, Path]) -> dict[Precision, list[float]
 
 
 def on_openvino(python: str, files: dict[Precision, Path], folder: Path) -> dict[Precision, list[float]]:
-    """The same on OpenVINO, in the environment of that Python."""
+    """The same on the OpenVINO provider, in the environment of that Python."""
     images, rois = inputs()
     given = folder / "given.npz"
     np.savez(given, images=images, **{f"rois{people}": rows for people, rows in rois.items()})
@@ -85,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model", nargs="?", type=Path, default=MODEL)
     parser.add_argument("--photos", type=int, default=None, help="so many of val only")
-    parser.add_argument("--openvino", metavar="PYTHON", help="of an environment that has openvino")
+    parser.add_argument("--openvino", metavar="PYTHON", help="of an environment that has onnxruntime-openvino")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
