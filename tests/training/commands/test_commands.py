@@ -49,12 +49,19 @@ def test_train_starts_from_a_pattern_and_freezes_what_is_learnt(drawn: Path, exp
     moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert moved == {"fine"}
     assert content(path)["configuration"]["schedule"]["learning_rate"] == 1e-5
+    # What a shell makes of the document's pattern, without quotes.
+    expanded = sorted(tmp_path.glob("*/checkpoints/checkpoint_epoch_*.pth"))
+    expanded += sorted(tmp_path.glob("*/checkpoints/best_model_epoch_*.pth"))
+    said = invoke("train", "--config", B0, "--resume", *expanded, "--epochs", 2)
+    assert "resume: " in said
+    assert len(list(tmp_path.glob("*/checkpoints/checkpoint_epoch_000[12]_96x64_*.pth"))) == 2
 
 
 def test_distill_and_resume(drawn: Path, experiments: Path, tmp_path: Path) -> None:
     boxes = boxes_only(drawn, tmp_path)
     best = only(experiments, "*/checkpoints/best_foreground_b0_*.pth")
-    common = ("--student_config", STUDENT, "--teacher_checkpoint", best, "--output", tmp_path)
+    student = ("--student_config", STUDENT, "--teacher_checkpoint", best, "--output", tmp_path)
+    common = ("--teacher_config", STUDENT, *student)
     first = ("--initial_temperature", "10.0", "--final-temperature", "1.0", "--temperature_decay_epochs", 50)
     images = ("--boxes-ann", boxes, "--boxes_images", drawn / "images" / "train2017", "--boxes-teacher", best)
     sizes = small()[:-4]
@@ -71,7 +78,7 @@ def test_distill_and_resume(drawn: Path, experiments: Path, tmp_path: Path) -> N
     two = content(folder / "distillation_epoch_002.pth")
     assert two["global_step"] == 2 * one["global_step"]
     assert not torch.equal(one["current_model_state"][head], two["current_model_state"][head])
-    refused = invoke("distill", *common, "--teacher_config", TEACHER, *annotations(drawn), code=2)
+    refused = invoke("distill", *student, "--teacher_config", TEACHER, *annotations(drawn), code=2)
     assert "teacher_checkpoint: it holds a b0, but teacher_config says b7" in refused
 
 

@@ -34,7 +34,8 @@ def test_people_masks_and_a_timing_table(annotations: Path, tmp_path: Path) -> N
     folder = tmp_path / "out"
     said = ask(
         *("--onnx", B0, "--annotations", annotations, "--num_images", 3, "--batch_size", 2, "--save_masks"),
-        *("--output_dir", folder),
+        *("--output_dir", folder, "--images_dir", annotations.parents[1] / "images" / "val2017", "--provider", "cpu"),
+        *("--alpha", 0.7, "--score_threshold", 0.5),
     )
     assert re.search(r"\| model \| \d+\.\d \| \d+\.\d \| \d+\.\d \|", said)
     assert "3 images, 6 people, 2 images a batch" in said
