@@ -12,8 +12,12 @@ from service.errors import InvalidRequest
 from training.export.parity import ParityError
 from training.export.place import PlaceError
 from training.inference.runner import ProviderMissing
+from training.models.pretrained import WeightsMissing
 
-REFUSED = (FileNotFoundError, ValueError, InvalidRequest, ModelError, ParityError, PlaceError, ProviderMissing)
+REFUSED = (
+    *(FileNotFoundError, ValueError),
+    *(InvalidRequest, ModelError, ParityError, PlaceError, ProviderMissing, WeightsMissing),
+)
 """Missing files and hardware, values out of range, files that aren't what they should be, work not good enough."""
 
 

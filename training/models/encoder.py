@@ -16,6 +16,7 @@ from torch import nn
 
 from training.config import EFFICIENTNETS, SCALING, ModelConfig
 from training.models.blocks import PLAIN, ResidualBlock, Style, conv_norm_act
+from training.models.pretrained import fetched
 
 BASE_WIDTHS = (32, 48, 96, 192, 256)
 BASE_DEPTHS = (1, 1, 1, 2, 2)
@@ -64,7 +65,7 @@ class EfficientNetEncoder(nn.Module):
     Args:
         variant: ``b0``, ``b1``, ``b3`` or ``b7``.
         in_channels: channels of the input; those beyond three are context.
-        pretrained: load ImageNet weights; raises ``RuntimeError`` where they can't be had.
+        pretrained: load ImageNet weights; raises ``WeightsMissing`` where they can't be had.
     """
 
     def __init__(self, variant: str, in_channels: int, pretrained: bool) -> None:
@@ -75,12 +76,8 @@ class EfficientNetEncoder(nn.Module):
         import timm
 
         name = EFFICIENTNETS[variant]
-        try:
+        with fetched(name, pretrained):
             self.net = timm.create_model(name, features_only=True, in_chans=in_channels, pretrained=pretrained)
-        except Exception as error:
-            if not pretrained:
-                raise
-            raise RuntimeError(f"pretrained: no weights for {name} could be loaded: {error}") from error
         self.channels = cast(list[int], self.net.feature_info.channels())
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:

@@ -13,6 +13,7 @@ from torch import nn
 
 from training.models.freezing import Freezable
 from training.models.outputs import IMAGENET_MEAN, IMAGENET_STD, Coarse
+from training.models.pretrained import fetched
 
 LEVELS = (256, 128, 64, 32, 16)
 """Decoder channels at 1/16, 1/8, 1/4, 1/2 and 1/1 of the input."""
@@ -24,7 +25,7 @@ class UNetStage(Freezable):
 
     Args:
         variant: ``b0``, ``b1``, ``b3`` or ``b7``.
-        pretrained: start the encoder from ImageNet weights; raises ``RuntimeError`` where they can't be had.
+        pretrained: start the encoder from ImageNet weights; raises ``WeightsMissing`` where they can't be had.
     """
 
     mean: torch.Tensor
@@ -40,15 +41,10 @@ class UNetStage(Freezable):
         import segmentation_models_pytorch as smp
 
         name = f"timm-efficientnet-{variant}"
-        try:
-            with warnings.catch_warnings():
-                # Its newer encoders name their weights otherwise than the checkpoints that are to be loaded here.
-                warnings.filterwarnings("ignore", "`timm-` encoders are deprecated", DeprecationWarning)
-                self.net = smp.Unet(name, encoder_weights="imagenet" if pretrained else None, decoder_channels=LEVELS)
-        except Exception as error:
-            if not pretrained:
-                raise
-            raise RuntimeError(f"pretrained: no weights for {name} could be loaded: {error}") from error
+        with fetched(name, pretrained), warnings.catch_warnings():
+            # Its newer encoders name their weights otherwise than the checkpoints that are to be loaded here.
+            warnings.filterwarnings("ignore", "`timm-` encoders are deprecated", DeprecationWarning)
+            self.net = smp.Unet(name, encoder_weights="imagenet" if pretrained else None, decoder_channels=LEVELS)
         # The classifier's last convolution is in the weights, but no image ever passes through it.
         for unused in (self.net.encoder.conv_head, self.net.encoder.bn2):
             unused.requires_grad_(False)

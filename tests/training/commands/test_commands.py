@@ -13,6 +13,7 @@ from tests.training.loop.runs import annotations, boxes_only, content, invoke, o
 from training.checkpoint import load_checkpoint
 from training.configurations.names import NAMES, short
 from training.models.unet import UNetStage
+from training.torchvision_shim import declare_missing_operators
 
 B0 = NAMES[3]
 TEACHER, STUDENT = NAMES[2], NAMES[0]
@@ -123,6 +124,21 @@ def test_a_unet_of_the_seeds_becomes_the_coarse_stage(stage: str, drawn: Path, u
     before = content(unet)["model_state_dict"]
     stays = [torch.equal(value, after[f"net.{name.removeprefix('unet.')}"]) for name, value in before.items()]
     assert all(stays) if stage == "train" else not all(stays)
+
+
+@pytest.mark.parametrize("family", [("model.family=efficientnet",), ("model.coarse_family=unet",)])
+def test_pretrained_weights_that_cannot_be_had_are_named(
+    family: tuple[str, ...], drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(*_: object, **__: object) -> None:
+        raise OSError("no route to host")  # stands for a server of weights that can't be reached
+
+    declare_missing_operators()
+    monkeypatch.setattr("timm.create_model", nowhere)
+    monkeypatch.setattr("segmentation_models_pytorch.Unet", nowhere)
+    said = invoke("train", "--config", "b0", *annotations(drawn), *small(*family, "model.pretrained=true"), code=2)
+    assert "error: model.pretrained: no weights for " in said
+    assert "no route to host" in said
 
 
 @pytest.mark.parametrize(
