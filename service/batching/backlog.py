@@ -37,11 +37,13 @@ class Run:
 
     Attributes:
         claimed: milliseconds that its jobs claimed, which is less than it costs: a batch as such costs something too.
-        due: when it should end by prediction, in seconds.
+        predicted: milliseconds of a slot that it should take.
+        had: those that it has had by now.
     """
 
     claimed: float
-    due: float
+    predicted: float
+    had: float = 0.0
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class Backlog:
     Args:
         clock: seconds, monotonic.
         max_wait_ms: longest predicted wait with which a job is let in.
-        slots: batches that the engine runs at once.
+        slots: batches that the engine runs at once; more of them share its slots.
     """
 
     def __init__(self, clock: Callable[[], float], max_wait_ms: float, slots: int = 1) -> None:
@@ -65,6 +67,7 @@ class Backlog:
         self._waiting: dict[tuple[str, float], _Waiting] = {}
         self._running: list[Run] = []
         self._slots = max(1, slots)
+        self._counted = clock()
         # Wall milliseconds for a millisecond that was claimed: below 1 with several slots, above 1 for what a batch as
         # such costs, where decoding is the bottleneck, or where the cost model is behind.
         self._pace = 1 / self._slots
@@ -79,6 +82,7 @@ class Backlog:
     def resize(self, slots: int) -> None:
         """The engine has another number of slots; 0 is none for a while, and says nothing of the pace afterwards."""
         if slots:
+            self._count()
             self._pace *= self._slots / slots
             self._slots = slots
 
@@ -96,15 +100,16 @@ class Backlog:
         return self.running_ms() + ahead * self._pace
 
     def running_ms(self) -> float:
-        """Predicted milliseconds until a slot is free."""
-        now = self._clock()
-        return sum(abs(run.due - now) for run in self._running) * 1000 / self._slots
+        """Predicted milliseconds until the slots are free, spread over all of them."""
+        self._count()
+        return sum(abs(run.predicted - run.had) for run in self._running) / self._slots
 
     def next_free_ms(self) -> float:
         """Predicted milliseconds until the next slot is free: 0 if one is, negative if one should have been by now."""
         if len(self._running) < self._slots:
             return 0.0
-        return (min(run.due for run in self._running) - self._clock()) * 1000
+        self._count()
+        return min(run.predicted - run.had for run in self._running) / self._share
 
     def admit(self, claim: Claim, deadline: float | None) -> None:
         """Let a job in, or say at once that there is no point.
@@ -159,12 +164,14 @@ class Backlog:
 
     def began(self, predicted: float, claimed: float) -> Run:
         """A batch goes to the engine: predicted milliseconds, and those that its jobs claimed."""
-        run = Run(claimed, self._clock() + predicted / 1000)
+        self._count()
+        run = Run(claimed, predicted)
         self._running.append(run)
         return run
 
     def ended(self, run: Run, well: bool = True) -> None:
         """It came back; one that failed says nothing of the pace."""
+        self._count()
         self._running.remove(run)
         now = self._clock()
         if not well:
@@ -175,3 +182,15 @@ class Backlog:
             self._pace += 0.1 * (min(max(pace, 1 / SLOWEST), SLOWEST) - self._pace)
         # Only from end to end without a moment of rest in between does the time say how fast work goes away.
         self._last_end = now if self._waiting or self._running else None
+
+    @property
+    def _share(self) -> float:
+        """What each running batch has of a slot."""
+        return min(1.0, self._slots / max(1, len(self._running)))
+
+    def _count(self) -> None:
+        """What the running batches have had since the last time; called before their number is another."""
+        now = self._clock()
+        for run in self._running:
+            run.had += (now - self._counted) * 1000 * self._share
+        self._counted = now

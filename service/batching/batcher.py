@@ -2,7 +2,8 @@
 
 While the engine works, the next batch forms from whatever waits, in fair order and within a budget of predicted cost;
 its images are decoded meanwhile. It leaves as soon as the engine has a free slot, with those that are decoded by then.
-Only a batch that is full leaves early, to stand assembled before the engine: a prefetch of one.
+Only a batch that is full leaves early, to share a slot where the engine has room for that, or to stand assembled before
+it: a prefetch of one.
 
 Of a live camera the newest frame should go. It joins the batch like any other job; a newer one is decoded beside it,
 and takes its place when it is ready. So there is always one that can leave, and none waits for another to be decoded.
@@ -75,7 +76,7 @@ class Batcher:
         # Let in and neither in the engine yet nor gone, oldest first.
         self._waiting: dict[Item, None] = {}
         self._left_behind = False
-        self._slots = Slots(lambda: engine.slots)
+        self._slots = Slots(lambda: engine.room)
         self._launched = 0
         self._moved = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -271,7 +272,7 @@ class Batcher:
         return any(starts + without_ms / 1000 <= deadline < starts + with_ms / 1000 for deadline in deadlines)
 
     def _may_leave_early(self, ready: Sequence[Item]) -> bool:
-        if self._launched > self.engine.slots or len(ready) < len(self._forming):
+        if self._launched > self.engine.room or len(ready) < len(self._forming):
             return False
         following = self._queue.next(self._canvas)
         return len(ready) >= self.limits.images or (following is not None and not self._fits(following))

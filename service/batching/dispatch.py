@@ -66,7 +66,7 @@ class Dispatcher:
             self._backlog.ended(run, well=prediction is not None)
         if prediction is not None:
             infer_ms = (self._clock() - began) * 1000
-            self._unlearnt.append(BatchReport(len(members), rois, predicted, infer_ms))
+            self._unlearnt.append(BatchReport(len(members), rois, predicted, run.had))
             return [Ran(part, began, infer_ms) for part in scatter(prediction, members)]
         self._watcher.failed()
         if failure is not None and (len(members) == 1 or isinstance(failure, HisegError)):

@@ -98,7 +98,7 @@ class BatchReport:
         images: in it.
         rois: in it, without padding.
         predicted_ms: its cost by the model at the time it left.
-        real_ms: what the engine took.
+        real_ms: what it had of a slot: less than it took where batches shared one.
     """
 
     images: int

@@ -172,7 +172,11 @@ class Engine(Protocol):
 
     @property
     def slots(self) -> int:
-        """Batches it runs at once; 0 while it can run none."""
+        """Batches it runs at once, none at another's expense; 0 while it can run none."""
+
+    @property
+    def room(self) -> int:
+        """Batches it takes at once. Those beyond :attr:`slots` share them: all together are done sooner, each later."""
 
     @property
     def roi_counts(self) -> tuple[int, ...]:

@@ -37,6 +37,10 @@ class FallbackEngine:
         return self._first.slots or self._embedded.slots
 
     @property
+    def room(self) -> int:
+        return self._first.room or self._embedded.room
+
+    @property
     def roi_counts(self) -> tuple[int, ...]:
         return self._first.roi_counts or self._embedded.roi_counts
 

@@ -22,7 +22,11 @@ SHAPELESS = {"CPUExecutionProvider", "AzureExecutionProvider"}
 
 
 class OnnxEngine:
-    """Runs one ONNX file; one batch at a time, off the event loop."""
+    """Runs one ONNX file, off the event loop.
+
+    On a CPU a batch that is alone has all threads, and can't use them fully: the parts of an operator aren't all done
+    at one moment. Batches that share them do: each runs on a thread of its own, and is helped by those that idle.
+    """
 
     def __init__(self, path: Path, name: str, version: str, threads: int = 0) -> None:
         """Open the file and read what it says about itself.
@@ -46,7 +50,8 @@ class OnnxEngine:
             raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
         info, self._mask_output = describe(spoken(self._session, path), name, version, "onnx")
         self._info = replace(info, card={"bytes": path.stat().st_size} | info.card)
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"onnx-{name}")
+        self._room = options.intra_op_num_threads if self._on_cpu else 1
+        self._executor = ThreadPoolExecutor(self._room, thread_name_prefix=f"onnx-{name}")
 
     @property
     def info(self) -> ModelInfo:
@@ -57,8 +62,16 @@ class OnnxEngine:
         return 1
 
     @property
+    def room(self) -> int:
+        return self._room
+
+    @property
     def roi_counts(self) -> tuple[int, ...]:
-        return () if set(self._session.get_providers()) <= SHAPELESS else ROI_COUNTS
+        return () if self._on_cpu else ROI_COUNTS
+
+    @property
+    def _on_cpu(self) -> bool:
+        return set(self._session.get_providers()) <= SHAPELESS
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         pass

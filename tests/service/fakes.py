@@ -30,20 +30,23 @@ class EchoEngine:
 
     Args:
         cost: what it really takes, in milliseconds of the event loop's clock; None: no time at all.
+        extra: batches beyond its slots that it has room for.
         seed: what it says it takes.
     """
 
     def __init__(
         self,
         cost: Cost | None = None,
-        seed: Cost | None = None,
         slots: int = 1,
+        extra: int = 0,
+        seed: Cost | None = None,
         roi_counts: tuple[int, ...] = (),
         canvases: tuple[tuple[int, int], ...] = ((64, 64), (48, 64)),
     ) -> None:
         ref = ModelRef("echo", "1", "b0")
         self.info = ModelInfo(ref, canvases, Resize.LETTERBOX, (8, 6), True, seed or cost or Cost(4.0, 1.0, 1.0))
         self.slots = slots
+        self._extra = extra
         self.roi_counts = roi_counts
         self.batches: list[Batch] = []
         self.gate = asyncio.Event()
@@ -52,11 +55,15 @@ class EchoEngine:
         self.abandoned = 0
         self._cost = cost
 
+    @property
+    def room(self) -> int:
+        return self.slots + self._extra if self.slots else 0
+
     def subscribe(self, changed: Callable[[], None]) -> None:
         self.changed = changed
 
     async def infer(self, batch: Batch) -> Prediction:
-        assert self.running < self.slots, "no more batches at once than there are slots"
+        assert self.running < self.room, "no more batches at once than there is room for"
         self.running += 1
         try:
             await self.gate.wait()

@@ -54,6 +54,10 @@ class TritonEngine:
         return self._slots
 
     @property
+    def room(self) -> int:
+        return self._slots
+
+    @property
     def roi_counts(self) -> tuple[int, ...]:
         on_gpu = any(e.replica and e.replica.described.on_gpu for e in self.endpoints.values())
         return ROI_COUNTS if on_gpu else ()

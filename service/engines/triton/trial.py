@@ -12,6 +12,7 @@ class Tried:
     """Runs batches on one replica, and nowhere else."""
 
     slots = 1
+    room = 1
     roi_counts = ()
 
     def __init__(self, replica: Replica) -> None:

@@ -34,20 +34,20 @@ JOBS = st.lists(
 @settings(max_examples=10_000)
 @given(
     JOBS,
-    st.sampled_from([1, 2]),
+    st.sampled_from([(1, 0), (2, 0), (1, 1)]),
     st.sampled_from([(), (2, 4, 8)]),
     st.integers(1, 40),
     st.sampled_from([0, 0.003, 0.02]),
 )
 def test_every_caller_gets_exactly_its_own_rows(
     jobs: list[tuple[int, int, tuple[int, int], str, Priority, int | None, bool]],
-    slots: int,
+    slots: tuple[int, int],
     roi_counts: tuple[int, ...],
     budget: int,
     decode_s: float,
 ) -> None:
     async def scenario(loop: VirtualLoop) -> None:
-        engine = EchoEngine(GPU, slots=slots, roi_counts=roi_counts)
+        engine = EchoEngine(GPU, *slots, roi_counts=roi_counts)
         limits = replace(ENDLESS, budget_ms=budget, images=3)
 
         async def caller(marker: int, at: int, leaves: int | None, **given: object) -> Served[Prepared] | None:

@@ -77,7 +77,21 @@ def test_padding_for_warm_roi_counts_changes_no_mask(engine: OnnxEngine) -> None
 
 def test_on_the_cpu_every_roi_count_is_warm(engine: OnnxEngine) -> None:
     assert engine.roi_counts == ()
-    assert engine.slots == 1
+
+
+def test_on_the_cpu_batches_share_the_threads_and_get_what_they_get_alone() -> None:
+    engine = OnnxEngine(B0, "hiseg_b0", "1", threads=3)
+    assert (engine.slots, engine.room) == (1, 3)
+    works = [batch((384, 640), 1, people, seed=people) for people in range(3)]
+
+    async def scenario() -> None:
+        for work, shared in zip(works, await asyncio.gather(*map(engine.infer, works)), strict=True):
+            alone = engine.run(work)
+            np.testing.assert_allclose(shared.margins, alone.margins, atol=1e-4)
+            np.testing.assert_allclose(shared.foreground, alone.foreground, atol=1e-5)
+
+    asyncio.run(scenario())
+    engine.close()
 
 
 def test_infer_is_run_off_the_loop(engine: OnnxEngine) -> None:
