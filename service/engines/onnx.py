@@ -20,6 +20,9 @@ TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 SHAPELESS = {"CPUExecutionProvider", "AzureExecutionProvider"}
 """Providers that run a new shape as fast as a known one; the second runs no model of ours, but is always listed."""
 
+SHARERS = 2
+"""Batches that share a CPU's threads at most: each holds memory of its own, and two leave next to no core idle."""
+
 
 class OnnxEngine:
     """Runs one ONNX file, off the event loop.
@@ -50,7 +53,7 @@ class OnnxEngine:
             raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
         info, self._mask_output = describe(spoken(self._session, path), name, version, "onnx")
         self._info = replace(info, card={"bytes": path.stat().st_size} | info.card)
-        self._room = options.intra_op_num_threads if self._on_cpu else 1
+        self._room = min(SHARERS, options.intra_op_num_threads) if self._on_cpu else 1
         self._executor = ThreadPoolExecutor(self._room, thread_name_prefix=f"onnx-{name}")
 
     @property
