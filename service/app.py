@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 
 import numpy as np
 
@@ -16,19 +16,36 @@ from service.engines.cores import available_cores
 from service.errors import Unavailable
 from service.images import ImageLimits
 from service.lifecycle import LAST_BYTES_SECONDS, Door, ListenError, log, run_until_stopped
-from service.loading import Loaded, Loader, embedded_engines, engines_of
+from service.loading import ExtraMissing, Loaded, Loader, embedded_engines, engines_of
 from service.rolling import rolling
 from service.segmenter import Segmenter
 from service.settings import MEBI, Settings
+from service.spans import OFF, Tracing
 from service.telemetry import Metrics
 from service.transports.grpc.server import add_port, create_grpc
 from service.transports.http.routes import create_http
 
 
-def new_segmenter(settings: Settings, workers: ThreadPoolExecutor) -> Segmenter:
+def tracing_of(settings: Settings) -> Tracing:
+    """Who takes the spans.
+
+    Raises:
+        ExtraMissing: the setting ``tracing`` is on, and its packages aren't installed.
+    """
+    if not settings.tracing:
+        return OFF
+    try:
+        # Not at the top: OpenTelemetry is an optional extra.
+        from service.otel import OtelTracing
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("tracing needs more packages: pip install 'hiseg[tracing]'") from error
+    return OtelTracing()
+
+
+def new_segmenter(settings: Settings, workers: ThreadPoolExecutor, tracing: Tracing = OFF) -> Segmenter:
     """A segmenter that has no models yet and takes no requests."""
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
-    return Segmenter(workers, limits, Admission(settings.max_held_bytes))
+    return Segmenter(workers, limits, Admission(settings.max_held_bytes), tracing)
 
 
 def _keep_freed_memory() -> None:
@@ -53,7 +70,9 @@ async def models_running(
         models = await stack.enter_async_context(load(settings, metrics))
         for model in models:
             name = model.engine.info.ref.name
-            batcher = Batcher(model.engine, segmenter.workers, metrics.watcher(name), settings.batches)
+            batcher = Batcher(
+                model.engine, segmenter.workers, metrics.watcher(name), settings.batches, tracing=segmenter.tracing
+            )
             segmenter.batchers[name] = await stack.enter_async_context(batcher.running())
         segmenter.model_for(settings.default_variant)
         yield models
@@ -113,13 +132,17 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
         load: where engines come from; the setting ``engine`` says it if this is left out.
 
     Raises:
+        ExtraMissing: a setting needs packages that aren't installed.
         KeysUnusable: the file of API keys can't be read.
         Exception: what :func:`models_ready` raises.
     """
     _keep_freed_memory()
     ring = Ring(settings.api_keys, settings.api_keys_file, settings.key_limits)
-    with ThreadPoolExecutor(settings.workers or available_cores(), thread_name_prefix="worker") as workers:
-        segmenter, metrics = new_segmenter(settings, workers), Metrics()
+    with (
+        closing(tracing_of(settings)) as tracing,
+        ThreadPoolExecutor(settings.workers or available_cores(), thread_name_prefix="worker") as workers,
+    ):
+        segmenter, metrics = new_segmenter(settings, workers, tracing), Metrics()
         metrics.watch(segmenter)
         app = create_http(segmenter, settings, metrics, ring)
         run_until_stopped(

@@ -83,7 +83,13 @@ class Roller:
                 )
                 self._check_variant(engine)
                 watcher = self._metrics.watcher(stored.name)
-                batcher = Batcher(engine, self._segmenter.workers, watcher, self._settings.batches)
+                batcher = Batcher(
+                    engine,
+                    self._segmenter.workers,
+                    watcher,
+                    self._settings.batches,
+                    tracing=self._segmenter.tracing,
+                )
                 await warm_up(batcher, quick=True)
                 await try_out(engine, self._settings.model_repository)
                 return batcher

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,6 +20,7 @@ from service.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavail
 from service.images import Encoded, ImageLimits, inspect
 from service.masks.crop import log_odds
 from service.masks.draw import draw_masks, mask_pixels
+from service.spans import OFF, Stage, Tracing
 
 QUICK_PIXELS = 2**17
 """Masks over so few pixels are drawn sooner than they are handed to a thread and back."""
@@ -42,13 +43,15 @@ class Segmenter:
         workers: threads for decoding and drawing.
         limits: what images are taken.
         admission: who is let in.
+        tracing: who is told of the stages.
     """
 
-    def __init__(self, workers: Executor, limits: ImageLimits, admission: Admission) -> None:
+    def __init__(self, workers: Executor, limits: ImageLimits, admission: Admission, tracing: Tracing = OFF) -> None:
         self.batchers: dict[str, Batcher] = {}
         self.limits = limits
         self.admission = admission
         self.workers = workers
+        self.tracing = tracing
 
     @property
     def models(self) -> list[ModelInfo]:
@@ -197,6 +200,8 @@ class Segmenter:
         else:
             answer = await asyncio.get_running_loop().run_in_executor(self.workers, draw_and_write)
         batcher.backlog.answered((time.perf_counter() - came_back) * 1000)
+        if self.tracing.is_on:
+            self.tracing.stages(job.traceparent, stages(served, answer[0].timings_ms, batcher.clock()))
         return answer
 
     @property
@@ -211,6 +216,24 @@ def decodes_quickly(picture: Picture) -> bool:
     slow = isinstance(picture, Encoded) and (picture.kind != "JPEG" or picture.is_progressive)
     # A file of more bytes than pixels has more in it than the picture.
     return not slow and max(picture.nbytes // 3, picture.width * picture.height) <= QUICK_PICTURE
+
+
+def stages(served: Served[Laid], timings: Mapping[str, float], now: float) -> list[Stage]:
+    """When each stage of a request that ends now began. Waiting goes on while the picture is decoded.
+
+    Args:
+        served: what the batcher knows.
+        timings: milliseconds of each stage.
+        now: on the batcher's clock.
+    """
+    encode_s = timings["encode"] / 1000
+    return [
+        Stage("queue", now - served.arrived, (served.began - served.arrived) * 1000),
+        Stage("decode", now - served.decode_began, served.decode_ms),
+        Stage("infer", now - served.began, served.infer_ms),
+        Stage("masks", encode_s + timings["masks"] / 1000, timings["masks"]),
+        Stage("encode", encode_s, timings["encode"]),
+    ]
 
 
 def draw(

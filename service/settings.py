@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     default_deadline_ms: int = Field(30_000, gt=0, description="deadline of a request that names none")
     body_seconds: float = Field(15, gt=0, description="most time that a request's body may take to come")
     log_format: LogFormat = Field(LogFormat.TEXT, description="text, or json with a line a request")
+    tracing: bool = Field(False, description="send OpenTelemetry traces; OTEL_* variables say where to")
     leave_seconds: float = Field(
         0, ge=0, description="time after SIGTERM in which requests are still taken, while /readyz says 503 already"
     )

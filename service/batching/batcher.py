@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 
@@ -23,7 +24,7 @@ from service.batching.admission import State
 from service.batching.assembly import assemble
 from service.batching.backlog import Backlog, Claim
 from service.batching.cost import CostModel
-from service.batching.dispatch import Dispatcher
+from service.batching.dispatch import Dispatcher, Ran
 from service.batching.fair_queue import FairQueue
 from service.batching.item import Item, inputs
 from service.batching.limits import BatchLimits
@@ -33,6 +34,7 @@ from service.batching.work import P, Served, Superseded, Watcher, Work
 from service.canvas import Size
 from service.engines.base import Batch, Engine, Terms
 from service.errors import DeadlineExceeded, TooLarge, Unavailable
+from service.spans import OFF, Tracing
 
 MOMENT_S = 0.005
 """A batch is counted and learnt from so long after it came back: first the answers go out."""
@@ -50,6 +52,7 @@ class Batcher:
         watcher: who is told what happens.
         limits: how large a batch may be, and how long a job may wait.
         clock: seconds, monotonic; deadlines are on it.
+        tracing: who is told of the batches.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Batcher:
         watcher: Watcher,
         limits: BatchLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
+        tracing: Tracing = OFF,
     ) -> None:
         self.engine = engine
         self.limits = limits or BatchLimits()
@@ -67,6 +71,7 @@ class Batcher:
         self._dispatcher = Dispatcher(engine, self.cost, self.backlog, watcher, clock)
         self._workers = workers
         self._watcher = watcher
+        self._tracing = tracing
         self.clock = clock
         self._queue: FairQueue[Item] = FairQueue()
         self._forming: list[Item] = []
@@ -279,6 +284,7 @@ class Batcher:
 
     async def _prepare(self, item: Item) -> None:
         try:
+            item.decode_began = self.clock()
             if item.work.quick:
                 item.prepared, item.decode_ms = self._timed(item.work.prepare)
             else:
@@ -308,7 +314,10 @@ class Batcher:
                 if members:
                     claimed = sum(item.cost for item in members)
                     answers = [item.answer for item in members]
-                    run = self._dispatcher.run(inputs(members), batch, claimed)
+                    if self._tracing.is_on:
+                        run = self._traced(members, batch, claimed)
+                    else:
+                        run = self._dispatcher.run(inputs(members), batch, claimed)
                     for item, ran in zip(members, await while_wanted(answers, run) or (), strict=False):
                         item.settle(ran)
         except Exception as error:  # ours, such as too little memory for the batch: it must not end the batcher
@@ -323,6 +332,20 @@ class Batcher:
         self._advance()
         await asyncio.sleep(MOMENT_S)
         self._dispatcher.learn()
+
+    async def _traced(self, members: Sequence[Item], batch: Batch, claimed: float) -> list[Ran]:
+        """Run a batch as a span, whose context the engine gets."""
+        requests = [item.work.traceparent for item in members]
+        span = self._tracing.batch(self.engine.info.ref.name, requests, sum(item.work.rois for item in members))
+        terms = replace(batch.terms, traceparent=span.traceparent)
+        outcome = "cancelled"
+        try:
+            ran = await self._dispatcher.run(inputs(members), replace(batch, terms=terms), claimed)
+            failed = [one.outcome for one in ran if isinstance(one.outcome, Exception)]
+            outcome = type(failed[0]).__name__ if failed else "ok"
+            return ran
+        finally:
+            span.end(outcome)
 
     def _wanted(self, members: Sequence[Item]) -> list[Item]:
         """Those whose callers still wait, and who will be answered in time."""

@@ -26,6 +26,7 @@ class Item:
         preparing: makes its input, once it was taken from the queue or shall take another's place.
         prepared: its input.
         decode_ms: what making that took.
+        decode_began: when that began, on the batcher's clock.
     """
 
     work: Work[Any]
@@ -36,6 +37,7 @@ class Item:
     preparing: asyncio.Task[None] | None = None
     prepared: Prepared | None = None
     decode_ms: float = 0.0
+    decode_began: float = 0.0
 
     @property
     def canvas(self) -> Size:
@@ -61,7 +63,8 @@ class Item:
             self.answer.set_exception(ran.outcome)
             return
         queue_ms = max(0.0, (ran.began - self.arrived) * 1000 - self.decode_ms)
-        self.answer.set_result(Served(self.prepared, ran.outcome, self.decode_ms, queue_ms, ran.infer_ms))
+        times = self.arrived, self.decode_began, ran.began
+        self.answer.set_result(Served(self.prepared, ran.outcome, self.decode_ms, queue_ms, ran.infer_ms, *times))
 
 
 def inputs(members: Sequence[Item]) -> list[Prepared]:

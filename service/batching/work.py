@@ -81,6 +81,7 @@ class Served(Generic[P]):
         decode_ms: preparing.
         queue_ms: waiting, for a place in a batch and for the engine.
         infer_ms: in the engine.
+        arrived, decode_began, began: when it came, was prepared, and was taken by the engine, on the batcher's clock.
     """
 
     prepared: P
@@ -88,6 +89,9 @@ class Served(Generic[P]):
     decode_ms: float
     queue_ms: float
     infer_ms: float
+    arrived: float = 0.0
+    decode_began: float = 0.0
+    began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

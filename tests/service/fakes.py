@@ -21,6 +21,7 @@ from service.domain import ModelRef
 from service.engines.base import Batch, Cost, ModelInfo, Prediction
 from service.images import ImageLimits
 from service.segmenter import Segmenter
+from service.spans import OFF, Tracing
 
 MEBI = 1024 * 1024
 
@@ -102,12 +103,12 @@ class Notes:
 
 @asynccontextmanager
 async def echoing(
-    engine: EchoEngine, limits: BatchLimits | None = None, max_bytes: int = 64 * MEBI
+    engine: EchoEngine, limits: BatchLimits | None = None, max_bytes: int = 64 * MEBI, tracing: Tracing = OFF
 ) -> AsyncIterator[Segmenter]:
     """A segmenter over an echo engine, taking requests."""
     with ThreadPoolExecutor(2) as workers:
-        segmenter = Segmenter(workers, ImageLimits(10**6, 10**6), Admission(max_bytes))
-        async with Batcher(engine, workers, Notes(), limits).running() as batcher:
+        segmenter = Segmenter(workers, ImageLimits(10**6, 10**6), Admission(max_bytes), tracing)
+        async with Batcher(engine, workers, Notes(), limits, tracing=tracing).running() as batcher:
             segmenter.batchers["echo"] = batcher
             segmenter.admission.state = State.READY
             yield segmenter

@@ -1,4 +1,4 @@
-"""The caller's trace context, read as W3C has it, and handed on to the real server: its spans belong to that trace."""
+"""The caller's trace context, read as W3C has it, and handed on to the real Triton, whose spans belong under ours."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from service.tracing import read_traceparent
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from tests.conftest import SERVE, serving
+from tests.service.collector import collecting
 from tests.triton.models import fragile_repository, targets_of
 from tests.triton.server import triton
 
@@ -57,9 +58,9 @@ class Collector(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.received = received
 
-    def has(self, trace: str) -> bool:
-        """A span of that trace came, as protobuf or as JSON."""
-        return any(bytes.fromhex(trace) in body or trace.encode() in body for body in self.received)
+    def has(self, number: str) -> bool:
+        """A span came that has this trace or this parent, as protobuf or as JSON."""
+        return any(bytes.fromhex(number) in body or number.encode() in body for body in self.received)
 
 
 @pytest.fixture
@@ -72,7 +73,9 @@ def collector() -> Iterator[Collector]:
         thread.join()
 
 
-def test_spans_of_the_server_belong_to_the_callers_trace(collector: Collector, photo: bytes, tmp_path: Path) -> None:
+def test_spans_of_the_server_belong_to_the_callers_trace(
+    collector: Collector, photo: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tracing = (
         "mode=opentelemetry",
         "level=TIMESTAMPS",
@@ -83,7 +86,8 @@ def test_spans_of_the_server_belong_to_the_callers_trace(collector: Collector, p
     arguments = tuple(f"--trace-config={setting}" for setting in tracing)
     with (
         triton(fragile_repository(tmp_path), arguments=arguments) as behind,
-        serving((*SERVE, "--engine", targets_of(behind))) as server,
+        collecting(monkeypatch) as ours,
+        serving((*SERVE, "--engine", targets_of(behind)), tracing=True) as server,
     ):
         headers = {"content-type": "image/jpeg", "traceparent": f"00-{OVER_HTTP}-00f067aa0ba902b7-01"}
         answer = httpx.post(server.url + "/v1/segment", content=photo, params={"boxes": "0,0,9,9"}, headers=headers)
@@ -97,3 +101,6 @@ def test_spans_of_the_server_belong_to_the_callers_trace(collector: Collector, p
         behind.wait_until_ended()
     assert collector.has(OVER_HTTP)
     assert collector.has(OVER_GRPC)
+    batches = {batch.trace_id.hex(): batch.span_id.hex() for batch in ours.named("batch")}
+    assert collector.has(batches[OVER_HTTP])
+    assert collector.has(batches[OVER_GRPC])

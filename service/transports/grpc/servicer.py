@@ -77,6 +77,8 @@ class SegmentationServicer:
         failure: HisegError | str | None = None
         variant = ""
         note = self._note(context)
+        span = self._segmenter.tracing.request(f"{SERVICE}/Segment", traceparent(context))
+        note.trace_id = trace_id(span.traceparent)
         deadline = arrived + self._seconds(context)
         try:
             await answer_as_asked(context)
@@ -90,7 +92,7 @@ class SegmentationServicer:
                 options = read_options(message)
                 variant = self._desk.variant(options)
                 on = read_rows(message, options).on
-                job = self._desk.job(message, on, options, client, deadline, traceparent(context))
+                job = self._desk.job(message, on, options, client, deadline, span.traceparent)
                 del message  # it has a copy of the image
                 result, answer = await self._desk.answer(job, place, options)
                 note.people, note.timings_ms = len(result.instances), rounded(result.timings_ms)
@@ -111,6 +113,7 @@ class SegmentationServicer:
             seconds = time.monotonic() - arrived
             self._metrics.answered(TRANSPORT, variant, seconds, failure)
             note.variant, note.outcome = variant, outcome_of(failure)
+            span.end(note.outcome)
             status = status_name(failure)
             note.write(rpc="Segment", status=status, bytes_in=len(data), ms=round(seconds * 1000, 2))
         await context.abort(*identified(refused))

@@ -22,7 +22,7 @@ from service.batching.admission import State
 from service.batching.work import Superseded
 from service.domain import Result
 from service.errors import DeadlineExceeded, HisegError, InvalidRequest, Unavailable
-from service.telemetry import BUG, outcome_of
+from service.telemetry import BUG, GONE, outcome_of
 from service.transports.grpc.desk import Desk
 from service.transports.grpc.following import Memory
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
@@ -178,8 +178,9 @@ class Stream:
 
     async def _work(self, ticket: Ticket) -> None:
         failure: HisegError | str | None = None
+        span = self._desk.segmenter.tracing.request(f"{TRANSPORT} frame", self._traceparent)
         try:
-            outcome = pb.SegmentStreamResponse(result=await self._masks(ticket))
+            outcome = pb.SegmentStreamResponse(result=await self._masks(ticket, span.traceparent))
         except Superseded:
             failure, outcome = SUPERSEDED, superseded()
             # It waits for those before it to be written, and must not keep others from being worked on meanwhile.
@@ -189,17 +190,21 @@ class Stream:
             failure, outcome = error, failed(error)
         except Exception:
             failure, outcome = BUG, broken(bug())
+        except asyncio.CancelledError:
+            failure = GONE
+            raise
         finally:
             self._working -= 1
+            span.end(outcome_of(failure))
         self._close(ticket, outcome, failure)
         self._advance()
 
-    async def _masks(self, ticket: Ticket) -> pb.SegmentResponse:
+    async def _masks(self, ticket: Ticket, traceparent: str) -> pb.SegmentResponse:
         given = ticket.rows is not None or not self._config.reuse_boxes
         boxes = read_rows(ticket.frame, ticket.options).on if given else self._memory.on
         deadline = ticket.arrived + self._config.deadline_s
         job = self._desk.job(
-            ticket.frame, boxes, ticket.options, self._client, deadline, self._traceparent, self._config.latest
+            ticket.frame, boxes, ticket.options, self._client, deadline, traceparent, self._config.latest
         )
         ticket.forget_image()
         assert ticket.place

@@ -96,6 +96,9 @@ class Desk:
         failure: HisegError | str | None = None
         visit: Visit | None = None
         note: Note = request.scope[NOTE]
+        caller_trace = read_traceparent(request.headers.get(HEADER, ""))
+        span = self.segmenter.tracing.request(f"{request.method} {request.scope['route'].path}", caller_trace)
+        note.trace_id = trace_id(span.traceparent)
         try:
             size = announced_bytes(request, self.settings.max_body_bytes)
             caller: Caller = request.scope[CALLER]
@@ -103,9 +106,7 @@ class Desk:
             client = caller.client(request.client.host if request.client else "")
             caller.spend()
             with caller.one(), self.segmenter.admission.enter(client, size) as place:
-                traceparent = read_traceparent(request.headers.get(HEADER, ""))
-                note.trace_id = trace_id(traceparent)
-                visit = Visit(arrived, client, place, traceparent, note)
+                visit = Visit(arrived, client, place, span.traceparent, note)
                 self.segmenter.check_room(place, announced_deadline(request, arrived))
                 question = await self._in_time(read(counted(request, place, self.settings.max_body_bytes)))
                 return await unless_gone(request.receive, answer(question, visit))
@@ -124,6 +125,7 @@ class Desk:
         finally:
             variant = visit.variant if visit else ""
             note.variant, note.outcome = variant, outcome_of(failure)
+            span.end(note.outcome)
             self.metrics.answered(manner.name, variant, time.monotonic() - arrived, failure)
 
     def job(

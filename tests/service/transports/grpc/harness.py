@@ -17,6 +17,7 @@ from grpc.aio import AioRpcError
 from service.access.ring import Ring
 from service.segmenter import Segmenter
 from service.settings import Settings
+from service.spans import OFF, Tracing
 from service.telemetry import Metrics
 from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
@@ -81,6 +82,7 @@ async def running(
     settings: Settings | None = None,
     engine: EchoEngine | None = None,
     credentials: grpc.ChannelCredentials | None = None,
+    tracing: Tracing = OFF,
 ) -> AsyncIterator[Running]:
     """The server, taking requests.
 
@@ -88,10 +90,11 @@ async def running(
         settings: the server's.
         engine: what it stands before.
         credentials: the client's; plain text if left out.
+        tracing: who takes spans.
     """
     engine, metrics = engine or EchoEngine(), Metrics()
     settings = settings or Settings()
-    async with echoing(engine, settings.batches) as segmenter:
+    async with echoing(engine, settings.batches, tracing=tracing) as segmenter:
         server = create_grpc(
             segmenter, settings, metrics, Ring(settings.api_keys, settings.api_keys_file, settings.key_limits)
         )
