@@ -26,8 +26,6 @@ from tests.service.client import scripted
 from tests.service.client.asking import KINDS, call, segment
 from tests.service.client.scripted import Step
 
-pytestmark = pytest.mark.alone
-
 BUSY = Step(429, headers={"Retry-After": "1"}, body=b'{"detail": "too much is waiting", "limit": 2000}')
 STARTING = Step(503, body=b'{"detail": "the models are being loaded"}')
 BUSY_GRPC = Step(code=grpc.StatusCode.RESOURCE_EXHAUSTED, headers={"retry-after": "1"}, body=b"too much is waiting")
@@ -37,6 +35,7 @@ STARTING_GRPC = Step(
 OK = Step()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
 def test_comes_back_when_told_to(kind: str) -> None:
     with scripted.http([BUSY, BUSY, OK]) as server:
@@ -45,6 +44,7 @@ def test_comes_back_when_told_to(kind: str) -> None:
     assert all(1 <= pause < 1.5 for pause in server.pauses)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
 def test_comes_back_when_told_to_over_grpc(kind: str) -> None:
     with scripted.grpc_server([BUSY_GRPC, STARTING_GRPC, OK]) as server:
@@ -97,6 +97,7 @@ def test_never_again_what_was_wrong_over_grpc(kind: str, code: grpc.StatusCode, 
     assert type(caught.value) is expected
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
 def test_never_after_the_deadline(kind: str) -> None:
     began = time.monotonic()
@@ -108,6 +109,7 @@ def test_never_after_the_deadline(kind: str) -> None:
     assert caught.value.limit == 2000
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("start", [scripted.http, scripted.grpc_server])
 def test_waits_no_longer_than_it_was_told(kind: str, start: type) -> None:
@@ -119,6 +121,7 @@ def test_waits_no_longer_than_it_was_told(kind: str, start: type) -> None:
     assert len(server.times) == 1
 
 
+@pytest.mark.alone
 def test_the_service_hears_the_time_that_is_left() -> None:
     with scripted.http([STARTING, OK]) as server:
         segment("sync", server.url, b"image", [], timeout=2)
@@ -126,6 +129,7 @@ def test_the_service_hears_the_time_that_is_left() -> None:
     assert 1500 < second < first <= 2000
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
 def test_somebody_who_comes_late_is_found(kind: str, scheme: str) -> None:

@@ -26,8 +26,6 @@ from tests.conftest import ROOT
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, Running, running, until
 
-pytestmark = pytest.mark.alone
-
 WAIT, DROP_OLDEST, LATEST_ONLY = pb.STREAM_POLICY_WAIT, pb.STREAM_POLICY_DROP_OLDEST, pb.STREAM_POLICY_LATEST_ONLY
 FRAME_MESSAGE = pb.SegmentStreamRequest(frame=pb.Frame(**FRAME))
 CONFIG_MESSAGE = pb.SegmentStreamRequest(config=pb.StreamConfig())
@@ -117,6 +115,7 @@ def test_no_stream_begins_while_starting_or_draining(state: State) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.alone
 def test_no_more_streams_and_calls_than_there_are_seats() -> None:
     async def scenario() -> None:
         async with running(Settings(grpc_max_streams=2, grpc_max_calls=1)) as service:
@@ -145,6 +144,7 @@ def test_no_more_streams_and_calls_than_there_are_seats() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("policy", [WAIT, DROP_OLDEST, LATEST_ONLY])
 def test_draining_answers_what_was_taken_and_ends_the_stream(policy: Any) -> None:
     async def scenario() -> None:
@@ -170,6 +170,7 @@ def test_draining_answers_what_was_taken_and_ends_the_stream(policy: Any) -> Non
     asyncio.run(scenario())
 
 
+@pytest.mark.alone
 def test_a_stream_that_was_sent_to_its_end_ends_well_while_draining() -> None:
     async def scenario() -> None:
         async with running() as service:
@@ -195,6 +196,7 @@ def noise() -> pb.Frame:
     return pb.Frame(raw_frame=raw, boxes=[BOX], options=pb.SegmentOptions(mask_format=pb.MASK_FORMAT_OVERLAY))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("policy", [WAIT, DROP_OLDEST, LATEST_ONLY])
 def test_a_reader_that_stops_makes_nothing_pile_up(policy: Any) -> None:
     count = 1200
@@ -234,6 +236,7 @@ def test_a_reader_that_stops_makes_nothing_pile_up(policy: Any) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.alone
 def test_draining_does_not_wait_for_a_reader_that_stopped() -> None:
     async def scenario() -> None:
         async with running() as service:
@@ -264,6 +267,7 @@ for _ in SegmentationServiceStub(grpc.insecure_channel(sys.argv[1])).SegmentStre
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("policy", [WAIT, LATEST_ONLY])
 def test_a_client_that_is_killed_takes_everything_with_it(policy: Any) -> None:
     async def scenario() -> None:
@@ -301,6 +305,7 @@ def test_a_stream_that_is_cancelled_while_it_waits_for_frames() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.alone
 def test_a_deadline_of_the_call_ends_the_stream_and_is_not_that_of_its_frames() -> None:
     async def scenario() -> None:
         async with running() as service:

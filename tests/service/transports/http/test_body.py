@@ -16,8 +16,6 @@ from benchmarks.gpu_like import command
 from service.settings import Settings
 from tests.conftest import Server, serving
 
-pytestmark = pytest.mark.alone
-
 URL = "/v1/segment"
 JPEG = {"content-type": "image/jpeg"}
 
@@ -83,6 +81,7 @@ def test_announced_bodies_over_the_limit_are_refused_unread(server: Server) -> N
     assert (problem["field"], problem["limit"], problem["value"]) == ("body", limit, limit + 1)
 
 
+@pytest.mark.alone
 def test_who_would_miss_the_deadline_is_refused_unread(photo: bytes) -> None:
     blocked = command("--canvases", "1", "--constant", "1000", "--roi", "0")
     with ThreadPoolExecutor() as pool, serving(blocked) as server, httpx.Client(base_url=server.url) as client:

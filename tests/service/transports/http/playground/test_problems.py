@@ -22,8 +22,6 @@ from tests.service.test_lifecycle import wait_for
 from tests.service.transports.http.playground.conftest import Visit
 from tests.service.transports.http.playground.visitor import Visitor
 
-pytestmark = pytest.mark.alone
-
 SLOW = command("--canvases", "1", "--constant", "500", "--roi", "0")
 JARGON = re.compile(r"\b(4\d\d|5\d\d|HTTP|status|JSON|undefined|null|NaN)\b")
 
@@ -104,6 +102,7 @@ def test_a_box_that_cannot_be_used_is_named_and_selected(visitor: Visitor) -> No
     assert visitor.page.locator(".box").nth(1).get_attribute("aria-pressed") == "true"
 
 
+@pytest.mark.alone
 def test_a_busy_service_is_asked_again(visit: Visit, photo: bytes) -> None:
     with serving(SLOW, max_wait_ms=1) as server, others(server, photo, 2) as gone:  # one of two is always inside
         visitor = visit(server.url)
@@ -115,6 +114,7 @@ def test_a_busy_service_is_asked_again(visit: Visit, photo: bytes) -> None:
         assert visitor.drawn().any()
 
 
+@pytest.mark.alone
 def test_the_page_waits_for_a_service_that_is_starting(visit: Visit) -> None:
     process = subprocess.Popen(SLOW, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
@@ -157,6 +157,7 @@ def others(server: Server, photo: bytes, count: int) -> Iterator[Callable[[], No
         leave()
 
 
+@pytest.mark.alone
 def test_draining_then_gone(visit: Visit, photo: bytes) -> None:
     with serving(SLOW, batch_budget_ms=1) as server:
         visitor = visit(server.url)
