@@ -1,4 +1,4 @@
-"""``hiseg``: serve, try on one photo, list the models."""
+"""``hiseg``: serve, try on one photo, list the models, check a file."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ def refusals(spoken: Spoken) -> list[str]:
             found += _tensor_refusals(name, spoken.types[name], tensors[name])
     if "resize" in spoken.metadata and spoken.metadata["resize"] not in list(Resize):
         found.append(f"resize is {spoken.metadata['resize']!r} in its metadata, not {' or '.join(Resize)}")
+    if "gmac" in spoken.metadata and not _gmac(spoken.metadata):
+        found.append(f"gmac is {spoken.metadata['gmac']!r} in its metadata, not two numbers of 0 and up")
     if IMAGES in spoken.inputs and not _canvases(spoken):
         shape = spoken.inputs[IMAGES]
         found.append(f"the canvas is neither in its metadata nor in the shape of images ({shape})")
@@ -163,10 +166,20 @@ def _size(sides: Any) -> Size | None:
 
 
 def _seed(metadata: Mapping[str, str]) -> Cost:
-    if "gmac" not in metadata:
+    gmac = _gmac(metadata)
+    if gmac is None:
         return UNKNOWN_COST
-    image, person = json.loads(metadata["gmac"])
+    image, person = gmac
     return Cost(UNKNOWN_COST.constant, image * MS_PER_GMAC, person * MS_PER_GMAC)
+
+
+def _gmac(metadata: Mapping[str, str]) -> tuple[float, float] | None:
+    """Of an image and of a person."""
+    written = _written(metadata, "gmac")
+    pair = written if isinstance(written, list) and len(written) == 2 else []
+    if not pair or not all(type(count) in (int, float) and 0 <= count < math.inf for count in pair):
+        return None
+    return pair[0], pair[1]
 
 
 def _value(text: str) -> Any:
