@@ -36,6 +36,13 @@ def random_affine(
     return np.column_stack([linear, shift])
 
 
+def fitting(image_size: tuple[int, int], canvas_size: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """2x3 matrix image -> canvas that just fits it, top left; sizes are (height, width)."""
+    scale = min(canvas_size[0] / image_size[0], canvas_size[1] / image_size[1])
+    # Pixel centres are whole numbers to OpenCV, and edges to our boxes.
+    return np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5]])
+
+
 def warp(
     image: Pixels, identities: Pixels, matrix: npt.NDArray[np.float64], size: tuple[int, int]
 ) -> tuple[Pixels, Pixels]:

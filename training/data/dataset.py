@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, Sampler
 from service.domain import Pixels
 from training.data.augment import (
     Rng,
+    fitting,
     jitter_boxes,
     paste_person,
     random_affine,
@@ -63,6 +64,7 @@ class Recipe:
         paste: chance that somebody from another photo is put in front of a person.
         jitter: largest shift of a loose box's edge, as a share of its side.
         ccp: share of the near-identical Clothing Co-Parsing photos seen each epoch.
+        augment: False takes pictures and boxes as they are, whatever the others say: so photos are learnt by heart.
     """
 
     canvas: tuple[int, int] = (640, 640)
@@ -71,6 +73,7 @@ class Recipe:
     paste: float = 0.4
     jitter: float = 0.12
     ccp: float = 0.4
+    augment: bool = True
 
 
 class People(Dataset[Sample]):
@@ -123,7 +126,11 @@ class People(Dataset[Sample]):
         recipe = self.recipe
         index = key % len(self.photos)
         image, identities, *guessed = self._decoded(index)
-        matrix = random_affine(rng, identities.shape[:2], recipe.canvas, recipe.scales)
+        if not recipe.augment:
+            recipe = replace(recipe, paste=0, jitter=0)
+            matrix = fitting(identities.shape[:2], recipe.canvas)
+        else:
+            matrix = random_affine(rng, identities.shape[:2], recipe.canvas, recipe.scales)
         image, identities = warp(image, identities, matrix, recipe.canvas)
         guess = warp_smoothly(guessed[0], matrix, recipe.canvas) if guessed else None
         people = len(self.photos[index].people)
@@ -135,7 +142,8 @@ class People(Dataset[Sample]):
             if pasted and guess is not None:
                 guess[identities == newcomer] = 255
             visible = _visible(identities)
-        image = random_colour(rng, image)
+        if recipe.augment:
+            image = random_colour(rng, image)
         chosen = rng.permutation(visible)[: recipe.people if rng.random() < 0.85 else 1]
         boxes = np.array([_bounds(identities == k) for k in chosen], dtype=np.float32).reshape(-1, 4)
         loose = rng.random((len(boxes), 1)) < 0.6

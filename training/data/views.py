@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from training.config import Size
-from training.data.augment import warp
+from training.data.augment import fitting, warp
 from training.data.coco import Photo, data_root, read_annotations, read_split
 from training.data.dataset import Sample
 from training.data.layout import images_beside
@@ -28,15 +28,13 @@ class Views(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         photo = self.photos[index]
         height, width = self.canvas
-        scale = min(height / photo.height, width / photo.width)
-        # Pixel centres are whole numbers to OpenCV, and edges to our boxes.
-        matrix = np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5]])
+        matrix = fitting((photo.height, photo.width), self.canvas)
         image, identities = warp(photo.pixels(), photo.identities(), matrix, self.canvas)
         seen = set(np.unique(identities).tolist())
         targets = [k for k in range(1, len(photo.people) + 1) if k in seen]
         boxes = [photo.people[k - 1].box for k in targets]
         corners = [[b.x1 / width, b.y1 / height, b.x2 / width, b.y2 / height] for b in boxes]
-        rois = np.array(corners, dtype=np.float32).reshape(-1, 4) * np.float32(scale)
+        rois = np.array(corners, dtype=np.float32).reshape(-1, 4) * np.float32(matrix[0, 0])
         return Sample(
             torch.from_numpy(image).permute(2, 0, 1),
             torch.from_numpy(identities)[None],

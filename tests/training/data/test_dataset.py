@@ -11,6 +11,7 @@ import pytest
 from tests.training.loop.runs import assert_same
 from training.data.coco import Photo, read_split
 from training.data.dataset import CCP, EpochSampler, People, Recipe, collate
+from training.data.views import Views
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,18 @@ def test_samples_are_reproducible_and_consistent(photos: list[Photo]) -> None:
         assert ((first.rois >= 0) & (first.rois <= 1)).all()
         for target in first.targets:
             assert (first.identities == target).any()
+
+
+def test_without_augmentation_samples_are_what_is_measured(photos: list[Photo]) -> None:
+    """At each draw the same, but for whom of a crowd it is about."""
+    people, views = People(photos[:3], Recipe(canvas=(160, 192), augment=False)), Views(photos[:3], (160, 192))
+    for key in range(9):
+        sample, view = people[key], views[key % 3]
+        np.testing.assert_array_equal(sample.image, view.image)
+        np.testing.assert_array_equal(sample.identities, view.identities)
+        for roi, target in zip(sample.rois, sample.targets, strict=True):
+            theirs = view.rois[view.targets.tolist().index(int(target))]
+            np.testing.assert_allclose(roi, theirs, atol=1.5 / 160)
 
 
 def test_collate_numbers_the_canvases(photos: list[Photo]) -> None:
