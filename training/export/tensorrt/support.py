@@ -19,9 +19,14 @@ ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize ReverseSequen
 ScatterElements ScatterND Selu Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign SpaceToDepth
 Split Sqrt Squeeze Sub Sum Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
 """
-"""Supported by TensorRT's parser of ONNX from 8.5 on: github.com/onnx/onnx-tensorrt, docs/operators.md."""
+"""Of those that TensorRT's parser of ONNX supports, as published for 10.15: github.com/onnx/onnx-tensorrt,
+docs/operators.md. Operators whose limits aren't looked at here are left out."""
 OPERATORS = frozenset(PUBLISHED.split())
-CONSTANT_INPUTS = {"Slice": (3,), "Squeeze": (1,), "Unsqueeze": (1,), "TopK": (1,), "CumSum": (1,)}
+OPSETS = range(9, 25)
+CONSTANT_INPUTS = {
+    **dict.fromkeys((name for name in OPERATORS if name.startswith("Reduce")), (1,)),
+    **dict.fromkeys(("CumSum", "Squeeze", "Unsqueeze"), (1,)),
+}
 """Inputs, by place, that the same list wants to be known when the plan is built."""
 RESIZES = {
     "mode": {"nearest", "linear"},
@@ -32,6 +37,7 @@ RESIZES = {
         "asymmetric",
         "align_corners",
     },
+    "keep_aspect_ratio_policy": {"stretch"},
 }
 SHAPE_INPUTS = {
     "ConstantOfShape": (0,),
@@ -64,6 +70,9 @@ def _unsupported(model: onnx.ModelProto) -> Iterator[str]:
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     known = set(constants) | {name for node in model.graph.node if node.op_type == "Constant" for name in node.output}
     raw = {entry.name for entry in model.graph.input if entry.type.tensor_type.elem_type == onnx.TensorProto.UINT8}
+    for opset in model.opset_import:
+        if opset.domain in ("", "ai.onnx") and opset.version not in OPSETS:
+            yield f"opset {opset.version} is not one of {OPSETS[0]} to {OPSETS[-1]}"
     for node in model.graph.node:
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
             yield f"operator {node.op_type} isn't supported"
@@ -75,6 +84,8 @@ def _unsupported(model: onnx.ModelProto) -> Iterator[str]:
                 value = attribute.s.decode()
                 if attribute.name in RESIZES and value not in RESIZES[attribute.name]:
                     yield f"{attribute.name} of Resize is {value}"
+                if attribute.name == "antialias" and attribute.i:
+                    yield "antialias of Resize is on"
         if node.op_type in QUANTISERS and _given(node, 2):
             zero_point = constants.get(node.input[2])
             if zero_point is None or numpy_helper.to_array(zero_point).any():
