@@ -12,6 +12,7 @@ from service.batching.limits import BatchLimits
 from service.batching.warm_up import PEOPLE, warm_up
 from service.engines.base import Cost
 from tests.service.fakes import EchoEngine, Notes
+from tests.service.virtual_time import VirtualLoop, run
 
 
 def shapes(
@@ -42,7 +43,10 @@ def test_quickly_one_canvas_unless_the_engine_prepares_itself_for_each() -> None
 
 
 def test_the_cost_model_learns_from_it() -> None:
-    engine = EchoEngine(cost=Cost(10, 10, 5), seed=Cost(1, 1, 1))
-    batcher = Batcher(engine, ThreadPoolExecutor(1), Notes())
-    asyncio.run(warm_up(batcher))
-    assert batcher.cost.now.batch(1, 8) == pytest.approx(60, rel=0.35)
+    async def scenario(loop: VirtualLoop) -> float:
+        engine = EchoEngine(cost=Cost(10, 10, 5), seed=Cost(1, 1, 1))
+        batcher = Batcher(engine, ThreadPoolExecutor(1), Notes(), clock=loop.time)
+        await warm_up(batcher)
+        return batcher.cost.now.batch(1, 8)
+
+    assert run(scenario) == pytest.approx(60, rel=0.35)
