@@ -10,6 +10,8 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -22,15 +24,18 @@ from training.models.hierarchical import HierarchicalModel
 from training.stages.instances import InstanceTask
 
 IMAGES, ROUNDS, THREADS = 8, 7, 2
+UNET = {"coarse_family": "unet", "coarse_variant": "b0", "coarse_reduction": 1}
+"""The described system's coarse stage: a UNet over an EfficientNet on the whole canvas."""
+MODELS = (("ours, frozen", "frozen", {}), ("ours, trained", "trained", {}), ("the UNet, frozen", "frozen", UNET))
 
 
 class Step:
     """Forward, loss, backward."""
 
-    def __init__(self, coarse: str) -> None:
-        chosen = configuration("b0").model_copy(
-            update={"instances": Instances.model_validate({"coarse": coarse})},
-        )
+    def __init__(self, coarse: str, network: dict[str, Any]) -> None:
+        chosen = configuration("b0")
+        model = replace(chosen.model, **network)
+        chosen = chosen.model_copy(update={"instances": Instances.model_validate({"coarse": coarse}), "model": model})
         self.task = Alone(HierarchicalModel(chosen.model), chosen)
         self.task.train()
 
@@ -65,8 +70,8 @@ def main() -> None:
     keys = list(EpochSampler(people))
     compute = complexity(HierarchicalModel(configuration("b0").model))
     print(f"{compute.gmac_per_image:.2f} GMAC an image, {compute.gmac_per_person:.2f} a person, forward")
-    for coarse in ("frozen", "trained"):
-        step, ours, theirs, decoding, count = Step(coarse), [], [], [], 0
+    for name, coarse, network in MODELS:
+        step, ours, theirs, decoding, count = Step(coarse, network), [], [], [], 0
         for number in range(ROUNDS):
             started = time.perf_counter()
             batch = collate([people[key] for key in keys[number * IMAGES : (number + 1) * IMAGES]])
@@ -78,7 +83,7 @@ def main() -> None:
         a, b, sample = (statistics.median(times[1:]) for times in (ours, theirs, decoding))
         each = count / ROUNDS / IMAGES
         print(
-            f"coarse stage {coarse}, {each:.2f} people an image: step {1 / a:.2f} images/s once an image, "
+            f"coarse stage {name}, {each:.2f} people an image: step {1 / a:.2f} images/s once an image, "
             f"{1 / b:.2f} once a person, {b / a:.2f}x; with making samples {(b + each * sample) / (a + sample):.2f}x"
         )
 
