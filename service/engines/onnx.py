@@ -28,7 +28,8 @@ class OnnxEngine:
     """Runs one ONNX file, off the event loop.
 
     On a CPU a batch that is alone has all threads, and can't use them fully: the parts of an operator aren't all done
-    at one moment. Batches that share them do: each runs on a thread of its own, and is helped by those that idle.
+    at one moment, least of all where other programs want the cores too. So one that finds another inside runs on its
+    own thread alone, in a session of its own.
     """
 
     def __init__(self, path: Path, name: str, version: str, threads: int = 0) -> None:
@@ -43,17 +44,13 @@ class OnnxEngine:
         Raises:
             ModelError: it can't be opened, or doesn't keep the tensor contract.
         """
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or available_cores()
-        # Waiting threads that spin would take the cores from decoding and mask drawing.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session: Any = ort.InferenceSession(path, options, providers=ort.get_available_providers())
-        except Exception as error:
-            raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
+        threads = threads or available_cores()
+        self._session = _open(path, threads)
+        self._room = min(SHARERS, threads) if self._on_cpu else 1
+        self._single = _open(path, 1) if self._room > 1 else self._session
+        self._inside = 0
         info, self._mask_output = describe(spoken(self._session, path), name, version, "onnx")
         self._info = replace(info, card={"bytes": path.stat().st_size} | info.card)
-        self._room = min(SHARERS, options.intra_op_num_threads) if self._on_cpu else 1
         self._executor = ThreadPoolExecutor(self._room, thread_name_prefix=f"onnx-{name}")
 
     @property
@@ -81,20 +78,27 @@ class OnnxEngine:
 
     async def infer(self, batch: Batch) -> Prediction:
         options = ort.RunOptions()
-        run = asyncio.get_running_loop().run_in_executor(self._executor, self.run, batch, options)
+        session = self._single if self._inside else self._session
+        self._inside += 1
+        run = asyncio.get_running_loop().run_in_executor(self._executor, self._run, session, batch, options)
         try:
             return await asyncio.shield(run)
         except asyncio.CancelledError:
             options.terminate = True
             await asyncio.wait([run])
             raise
+        finally:
+            self._inside -= 1
 
-    def run(self, batch: Batch, options: ort.RunOptions | None = None) -> Prediction:
-        """Like :meth:`infer`, in the calling thread; ``options`` can end it."""
+    def run(self, batch: Batch) -> Prediction:
+        """Like :meth:`infer`, in the calling thread and with all threads."""
+        return self._run(self._session, batch)
+
+    def _run(self, session: Any, batch: Batch, options: ort.RunOptions | None = None) -> Prediction:
         images = batch.images if self._info.takes_uint8 else batch.images.astype(np.float32) / 255
         wants = batch.terms.wants
         outputs = [self._mask_output] * (Wants.MASKS in wants) + [FOREGROUND_OUTPUT] * (Wants.FOREGROUND in wants)
-        made = dict(zip(outputs, self._session.run(outputs, {IMAGES: images, ROIS: batch.rois}, options), strict=True))
+        made = dict(zip(outputs, session.run(outputs, {IMAGES: images, ROIS: batch.rois}, options), strict=True))
         masks, foreground = made.get(self._mask_output), made.get(FOREGROUND_OUTPUT)
         return Prediction(
             no_margins(self._info.mask_size) if masks is None else margins(masks),
@@ -104,7 +108,23 @@ class OnnxEngine:
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
-        self._session = None  # its memory, while others may still hold the engine
+        self._session = self._single = None  # their memory, while others may still hold the engine
+
+
+def _open(path: Path, threads: int) -> Any:
+    """A session of the file, with so many threads for one operator.
+
+    Raises:
+        ModelError: it can't be opened.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Waiting threads that spin would take the cores from decoding and mask drawing.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(path, options, providers=ort.get_available_providers())
+    except Exception as error:
+        raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
 
 
 def spoken(session: Any, path: Path) -> Spoken:
