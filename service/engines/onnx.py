@@ -29,7 +29,7 @@ class OnnxEngine:
 
     On a CPU a batch that is alone has all threads, and can't use them fully: the parts of an operator aren't all done
     at one moment, least of all where other programs want the cores too. So one that finds another inside runs on its
-    own thread alone, in a session of its own.
+    share of them, in a session of its own.
     """
 
     def __init__(self, path: Path, name: str, version: str, threads: int = 0) -> None:
@@ -47,7 +47,7 @@ class OnnxEngine:
         threads = threads or available_cores()
         self._session = _open(path, threads)
         self._room = min(SHARERS, threads) if self._on_cpu else 1
-        self._single = _open(path, 1) if self._room > 1 else self._session
+        self._second = _open(path, threads // SHARERS) if self._room > 1 else self._session
         self._inside = 0
         info, self._mask_output = describe(spoken(self._session, path), name, version, "onnx")
         self._info = replace(info, card={"bytes": path.stat().st_size} | info.card)
@@ -78,7 +78,7 @@ class OnnxEngine:
 
     async def infer(self, batch: Batch) -> Prediction:
         options = ort.RunOptions()
-        session = self._single if self._inside else self._session
+        session = self._second if self._inside else self._session
         self._inside += 1
         run = asyncio.get_running_loop().run_in_executor(self._executor, self._run, session, batch, options)
         try:
@@ -108,7 +108,7 @@ class OnnxEngine:
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
-        self._session = self._single = None  # their memory, while others may still hold the engine
+        self._session = self._second = None  # their memory, while others may still hold the engine
 
 
 def _open(path: Path, threads: int) -> Any:
