@@ -30,6 +30,8 @@ from service.bench.sender import OK, Request
 SHARES = (0.3, 0.7, 1.0, 1.5)
 CALLERS = 8
 TRIAL_S, WARM_UP_S, TIMEOUT_S = 6.0, 2.0, 20.0
+MAX_WAIT_MS = 1000
+"""Of hiseg, which needs no number of requests for it: about what the peers are bounded to."""
 RESULTS = ROOT / "runs" / "peers"
 
 
@@ -75,7 +77,7 @@ def figures(url: str, sent: list[Request], rate: float, seconds: float) -> Figur
 def compare(peer: str, rate: float | None, seconds: float) -> dict[str, object]:
     """All about one peer; ``rate`` is hiseg's capacity, if it is known."""
     sent = requests(deadline_ms=int(DEADLINE_S * 1000))
-    with tests.conftest.serving() as ours:
+    with tests.conftest.serving(max_wait_ms=MAX_WAIT_MS) as ours:
         rate = rate or capacity(ours.url, sent)
         found = {"peer": peer, "capacity": rate, "seconds": seconds, "ways": {}, "loads": []}
         for way in WAYS:
