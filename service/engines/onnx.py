@@ -14,7 +14,7 @@ import numpy as np
 from service.engines.base import ROI_COUNTS, Batch, ModelInfo, Prediction, Wants, margins, no_foreground, no_margins
 from service.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, Spoken, describe
 from service.engines.cores import available_cores
-from service.engines.runtime import ort
+from service.engines.runtime import SHARED_MEMORY, ort
 
 TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 SHAPELESS = {"CPUExecutionProvider", "AzureExecutionProvider"}
@@ -121,6 +121,7 @@ def _open(path: Path, threads: int) -> Any:
     options.intra_op_num_threads = threads
     # Waiting threads that spin would take the cores from decoding and mask drawing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(*SHARED_MEMORY)
     try:
         return ort.InferenceSession(path, options, providers=ort.get_available_providers())
     except Exception as error:
