@@ -141,7 +141,8 @@ def models(context: typer.Context, repository: Repository = None) -> None:
         return
     try:
         stored = stored_models(_settings(model_repository=repository).model_repository)
-        infos = [OnnxEngine(model.path, model.name, model.version).info for model in stored]
+        # One thread: nothing is run, so no session for a second batch needs to be opened.
+        infos = [OnnxEngine(model.path, model.name, model.version, threads=1).info for model in stored]
     except (FileNotFoundError, ModelError) as error:
         raise _failure(error) from error
     for info in infos:

@@ -30,6 +30,16 @@ STEP = 32
 """Pixels a side to which canvases are multiples."""
 
 
+def check_opset(opset: int) -> None:
+    """Say no to an opset that isn't in :data:`OPSETS`.
+
+    Raises:
+        ValueError: names those that are.
+    """
+    if opset not in OPSETS:
+        raise ValueError(f"opset: {opset} is not one of {', '.join(map(str, OPSETS))}")
+
+
 @dataclass(frozen=True)
 class Form:
     """What can be chosen of an exported file.
@@ -52,8 +62,7 @@ class Form:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype: {self.dtype!r} is not one of {', '.join(DTYPES)}")
-        if self.opset not in OPSETS:
-            raise ValueError(f"opset: {self.opset} is not one of {', '.join(map(str, OPSETS))}")
+        check_opset(self.opset)
         if self.dilation_pixels < 0:
             raise ValueError(f"dilation_pixels: {self.dilation_pixels} is less than 0")
         for height, width in self.canvases:

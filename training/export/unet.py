@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from training.config import Size
-from training.export.onnx import OPSETS, STEP, example, fold_sequences, simplified, write_checked
+from training.export.onnx import OPSETS, STEP, check_opset, example, fold_sequences, simplified, write_checked
 from training.models.coarse import CoarseStage, reduce
 from training.models.foreground import Foreground
 from training.models.outputs import IMAGENET_MEAN, IMAGENET_STD
@@ -39,8 +39,7 @@ class UNetForm:
     opset: int = OPSETS[0]
 
     def __post_init__(self) -> None:
-        if self.opset not in OPSETS:
-            raise ValueError(f"opset: {self.opset} is not one of {', '.join(map(str, OPSETS))}")
+        check_opset(self.opset)
         for name, side in zip(("height", "width"), self.canvas, strict=True):
             if side < STEP or side % STEP:
                 raise ValueError(f"{name}: {side} is not a multiple of {STEP}")
