@@ -1,7 +1,7 @@
 // The command line that asks what the page asks, kept up to date and ready to be copied.
 
 import { say, write } from "./dom.js";
-import { query, SEGMENT } from "./service.js";
+import { keyInUse, query, SEGMENT } from "./service.js";
 import { binary, on, state } from "./state.js";
 
 const place = document.getElementById("command");
@@ -12,8 +12,10 @@ on("picture boxes options", () => write(place, command(state)));
 export function command({ picture, boxes, options, info }) {
   const search = query(binary() ? [] : boxes, options, info);
   const url = SEGMENT.href + (search && `?${search}`);
+  // The key itself stays off the screen, and out of the shell's history.
+  const key = keyInUse() ? ' -H "x-api-key: $HISEG_API_KEY"' : "";
   const ask = (from) =>
-    `curl -sS --fail-with-body -H ${quoted(`content-type: ${picture.type}`)} --data-binary ${from} ${quoted(url)}`;
+    `curl -sS --fail-with-body -H ${quoted(`content-type: ${picture.type}`)}${key} --data-binary ${from} ${quoted(url)}`;
   return picture.sample ? `curl -sS ${quoted(picture.sample)} | ${ask("@-")}` : ask(quoted(`@${picture.name}`));
 }
 

@@ -2,6 +2,7 @@
 
 import { select } from "./editing.js";
 import { element } from "./dom.js";
+import { keyForm } from "./key.js";
 import { state } from "./state.js";
 import { inWords } from "./words.js";
 
@@ -11,7 +12,7 @@ let timer = 0;
 let tries = 0;
 
 /** Show a problem (see words.js). `again` is called after `retry` seconds, TRIES times in a row at most. */
-export function report({ title, text, box, retry }, again) {
+export function report({ title, text, box, retry, key }, again) {
   clearTimeout(timer);
   if (box !== undefined && state.boxes[box]) select(state.boxes[box].id);
   const words = element("p", {}, element("strong", {}, title), " ", text);
@@ -20,9 +21,11 @@ export function report({ title, text, box, retry }, again) {
     if (tries++ < TRIES) timer = setTimeout(again, retry * 1000);
     parts.push(button("Try now", again));
   }
+  if (key && again) parts.push(keyForm(again));
   parts.push(button("Close", dismiss));
   place.replaceChildren(...parts);
   place.hidden = false;
+  place.querySelector("input")?.focus();
 }
 
 /** Do `work`; if the service refuses or isn't there, say so in words. */

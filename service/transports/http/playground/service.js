@@ -8,6 +8,13 @@ export class Refused extends Error {
   }
 }
 
+const KEPT = "hiseg-api-key"; // for as long as the tab is open
+
+/** The API key that goes with every request from now on. */
+export const useKey = (key) => sessionStorage.setItem(KEPT, key);
+
+export const keyInUse = () => sessionStorage.getItem(KEPT);
+
 /** Nobody answered. */
 export class Unreachable extends Error {}
 
@@ -37,9 +44,11 @@ export const segment = (picture, search, signal) =>
   });
 
 export async function answered(url, request = {}) {
+  const key = keyInUse();
+  const headers = { ...request.headers, ...(key && { "x-api-key": key }) };
   let response;
   try {
-    response = await fetch(url, request);
+    response = await fetch(url, { ...request, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Unreachable();

@@ -1,12 +1,13 @@
 // What went wrong, in words for somebody who has never seen a status code.
 
-import { Refused, Unreachable } from "./service.js";
+import { keyInUse, Refused, Unreachable } from "./service.js";
 
 const MEBI = 1024 * 1024;
 const number = new Intl.NumberFormat("en");
 
 /**
- * @returns {{title: string, text: string, box?: number, retry?: number}} retry: seconds until it may go better
+ * @returns {{title: string, text: string, box?: number, retry?: number, key?: boolean}}
+ *   retry: seconds until it may go better; key: another API key may help
  * @throws what is neither Refused nor Unreachable: a mistake of this page
  */
 export function inWords(error) {
@@ -16,6 +17,10 @@ export function inWords(error) {
   if (!(error instanceof Refused)) throw error;
   const { status, body, retryAfter } = error;
   switch (status) {
+    case 401: {
+      const text = keyInUse() ? "It doesn’t know the one that was sent." : "Whoever runs it gives them out.";
+      return { title: "This service wants an API key", text, key: true };
+    }
     case 413:
       return tooLarge(body);
     case 415:

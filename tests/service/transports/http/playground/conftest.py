@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -32,11 +32,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, server: Server) -> Iterator[Visit]:
-    """Opens the page; what is given are Playwright's options of a profile."""
+    """Opens the page, with the keys that it asks for; other options are Playwright's of a profile."""
     visitors = []
 
-    def come(url: str = server.url, **options: Any) -> Visitor:
-        visitors.append(Visitor(browser.new_context(**(USUAL | options)), url))
+    def come(url: str = server.url, keys: Sequence[str] = (), **options: Any) -> Visitor:
+        visitors.append(Visitor(browser.new_context(**(USUAL | options)), url, keys))
         return visitors[-1]
 
     yield come

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
+import os
 import re
 import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 
 import httpx
 import numpy as np
@@ -22,6 +25,7 @@ from tests.service.test_lifecycle import wait_for
 from tests.service.transports.http.playground.conftest import Visit
 from tests.service.transports.http.playground.visitor import Visitor
 
+KEY = "correct horse"
 SLOW = command("--canvases", "1", "--constant", "500", "--roi", "0")
 JARGON = re.compile(r"\b(4\d\d|5\d\d|HTTP|status|JSON|undefined|null|NaN)\b")
 
@@ -34,8 +38,9 @@ def encoded(width: int, height: int, kind: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Server]:
-    """A service that takes little."""
-    with serving(max_boxes=2, max_image_bytes=200_000, max_image_pixels=500_000) as server:
+    """A service that takes little, and from those alone who have a key."""
+    digest = sha256(KEY.encode()).hexdigest()
+    with serving(max_boxes=2, max_image_bytes=200_000, max_image_pixels=500_000, api_keys=digest) as server:
         yield server
 
 
@@ -69,8 +74,23 @@ def test_a_picture_that_browsers_read_and_the_service_does_not(visitor: Visitor)
     said(visitor, "Not a kind of picture", "JPEG, PNG and WebP")
 
 
+def test_a_key_is_asked_for_and_kept_while_the_tab_is_open(visit: Visit, strict: Server) -> None:
+    visitor = visit(strict.url, keys=["wrong", KEY])
+    wanted, unknown = visitor.asked_for_a_key
+    assert "This service wants an API key" in wanted
+    assert "It doesn’t know the one that was sent" in unknown
+    assert visitor.page.get_by_role("alert").is_hidden()
+    assert len(visitor.take_sample()["instances"]) == 2
+    line = visitor.page.locator("#command").inner_text()
+    assert KEY not in line, "the line is for showing and pasting"
+    run = subprocess.run(line, shell=True, env=os.environ | {"HISEG_API_KEY": KEY}, capture_output=True, check=True)
+    assert len(json.loads(run.stdout)["instances"]) == 2
+    visitor.page.reload()
+    assert len(visitor.take_sample()["instances"]) == 2
+
+
 def test_more_than_the_service_takes(visit: Visit, strict: Server) -> None:
-    visitor = visit(strict.url)
+    visitor = visit(strict.url, keys=[KEY])
     visitor.take_sample()
     before = visitor.drawn()
     visitor.page.get_by_role("button", name="Add a box").click()

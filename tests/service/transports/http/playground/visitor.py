@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,9 +26,10 @@ class Visitor:
     Args:
         context: the profile; closed at the end.
         url: of the service.
+        keys: which the service asks for, given one after the other.
     """
 
-    def __init__(self, context: BrowserContext, url: str) -> None:
+    def __init__(self, context: BrowserContext, url: str, keys: Sequence[str] = ()) -> None:
         self.context, self.url = context, url
         self.page: Page = context.new_page()
         self.requests: list[str] = []
@@ -40,7 +41,17 @@ class Visitor:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._listen)
         self.page.goto(url + "/")
+        self.asked_for_a_key = [self._give(key) for key in keys]
         self.page.locator("#empty [data-do=sample]:enabled").wait_for()
+
+    def _give(self, key: str) -> str:
+        """Give a key when asked for it; what the page said."""
+        with self.page.expect_response("**/v1/info"):
+            asked = self.problem()
+            field = self.page.get_by_label("API key")
+            field.fill(key)
+            field.press("Enter")
+        return asked
 
     def _listen(self, message: ConsoleMessage) -> None:
         # The browser says of every 4xx, 5xx and lost connection that it failed; those are what tests provoke.
