@@ -33,8 +33,11 @@ T = TypeVar("T")
 
 @events.init_command_line_parser.add_listener
 def add_arguments(parser: LocustArgumentParser) -> None:
-    """Where gRPC is; locust itself asks for the other one."""
+    """Where gRPC is, as locust itself asks for HTTP's host, and the key that both want."""
     parser.add_argument("--grpc", default="grpc://127.0.0.1:50051", help="the service's gRPC URL")
+    parser.add_argument(
+        "--api-key", default=None, env_var="HISEG_API_KEY", include_in_web_ui=False, help="for services that need one"
+    )
 
 
 def asked_per_s(users: Mapping[str, int]) -> float:
@@ -51,6 +54,8 @@ class Web(FastHttpUser):
 
     def on_start(self) -> None:
         self.shots = _some()
+        key = self.environment.parsed_options.api_key
+        self.headers = {"content-type": "image/jpeg"} | ({"x-api-key": key} if key else {})
 
     @task(9)
     def masks(self) -> None:
@@ -63,9 +68,8 @@ class Web(FastHttpUser):
     def _post(self, mask_format: str) -> None:
         shot = next(self.shots)
         path = f"/v1/segment?mask_format={mask_format}&boxes={shot.query.replace(';', '%3B')}"
-        headers = {"content-type": "image/jpeg"}
         with self.client.post(
-            path, data=shot.image, headers=headers, name=f"HTTP {mask_format}", catch_response=True
+            path, data=shot.image, headers=self.headers, name=f"HTTP {mask_format}", catch_response=True
         ) as answer:
             if answer.status_code == 200 and mask_format == "coco_rle":
                 found = len(answer.json()["instances"])
@@ -80,7 +84,8 @@ class GrpcUser(User):
 
     def on_start(self) -> None:
         self.shots = _some()
-        self.client = Client(self.environment.parsed_options.grpc, retries=0)
+        given = self.environment.parsed_options
+        self.client = Client(given.grpc, api_key=given.api_key or None, retries=0)
 
     def on_stop(self) -> None:
         self.client.close()

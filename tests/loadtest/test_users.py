@@ -5,26 +5,30 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
-from tests.conftest import ROOT, Server
+from tests.conftest import ROOT, Server, serving
 from tests.docker.test_compose import SERVICES
 
 NAMES = {"HTTP coco_rle", "Segment", "frame"}
 ONE_OF_EACH = json.dumps([{"user_class_name": name, "fixed_count": 1} for name in ("Web", "Unary", "Camera")])
 
 
-def locust(server: Server, report: Path, *marks: str) -> subprocess.CompletedProcess[str]:
+def locust(server: Server, report: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """One user of each kind for two seconds; what is under way then is finished, however slow the machine is."""
     command = [sys.executable, "-m", "locust", *SERVICES["loadtest"]["command"], "--json", "--html", report]
     command += ["-u", "3", "-r", "3", "-t", "2s", "--stop-timeout", "60", "--config-users", ONE_OF_EACH]
-    command += ["--host", server.url, "--grpc", server.grpc, *marks]
+    command += ["--host", server.url, "--grpc", server.grpc, *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_every_kind_of_user_is_served(server: Server, tmp_path: Path) -> None:
+def test_every_kind_of_user_is_served_by_a_service_that_wants_a_key(tmp_path: Path) -> None:
+    key = "correct horse"
     # How fast it goes says nothing on a busy machine: only failures count here.
-    done = locust(server, tmp_path / "report.html", "--max-p95", "1e9", "--min-throughput", "0")
+    options = ["--api-key", key, "--max-p95", "1e9", "--min-throughput", "0"]
+    with serving(api_keys=sha256(key.encode()).hexdigest()) as server:
+        done = locust(server, tmp_path / "report.html", *options)
     assert done.returncode == 0, done.stderr + done.stdout
     rows = {row["name"]: row for row in json.loads(done.stdout[done.stdout.index("[\n") :])}
     assert set(rows) >= NAMES
