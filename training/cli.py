@@ -23,6 +23,7 @@ from training.export.place import check_place, next_version
 from training.export.tensorrt.command import tensorrt
 from training.predict.command import predict
 from training.publish import publish as publish_model
+from training.recipes.command import recipe
 from training.refusals import refused_plainly
 from training.validation.command import validate
 
@@ -32,7 +33,7 @@ app = typer.Typer(
     context_settings=BOTH_SPELLINGS,
     help="Train, measure and publish models.",
 )
-for command in (configs, pretrain, distill, train, validate, predict):
+for command in (configs, pretrain, distill, train, recipe, validate, predict):
     app.command()(command)
 for command in (exporting.export, exporting.export_unet, exporting.optimize, tensorrt):
     app.command()(command)

@@ -1,0 +1,97 @@
+"""A recipe is followed to its end, however often it is interrupted; what is done isn't done again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import PIL.Image
+import pytest
+import torch
+
+from tests.training.loop.runs import SMALL, annotations, content, invoke, only
+from training.checkpoint import load_checkpoint
+from training.recipes.follow import DONE, StepFailed, follow, table
+from training.recipes.plan import Plan, read_plan
+
+RECIPE = """
+title = "Smallest"
+config = "b0"
+set = {{ {set} }}
+
+[[step]]
+name = "fine"
+why = "people first"
+stage = "train"
+flags = {data}
+set = {{ "instances.coarse" = "absent", "schedule.epochs" = 2 }}
+
+[[step]]
+name = "coarse"
+why = "then anybody"
+stage = "pretrain"
+start = "fine"
+flags = ["--from-fine", *DATA*]
+set = {{ "schedule.epochs" = 1 }}
+"""
+
+
+@pytest.fixture
+def plan(drawn: Path, tmp_path: Path) -> Plan:
+    values = (value.split("=") for value in (*SMALL, "schedule.batch_size=4"))
+    given = [str(word) for word in annotations(drawn)]
+    text = RECIPE.format(set=", ".join(f'"{k}" = {v}' for k, v in values), data=given)
+    path = tmp_path / "smallest.toml"
+    path.write_text(text.replace("*DATA*", str(given)[1:-1]))
+    return read_plan(path)
+
+
+def test_interrupted_and_followed_to_the_end(plan: Plan, tmp_path: Path) -> None:
+    output, ran = tmp_path / "runs", list[Sequence[str]]()
+
+    def run(words: Sequence[str]) -> int:
+        """Stands for a process of its own; the first is killed after one of two epochs, as far as anybody can see."""
+        ran.append(words)
+        if len(ran) == 1:
+            invoke(*words, "--set", "schedule.epochs=1")
+            return 137
+        invoke(*words, *(("--epochs", 2) if "--resume" in words else ()))
+        return 0
+
+    with pytest.raises(StepFailed, match="fine: it ended with 137; the same command again goes on with it"):
+        follow(plan, output, lambda _: None, run)
+    assert not (output / "fine" / DONE).exists()
+    outcomes = follow(plan, output, lambda _: None, run)
+    assert [("--resume" in words) for words in ran] == [False, True, False]
+    # Eight pictures make two steps an epoch.
+    assert {name: found.steps for name, found in outcomes.items()} == {"fine": 4, "coarse": 2}
+    assert "| coarse | then anybody | 2 | " in table(plan, outcomes)
+    for name in outcomes:
+        with PIL.Image.open(output / name / "curve.png") as curve:
+            assert curve.width > curve.height > 300
+    fine = load_checkpoint(only(output, "fine/*/checkpoints/best_model_epoch_*.pth"))
+    coarse = load_checkpoint(only(output, "coarse/*/checkpoints/best_foreground_epoch_*.pth"))
+    for key, value in fine.fine.state_dict().items():
+        assert torch.equal(value, coarse.fine.state_dict()[key]), "it began with the other step's weights"
+    assert content(only(output, "coarse/*/checkpoints/foreground_epoch_*"))["configuration"]["data"]["people"] == 2
+
+    said: list[str] = []
+    assert follow(plan, output, said.append, lambda words: 1) == outcomes
+    assert not said, "all was done"
+
+
+def test_what_never_came_to_a_checkpoint_begins_again(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "runs/fine/b0/logs").mkdir(parents=True)
+    with pytest.raises(StepFailed):
+        follow(plan, tmp_path / "runs", lambda _: None, lambda words: 1)
+    assert not list((tmp_path / "runs/fine").glob("*"))
+
+
+def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training", "recipe", "training/recipes/b0.toml", "--output", tmp_path, "--list"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["early", "fine", "coarse", "joint"]
+    assert "hiseg-train pretrain --config b0 --pretrained_checkpoint" in done.stdout
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,44 @@
+"""Recipes are checked before they are followed, and those of the project are good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from training.recipes.plan import PlanError, read_plan
+
+STEP = '[[step]]\nname = "a"\nwhy = "to see"\nstage = "train"\n'
+HEAD = 'title = "B0"\nconfig = "b0"\n'
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "training" / "recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_ours_can_be_followed(path: Path) -> None:
+    plan = read_plan(path)
+    assert all(step.why for step in plan.step)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title = ", "Invalid value"),
+        (HEAD, "step: Field required"),
+        (HEAD + "step = []\n", "step: Tuple should have at least 1 item"),
+        (HEAD + STEP.replace("train", "fly"), "step.0.stage: Input should be 'pretrain', 'distill' or 'train'"),
+        (HEAD + STEP.replace('"a"', '"../a"'), "step.0.name"),
+        (HEAD + STEP + STEP, "two are called a"),
+        (HEAD + STEP + 'start = "b"\n', "a starts from b, which is no step before it"),
+        (HEAD + STEP + "sett = {}\n", "step.0.sett"),
+        (HEAD + STEP + 'set = { "schedule.epoch" = 1 }\n', "step a: schedule.epoch: there is no such value"),
+        (HEAD + STEP + 'set = { "schedule.epochs" = 0 }\n', "step a: schedule.epochs"),
+        (HEAD + STEP + 'config = "b9"\n', "step a: config: no configuration is named 'b9'"),
+    ],
+)
+def test_a_bad_one_is_refused_by_name(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(PlanError) as caught:
+        read_plan(path)
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)

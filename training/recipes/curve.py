@@ -1,0 +1,83 @@
+"""How a run went: what TensorBoard keeps of it, as a picture and as the few figures that a table needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from matplotlib.figure import Figure
+
+LOSS, SCORE, GREY = "#e8a33d", "#2a78b8", "#666666"
+
+
+@dataclass(frozen=True)
+class Course:
+    """A run's.
+
+    Attributes:
+        steps: at which the score was measured, after each epoch.
+        scores: then, 0..1.
+        losses: the mean loss of those epochs.
+        minutes: that it took: epochs times the median one, so that a break doesn't count.
+    """
+
+    steps: tuple[int, ...]
+    scores: tuple[float, ...]
+    losses: tuple[float, ...]
+    minutes: float
+
+    @property
+    def best(self) -> float:
+        return max(self.scores)
+
+
+def read_course(logs: Path) -> Course:
+    """What a run's ``logs/`` hold; those of a resumed run have several files.
+
+    Raises:
+        ValueError: no epoch was finished.
+    """
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events: Any = EventAccumulator(str(logs), size_guidance={"scalars": 0})
+    events.Reload()
+    if "val_score" not in events.Tags()["scalars"]:
+        raise ValueError(f"{logs}: no epoch was finished")
+    # A run that was killed within an epoch did that one twice: the later one counts.
+    scores = {event.step: event for event in events.Scalars("val_score")}
+    losses = {event.step: event.value for event in events.Scalars("train/total")}
+    moments = sorted(event.wall_time for event in scores.values())
+    gaps = [after - before for before, after in pairwise(moments)]
+    steps = sorted(scores)
+    return Course(
+        tuple(steps),
+        tuple(scores[step].value for step in steps),
+        tuple(losses.get(step, float("nan")) for step in steps),
+        len(steps) * median(gaps) / 60 if gaps else 0.0,
+    )
+
+
+def save_curve(course: Course, title: str, path: Path) -> None:
+    """Write a PNG: the score on ``val`` and the loss over the steps."""
+    figure = Figure(figsize=(7, 3.6), dpi=110, layout="constrained")
+    score = figure.subplots()
+    loss = score.twinx()
+    loss.plot(course.steps, course.losses, color=LOSS, linewidth=1.5, label="loss, train")
+    score.plot(course.steps, course.scores, color=SCORE, linewidth=2, label="score, val")
+    score.set_title(f"{title}: {course.best:.3f} at best", loc="left", fontsize=11)
+    score.set_xlabel("steps", color=GREY)
+    score.set_ylabel("mean IoU on val", color=SCORE)
+    loss.set_ylabel("loss on train", color=LOSS)
+    if max(course.losses) > 10 * min(course.losses):
+        loss.set_yscale("log")
+    score.grid(True, color="#e6e6e6", linewidth=0.8)
+    for axes in (score, loss):
+        axes.spines["top"].set_visible(False)
+        axes.tick_params(colors=GREY)
+    # The score lies on top.
+    score.set_zorder(loss.get_zorder() + 1)
+    score.patch.set_visible(False)
+    figure.savefig(path)

@@ -1,0 +1,115 @@
+"""Follows a recipe: starts what is missing, goes on with what was interrupted, and leaves alone what is done."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from training.recipes.curve import read_course, save_curve
+from training.recipes.plan import Plan, Step
+
+DONE, CURVE = "done.json", "curve.png"
+BEST, LAST = "*/checkpoints/best_*_epoch_*.pth", "*/checkpoints/[!b]*_epoch_*.pth"
+"""In a step's folder: the checkpoint that others start from, and those that it is resumed from."""
+
+Launch = Callable[[Sequence[str]], int]
+"""Runs ``hiseg-train`` with these words; returns its exit code."""
+
+
+class StepFailed(ValueError):
+    """A run ended badly; the text says which."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a step.
+
+    Attributes:
+        steps: of the optimiser.
+        minutes: without breaks.
+        score: the best on ``val``, 0..1.
+    """
+
+    steps: int
+    minutes: float
+    score: float
+
+
+def launch(words: Sequence[str]) -> int:
+    """In a process of its own, whose memory is free for the next one."""
+    return subprocess.run([sys.executable, "-m", "training", *words], check=False).returncode
+
+
+def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = launch) -> dict[str, Outcome]:
+    """Make every step's folder in ``output``, with its run, ``curve.png`` and ``done.json``.
+
+    Args:
+        say: is told of each command before it runs.
+        run: runs it.
+
+    Returns:
+        Outcomes by the steps' names; :func:`table` makes a table of them.
+
+    Raises:
+        StepFailed: a run did; what was done stays, and the same call goes on there.
+    """
+    outcomes = {}
+    for step in plan.step:
+        folder = output / step.name
+        if not (folder / DONE).exists():
+            words = command(plan, step, output)
+            if "--resume" not in words:
+                # What a run leaves that was stopped in its first epoch.
+                shutil.rmtree(folder, ignore_errors=True)
+            say(spoken(step, words))
+            if code := run(words):
+                raise StepFailed(f"{step.name}: it ended with {code}; the same command again goes on with it")
+            course = read_course(_only(folder, "*/logs"))
+            save_curve(course, f"{plan.title}, {step.name}", folder / CURVE)
+            outcome = Outcome(course.steps[-1] + 1, course.minutes, course.best)
+            (folder / DONE).write_text(json.dumps(asdict(outcome)))
+        outcomes[step.name] = Outcome(**json.loads((folder / DONE).read_text()))
+    return outcomes
+
+
+def command(plan: Plan, step: Step, output: Path) -> list[str]:
+    """The words of a step's run; of one that was interrupted, those that go on with it."""
+    folder = output / step.name
+    words = [step.stage]
+    if list(folder.glob(LAST)):
+        words += ["--resume", str(folder / LAST)]
+    else:
+        words += ["--student_config" if step.stage == "distill" else "--config", plan.config_of(step)]
+        if step.start is not None:
+            words += ["--pretrained_checkpoint", str(output / step.start / BEST)]
+        for key, value in plan.values(step).items():
+            words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    best = {other.name: str(output / other.name / BEST) for other in plan.step}
+    return [*words, *(flag.format(**best) for flag in step.flags), "--output", str(folder)]
+
+
+def spoken(step: Step, words: Sequence[str]) -> str:
+    """A step's command, as a shell takes it."""
+    return f"{step.name}: {shlex.join(['hiseg-train', *words])}"
+
+
+def table(plan: Plan, outcomes: dict[str, Outcome]) -> str:
+    """A row for each step, in Markdown."""
+    lines = ["| step | why | optimiser steps | minutes | best on `val` |", "|---|---|---:|---:|---:|"]
+    for step in plan.step:
+        found = outcomes[step.name]
+        lines.append(f"| {step.name} | {step.why} | {found.steps:,} | {found.minutes:.0f} | {found.score:.3f} |")
+    return "\n".join(lines)
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        raise StepFailed(f"{folder}: {len(found)} runs are in it; there must be one")
+    return found[0]

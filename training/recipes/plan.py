@@ -1,0 +1,102 @@
+"""A recipe as a record: runs one after the other, with a reason for each; checked before the first hour is spent."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from training.configurations.names import configuration
+from training.configurations.overrides import OverrideError, override
+from training.configurations.record import Record
+
+
+class PlanError(ValueError):
+    """A recipe that can't be followed; the text names the file and the step."""
+
+
+class Step(Record):
+    """One run.
+
+    Attributes:
+        name: of its folder.
+        why: it is there, in a few words.
+        stage: the command.
+        config: as ``hiseg-train configs`` lists them; None is the recipe's.
+        start: the step whose best weights it begins with; None begins with none.
+        flags: more of the command's, such as ``--from-fine``; ``{name}`` stands for a step's best checkpoint.
+        set: values of the configuration by dotted key, over the recipe's.
+    """
+
+    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
+    why: str
+    stage: Literal["pretrain", "distill", "train"]
+    config: str | None = None
+    start: str | None = None
+    flags: tuple[str, ...] = ()
+    set: dict[str, Any] = Field(default_factory=dict)
+
+
+class Plan(Record):
+    """All of them, in order.
+
+    Attributes:
+        title: what it makes.
+        config: of the steps that name none.
+        set: values of every step's configuration, by dotted key.
+        step: the steps; none may start from a later one.
+    """
+
+    title: str
+    config: str
+    set: dict[str, Any] = Field(default_factory=dict)
+    step: Annotated[tuple[Step, ...], Field(min_length=1)]
+
+    @field_validator("step")
+    @classmethod
+    def _in_order(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        before: set[str] = set()
+        for step in steps:
+            if step.name in before:
+                raise ValueError(f"two are called {step.name}")
+            if step.start is not None and step.start not in before:
+                raise ValueError(f"{step.name} starts from {step.start}, which is no step before it")
+            before.add(step.name)
+        return steps
+
+    def values(self, step: Step) -> dict[str, Any]:
+        """What a step changes of its configuration."""
+        return self.set | step.set
+
+    def config_of(self, step: Step) -> str:
+        return step.config or self.config
+
+
+def read_plan(path: Path) -> Plan:
+    """The recipe in a TOML file.
+
+    Raises:
+        PlanError: it isn't one, or a step has a value that its configuration doesn't.
+    """
+    try:
+        plan = Plan.model_validate(tomllib.loads(path.read_text()))
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"{path}: {error}") from error
+    except ValidationError as error:
+        raise PlanError(f"{path}: {'; '.join(_faults(error))}") from error
+    for step in plan.step:
+        try:
+            override(configuration(plan.config_of(step)), plan.values(step))
+        except (OverrideError, ValueError) as error:
+            raise PlanError(f"{path}: step {step.name}: {error}") from error
+    return plan
+
+
+def _faults(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors(include_url=False):
+        where = ".".join(str(part) for part in fault["loc"])
+        yield f"{where}: {fault['msg']}, not {json.dumps(fault['input'], default=str)[:80]}"
