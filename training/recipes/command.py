@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from training.commands.options import Set
+from training.configurations.overrides import parse
 from training.recipes.plan import read_plan
 from training.refusals import refused_plainly
 
@@ -14,13 +16,14 @@ from training.refusals import refused_plainly
 def recipe(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="such as training/recipes/b0.toml")],
     output: Annotated[Path, typer.Option(help="folder of its runs; what is done there is kept")],
+    set: Set = [],  # noqa: B006
     list: Annotated[bool, typer.Option("--list", help="only print the commands")] = False,
 ) -> None:
     """Follow a recipe step by step; the same command again goes on where it was interrupted."""
     from training.recipes.follow import command, follow, spoken, table
 
     with refused_plainly():
-        plan = read_plan(file)
+        plan = read_plan(file, parse(set))
         if list:
             for step in plan.step:
                 typer.echo(spoken(step, command(plan, step, output)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,8 +76,11 @@ class Plan(Record):
         return step.config or self.config
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path, changed: Mapping[str, Any] | None = None) -> Plan:
     """The recipe in a TOML file.
+
+    Args:
+        changed: values for every step, whatever the recipe says.
 
     Raises:
         PlanError: it isn't one, or a step has a value that its configuration doesn't.
@@ -88,6 +91,9 @@ def read_plan(path: Path) -> Plan:
         raise PlanError(f"{path}: {error}") from error
     except ValidationError as error:
         raise PlanError(f"{path}: {'; '.join(_faults(error))}") from error
+    if changed:
+        steps = tuple(step.model_copy(update={"set": {**step.set, **changed}}) for step in plan.step)
+        plan = plan.model_copy(update={"step": steps})
     for step in plan.step:
         try:
             override(configuration(plan.config_of(step)), plan.values(step))

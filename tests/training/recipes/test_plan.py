@@ -42,3 +42,12 @@ def test_a_bad_one_is_refused_by_name(text: str, said: str, tmp_path: Path) -> N
         read_plan(path)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_values_for_all_steps_come_last(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(HEAD + 'set = { "schedule.epochs" = 2 }\n' + STEP + 'set = { "schedule.epochs" = 3 }\n')
+    values = [plan.values(plan.step[0]) for plan in (read_plan(path), read_plan(path, {"schedule.epochs": 4}))]
+    assert [value["schedule.epochs"] for value in values] == [3, 4]
+    with pytest.raises(PlanError, match=r"step a: schedule\.epochs"):
+        read_plan(path, {"schedule.epochs": -1})
