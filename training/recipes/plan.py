@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
@@ -65,6 +66,9 @@ class Plan(Record):
                 raise ValueError(f"two are called {step.name}")
             if step.start is not None and step.start not in before:
                 raise ValueError(f"{step.name} starts from {step.start}, which is no step before it")
+            for flag in step.flags:
+                if strangers := {name for _, name, *_ in Formatter().parse(flag) if name is not None} - before:
+                    raise ValueError(f"{step.name} has {flag}, but {strangers.pop()} is no step before it")
             before.add(step.name)
         return steps
 
