@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from training.commands.boxes import BoxesAnn, BoxesTeacher, boxed
 from training.commands.options import (
     Annotations,
     BatchSize,
@@ -30,10 +31,7 @@ from training.commands.options import (
 from training.commands.pretrain import CANVAS
 from training.configurations.names import configuration
 from training.configurations.record import Distillation
-from training.data.coco import Photo
 from training.data.views import read_photos
-from training.inference.pseudo import outline
-from training.inference.runner import open_runner
 from training.models.foreground import read_foreground
 from training.refusals import refused_plainly
 
@@ -49,14 +47,9 @@ def distill(
     val_ann: Annotations = None,
     train_images: Images = None,
     val_images: Images = None,
-    boxes_ann: Annotated[
-        Path | None, typer.Option(help="COCO file of people with boxes only, to learn from too")
-    ] = None,
+    boxes_ann: BoxesAnn = None,
     boxes_images: Images = None,
-    boxes_teacher: Annotated[
-        str | None,
-        typer.Option(help="instance model (.onnx or checkpoint) that outlines them; else the teacher's view"),
-    ] = None,
+    boxes_teacher: BoxesTeacher = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
@@ -68,7 +61,8 @@ def distill(
 ) -> None:
     """Train a student's coarse stage from a teacher's (stage 2).
 
-    A student that starts from a checkpoint is unfrozen block by block; one that starts from nothing learns whole.
+    Without a boxes_teacher, photos with boxes only are learnt from the teacher's view alone. A student that starts
+    from a checkpoint is unfrozen block by block; one that starts from nothing learns whole.
     """
     from training.loop.files import DISTILLATION
     from training.loop.run import run
@@ -110,11 +104,3 @@ def read_teacher(path: Path) -> tuple[Any, str]:
 
     found = read_foreground(path)
     return Teacher(found.stage, found.reduction), found.variant
-
-
-def boxed(annotations: Path, images: Path | None, limit: int, teacher: str | None) -> list[Photo]:
-    """Photos with boxes only; outlined, if there is a model that can."""
-    photos = read_photos(annotations, images, "", limit)
-    if teacher is None:
-        return photos
-    return outline(photos, open_runner(newest(teacher, "boxes_teacher")))

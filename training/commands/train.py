@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from training.commands.boxes import BoxesAnn, BoxesTeacher, boxed
 from training.commands.options import (
     Annotations,
     BatchSize,
@@ -37,6 +38,9 @@ def train(
     val_ann: Annotations = None,
     train_images: Images = None,
     val_images: Images = None,
+    boxes_ann: BoxesAnn = None,
+    boxes_images: Images = None,
+    boxes_teacher: BoxesTeacher = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
@@ -55,6 +59,8 @@ def train(
     from training.stages.instances import InstanceTask
 
     with refused_plainly():
+        if boxes_ann is not None and boxes_teacher is None:
+            raise ValueError("boxes_teacher: which? outlines are what is learnt, and photos with boxes only have none")
         resumed = newest(resume, "resume", rest) if resume else None
         values = common(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
         chosen = settled(config, resumed, "instance", values, set)
@@ -69,6 +75,8 @@ def train(
             )
         folder = folder_of(output, chosen.name, resumed)
         photos = read_photos(data.train_ann, data.train_images, "train", data.limit)
+        if boxes_ann is not None:
+            photos += boxed(boxes_ann, boxes_images, data.limit, boxes_teacher)
         views = read_photos(data.val_ann, data.val_images, "val", data.limit)
         run(InstanceTask(model, with_model(chosen, model)), photos, views, folder, INSTANCES, resumed)
         typer.echo(f"wrote {folder / 'checkpoints'}")

@@ -1,0 +1,29 @@
+"""Photos that have boxes only, and the model that outlines the people in them: flags that stages 2 and 3 share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands.options import newest
+from training.data.coco import Photo
+from training.data.views import read_photos
+from training.inference.pseudo import outline
+from training.inference.runner import open_runner
+
+BoxesAnn = Annotated[Path | None, typer.Option(help="COCO file of people with boxes only, to learn from too")]
+BoxesTeacher = Annotated[str | None, typer.Option(help="instance model (.onnx or checkpoint) that outlines them")]
+
+
+def boxed(annotations: Path, images: Path | None, limit: int, teacher: str | None) -> list[Photo]:
+    """Photos with boxes only; outlined, if there is a model that can.
+
+    Raises:
+        FileNotFoundError: there are no such annotations, or no such model.
+    """
+    photos = read_photos(annotations, images, "", limit)
+    if teacher is None:
+        return photos
+    return outline(photos, open_runner(newest(teacher, "boxes_teacher")))
