@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -64,13 +63,10 @@ def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = l
         folder = output / step.name
         if not (folder / DONE).exists():
             words = command(plan, step, output)
-            if "--resume" not in words:
-                # What a run leaves that was stopped in its first epoch.
-                shutil.rmtree(folder, ignore_errors=True)
             say(spoken(step, words))
             if code := run(words):
                 raise StepFailed(f"{step.name}: it ended with {code}; the same command again goes on with it")
-            course = read_course(_only(folder, "*/logs"))
+            course = read_course(_run(folder) / "logs")
             save_curve(course, f"{plan.title}, {step.name}", folder / CURVE)
             outcome = Outcome(course.steps[-1] + 1, course.minutes, course.best)
             (folder / DONE).write_text(json.dumps(asdict(outcome)))
@@ -108,8 +104,9 @@ def table(plan: Plan, outcomes: dict[str, Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _only(folder: Path, pattern: str) -> Path:
-    found = sorted(folder.glob(pattern))
-    if len(found) != 1:
-        raise StepFailed(f"{folder}: {len(found)} runs are in it; there must be one")
-    return found[0]
+def _run(folder: Path) -> Path:
+    """The newest run of a step; one that was stopped in its first epoch has no checkpoint, and doesn't count."""
+    found = sorted(folder.glob(LAST), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise StepFailed(f"{folder}: the run left no checkpoint")
+    return found[-1].parent.parent

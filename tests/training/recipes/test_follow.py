@@ -50,6 +50,7 @@ def plan(drawn: Path, tmp_path: Path) -> Plan:
 
 def test_interrupted_and_followed_to_the_end(plan: Plan, tmp_path: Path) -> None:
     output, ran = tmp_path / "runs", list[Sequence[str]]()
+    (output / "fine/stopped/logs").mkdir(parents=True)
 
     def run(words: Sequence[str]) -> int:
         """Stands for a process of its own; the first is killed after one of two epochs, as far as anybody can see."""
@@ -82,11 +83,20 @@ def test_interrupted_and_followed_to_the_end(plan: Plan, tmp_path: Path) -> None
     assert not said, "all was done"
 
 
-def test_what_never_came_to_a_checkpoint_begins_again(plan: Plan, tmp_path: Path) -> None:
-    (tmp_path / "runs/fine/b0/logs").mkdir(parents=True)
-    with pytest.raises(StepFailed):
-        follow(plan, tmp_path / "runs", lambda _: None, lambda words: 1)
-    assert not list((tmp_path / "runs/fine").glob("*"))
+def test_a_run_without_a_checkpoint_does_not_count(plan: Plan, tmp_path: Path) -> None:
+    stopped = tmp_path / "runs/fine/stopped/logs"
+    stopped.mkdir(parents=True)
+    ran: list[Sequence[str]] = []
+
+    def run(words: Sequence[str]) -> int:
+        """Stands for a process that ends well and leaves nothing."""
+        ran.append(words)
+        return 0
+
+    with pytest.raises(StepFailed, match="runs/fine: the run left no checkpoint"):
+        follow(plan, tmp_path / "runs", lambda _: None, run)
+    assert "--resume" not in ran[0]
+    assert stopped.exists(), "nothing is taken away"
 
 
 def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
