@@ -18,11 +18,13 @@ from locust.argument_parser import LocustArgumentParser
 
 from loadtest.shots import Shot, shots
 from service.client import Client, Dropped, Failed, Frame, Segmented
+from service.client.connection import API_KEY
 
 # Else the first gRPC call would hold up all users.
 grpc.experimental.gevent.init_gevent()
 
 CALLS_PER_S = 0.5
+FORMATS = ("coco_rle",) * 9 + ("overlay",)
 FRAMES_PER_S = 2.0
 FRAMES = 10
 """Of one stream; then the camera starts again."""
@@ -54,19 +56,14 @@ class Web(FastHttpUser):
 
     def on_start(self) -> None:
         self.shots = _some()
+        # Not by chance, so that a short run has both in the same shares as a long one.
+        self.formats = cycle(FORMATS)
         key = self.environment.parsed_options.api_key
-        self.headers = {"content-type": "image/jpeg"} | ({"x-api-key": key} if key else {})
+        self.headers = {"content-type": "image/jpeg"} | ({API_KEY: key} if key else {})
 
-    @task(9)
-    def masks(self) -> None:
-        self._post("coco_rle")
-
-    @task(1)
-    def overlay(self) -> None:
-        self._post("overlay")
-
-    def _post(self, mask_format: str) -> None:
-        shot = next(self.shots)
+    @task
+    def segment(self) -> None:
+        shot, mask_format = next(self.shots), next(self.formats)
         path = f"/v1/segment?mask_format={mask_format}&boxes={shot.query.replace(';', '%3B')}"
         with self.client.post(
             path, data=shot.image, headers=self.headers, name=f"HTTP {mask_format}", catch_response=True
