@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-LOSS, SCORE, GREY = "#e8a33d", "#2a78b8", "#666666"
+ORANGE, BLUE, GREY = "#e8a33d", "#2a78b8", "#666666"
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,14 @@ def read_course(logs: Path) -> Course:
     """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    from training.stages.task import SCORE
+
     events: Any = EventAccumulator(str(logs), size_guidance={"scalars": 0})
     events.Reload()
-    if "val_score" not in events.Tags()["scalars"]:
+    if SCORE not in events.Tags()["scalars"]:
         raise ValueError(f"{logs}: no epoch was finished")
     # A run that was killed within an epoch did that one twice: the later one counts.
-    scores = {event.step: event for event in events.Scalars("val_score")}
+    scores = {event.step: event for event in events.Scalars(SCORE)}
     losses = {event.step: event.value for event in events.Scalars("train/total")}
     moments = sorted(event.wall_time for event in scores.values())
     gaps = [after - before for before, after in pairwise(moments)]
@@ -65,12 +67,12 @@ def save_curve(course: Course, title: str, path: Path) -> None:
     figure = Figure(figsize=(7, 3.6), dpi=110, layout="constrained")
     score = figure.subplots()
     loss = score.twinx()
-    loss.plot(course.steps, course.losses, color=LOSS, linewidth=1.5, label="loss, train")
-    score.plot(course.steps, course.scores, color=SCORE, linewidth=2, label="score, val")
+    loss.plot(course.steps, course.losses, color=ORANGE, linewidth=1.5)
+    score.plot(course.steps, course.scores, color=BLUE, linewidth=2)
     score.set_title(f"{title}: {course.best:.3f} at best", loc="left", fontsize=11)
     score.set_xlabel("steps", color=GREY)
-    score.set_ylabel("mean IoU on val", color=SCORE)
-    loss.set_ylabel("loss on train", color=LOSS)
+    score.set_ylabel("mean IoU on val", color=BLUE)
+    loss.set_ylabel("loss on train", color=ORANGE)
     if max(course.losses) > 10 * min(course.losses):
         loss.set_yscale("log")
     score.grid(True, color="#e6e6e6", linewidth=0.8)

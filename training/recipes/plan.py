@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from training.configurations.names import configuration
-from training.configurations.overrides import OverrideError, override
+from training.configurations.overrides import override
 from training.configurations.record import Record
 
 
@@ -101,7 +101,7 @@ def read_plan(path: Path, changed: Mapping[str, Any] | None = None) -> Plan:
     for step in plan.step:
         try:
             override(configuration(plan.config_of(step)), plan.values(step))
-        except (OverrideError, ValueError) as error:
+        except ValueError as error:
             raise PlanError(f"{path}: step {step.name}: {error}") from error
     return plan
 

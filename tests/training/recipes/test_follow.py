@@ -25,7 +25,7 @@ set = {{ {set} }}
 name = "fine"
 why = "people first"
 stage = "train"
-flags = {data}
+flags = [{data}]
 set = {{ "instances.coarse" = "absent", "schedule.epochs" = 2 }}
 
 [[step]]
@@ -33,7 +33,7 @@ name = "coarse"
 why = "then anybody"
 stage = "pretrain"
 start = "fine"
-flags = ["--from-fine", *DATA*]
+flags = ["--from-fine", {data}]
 set = {{ "schedule.epochs" = 1 }}
 """
 
@@ -41,10 +41,9 @@ set = {{ "schedule.epochs" = 1 }}
 @pytest.fixture
 def plan(drawn: Path, tmp_path: Path) -> Plan:
     values = (value.split("=") for value in (*SMALL, "schedule.batch_size=4"))
-    given = [str(word) for word in annotations(drawn)]
-    text = RECIPE.format(set=", ".join(f'"{k}" = {v}' for k, v in values), data=given)
+    data = ", ".join(f'"{word}"' for word in annotations(drawn))
     path = tmp_path / "smallest.toml"
-    path.write_text(text.replace("*DATA*", str(given)[1:-1]))
+    path.write_text(RECIPE.format(set=", ".join(f'"{k}" = {v}' for k, v in values), data=data))
     return read_plan(path)
 
 
