@@ -1,4 +1,4 @@
-"""Photos that have boxes only, and the model that outlines the people in them: flags that stages 2 and 3 share."""
+"""Photos that have boxes only, and the model that outlines the people in them: flags that all stages share."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ from training.inference.runner import open_runner
 
 BoxesAnn = Annotated[Path | None, typer.Option(help="COCO file of people with boxes only, to learn from too")]
 BoxesTeacher = Annotated[str | None, typer.Option(help="instance model (.onnx or checkpoint) that outlines them")]
+
+
+def check_outlined(annotations: Path | None, teacher: str | None) -> None:
+    """Photos with boxes only must be outlined where outlines are all that is learnt.
+
+    Raises:
+        ValueError: nobody is named who could.
+    """
+    if annotations is not None and teacher is None:
+        raise ValueError("boxes_teacher: which? outlines are what is learnt, and photos with boxes only have none")
 
 
 def boxed(annotations: Path, images: Path | None, limit: int, teacher: str | None) -> list[Photo]:

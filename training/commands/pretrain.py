@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from training.commands.boxes import BoxesAnn, BoxesTeacher, boxed, check_outlined
 from training.commands.options import (
     Annotations,
     BatchSize,
@@ -40,6 +41,9 @@ def pretrain(
     val_ann: Annotations = None,
     train_images: Images = None,
     val_images: Images = None,
+    boxes_ann: BoxesAnn = None,
+    boxes_images: Images = None,
+    boxes_teacher: BoxesTeacher = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
@@ -56,6 +60,7 @@ def pretrain(
     from training.stages.foreground import ForegroundTask
 
     with refused_plainly():
+        check_outlined(boxes_ann, boxes_teacher)
         resumed = newest(resume, "resume", rest) if resume else None
         values = common(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
         chosen = settled(config, resumed, None, values, set, CANVAS)
@@ -68,6 +73,8 @@ def pretrain(
             model.start_coarse_from_fine()
         folder = folder_of(output, f"{chosen.name}_pretrain", resumed)
         photos = read_photos(data.train_ann, data.train_images, "train", data.limit)
+        if boxes_ann is not None:
+            photos += boxed(boxes_ann, boxes_images, data.limit, boxes_teacher)
         views = [p for p in read_photos(data.val_ann, data.val_images, "val", data.limit) if p.exhaustive]
         run(ForegroundTask(model, with_model(chosen, model)), photos, views, folder, FOREGROUND, resumed)
         typer.echo(f"wrote {folder / 'checkpoints'}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from training.commands.boxes import BoxesAnn, BoxesTeacher, boxed
+from training.commands.boxes import BoxesAnn, BoxesTeacher, boxed, check_outlined
 from training.commands.options import (
     Annotations,
     BatchSize,
@@ -59,8 +59,7 @@ def train(
     from training.stages.instances import InstanceTask
 
     with refused_plainly():
-        if boxes_ann is not None and boxes_teacher is None:
-            raise ValueError("boxes_teacher: which? outlines are what is learnt, and photos with boxes only have none")
+        check_outlined(boxes_ann, boxes_teacher)
         resumed = newest(resume, "resume", rest) if resume else None
         values = common(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
         chosen = settled(config, resumed, "instance", values, set)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,9 +25,9 @@ class Course:
         minutes: that it took: epochs times the median one, so that a break doesn't count.
     """
 
-    steps: tuple[int, ...]
-    scores: tuple[float, ...]
-    losses: tuple[float, ...]
+    steps: Sequence[int]
+    scores: Sequence[float]
+    losses: Sequence[float]
     minutes: float
 
     @property
@@ -55,31 +56,32 @@ def read_course(logs: Path) -> Course:
     gaps = [after - before for before, after in pairwise(moments)]
     steps = sorted(scores)
     return Course(
-        tuple(steps),
-        tuple(scores[step].value for step in steps),
-        tuple(losses.get(step, float("nan")) for step in steps),
+        steps,
+        [scores[step].value for step in steps],
+        [losses.get(step, float("nan")) for step in steps],
         len(steps) * median(gaps) / 60 if gaps else 0.0,
     )
 
 
-def save_curve(course: Course, title: str, path: Path) -> None:
-    """Write a PNG: the score on ``val`` and the loss over the steps."""
-    figure = Figure(figsize=(7, 3.6), dpi=110, layout="constrained")
-    score = figure.subplots()
-    loss = score.twinx()
-    loss.plot(course.steps, course.losses, color=ORANGE, linewidth=1.5)
-    score.plot(course.steps, course.scores, color=BLUE, linewidth=2)
-    score.set_title(f"{title}: {course.best:.3f} at best", loc="left", fontsize=11)
-    score.set_xlabel("steps", color=GREY)
-    score.set_ylabel("mean IoU on val", color=BLUE)
-    loss.set_ylabel("loss on train", color=ORANGE)
-    if max(course.losses) > 10 * min(course.losses):
-        loss.set_yscale("log")
-    score.grid(True, color="#e6e6e6", linewidth=0.8)
-    for axes in (score, loss):
-        axes.spines["top"].set_visible(False)
-        axes.tick_params(colors=GREY)
-    # The score lies on top.
-    score.set_zorder(loss.get_zorder() + 1)
-    score.patch.set_visible(False)
+def save_curves(courses: Mapping[str, Course], path: Path) -> None:
+    """Write a PNG: of each run the score on ``val`` and the loss over the steps, side by side."""
+    figure = Figure(figsize=(1.4 + 4.2 * len(courses), 3.4), dpi=100, layout="constrained")
+    panels = figure.subplots(1, len(courses), squeeze=False)[0]
+    for score, (title, course) in zip(panels, courses.items(), strict=True):
+        loss = score.twinx()
+        loss.plot(course.steps, course.losses, color=ORANGE, linewidth=1.5)
+        score.plot(course.steps, course.scores, color=BLUE, linewidth=2)
+        score.set_title(f"{title}: {course.best:.3f} at best", loc="left", fontsize=11)
+        score.set_xlabel("steps", color=GREY)
+        score.set_ylabel("mean IoU on val", color=BLUE)
+        loss.set_ylabel("loss on train", color=ORANGE)
+        if max(course.losses) > 10 * min(course.losses):
+            loss.set_yscale("log")
+        score.grid(True, color="#e6e6e6", linewidth=0.8)
+        for axes in (score, loss):
+            axes.spines["top"].set_visible(False)
+            axes.tick_params(colors=GREY)
+        # The score lies on top.
+        score.set_zorder(loss.get_zorder() + 1)
+        score.patch.set_visible(False)
     figure.savefig(path)

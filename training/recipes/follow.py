@@ -6,14 +6,15 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from training.recipes.curve import read_course, save_curve
-from training.recipes.plan import Plan, Step
+from training.data.coco import data_root
+from training.recipes.curve import Course, read_course, save_curves
+from training.recipes.plan import DATA, Plan, Step
 
-DONE, CURVE = "done.json", "curve.png"
+DONE, CURVE, CURVES = "done.json", "curve.png", "curves.png"
 BEST, LAST = "*/checkpoints/best_*_epoch_*.pth", "*/checkpoints/[!b]*_epoch_*.pth"
 """In a step's folder: the checkpoint that others start from, and those that it is resumed from."""
 
@@ -25,40 +26,25 @@ class StepFailed(ValueError):
     """A run ended badly; the text says which."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a step.
-
-    Attributes:
-        steps: of the optimiser.
-        minutes: without breaks.
-        score: the best on ``val``, 0..1.
-    """
-
-    steps: int
-    minutes: float
-    score: float
-
-
 def launch(words: Sequence[str]) -> int:
     """In a process of its own, whose memory is free for the next one."""
     return subprocess.run([sys.executable, "-m", "training", *words], check=False).returncode
 
 
-def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = launch) -> dict[str, Outcome]:
-    """Make every step's folder in ``output``, with its run, ``curve.png`` and ``done.json``.
+def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = launch) -> dict[str, Course]:
+    """Make every step's folder in ``output``, with its run, ``curve.png`` and ``done.json``, and ``curves.png`` of all.
 
     Args:
         say: is told of each command before it runs.
         run: runs it.
 
     Returns:
-        Outcomes by the steps' names; :func:`table` makes a table of them.
+        How each went, by the steps' names; :func:`table` makes a table of it.
 
     Raises:
         StepFailed: a run did; what was done stays, and the same call goes on there.
     """
-    outcomes = {}
+    courses: dict[str, Course] = {}
     for step in plan.step:
         folder = output / step.name
         if not (folder / DONE).exists():
@@ -67,11 +53,11 @@ def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = l
             if code := run(words):
                 raise StepFailed(f"{step.name}: it ended with {code}; the same command again goes on with it")
             course = read_course(_run(folder) / "logs")
-            save_curve(course, f"{plan.title}, {step.name}", folder / CURVE)
-            outcome = Outcome(course.steps[-1] + 1, course.minutes, course.best)
-            (folder / DONE).write_text(json.dumps(asdict(outcome)))
-        outcomes[step.name] = Outcome(**json.loads((folder / DONE).read_text()))
-    return outcomes
+            save_curves({f"{plan.title}, {step.name}": course}, folder / CURVE)
+            (folder / DONE).write_text(json.dumps(asdict(course)))
+        courses[step.name] = Course(**json.loads((folder / DONE).read_text()))
+    save_curves(courses, output / CURVES)
+    return courses
 
 
 def command(plan: Plan, step: Step, output: Path) -> list[str]:
@@ -86,8 +72,8 @@ def command(plan: Plan, step: Step, output: Path) -> list[str]:
             words += ["--pretrained_checkpoint", str(output / step.start / BEST)]
         for key, value in plan.values(step).items():
             words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    best = {other.name: str(output / other.name / BEST) for other in plan.step}
-    return [*words, *(flag.format(**best) for flag in step.flags), "--output", str(folder)]
+    meant = {other.name: str(output / other.name / BEST) for other in plan.step} | {DATA: str(data_root())}
+    return [*words, *(flag.format(**meant) for flag in step.flags), "--output", str(folder)]
 
 
 def spoken(step: Step, words: Sequence[str]) -> str:
@@ -95,12 +81,13 @@ def spoken(step: Step, words: Sequence[str]) -> str:
     return f"{step.name}: {shlex.join(['hiseg-train', *words])}"
 
 
-def table(plan: Plan, outcomes: dict[str, Outcome]) -> str:
+def table(plan: Plan, courses: Mapping[str, Course]) -> str:
     """A row for each step, in Markdown."""
     lines = ["| step | why | optimiser steps | minutes | best on `val` |", "|---|---|---:|---:|---:|"]
     for step in plan.step:
-        found = outcomes[step.name]
-        lines.append(f"| {step.name} | {step.why} | {found.steps:,} | {found.minutes:.0f} | {found.score:.3f} |")
+        found = courses[step.name]
+        taken = found.steps[-1] + 1
+        lines.append(f"| {step.name} | {step.why} | {taken:,} | {found.minutes:.0f} | {found.best:.3f} |")
     return "\n".join(lines)
 
 

@@ -15,6 +15,9 @@ from training.configurations.names import configuration
 from training.configurations.overrides import override
 from training.configurations.record import Record
 
+DATA = "data"
+"""What flags call the folder of ``HISEG_DATA``."""
+
 
 class PlanError(ValueError):
     """A recipe that can't be followed; the text names the file and the step."""
@@ -29,7 +32,8 @@ class Step(Record):
         stage: the command.
         config: as ``hiseg-train configs`` lists them; None is the recipe's.
         start: the step whose best weights it begins with; None begins with none.
-        flags: more of the command's, such as ``--from-fine``; ``{name}`` stands for a step's best checkpoint.
+        flags: more of the command's, such as ``--from-fine``; ``{name}`` stands for a step's best checkpoint,
+            ``{data}`` for the folder ``HISEG_DATA``.
         set: values of the configuration by dotted key, over the recipe's.
     """
 
@@ -62,12 +66,14 @@ class Plan(Record):
     def _in_order(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         before: set[str] = set()
         for step in steps:
+            if step.name == DATA:
+                raise ValueError(f"a step can't be called {DATA}: in flags that is the data's folder")
             if step.name in before:
                 raise ValueError(f"two are called {step.name}")
             if step.start is not None and step.start not in before:
                 raise ValueError(f"{step.name} starts from {step.start}, which is no step before it")
             for flag in step.flags:
-                if strangers := {name for _, name, *_ in Formatter().parse(flag) if name is not None} - before:
+                if strangers := {name for _, name, *_ in Formatter().parse(flag) if name is not None} - {DATA} - before:
                     raise ValueError(f"{step.name} has {flag}, but {strangers.pop()} is no step before it")
             before.add(step.name)
         return steps

@@ -66,11 +66,14 @@ def test_interrupted_and_followed_to_the_end(plan: Plan, tmp_path: Path) -> None
     outcomes = follow(plan, output, lambda _: None, run)
     assert [("--resume" in words) for words in ran] == [False, True, False]
     # Eight pictures make two steps an epoch.
-    assert {name: found.steps for name, found in outcomes.items()} == {"fine": 4, "coarse": 2}
+    assert {name: found.steps[-1] + 1 for name, found in outcomes.items()} == {"fine": 4, "coarse": 2}
     assert "| coarse | then anybody | 2 | " in table(plan, outcomes)
     for name in outcomes:
         with PIL.Image.open(output / name / "curve.png") as curve:
             assert curve.width > curve.height > 300
+            alone = curve.width
+    with PIL.Image.open(output / "curves.png") as curves:
+        assert curves.width > 1.5 * alone
     fine = load_checkpoint(only(output, "fine/*/checkpoints/best_model_epoch_*.pth"))
     coarse = load_checkpoint(only(output, "coarse/*/checkpoints/best_foreground_epoch_*.pth"))
     for key, value in fine.fine.state_dict().items():

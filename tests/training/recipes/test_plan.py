@@ -30,6 +30,7 @@ def test_ours_can_be_followed(path: Path) -> None:
         (HEAD + STEP + STEP, "two are called a"),
         (HEAD + STEP + 'start = "b"\n', "a starts from b, which is no step before it"),
         (HEAD + STEP + 'flags = ["--teacher_checkpoint", "{b}"]\n', "a has {b}, but b is no step before it"),
+        (HEAD + STEP.replace('"a"', '"data"'), "a step can't be called data"),
         (HEAD + STEP + "sett = {}\n", "step.0.sett"),
         (HEAD + STEP + 'set = { "schedule.epoch" = 1 }\n', "step a: schedule.epoch: there is no such value"),
         (HEAD + STEP + 'set = { "schedule.epochs" = 0 }\n', "step a: schedule.epochs"),
