@@ -16,6 +16,7 @@ from training.config import ModelConfig
 from training.configurations.names import configuration
 from training.configurations.overrides import override, parse, read
 from training.configurations.record import Configuration
+from training.models.growth import take_over
 from training.models.hierarchical import HierarchicalModel
 from training.models.seed import read_seed_unet
 
@@ -126,8 +127,8 @@ def folder_of(output: Path, name: str, resume: Path | None) -> Path:
 def start(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalModel:
     """A fresh model with what a checkpoint has of it; what is taken is said aloud.
 
-    The coarse stage is taken as the checkpoint has it, whatever ``config`` says; the fine stage if it fits. The
-    seed's UNets have a coarse stage only.
+    The coarse stage is taken as the checkpoint has it, whatever ``config`` says; the fine stage as far as it fits, and
+    blocks that a deeper one has more begin as identities. The seed's UNets have a coarse stage only.
 
     Raises:
         FileNotFoundError, SeedError: it isn't there, or holds no model.
@@ -150,16 +151,15 @@ def start(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalMode
             coarse_variant=variant,
             coarse_widths=loaded.config.coarse_widths,
             coarse_reduction=loaded.config.coarse_reduction,
+            coarse_boxes=loaded.config.coarse_boxes,
             activation=loaded.config.activation,
             normalization=loaded.config.normalization,
             pretrained=False,
         )
     )
     model.coarse.load_state_dict(loaded.coarse.state_dict())
-    weights, own = loaded.fine.state_dict(), model.fine.state_dict()
-    fits = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
-    model.fine.load_state_dict(fits, strict=False)
-    left = "all of the fine stage" if len(fits) == len(own) else f"{len(fits)} of the fine stage's {len(own)} tensors"
+    fit, all_of_it = take_over(model.fine, loaded.fine.state_dict()), len(model.fine.state_dict())
+    left = "all of the fine stage" if fit == all_of_it else f"{fit} of the fine stage's {all_of_it} tensors"
     typer.echo(f"{path}: the coarse stage, and {left}")
     return model
 
