@@ -26,14 +26,16 @@ def complexity(model: HierarchicalModel, canvas: tuple[int, int] = (640, 640)) -
     prior = torch.zeros(1, model.coarse.feature_channels + 1, height // 4, width // 4)
     reduction = model.config.coarse_reduction
     reduced = torch.zeros(1, 3, canvas[0] // reduction, canvas[1] // reduction)
+    boxes = torch.zeros(1, 1, canvas[0] // reduction, canvas[1] // reduction)
     return Complexity(
-        gmac_per_image=_gmac(model.coarse, reduced),
-        gmac_per_person=_gmac(model.fine, torch.zeros(1, CHANNELS, height, width), prior),
+        gmac_per_image=gmac(model.coarse, reduced, boxes),
+        gmac_per_person=gmac(model.fine, torch.zeros(1, CHANNELS, height, width), prior),
         parameters_m=sum(p.numel() for p in model.parameters()) / 1e6,
     )
 
 
-def _gmac(module: torch.nn.Module, *inputs: torch.Tensor) -> float:
+def gmac(module: torch.nn.Module, *inputs: torch.Tensor) -> float:
+    """Billions of multiply-adds of one call."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         module(*inputs)
     return counter.get_total_flops() / 2e9

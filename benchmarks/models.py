@@ -1,0 +1,102 @@
+"""``python -m benchmarks.models``: published models, what one gets without any, and the described system's, at once.
+
+Quality is measured on ``val`` and ``ood``, with true boxes and with edges off by up to 10 %; time on ONNX Runtime's CPU
+provider with two threads, all models in turn, so that a slow moment of the machine falls on all. The described
+system's weights are random: its row has no quality.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.described import export_described, multiply_adds
+from service.domain import Floats
+from training.baselines import BASELINES
+from training.data.coco import data_root, read_split
+from training.evaluate import evaluate
+from training.export.onnx import read_metadata
+from training.inference.runner import Predict, Runner
+from training.publish import JITTER, runner_of
+
+REPOSITORY = Path("model_repository")
+SPLITS = ("val", "ood")
+PEOPLE, CANVAS, ROUNDS = (1, 16), (640, 640), 9
+DESCRIBED = "the described system's B0"
+
+
+def newest(repository: Path) -> dict[str, Path]:
+    """The newest version of each model."""
+    files = sorted(repository.glob("*/*/model.onnx"), key=lambda path: int(path.parent.name))
+    return dict(sorted((path.parent.parent.name, path) for path in files))
+
+
+def quality(runner: Runner) -> list[str]:
+    """Of each split: mean IoU with true boxes, with loose ones, and boundary IoU with true ones."""
+    figures = []
+    for split in SPLITS:
+        photos = read_split(data_root(), split)
+        true, loose = (evaluate(photos, runner, jitter).summary() for jitter in (0.0, JITTER))
+        figures += [true["all"], loose["all"], true["boundary IoU"]]
+    return [f"{figure:.3f}" for figure in figures]
+
+
+def times(models: Mapping[str, Predict]) -> dict[str, list[float]]:
+    """Median milliseconds of an image with one person, and with many."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (1, 3, *CANVAS), dtype=np.uint8)
+    spent: dict[str, list[list[float]]] = {name: [[] for _ in PEOPLE] for name in models}
+    for _ in range(ROUNDS + 1):
+        for name, predict in models.items():
+            for place, people in enumerate(PEOPLE):
+                rois = spread(rng, people)
+                started = time.perf_counter()
+                predict(image, rois)
+                spent[name][place].append((time.perf_counter() - started) * 1000)
+    # The first of each prepares memory.
+    return {name: [statistics.median(ms[1:]) for ms in by] for name, by in spent.items()}
+
+
+def spread(rng: np.random.Generator, people: int) -> Floats:
+    """RoIs ``[people, 5]`` of any sizes."""
+    corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
+    return np.concatenate([np.zeros((people, 1)), corners], axis=1).astype(np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--speed", action="store_true", help="time alone")
+    arguments = parser.parse_args()
+    files = newest(REPOSITORY)
+    runners = {name: runner_of(path) for name, path in files.items()}
+    costs = {name: json.loads(read_metadata(path)["gmac"]) for name, path in files.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        described = Path(folder) / "described.onnx"
+        export_described(described)
+        files, costs = files | {DESCRIBED: described}, costs | {DESCRIBED: multiply_adds(CANVAS)}
+        spent = times({name: runner_of(path).predict for name, path in files.items()})
+        sizes = {name: path.stat().st_size / 1e6 for name, path in files.items()}
+    print("| | ms, 1 person | ms, 16 people | ms a person more | faster by, 1 | faster by, 16 | MB | GMAC |")
+    print(f"|---|{'---:|' * 7}")
+    for name, (one, many) in spent.items():
+        faster = [f"{theirs / ours:.1f} x" for theirs, ours in zip(spent[DESCRIBED], (one, many), strict=True)]
+        image, person = costs[name]
+        each = [f"{one:.0f}", f"{many:.0f}", f"{(many - one) / (PEOPLE[1] - PEOPLE[0]):.1f}", *faster]
+        print(f"| {' | '.join([name, *each, f'{sizes[name]:.0f}', f'{image:.1f} + {person:.2f}'])} |", flush=True)
+    if arguments.speed:
+        return
+    columns = [f"`{split}`, {what}" for split in SPLITS for what in ("true boxes", "loose boxes", "boundary IoU")]
+    print(f"\n| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
+    for name, runner in (runners | BASELINES).items():
+        print(f"| {name} | {' | '.join(quality(runner))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
