@@ -24,7 +24,7 @@ from training.data.coco import data_root, read_split
 from training.evaluate import evaluate
 from training.export.precision import Precision
 from training.export.write import convert
-from training.publish import THREADS, predictor
+from training.publish import THREADS, runner_of
 
 MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 PEOPLE = (1, 4, 16)
@@ -100,7 +100,7 @@ def main() -> None:
             tables["OpenVINO"] = on_openvino(arguments.openvino, files, folder)
         photos = read_split(data_root(), "val")[: arguments.photos]
         for precision, path in files.items():
-            quality = evaluate(photos, predictor(path)).summary()
+            quality = evaluate(photos, runner_of(path)).summary()
             print(f"{precision}: {path.stat().st_size / 1e6:.1f} MB, mIoU {quality['all']:.4f}")
             for where, table in tables.items():
                 print(f"  {where}, ms: " + ", ".join(f"{ms:.0f}" for ms in table[precision]))

@@ -44,7 +44,8 @@ def one(engine: OnnxEngine, request: Request) -> None:
     )
     prediction = engine.run(batch)
     for margin, box in zip(prediction.margins, boxes, strict=True):
-        coco_rle(crop_mask(margin, box, picture.width, picture.height)[0], picture.width, picture.height)
+        seen = box.times(prediction.extent)
+        coco_rle(crop_mask(margin, seen, picture.width, picture.height)[0], picture.width, picture.height)
 
 
 def bare_loop(engine: OnnxEngine, sent: list[Request], seconds: float) -> float:

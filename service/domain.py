@@ -112,6 +112,13 @@ class Box:
         y1, y2 = (min(max(v, 0.0), float(height)) for v in (self.y1, self.y2))
         return Box(x1, y1, x2, y2)
 
+    def times(self, factor: float) -> Box:
+        """A box about the same centre, so many times as wide and as high; it may leave the image."""
+        if factor == 1:
+            return self
+        across, down = (self.x2 - self.x1) * (factor - 1) / 2, (self.y2 - self.y1) * (factor - 1) / 2
+        return Box(self.x1 - across, self.y1 - down, self.x2 + across, self.y2 + down)
+
     def as_tuple(self) -> tuple[float, float, float, float]:
         return self.x1, self.y1, self.x2, self.y2
 
@@ -146,7 +153,7 @@ class Instance:
 
     Attributes:
         box: the box as sent, clipped to the image.
-        mask: the person's pixels.
+        mask: the person's pixels; some models draw them beyond the box too.
         score: mean target probability over the mask, 0..1; 0 for an empty mask.
     """
 

@@ -155,8 +155,9 @@ class Segmenter:
         width, height = job.picture.width, job.picture.height
         placement = choose_canvas(height, width, info.canvases, info.resize)
         boxes = [box.clipped(width, height) for box in job.boxes]
-        visible = [] if job.mode is Mode.BINARY else [box for box in boxes if not box.is_empty]
-        crops = [Box(0, 0, width, height)] if job.mode is Mode.BINARY else visible
+        visible = [box for box in boxes if not box.is_empty]
+        binary = job.mode is Mode.BINARY
+        crops = [Box(0, 0, width, height)] if binary else [box.times(info.mask_extent) for box in visible]
         covered = mask_pixels(crops, width, height, job.finish)
         place.hold(job.picture.nbytes + 3 * placement.canvas[0] * placement.canvas[1] + covered)
 
@@ -189,12 +190,12 @@ class Segmenter:
             job.deadline,
             quick=self._alone and decodes_quickly(job.picture),
             latest=job.latest,
-            wants=Wants.FOREGROUND if job.mode is Mode.BINARY else Wants.MASKS,
+            wants=Wants.FOREGROUND if binary else Wants.MASKS,
             traceparent=job.traceparent,
         )
         served = await batcher.submit(work)
         came_back = time.perf_counter()
-        few = job.finish.is_plain and job.mode is Mode.INSTANCE and sum(box.area for box in visible) <= QUICK_PIXELS
+        few = job.finish.is_plain and not binary and sum(box.area for box in visible) <= QUICK_PIXELS
         if quick and self._alone and few:
             answer = draw_and_write()
         else:
@@ -246,4 +247,5 @@ def draw(
         odds = log_odds(served.prediction.foreground[0, :content_h, :content_w])
         (everybody,) = draw_masks([odds], [Box(0, 0, width, height)], width, height, job.finish)
         return (), everybody
-    return draw_masks(served.prediction.margins, boxes, width, height, job.finish), None
+    prediction = served.prediction
+    return draw_masks(prediction.margins, boxes, width, height, job.finish, prediction.extent), None

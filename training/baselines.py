@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from service.domain import Floats, Pixels
-from training.evaluate import Predict
+from training.inference.runner import Runner, of_function
 
 GRID = (128, 96)
 """(height, width) of the masks, as the models'."""
@@ -57,4 +57,7 @@ def _no_foreground(images: Pixels) -> Floats:
     return np.zeros((len(images), 1, *images.shape[2:]), dtype=np.float32)
 
 
-BASELINES: dict[str, Predict] = {"whole box": whole_box, "ellipse": ellipse, "GrabCut": grabcut}
+BASELINES: dict[str, Runner] = {
+    name: of_function(predict)
+    for name, predict in (("whole box", whole_box), ("ellipse", ellipse), ("GrabCut", grabcut))
+}

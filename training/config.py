@@ -40,6 +40,8 @@ class ModelConfig:
         coarse_reduction: canvas pixels a side that become one pixel of the coarse stage's input.
         activation: ``relu``, ``silu`` or ``gelu``, everywhere but inside EfficientNets.
         normalization: ``batchnorm``, ``layernorm2d`` or ``groupnorm``, everywhere but inside EfficientNets.
+        coarse_boxes: the coarse stage is told where boxes lie; ``unet`` sees pictures alone, whatever this says.
+        other_boxes: the fine stage is told where other people's boxes lie.
         attention: gates on the fine stage's skip connections.
         hierarchical: decide on foreground first, then on whose it is; see :mod:`training.models.heads`.
         contour: a branch that learns outlines, in training only.
@@ -59,6 +61,8 @@ class ModelConfig:
     coarse_reduction: int = 2
     activation: str = "relu"
     normalization: str = "batchnorm"
+    coarse_boxes: bool = False
+    other_boxes: bool = True
     attention: bool = True
     hierarchical: bool = False
     contour: bool = False

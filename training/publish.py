@@ -26,13 +26,13 @@ from training.baselines import BASELINES
 from training.complexity import complexity
 from training.config import ModelConfig
 from training.data.coco import read_split
-from training.evaluate import evaluate
+from training.evaluate import evaluate, foreground_untold
 from training.export.card import model_card
 from training.export.onnx import Form, read_metadata, write_metadata
 from training.export.place import place
 from training.export.precision import Precision
 from training.export.write import write_checkpoint
-from training.inference.runner import Predict, open_onnx
+from training.inference.runner import Predict, Runner, open_onnx
 from training.models.hierarchical import HierarchicalModel
 
 CANARY_PHOTO = Path(__file__).parent.parent / "docs" / "samples" / "people.jpg"
@@ -106,24 +106,27 @@ async def record_canary(model: Path, name: str, version: int) -> None:
     Canary(photo, CANARY_BOXES, masks).save(model.parent)
 
 
-def predictor(path: Path, threads: int = THREADS) -> Predict:
+def runner_of(path: Path, threads: int = THREADS) -> Runner:
     """Runs an exported file as a service would."""
-    return open_onnx(path, ["CPUExecutionProvider"], threads).predict
+    return open_onnx(path, ["CPUExecutionProvider"], threads)
 
 
 def measure(path: Path, data: Path) -> dict[str, Any]:
     """Quality on ``val`` and ``ood`` beside the baselines, and speed on this machine."""
     quality: dict[str, Any] = {}
-    predict = predictor(path)
+    runner = runner_of(path)
     for split in ("val", "ood"):
         photos = read_split(data, split)
         quality[split] = {
             "people": sum(len(photo.people) for photo in photos),
-            "ground truth boxes": evaluate(photos, predict).summary(),
-            "boxes jittered by 10%": evaluate(photos, predict, JITTER).summary(),
+            "ground truth boxes": evaluate(photos, runner).summary(),
+            "boxes jittered by 10%": evaluate(photos, runner, JITTER).summary(),
             "baselines": {name: evaluate(photos, run).summary()["all"] for name, run in BASELINES.items()},
         }
-    return {"quality": quality, "speed": speed(predict)}
+        alone = foreground_untold(photos, runner)
+        if alone is not None:
+            quality[split]["ground truth boxes"]["foreground, no boxes told"] = alone
+    return {"quality": quality, "speed": speed(runner.predict)}
 
 
 def speed(predict: Predict, people: Sequence[int] = (1, 4, 16), rounds: int = 15) -> dict[str, float]:

@@ -76,7 +76,8 @@ class Masks:
         """hiseg's answer, as far as it is about masks."""
         instances = []
         for box, margin in zip(given.boxes, margins, strict=True):
-            mask, score = crop_mask(margin, box, given.width, given.height)
+            seen = box.times(self._engine.info.mask_extent)
+            mask, score = crop_mask(margin, seen, given.width, given.height)
             rle = {"format": "coco_rle", **coco_rle(mask, given.width, given.height)}
             instances.append(
                 {"box": box.as_tuple(), "score": score, "area": int(np.count_nonzero(mask.pixels)), "mask": rle}

@@ -19,6 +19,7 @@ BATCHES = ((1, 0), (1, 1), (1, 3), (2, 3))
 """(images, people) that are tried on the first canvas; the others see one image with one person."""
 ROUNDS = 3
 GENERATIONS = {
+    "wide_masks": "wide_masks: 3 logits a pixel (background, target, other people)",
     "masks": "masks: 3 logits a pixel (background, target, other people)",
     "instance_masks": "instance_masks: 0 or 1 a pixel; thresholds and smoothing have nothing to work with",
 }
@@ -83,6 +84,7 @@ def facts(says: Spoken, info: ModelInfo) -> tuple[Fact, ...]:
         Fact("resize", info.resize.value, known("resize", "assumed")),
         Fact("people", GENERATIONS[mask_output], "shape"),
         Fact("mask size", _size(info.mask_size), known("mask_size", "shape")),
+        Fact("mask extent", f"{info.mask_extent:g} times the box", known("mask_extent", "assumed")),
         Fact("roi size", roi_size, known("roi_size", "assumed")),
         Fact("foreground", "binary_masks: probability of anybody", "shape"),
     )

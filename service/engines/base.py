@@ -48,6 +48,7 @@ class ModelInfo:
         takes_uint8: images are sent as 0..255 bytes, else as float32 0..1.
         seed: what a batch may cost, before any has run.
         card: what else it says about itself: licence, training data, metrics, size.
+        mask_extent: sides of what a person's logits cover, as multiples of the box's.
     """
 
     ref: ModelRef
@@ -57,6 +58,7 @@ class ModelInfo:
     takes_uint8: bool
     seed: Cost = UNKNOWN_COST
     card: dict[str, Any] = field(default_factory=dict)
+    mask_extent: float = 1.0
 
     def describe(self) -> dict[str, Any]:
         """The same as plain values, for people and JSON."""
@@ -67,6 +69,7 @@ class ModelInfo:
             "engine": self.ref.engine,
             "canvases": [list(canvas) for canvas in self.canvases],
             "mask_size": list(self.mask_size),
+            "mask_extent": self.mask_extent,
             "card": self.card,
         }
 
@@ -124,15 +127,17 @@ class Prediction:
     """Output of one run, the same for both generations of model outputs.
 
     Attributes:
-        margins: float32 ``[N, mask_h, mask_w]``, log-odds of "this pixel is the person" over its box; ``[0, ...]`` if
-            masks weren't wanted.
+        margins: float32 ``[N, mask_h, mask_w]``, log-odds of "this pixel is the person" over its box, or over one
+            ``extent`` times as large; ``[0, ...]`` if masks weren't wanted.
         foreground: float32 ``[B, H, W]``, probability that anybody is there; ``[B, 0, 0]`` if it wasn't wanted.
         model: what really made it.
+        extent: sides of what margins cover, as multiples of the box's.
     """
 
     margins: Floats
     foreground: Floats
     model: ModelRef
+    extent: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

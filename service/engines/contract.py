@@ -14,8 +14,13 @@ from service.domain import ModelRef
 from service.engines.base import UNKNOWN_COST, Cost, ModelInfo
 
 IMAGES, ROIS = "images", "rois"
-MASK_OUTPUTS = ("masks", "instance_masks")
+WIDE_OUTPUT = "wide_masks"
+BINARY_OUTPUT = "instance_masks"
+MASK_OUTPUTS = (WIDE_OUTPUT, "masks", BINARY_OUTPUT)
+"""The first that a model has is taken. Wide ones cover more than the box, where detectors cut off hands and feet."""
 FOREGROUND_OUTPUT = "binary_masks"
+MOST_EXTENT = 2.0
+"""Of masks, in sides of their boxes; what they cover beyond the box takes memory too."""
 MS_PER_GMAC = 15.0
 """On two CPU cores; only the start of the cost model, which learns from every batch."""
 Shape = list[Any]
@@ -24,8 +29,9 @@ TYPES = {IMAGES: ("uint8", "float32")}
 SHAPES: dict[str, tuple[int | None, ...]] = {
     IMAGES: (None, 3, None, None),
     ROIS: (None, 5),
+    WIDE_OUTPUT: (None, 3, None, None),
     "masks": (None, 3, None, None),
-    "instance_masks": (None, 1, None, None),
+    BINARY_OUTPUT: (None, 1, None, None),
     FOREGROUND_OUTPUT: (None, 1, None, None),
 }
 """What is fixed of a tensor's shape; its first side must be free."""
@@ -76,6 +82,7 @@ def describe(spoken: Spoken, name: str, version: str, engine: str) -> tuple[Mode
         resize=Resize(metadata.get("resize", Resize.STRETCH)),
         mask_size=mask_size,
         takes_uint8=spoken.types[IMAGES] == "uint8",
+        mask_extent=_extent(metadata) or 1.0 if mask_output == WIDE_OUTPUT else 1.0,
         seed=_seed(metadata),
         card={key: _value(metadata[key]) for key in sorted(metadata)},
     )
@@ -98,6 +105,9 @@ def refusals(spoken: Spoken) -> list[str]:
         found.append(f"resize is {spoken.metadata['resize']!r} in its metadata, not {' or '.join(Resize)}")
     if "gmac" in spoken.metadata and not _gmac(spoken.metadata):
         found.append(f"gmac is {spoken.metadata['gmac']!r} in its metadata, not two numbers of 0 and up")
+    if mask_output == WIDE_OUTPUT and not _extent(spoken.metadata):
+        said = spoken.metadata.get("mask_extent")
+        found.append(f"mask_extent is {said!r} in its metadata, not a number of 1 to {MOST_EXTENT:g}")
     if IMAGES in spoken.inputs and not _canvases(spoken):
         shape = spoken.inputs[IMAGES]
         found.append(f"the canvas is neither in its metadata nor in the shape of images ({shape})")
@@ -163,6 +173,11 @@ def _size(sides: Any) -> Size | None:
         return None
     height, width = map(_fixed, sides)
     return (height, width) if height and width else None
+
+
+def _extent(metadata: Mapping[str, str]) -> float | None:
+    written = _written(metadata, "mask_extent")
+    return float(written) if type(written) in (int, float) and 1 <= written <= MOST_EXTENT else None
 
 
 def _seed(metadata: Mapping[str, str]) -> Cost:

@@ -104,6 +104,7 @@ class OnnxEngine:
             no_margins(self._info.mask_size) if masks is None else margins(masks),
             no_foreground(len(images)) if foreground is None else np.asarray(foreground[:, 0], dtype=np.float32),
             self._info.ref,
+            self._info.mask_extent,
         )
 
     def close(self) -> None:

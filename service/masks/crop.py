@@ -1,4 +1,4 @@
-"""Model output -> the pixels of one person, made at the size of its box and nowhere larger."""
+"""Model output -> the pixels of one person, made at the size of what the model saw of it and nowhere larger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model's rows -> instances: each mask made at the size of its box, then finished as was asked."""
+"""The model's rows -> instances: each mask made at the size of what it covers, then finished as was asked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mask_pixels(boxes: Iterable[Box], width: int, height: int, finish: Finish) -
 
 
 def draw_masks(
-    margins: Iterable[Floats], boxes: Sequence[Box], width: int, height: int, finish: Finish
+    margins: Iterable[Floats], boxes: Sequence[Box], width: int, height: int, finish: Finish, extent: float = 1.0
 ) -> tuple[Instance, ...]:
     """One instance per box, in their order.
 
@@ -49,6 +49,7 @@ def draw_masks(
         width: of the image.
         height: of the image.
         finish: what is done to the masks.
+        extent: sides of what margins cover, as multiples of the box's.
     """
     rows = iter(margins)
     found, claims = [], []
@@ -57,10 +58,11 @@ def draw_masks(
             found.append(Instance(box, CropMask.empty(), 0.0))
             continue
         margin = smooth(next(rows), finish.smoothing)
-        mask, score = crop_mask(margin, box, width, height, finish.threshold)
+        seen = box.times(extent)
+        mask, score = crop_mask(margin, seen, width, height, finish.threshold)
         mask = dilate(mask, finish.dilation_px, width, height)
         found.append(Instance(box, mask, score))
-        claims.append(Claim(mask, margin, box))
+        claims.append(Claim(mask, margin, seen))
     if not finish.resolve_overlaps:
         return tuple(found)
     resolve_overlaps(claims)

@@ -67,7 +67,9 @@ def test_no_boxes() -> None:
 
 
 def test_binary_mode_gives_the_foreground_of_the_whole_image() -> None:
-    result = run(EchoEngine(), Job(picture(red=255), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
+    engine = EchoEngine()
+    result = run(engine, Job(picture(red=255), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
+    assert len(engine.batches[0].rois) == 1, "boxes tell a model where to look"
     assert result.instances == ()
     assert result.foreground is not None
     mask = result.foreground.mask

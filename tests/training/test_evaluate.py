@@ -12,7 +12,7 @@ from tests.conftest import REPOSITORY
 from training.baselines import BASELINES, GRID, ellipse, grabcut
 from training.data.coco import read_split
 from training.evaluate import evaluate
-from training.publish import JITTER, predictor
+from training.publish import JITTER, runner_of
 
 MODEL = REPOSITORY / "hiseg_b0"
 
@@ -43,15 +43,15 @@ def test_baselines_are_those_reported(data: Path) -> None:
 def test_the_published_model_is_as_good_as_its_card_says(data: Path, split: str) -> None:
     """On a tenth of the photos: their mean must lie within three standard errors of the whole's."""
     photos = read_split(data, split)[::10]
-    predict = predictor(MODEL / "1" / "model.onnx")
+    runner = runner_of(MODEL / "1" / "model.onnx")
     reported = json.loads((MODEL / "metrics.json").read_text())["quality"][split]
-    found = evaluate(photos, predict)
+    found = evaluate(photos, runner)
     ious = np.array([person.iou for person in found.people])
     error = 3 * ious.std() / np.sqrt(len(ious))
     assert error < 0.11
     assert ious.mean() == pytest.approx(reported["ground truth boxes"]["all"], abs=error)
     if split == "val":
-        loose = evaluate(photos, predict, JITTER).summary()
+        loose = evaluate(photos, runner, JITTER).summary()
         cost = found.summary()["all"] - loose["all"]
         told = reported["ground truth boxes"]["all"] - reported["boxes jittered by 10%"]["all"]
         assert cost == pytest.approx(told, abs=0.02)

@@ -94,6 +94,7 @@ def _instance(variant: str, roi: Size, enhanced: bool) -> Configuration:
         mask_size=ROI_TO_MASK[roi],
         fine_widths=(a, b, c, d),
         fine_depth=2 if enhanced and variant == "b7" else 1,
+        coarse_boxes=True,
         hierarchical=True,
         contour=True,
         distance=True,
@@ -114,7 +115,7 @@ def _distillation(student: str, teacher: str) -> Configuration:
     return Configuration(
         name=distillation_name(student, teacher),
         kind="distillation",
-        model=ModelConfig(variant=student),
+        model=ModelConfig(variant=student, coarse_boxes=True),
         schedule=Schedule(epochs=50),
         distillation=Distillation(teacher=teacher),
     )

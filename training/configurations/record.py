@@ -38,6 +38,7 @@ class Data(Record):
         people: RoIs a canvas at most.
         paste: chance that somebody from another photo is put in front.
         jitter: largest shift of a loose box's edge, as a share of its side.
+        loose: chance that a box is loose.
         ccp: share of the Clothing Co-Parsing photos that is seen each epoch.
         augment: False takes pictures and boxes as they are, to see whether a few photos can be learnt by heart.
         workers: processes that make samples; samples don't depend on it.
@@ -56,6 +57,7 @@ class Data(Record):
     people: Count = 4
     paste: Share = 0.4
     jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.12
+    loose: Share = 0.6
     ccp: Share = 0.4
     augment: bool = True
     workers: Annotated[int, Field(ge=0)] = 1

@@ -63,6 +63,7 @@ class Recipe:
         people: RoIs drawn per canvas at most.
         paste: chance that somebody from another photo is put in front of a person.
         jitter: largest shift of a loose box's edge, as a share of its side.
+        loose: chance that a box is loose.
         ccp: share of the near-identical Clothing Co-Parsing photos seen each epoch.
         augment: False takes pictures and boxes as they are, whatever the others say: so photos are learnt by heart.
     """
@@ -72,6 +73,7 @@ class Recipe:
     people: int = 4
     paste: float = 0.4
     jitter: float = 0.12
+    loose: float = 0.6
     ccp: float = 0.4
     augment: bool = True
 
@@ -146,7 +148,7 @@ class People(Dataset[Sample]):
             image = random_colour(rng, image)
         chosen = rng.permutation(visible)[: recipe.people if rng.random() < 0.85 else 1]
         boxes = np.array([_bounds(identities == k) for k in chosen], dtype=np.float32).reshape(-1, 4)
-        loose = rng.random((len(boxes), 1)) < 0.6
+        loose = rng.random((len(boxes), 1)) < recipe.loose
         boxes = np.where(loose, jitter_boxes(rng, boxes, recipe.jitter, recipe.canvas), boxes)
         rois = boxes / np.array([*recipe.canvas[::-1], *recipe.canvas[::-1]], dtype=np.float32)
         return Sample(

@@ -21,7 +21,8 @@ class DilatedTarget(nn.Module):
     """A model whose target logits are raised next to sure ones; the foreground is left alone.
 
     Args:
-        model: gives logits ``[N, 3, h, w]`` of the classes background, target and other people, and the foreground.
+        model: gives logits ``[N, 3, h, w]`` of the classes background, target and other people, the foreground, and
+            logits of the same form again.
         pixels: how far, in cells of the mask; at least 1.
 
     Raises:
@@ -35,10 +36,10 @@ class DilatedTarget(nn.Module):
         self.model = model
         self.pixels = pixels
 
-    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The same tensors as the model's."""
-        logits, foreground = self.model(images, rois)
-        return raise_target(logits, self.pixels), foreground
+        logits, foreground, wide = self.model(images, rois)
+        return raise_target(logits, self.pixels), foreground, raise_target(wide, self.pixels)
 
 
 def raise_target(logits: torch.Tensor, pixels: int) -> torch.Tensor:

@@ -93,6 +93,7 @@ def describe(model: HierarchicalModel, form: Form) -> dict[str, Any]:
         "resize": "letterbox",
         "roi_size": config.roi_size,
         "mask_size": config.mask_size,
+        "mask_extent": config.context,
         "class_names": ["background", "target", "other people"],
         "licence": LICENCE,
         "training_data": TRAINING_DATA,

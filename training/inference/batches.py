@@ -45,6 +45,7 @@ class Answer:
         index: of the photo.
         pixels: uint8 ``[H, W, 3]``.
         boxes: that were asked about.
+        regions: what masks cover of each box, or beyond it and beyond the photo.
         masks: float32 ``[n, 3, h, w]`` logits or ``[n, 1, h, w]`` 0/1.
         foreground: float32 ``[h, w]``, probability on the part of the canvas that the photo covers.
     """
@@ -52,6 +53,7 @@ class Answer:
     index: int
     pixels: Pixels
     boxes: Boxes
+    regions: Boxes
     masks: Floats
     foreground: Floats
 
@@ -83,16 +85,19 @@ def _load(
     return Loaded(indices, pixels, placed, images, np.column_stack([numbers, np.concatenate(rois)]), counts)
 
 
-def split_answers(loaded: Loaded, boxes: Sequence[Boxes], masks: Floats, foreground: Floats) -> Iterator[Answer]:
-    """What came back for a batch, photo by photo."""
+def split_answers(
+    loaded: Loaded, boxes: Sequence[Boxes], extent: float, masks: Floats, foreground: Floats
+) -> Iterator[Answer]:
+    """What came back for a batch, photo by photo; masks cover regions ``extent`` times as large as boxes."""
     rows = np.split(masks, np.cumsum(loaded.counts)[:-1])
     for place, index in enumerate(loaded.indices):
         height, width = loaded.placements[place].content
         seen = np.ascontiguousarray(foreground[place, 0, :height, :width])
-        yield Answer(index, loaded.pixels[place], boxes[index], rows[place], seen)
+        regions = [box.times(extent) for box in boxes[index]]
+        yield Answer(index, loaded.pixels[place], boxes[index], regions, rows[place], seen)
 
 
 def answers(photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner, size: int) -> Iterator[Answer]:
     """Ask a model about photos, in the order in which it takes them."""
     for loaded in load_batches(photos, boxes, runner, size):
-        yield from split_answers(loaded, boxes, *runner.predict(loaded.images, loaded.rois))
+        yield from split_answers(loaded, boxes, runner.extent, *runner.predict(loaded.images, loaded.rois))

@@ -19,8 +19,8 @@ SURE = 50.0
 def person_masks(answer: Answer) -> Iterator[tuple[BoolMask, float]]:
     """Mask, bool ``[H, W]`` of the photo's size, and the service's score of each person, in the boxes' order."""
     height, width = answer.pixels.shape[:2]
-    for margin, box in zip(margins(answer.masks), answer.boxes, strict=True):
-        mask, score = crop_mask(margin, box, width, height)
+    for margin, region in zip(margins(answer.masks), answer.regions, strict=True):
+        mask, score = crop_mask(margin, region, width, height)
         whole = np.zeros((height, width), dtype=np.bool_)
         rows, columns = mask.pixels.shape
         whole[mask.top : mask.top + rows, mask.left : mask.left + columns] = mask.pixels
@@ -30,14 +30,15 @@ def person_masks(answer: Answer) -> Iterator[tuple[BoolMask, float]]:
 def anybody(answer: Answer) -> Pixels:
     """Probability that anybody is there, by what the model says in all boxes together: uint8 0..255 ``[H, W]``.
 
-    It is above a half wherever :func:`person_masks` has somebody, and 0 outside the boxes.
+    It is above a half wherever :func:`person_masks` has somebody, and 0 outside what the masks cover.
     """
     height, width = answer.pixels.shape[:2]
     odds = np.full((height, width), -SURE, dtype=np.float32)
-    for inside, box in zip(_anybody_odds(answer.masks), answer.boxes, strict=True):
-        left, top, right, bottom = (*map(math.floor, (box.x1, box.y1)), *map(math.ceil, (box.x2, box.y2)))
+    for inside, region in zip(_anybody_odds(answer.masks), answer.regions, strict=True):
+        part = region.clipped(width, height)
+        left, top, right, bottom = (*map(math.floor, (part.x1, part.y1)), *map(math.ceil, (part.x2, part.y2)))
         seen = odds[top:bottom, left:right]
-        np.maximum(seen, draw_margin(inside, box, left, top, right, bottom), out=seen)
+        np.maximum(seen, draw_margin(inside, region, left, top, right, bottom), out=seen)
     return np.asarray(np.round(255 / (1 + np.exp(-np.clip(odds, -SURE, SURE)))), dtype=np.uint8)
 
 

@@ -34,17 +34,19 @@ class Runner:
         resize: how pictures are brought to one.
         predict: runs it.
         images: exactly so many a run; None: any number.
+        extent: sides of what masks cover, as multiples of the box's.
     """
 
     canvases: tuple[Size, ...]
     resize: Resize
     predict: Predict
     images: int | None = None
+    extent: float = 1.0
 
 
-def of_function(predict: Predict) -> Runner:
+def of_function(predict: Predict, extent: float = 1.0) -> Runner:
     """Something that isn't a file; it takes the canvases of our models."""
-    return Runner(CANVASES, Resize.LETTERBOX, predict)
+    return Runner(CANVASES, Resize.LETTERBOX, predict, extent=extent)
 
 
 def open_runner(path: Path) -> Runner:
@@ -88,7 +90,7 @@ def open_onnx(path: Path, providers: Sequence[str], threads: int = 0) -> Runner:
         masks, foreground = session.run([mask_output, FOREGROUND_OUTPUT], {IMAGES: tensor, ROIS: rois})
         return masks, foreground
 
-    return Runner(info.canvases, info.resize, predict, images if isinstance(images, int) else None)
+    return Runner(info.canvases, info.resize, predict, images if isinstance(images, int) else None, info.mask_extent)
 
 
 def open_checkpoint(path: Path) -> Runner:
@@ -100,7 +102,7 @@ def open_checkpoint(path: Path) -> Runner:
 
     def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
         with torch.inference_mode():
-            masks, foreground = model(torch.from_numpy(images).to(device), torch.from_numpy(rois).to(device))
-        return masks.float().cpu().numpy(), foreground.float().cpu().numpy()
+            _, foreground, wide = model(torch.from_numpy(images).to(device), torch.from_numpy(rois).to(device))
+        return wide.float().cpu().numpy(), foreground.float().cpu().numpy()
 
-    return of_function(predict)
+    return of_function(predict, model.config.context)

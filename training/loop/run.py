@@ -61,7 +61,7 @@ class Place:
 def recipe(configuration: Configuration) -> Recipe:
     """How samples are made."""
     data = configuration.data
-    return Recipe(data.canvas, data.scales, data.people, data.paste, data.jitter, data.ccp, data.augment)
+    return Recipe(data.canvas, data.scales, data.people, data.paste, data.jitter, data.loose, data.ccp, data.augment)
 
 
 def run(

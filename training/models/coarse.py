@@ -1,4 +1,8 @@
-"""Coarse stage: one light UNet over the reduced canvas says where *any* person is."""
+"""Coarse stage: one light UNet over the reduced canvas says where *any* person is.
+
+Boxes are known wherever it runs, and say most of it: told of them, it need only find what is a person inside, and
+nobody is lost for want of a box.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,8 @@ class CoarseStage(Freezable):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         family, variant = config.coarse
-        self.encoder = build_encoder(family, variant, 3, config)
+        self.encoder = build_encoder(family, variant, 4 if config.coarse_boxes else 3, config)
+        self.sees_boxes = config.coarse_boxes
         *skips, below = self.encoder.channels
         levels = []
         for skip, width in zip(reversed(skips), config.coarse_widths, strict=True):
@@ -49,9 +54,20 @@ class CoarseStage(Freezable):
         """What :mod:`training.models.unfreezing` frees together, the stem first."""
         return self.encoder.blocks()
 
-    def forward(self, images: torch.Tensor) -> Coarse:
-        """``images`` reduced, float 0..1 ``[B, 3, h, w]``; logits are ``[B, 1, h/2, w/2]``."""
-        *skips, x = self.encoder((images - self.mean) / self.std)
+    def forward(self, images: torch.Tensor, boxes: torch.Tensor | None = None) -> Coarse:
+        """Look at canvases.
+
+        Args:
+            images: reduced, float 0..1 ``[B, 3, h, w]``.
+            boxes: where anybody's lies, float 0/1 ``[B, 1, h, w]``; None: nobody's is known.
+
+        Returns:
+            Logits ``[B, 1, h/2, w/2]`` among the rest.
+        """
+        seen = (images - self.mean) / self.std
+        if self.sees_boxes:
+            seen = torch.cat([seen, torch.zeros_like(seen[:, :1]) if boxes is None else boxes], dim=1)
+        *skips, x = self.encoder(seen)
         levels = []
         for decode, skip in zip(self.decoder, reversed(skips), strict=True):
             x = decode(torch.cat([upsample_to(x, skip), skip], dim=1))

@@ -9,7 +9,7 @@ from training.models.coarse import build_coarse, reduce
 from training.models.fine import FineStage
 from training.models.freezing import Freezable
 from training.models.outputs import IMAGENET_MEAN, IMAGENET_STD, Coarse, FineOutput
-from training.models.roi import box_channels, enlarge, roi_align
+from training.models.roi import box_channels, box_map, enlarge, roi_align
 
 
 def inner_resampling(cells: int, context: float) -> torch.Tensor:
@@ -34,7 +34,8 @@ def to_unit(images: torch.Tensor) -> torch.Tensor:
 class HierarchicalModel(Freezable):
     """Coarse once per image, fine once per person; implements the tensor contract.
 
-    The crop shows the box and its surroundings (``config.context``); ``masks`` cover the box exactly.
+    The crop shows the box and its surroundings (``config.context``); ``masks`` cover the box exactly, ``wide_masks``
+    the whole crop: detectors cut off hands and feet.
     """
 
     mean: torch.Tensor
@@ -70,10 +71,13 @@ class HierarchicalModel(Freezable):
                 weights[name] = weights[name][:, : own.shape[1]]
         self.coarse.encoder.load_state_dict(weights)
 
-    def run_coarse(self, images: torch.Tensor) -> Coarse:
-        """The coarse stage on canvases as :func:`to_unit` gives them."""
+    def run_coarse(self, images: torch.Tensor, rois: torch.Tensor) -> Coarse:
+        """The coarse stage on canvases as :func:`to_unit` gives them, and the boxes that are known, ``[N, 5]``."""
         # Reduced before it is normalised: a quarter of the pixels to touch.
-        seen: Coarse = self.coarse(reduce(images, self.config.coarse_reduction))
+        reduced = reduce(images, self.config.coarse_reduction)
+        size = (reduced.shape[2], reduced.shape[3])
+        boxes = box_map(rois, reduced.shape[0], size) if self.config.coarse_boxes else None
+        seen: Coarse = self.coarse(reduced, boxes)
         return seen
 
     def _look(
@@ -81,7 +85,10 @@ class HierarchicalModel(Freezable):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         crops = enlarge(rois, self.config.context)
         pixels = (roi_align(images, crops, size) - self.mean) / self.std
-        seen = torch.cat([pixels, box_channels(rois, crops, size)], dim=1)
+        boxes = box_channels(rois, crops, size)
+        if not self.config.other_boxes:
+            boxes = torch.cat([boxes[:, :1], torch.zeros_like(boxes[:, 1:])], dim=1)
+        seen = torch.cat([pixels, boxes], dim=1)
         prior = None
         if coarse is not None:
             at = (size[0] // 4, size[1] // 4)
@@ -101,7 +108,7 @@ class HierarchicalModel(Freezable):
         """The same with everything that training looks at."""
         return self.fine.outputs(*self._look(images, rois, coarse, size))
 
-    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The tensor contract.
 
         Args:
@@ -109,12 +116,13 @@ class HierarchicalModel(Freezable):
             rois: float ``[N, 5]``; N may be 0.
 
         Returns:
-            ``masks`` ``[N, 3, mask_h, mask_w]`` logits over the boxes, ``binary_masks`` ``[B, 1, H, W]`` probability.
+            ``masks`` ``[N, 3, mask_h, mask_w]`` logits over the boxes, ``binary_masks`` ``[B, 1, H, W]`` probability,
+            and ``wide_masks``, logits as ``masks`` but over boxes ``config.context`` times as large.
         """
         images = to_unit(images)
-        coarse = self.run_coarse(images)
+        coarse = self.run_coarse(images, rois)
         logits = self.crop_logits(images, rois, coarse, self.config.mask_size)
         # One for each person: ONNX Runtime 1.19 can't multiply by one for all of them where there are none.
         rows = self.inner_rows.expand(logits.shape[0], logits.shape[1], -1, -1)
         masks = torch.matmul(torch.matmul(rows, logits), self.inner_columns)
-        return masks, coarse.foreground((images.shape[2], images.shape[3]))
+        return masks, coarse.foreground((images.shape[2], images.shape[3])), logits

@@ -1,4 +1,4 @@
-"""Anti-aliased RoI Align (after He et al., 2017, arXiv:1703.06870), and what boxes look like inside a crop."""
+"""Anti-aliased RoI Align (after He et al., 2017, arXiv:1703.06870), and what boxes look like in crops and canvases."""
 
 from __future__ import annotations
 
@@ -111,3 +111,25 @@ def box_channels(rois: torch.Tensor, crops: torch.Tensor, size: tuple[int, int])
     own_x = (x >= rois[:, 1:2]) & (x < rois[:, 3:4])
     own = (own_y[:, :, None] & own_x[:, None, :]).to(rois.dtype)
     return torch.stack([own, others], dim=1)
+
+
+def box_map(rois: torch.Tensor, images: int, size: tuple[int, int]) -> torch.Tensor:
+    """Where anybody's box lies on each canvas.
+
+    Args:
+        rois: float ``[N, 5]``; N may be 0.
+        images: how many canvases there are.
+        size: (height, width) of the map.
+
+    Returns:
+        float 0/1 ``[images, 1, height, width]``; a cell is inside where its centre is.
+    """
+    # A RoI without area, last: some runtimes refuse to add up nothing at all.
+    rois = torch.cat([rois, rois.new_zeros(1, 5)])
+    edges = torch.zeros(1, device=rois.device, dtype=rois.dtype), torch.ones(1, device=rois.device, dtype=rois.dtype)
+    y, x = cell_centres(*edges, size[0]), cell_centres(*edges, size[1])
+    in_y = (y >= rois[:, 2:3]) & (y < rois[:, 4:5])
+    in_x = (x >= rois[:, 1:2]) & (x < rois[:, 3:4])
+    owner = rois[None, :, 0] == torch.arange(images, device=rois.device)[:, None]
+    rows = (owner[:, :, None] & in_y[None]).to(rois.dtype).transpose(1, 2)
+    return torch.clamp(torch.matmul(rows, in_x.to(rois.dtype)), max=1.0)[:, None]

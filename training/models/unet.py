@@ -61,8 +61,8 @@ class UNetStage(Freezable):
         encoder = self.net.encoder
         return [(encoder.conv_stem, encoder.bn1), *((block,) for block in encoder.blocks)]
 
-    def forward(self, images: torch.Tensor) -> Coarse:
-        """``images`` float 0..1 ``[B, 3, h, w]`` of any size; logits are of the same size."""
+    def forward(self, images: torch.Tensor, boxes: torch.Tensor | None = None) -> Coarse:
+        """``images`` float 0..1 ``[B, 3, h, w]`` of any size; logits are of the same size. Boxes tell it nothing."""
         features = self.net.encoder((images - self.mean) / self.std)
         sizes = [feature.shape[2:] for feature in features[-2::-1]]
         skips = [*features[-2:0:-1], None]

@@ -49,7 +49,7 @@ def soft_masks(masks: Floats, boxes: Sequence[Box], width: int, height: int, thr
 
     Args:
         masks: float32 ``[n, 3, h, w]`` logits or ``[n, 1, h, w]`` 0/1.
-        boxes: one a mask, inside the photo.
+        boxes: one a mask, what it covers; it may leave the photo.
         threshold: 0 (none) to 1.
     """
     return [

@@ -44,7 +44,7 @@ def save(answer: Answer, stem: str, look: Look, folder: Path) -> Path:
         drawn = draw_foreground(answer.pixels, probability, look.alpha)
         layers["foreground"] = (probability > 0.5).astype(np.float32), probability
     else:
-        people = soft_masks(answer.masks, answer.boxes, width, height, look.threshold)
+        people = soft_masks(answer.masks, answer.regions, width, height, look.threshold)
         drawn = draw_people(answer.pixels, people, look.alpha)
         for k, person in enumerate(people):
             mask = (person.distance > 0).astype(np.float32)

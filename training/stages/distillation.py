@@ -17,9 +17,10 @@ from training.models.coarse import CoarseStage, reduce
 from training.models.freezing import freeze
 from training.models.hierarchical import HierarchicalModel, to_unit
 from training.models.outputs import Coarse
+from training.models.roi import box_map
 from training.models.unet import UNetStage
 from training.models.unfreezing import unfreeze
-from training.stages.foreground import foreground_iou, truth
+from training.stages.foreground import foreground_iou, told, truth
 from training.stages.task import Group, Task
 
 
@@ -93,15 +94,18 @@ class DistillationTask(Task):
         if self.configuration.distillation.unfreezing:
             unfreeze(self.model.coarse, self.current_epoch, self.configuration.distillation.unfreezing)
 
-    def ask(self, images: torch.Tensor) -> Coarse:
-        """The teacher's view of canvases as :func:`to_unit` gives them."""
+    def ask(self, images: torch.Tensor, rois: torch.Tensor) -> Coarse:
+        """The teacher's view of canvases as :func:`to_unit` gives them, and of the boxes that are known."""
         with torch.no_grad():
-            answer: Coarse = self._teacher.stage(reduce(images, self._teacher.reduction))
+            reduced = reduce(images, self._teacher.reduction)
+            boxes = box_map(rois, reduced.shape[0], (reduced.shape[2], reduced.shape[3]))
+            answer: Coarse = self._teacher.stage(reduced, boxes)
         return answer
 
     def terms(self, scene: Scene) -> dict[str, torch.Tensor]:
         settings, images = self.configuration.distillation, to_unit(scene.batch.images)
-        student, teacher = self.model.run_coarse(images), self.ask(images)
+        rois = told(scene.batch)
+        student, teacher = self.model.run_coarse(images, rois), self.ask(images, rois)
         size = (student.logits.shape[2], student.logits.shape[3])
         task = None
         count = int(scene.known.sum())
@@ -127,9 +131,9 @@ class DistillationTask(Task):
     def scores(self, batch: Batch) -> torch.Tensor:
         images = to_unit(batch.images)
         if self.teacher_score is None:
-            taught = foreground_iou(self.ask(images), batch.identities)
+            taught = foreground_iou(self.ask(images, batch.rois), batch.identities)
             self._taught = [self._taught[0] + float(taught.sum()), self._taught[1] + len(taught)]
-        return foreground_iou(self.model.run_coarse(images), batch.identities)
+        return foreground_iou(self.model.run_coarse(images, batch.rois), batch.identities)
 
     def on_validation_epoch_end(self) -> None:
         total, count = self.across(torch.tensor([self._sum, float(self._count)], dtype=torch.float64)).tolist()

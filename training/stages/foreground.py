@@ -14,6 +14,9 @@ from training.models.outputs import Coarse
 from training.stages.iou import iou
 from training.stages.task import Group, Task
 
+UNTOLD = 0.2
+"""Share of canvases whose boxes the coarse stage isn't told of while it learns."""
+
 
 def truth(batch: Batch, size: tuple[int, int]) -> torch.Tensor:
     """Share of each cell that is people, float 0..1 ``[B, 1, *size]``, or probably is where a model drew them."""
@@ -21,6 +24,15 @@ def truth(batch: Batch, size: tuple[int, int]) -> torch.Tensor:
     if anybody.shape[2] >= size[0]:
         return F.interpolate(anybody, size=size, mode="area")
     return F.interpolate(anybody, size=size, mode="nearest")
+
+
+def told(batch: Batch) -> torch.Tensor:
+    """The boxes that the coarse stage is told of while it learns, ``[N', 5]``: on some canvases nobody's.
+
+    So it looks for people too, where it will know of none.
+    """
+    known = torch.rand(len(batch.images), device=batch.rois.device) >= UNTOLD
+    return batch.rois[known[batch.rois[:, 0].long()]]
 
 
 def foreground_iou(coarse: Coarse, identities: torch.Tensor) -> torch.Tensor:
@@ -41,9 +53,9 @@ class ForegroundTask(Task):
         return [Group(list(self.model.coarse.parameters()))]
 
     def terms(self, batch: Batch) -> dict[str, torch.Tensor]:
-        logits = self.model.run_coarse(to_unit(batch.images)).logits
+        logits = self.model.run_coarse(to_unit(batch.images), told(batch)).logits
         where = truth(batch, (logits.shape[2], logits.shape[3]))
         return foreground_loss(logits, where, self.configuration.foreground)
 
     def scores(self, batch: Batch) -> torch.Tensor:
-        return foreground_iou(self.model.run_coarse(to_unit(batch.images)), batch.identities)
+        return foreground_iou(self.model.run_coarse(to_unit(batch.images), batch.rois), batch.identities)

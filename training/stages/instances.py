@@ -39,16 +39,16 @@ class InstanceTask(Task):
     def groups(self) -> list[Group]:
         return [Group(moving(self.model.parameters()))]
 
-    def look(self, images: torch.Tensor) -> Coarse | None:
+    def look(self, images: torch.Tensor, rois: torch.Tensor) -> Coarse | None:
         """The coarse stage's view, if it has one that counts."""
         if self.configuration.instances.coarse == "absent":
             return None
         with torch.set_grad_enabled(self.learns_coarse and torch.is_grad_enabled()):
-            return self.model.run_coarse(images)
+            return self.model.run_coarse(images, rois)
 
     def terms(self, batch: Batch) -> dict[str, torch.Tensor]:
         images = to_unit(batch.images)
-        coarse = self.look(images)
+        coarse = self.look(images, batch.rois)
         balance = self.balance(len(batch.rois))
         if len(batch.rois):
             people = self.model.crop_outputs(images, batch.rois, coarse, self.size)
@@ -68,7 +68,7 @@ class InstanceTask(Task):
     def scores(self, batch: Batch) -> torch.Tensor:
         """IoU of each person inside its box, at mask resolution."""
         images = to_unit(batch.images)
-        logits = self.model.crop_logits(images, batch.rois, self.look(images), self.size).float()
+        logits = self.model.crop_logits(images, batch.rois, self.look(images, batch.rois), self.size).float()
         rows, columns = (inner_resampling(cells, self.model.config.context).to(logits) for cells in self.size)
         said = (rows @ logits @ columns.T).argmax(1) == TARGET
         identities = roi_align(batch.identities.float(), batch.rois, self.size, mode="nearest")

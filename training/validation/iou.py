@@ -43,21 +43,23 @@ def outline(mask: BoolMask, width: int) -> BoolMask:
     return mask & (inner == 0)
 
 
-def labels_in(box: Box, target: BoolMask, anybody: BoolMask, size: Size) -> Pixels:
-    """What a model should say about a box: uint8 ``size`` of 0 nobody, 1 the target, 2 other people.
+def labels_in(region: Box, target: BoolMask, anybody: BoolMask, size: Size) -> Pixels:
+    """What a model should say about a region: uint8 ``size`` of 0 nobody, 1 the target, 2 other people.
 
-    Each cell has the label of the pixel under its centre.
+    Each cell has the label of the pixel under its centre; beyond the image is nobody.
 
     Args:
-        box: inside the image, not empty.
+        region: not empty.
         target: bool ``[H, W]``, the person's pixels.
         anybody: bool ``[H, W]``, all people's pixels.
         size: (height, width) of the masks.
     """
-    rows = (box.y1 + (np.arange(size[0]) + 0.5) * (box.y2 - box.y1) / size[0]).astype(int)
-    columns = (box.x1 + (np.arange(size[1]) + 0.5) * (box.x2 - box.x1) / size[1]).astype(int)
-    cells = np.ix_(rows, columns)
-    return np.where(target[cells], 1, np.where(anybody[cells], 2, 0)).astype(np.uint8)
+    y = np.floor(region.y1 + (np.arange(size[0]) + 0.5) * (region.y2 - region.y1) / size[0]).astype(int)
+    x = np.floor(region.x1 + (np.arange(size[1]) + 0.5) * (region.x2 - region.x1) / size[1]).astype(int)
+    height, width = target.shape
+    inside = np.logical_and.outer((y >= 0) & (y < height), (x >= 0) & (x < width))
+    cells = np.ix_(y.clip(0, height - 1), x.clip(0, width - 1))
+    return np.where(inside & target[cells], 1, np.where(inside & anybody[cells], 2, 0)).astype(np.uint8)
 
 
 def covered(box: Box, others: list[Box]) -> float:

@@ -93,14 +93,14 @@ def score_photo(photo: Photo, answer: Answer) -> PhotoScore:
     truths = [person.mask() for person in photo.people]
     anybody = np.logical_or.reduce(truths)
     people = []
-    answered = zip(person_masks(answer), answer.masks, answer.boxes, strict=True)
-    for k, ((drawn, confidence), masks, box) in enumerate(answered):
+    answered = zip(person_masks(answer), answer.masks, answer.regions, strict=True)
+    for k, ((drawn, confidence), masks, region) in enumerate(answered):
         others = [p.box for p in photo.people if p is not photo.people[k]]
         people.append(
             PersonScore(
                 iou=iou(drawn, truths[k]),
                 boundary=boundary_iou(drawn, truths[k]),
-                classes=_classes(masks, box, truths[k], anybody),
+                classes=_classes(masks, region, truths[k], anybody),
                 confidence=confidence,
                 rle=coco_mask.encode(np.asfortranarray(drawn.view(np.uint8))),
                 source=photo.source,
@@ -133,8 +133,10 @@ def _moved(box: Box, rng: np.random.Generator, share: float, width: int, height:
     return box if moved.is_empty else moved
 
 
-def _classes(masks: Floats, box: Box, target: BoolMask, anybody: BoolMask) -> tuple[float | None, float, float | None]:
-    truth = labels_in(box, target, anybody, masks.shape[1:])
+def _classes(
+    masks: Floats, region: Box, target: BoolMask, anybody: BoolMask
+) -> tuple[float | None, float, float | None]:
+    truth = labels_in(region, target, anybody, masks.shape[1:])
     if len(masks) == 1:
         return None, iou(masks[0] > 0.5, truth == 1), None
     found = masks.argmax(axis=0)

@@ -8,7 +8,7 @@ from tritonclient.grpc import model_config_pb2
 from tritonclient.grpc.aio import InferenceServerClient
 
 from service.engines.base import ModelInfo
-from service.engines.contract import MASK_OUTPUTS, Spoken, describe
+from service.engines.contract import BINARY_OUTPUT, Spoken, describe
 
 SILENT_S = 0.7
 """A question that is answered later counts as not answered."""
@@ -99,7 +99,7 @@ async def ask_description(
     return Described(
         info=info,
         mask_output=mask_output,
-        channels=1 if mask_output == MASK_OUTPUTS[1] else 3,
+        channels=1 if mask_output == BINARY_OUTPUT else 3,
         instances=max(1, sum(group.count * max(1, len(group.gpus)) for group in config.instance_group)),
         on_gpu=any(group.kind == gpu for group in config.instance_group),
     )

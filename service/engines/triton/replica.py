@@ -136,6 +136,7 @@ class Replica:
             no_margins(info.mask_size) if masks is None else margins(masks)[: len(batch.rois)],
             no_foreground(images) if foreground is None else np.array(foreground[:, 0], dtype=np.float32),
             self.ref,
+            info.mask_extent,
         )
 
 

@@ -66,6 +66,13 @@ def rename_mask_output(proto: onnx.ModelProto) -> None:
     proto.graph.node[-1].output[0] = "mask"
 
 
+def widen(proto: onnx.ModelProto, extent: str | None) -> None:
+    proto.graph.output[0].name = "wide_masks"
+    proto.graph.node[-1].output[0] = "wide_masks"
+    if extent is not None:
+        proto.metadata_props.add(key="mask_extent", value=extent)
+
+
 def lie_about_masks(proto: onnx.ModelProto) -> None:
     proto.metadata_props.add(key="mask_size", value="[20, 10]")
 
@@ -82,6 +89,9 @@ def lie_about_resize(proto: onnx.ModelProto) -> None:
         (lambda proto: side(proto, 0, 2, "height"), "the canvas is neither in its metadata nor in the shape of images"),
         (rename_mask_output, "outputs are ['binary_masks', 'mask'], not masks (or instance_masks) and binary_masks"),
         (lie_about_resize, "resize is 'crop' in its metadata, not letterbox or stretch"),
+        (lambda proto: widen(proto, None), "mask_extent is None in its metadata, not a number of 1 to 2"),
+        (lambda proto: widen(proto, "0.5"), "mask_extent is '0.5' in its metadata, not a number of 1 to 2"),
+        (lambda proto: widen(proto, "nan"), "mask_extent is 'nan' in its metadata, not a number of 1 to 2"),
         (lie_about_masks, "masks and foreground come in shapes (1, 16, 12) and (1, 48, 64)"),
     ],
 )
@@ -90,6 +100,12 @@ def test_what_does_not_fit_is_named(edit: Callable[[onnx.ModelProto], None], sai
     report = examine(path, threads=1)
     assert not report.fits
     assert any(said in reason for reason in report.refused), report.refused
+
+
+def test_masks_that_are_larger_than_their_boxes_are_taken(tmp_path: Path) -> None:
+    report = examine(edited(tmp_path / "any.onnx", lambda proto: widen(proto, "1.2")), threads=1)
+    assert report.fits, report.refused
+    assert "1.2 times the box" in str(report.facts)
 
 
 @pytest.mark.parametrize("value", ["no JSON", "{}", "[1]", '["a", "b"]', "3"])

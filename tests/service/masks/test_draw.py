@@ -26,6 +26,23 @@ def test_one_instance_per_box_also_when_empty() -> None:
     assert [round(each.score, 3) for each in found] == [0.881, 0.0, 0.731]
 
 
+def test_a_mask_may_be_larger_than_its_box() -> None:
+    found = draw_masks(MARGINS, BOXES, WIDTH, HEIGHT, Finish(), extent=1.2)
+    assert [each.box for each in found] == BOXES
+    assert [(each.mask.left, each.mask.top, *each.mask.pixels.shape[::-1]) for each in found] == [
+        (7, 6, 36, 48),
+        (0, 0, 0, 0),
+        (27, 8, 36, 46),
+    ]
+    places = [box.times(1.2) for box in BOXES if not box.is_empty]
+    assert mask_pixels(places, WIDTH, HEIGHT, Finish()) == sum(each.mask.pixels.size for each in found)
+
+
+def test_larger_ones_end_with_the_image() -> None:
+    (found,) = draw_masks(MARGINS[:1], [Box(0, 0, WIDTH, HEIGHT)], WIDTH, HEIGHT, Finish(), extent=1.5)
+    assert (found.mask.left, found.mask.top, found.area) == (0, 0, WIDTH * HEIGHT)
+
+
 def test_the_surer_one_keeps_what_both_claim_after_growing() -> None:
     found = draw_masks(MARGINS, BOXES, WIDTH, HEIGHT, Finish(dilation_px=4, resolve_overlaps=True))
     masks = np.array([full_size(each.mask, WIDTH, HEIGHT) for each in found])

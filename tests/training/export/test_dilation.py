@@ -45,8 +45,8 @@ def test_it_is_the_formula(pixels: int) -> None:
 class Echo(nn.Module):
     """Answers with what it is given: the mask logits in place of RoIs."""
 
-    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return rois, images * 0.5
+    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return rois, images * 0.5, rois * 2
 
 
 def test_any_number_of_people_in_a_graph(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_any_number_of_people_in_a_graph(tmp_path: Path) -> None:
         dynamo=True,
         opset_version=18,
         input_names=["images", "rois"],
-        output_names=["masks", "binary_masks"],
+        output_names=["masks", "binary_masks", "wide_masks"],
         dynamic_shapes={"images": None, "rois": {0: torch.export.Dim("people", min=0)}},
         verbose=False,
     )
@@ -66,9 +66,10 @@ def test_any_number_of_people_in_a_graph(tmp_path: Path) -> None:
     images = torch.rand(1, 1, 12, 9)
     for people in (0, 1, 7):
         logits = torch.randn(people, 3, 12, 9) * 3
-        masks, foreground = session.run(None, {"images": images.numpy(), "rois": logits.numpy()})
+        masks, foreground, wide = session.run(None, {"images": images.numpy(), "rois": logits.numpy()})
         np.testing.assert_allclose(masks, raise_target(logits, 1), atol=1e-5)
         np.testing.assert_array_equal(foreground, images * 0.5)
+        np.testing.assert_allclose(wide, raise_target(logits * 2, 1), atol=1e-5)
 
 
 def test_none_is_no_dilation() -> None:

@@ -34,7 +34,9 @@ from training.models.hierarchical import HierarchicalModel
 def model() -> HierarchicalModel:
     """Random weights, but lively ones: statistics and priors are not those of a fresh model."""
     torch.manual_seed(0)
-    model = HierarchicalModel(ModelConfig(fine_widths=(32, 24, 16, 16), coarse_widths=(24, 16, 16, 8))).train()
+    model = HierarchicalModel(
+        ModelConfig(fine_widths=(32, 24, 16, 16), coarse_widths=(24, 16, 16, 8), coarse_boxes=True)
+    ).train()
     nn.init.normal_(model.fine.prior.weight, std=0.1)
     images, rois = example((2, 3, 96, 128), 6)
     with torch.no_grad():
@@ -58,7 +60,7 @@ def test_contract(exported: Path) -> None:
     assert all(isinstance(side, str) for side in (inputs["images"].shape[0], *inputs["images"].shape[2:]))
     assert inputs["rois"].shape[1] == 5
     assert isinstance(inputs["rois"].shape[0], str)
-    assert [tensor.name for tensor in session.get_outputs()] == ["masks", "binary_masks"]
+    assert [tensor.name for tensor in session.get_outputs()] == ["masks", "binary_masks", "wide_masks"]
     assert json.loads(session.get_modelmeta().custom_metadata_map["canvases"]) == [list(c) for c in CANVASES]
 
 
@@ -102,7 +104,7 @@ def test_the_onnx_runtime_of_triton_runs_it_without_people(exported: Path) -> No
     )
     python = ENVIRONMENT / "bin" / "python"
     done = subprocess.run([python, "-c", code, exported], capture_output=True, text=True, check=False)
-    assert done.stdout == "1.19.2 (0, 3, 128, 96) (1, 1, 96, 128)\n", done.stderr
+    assert done.stdout == "1.19.2 (0, 3, 128, 96) (1, 1, 96, 128) (0, 3, 128, 96)\n", done.stderr
 
 
 def test_transposed_convolutions_are_folded_as_well() -> None:

@@ -55,7 +55,8 @@ def test_a_seed_unet_answers_as_the_library_that_it_is_made_with(tmp_path: Path)
 def test_the_coarse_stage_of_our_checkpoints_too(tmp_path: Path) -> None:
     """Its answer is that of ``binary_masks`` before the sigmoid, for any batch and size, as ``--dynamic`` says."""
     torch.manual_seed(0)
-    model = HierarchicalModel(ModelConfig(fine_widths=(16, 16, 16, 16), coarse_widths=(16, 16, 16, 8))).eval()
+    small = ModelConfig(fine_widths=(16, 16, 16, 16), coarse_widths=(16, 16, 16, 8), coarse_boxes=True)
+    model = HierarchicalModel(small).eval()
     save_checkpoint(tmp_path / "ours.pth", model, {})
     export("--checkpoint", tmp_path / "ours.pth", "--dynamic", "--output_dir", tmp_path / "out", "--height", 64)
     session = ort.InferenceSession(tmp_path / "out" / "ours.onnx", providers=["CPUExecutionProvider"])
@@ -64,7 +65,7 @@ def test_the_coarse_stage_of_our_checkpoints_too(tmp_path: Path) -> None:
         pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
         (found,) = session.run(None, {"input": ((pixels / 255 - mean) / std).numpy()})
         with torch.inference_mode():
-            _, foreground = model(pixels, torch.zeros(0, 5))
+            _, foreground, _ = model(pixels, torch.zeros(0, 5))
         torch.testing.assert_close(torch.from_numpy(found).sigmoid(), foreground, atol=1e-5, rtol=1e-4)
 
 

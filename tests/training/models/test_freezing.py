@@ -30,7 +30,7 @@ def test_a_frozen_stage_keeps_weights_and_statistics_whoever_calls_train() -> No
     before = {name: value.clone() for name, value in model.coarse.state_dict().items()}
     images, rois = inputs()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    seen = model.run_coarse(to_unit(images))
+    seen = model.run_coarse(to_unit(images), rois)
     model.crop_logits(to_unit(images), rois, seen, (128, 96)).square().mean().backward()
     optimizer.step()
     assert all(torch.equal(value, before[name]) for name, value in model.coarse.state_dict().items())

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from training.complexity import complexity
 from training.config import MASK_TO_ROI, ModelConfig
-from training.models.hierarchical import HierarchicalModel, inner_resampling
+from training.models.coarse import reduce
+from training.models.hierarchical import HierarchicalModel, inner_resampling, to_unit
+
+WITH_BOXES = ModelConfig(coarse_boxes=True)
 
 
 def inputs(images: int = 2, people: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -23,8 +27,8 @@ def test_variants_and_sizes_are_parameters(family: str, variant: str, mask_size:
     config = ModelConfig(variant=variant, family=family, mask_size=mask_size, fine_widths=(48, 32, 24, 16))
     model = HierarchicalModel(config).eval()
     with torch.inference_mode():
-        masks, foreground = model(*inputs())
-    assert masks.shape == (3, 3, *mask_size)
+        masks, foreground, wide = model(*inputs())
+    assert masks.shape == wide.shape == (3, 3, *mask_size)
     assert foreground.shape == (2, 1, 96, 128)
     assert 0 <= foreground.min() <= foreground.max() <= 1
     assert config.roi_size == MASK_TO_ROI[mask_size]
@@ -45,8 +49,8 @@ def test_nobody() -> None:
     model = HierarchicalModel(ModelConfig()).eval()
     images, rois = inputs()
     with torch.inference_mode():
-        masks, foreground = model(images, rois[:0])
-    assert masks.shape == (0, 3, 128, 96)
+        masks, foreground, wide = model(images, rois[:0])
+    assert masks.shape == wide.shape == (0, 3, 128, 96)
     assert foreground.shape == (2, 1, 96, 128)
 
 
@@ -59,12 +63,42 @@ def test_uint8_and_unit_floats_mean_the_same() -> None:
 
 
 def test_people_of_other_images_change_nothing() -> None:
-    model = HierarchicalModel(ModelConfig()).eval()
+    model = HierarchicalModel(WITH_BOXES).eval()
+    nn.init.normal_(model.fine.prior.weight, std=0.1)
     images, rois = inputs(people=4)
     with torch.inference_mode():
-        together = model(images, rois)[0]
-        alone = model(images[:1], rois[::2])[0]
+        together, anybody, _ = model(images, rois)
+        alone, anybody_alone, _ = model(images[:1], rois[::2])
     torch.testing.assert_close(together[::2], alone, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(anybody[:1], anybody_alone, atol=1e-4, rtol=1e-4)
+
+
+def test_masks_are_the_middle_of_wide_ones() -> None:
+    model = HierarchicalModel(ModelConfig()).eval()
+    with torch.inference_mode():
+        masks, _, wide = model(*inputs())
+    rows, columns = (inner_resampling(cells, 1.2) for cells in (128, 96))
+    torch.testing.assert_close(masks, rows @ wide @ columns.T, atol=1e-5, rtol=1e-4)
+
+
+def test_the_coarse_stage_sees_boxes_if_it_is_made_to() -> None:
+    images, rois = inputs()
+    for config, sees in ((ModelConfig(), False), (WITH_BOXES, True)):
+        model = HierarchicalModel(config).eval()
+        with torch.inference_mode():
+            told, untold = (model.run_coarse(to_unit(images), known).logits for known in (rois, rois[:0]))
+            alone = model.coarse(reduce(to_unit(images), 2)).logits
+        assert torch.equal(told, untold) is not sees
+        torch.testing.assert_close(untold, alone)
+
+
+def test_the_fine_stage_sees_the_boxes_of_others_unless_it_is_made_not_to() -> None:
+    images, rois = inputs(images=1)
+    for config, sees in ((ModelConfig(), True), (ModelConfig(other_boxes=False), False)):
+        model = HierarchicalModel(config).eval()
+        with torch.inference_mode():
+            together, alone = (model.crop_logits(to_unit(images), known, None, (128, 96)) for known in (rois, rois[:1]))
+        assert torch.allclose(together[:1], alone, atol=1e-5) is not sees
 
 
 def test_a_fresh_prior_changes_nothing() -> None:
@@ -75,11 +109,13 @@ def test_a_fresh_prior_changes_nothing() -> None:
 
 
 def test_the_coarse_stage_can_start_from_the_fine_one() -> None:
-    model = HierarchicalModel(ModelConfig())
-    model.start_coarse_from_fine()
-    fine, coarse = model.fine.encoder.state_dict(), model.coarse.encoder.state_dict()
-    for name, weight in coarse.items():
-        torch.testing.assert_close(weight, fine[name][:, :3] if weight.shape != fine[name].shape else fine[name])
+    for config, channels in ((ModelConfig(), 3), (WITH_BOXES, 4)):
+        model = HierarchicalModel(config)
+        model.start_coarse_from_fine()
+        fine, coarse = model.fine.encoder.state_dict(), model.coarse.encoder.state_dict()
+        for name, weight in coarse.items():
+            same = weight.shape == fine[name].shape
+            torch.testing.assert_close(weight, fine[name] if same else fine[name][:, :channels])
 
 
 def test_inner_resampling() -> None:
@@ -89,7 +125,10 @@ def test_inner_resampling() -> None:
     torch.testing.assert_close(inner_resampling(96, 1.2).sum(1), torch.ones(96))
 
 
-@pytest.mark.parametrize("wrong", [{"variant": "b9"}, {"family": "plain"}, {"mask_size": (1, 2)}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"variant": "b9"}, {"family": "plain"}, {"mask_size": (1, 2)}],
+)
 def test_impossible_configurations_are_named(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ModelConfig(**wrong)  # type: ignore[arg-type]

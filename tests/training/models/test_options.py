@@ -24,6 +24,8 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "distance": (True, False),
     "fine_depth": (1, 2),
     "coarse_reduction": (1, 2),
+    "coarse_boxes": (True, False),
+    "other_boxes": (True, False),
     "coarse_family": (None, "efficientnet", "unet"),
 }
 
@@ -39,7 +41,7 @@ def test_combinations_keep_the_contract_and_train(options: dict[str, object]) ->
     torch.manual_seed(0)
     model = HierarchicalModel(replace(SMALL, **options)).train()  # type: ignore[arg-type]
     images, rois = inputs()
-    coarse = model.run_coarse(to_unit(images))
+    coarse = model.run_coarse(to_unit(images), rois)
     people = model.crop_outputs(to_unit(images), rois, coarse, model.config.mask_size)
     wanted = {"contour": people.contour, "distance": people.distance, "hierarchical": people.foreground}
     for name, found in wanted.items():
@@ -53,7 +55,7 @@ def test_combinations_keep_the_contract_and_train(options: dict[str, object]) ->
     assert not unused
     model.eval()
     with torch.inference_mode():
-        masks, foreground = model(images, rois)
+        masks, foreground, _ = model(images, rois)
     assert masks.shape == (3, 3, 128, 96)
     assert foreground.shape == (2, 1, 96, 128)
     assert 0 <= foreground.min() <= foreground.max() <= 1

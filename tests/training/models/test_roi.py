@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.models.roi import box_channels, cell_centres, enlarge, roi_align
+from training.models.roi import box_channels, box_map, cell_centres, enlarge, roi_align
 
 
 def test_a_full_frame_box_loses_no_row_or_column() -> None:
@@ -81,3 +81,14 @@ def test_no_and_one_person(people: int) -> None:
     rois = torch.rand(people, 5) * 0
     assert box_channels(rois, rois, (4, 6)).shape == (people, 2, 4, 6)
     assert roi_align(torch.ones(1, 3, 8, 8), rois, (4, 6)).shape == (people, 3, 4, 6)
+
+
+def test_a_map_has_everybodys_boxes_on_their_own_canvas() -> None:
+    rois = torch.tensor([[0, 0.25, 0.0, 0.75, 0.5], [0, 0.5, 0.0, 1.0, 0.5], [2, 0.0, 0.0, 1.0, 1.0]])
+    found = box_map(rois, 3, (4, 8))
+    assert found.shape == (3, 1, 4, 8)
+    assert found[0, 0, 0].tolist() == [0, 0, 1, 1, 1, 1, 1, 1]
+    assert not found[0, 0, 2:].any()
+    assert not found[1].any()
+    assert found[2].all()
+    assert not box_map(rois[:0], 2, (4, 8)).any()

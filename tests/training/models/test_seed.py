@@ -146,7 +146,7 @@ def test_it_serves_as_a_models_coarse_stage(state: State, tmp_path: Path) -> Non
     seed.put_into(model.coarse)
     images = torch.randint(0, 256, (1, 3, 96, 128), dtype=torch.uint8)
     with torch.inference_mode():
-        masks, foreground = model(images, torch.tensor([[0, 0.1, 0.1, 0.9, 0.9]]))
+        masks, foreground, _ = model(images, torch.tensor([[0, 0.1, 0.1, 0.9, 0.9]]))
         expected = seed.stage()(images.float() / 255).logits.sigmoid()
     assert masks.shape == (1, 3, 128, 96)
     torch.testing.assert_close(foreground, expected, atol=1e-5, rtol=1e-4)

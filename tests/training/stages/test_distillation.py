@@ -39,7 +39,7 @@ def scene(guess: torch.Tensor | None, known: list[bool]) -> Scene:
 def test_a_guess_is_learnt_as_sure_as_it_is(task: DistillationTask) -> None:
     guess = torch.randint(0, 256, (2, 1, 96, 64), dtype=torch.uint8)
     given = scene(guess, [True, True])
-    logits = task.model.run_coarse(to_unit(given.batch.images)).logits
+    logits = task.model.run_coarse(to_unit(given.batch.images), given.batch.rois).logits
     cells = guess.reshape(2, 1, logits.shape[2], 96 // logits.shape[2], logits.shape[3], 64 // logits.shape[3])
     wanted = foreground_loss(logits, cells.double().mean((3, 5)) / 255)["total"]
     terms = task.terms(given)

@@ -1,0 +1,21 @@
+"""What the coarse stage is told while it learns."""
+
+from __future__ import annotations
+
+import torch
+
+from training.data.dataset import Batch
+from training.stages.foreground import UNTOLD, told
+
+
+def test_boxes_are_told_of_a_canvas_all_or_none_and_of_most() -> None:
+    torch.manual_seed(0)
+    canvases, people = 2000, 3
+    index = torch.arange(canvases).repeat_interleave(people)
+    rois = torch.cat([index[:, None].float(), torch.rand(len(index), 4)], dim=1)
+    nothing = torch.zeros(canvases, 1, 1, 1, dtype=torch.uint8)
+    known = told(Batch(nothing, nothing, rois, torch.ones(len(index))))
+    counts = torch.bincount(known[:, 0].long(), minlength=canvases)
+    assert set(counts.tolist()) == {0, people}
+    assert abs(float((counts == 0).float().mean()) - UNTOLD) < 0.03
+    assert len(told(Batch(nothing, nothing, rois[:0], torch.ones(0)))) == 0
