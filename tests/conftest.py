@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +27,21 @@ hypothesis.settings.register_profile("hiseg", deadline=None)
 hypothesis.settings.load_profile("hiseg")
 
 ROOT = Path(__file__).parent.parent
-REPOSITORY = ROOT / "model_repository"
+PUBLISHED = ROOT / "model_repository"
+
+
+def _b0_as_version_1() -> Path:
+    """The published B0 alone, as version 1: tests that add versions and models needn't know what is published."""
+    newest = max((PUBLISHED / "hiseg_b0").glob("[0-9]*"), key=lambda folder: int(folder.name))
+    repository = Path(tempfile.mkdtemp(prefix="hiseg-models-"))
+    atexit.register(shutil.rmtree, repository, ignore_errors=True)
+    others = shutil.ignore_patterns("[0-9]*")
+    shutil.copytree(newest.parent, repository / "hiseg_b0", ignore=others)
+    shutil.copytree(newest, repository / "hiseg_b0" / "1")
+    return repository
+
+
+REPOSITORY = _b0_as_version_1()
 HISEG = Path(sys.executable).with_name("hiseg")
 SAMPLE = ROOT / "docs" / "samples" / "people.jpg"
 SERVE: tuple[str | Path, ...] = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--repository", REPOSITORY)

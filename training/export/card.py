@@ -38,19 +38,21 @@ Baselines with ground-truth boxes, and nothing learned:
 |---|{"---|" * len(quality)}
 {_baseline_rows(quality)}
 
-`foreground` is the IoU of `binary_masks` (anybody at all) on the images in which every person is outlined.
+`foreground` is the IoU of `binary_masks` (anybody at all) on the images in which every person is outlined: where the
+model is given everybody's boxes, and where it is given none. Masks are those of `wide_masks`, which may reach a tenth
+of a side beyond the box; the baselines end at it.
 
 ## Training
 
-From scratch, no pretrained weights: the fine stage, then the coarse stage from the fine stage's encoder, then the
-fine stage with the coarse stage's view. Flips, turns, scale, colour, people pasted in front of people, loose boxes,
-averaged weights. 1,351 COCO photographs in which every person is outlined and 226 Clothing Co-Parsing photographs,
-seen less often because they are so alike; 3,876 people in all.
+From scratch, no pretrained weights, as `training/recipes/{config.variant}.toml` has it: the fine stage, then the
+coarse stage, then the fine stage with the coarse stage's view. Flips, turns, scale, colour, people pasted in front of
+people, loose boxes, averaged weights. 1,351 COCO photographs in which every person is outlined; 226 Clothing Co-Parsing
+photographs, seen less often because they are so alike; and 1,243 COCO photographs of which only boxes are known, with
+outlines as an earlier step of the same training drew them.
 
 **Parts of COCO val2017 are in the training data: figures on COCO val2017 can't be quoted for this model.** `val`
 and `ood` above were not trained on; `val` was looked at while the recipe was chosen. To train on the whole of COCO,
-point `HISEG_DATA` at a folder laid out alike (`annotations/instances_train_person_only_no_crowd.json`,
-`images/train/`) and run the same commands.
+follow `training/recipes/coco_b0.toml`.
 
 ## Terms
 
@@ -62,8 +64,9 @@ your use is yours to judge; retraining on photographs of your own removes the qu
 
 For cutting people out of photographs and video frames once a detector has found their boxes. It says which pixels
 are a person, never who it is. Weak where people hug or hide each other, on thin limbs, on people smaller than about
-32 pixels, on animals and statues in a person's box, and in the dark. The training photographs over-represent adults
-in daylight; results for other people and places may be worse, and that has not been measured.
+32 pixels, on animals and statues in a person's box, and in the dark; `docs/models.md` shows where it fails. The
+training photographs over-represent adults in daylight; results for other people and places may be worse, and that has
+not been measured.
 """
 
 

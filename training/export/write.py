@@ -30,7 +30,10 @@ from training.export.precision import (
 from training.models.hierarchical import HierarchicalModel
 
 LICENCE = "MIT for the weights; trained on photographs under their own, mostly non-commercial, terms"
-TRAINING_DATA = "1,351 COCO photographs (parts of val2017 among them) and 226 Clothing Co-Parsing photographs"
+TRAINING_DATA = (
+    "1,351 COCO photographs (parts of val2017 among them), 226 Clothing Co-Parsing photographs, "
+    "and the boxes of 1,243 more COCO photographs"
+)
 
 
 def write_checkpoint(checkpoint: Path, output: Path, form: Form, precision: Precision, data: Path) -> str:

@@ -36,15 +36,15 @@ def sheet(photo: Photo, answer: Answer, score: PhotoScore) -> Pixels:
     mode = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     pixels = np.asarray(cv2.resize(answer.pixels, size, interpolation=mode), dtype=np.uint8)
     grey = np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2)
-    truth = [_instance(person.rle, person.box, scale, size) for person in photo.people if person.rle is not None]
+    truth = [instance(person.rle, person.box, scale, size) for person in photo.people if person.rle is not None]
     boxes = zip(score.people, answer.boxes, strict=True)
-    found = [_instance(person.rle, box, scale, size) for person, box in boxes]
+    found = [instance(person.rle, box, scale, size) for person, box in boxes]
     probability = np.asarray(cv2.resize(answer.foreground, size, interpolation=cv2.INTER_LINEAR))
     panels = [
         overlay(pixels, truth),
         _foreground(grey, probability),
         overlay(pixels, found),
-        _errors(grey, label_map([t.mask for t in truth], *size), label_map([f.mask for f in found], *size)),
+        errors(grey, label_map([t.mask for t in truth], *size), label_map([f.mask for f in found], *size)),
     ]
     everybody = "" if score.foreground is None else f", IoU {score.foreground:.2f}"
     ious = "   ".join(f"{k}: {person.iou:.2f}" for k, person in enumerate(score.people[:LISTED], 1))
@@ -60,7 +60,8 @@ def sheet(photo: Photo, answer: Answer, score: PhotoScore) -> Pixels:
     return _page(title + ("" if photo.exhaustive else ", not everybody is outlined"), panels, captions)
 
 
-def _instance(rle: Rle, box: Box, scale: float, size: tuple[int, int]) -> Instance:
+def instance(rle: Rle, box: Box, scale: float, size: tuple[int, int]) -> Instance:
+    """A person of a photo that is drawn at ``scale``, as large as (width, height) ``size``."""
     mask = cv2.resize(np.asarray(coco_mask.decode(rle)), size, interpolation=cv2.INTER_NEAREST)
     scaled = Box(*(value * scale for value in box.as_tuple()))
     return Instance(scaled, CropMask(0, 0, mask.astype(np.bool_)), 1.0)
@@ -74,7 +75,8 @@ def _foreground(grey: Pixels, probability: np.ndarray) -> Pixels:
     return drawn
 
 
-def _errors(grey: Pixels, truth: Pixels, found: Pixels) -> Pixels:
+def errors(grey: Pixels, truth: Pixels, found: Pixels) -> Pixels:
+    """Where label maps differ, drawn on a darkened grey picture, RGB uint8 ``[H, W, 3]``."""
     drawn = (grey * 0.45).astype(np.uint8)
     for where, colour, weight in (
         ((truth > 0) & (truth == found), RIGHT, 0.45),
@@ -102,12 +104,13 @@ def _page(title: str, panels: Sequence[Pixels], captions: Sequence[str]) -> Pixe
         top = TITLE + place // columns * (height + CAPTION)
         draw.text((left, top + CAPTION // 2), caption, INK, font, anchor="lm")
         if caption == "Errors":
-            _legend(draw, left + 70, top + CAPTION // 2, font)
+            legend(draw, left + 70, top + CAPTION // 2, font)
         page.paste(Image.fromarray(panel), (left, top + CAPTION))
     return np.asarray(page)
 
 
-def _legend(draw: ImageDraw.ImageDraw, left: int, middle: int, font: ImageFont.FreeTypeFont) -> None:
+def legend(draw: ImageDraw.ImageDraw, left: int, middle: int, font: ImageFont.FreeTypeFont) -> None:
+    """What the colours of :func:`errors` mean, in a line."""
     for colour, word in ((MISSED, "missed"), (ADDED, "added"), (MIXED_UP, "another person's"), (RIGHT, "right")):
         draw.rectangle((left, middle - 6, left + 12, middle + 6), colour, QUIET)
         draw.text((left + 18, middle), word, QUIET, font, anchor="lm")

@@ -1,0 +1,69 @@
+"""``python -m benchmarks.failures OUT.png``: where a model fails, as shapes alone, since the photos may not be shown.
+
+Of each kind of case on ``val`` the person with the lowest IoU; a photo comes once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from benchmarks.models import REPOSITORY, newest
+from service.domain import Pixels
+from service.masks.label_map import label_map
+from training.data.coco import Photo, data_root, read_split
+from training.publish import runner_of
+from training.validation.pictures import INK, PAPER, errors, instance, legend
+from training.validation.scores import PhotoScore, score_photos
+from training.validation.summary import slices
+
+KINDS = ("5 or more people", "overlapping boxes", "small", "single person", "2 to 4 people", "large")
+SIDE, COLUMNS, GAP, CAPTION = 300, 3, 14, 28
+AROUND = 1.6
+"""Sides of what is shown, as multiples of the person's box."""
+
+
+def shape(photo: Photo, score: PhotoScore, person: int) -> Pixels:
+    """The surroundings of a person in a square: what is right and wrong about everybody there."""
+    size = (photo.width, photo.height)
+    truth = [instance(each.rle, each.box, 1, size).mask for each in photo.people if each.rle is not None]
+    found = [instance(each.rle, photo.people[k].box, 1, size).mask for k, each in enumerate(score.people)]
+    paper = np.full((photo.height, photo.width, 3), 40, dtype=np.uint8)
+    drawn = errors(paper, label_map(truth, *size), label_map(found, *size))
+    box = photo.people[person].box.times(AROUND).clipped(*size)
+    x1, y1, x2, y2 = (round(value) for value in box.as_tuple())
+    part = drawn[y1:y2, x1:x2]
+    scale = SIDE / max(part.shape[:2])
+    part = cv2.resize(part, (round(part.shape[1] * scale), round(part.shape[0] * scale)), interpolation=cv2.INTER_AREA)
+    square = np.full((SIDE, SIDE, 3), PAPER, dtype=np.uint8)
+    square[: part.shape[0], : part.shape[1]] = part
+    return square
+
+
+def main(out: Path) -> None:
+    photos = read_split(data_root(), "val")
+    scores = score_photos(photos, runner_of(newest(REPOSITORY)["hiseg_b0"]))
+    places = {id(each): (number, k) for number, score in enumerate(scores) for k, each in enumerate(score.people)}
+    kinds = slices([each for score in scores for each in score.people])
+    shown: dict[str, tuple[int, int]] = {}
+    for kind in KINDS:
+        taken = {number for number, _ in shown.values()}
+        worst = min((each for each in kinds[kind] if places[id(each)][0] not in taken), key=lambda each: each.iou)
+        shown[kind] = places[id(worst)]
+    rows = len(KINDS) // COLUMNS
+    page = Image.new("RGB", (COLUMNS * (SIDE + GAP) + GAP, CAPTION + rows * (SIDE + CAPTION + GAP)), PAPER)
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(15)
+    legend(draw, GAP, CAPTION // 2, font)
+    for place, (kind, (number, k)) in enumerate(shown.items()):
+        left, top = GAP + place % COLUMNS * (SIDE + GAP), CAPTION + place // COLUMNS * (SIDE + CAPTION + GAP)
+        draw.text((left, top + CAPTION // 2), f"{kind}: IoU {scores[number].people[k].iou:.2f}", INK, font, anchor="lm")
+        page.paste(Image.fromarray(shape(photos[number], scores[number], k)), (left, top + CAPTION))
+    page.save(out)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
