@@ -26,9 +26,16 @@ def write_whole(content: dict[str, Any], path: Path) -> None:
     partial.replace(path)
 
 
-def save_checkpoint(path: Path, model: HierarchicalModel, notes: dict[str, Any]) -> None:
-    """A model alone, without the run that made it."""
+def save_checkpoint(path: Path, model: HierarchicalModel, notes: dict[str, Any], half: bool = False) -> None:
+    """A model alone, without the run that made it.
+
+    Args:
+        notes: about it; any plain values.
+        half: matrices and filters in half precision: half the bytes, to start other runs from.
+    """
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    if half:
+        state = {k: v.half() if v.ndim > 1 else v for k, v in state.items()}
     write_whole({"config": model.config.to_dict(), "state_dict": state, "notes": notes}, path)
 
 

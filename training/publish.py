@@ -23,6 +23,7 @@ from service.loading import Loaded, given
 from service.settings import Settings
 from service.telemetry import Metrics
 from training.baselines import BASELINES
+from training.checkpoint import load_checkpoint, save_checkpoint
 from training.complexity import complexity
 from training.config import ModelConfig
 from training.data.coco import read_split
@@ -37,6 +38,8 @@ from training.models.hierarchical import HierarchicalModel
 
 CANARY_PHOTO = Path(__file__).parent.parent / "docs" / "samples" / "people.jpg"
 CANARY_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
+CHECKPOINT = "checkpoint.pth"
+"""The weights once more, for those who train on from them."""
 JITTER = 0.1
 THREADS = 2
 
@@ -70,6 +73,8 @@ def publish(
             shutil.copy(source, path)
         else:
             write_checkpoint(source, path, Form(), Precision.FP32, data)
+            notes = {"published as": f"{name} {version}"}
+            save_checkpoint(built / CHECKPOINT, load_checkpoint(source), notes, half=True)
         metadata: dict[str, Any] = dict(read_metadata(path))
         if missing := {"config", "canvases"} - metadata.keys():
             raise ValueError(f"{source}: it doesn't say its {', '.join(sorted(missing))}, as files of `export` do")
