@@ -155,8 +155,8 @@ class Segmenter:
         width, height = job.picture.width, job.picture.height
         placement = choose_canvas(height, width, info.canvases, info.resize)
         boxes = [box.clipped(width, height) for box in job.boxes]
-        visible = [box for box in boxes if not box.is_empty]
         binary = job.mode is Mode.BINARY
+        visible = [] if binary and not info.foreground_boxes else [box for box in boxes if not box.is_empty]
         crops = [Box(0, 0, width, height)] if binary else [box.times(info.mask_extent) for box in visible]
         covered = mask_pixels(crops, width, height, job.finish)
         place.hold(job.picture.nbytes + 3 * placement.canvas[0] * placement.canvas[1] + covered)
@@ -195,7 +195,7 @@ class Segmenter:
         )
         served = await batcher.submit(work)
         came_back = time.perf_counter()
-        few = job.finish.is_plain and not binary and sum(box.area for box in visible) <= QUICK_PIXELS
+        few = job.finish.is_plain and not binary and covered <= QUICK_PIXELS
         if quick and self._alone and few:
             answer = draw_and_write()
         else:

@@ -35,9 +35,8 @@ def _b0_as_version_1() -> Path:
     newest = max((PUBLISHED / "hiseg_b0").glob("[0-9]*"), key=lambda folder: int(folder.name))
     repository = Path(tempfile.mkdtemp(prefix="hiseg-models-"))
     atexit.register(shutil.rmtree, repository, ignore_errors=True)
-    others = shutil.ignore_patterns("[0-9]*")
-    shutil.copytree(newest.parent, repository / "hiseg_b0", ignore=others)
-    shutil.copytree(newest, repository / "hiseg_b0" / "1")
+    shutil.copytree(newest.parent, repository / "hiseg_b0", ignore=shutil.ignore_patterns("[0-9]*"))
+    shutil.copytree(newest, repository / "hiseg_b0" / "1", ignore=shutil.ignore_patterns("*.pth"))
     return repository
 
 

@@ -87,6 +87,8 @@ class ModelConfig:
         if variant not in COARSE_VARIANTS[family]:
             allowed_here = ", ".join(COARSE_VARIANTS[family])
             raise ValueError(f"coarse_variant: {variant!r} is not one of {allowed_here}, those of {family}")
+        if not 1 <= self.context <= 2:
+            raise ValueError(f"context: {self.context} is not 1 to 2")
         for name in ("fine_widths", "coarse_widths"):
             widths = getattr(self, name)
             if len(widths) != 4 or min(widths) < 1:

@@ -14,7 +14,7 @@ from service.engines.base import Cost
 from tests.conftest import REPOSITORY
 
 B0 = "hiseg_b0"
-FOREGROUND = re.compile(r',\s*\{ name: "binary_masks"[^}]*\}')
+OTHERS = re.compile(r'\s*\{ name: "(masks|binary_masks)"[^}]*\},')
 MASKS_ONLY = "masks_only"
 VARIANT = 'parameters { key: "variant" value { string_value: "b0" } }'
 
@@ -31,7 +31,7 @@ def lay_out(repository: Path, cost: Cost | None = None) -> None:
         config = config.replace('backend: "onnxruntime"', 'backend: "python"')
         for key, value in (("batch_ms", cost.constant), ("person_ms", cost.roi)):
             config += f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}\n'
-    alone = FOREGROUND.sub("", config).replace(f'name: "{B0}"', f'name: "{MASKS_ONLY}"').replace(VARIANT, "")
+    alone = OTHERS.sub("", config).replace(f'name: "{B0}"', f'name: "{MASKS_ONLY}"').replace(VARIANT, "")
     for name, text in ((B0, config), (MASKS_ONLY, alone)):
         (repository / name).mkdir(parents=True)
         (repository / name / "config.pbtxt").write_text(text)

@@ -15,11 +15,12 @@ from service.canvas import Size, choose_canvas, to_canvas
 from service.domain import Box, Floats, Pixels
 from service.engines.base import Batch
 from service.engines.onnx import OnnxEngine
+from service.engines.repository import stored_versions
 from service.images import ImageLimits, inspect
 from service.masks.crop import crop_mask
 from service.masks.rle import coco_rle
 
-MODEL = Path(__file__).parents[2] / "model_repository" / "hiseg_b0" / "1" / "model.onnx"
+REPOSITORY = Path(__file__).parents[2] / "model_repository"
 LIMITS = ImageLimits(10**8, 10**8)
 PATH = "/v1/segment"
 INSIDE = 32
@@ -46,7 +47,8 @@ class Masks:
     """The model, and the way from bytes to an answer."""
 
     def __init__(self, threads: int) -> None:
-        self._engine = OnnxEngine(MODEL, "hiseg_b0", "1", threads)
+        newest = stored_versions(REPOSITORY)["hiseg_b0"][0]
+        self._engine = OnnxEngine(newest.path, newest.name, newest.version, threads)
 
     def prepare(self, image: bytes, query: str) -> Input:
         """A JPEG and its boxes, ``x1,y1,x2,y2;…`` -> what the model takes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def scatter(prediction: Prediction, members: Sequence[Prepared]) -> list[Predict
     parts, start = [], 0
     for index, member in enumerate(members):
         end = start + len(member.rois)
-        foreground = prediction.foreground[index : index + 1]
-        parts.append(Prediction(prediction.margins[start:end], foreground, prediction.model))
+        margins, foreground = prediction.margins[start:end], prediction.foreground[index : index + 1]
+        parts.append(replace(prediction, margins=margins, foreground=foreground))
         start = end
     return parts

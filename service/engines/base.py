@@ -49,6 +49,7 @@ class ModelInfo:
         seed: what a batch may cost, before any has run.
         card: what else it says about itself: licence, training data, metrics, size.
         mask_extent: sides of what a person's logits cover, as multiples of the box's.
+        foreground_boxes: whether boxes change the foreground.
     """
 
     ref: ModelRef
@@ -59,6 +60,7 @@ class ModelInfo:
     seed: Cost = UNKNOWN_COST
     card: dict[str, Any] = field(default_factory=dict)
     mask_extent: float = 1.0
+    foreground_boxes: bool = False
 
     def describe(self) -> dict[str, Any]:
         """The same as plain values, for people and JSON."""
@@ -83,7 +85,7 @@ DANGEROUS = "dangerous"
 
 
 class Wants(Flag):
-    """Which outputs anybody looks at; the others need not be computed."""
+    """Which outputs anybody looks at; the others need not be sent back."""
 
     MASKS = auto()
     FOREGROUND = auto()

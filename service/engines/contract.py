@@ -73,16 +73,19 @@ def describe(spoken: Spoken, name: str, version: str, engine: str) -> tuple[Mode
         raise ModelError(f"{spoken.source}: {'; '.join(problems)}")
     metadata, mask_output = spoken.metadata, mask_output_of(spoken)
     canvases, mask_size = _canvases(spoken), _mask_size(spoken)
+    extent = _extent(metadata) if mask_output == WIDE_OUTPUT else 1.0
     assert mask_output
     assert canvases
     assert mask_size
+    assert extent
     info = ModelInfo(
         ref=ModelRef(name, version, metadata.get("variant", variant_in(name)), engine),
         canvases=canvases,
         resize=Resize(metadata.get("resize", Resize.STRETCH)),
         mask_size=mask_size,
         takes_uint8=spoken.types[IMAGES] == "uint8",
-        mask_extent=_extent(metadata) or 1.0 if mask_output == WIDE_OUTPUT else 1.0,
+        mask_extent=extent,
+        foreground_boxes=_written(metadata, "foreground_boxes") is True,
         seed=_seed(metadata),
         card={key: _value(metadata[key]) for key in sorted(metadata)},
     )
@@ -96,7 +99,7 @@ def refusals(spoken: Spoken) -> list[str]:
     if set(spoken.inputs) != {IMAGES, ROIS}:
         found.append(f"inputs are {sorted(spoken.inputs)}, not images and rois")
     if mask_output is None or FOREGROUND_OUTPUT not in spoken.outputs:
-        found.append(f"outputs are {sorted(spoken.outputs)}, not masks (or instance_masks) and binary_masks")
+        found.append(f"outputs are {sorted(spoken.outputs)}, not wide_masks, masks or instance_masks, and binary_masks")
     tensors = {**spoken.inputs, **spoken.outputs}
     for name in (IMAGES, ROIS, mask_output, FOREGROUND_OUTPUT):
         if name in tensors:

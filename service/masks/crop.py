@@ -17,7 +17,7 @@ def log_odds(probability: Floats) -> Floats:
 
 
 def crop_mask(margin: Floats, box: Box, width: int, height: int, threshold: float = 0.5) -> tuple[CropMask, float]:
-    """Draw a margin map into its box.
+    """Draw a margin map into the box that it covers.
 
     Args:
         margin: float32 ``[mh, mw]``, log-odds of "this pixel is the person"; its edges are the box's edges.

@@ -30,7 +30,7 @@ def mask_pixels(boxes: Iterable[Box], width: int, height: int, finish: Finish) -
         pixels += across * down
     if pixels > MOST_MASK_PIXELS:
         raise TooLarge(
-            f"the boxes cover {pixels} pixels of the image together; at most {MOST_MASK_PIXELS} are taken",
+            f"the boxes' masks cover {pixels} pixels of the image together; at most {MOST_MASK_PIXELS} are taken",
             field="boxes",
             limit=MOST_MASK_PIXELS,
             value=pixels,

@@ -17,12 +17,12 @@ from service.masks.crop import draw_margin
 
 STRIP_ROWS = 128
 NO_EVIDENCE = -1e9
-"""Margin of a pixel outside its box, where a mask came by growing: any other claim is better."""
+"""Margin of a pixel that the model didn't look at, where a mask came by growing: any other claim is better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A mask, and how sure the model is of it: the margin map over its box."""
+    """A mask, and how sure the model is of it: the margin map and the box that it covers."""
 
     mask: CropMask
     margin: Floats

@@ -37,7 +37,7 @@ def smooth(margin: Floats, how: Smoothing) -> Floats:
     if how is Smoothing.NONE:
         return margin
     probability = np.asarray(1.0 / (1.0 + cv2.exp(-margin)), dtype=np.float32)
-    # At the box's edge the picture goes on: what lies beyond is taken to be what is there, not nobody.
+    # At the map's edge the picture goes on: what lies beyond is taken to be what is there, not nobody.
     if how is Smoothing.BILATERAL:
         border = cv2.BORDER_REPLICATE
         return log_odds(

@@ -67,15 +67,27 @@ def test_no_boxes() -> None:
 
 
 def test_binary_mode_gives_the_foreground_of_the_whole_image() -> None:
-    engine = EchoEngine()
-    result = run(engine, Job(picture(red=255), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
-    assert len(engine.batches[0].rois) == 1, "boxes tell a model where to look"
+    result = run(EchoEngine(), Job(picture(red=255), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
     assert result.instances == ()
     assert result.foreground is not None
     mask = result.foreground.mask
     assert mask.pixels.shape == (96, 128)
     assert mask.pixels[:, 66:].all()
     assert not mask.pixels[:, :62].any()
+
+
+@pytest.mark.parametrize(("extent", "told"), [(1.0, 0), (1.2, 1)])
+def test_binary_mode_tells_boxes_to_models_that_look_at_them(extent: float, told: int) -> None:
+    engine = EchoEngine(extent=extent)
+    run(engine, Job(picture(), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
+    assert len(engine.batches[0].rois) == told
+
+
+def test_a_mask_is_as_large_as_what_its_model_sees() -> None:
+    (found,) = run(EchoEngine(extent=1.5), Job(picture(), (Box(40, 20, 80, 60),), "echo")).instances
+    assert found.box == Box(40, 20, 80, 60)
+    assert (found.mask.left, found.mask.top, found.mask.pixels.shape) == (30, 10, (60, 60))
+    assert found.mask.pixels.all()
 
 
 def test_deadline() -> None:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import REPOSITORY
+from service.domain import Floats, Pixels
+from service.engines.repository import StoredModel, stored_models
+from tests.conftest import PUBLISHED
 from training.baselines import BASELINES, GRID, ellipse, grabcut
-from training.data.coco import read_split
-from training.evaluate import evaluate
+from training.data.coco import read_annotations, read_split
+from training.evaluate import evaluate, foreground_untold
+from training.inference.runner import of_function
 from training.publish import JITTER, runner_of
 
-MODEL = REPOSITORY / "hiseg_b0"
+MODELS = stored_models(PUBLISHED)
+
+
+def reported(model: StoredModel, split: str) -> Any:
+    """The quality that stands beside the file."""
+    return json.loads((model.path.parent / "metrics.json").read_text())["quality"][split]
 
 
 def test_ellipse_touches_the_box() -> None:
@@ -34,24 +43,37 @@ def test_grabcut_finds_a_bright_person_on_black() -> None:
 
 def test_baselines_are_those_reported(data: Path) -> None:
     photos = read_split(data, "val")
-    reported = json.loads((MODEL / "metrics.json").read_text())["quality"]["val"]["baselines"]
+    told = reported(MODELS[0], "val")["baselines"]
     for name in ("whole box", "ellipse"):
-        assert evaluate(photos, BASELINES[name]).summary()["all"] == pytest.approx(reported[name], abs=1e-3)
+        assert evaluate(photos, BASELINES[name]).summary()["all"] == pytest.approx(told[name], abs=1e-3)
 
 
 @pytest.mark.parametrize("split", ["val", "ood"])
-def test_the_published_model_is_as_good_as_its_card_says(data: Path, split: str) -> None:
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_published_model_is_as_good_as_its_card_says(data: Path, model: StoredModel, split: str) -> None:
     """On a tenth of the photos: their mean must lie within three standard errors of the whole's."""
     photos = read_split(data, split)[::10]
-    runner = runner_of(MODEL / "1" / "model.onnx")
-    reported = json.loads((MODEL / "metrics.json").read_text())["quality"][split]
+    runner, told = runner_of(model.path), reported(model, split)
     found = evaluate(photos, runner)
     ious = np.array([person.iou for person in found.people])
     error = 3 * ious.std() / np.sqrt(len(ious))
     assert error < 0.11
-    assert ious.mean() == pytest.approx(reported["ground truth boxes"]["all"], abs=error)
+    assert ious.mean() == pytest.approx(told["ground truth boxes"]["all"], abs=error)
     if split == "val":
         loose = evaluate(photos, runner, JITTER).summary()
         cost = found.summary()["all"] - loose["all"]
-        told = reported["ground truth boxes"]["all"] - reported["boxes jittered by 10%"]["all"]
-        assert cost == pytest.approx(told, abs=0.02)
+        expected = told["ground truth boxes"]["all"] - told["boxes jittered by 10%"]["all"]
+        assert cost == pytest.approx(expected, abs=0.02)
+
+
+def test_the_foreground_alone_is_asked_for_without_boxes(drawn: Path) -> None:
+    """Stands for a model that knows of nobody but those that it is told of."""
+
+    def told(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
+        seen = float(len(rois) > 0)
+        return np.ones((len(rois), 1, 8, 6), np.float32), np.full((len(images), 1, *images.shape[2:]), seen, np.float32)
+
+    annotations = drawn / "annotations" / "instances_val2017_person_only_no_crowd.json"
+    photos = read_annotations(annotations, drawn / "images" / "val2017")
+    assert foreground_untold(photos, of_function(told)) == 0
+    assert max(evaluate(photos, of_function(told)).foreground) > 0

@@ -44,11 +44,10 @@ of a side beyond the box; the baselines end at it.
 
 ## Training
 
-From scratch, no pretrained weights, as `training/recipes/{config.variant}.toml` has it: the fine stage, then the
-coarse stage, then the fine stage with the coarse stage's view. Flips, turns, scale, colour, people pasted in front of
-people, loose boxes, averaged weights. 1,351 COCO photographs in which every person is outlined; 226 Clothing Co-Parsing
-photographs, seen less often because they are so alike; and 1,243 COCO photographs of which only boxes are known, with
-outlines as an earlier step of the same training drew them.
+By `training/recipes/{config.variant}.toml`, without any weights from elsewhere. Flips, turns, scale, colour, people
+pasted in front of people, loose boxes, averaged weights. 1,351 COCO photographs in which every person is outlined; 226
+Clothing Co-Parsing photographs, seen less often because they are so alike; and 1,243 COCO photographs of which only
+boxes are known, with outlines as an earlier model of the same training drew them.
 
 **Parts of COCO val2017 are in the training data: figures on COCO val2017 can't be quoted for this model.** `val`
 and `ood` above were not trained on; `val` was looked at while the recipe was chosen. To train on the whole of COCO,

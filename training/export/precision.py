@@ -22,6 +22,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from service.canvas import Size, choose_canvas, to_canvas
 from service.domain import Floats
 from service.engines.base import margins
+from service.engines.contract import MASK_OUTPUTS
 from training.data.coco import Photo
 from training.export.half import halve
 from training.export.onnx import example
@@ -121,7 +122,8 @@ def check_agreement(source: Path, output: Path, precision: Precision, asked: Ite
     """
     alike, cells = 0, 0
     sessions = [ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in (source, output)]
-    name = sessions[0].get_outputs()[0].name
+    there = {output.name for output in sessions[0].get_outputs()}
+    name = next(output for output in MASK_OUTPUTS if output in there)
     for question in asked:
         given = {"images": question.images, "rois": question.rois}
         first, second = (margins(session.run([name], given)[0]) > 0 for session in sessions)

@@ -97,6 +97,7 @@ def describe(model: HierarchicalModel, form: Form) -> dict[str, Any]:
         "roi_size": config.roi_size,
         "mask_size": config.mask_size,
         "mask_extent": config.context,
+        "foreground_boxes": config.coarse_boxes,
         "class_names": ["background", "target", "other people"],
         "licence": LICENCE,
         "training_data": TRAINING_DATA,

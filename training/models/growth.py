@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
@@ -9,7 +11,7 @@ from training.models.blocks import ResidualBlock
 
 
 def take_over(model: nn.Module, weights: dict[str, torch.Tensor]) -> int:
-    """Load the weights that fit; residual blocks that were given none pass on what they see.
+    """Load the weights that fit; residual blocks that get none, behind others that do, pass on what they see.
 
     So a deeper model begins as the function that a shallower one of the same widths has learnt (Chen et al., 2016,
     Net2Net, arXiv:1511.05641): exactly with ReLU, nearly with other activations.
@@ -25,9 +27,14 @@ def take_over(model: nn.Module, weights: dict[str, torch.Tensor]) -> int:
     fits = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     model.load_state_dict(fits, strict=False)
     for name, block in model.named_modules():
-        if isinstance(block, ResidualBlock) and not any(known.startswith(f"{name}.") for known in weights):
+        stack, _, _ = name.rpartition(".")
+        if isinstance(block, ResidualBlock) and not _any_of(name, fits) and _any_of(stack, fits):
             pass_on(block)
     return len(fits)
+
+
+def _any_of(module: str, weights: Iterable[str]) -> bool:
+    return any(name.startswith(f"{module}.") for name in weights)
 
 
 @torch.no_grad()

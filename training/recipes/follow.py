@@ -55,9 +55,16 @@ def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = l
             course = read_course(_run(folder) / "logs")
             save_curves({f"{plan.title}, {step.name}": course}, folder / CURVE)
             (folder / DONE).write_text(json.dumps(asdict(course)))
-        courses[step.name] = Course(**json.loads((folder / DONE).read_text()))
+        courses[step.name] = _written(folder / DONE)
     save_curves(courses, output / CURVES)
     return courses
+
+
+def _written(path: Path) -> Course:
+    try:
+        return Course(**json.loads(path.read_text()))
+    except (TypeError, ValueError) as error:
+        raise StepFailed(f"{path}: not as it was written ({error}); without it the step is done again") from error
 
 
 def command(plan: Plan, step: Step, output: Path) -> list[str]:

@@ -13,7 +13,7 @@ from training.models.freezing import freeze
 from training.models.hierarchical import HierarchicalModel, inner_resampling, to_unit
 from training.models.outputs import Coarse
 from training.models.roi import enlarge, roi_align
-from training.stages.foreground import truth
+from training.stages.foreground import told, truth
 from training.stages.iou import iou
 from training.stages.task import Group, Task, moving
 
@@ -48,7 +48,7 @@ class InstanceTask(Task):
 
     def terms(self, batch: Batch) -> dict[str, torch.Tensor]:
         images = to_unit(batch.images)
-        coarse = self.look(images, batch.rois)
+        coarse = self.look(images, told(batch) if self.learns_coarse else batch.rois)
         balance = self.balance(len(batch.rois))
         if len(batch.rois):
             people = self.model.crop_outputs(images, batch.rois, coarse, self.size)

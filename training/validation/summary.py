@@ -35,9 +35,10 @@ def slices(people: Sequence[PersonScore]) -> dict[str, list[PersonScore]]:
 def summary(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> dict[str, Any]:
     """All figures, by name, as plain values.
 
-    ``at_mask_resolution`` are the document's: IoU of each class within each RoI, averaged over RoIs, 1 where a class is
-    neither there nor predicted; a detection rate is the share of RoIs whose target's IoU is above. ``foreground`` is of
-    exhaustively outlined photos, by photo: the document's figure for its binary UNet is the mean of both classes.
+    ``at_mask_resolution`` are the document's: IoU of each class within what each mask covers, averaged over people, 1
+    where a class is neither there nor predicted; a detection rate is the share of people whose IoU is above.
+    ``foreground`` is of exhaustively outlined photos, by photo: the document's figure for its binary UNet is the mean
+    of both classes.
     """
     people = [person for score in scores for person in score.people]
     target = np.array([person.target for person in people])

@@ -35,10 +35,10 @@ class TritonPythonModel:
         people = rois.shape()[0]
         asked = request.requested_output_names()
         made = []
-        if "masks" in asked:
+        for name in {"masks", "wide_masks"}.intersection(asked):
             masks = np.zeros((people, 3, *MASK_SIZE), dtype=np.float32)
             masks[:, 1] = self.target
-            made.append(pb_utils.Tensor("masks", masks))
+            made.append(pb_utils.Tensor(name, masks))
         if "binary_masks" in asked:
             foreground = np.full((count, 1, height, width), 0.5, dtype=np.float32)
             made.append(pb_utils.Tensor("binary_masks", foreground))

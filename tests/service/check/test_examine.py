@@ -87,7 +87,10 @@ def lie_about_resize(proto: onnx.ModelProto) -> None:
         (lambda proto: side(proto, 0, 0, 1), "images are 1 at a time; batches need the first side free"),
         (lambda proto: side(proto, 1, 0, "4"), "rois are 4 at a time; batches need the first side free"),
         (lambda proto: side(proto, 0, 2, "height"), "the canvas is neither in its metadata nor in the shape of images"),
-        (rename_mask_output, "outputs are ['binary_masks', 'mask'], not masks (or instance_masks) and binary_masks"),
+        (
+            rename_mask_output,
+            "outputs are ['binary_masks', 'mask'], not wide_masks, masks or instance_masks, and binary_masks",
+        ),
         (lie_about_resize, "resize is 'crop' in its metadata, not letterbox or stretch"),
         (lambda proto: widen(proto, None), "mask_extent is None in its metadata, not a number of 1 to 2"),
         (lambda proto: widen(proto, "0.5"), "mask_extent is '0.5' in its metadata, not a number of 1 to 2"),
@@ -142,7 +145,7 @@ def test_another_kind_of_model_is_refused_for_all_that_is_wrong(tmp_path: Path) 
     text = checked(tmp_path / "m.onnx", 1)
     for reason in (
         "inputs are ['images'], not images and rois",
-        "outputs are ['scores'], not masks (or instance_masks) and binary_masks",
+        "outputs are ['scores'], not wide_masks, masks or instance_masks, and binary_masks",
         "not uint8 or float32",
         "images are 1 at a time",
         "images have 4 channels",

@@ -14,6 +14,7 @@ from service.engines.contract import ModelError
 from tests.conftest import REPOSITORY
 from training.data.coco import Photo, read_annotations
 from training.inference.batches import answers, load_batches
+from training.inference.masks import anybody, person_masks
 from training.inference.runner import ProviderMissing, Runner, open_onnx, open_runner
 from training.validation.scores import loosened
 
@@ -49,6 +50,25 @@ def test_every_photo_gets_its_own_answer(photos: list[Photo], size: int) -> None
 def test_batches_are_as_large_as_they_may_be(photos: list[Photo]) -> None:
     runner = Runner(((64, 96),), Resize.STRETCH, echo)
     assert [len(b.images) for b in load_batches(photos, loosened(photos, 0.0), runner, 3)] == [3, 3, 2]
+
+
+def test_masks_may_cover_more_than_their_boxes(photos: list[Photo]) -> None:
+    """Everywhere is the person: so masks are as large as what they cover, as far as there is photo."""
+
+    def sure(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
+        return np.full((len(rois), 1, 8, 6), 1, np.float32), np.zeros((len(images), 1, 64, 96), np.float32)
+
+    for extent in (1.0, 1.5):
+        runner = Runner(((64, 96),), Resize.LETTERBOX, sure, extent=extent)
+        for answer in answers(photos, loosened(photos, 0.0), runner, 4):
+            photo = photos[answer.index]
+            assert list(answer.boxes) == [person.box for person in photo.people]
+            union = np.zeros((photo.height, photo.width), dtype=np.bool_)
+            for (mask, _), box in zip(person_masks(answer), answer.boxes, strict=True):
+                part = box.times(extent).clipped(photo.width, photo.height)
+                assert abs(mask.sum() - part.area) <= photo.width + photo.height
+                union |= mask
+            assert np.array_equal(anybody(answer) > 127, union)
 
 
 def test_a_provider_that_is_not_there_is_named() -> None:

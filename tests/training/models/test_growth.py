@@ -24,6 +24,13 @@ def test_b1_begins_as_the_b0_it_is_given() -> None:
         torch.testing.assert_close(b1.eval()(crops), b0.eval()(crops), atol=1e-5, rtol=1e-5)
 
 
+def test_weights_of_another_kind_change_nothing() -> None:
+    stage = FineStage(ModelConfig(variant="b1"), 32)
+    before = {name: value.clone() for name, value in stage.state_dict().items()}
+    assert take_over(stage, {"encoder.net.blocks.0.weight": torch.ones(3)}) == 0
+    assert all(torch.equal(value, before[name]) for name, value in stage.state_dict().items())
+
+
 def test_new_blocks_learn() -> None:
     block = ResidualBlock(8, 8)
     pass_on(block)

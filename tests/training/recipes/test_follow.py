@@ -104,6 +104,6 @@ def test_a_run_without_a_checkpoint_does_not_count(plan: Plan, tmp_path: Path) -
 def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training", "recipe", "training/recipes/b0.toml", "--output", tmp_path, "--list"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["early", "fine", "coarse", "joint"]
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["early", "fine", "student", "coarse", "joint"]
     assert "hiseg-train pretrain --config b0 --pretrained_checkpoint" in done.stdout
     assert list(tmp_path.iterdir()) == []

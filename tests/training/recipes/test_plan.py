@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from training.recipes.follow import command
 from training.recipes.plan import PlanError, read_plan
 
 STEP = '[[step]]\nname = "a"\nwhy = "to see"\nstage = "train"\n'
@@ -44,6 +45,17 @@ def test_a_bad_one_is_refused_by_name(text: str, said: str, tmp_path: Path) -> N
         read_plan(path)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_flags_may_name_the_data_and_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HISEG_DATA", "/photos")
+    path = tmp_path / "recipe.toml"
+    flags = 'flags = ["--boxes_ann", "{data}/boxes.json", "--boxes_teacher", "{a}"]\n'
+    path.write_text(HEAD + STEP + STEP.replace('"a"', '"b"') + flags)
+    plan = read_plan(path)
+    words = command(plan, plan.step[1], tmp_path)
+    assert words[words.index("--boxes_ann") + 1] == "/photos/boxes.json"
+    assert words[words.index("--boxes_teacher") + 1].startswith(f"{tmp_path}/a/")
 
 
 def test_values_for_all_steps_come_last(tmp_path: Path) -> None:

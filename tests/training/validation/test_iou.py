@@ -68,3 +68,9 @@ def test_covered() -> None:
     box = Box(0, 0, 10, 10)
     assert covered(box, []) == 0
     assert covered(box, [Box(5, 0, 20, 10), Box(5, 5, 20, 20)]) == pytest.approx(0.5)
+
+
+def test_beyond_the_image_is_nobody() -> None:
+    everywhere = np.ones((6, 8), dtype=np.bool_)
+    labels = labels_in(Box(-4, 0, 12, 12), everywhere, everywhere, (4, 4))
+    assert labels.tolist() == [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
