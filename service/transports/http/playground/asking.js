@@ -32,7 +32,7 @@ async function ask() {
   callOff();
   const { signal } = asked;
   const { picture, options, info } = state;
-  const boxes = binary() ? [] : [...state.boxes];
+  const boxes = [...state.boxes];
   if (!boxes.length && !binary()) {
     dismiss();
     state.answer = null;

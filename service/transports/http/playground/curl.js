@@ -2,7 +2,7 @@
 
 import { say, write } from "./dom.js";
 import { keyInUse, query, SEGMENT } from "./service.js";
-import { binary, on, state } from "./state.js";
+import { on, state } from "./state.js";
 
 const place = document.getElementById("command");
 
@@ -10,7 +10,7 @@ on("picture boxes options", () => write(place, command(state)));
 
 /** A line for a POSIX shell. */
 export function command({ picture, boxes, options, info }) {
-  const search = query(binary() ? [] : boxes, options, info);
+  const search = query(boxes, options, info);
   const url = SEGMENT.href + (search && `?${search}`);
   // The key itself stays off the screen, and out of the shell's history.
   const key = keyInUse() ? ' -H "x-api-key: $HISEG_API_KEY"' : "";

@@ -4,7 +4,7 @@ import { toCoco } from "./coco.js";
 import { say } from "./dom.js";
 import { attempt, dismiss } from "./problem.js";
 import { query, segment } from "./service.js";
-import { binary, on, personName, shown, state } from "./state.js";
+import { on, personName, shown, state } from "./state.js";
 
 const place = document.getElementById("take");
 const KINDS = {
@@ -28,8 +28,7 @@ place.addEventListener("click", (event) => {
 export const cutOut = (person) => attempt(() => saveCutOuts([person]));
 
 function asked(form) {
-  const boxes = binary() ? [] : state.boxes;
-  return segment(state.picture, query(boxes, state.options, state.info, { mask_format: form }));
+  return segment(state.picture, query(state.boxes, state.options, state.info, { mask_format: form }));
 }
 
 /** All people are asked for, always: a mask also depends on who else is there. */
