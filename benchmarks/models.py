@@ -29,6 +29,8 @@ from training.publish import JITTER, runner_of
 REPOSITORY = Path("model_repository")
 SPLITS = ("val", "ood")
 PEOPLE, CANVAS, ROUNDS = (1, 16), (640, 640), 9
+PAUSE_S = 0.2
+"""Before a run: the threads of the model before go on spinning for a while, and would take the next one's cores."""
 DESCRIBED = "the described system's B0"
 
 
@@ -57,6 +59,7 @@ def times(models: Mapping[str, Predict]) -> dict[str, list[float]]:
         for name, predict in models.items():
             for place, people in enumerate(PEOPLE):
                 rois = spread(rng, people)
+                time.sleep(PAUSE_S)
                 started = time.perf_counter()
                 predict(image, rois)
                 spent[name][place].append((time.perf_counter() - started) * 1000)

@@ -8,6 +8,7 @@ Prints COCO run-length encodings. Photos without EXIF rotation only, to keep it 
 from __future__ import annotations
 
 import json
+import math
 import sys
 
 import cv2
@@ -22,7 +23,8 @@ height, width = image.shape[:2]
 boxes = [[float(number) for number in text.split(",")] for text in texts]
 
 session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
-canvases = json.loads(session.get_modelmeta().custom_metadata_map["canvases"])
+said = session.get_modelmeta().custom_metadata_map
+canvases, extent = json.loads(said["canvases"]), json.loads(said["mask_extent"])
 
 
 # The canvas that shows the photo largest and, among those, has the fewest pixels.
@@ -44,15 +46,19 @@ images[0, :, : content[0], : content[1]] = resized.transpose(2, 0, 1)
 to_canvas = np.array([content[1] / width / canvas[1], content[0] / height / canvas[0]] * 2)
 rois = np.concatenate([np.zeros((len(boxes), 1)), np.array(boxes) * to_canvas], axis=1).astype(np.float32)
 
-logits, foreground = session.run(["masks", "binary_masks"], {"images": images, "rois": rois})
+logits, foreground = session.run(["wide_masks", "binary_masks"], {"images": images, "rois": rois})
 
 for (x1, y1, x2, y2), (background, target, others) in zip(boxes, logits, strict=True):
     margin = target - np.maximum(background, others)
-    left, top, right, bottom = int(x1), int(y1), int(np.ceil(x2)), int(np.ceil(y2))
+    # The logits cover the box and what is around it, of which there may be no picture.
+    across, down = (x2 - x1) * (extent - 1) / 2, (y2 - y1) * (extent - 1) / 2
+    x1, y1, x2, y2 = x1 - across, y1 - down, x2 + across, y2 + down
+    left, top = max(0, math.floor(x1)), max(0, math.floor(y1))
+    right, bottom = min(width, math.ceil(x2)), min(height, math.ceil(y2))
     size = right - left, bottom - top
     if (x1, y1, x2, y2) == (left, top, right, bottom):
         crop = cv2.resize(margin, size, interpolation=cv2.INTER_LINEAR)
-    else:  # the box begins or ends inside a pixel
+    else:  # they begin or end inside a pixel, or outside the photo
         sx, sy = margin.shape[1] / (x2 - x1), margin.shape[0] / (y2 - y1)
         matrix = np.array([[sx, 0, (left + 0.5 - x1) * sx - 0.5], [0, sy, (top + 0.5 - y1) * sy - 0.5]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -43,12 +43,14 @@ def other_masks() -> bytes:
     """B0 with its target and background swapped: every answer has the right form and is wrong."""
     proto = onnx.load(B0)
     graph = proto.graph
+    # The narrower masks are made of these, and so are wrong too.
     for node in graph.node:
-        for index, name in enumerate(node.output):
-            if name == "masks":
-                node.output[index] = "masks_before"
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                if name == "wide_masks":
+                    names[index] = "masks_before"
     graph.initializer.append(numpy_helper.from_array(np.array([1, 0, 2]), "swapped"))
-    graph.node.append(helper.make_node("Gather", ["masks_before", "swapped"], ["masks"], axis=1))
+    graph.node.append(helper.make_node("Gather", ["masks_before", "swapped"], ["wide_masks"], axis=1))
     return bytes(proto.SerializeToString())
 
 

@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from service.engines.base import margins
+from service.engines.contract import WIDE_OUTPUT
 from service.engines.onnx import OnnxEngine
 from tests.conftest import REPOSITORY
 from tests.service.engines.test_onnx import batch
@@ -37,7 +38,9 @@ def test_it_gives_the_masks_of_the_embedded_engine(triton_server: Triton, images
     work = batch((480, 640), images, people)
     here = engine.run(work)
     engine.close()
-    there = ask(triton_server.url, "hiseg_b0", {"images": work.images, "rois": work.rois}, ("masks", "binary_masks"))
-    np.testing.assert_array_equal(margins(there["masks"]) > 0, here.margins > 0)
-    np.testing.assert_allclose(margins(there["masks"]), here.margins, atol=1e-3)
+    there = ask(
+        triton_server.url, "hiseg_b0", {"images": work.images, "rois": work.rois}, (WIDE_OUTPUT, "binary_masks")
+    )
+    np.testing.assert_array_equal(margins(there[WIDE_OUTPUT]) > 0, here.margins > 0)
+    np.testing.assert_allclose(margins(there[WIDE_OUTPUT]), here.margins, atol=1e-3)
     np.testing.assert_allclose(there["binary_masks"][:, 0], here.foreground, atol=1e-4)

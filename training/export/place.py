@@ -66,6 +66,8 @@ def place(built: Path, repository: Path, name: str, version: int, replace: bool 
     for left in (partial, replaced):
         shutil.rmtree(left, ignore_errors=True)
     shutil.copytree(built, partial)
+    # Where it was built may have been nobody else's to look into; servers run as other users.
+    partial.chmod(0o755)
     newest = not others or version > int(others[0].version)
     if newest:
         for path, text in configurations(name, partial / "model.onnx").items():

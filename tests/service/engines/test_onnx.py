@@ -128,7 +128,7 @@ def test_a_run_that_nobody_waits_for_is_ended(engine: OnnxEngine) -> None:
 def test_agrees_with_plain_onnx_runtime(engine: OnnxEngine) -> None:
     work = batch((640, 480), 1, 4)
     masks, foreground = ort.InferenceSession(B0, providers=["CPUExecutionProvider"]).run(
-        ["masks", "binary_masks"], {"images": work.images, "rois": work.rois}
+        ["wide_masks", "binary_masks"], {"images": work.images, "rois": work.rois}
     )
     prediction = engine.run(work)
     np.testing.assert_allclose(prediction.margins, margins(masks), atol=1e-4)

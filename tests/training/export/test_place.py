@@ -83,6 +83,12 @@ def test_another_contract_needs_another_name(built: Path, repository: Path, tmp_
     onnx.save(proto, built / "model.onnx")
     with pytest.raises(PlaceError, match="variant is b7"):
         place(built, repository, NAME, 2)
+    proto = onnx.load(B0)
+    for entry in proto.metadata_props:
+        entry.value = "1.1" if entry.key == "mask_extent" else entry.value
+    onnx.save(proto, built / "model.onnx")
+    with pytest.raises(PlaceError, match=r"mask_extent is 1\.1, and 1\.2 in version 1"):
+        place(built, repository, NAME, 2)
     assert versions(repository) == ["1"]
 
 
