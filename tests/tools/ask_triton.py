@@ -51,7 +51,8 @@ def main(address: str, photo_path: str, boxes_path: str, out: str) -> None:
         "areas": client.infer(MODEL, asked, outputs=[triton.InferRequestedOutput("areas")]),
         "strict": client.infer(MODEL, asked, parameters={"threshold": 0.8}),
         "nobody": client.infer(MODEL, inputs(photo, np.zeros((0, 4), np.float32))),
-        "binary_mode": client.infer(MODEL, asked[:1], parameters={"mode": "binary"}),
+        "binary_mode": client.infer(MODEL, asked, parameters={"mode": "binary"}),
+        "without_boxes": client.infer(MODEL, asked[:1], parameters={"mode": "binary"}),
         "in_time": client.infer(MODEL, asked, timeout=20_000_000, priority=2),
     }
     found = {

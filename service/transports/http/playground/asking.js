@@ -33,6 +33,8 @@ async function ask() {
   const { signal } = asked;
   const { picture, options, info } = state;
   const boxes = [...state.boxes];
+  // One answer for everybody is nobody's in particular.
+  const ids = binary() ? [] : boxes.map(({ id }) => id);
   if (!boxes.length && !binary()) {
     dismiss();
     state.answer = null;
@@ -45,7 +47,6 @@ async function ask() {
     const response = await segment(picture, query(boxes, options, info), signal);
     const body = await response.json();
     if (signal.aborted) return;
-    const ids = boxes.map(({ id }) => id);
     state.answer = { body, ids, took: performance.now() - began };
     dismiss();
     tell("answer");

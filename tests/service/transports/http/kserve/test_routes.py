@@ -34,7 +34,8 @@ def segment(client: httpx.Client, photo: bytes, **options: Any) -> list[dict[str
     """The same by `/v1/segment`."""
     boxes = ";".join(",".join(map(str, box)) for box in SAMPLE_BOXES)
     headers = {"content-type": "image/jpeg"}
-    answer = client.post("/v1/segment", params={"boxes": boxes, **options}, content=photo, headers=headers).json()
+    asked = {name: value for name, value in {"boxes": boxes, **options}.items() if value is not None}
+    answer = client.post("/v1/segment", params=asked, content=photo, headers=headers).json()
     return list(answer["instances"] or [answer["foreground"]])
 
 
@@ -47,6 +48,7 @@ def segment(client: httpx.Client, photo: bytes, **options: Any) -> list[dict[str
         ("strict", {"threshold": 0.8}),
         ("in_time", {}),
         ("binary_mode", {"mode": "binary"}),
+        ("without_boxes", {"mode": "binary", "boxes": None}),
     ],
 )
 def test_masks_are_those_of_v1(
