@@ -29,8 +29,8 @@ def truth(batch: Batch, size: tuple[int, int]) -> torch.Tensor:
 def told(batch: Batch) -> torch.Tensor:
     """The boxes that the coarse stage is told of while it learns, ``[N', 5]``: on some canvases nobody's.
 
-    So it looks for people too, where it will know of none. Which canvases these are their own pixels say: it is the same
-    in whichever process, and after a break.
+    So it looks for people too, where it will know of none. Which canvases these are their own pixels say: it is the
+    same in whichever process, and after a break.
     """
     sums = batch.images[:, :, ::8, ::8].sum((1, 2, 3), dtype=torch.int64)
     return batch.rois[(sums % UNTOLD != 0)[batch.rois[:, 0].long()]]

@@ -122,8 +122,9 @@ def test_two_processes_are_one(drawn: Path, whole: Path, tmp_path: Path) -> None
         assert ours["global_step"] == theirs["global_step"] == 1
         for name, value in ours["optimizer_states"][0]["state"].items():
             other = theirs["optimizer_states"][0]["state"][name]["exp_avg"]
-            # The gradients' own average: what they were, up to the order of summation.
-            torch.testing.assert_close(value["exp_avg"], other, rtol=1e-3, atol=1e-6)
+            # The gradients' own average: what they were, up to how convolutions of fewer people are computed.
+            atol = 1e-6 + 5e-3 * float(other.abs().max())
+            torch.testing.assert_close(value["exp_avg"], other, rtol=1e-3, atol=atol)
 
 
 def test_a_run_ends_when_nothing_gets_better(drawn: Path, tmp_path: Path) -> None:
