@@ -89,11 +89,13 @@ def one_step(drawn: Path, teacher: Path, output: Path) -> list[list[str]]:
     """Commands of one step with all pictures: stage 3, and stage 2 with some that nobody has outlined."""
     # Batch norm sees the people of its own process only; this one sees each person alone.
     alike = "model.normalization=layernorm2d"
-    settings = (alike, "loss.class_weights=[1,1,1]", "loss.boundary=0",
+    # At the kink of a ReLU the order of summation may decide about a whole gradient.
+    smooth = "model.activation=silu"
+    settings = (alike, smooth, "loss.class_weights=[1,1,1]", "loss.boundary=0",
                 "loss.separation=0", "loss.contour=0", "loss.identity=0")  # fmt: skip
     train = [*command(drawn, output / "train", *settings), "--epochs", "1", "--batch_size", "8"]
     # What the teacher's features amount to is asked of each process's pictures.
-    sets = small(alike, "distillation.weights.features=0")
+    sets = small(alike, smooth, "distillation.weights.features=0")
     boxes = boxes_only(drawn, output)
     distill = ["distill", "--student_config", "b0-from-b7", "--teacher_checkpoint", str(teacher), *annotations(drawn)]
     distill += ["--boxes_ann", str(boxes), "--boxes_images", str(drawn / "images" / "train2017")]
@@ -122,9 +124,8 @@ def test_two_processes_are_one(drawn: Path, whole: Path, tmp_path: Path) -> None
         assert ours["global_step"] == theirs["global_step"] == 1
         for name, value in ours["optimizer_states"][0]["state"].items():
             other = theirs["optimizer_states"][0]["state"][name]["exp_avg"]
-            # The gradients' own average: what they were, up to how convolutions of fewer people are computed.
-            atol = 1e-6 + 5e-3 * float(other.abs().max())
-            torch.testing.assert_close(value["exp_avg"], other, rtol=1e-3, atol=atol)
+            # The gradients' own average: what they were, up to the order of summation.
+            torch.testing.assert_close(value["exp_avg"], other, rtol=1e-3, atol=1e-6)
 
 
 def test_a_run_ends_when_nothing_gets_better(drawn: Path, tmp_path: Path) -> None:

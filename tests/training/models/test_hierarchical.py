@@ -125,10 +125,7 @@ def test_inner_resampling() -> None:
     torch.testing.assert_close(inner_resampling(96, 1.2).sum(1), torch.ones(96))
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"variant": "b9"}, {"family": "plain"}, {"mask_size": (1, 2)}],
-)
+@pytest.mark.parametrize("wrong", [{"variant": "b9"}, {"family": "plain"}, {"mask_size": (1, 2)}])
 def test_impossible_configurations_are_named(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ModelConfig(**wrong)  # type: ignore[arg-type]
