@@ -15,12 +15,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from training.complexity import gmac
-from training.export.onnx import fold_sequences, simplified
+from training.export.onnx import OPSETS, fold_sequences, simplified
 from training.models.unet import UNetStage
 
-ROI, MASK = (64, 48), (128, 96)
+ROI = (64, 48)
 WIDTH, BASE, DEPTH = 256, 64, 3
-OPSET = 18
 
 
 class Residual(nn.Module):
@@ -177,7 +176,7 @@ def export_described(path: Path) -> None:
         model,
         (torch.rand(2, 3, 640, 640), rois),
         dynamo=True,
-        opset_version=OPSET,
+        opset_version=OPSETS[0],
         input_names=["images", "rois"],
         output_names=["masks", "binary_masks"],
         dynamic_shapes={"images": {0: batch}, "rois": {0: people}},

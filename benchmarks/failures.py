@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.models import REPOSITORY, newest
+from benchmarks.models import REPOSITORY
 from service.domain import Pixels
+from service.engines.repository import stored_versions
 from service.masks.label_map import label_map
 from training.data.coco import Photo, data_root, read_split
 from training.publish import runner_of
@@ -46,7 +47,7 @@ def shape(photo: Photo, score: PhotoScore, person: int) -> Pixels:
 
 def main(out: Path) -> None:
     photos = read_split(data_root(), "val")
-    scores = score_photos(photos, runner_of(newest(REPOSITORY)["hiseg_b0"]))
+    scores = score_photos(photos, runner_of(stored_versions(REPOSITORY)["hiseg_b0"][0].path))
     places = {id(each): (number, k) for number, score in enumerate(scores) for k, each in enumerate(score.people)}
     kinds = slices([each for score in scores for each in score.people])
     shown: dict[str, tuple[int, int]] = {}

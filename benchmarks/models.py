@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks.described import export_described, multiply_adds
 from service.domain import Floats
+from service.engines.repository import stored_models
 from training.baselines import BASELINES
 from training.data.coco import data_root, read_split
 from training.evaluate import evaluate
@@ -32,12 +33,6 @@ PEOPLE, CANVAS, ROUNDS = (1, 16), (640, 640), 9
 PAUSE_S = 0.2
 """Before a run: the threads of the model before go on spinning for a while, and would take the next one's cores."""
 DESCRIBED = "the described system's B0"
-
-
-def newest(repository: Path) -> dict[str, Path]:
-    """The newest version of each model."""
-    files = sorted(repository.glob("*/*/model.onnx"), key=lambda path: int(path.parent.name))
-    return dict(sorted((path.parent.parent.name, path) for path in files))
 
 
 def quality(runner: Runner) -> list[str]:
@@ -77,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speed", action="store_true", help="time alone")
     arguments = parser.parse_args()
-    files = newest(REPOSITORY)
+    files = {model.name: model.path for model in stored_models(REPOSITORY)}
     runners = {name: runner_of(path) for name, path in files.items()}
     costs = {name: json.loads(read_metadata(path)["gmac"]) for name, path in files.items()}
     with tempfile.TemporaryDirectory() as folder:
