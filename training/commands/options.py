@@ -128,7 +128,7 @@ def start(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalMode
     """A fresh model with what a checkpoint has of it; what is taken is said aloud.
 
     The coarse stage is taken as the checkpoint has it, whatever ``config`` says; the fine stage as far as it fits, and
-    blocks that a deeper one has more begin as identities. The seed's UNets have a coarse stage only.
+    a larger one begins as what the smaller one does. The seed's UNets have a coarse stage only.
 
     Raises:
         FileNotFoundError, SeedError: it isn't there, or holds no model.
