@@ -45,7 +45,13 @@ THREADS = 2
 
 
 def publish(
-    source: Path, repository: Path, name: str, version: int, data: Path, replace: bool = False
+    source: Path,
+    repository: Path,
+    name: str,
+    version: int,
+    data: Path,
+    replace: bool = False,
+    precision: Precision | None = None,
 ) -> dict[str, Any]:
     """Export, measure and put ``repository/name/version`` there, whole.
 
@@ -56,23 +62,26 @@ def publish(
         version: its number.
         data: photographs to measure on.
         replace: take the place of a version of that number.
+        precision: of a checkpoint's export, FP32 if left out; an exported file has one.
 
     Returns:
         The metrics, as written to ``metrics.json``.
 
     Raises:
-        ParityError: ONNX Runtime disagrees with PyTorch.
+        ParityError: ONNX Runtime disagrees with PyTorch, or a lower precision with FP32.
         FileNotFoundError: no data to measure on.
-        ValueError: the file doesn't say what ours say.
+        ValueError: the file doesn't say what ours say, or is exported and shall have another precision.
         PlaceError: there is such a version, or others keep another contract.
     """
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder)
         path = built / "model.onnx"
         if source.suffix == ".onnx":
+            if precision is not None:
+                raise ValueError(f"precision: {source} is published as it is; `export` gives it another precision")
             shutil.copy(source, path)
         else:
-            write_checkpoint(source, path, Form(), Precision.FP32, data)
+            write_checkpoint(source, path, Form(), precision or Precision.FP32, data)
             notes = {"published as": f"{name} {version}"}
             save_checkpoint(built / CHECKPOINT, load_checkpoint(source), notes, half=True)
         metadata: dict[str, Any] = dict(read_metadata(path))
@@ -84,6 +93,7 @@ def publish(
         difference = metadata.get("onnx_max_difference")
         metrics = measure(path, data) | {
             "complexity": asdict(compute),
+            "precision": metadata.get("precision", Precision.FP32.value),
             "onnx_max_difference": None if difference is None else float(difference),
         }
         metadata["metrics"] = {

@@ -10,13 +10,15 @@ import httpx
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
-from tests.conftest import REPOSITORY, SAMPLE, SAMPLE_BOXES, SERVE, serving
+from tests.conftest import PUBLISHED, REPOSITORY, SAMPLE, SAMPLE_BOXES, SERVE, serving
 from tests.service.test_rolling import Callers, until
 from tests.triton.models import B0
 from training import publish as publishing
+from training.checkpoint import load_checkpoint
 from training.cli import app
 
 WIDTH, HEIGHT = 237, 128
@@ -80,3 +82,23 @@ def test_published_during_load_and_no_request_fails(
     again = CliRunner().invoke(app, [*arguments, "--version", "2"])
     assert again.exit_code == 2
     assert "version 2 of hiseg_b0 exists; publish version 3" in again.output
+
+
+def test_a_checkpoint_is_published_in_half_precision_with_its_weights(
+    one_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "speed", lambda _: {"1 person": 1.0})  # stands for ten seconds of timing
+    arguments = ["--name", "hiseg_b0", "--repository", str(tmp_path), "--data", str(one_photo), "--precision", "fp16"]
+    refused = CliRunner().invoke(app, ["publish", str(B0), *arguments])
+    assert refused.exit_code == 2
+    assert "precision" in refused.output
+    assert not list(tmp_path.iterdir())
+    (checkpoint,) = (PUBLISHED / "hiseg_b0").glob("*/checkpoint.pth")
+    done = CliRunner().invoke(app, ["publish", str(checkpoint), *arguments])
+    assert done.exit_code == 0, done.output
+    version = tmp_path / "hiseg_b0" / "1"
+    assert (version / "model.onnx").stat().st_size < 0.6 * B0.stat().st_size
+    assert json.loads((version / "metrics.json").read_text())["precision"] == "fp16"
+    assert "FP16 |" in (version / "MODEL_CARD.md").read_text()
+    kept, given = (load_checkpoint(path).state_dict() for path in (version / "checkpoint.pth", checkpoint))
+    assert all(torch.equal(kept[name], value) for name, value in given.items())

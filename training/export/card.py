@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from training.config import CANVASES, ModelConfig
+from training.export.precision import Precision
 
 
 def model_card(name: str, version: int, config: ModelConfig, metrics: dict[str, Any]) -> str:
@@ -21,10 +22,10 @@ One mask per person, given an image and the people's boxes. Variant {config.vari
 
 | | |
 |---|---|
-| size | {metrics["megabytes"]:.1f} MB, {complexity["parameters_m"]:.1f} M parameters |
+| size | {metrics["megabytes"]:.1f} MB, {complexity["parameters_m"]:.1f} M parameters, {metrics["precision"].upper()} |
 | compute (torch's flop counter) | {compute} |
 | ONNX Runtime, CPU, 2 threads, 640 x 640 | {timing} (median) |
-| PyTorch against ONNX Runtime | {_difference(metrics["onnx_max_difference"])} |
+| PyTorch against ONNX Runtime | {_difference(metrics["onnx_max_difference"], metrics["precision"])} |
 
 ## Quality
 
@@ -88,8 +89,11 @@ def _baseline_rows(quality: dict[str, Any]) -> str:
     )
 
 
-def _difference(value: float | None) -> str:
-    return "not measured" if value is None else f"logits differ by at most {value:.1e}"
+def _difference(value: float | None, precision: str) -> str:
+    if value is None:
+        return "not measured"
+    before = "" if precision == Precision.FP32 else f", before it was made {precision.upper()}"
+    return f"logits differ by at most {value:.1e}{before}"
 
 
 def _figure(value: float | None) -> str:
