@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 ORANGE, BLUE, GREY = "#e8a33d", "#2a78b8", "#666666"
+MOST_COLUMNS = 5
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,13 @@ def read_course(logs: Path) -> Course:
 
 def save_curves(courses: Mapping[str, Course], path: Path) -> None:
     """Write a PNG: of each run the score on ``val`` and the loss over the steps, side by side."""
-    figure = Figure(figsize=(1.4 + 4.2 * len(courses), 3.4), dpi=100, layout="constrained")
-    panels = figure.subplots(1, len(courses), squeeze=False)[0]
-    for score, (title, course) in zip(panels, courses.items(), strict=True):
+    columns = min(len(courses), MOST_COLUMNS)
+    rows = ceil(len(courses) / columns)
+    figure = Figure(figsize=(1.4 + 4.2 * columns, 3.4 * rows), dpi=100, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for empty in panels[len(courses) :]:
+        empty.set_axis_off()
+    for score, (title, course) in zip(panels[: len(courses)], courses.items(), strict=True):
         loss = score.twinx()
         loss.plot(course.steps, course.losses, color=ORANGE, linewidth=1.5)
         score.plot(course.steps, course.scores, color=BLUE, linewidth=2)

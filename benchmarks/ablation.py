@@ -1,0 +1,105 @@
+"""``python -m benchmarks.ablation FOLDER``: what each choice of ``training/recipes/ablation.toml`` is worth.
+
+The runs are compared person by person at full resolution with the recipe's first one, on the crops they learnt from;
+runs of the coarse stage alone by their foreground.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from service.domain import Floats, Pixels
+from training.checkpoint import load_checkpoint, read_run
+from training.configurations.overrides import read
+from training.data.coco import Photo, data_root, read_split
+from training.evaluate import evaluate
+from training.inference.runner import Runner, of_function, open_checkpoint
+from training.models.hierarchical import to_unit
+from training.publish import JITTER
+from training.recipes.curve import Course
+from training.recipes.follow import BEST, follow
+from training.recipes.plan import Step, read_plan
+from training.stages.instances import InstanceTask
+
+RECIPE = Path("training/recipes/ablation.toml")
+CASES = (("val", 0.0), ("val", JITTER), ("ood", 0.0))
+"""Splits, and by how much edges of boxes are off."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """IoU of each person, in the split's order; one array for each of ``CASES``."""
+
+    ious: Sequence[Floats]
+
+    def against(self, other: Found) -> list[str]:
+        """Points more than ``other``'s on average, with the standard error of people's differences."""
+        said = []
+        for ours, theirs in zip(self.ious, other.ious, strict=True):
+            points = 100 * (ours - theirs)
+            said.append(f"{points.mean():+.1f} ± {points.std() / np.sqrt(len(points)):.1f}")
+        return said
+
+
+def as_trained(checkpoint: Path) -> Runner:
+    """A run's model on crops as small as the run's."""
+    configuration = read(read_run(checkpoint))
+    model = load_checkpoint(checkpoint)
+    task = InstanceTask(model, configuration)
+
+    def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
+        with torch.inference_mode():
+            canvases, boxes = to_unit(torch.from_numpy(images)), torch.from_numpy(rois)
+            logits = model.crop_logits(canvases, boxes, task.look(canvases, boxes), task.size)
+        return logits.numpy(), np.zeros((len(images), 1, *images.shape[2:]), dtype=np.float32)
+
+    return of_function(predict, model.config.context)
+
+
+def measure(runner: Runner, photos: dict[str, list[Photo]]) -> Found:
+    """Ask a model about all of ``CASES``."""
+    people = [evaluate(photos[split], runner, jitter).people for split, jitter in CASES]
+    return Found([np.array([person.iou for person in each]) for each in people])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="the recipe's --output; runs that are missing are made")
+    folder: Path = parser.parse_args().folder
+    plan = read_plan(RECIPE)
+    courses = follow(plan, folder, print)
+    photos = {split: read_split(data_root(), split) for split, _ in CASES}
+    instances = [step for step in plan.step if step.stage == "train"]
+    columns = [f"`{split}`, {'loose' if jitter else 'true'} boxes" for split, jitter in CASES]
+    print(f"\n| run | | steps | minutes | {' | '.join(columns)} |\n|---|---|---:|---:|{'---:|' * len(columns)}")
+    plain = measure(as_trained(best(folder, instances[0])), photos)
+    print(row(instances[0], courses, [f"{ious.mean():.3f}" for ious in plain.ious]), flush=True)
+    for step in instances[1:]:
+        print(row(step, courses, measure(as_trained(best(folder, step)), photos).against(plain)), flush=True)
+    print("\n| run | | steps | minutes | foreground on `val` |\n|---|---|---:|---:|---:|")
+    for step in plan.step:
+        if step not in instances:
+            foreground = evaluate(photos["val"], open_checkpoint(best(folder, step))).foreground
+            print(row(step, courses, [f"{np.mean(foreground):.3f}"]), flush=True)
+
+
+def best(folder: Path, step: Step) -> Path:
+    """A step's best checkpoint."""
+    (path,) = (folder / step.name).glob(BEST)
+    return path
+
+
+def row(step: Step, courses: dict[str, Course], figures: Sequence[str]) -> str:
+    """Of a table in Markdown."""
+    course = courses[step.name]
+    return f"| {step.name} | {step.why} | {course.steps[-1] + 1:,} | {course.minutes:.0f} | {' | '.join(figures)} |"
+
+
+if __name__ == "__main__":
+    main()
