@@ -77,12 +77,12 @@ def main() -> None:
     photos = {split: read_split(data_root(), split) for split, _ in CASES}
     instances = [step for step in plan.step if step.stage == "train"]
     columns = [f"`{split}`, {'loose' if jitter else 'true'} boxes" for split, jitter in CASES]
-    print(f"\n| run | | steps | minutes | {' | '.join(columns)} |\n|---|---|---:|---:|{'---:|' * len(columns)}")
+    print(f"\n| run | | steps | {' | '.join(columns)} |\n|---|---|---:|{'---:|' * len(columns)}")
     plain = measure(as_trained(best(folder, instances[0])), photos)
     print(row(instances[0], courses, [f"{ious.mean():.3f}" for ious in plain.ious]), flush=True)
     for step in instances[1:]:
         print(row(step, courses, measure(as_trained(best(folder, step)), photos).against(plain)), flush=True)
-    print("\n| run | | steps | minutes | foreground on `val` |\n|---|---|---:|---:|---:|")
+    print("\n| run | | steps | foreground on `val` |\n|---|---|---:|---:|")
     for step in plan.step:
         if step not in instances:
             foreground = evaluate(photos["val"], open_checkpoint(best(folder, step))).foreground
@@ -97,8 +97,7 @@ def best(folder: Path, step: Step) -> Path:
 
 def row(step: Step, courses: dict[str, Course], figures: Sequence[str]) -> str:
     """Of a table in Markdown."""
-    course = courses[step.name]
-    return f"| {step.name} | {step.why} | {course.steps[-1] + 1:,} | {course.minutes:.0f} | {' | '.join(figures)} |"
+    return f"| {step.name} | {step.why} | {courses[step.name].steps[-1] + 1:,} | {' | '.join(figures)} |"
 
 
 if __name__ == "__main__":
