@@ -17,6 +17,7 @@ from training.models.blocks import Style, conv_norm_act, upsample_to
 from training.models.encoder import build_encoder
 from training.models.freezing import Freezable
 from training.models.outputs import IMAGENET_MEAN, IMAGENET_STD, Coarse
+from training.models.roi import box_map
 from training.models.unet import UNetStage
 
 FEATURE_LEVEL = 2
@@ -25,6 +26,20 @@ FEATURE_LEVEL = 2
 def reduce(images: torch.Tensor, reduction: int) -> torch.Tensor:
     """Area-average canvases ``[B, 3, H, W]`` to the coarse stage's input ``[B, 3, H/reduction, W/reduction]``."""
     return F.avg_pool2d(images, reduction) if reduction > 1 else images
+
+
+def look(stage: CoarseStage | UNetStage, canvases: torch.Tensor, rois: torch.Tensor, reduction: int) -> Coarse:
+    """What a coarse stage sees.
+
+    Args:
+        canvases: float 0..1 ``[B, 3, H, W]``.
+        rois: boxes that are known, ``[N, 5]``.
+        reduction: canvas pixels a side that become one of its input.
+    """
+    # Before it is normalised: that many pixels fewer to touch.
+    reduced = reduce(canvases, reduction)
+    seen: Coarse = stage(reduced, box_map(rois, reduced.shape[0], (reduced.shape[2], reduced.shape[3])))
+    return seen
 
 
 class CoarseStage(Freezable):

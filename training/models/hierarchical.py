@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from training.config import ModelConfig
-from training.models.coarse import build_coarse, reduce
+from training.models.coarse import build_coarse, look
 from training.models.fine import FineStage
 from training.models.freezing import Freezable
 from training.models.outputs import IMAGENET_MEAN, IMAGENET_STD, Coarse, FineOutput
-from training.models.roi import box_channels, box_map, enlarge, roi_align
+from training.models.roi import box_channels, enlarge, roi_align
 
 
 def inner_resampling(cells: int, context: float) -> torch.Tensor:
@@ -73,12 +73,7 @@ class HierarchicalModel(Freezable):
 
     def run_coarse(self, images: torch.Tensor, rois: torch.Tensor) -> Coarse:
         """The coarse stage on canvases as :func:`to_unit` gives them, and the boxes that are known, ``[N, 5]``."""
-        # Reduced before it is normalised: a quarter of the pixels to touch.
-        reduced = reduce(images, self.config.coarse_reduction)
-        size = (reduced.shape[2], reduced.shape[3])
-        boxes = box_map(rois, reduced.shape[0], size) if self.config.coarse_boxes else None
-        seen: Coarse = self.coarse(reduced, boxes)
-        return seen
+        return look(self.coarse, images, rois, self.config.coarse_reduction)
 
     def _look(
         self, images: torch.Tensor, rois: torch.Tensor, coarse: Coarse | None, size: tuple[int, int]

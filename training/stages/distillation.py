@@ -13,11 +13,10 @@ from training.configurations.record import Configuration
 from training.data.dataset import Batch, People, Sample, collate
 from training.losses.distillation import DistillationLoss
 from training.losses.foreground import foreground_loss
-from training.models.coarse import CoarseStage, reduce
+from training.models.coarse import CoarseStage, look
 from training.models.freezing import freeze
 from training.models.hierarchical import HierarchicalModel, to_unit
 from training.models.outputs import Coarse
-from training.models.roi import box_map
 from training.models.unet import UNetStage
 from training.models.unfreezing import unfreeze
 from training.stages.foreground import foreground_iou, told, truth
@@ -97,10 +96,7 @@ class DistillationTask(Task):
     def ask(self, images: torch.Tensor, rois: torch.Tensor) -> Coarse:
         """The teacher's view of canvases as :func:`to_unit` gives them, and of the boxes that are known."""
         with torch.no_grad():
-            reduced = reduce(images, self._teacher.reduction)
-            boxes = box_map(rois, reduced.shape[0], (reduced.shape[2], reduced.shape[3]))
-            answer: Coarse = self._teacher.stage(reduced, boxes)
-        return answer
+            return look(self._teacher.stage, images, rois, self._teacher.reduction)
 
     def terms(self, scene: Scene) -> dict[str, torch.Tensor]:
         settings, images = self.configuration.distillation, to_unit(scene.batch.images)
