@@ -1,7 +1,7 @@
 """``python -m benchmarks.ablation FOLDER``: what each choice of ``training/recipes/ablation.toml`` is worth.
 
-The runs are compared person by person at full resolution with the recipe's first one, on the crops they learnt from;
-runs of the coarse stage alone by their foreground.
+The runs are compared person by person at full resolution with the recipe's first one, on crops like those that they
+learnt from.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from training.checkpoint import load_checkpoint, read_run
 from training.configurations.overrides import read
 from training.data.coco import Photo, data_root, read_split
 from training.evaluate import evaluate
-from training.inference.runner import Runner, of_function, open_checkpoint
+from training.inference.runner import Runner, of_function
 from training.models.hierarchical import to_unit
 from training.publish import JITTER
 from training.recipes.curve import Course
@@ -75,18 +75,13 @@ def main() -> None:
     plan = read_plan(RECIPE)
     courses = follow(plan, folder, print)
     photos = {split: read_split(data_root(), split) for split, _ in CASES}
-    instances = [step for step in plan.step if step.stage == "train"]
     columns = [f"`{split}`, {'loose' if jitter else 'true'} boxes" for split, jitter in CASES]
     print(f"\n| run | | steps | {' | '.join(columns)} |\n|---|---|---:|{'---:|' * len(columns)}")
-    plain = measure(as_trained(best(folder, instances[0])), photos)
-    print(row(instances[0], courses, [f"{ious.mean():.3f}" for ious in plain.ious]), flush=True)
-    for step in instances[1:]:
+    first, *others = plan.step
+    plain = measure(as_trained(best(folder, first)), photos)
+    print(row(first, courses, [f"{ious.mean():.3f}" for ious in plain.ious]), flush=True)
+    for step in others:
         print(row(step, courses, measure(as_trained(best(folder, step)), photos).against(plain)), flush=True)
-    print("\n| run | | steps | foreground on `val` |\n|---|---|---:|---:|")
-    for step in plan.step:
-        if step not in instances:
-            foreground = evaluate(photos["val"], open_checkpoint(best(folder, step))).foreground
-            print(row(step, courses, [f"{np.mean(foreground):.3f}"]), flush=True)
 
 
 def best(folder: Path, step: Step) -> Path:

@@ -24,7 +24,6 @@ def test_each_run_differs_from_the_first_in_one_thing() -> None:
     first, *others = read_plan(ROOT / RECIPE).step
     assert not first.set
     for step in others:
-        if step.stage == "train":
-            assert step.start is None
-            assert len(step.set) == 1
-            assert step.name == "pseudo" or not step.flags
+        assert step.start is None
+        assert len(step.set) == 1
+        assert step.name == "pseudo" or not step.flags
