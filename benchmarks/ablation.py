@@ -1,7 +1,7 @@
 """``python -m benchmarks.ablation FOLDER``: what each choice of ``training/recipes/ablation.toml`` is worth.
 
-The runs are compared person by person at full resolution with the recipe's first one, on crops like those that they
-learnt from.
+The runs are compared person by person at full resolution with the recipe's first one, on canvases and crops like those
+that they learnt from.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from service.canvas import Resize
 from service.domain import Floats, Pixels
 from training.checkpoint import load_checkpoint, read_run
 from training.configurations.overrides import read
 from training.data.coco import Photo, data_root, read_split
 from training.evaluate import evaluate
-from training.inference.runner import Runner, of_function
+from training.inference.runner import Runner
 from training.models.hierarchical import to_unit
 from training.publish import JITTER
 from training.recipes.curve import Course
@@ -48,7 +49,7 @@ class Found:
 
 
 def as_trained(checkpoint: Path) -> Runner:
-    """A run's model on crops as small as the run's."""
+    """A run's model on canvases and crops as small as the run's."""
     configuration = read(read_run(checkpoint))
     model = load_checkpoint(checkpoint)
     task = InstanceTask(model, configuration)
@@ -59,7 +60,7 @@ def as_trained(checkpoint: Path) -> Runner:
             logits = model.crop_logits(canvases, boxes, task.look(canvases, boxes), task.size)
         return logits.numpy(), np.zeros((len(images), 1, *images.shape[2:]), dtype=np.float32)
 
-    return of_function(predict, model.config.context)
+    return Runner((configuration.canvas,), Resize.LETTERBOX, predict, extent=model.config.context)
 
 
 def measure(runner: Runner, photos: dict[str, list[Photo]]) -> Found:

@@ -127,8 +127,9 @@ def folder_of(output: Path, name: str, resume: Path | None) -> Path:
 def start(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalModel:
     """A fresh model with what a checkpoint has of it; what is taken is said aloud.
 
-    The coarse stage is taken as the checkpoint has it, whatever ``config`` says; the fine stage as far as it fits, and
-    a larger one begins as what the smaller one does. The seed's UNets have a coarse stage only.
+    The coarse stage is taken as the checkpoint has it, whatever ``config`` says; the fine stage as far as it fits; a
+    larger one with the same decoder and head begins as what the smaller one does. The seed's UNets have a coarse stage
+    only.
 
     Raises:
         FileNotFoundError, SeedError: it isn't there, or holds no model.

@@ -38,7 +38,8 @@ def look(stage: CoarseStage | UNetStage, canvases: torch.Tensor, rois: torch.Ten
     """
     # Before it is normalised: that many pixels fewer to touch.
     reduced = reduce(canvases, reduction)
-    seen: Coarse = stage(reduced, box_map(rois, reduced.shape[0], (reduced.shape[2], reduced.shape[3])))
+    size = (reduced.shape[2], reduced.shape[3])
+    seen: Coarse = stage(reduced, box_map(rois, reduced.shape[0], size) if stage.sees_boxes else None)
     return seen
 
 

@@ -47,8 +47,13 @@ def _any_of(module: str, weights: Iterable[str]) -> bool:
 
 
 def _times(own: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]) -> int:
-    """How many channels of ``own`` one channel of ``weights`` becomes, where there are more."""
-    return max((own[name].shape[0] // len(value) for name, value in weights.items() if value.ndim), default=1)
+    """How many channels of ``own`` one channel of ``weights`` becomes, where there are more.
+
+    1, and nothing is widened, where that isn't the same everywhere: behind layers that begin anew, copies say nothing.
+    """
+    found = {own[name].shape[0] / len(value) for name, value in weights.items() if value.ndim} - {1.0}
+    times = found.pop() if len(found) == 1 else 1.0
+    return int(times) if times.is_integer() and times > 1 else 1
 
 
 def widen(value: torch.Tensor, shape: torch.Size, times: int) -> torch.Tensor | None:

@@ -32,6 +32,7 @@ class UNetStage(Freezable):
     std: torch.Tensor
     level_channels: tuple[int, ...] = LEVELS
     feature_channels: int = LEVELS[FEATURE_LEVEL]
+    sees_boxes = False
 
     def __init__(self, variant: str, pretrained: bool = False) -> None:
         super().__init__()

@@ -65,6 +65,16 @@ def test_what_no_widening_gives_does_not_fit(shape: tuple[int, ...]) -> None:
     assert (widen(torch.rand(8, 4, 3, 3), torch.Size(shape), 2) is None) == (shape != (8, 6, 3, 3))
 
 
+def test_behind_a_decoder_that_begins_anew_nothing_is_widened() -> None:
+    narrow, wide = (
+        FineStage(ModelConfig(variant=v, fine_widths=w), 32)
+        for v, w in (("b0", (96, 64, 48, 32)), ("b7", (144, 96, 72, 48)))
+    )
+    fit = take_over(wide, narrow.state_dict())
+    shapes = {name: value.shape for name, value in wide.state_dict().items()}
+    assert fit == sum(shapes[name] == value.shape for name, value in narrow.state_dict().items())
+
+
 def test_weights_of_another_kind_change_nothing() -> None:
     stage = FineStage(ModelConfig(variant="b1"), 32)
     before = {name: value.clone() for name, value in stage.state_dict().items()}
