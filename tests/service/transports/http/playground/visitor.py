@@ -48,9 +48,12 @@ class Visitor:
         """Give a key when asked for it; what the page said."""
         with self.page.expect_response("**/v1/info"):
             asked = self.problem()
-            field = self.page.get_by_label("API key")
+            field = self.page.get_by_label("API key").element_handle()
+            assert field is not None
             field.fill(key)
             field.press("Enter")
+        # What the page makes of the answer, be it another question, comes a little after it.
+        field.wait_for_element_state("hidden")
         return asked
 
     def _listen(self, message: ConsoleMessage) -> None:
