@@ -18,14 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.described import export_described, multiply_adds
-from service.domain import Floats
 from service.engines.repository import stored_models
 from training.baselines import BASELINES
 from training.data.coco import data_root, read_split
 from training.evaluate import evaluate
 from training.export.onnx import read_metadata
 from training.inference.runner import Predict, Runner
-from training.publish import JITTER, runner_of
+from training.publish import JITTER, runner_of, spread
 
 REPOSITORY = Path("model_repository")
 SPLITS = ("val", "ood")
@@ -60,12 +59,6 @@ def times(models: Mapping[str, Predict]) -> dict[str, list[float]]:
                 spent[name][place].append((time.perf_counter() - started) * 1000)
     # The first of each prepares memory.
     return {name: [statistics.median(ms[1:]) for ms in by] for name, by in spent.items()}
-
-
-def spread(rng: np.random.Generator, people: int) -> Floats:
-    """RoIs ``[people, 5]`` of any sizes."""
-    corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
-    return np.concatenate([np.zeros((people, 1)), corners], axis=1).astype(np.float32)
 
 
 def main() -> None:

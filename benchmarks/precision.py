@@ -24,7 +24,7 @@ from training.data.coco import data_root, read_split
 from training.evaluate import evaluate
 from training.export.precision import Precision
 from training.export.write import convert
-from training.publish import THREADS, runner_of
+from training.publish import THREADS, runner_of, spread
 
 MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 PEOPLE = (1, 4, 16)
@@ -48,10 +48,7 @@ print(json.dumps({name: statistics.median(values[2:]) for name, values in times.
 def inputs() -> tuple[Pixels, dict[int, Floats]]:
     """A picture of noise on 640 x 640, and rows of so many people."""
     rng = np.random.default_rng(0)
-    rois = {}
-    for people in PEOPLE:
-        corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
-        rois[people] = np.concatenate([np.zeros((people, 1)), corners], axis=1).astype(np.float32)
+    rois = {people: spread(rng, people) for people in PEOPLE}
     return rng.integers(0, 256, (1, 3, 640, 640), dtype=np.uint8), rois
 
 

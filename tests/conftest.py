@@ -19,6 +19,8 @@ import httpx
 import hypothesis
 import pytest
 
+from service.engines.repository import stored_versions
+
 if TYPE_CHECKING:
     from tests.triton.server import Triton
 
@@ -32,7 +34,7 @@ PUBLISHED = ROOT / "model_repository"
 
 def _b0_as_version_1() -> Path:
     """The published B0 alone, as version 1: tests that add versions and models needn't know what is published."""
-    newest = max((PUBLISHED / "hiseg_b0").glob("[0-9]*"), key=lambda folder: int(folder.name))
+    newest = stored_versions(PUBLISHED)["hiseg_b0"][0].path.parent
     repository = Path(tempfile.mkdtemp(prefix="hiseg-models-"))
     atexit.register(shutil.rmtree, repository, ignore_errors=True)
     shutil.copytree(newest.parent, repository / "hiseg_b0", ignore=shutil.ignore_patterns("[0-9]*"))

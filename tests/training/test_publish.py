@@ -14,7 +14,7 @@ import torch
 from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
-from service.engines.repository import stored_models
+from service.engines.repository import stored_versions
 from tests.conftest import PUBLISHED, REPOSITORY, SAMPLE, SAMPLE_BOXES, SERVE, serving
 from tests.service.test_rolling import Callers, until
 from tests.triton.models import B0
@@ -94,7 +94,7 @@ def test_a_checkpoint_is_published_in_half_precision_with_its_weights(
     assert refused.exit_code == 2
     assert "precision" in refused.output
     assert not list(tmp_path.iterdir())
-    checkpoint = stored_models(PUBLISHED)[0].path.with_name("checkpoint.pth")
+    checkpoint = stored_versions(PUBLISHED)["hiseg_b0"][0].path.with_name("checkpoint.pth")
     done = CliRunner().invoke(app, ["publish", str(checkpoint), *arguments])
     assert done.exit_code == 0, done.output
     version = tmp_path / "hiseg_b0" / "1"
