@@ -21,6 +21,7 @@ from training.export import command as exporting
 from training.export.filters.command import app as export_filter
 from training.export.place import check_place, next_version
 from training.export.precision import Precision
+from training.export.provenance import read_provenance
 from training.export.tensorrt.command import tensorrt
 from training.predict.command import predict
 from training.publish import publish as publish_model
@@ -59,12 +60,14 @@ def publish(
     version: Annotated[int | None, typer.Option(min=1, help="one more than the newest if left out")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="take the place of a version of that number")] = False,
     precision: Annotated[Precision | None, typer.Option(help="of a checkpoint's export; fp32 if left out")] = None,
+    provenance: exporting.Origin = None,
 ) -> None:
     """Export a checkpoint or take an exported .onnx, measure it, and put it into a repository that may be served."""
     number = version or next_version(repository, name)
     with refused_plainly():
         check_place(repository, name, number, replace)
-        metrics = publish_model(source, repository, name, number, data, replace, precision)
+        origin = read_provenance(provenance)
+        metrics = publish_model(source, repository, name, number, data, replace, precision, origin)
     for split, quality in metrics["quality"].items():
         typer.echo(f"{split}: mean IoU {quality['ground truth boxes']['all']:.4f}")
     typer.echo(f"wrote {repository / name / str(number)}")

@@ -33,7 +33,8 @@ from training.export.card import model_card
 from training.export.onnx import Form, read_metadata, write_metadata
 from training.export.place import place
 from training.export.precision import Precision
-from training.export.write import write_checkpoint
+from training.export.provenance import Provenance
+from training.export.write import write_model
 from training.inference.runner import Predict, Runner, open_onnx
 from training.models.hierarchical import HierarchicalModel
 
@@ -53,6 +54,7 @@ def publish(
     data: Path,
     replace: bool = False,
     precision: Precision | None = None,
+    provenance: Provenance | None = None,
 ) -> dict[str, Any]:
     """Export, measure and put ``repository/name/version`` there, whole.
 
@@ -64,6 +66,7 @@ def publish(
         data: photographs to measure on.
         replace: take the place of a version of that number.
         precision: of a checkpoint's export, FP32 if left out; an exported file has one.
+        provenance: what the file and its card are to say of its origin; None: what the file says already.
 
     Returns:
         The metrics, as written to ``metrics.json``.
@@ -82,10 +85,10 @@ def publish(
                 raise ValueError(f"precision: {source} is published as it is; `export` gives it another precision")
             shutil.copy(source, path)
         else:
-            write_checkpoint(source, path, Form(), precision or Precision.FP32, data)
-            notes = {"published as": f"{name} {version}"}
-            save_checkpoint(built / CHECKPOINT, load_checkpoint(source), notes, half=True)
-        metadata: dict[str, Any] = dict(read_metadata(path))
+            model = load_checkpoint(source)
+            write_model(model, path, Form(), precision or Precision.FP32, data)
+            save_checkpoint(built / CHECKPOINT, model, {"published as": f"{name} {version}"}, half=True)
+        metadata: dict[str, Any] = read_metadata(path) | (provenance.facts() if provenance else {})
         if missing := {"config", "canvases"} - metadata.keys():
             raise ValueError(f"{source}: it doesn't say its {', '.join(sorted(missing))}, as files of `export` do")
         config = ModelConfig.from_dict(json.loads(metadata["config"]))
@@ -105,7 +108,7 @@ def publish(
         asyncio.run(record_canary(path, name, version))
         metrics["megabytes"] = path.stat().st_size / 1e6
         (built / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        (built / "MODEL_CARD.md").write_text(model_card(name, version, config, metrics))
+        (built / "MODEL_CARD.md").write_text(model_card(name, version, config, metrics, provenance))
         place(built, repository, name, version, replace)
     return metrics
 

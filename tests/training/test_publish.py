@@ -21,6 +21,8 @@ from tests.triton.models import B0
 from training import publish as publishing
 from training.checkpoint import load_checkpoint
 from training.cli import app
+from training.export.card import NOT_SAID
+from training.export.onnx import read_metadata
 
 WIDTH, HEIGHT = 237, 128
 
@@ -79,7 +81,9 @@ def test_published_during_load_and_no_request_fails(
     }
     metrics = json.loads((version / "metrics.json").read_text())
     assert metrics["quality"]["val"]["people"] == 2
-    assert (repository / "hiseg_b0" / "MODEL_CARD.md").read_text().startswith("# hiseg_b0, version 2")
+    card = (repository / "hiseg_b0" / "MODEL_CARD.md").read_text()
+    assert card.startswith("# hiseg_b0, version 2")
+    assert f"## Training\n\n{NOT_SAID}\n\n## Terms\n\n{NOT_SAID}\n" in card
     again = CliRunner().invoke(app, [*arguments, "--version", "2"])
     assert again.exit_code == 2
     assert "version 2 of hiseg_b0 exists; publish version 3" in again.output
@@ -95,11 +99,17 @@ def test_a_checkpoint_is_published_in_half_precision_with_its_weights(
     assert "precision" in refused.output
     assert not list(tmp_path.iterdir())
     checkpoint = stored_versions(PUBLISHED)["hiseg_b0"][0].path.with_name("checkpoint.pth")
-    done = CliRunner().invoke(app, ["publish", str(checkpoint), *arguments])
+    origin = tmp_path / "origin.toml"
+    fields = ("licence", "training_data", "training", "terms", "limits")
+    origin.write_text("".join(f'{field} = "the {field} of this one"\n' for field in fields))
+    done = CliRunner().invoke(app, ["publish", str(checkpoint), *arguments, "--provenance", str(origin)])
     assert done.exit_code == 0, done.output
     version = tmp_path / "hiseg_b0" / "1"
     assert (version / "model.onnx").stat().st_size < 0.6 * B0.stat().st_size
     assert json.loads((version / "metrics.json").read_text())["precision"] == "fp16"
-    assert "FP16 |" in (version / "MODEL_CARD.md").read_text()
+    card = (version / "MODEL_CARD.md").read_text()
+    assert "FP16 |" in card
+    assert all(f"the {field} of this one" in card for field in ("training", "terms", "limits"))
+    assert read_metadata(version / "model.onnx")["licence"] == "the licence of this one"
     kept, given = (load_checkpoint(path).state_dict() for path in (version / "checkpoint.pth", checkpoint))
     assert all(torch.equal(kept[name], value) for name, value in given.items())

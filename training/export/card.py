@@ -6,15 +6,21 @@ from typing import Any
 
 from training.config import CANVASES, ModelConfig
 from training.export.precision import Precision
+from training.export.provenance import Provenance
+
+NOT_SAID = "Nothing was said of it when this version was published."
 
 
-def model_card(name: str, version: int, config: ModelConfig, metrics: dict[str, Any]) -> str:
-    """The card, in Markdown; every figure in it comes from ``metrics``."""
+def model_card(
+    name: str, version: int, config: ModelConfig, metrics: dict[str, Any], provenance: Provenance | None = None
+) -> str:
+    """The card, in Markdown; figures come from ``metrics``, what is said of its origin from ``provenance``."""
     complexity, quality, speed = metrics["complexity"], metrics["quality"], metrics["speed"]
     canvases = ", ".join(f"{height} x {width}" for height, width in CANVASES)
     people = f"{complexity['gmac_per_person']:.2f} GMAC a person"
     compute = f"{complexity['gmac_per_image']:.2f} GMAC an image of 640 x 640, {people}"
     timing = ", ".join(f"{count}: {ms:.0f} ms" for count, ms in speed.items())
+    limits = f"\n\n{provenance.limits.strip()}" if provenance else ""
     return f"""# {name}, version {version}
 
 One mask per person, given an image and the people's boxes. Variant {config.variant}, mask {_size(config.mask_size)}
@@ -45,28 +51,16 @@ of a side beyond the box; the baselines end at it.
 
 ## Training
 
-By `training/recipes/{config.variant}.toml`, without any weights from elsewhere. Flips, turns, scale, colour, people
-pasted in front of people, loose boxes, averaged weights. 1,351 COCO photographs in which every person is outlined; 226
-Clothing Co-Parsing photographs, seen less often because they are so alike; and 1,243 COCO photographs of which only
-boxes are known, with outlines as an earlier model of the same training drew them.
-
-**Parts of COCO val2017 are in the training data: figures on COCO val2017 can't be quoted for this model.** `val`
-and `ood` above were not trained on; `val` was looked at while the recipe was chosen. To train on the whole of COCO,
-follow `training/recipes/coco_b0.toml`.
+{provenance.training.strip() if provenance else NOT_SAID}
 
 ## Terms
 
-The weights are MIT. The photographs they were trained on keep their own licences, most of them non-commercial (COCO
-photographs: their Flickr licences; annotations CC BY 4.0; Clothing Co-Parsing: research). Whether that matters for
-your use is yours to judge; retraining on photographs of your own removes the question.
+{provenance.terms.strip() if provenance else NOT_SAID}
 
 ## Intended use and limits
 
 For cutting people out of photographs and video frames once a detector has found their boxes. It says which pixels
-are a person, never who it is. Weak where people hug or hide each other, on thin limbs, on people smaller than about
-32 pixels, on animals and statues in a person's box, and in the dark; `docs/models.md` shows where it fails. The
-training photographs over-represent adults in daylight; results for other people and places may be worse, and that has
-not been measured.
+are a person, never who it is.{limits}
 """
 
 

@@ -7,19 +7,25 @@ from typing import Annotated
 
 import typer
 
+from training.checkpoint import load_checkpoint
 from training.commands.options import newest
 from training.config import CANVASES, Size
 from training.data.coco import data_root
 from training.export.onnx import OPSETS, Form
 from training.export.optimize import optimize as optimize_file
 from training.export.precision import Precision
+from training.export.provenance import read_provenance
 from training.export.unet import UNetForm
 from training.export.unet import export_unet as write_unet
-from training.export.write import convert, write_checkpoint
+from training.export.write import convert, write_model
 from training.models.foreground import read_foreground
 from training.refusals import refused_plainly
 
 Data = Annotated[Path, typer.Option(default_factory=data_root, help="photographs to calibrate int8 on, from train")]
+Origin = Annotated[
+    Path | None,
+    typer.Option("--provenance", exists=True, dir_okay=False, help="TOML file: what it learnt from, on what terms"),
+]
 
 
 def sizes(texts: list[str]) -> tuple[Size, ...]:
@@ -51,13 +57,14 @@ def export(
     dtype: Annotated[str, typer.Option(help="of images: uint8, 0..255, or float32, 0..1")] = "uint8",
     precision: Annotated[Precision, typer.Option(help="fp16 for GPUs, int8 for CPUs")] = Precision.FP32,
     opset: Annotated[int, typer.Option(help=f"{OPSETS[0]} to {OPSETS[-1]}")] = OPSETS[0],
+    provenance: Origin = None,
 ) -> None:
     """Write a checkpoint as ONNX, checked against PyTorch; or give an exported .onnx another precision."""
     with refused_plainly():
         form = Form(sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
         if source.suffix != ".onnx":
-            said = write_checkpoint(source, output, form, precision, data)
-        elif precision is Precision.FP32 or form != Form():
+            said = write_model(load_checkpoint(source), output, form, precision, data, read_provenance(provenance))
+        elif precision is Precision.FP32 or form != Form() or provenance is not None:
             raise ValueError("of an .onnx file only the precision can be changed, to fp16 or int8")
         else:
             said = convert(source, output, precision, data)

@@ -1,4 +1,4 @@
-"""From a checkpoint, or a file that was exported, to a file of any form and precision, which says all about itself."""
+"""From a model, or a file that was exported, to a file of any form and precision, which says all about itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 
 import onnx
 
-from training.checkpoint import load_checkpoint
 from training.complexity import complexity
 from training.data.coco import Photo, read_split
 from training.export.onnx import Form, export_onnx, read_metadata, write_metadata
@@ -27,24 +26,27 @@ from training.export.precision import (
     to_fp16,
     to_int8,
 )
+from training.export.provenance import Provenance
 from training.models.hierarchical import HierarchicalModel
 
-LICENCE = "MIT for the weights; trained on photographs under their own, mostly non-commercial, terms"
-TRAINING_DATA = (
-    "1,351 COCO photographs (parts of val2017 among them), 226 Clothing Co-Parsing photographs, "
-    "and the boxes of 1,243 more COCO photographs"
-)
 
-
-def write_checkpoint(checkpoint: Path, output: Path, form: Form, precision: Precision, data: Path) -> str:
-    """Write a checkpoint's model as ONNX.
+def write_model(
+    model: HierarchicalModel,
+    output: Path,
+    form: Form,
+    precision: Precision,
+    data: Path,
+    provenance: Provenance | None = None,
+) -> str:
+    """Write a model as ONNX.
 
     Args:
-        checkpoint: says by itself which model it holds.
+        model: in eval mode.
         output: the ``.onnx`` file; it appears when all is well with it.
         form: what is chosen of it.
         precision: of its numbers.
         data: photographs to calibrate INT8 on; their ``train`` split.
+        provenance: what the file is to say of its origin; None says nothing.
 
     Returns:
         How it was compared, and with what outcome, for people.
@@ -53,10 +55,10 @@ def write_checkpoint(checkpoint: Path, output: Path, form: Form, precision: Prec
         ParityError: it computes something else.
         FileNotFoundError: INT8 is asked for and there are no photographs.
     """
-    model = load_checkpoint(checkpoint)
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "model.onnx"
-        difference = export_onnx(model, exported, describe(model, form), form)
+        metadata = describe(model, form) | (provenance.facts() if provenance else {})
+        difference = export_onnx(model, exported, metadata, form)
         write_metadata(exported, read_metadata(exported) | {"onnx_max_difference": f"{difference:.2g}"})
         said = f"PyTorch and ONNX Runtime differ by {difference:.1e} at most"
         if precision is not Precision.FP32:
@@ -67,7 +69,7 @@ def write_checkpoint(checkpoint: Path, output: Path, form: Form, precision: Prec
 
 
 def convert(source: Path, output: Path, precision: Precision, data: Path) -> str:
-    """Write an exported FP32 file in another precision; the rest is as in :func:`write_checkpoint`."""
+    """Write an exported FP32 file in another precision; the rest is as in :func:`write_model`."""
     metadata = read_metadata(source)
     taken = onnx.load(source).graph.input[0].type.tensor_type.elem_type
     form = Form(canvases=_canvases(metadata), dtype="uint8" if taken == onnx.TensorProto.UINT8 else "float32")
@@ -99,8 +101,6 @@ def describe(model: HierarchicalModel, form: Form) -> dict[str, Any]:
         "mask_extent": config.context,
         "foreground_boxes": config.coarse_boxes,
         "class_names": ["background", "target", "other people"],
-        "licence": LICENCE,
-        "training_data": TRAINING_DATA,
         "config": config.to_dict(),
         "gmac": [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)],
         "precision": Precision.FP32.value,

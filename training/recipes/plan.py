@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from training.configurations.names import configuration
 from training.configurations.overrides import override
 from training.configurations.record import Record
+from training.configurations.toml import read_toml
 
 DATA = "data"
 """What flags call the folder of ``HISEG_DATA``."""
 
 
 class PlanError(ValueError):
-    """A recipe that can't be followed; the text names the file and the step."""
+    """A value that a step's configuration doesn't take; the text names the file and the step."""
 
 
 class Step(Record):
@@ -93,14 +92,10 @@ def read_plan(path: Path, changed: Mapping[str, Any] | None = None) -> Plan:
         changed: values for every step, whatever the recipe says.
 
     Raises:
-        PlanError: it isn't one, or a step has a value that its configuration doesn't.
+        TomlError: it isn't one.
+        PlanError: a step has a value that its configuration doesn't.
     """
-    try:
-        plan = Plan.model_validate(tomllib.loads(path.read_text()))
-    except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{path}: {error}") from error
-    except ValidationError as error:
-        raise PlanError(f"{path}: {'; '.join(_faults(error))}") from error
+    plan = read_toml(path, Plan)
     if changed:
         steps = tuple(step.model_copy(update={"set": {**step.set, **changed}}) for step in plan.step)
         plan = plan.model_copy(update={"step": steps})
@@ -110,9 +105,3 @@ def read_plan(path: Path, changed: Mapping[str, Any] | None = None) -> Plan:
         except ValueError as error:
             raise PlanError(f"{path}: step {step.name}: {error}") from error
     return plan
-
-
-def _faults(error: ValidationError) -> Iterator[str]:
-    for fault in error.errors(include_url=False):
-        where = ".".join(str(part) for part in fault["loc"])
-        yield f"{where}: {fault['msg']}, not {json.dumps(fault['input'], default=str)[:80]}"

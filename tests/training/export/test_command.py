@@ -11,6 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from service.engines.onnx import OnnxEngine
+from tests.training.export.test_provenance import OURS
 from tests.triton.models import B0
 from training.checkpoint import save_checkpoint
 from training.cli import app
@@ -31,13 +32,15 @@ def test_a_checkpoint_becomes_a_file_that_the_service_takes(tmp_path: Path) -> N
     save_checkpoint(tmp_path / "named_b7.pt", HierarchicalModel(config), {})
     output = tmp_path / "folder" / "model.onnx"
     chosen = ("--image_size", "96,64", "--image-size", "64,96", "--dilation_pixels", 1, "--dtype", "float32")
-    said = call("export", tmp_path / "named_b7.pt", "--output", output, *chosen, "--precision", "fp16", "--opset", 20)
+    chosen += ("--provenance", OURS, "--precision", "fp16", "--opset", 20)
+    said = call("export", tmp_path / "named_b7.pt", "--output", output, *chosen)
     assert "of the masks' cells are decided as in FP32" in said
     engine = OnnxEngine(output, "any", "1")
     engine.close()
     info = engine.info
     assert (info.ref.variant, info.canvases, info.takes_uint8) == ("b0", ((96, 64), (64, 96)), False)
     assert info.card["precision"] == "fp16"
+    assert info.card["licence"].startswith("MIT for the weights")
     assert info.card["dilation_pixels"] == 1
     assert onnx.load(output).opset_import[0].version == 20
     assert ModelConfig.from_dict(json.loads(read_metadata(output)["config"])) == config
@@ -48,6 +51,7 @@ def test_a_checkpoint_becomes_a_file_that_the_service_takes(tmp_path: Path) -> N
     [
         (("--precision", "fp32"), "only the precision can be changed"),
         (("--precision", "fp16", "--opset", 20), "only the precision can be changed"),
+        (("--precision", "fp16", "--provenance", OURS), "only the precision can be changed"),
         (("--image_size", "640"), "'640' is not H,W"),
         (("--image_size", "100,640"), "100,640 is not made of multiples of 32"),
         (("--opset", 11), "opset: 11 is not one of 18, 19, 20, 21"),
