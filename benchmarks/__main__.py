@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 
 from service.canvas import choose_canvas, to_canvas
+from service.check.noise import noise
 from service.domain import Box
 from service.engines.base import Batch
 from service.engines.onnx import OnnxEngine
@@ -34,12 +35,9 @@ def medians(cases: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 def model(engine: OnnxEngine) -> None:
     """The engine alone, by canvas and number of people."""
-    rng = np.random.default_rng(0)
 
     def case(canvas: tuple[int, int], people: int) -> Callable[[], object]:
-        corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
-        rois = np.concatenate([np.zeros((people, 1)), corners], axis=1).astype(np.float32)
-        batch = Batch(rng.integers(0, 256, (1, 3, *canvas), dtype=np.uint8), rois)
+        batch = noise(canvas, 1, people)
         return lambda: engine.run(batch)
 
     canvases = engine.info.canvases[:4:3]

@@ -18,13 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.described import export_described, multiply_adds
+from service.check.noise import random_rois
 from service.engines.repository import stored_models
 from training.baselines import BASELINES
 from training.data.coco import data_root, read_split
 from training.evaluate import evaluate
 from training.export.onnx import read_metadata
 from training.inference.runner import Predict, Runner
-from training.publish import JITTER, runner_of, spread
+from training.publish import JITTER, runner_of
 
 REPOSITORY = Path("model_repository")
 SPLITS = ("val", "ood")
@@ -52,7 +53,7 @@ def times(models: Mapping[str, Predict]) -> dict[str, list[float]]:
     for _ in range(ROUNDS + 1):
         for name, predict in models.items():
             for place, people in enumerate(PEOPLE):
-                rois = spread(rng, people)
+                rois = random_rois(rng, people)
                 time.sleep(PAUSE_S)
                 started = time.perf_counter()
                 predict(image, rois)

@@ -18,13 +18,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from service.check.noise import random_rois
 from service.domain import Floats, Pixels
 from tests.conftest import REPOSITORY
 from training.data.coco import data_root, read_split
 from training.evaluate import evaluate
 from training.export.precision import Precision
 from training.export.write import convert
-from training.publish import THREADS, runner_of, spread
+from training.publish import THREADS, runner_of
 
 MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 PEOPLE = (1, 4, 16)
@@ -48,7 +49,7 @@ print(json.dumps({name: statistics.median(values[2:]) for name, values in times.
 def inputs() -> tuple[Pixels, dict[int, Floats]]:
     """A picture of noise on 640 x 640, and rows of so many people."""
     rng = np.random.default_rng(0)
-    rois = {people: spread(rng, people) for people in PEOPLE}
+    rois = {people: random_rois(rng, people) for people in PEOPLE}
     return rng.integers(0, 256, (1, 3, 640, 640), dtype=np.uint8), rois
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from service.engines.base import Batch, Terms, Wants
+from service.check.noise import noise
+from service.engines.base import Wants
 from service.engines.onnx import OnnxEngine
 from tests.service.engines.triton.harness import engine_on, until
 from tests.triton.models import add_float_b0, copy_of_ours, targets_of
@@ -58,11 +59,8 @@ async def compare(
         for number in range(batches):
             canvas = here.info.canvases[number % len(here.info.canvases)]
             images, people = int(rng.integers(1, 3)), int(rng.integers(0, most_people + 1))
-            corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
-            rois = np.concatenate([rng.integers(0, images, (people, 1)), corners], axis=1).astype(np.float32)
             wants = (Wants.BOTH, Wants.MASKS, Wants.FOREGROUND)[number % 3]
-            pictures = rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8)
-            batch = Batch(pictures, rois, Terms(wants))
+            batch = noise(canvas, images, people, wants, int(rng.integers(1 << 31)))
             ours = await here.infer(batch)
             await until(lambda: there.slots)
             theirs = await there.infer(batch)

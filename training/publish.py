@@ -18,7 +18,7 @@ import numpy as np
 
 from service.app import models_running, new_segmenter
 from service.canary import Canary, segment_all
-from service.domain import Floats
+from service.check.noise import random_rois
 from service.engines.onnx import OnnxEngine
 from service.loading import Loaded, given
 from service.settings import Settings
@@ -156,15 +156,9 @@ def speed(predict: Predict, people: Sequence[int] = (1, 4, 16), rounds: int = 15
     for _ in range(rounds):
         # Interleaved, so that a slow moment of the machine falls on all of them.
         for count in people:
-            rois = spread(rng, count)
+            rois = random_rois(rng, count)
             started = time.perf_counter()
             predict(image, rois)
             name = "1 person" if count == 1 else f"{count} people"
             times.setdefault(name, []).append((time.perf_counter() - started) * 1000)
     return {name: round(statistics.median(values[1:]), 1) for name, values in times.items()}
-
-
-def spread(rng: np.random.Generator, people: int) -> Floats:
-    """RoIs ``[people, 5]`` of any sizes."""
-    corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
-    return np.concatenate([np.zeros((people, 1)), corners], axis=1).astype(np.float32)

@@ -15,12 +15,12 @@ from itertools import product
 from pathlib import Path
 
 import httpx
-import numpy as np
 
 from benchmarks.loads import load, requests
 from benchmarks.triton.perf_analyzer import batches_per_second
 from benchmarks.triton.repository import MASKS_ONLY, lay_out
 from service.bench.run import ClosedLoop
+from service.check.noise import noise
 from service.engines.base import Batch, Cost
 from tests.conftest import HISEG, Server, serving
 from tests.triton.server import triton
@@ -59,11 +59,7 @@ CASES = (
 
 def batch(images: int) -> Batch:
     """Noise, with as many people as hiseg's callers have in the mean."""
-    rng = np.random.default_rng(0)
-    people = round(images * PEOPLE)
-    corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(-1, 4)
-    rois = np.concatenate([np.arange(people)[:, None] % images, corners], axis=1).astype(np.float32)
-    return Batch(rng.integers(0, 256, (images, 3, *CANVAS), dtype=np.uint8), rois)
+    return noise(CANVAS, images, round(images * PEOPLE))
 
 
 def batch_sizes(server: Server) -> str:

@@ -13,10 +13,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.triton.repository import B0, lay_out
-from service.engines.base import Batch, Cost, Engine, Terms, Wants
+from service.check.noise import noise
+from service.engines.base import Batch, Cost, Engine, Wants
 from service.engines.triton.address import Target
 from service.engines.triton.connection import Described, ask_description, connect
 from service.engines.triton.engine import TritonEngine
@@ -35,10 +34,7 @@ REQUESTS = 10_000
 
 def batch(images: int, canvas: tuple[int, int] = (640, 640), wants: Wants = Wants.MASKS) -> Batch:
     """Noise, with two people on each image."""
-    rng = np.random.default_rng(0)
-    corners = np.sort(rng.uniform(0, 1, (images * PEOPLE, 2, 2)), axis=1).reshape(-1, 4)
-    rois = np.concatenate([np.repeat(np.arange(images), PEOPLE)[:, None], corners], axis=1).astype(np.float32)
-    return Batch(rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8), rois, Terms(wants))
+    return noise(canvas, images, images * PEOPLE, wants)
 
 
 @asynccontextmanager

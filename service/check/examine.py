@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from service.check.noise import noise
 from service.check.report import Fact, Report, Run
-from service.engines.base import Batch, ModelInfo
+from service.engines.base import ModelInfo
 from service.engines.contract import IMAGES, Spoken, mask_output_of, refusals
 from service.engines.onnx import OnnxEngine, spoken
 from service.engines.runtime import ort
@@ -95,7 +96,7 @@ def try_batches(engine: OnnxEngine) -> tuple[list[Run], list[str]]:
     runs, failures = [], []
     first, *others = engine.info.canvases
     for canvas, images, people in [(first, *batch) for batch in BATCHES] + [(canvas, 1, 1) for canvas in others]:
-        batch = _noise(canvas, images, people)
+        batch = noise(canvas, images, people)
         what = f"{images} x {_size(canvas)} with {people} people"
         times = []
         try:
@@ -115,13 +116,6 @@ def try_batches(engine: OnnxEngine) -> tuple[list[Run], list[str]]:
             failures.append(f"{what}: the foreground isn't within 0..1")
         runs.append(Run(canvas, images, people, round(statistics.median(times), 2)))
     return runs, failures
-
-
-def _noise(canvas: tuple[int, int], images: int, people: int) -> Batch:
-    rng = np.random.default_rng(0)
-    corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
-    rois = np.concatenate([np.arange(people)[:, None] % images, corners], axis=1).astype(np.float32)
-    return Batch(rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8), rois)
 
 
 def _size(size: tuple[int, int]) -> str:

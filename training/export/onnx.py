@@ -17,6 +17,7 @@ from onnxscript import opset18 as op
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from service.check.noise import random_rois
 from training.config import CANVASES, Size
 from training.export.dilation import DilatedTarget
 from training.export.parity import TOLERANCE, ParityError, worst_difference
@@ -188,9 +189,8 @@ def example(
     rng = np.random.default_rng(seed)
     coarse = torch.from_numpy(rng.uniform(0, 255, (shape[0], 3, 12, 12)).astype(np.float32))
     images = torch.nn.functional.interpolate(coarse, size=shape[2:], mode="bicubic").clamp(0, 255).to(torch.uint8)
-    corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
-    rois = np.concatenate([rng.integers(0, shape[0], (people, 1)), corners], axis=1).astype(np.float32)
-    return images if dtype == "uint8" else images.float() / 255, torch.from_numpy(rois)
+    rois = torch.from_numpy(random_rois(rng, people, shape[0]))
+    return images if dtype == "uint8" else images.float() / 255, rois
 
 
 def trials(form: Form) -> Iterator[dict[str, torch.Tensor]]:
