@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.cases import AROUND, Place, cases
 from benchmarks.models import REPOSITORY
 from service.domain import Pixels
 from service.engines.repository import stored_versions
@@ -20,12 +21,13 @@ from training.data.coco import Photo, data_root, read_split
 from training.publish import runner_of
 from training.validation.pictures import INK, PAPER, errors, instance, legend
 from training.validation.scores import PhotoScore, score_photos
-from training.validation.summary import slices
 
-KINDS = ("5 or more people", "overlapping boxes", "small", "single person", "2 to 4 people", "large")
+KINDS = (
+    *("5 or more people", "overlapping boxes", "small"),
+    *("dark", "from behind", "children"),
+    *("single person", "2 to 4 people", "large"),
+)
 SIDE, COLUMNS, GAP, CAPTION = 300, 3, 14, 28
-AROUND = 1.6
-"""Sides of what is shown, as multiples of the person's box."""
 
 
 def shape(photo: Photo, score: PhotoScore, person: int) -> Pixels:
@@ -48,13 +50,12 @@ def shape(photo: Photo, score: PhotoScore, person: int) -> Pixels:
 def main(out: Path) -> None:
     photos = read_split(data_root(), "val")
     scores = score_photos(photos, runner_of(stored_versions(REPOSITORY)["hiseg_b0"][0].path))
-    places = {id(each): (number, k) for number, score in enumerate(scores) for k, each in enumerate(score.people)}
-    kinds = slices([each for score in scores for each in score.people])
-    shown: dict[str, tuple[int, int]] = {}
+    kinds = cases(photos, scores)
+    shown: dict[str, Place] = {}
     for kind in KINDS:
         taken = {number for number, _ in shown.values()}
-        worst = min((each for each in kinds[kind] if places[id(each)][0] not in taken), key=lambda each: each.iou)
-        shown[kind] = places[id(worst)]
+        free = [(number, k) for number, k in kinds[kind] if number not in taken]
+        shown[kind] = min(free, key=lambda place: scores[place[0]].people[place[1]].iou)
     rows = len(KINDS) // COLUMNS
     page = Image.new("RGB", (COLUMNS * (SIDE + GAP) + GAP, CAPTION + rows * (SIDE + CAPTION + GAP)), PAPER)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(15)
