@@ -52,6 +52,7 @@ class Task(lightning.LightningModule):
         self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.configuration = configuration
         self._sum, self._count = 0.0, 0
+        self._losses = torch.zeros(())
         self._started = time.monotonic()
 
     def groups(self) -> list[Group]:
@@ -80,6 +81,7 @@ class Task(lightning.LightningModule):
     def on_train_epoch_start(self) -> None:
         # Whatever is drawn at random depends on the epoch alone, so that a resumed run draws the same.
         torch.manual_seed(self.configuration.schedule.seed * 1000003 + self.current_epoch)
+        self._losses = torch.zeros((), device=self.device)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         schedule = self.configuration.schedule
@@ -96,7 +98,16 @@ class Task(lightning.LightningModule):
         for name, value in terms.items():
             self.log(f"train/{name}", value.detach(), on_step=False, on_epoch=True, batch_size=1)
         self.log("loss", terms["total"].detach(), prog_bar=True, batch_size=1)
+        self._losses += terms["total"].detach()
         return terms["total"]
+
+    def on_validation_start(self) -> None:
+        # Once an epoch, before anything is measured or saved: asking a GPU at each step would make it wait.
+        if not math.isfinite(self._losses):
+            raise ValueError(
+                f"loss: it became {float(self._losses)} in epoch {self.current_epoch + 1}; a lower "
+                "schedule.learning_rate may help, or schedule.precision=32-true. What was saved before is as it was"
+            )
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         scores = self.scores(batch).double()

@@ -128,6 +128,12 @@ def test_two_processes_are_one(drawn: Path, whole: Path, tmp_path: Path) -> None
             torch.testing.assert_close(value["exp_avg"], other, rtol=1e-3, atol=1e-6)
 
 
+def test_a_run_whose_loss_is_no_number_ends_and_saves_nothing(drawn: Path, tmp_path: Path) -> None:
+    said = invoke(*command(drawn, tmp_path), "--epochs", 2, "--learning_rate", 1e30, code=2)
+    assert "loss: it became nan in epoch 1; a lower schedule.learning_rate may help" in said
+    assert not list(tmp_path.rglob("*.pth"))
+
+
 def test_a_run_ends_when_nothing_gets_better(drawn: Path, tmp_path: Path) -> None:
     """Whatever else the precision is good for: with a rate this small no score changes."""
     settings = ("schedule.patience=1", "schedule.precision=bf16-mixed", "model.normalization=layernorm2d")
