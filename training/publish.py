@@ -66,7 +66,7 @@ def publish(
         data: photographs to measure on.
         replace: take the place of a version of that number.
         precision: of a checkpoint's export, FP32 if left out; an exported file has one.
-        provenance: what the file and its card are to say of its origin; None: what the file says already.
+        provenance: what file and card are to say of its origin; None: the file says what it did, the card nothing.
 
     Returns:
         The metrics, as written to ``metrics.json``.

@@ -12,14 +12,14 @@ from pydantic import Field, field_validator
 from training.configurations.names import configuration
 from training.configurations.overrides import override
 from training.configurations.record import Record
-from training.configurations.toml import read_toml
+from training.configurations.toml import TomlError, read_toml
 
 DATA = "data"
 """What flags call the folder of ``HISEG_DATA``."""
 
 
 class PlanError(ValueError):
-    """A value that a step's configuration doesn't take; the text names the file and the step."""
+    """A recipe that can't be followed; the text names the file and the step."""
 
 
 class Step(Record):
@@ -92,10 +92,12 @@ def read_plan(path: Path, changed: Mapping[str, Any] | None = None) -> Plan:
         changed: values for every step, whatever the recipe says.
 
     Raises:
-        TomlError: it isn't one.
-        PlanError: a step has a value that its configuration doesn't.
+        PlanError: it isn't one, or a step has a value that its configuration doesn't.
     """
-    plan = read_toml(path, Plan)
+    try:
+        plan = read_toml(path, Plan)
+    except TomlError as error:
+        raise PlanError(str(error)) from error
     if changed:
         steps = tuple(step.model_copy(update={"set": {**step.set, **changed}}) for step in plan.step)
         plan = plan.model_copy(update={"step": steps})
