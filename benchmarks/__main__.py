@@ -9,12 +9,12 @@ from collections.abc import Callable
 import httpx
 import numpy as np
 
-from service.canvas import choose_canvas, to_canvas
-from service.check.noise import noise
-from service.domain import Box
-from service.engines.base import Batch
-from service.engines.onnx import OnnxEngine
-from service.images import ImageLimits, inspect
+from hiseg.core.canvas import choose_canvas, to_canvas
+from hiseg.core.domain import Box
+from hiseg.engines.base import Batch
+from hiseg.engines.onnx import OnnxEngine
+from hiseg.images.encoded import ImageLimits, inspect
+from hiseg.models.random_inputs import noise
 from tests.conftest import REPOSITORY, SAMPLE, SAMPLE_BOXES, serving
 
 ROUNDS = 30

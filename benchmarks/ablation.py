@@ -14,21 +14,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from service.canvas import Resize
-from service.domain import Floats, Pixels
-from training.checkpoint import load_checkpoint, read_run
-from training.configurations.overrides import read
-from training.data.coco import Photo, data_root, read_split
-from training.evaluate import evaluate
-from training.inference.runner import Runner
-from training.models.hierarchical import to_unit
-from training.publish import JITTER
-from training.recipes.curve import Course
-from training.recipes.follow import BEST, follow
-from training.recipes.plan import Step, read_plan
-from training.stages.instances import InstanceTask
+from hiseg.core.canvas import Resize
+from hiseg.core.domain import Floats, Pixels
+from hiseg_training.config.overrides import read
+from hiseg_training.data.coco import Photo, data_root, read_split
+from hiseg_training.engine.checkpoints import load_checkpoint, read_run
+from hiseg_training.engine.instances import InstanceTask
+from hiseg_training.evaluation.evaluate import evaluate
+from hiseg_training.export.publish import JITTER
+from hiseg_training.inference.runner import Runner
+from hiseg_training.models.hierarchical import to_unit
+from hiseg_training.recipes.curve import Course
+from hiseg_training.recipes.follow import BEST, follow
+from hiseg_training.recipes.plan import Step, read_plan
 
-RECIPE = Path("training/recipes/ablation.toml")
+RECIPE = Path("training/hiseg_training/recipes/ablation.toml")
 CASES = (("val", 0.0), ("val", JITTER), ("ood", 0.0))
 """Splits, and by how much edges of boxes are off."""
 

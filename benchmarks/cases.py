@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 
 from benchmarks.models import REPOSITORY
-from service.engines.repository import stored_models
-from training.data.coco import Photo, data_root, read_split
-from training.publish import runner_of
-from training.validation.scores import PhotoScore, score_photos
-from training.validation.summary import slices
+from hiseg.models.repository import stored_models
+from hiseg_training.data.coco import Photo, data_root, read_split
+from hiseg_training.evaluation.scores import PhotoScore, score_photos
+from hiseg_training.evaluation.summary import slices
+from hiseg_training.export.publish import runner_of
 
 Place = tuple[int, int]
 """A photo's number and a person's in it."""
@@ -33,7 +33,7 @@ SHOWN = ("all", "5 or more people", "overlapping boxes", "small", "dark", "from 
 
 
 def cases(photos: Sequence[Photo], scores: Sequence[PhotoScore], judged: Judged = BY_EYE) -> dict[str, list[Place]]:
-    """People by kind of case: those of :func:`training.validation.summary.slices`, and these."""
+    """People by kind of case: those of :func:`hiseg_training.evaluation.summary.slices`, and these."""
     places = {id(each): (number, k) for number, score in enumerate(scores) for k, each in enumerate(score.people)}
     kinds = {
         kind: [places[id(each)] for each in members]

@@ -20,7 +20,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from service.access.keys import digest
+from hiseg.access.keys import digest
 from tests.conftest import SAMPLE, SERVE, serving
 from tests.prometheus import DASHBOARD, Prometheus, prometheus
 from tests.triton.models import targets_of

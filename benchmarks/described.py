@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from training.complexity import gmac
-from training.export.onnx import OPSETS, fold_sequences, simplified
-from training.models.unet import UNetStage
+from hiseg_training.compat.unet import UNetStage
+from hiseg_training.evaluation.complexity import gmac
+from hiseg_training.export.onnx import OPSETS, fold_sequences, simplified
 
 ROI = (64, 48)
 WIDTH, BASE, DEPTH = 256, 64, 3

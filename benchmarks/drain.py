@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.gpu_like import command
 from benchmarks.loads import requests
-from service.bench.run import ClosedLoop, Plan, run
-from service.bench.sender import OK
+from hiseg.bench.run import ClosedLoop, Plan, run
+from hiseg.bench.sender import OK
 from tests.conftest import ROOT
 
 TIMES = 50

@@ -14,13 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.cases import AROUND, Place, cases
 from benchmarks.models import REPOSITORY
-from service.domain import Pixels
-from service.engines.repository import stored_versions
-from service.masks.label_map import label_map
-from training.data.coco import Photo, data_root, read_split
-from training.publish import runner_of
-from training.validation.pictures import INK, PAPER, errors, instance, legend
-from training.validation.scores import PhotoScore, score_photos
+from hiseg.core.domain import Pixels
+from hiseg.masks.formats.label_map import label_map
+from hiseg.models.repository import stored_versions
+from hiseg_training.data.coco import Photo, data_root, read_split
+from hiseg_training.evaluation.pictures import INK, PAPER, errors, instance, legend
+from hiseg_training.evaluation.scores import PhotoScore, score_photos
+from hiseg_training.export.publish import runner_of
 
 KINDS = (
     *("5 or more people", "overlapping boxes", "small"),

@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from service.answer import MaskFormat, to_json, to_picture
-from service.domain import Box, Finish, Floats, Image, Instance, ModelRef, Result, Smoothing
-from service.masks.crop import crop_mask
-from service.masks.draw import draw_masks
-from service.masks.rle import coco_rle
+from hiseg.api.answer import MaskFormat, to_json, to_picture
+from hiseg.core.domain import Box, Finish, Floats, Image, Instance, ModelRef, Result, Smoothing
+from hiseg.masks.draw import draw_masks
+from hiseg.masks.formats.rle import coco_rle
+from hiseg.masks.logits import crop_mask
 
 ROUNDS = 40
 MODEL = ModelRef("none", "1", "b0")

@@ -14,8 +14,8 @@ from fastapi import FastAPI, Request, Response
 from benchmarks.gpu_like import command
 from benchmarks.loads import load, requests
 from benchmarks.policies import capacity
-from service.bench.run import ClosedLoop
-from service.bench.sender import Request as Sent
+from hiseg.bench.run import ClosedLoop
+from hiseg.bench.sender import Request as Sent
 from tests.conftest import ROOT, serving
 
 ROUNDS = 5

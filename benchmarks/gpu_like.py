@@ -15,12 +15,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from service.app import serve
-from service.canvas import Resize
-from service.domain import ModelRef
-from service.engines.base import Batch, Cost, ModelInfo, Prediction
-from service.loading import Loaded, given
-from service.settings import Settings
+from hiseg.app import serve
+from hiseg.core.canvas import Resize
+from hiseg.core.domain import ModelRef
+from hiseg.engines.base import Batch, Cost, ModelInfo, Prediction
+from hiseg.models.loader import Loaded, given
+from hiseg.settings import Settings
 
 CANVASES = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
 MASK_SIZE = (128, 96)

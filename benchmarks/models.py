@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.described import export_described, multiply_adds
-from service.check.noise import random_rois
-from service.engines.repository import stored_models
-from training.baselines import BASELINES
-from training.data.coco import data_root, read_split
-from training.evaluate import evaluate
-from training.export.onnx import read_metadata
-from training.inference.runner import Predict, Runner
-from training.publish import JITTER, runner_of
+from hiseg.models.random_inputs import random_rois
+from hiseg.models.repository import stored_models
+from hiseg_training.data.coco import data_root, read_split
+from hiseg_training.evaluation.baselines import BASELINES
+from hiseg_training.evaluation.evaluate import evaluate
+from hiseg_training.export.onnx import read_metadata
+from hiseg_training.export.publish import JITTER, runner_of
+from hiseg_training.inference.runner import Predict, Runner
 
 REPOSITORY = Path("model_repository")
 SPLITS = ("val", "ood")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from benchmarks.gpu_like import command
 from benchmarks.loads import MEBI, highest_memory, load, requests
-from service.bench.report import Report
-from service.bench.run import ClosedLoop, OpenLoop
-from service.bench.sender import OK
+from hiseg.bench.report import Report
+from hiseg.bench.run import ClosedLoop, OpenLoop
+from hiseg.bench.sender import OK
 from tests.conftest import SERVE, serving
 
 SECONDS = 60

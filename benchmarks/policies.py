@@ -16,12 +16,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from service.batching.backlog import Backlog, Claim
-from service.batching.batcher import Batcher
-from service.batching.limits import BatchLimits
-from service.batching.work import Prepared, Work
-from service.engines.base import Cost
-from service.errors import Overloaded
+from hiseg.batching.backlog import Backlog, Claim
+from hiseg.batching.batcher import Batcher
+from hiseg.batching.limits import BatchLimits
+from hiseg.batching.work import Prepared, Work
+from hiseg.core.errors import Overloaded
+from hiseg.engines.base import Cost
 from tests.service.fakes import EchoEngine, Notes
 from tests.service.virtual_time import VirtualLoop, run
 

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from service.check.noise import random_rois
-from service.domain import Floats, Pixels
+from hiseg.core.domain import Floats, Pixels
+from hiseg.models.random_inputs import random_rois
+from hiseg_training.data.coco import data_root, read_split
+from hiseg_training.evaluation.evaluate import evaluate
+from hiseg_training.export.precision import Precision
+from hiseg_training.export.publish import THREADS, runner_of
+from hiseg_training.export.write import convert
 from tests.conftest import REPOSITORY
-from training.data.coco import data_root, read_split
-from training.evaluate import evaluate
-from training.export.precision import Precision
-from training.export.write import convert
-from training.publish import THREADS, runner_of
 
 MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 PEOPLE = (1, 4, 16)

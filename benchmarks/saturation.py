@@ -15,15 +15,15 @@ import httpx
 import numpy as np
 
 from benchmarks.loads import load, requests
-from service.bench.run import ClosedLoop
-from service.bench.sender import Request
-from service.boxes import to_boxes
-from service.canvas import choose_canvas, to_canvas
-from service.engines.base import Batch
-from service.engines.onnx import OnnxEngine
-from service.images import ImageLimits, inspect
-from service.masks.crop import crop_mask
-from service.masks.rle import coco_rle
+from hiseg.api.boxes import to_boxes
+from hiseg.bench.run import ClosedLoop
+from hiseg.bench.sender import Request
+from hiseg.core.canvas import choose_canvas, to_canvas
+from hiseg.engines.base import Batch
+from hiseg.engines.onnx import OnnxEngine
+from hiseg.images.encoded import ImageLimits, inspect
+from hiseg.masks.formats.rle import coco_rle
+from hiseg.masks.logits import crop_mask
 from tests.conftest import REPOSITORY, serving
 
 ROUNDS = 6

@@ -24,8 +24,8 @@ import psutil
 
 from benchmarks.gpu_like import command
 from benchmarks.loads import MEBI
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from tests.conftest import SAMPLE, Server, serving
 
 CAMERAS, FPS, SECONDS = 4, 30, 20

@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 
 from benchmarks.gpu_like import command
 from benchmarks.loads import load, requests
-from service.bench.run import ClosedLoop
+from hiseg.bench.run import ClosedLoop
 from tests.conftest import ROOT, Server, serving
 
 ROUNDS = 7

@@ -15,13 +15,13 @@ from typing import Any
 
 import torch
 
-from training.complexity import complexity
-from training.configurations.names import configuration
-from training.configurations.record import Instances
-from training.data.coco import data_root, read_split
-from training.data.dataset import Batch, EpochSampler, People, Recipe, collate
-from training.models.hierarchical import HierarchicalModel
-from training.stages.instances import InstanceTask
+from hiseg_training.config.names import configuration
+from hiseg_training.config.run import Instances
+from hiseg_training.data.coco import data_root, read_split
+from hiseg_training.data.dataset import Batch, EpochSampler, People, Recipe, collate
+from hiseg_training.engine.instances import InstanceTask
+from hiseg_training.evaluation.complexity import complexity
+from hiseg_training.models.hierarchical import HierarchicalModel
 
 IMAGES, ROUNDS, THREADS = 8, 7, 2
 UNET = {"coarse_family": "unet", "coarse_variant": "b0", "coarse_reduction": 1}

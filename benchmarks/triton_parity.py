@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from service.check.noise import noise
-from service.engines.base import Wants
-from service.engines.onnx import OnnxEngine
+from hiseg.engines.base import Wants
+from hiseg.engines.onnx import OnnxEngine
+from hiseg.models.random_inputs import noise
 from tests.service.engines.triton.harness import engine_on, until
 from tests.triton.models import add_float_b0, copy_of_ours, targets_of
 from tests.triton.server import Triton, triton

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from service.check.examine import examine
-from training.config import MASK_TO_ROI, SCALING, ModelConfig
-from training.export.onnx import Form, export_onnx
-from training.export.write import describe
-from training.models.hierarchical import HierarchicalModel
+from hiseg.models.inspect import examine
+from hiseg_training.config.model import MASK_TO_ROI, SCALING, ModelConfig
+from hiseg_training.export.onnx import Form, export_onnx
+from hiseg_training.export.write import describe
+from hiseg_training.models.hierarchical import HierarchicalModel
 
 CANVAS = (96, 64)
 

@@ -1,6 +1,6 @@
 """Writes the table of settings in ``docs/operations.md`` anew: ``.venv/bin/python -m docs.settings_table``.
 
-Operators read the table and programs read :mod:`service.settings`; a test holds that they say the same.
+Operators read the table and programs read :mod:`hiseg.settings`; a test holds that they say the same.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from enum import Enum
 from pathlib import Path
 
-from service.settings import Settings
+from hiseg.settings import Settings
 
 PAGE = Path(__file__).with_name("operations.md")
 TABLE = re.compile(r"(<!-- settings: .*? -->\n)(.*?)(<!-- end of settings -->)", re.DOTALL)

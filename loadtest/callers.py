@@ -11,8 +11,8 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import numpy as np
 
+from hiseg.client import AsyncClient, ClientError, Dropped, Failed, InvalidRequest, Segmented
 from loadtest.shots import Shot
-from service.client import AsyncClient, ClientError, Dropped, Failed, InvalidRequest, Segmented
 
 FORMATS = ("coco_rle", "coco_rle", "coco_rle", "png", "packed", "polygon", "label_map", "cutout", "overlay")
 FRAMES = 12

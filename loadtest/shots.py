@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from service.bench.mix import parse_people, parse_sizes
-from service.bench.workload import Workload
+from hiseg.bench.mix import parse_people, parse_sizes
+from hiseg.bench.workload import Workload
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "docs" / "samples" / "people.jpg"

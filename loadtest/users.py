@@ -16,9 +16,9 @@ import grpc.experimental.gevent
 from locust import FastHttpUser, User, constant_throughput, events, task
 from locust.argument_parser import LocustArgumentParser
 
+from hiseg.client import Client, Dropped, Failed, Frame, Segmented
+from hiseg.client.connection import API_KEY
 from loadtest.shots import Shot, shots
-from service.client import Client, Dropped, Failed, Frame, Segmented
-from service.client.connection import API_KEY
 
 # Else the first gRPC call would hold up all users.
 grpc.experimental.gevent.init_gevent()

@@ -17,8 +17,8 @@ from pathlib import Path
 from grpc_tools import protoc
 
 SOURCE = Path(__file__).parent
-TARGET = SOURCE.parent / "service" / "transports" / "grpc" / "generated"
-PACKAGE = "service.transports.grpc.generated"
+TARGET = SOURCE.parent / "service" / "hiseg" / "transports" / "grpc" / "generated"
+PACKAGE = "hiseg.transports.grpc.generated"
 WELL_KNOWN = files("grpc_tools") / "_proto"
 
 

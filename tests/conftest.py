@@ -19,7 +19,7 @@ import httpx
 import hypothesis
 import pytest
 
-from service.engines.repository import stored_versions
+from hiseg.models.repository import stored_versions
 
 if TYPE_CHECKING:
     from tests.triton.server import Triton
@@ -60,7 +60,7 @@ def missing(reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real photographs, or a skip that says where it was looked for."""
-    from training.data.coco import DEFAULT_ROOT, ENVIRONMENT
+    from hiseg_training.data.coco import DEFAULT_ROOT, ENVIRONMENT
 
     root = Path(os.environ.get(ENVIRONMENT, ROOT / DEFAULT_ROOT))
     if not (root / "annotations").is_dir():

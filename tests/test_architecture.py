@@ -10,59 +10,59 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Importer (by prefix) -> what it must never import. Prefixes are dotted module names.
 FORBIDDEN = {
-    "service": ["training", "torch", "torchvision", "timm", "onnx"],
-    "service.transports": ["service.engines", "service.app", "service.cli"],
-    "service.transports.http": ["service.transports.grpc", "grpc"],
-    "service.transports.grpc": ["service.transports.http", "fastapi"],
-    "service.video": ["service.transports", "fastapi"],
-    "service.doctor": ["service.transports", "fastapi"],
-    "service.client": [
-        "service.transports.http",
-        "service.transports.grpc.servicer",
-        "service.transports.grpc.server",
-        "service.transports.grpc.requests",
-        "service.transports.grpc.status",
-        "service.transports.grpc.answers",
-        "service.transports.grpc.stream",
-        "service.transports.grpc.desk",
-        "service.transports.grpc.info",
-        "service.transports.grpc.health",
-        "service.engines",
-        "service.batching",
-        "service.app",
-        "service.cli",
-        "service.segmenter",
-        "service.settings",
-        "service.options",
-        "service.answer",
-        "service.images",
-        "service.telemetry",
-        "service.bench",
+    "hiseg": ["hiseg_training", "torch", "torchvision", "timm", "onnx"],
+    "hiseg.transports": ["hiseg.engines", "hiseg.app", "hiseg.cli.main"],
+    "hiseg.transports.http": ["hiseg.transports.grpc", "grpc"],
+    "hiseg.transports.grpc": ["hiseg.transports.http", "fastapi"],
+    "hiseg.video": ["hiseg.transports", "fastapi"],
+    "hiseg.doctor": ["hiseg.transports", "fastapi"],
+    "hiseg.client": [
+        "hiseg.transports.http",
+        "hiseg.transports.grpc.servicer",
+        "hiseg.transports.grpc.server",
+        "hiseg.transports.grpc.requests",
+        "hiseg.transports.grpc.status",
+        "hiseg.transports.grpc.answers",
+        "hiseg.transports.grpc.stream",
+        "hiseg.transports.grpc.desk",
+        "hiseg.transports.grpc.info",
+        "hiseg.transports.grpc.health",
+        "hiseg.engines",
+        "hiseg.batching",
+        "hiseg.app",
+        "hiseg.cli.main",
+        "hiseg.segmenter",
+        "hiseg.settings",
+        "hiseg.api.options",
+        "hiseg.api.answer",
+        "hiseg.images.encoded",
+        "hiseg.observability.metrics",
+        "hiseg.bench",
         "fastapi",
         "pydantic",
         "uvicorn",
         "onnxruntime",
     ],
-    "service.engines": ["service.transports", "service.batching", "service.segmenter", "fastapi"],
-    "service.batching": ["service.transports", "service.segmenter", "fastapi"],
-    "service.access": [
-        "service.transports",
-        "service.engines",
-        "service.batching",
-        "service.settings",
+    "hiseg.engines": ["hiseg.transports", "hiseg.batching", "hiseg.segmenter", "fastapi"],
+    "hiseg.batching": ["hiseg.transports", "hiseg.segmenter", "fastapi"],
+    "hiseg.access": [
+        "hiseg.transports",
+        "hiseg.engines",
+        "hiseg.batching",
+        "hiseg.settings",
         "fastapi",
         "grpc",
     ],
-    "service.masks": ["service.transports", "service.engines", "service.batching", "fastapi"],
-    "service.segmenter": ["service.transports", "service.engines.onnx", "onnxruntime", "fastapi", "grpc"],
-    "service.domain": ["service", "fastapi", "onnxruntime"],
+    "hiseg.masks": ["hiseg.transports", "hiseg.engines", "hiseg.batching", "fastapi"],
+    "hiseg.segmenter": ["hiseg.transports", "hiseg.engines.onnx", "onnxruntime", "fastapi", "grpc"],
+    "hiseg.core.domain": ["hiseg", "fastapi", "onnxruntime"],
 }
 
 
 def modules() -> dict[str, Path]:
     found = {}
     for path in sorted((ROOT / "service").rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
+        parts = path.relative_to(ROOT / "service").with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
@@ -117,7 +117,7 @@ def test_there_are_no_circles() -> None:
 def test_the_service_fetches_nothing() -> None:
     """No URL of a caller can make it ask anybody: what could is imported by the programs that ask, and nowhere else."""
     asking = ["httpx", "aiohttp", "requests", "urllib.request", "urllib3", "http.client", "ftplib"]
-    programs = ("service.client", "service.bench", "service.doctor")
+    programs = ("hiseg.client", "hiseg.bench", "hiseg.doctor")
     for module, path in modules().items():
         if not any(within(module, program) for program in programs):
             wrong = [name for name in imports(path) for prefix in asking if within(name, prefix)]

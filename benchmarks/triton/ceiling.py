@@ -19,9 +19,9 @@ import httpx
 from benchmarks.loads import load, requests
 from benchmarks.triton.perf_analyzer import batches_per_second
 from benchmarks.triton.repository import MASKS_ONLY, lay_out
-from service.bench.run import ClosedLoop
-from service.check.noise import noise
-from service.engines.base import Batch, Cost
+from hiseg.bench.run import ClosedLoop
+from hiseg.engines.base import Batch, Cost
+from hiseg.models.random_inputs import noise
 from tests.conftest import HISEG, Server, serving
 from tests.triton.server import triton
 

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from service.engines.base import Batch
+from hiseg.engines.base import Batch
 from tests.triton.environment import ENVIRONMENT, LIBRARIES, variables
 
 LINKS = {"libb64.so.0d": "libb64-*.so.0d", "libcudart.so.12": "libcudart-*.so.12*"}

@@ -10,7 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
-from service.engines.base import Cost
+from hiseg.engines.base import Cost
 from tests.conftest import REPOSITORY
 
 B0 = "hiseg_b0"

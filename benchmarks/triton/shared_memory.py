@@ -14,14 +14,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.triton.repository import B0, lay_out
-from service.check.noise import noise
-from service.engines.base import Batch, Cost, Engine, Wants
-from service.engines.triton.address import Target
-from service.engines.triton.connection import Described, ask_description, connect
-from service.engines.triton.engine import TritonEngine
-from service.engines.triton.pool import Pool
-from service.engines.triton.regions import PREFIX, SHARED_MEMORY
-from service.engines.triton.replica import Replica
+from hiseg.engines.base import Batch, Cost, Engine, Wants
+from hiseg.engines.triton.address import Target
+from hiseg.engines.triton.connection import Described, ask_description, connect
+from hiseg.engines.triton.engine import TritonEngine
+from hiseg.engines.triton.pool import Pool
+from hiseg.engines.triton.regions import PREFIX, SHARED_MEMORY
+from hiseg.engines.triton.replica import Replica
+from hiseg.models.random_inputs import noise
 from tests.triton.server import Triton, triton
 
 IDLE = Cost(0.0, 0.0, 0.0)

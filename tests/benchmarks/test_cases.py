@@ -8,8 +8,8 @@ import numpy as np
 import PIL.Image
 
 from benchmarks.cases import cases
-from service.domain import Box
-from training.data.coco import Person, Photo
+from hiseg.core.domain import Box
+from hiseg_training.data.coco import Person, Photo
 
 
 def photo(path: Path, brightness: list[int]) -> Photo:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from service.client import Client, ClientError, ConnectionLost, Segmented, Unavailable
+from hiseg.client import Client, ClientError, ConnectionLost, Segmented, Unavailable
 
 PAUSE_S = 0.03
 RECONNECT_S = 0.2

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from docker.stack import NOT_IN_A_STACK, stack
-from service.lifecycle import LAST_BYTES_SECONDS
-from service.settings import Settings
+from hiseg.lifecycle import LAST_BYTES_SECONDS
+from hiseg.settings import Settings
 from tests.conftest import ROOT
 
 FILES = [ROOT / "docker-compose.yml", ROOT / "docker" / "secrets.yml"]

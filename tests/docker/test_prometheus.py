@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 
-from service.access.keys import digest
+from hiseg.access.keys import digest
 from tests.conftest import ROOT, SERVE, missing, serving
 from tests.prometheus import DASHBOARD, FOLDER, Prometheus, metric_names, prometheus
 from tests.triton.models import targets_of

@@ -1,6 +1,6 @@
 """An engine without a model, for what can be told only when the answer is known beforehand.
 
-It stands for :class:`service.engines.onnx.OnnxEngine`; the real one is used wherever masks are looked at.
+It stands for :class:`hiseg.engines.onnx.OnnxEngine`; the real one is used wherever masks are looked at.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from service.batching.admission import Admission, State
-from service.batching.batcher import Batcher
-from service.batching.limits import BatchLimits
-from service.batching.work import BatchReport, DropReason
-from service.canvas import Resize
-from service.domain import ModelRef
-from service.engines.base import Batch, Cost, ModelInfo, Prediction
-from service.images import ImageLimits
-from service.segmenter import Segmenter
-from service.spans import OFF, Tracing
+from hiseg.batching.admission import Admission, State
+from hiseg.batching.batcher import Batcher
+from hiseg.batching.limits import BatchLimits
+from hiseg.batching.work import BatchReport, DropReason
+from hiseg.core.canvas import Resize
+from hiseg.core.domain import ModelRef
+from hiseg.engines.base import Batch, Cost, ModelInfo, Prediction
+from hiseg.images.encoded import ImageLimits
+from hiseg.observability.spans import OFF, Tracing
+from hiseg.segmenter import Segmenter
 
 MEBI = 1024 * 1024
 

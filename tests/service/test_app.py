@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.app import models_ready, new_segmenter
-from service.batching.admission import State
-from service.canary import Canary, CanaryDied
-from service.errors import InvalidRequest
-from service.settings import Settings
-from service.telemetry import Metrics
+from hiseg.app import models_ready, new_segmenter
+from hiseg.batching.admission import State
+from hiseg.core.errors import InvalidRequest
+from hiseg.models.canary import Canary, CanaryDied
+from hiseg.observability.metrics import Metrics
+from hiseg.settings import Settings
 from tests.conftest import REPOSITORY
 
 

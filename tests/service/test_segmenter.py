@@ -13,12 +13,12 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from service.batching.admission import LEAST_BYTES
-from service.domain import Box, Image, Job, Mode, Result
-from service.engines.base import Cost
-from service.errors import DeadlineExceeded, InvalidRequest, Overloaded
-from service.images import Encoded, ImageLimits, inspect
-from service.segmenter import decodes_quickly
+from hiseg.batching.admission import LEAST_BYTES
+from hiseg.core.domain import Box, Image, Job, Mode, Result
+from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded
+from hiseg.engines.base import Cost
+from hiseg.images.encoded import Encoded, ImageLimits, inspect
+from hiseg.segmenter import decodes_quickly
 from tests.service.fakes import EchoEngine, echoing
 
 

@@ -15,7 +15,7 @@ import cvat_cli._internal.agent_driver_interaction as driver
 import PIL.Image
 from cvat_cli._internal.common import FunctionLoader
 
-FUNCTION = Path(__file__).parents[2] / "service" / "client" / "cvat.py"
+FUNCTION = Path(__file__).parents[2] / "service" / "hiseg" / "client" / "cvat.py"
 
 
 def main(url: str, photo: str, box: str) -> None:

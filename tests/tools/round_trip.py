@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from service.client.http_wire import to_result
-from service.client.result import Result
+from hiseg.client.http_wire import to_result
+from hiseg.client.result import Result
 
 Arrays = dict[str, np.ndarray]
 

@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from service.engines.triton.address import SCHEME
+from hiseg.engines.triton.address import SCHEME
+from hiseg_training.export.triton import write_configurations
 from tests.conftest import REPOSITORY
 from tests.triton.server import Triton
-from training.export.triton import write_configurations
 
 B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 FRAGILE = "fragile_b0"

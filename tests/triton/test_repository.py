@@ -7,9 +7,9 @@ import numpy as np
 import onnx
 import pytest
 
-from service.engines.base import margins
-from service.engines.contract import WIDE_OUTPUT
-from service.engines.onnx import OnnxEngine
+from hiseg.engines.base import margins
+from hiseg.engines.contract import WIDE_OUTPUT
+from hiseg.engines.onnx import OnnxEngine
 from tests.conftest import REPOSITORY
 from tests.service.engines.test_onnx import batch
 from tests.triton.asking import ask

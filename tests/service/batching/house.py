@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from service.batching.batcher import Batcher, BatchLimits
-from service.batching.work import Prepared, Served, Work
-from service.engines.base import Cost
+from hiseg.batching.batcher import Batcher, BatchLimits
+from hiseg.batching.work import Prepared, Served, Work
+from hiseg.engines.base import Cost
 from tests.service.fakes import EchoEngine, Notes
 from tests.service.virtual_time import VirtualLoop
 

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from service.batching.admission import LEAST_BYTES, Admission, State
-from service.errors import Overloaded, Unavailable
+from hiseg.batching.admission import LEAST_BYTES, Admission, State
+from hiseg.core.errors import Overloaded, Unavailable
 
 MEBI = 1024 * 1024
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.batching.assembly import assemble, scatter
-from service.batching.work import Prepared
-from service.domain import ModelRef
-from service.engines.base import Prediction
+from hiseg.batching.assembly import assemble, scatter
+from hiseg.batching.work import Prepared
+from hiseg.core.domain import ModelRef
+from hiseg.engines.base import Prediction
 
 
 def member(marker: int, rois: int) -> Prepared:

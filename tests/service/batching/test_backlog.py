@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.batching.backlog import HEADROOM, Backlog, Claim
-from service.errors import DeadlineExceeded, Overloaded
+from hiseg.batching.backlog import HEADROOM, Backlog, Claim
+from hiseg.core.errors import DeadlineExceeded, Overloaded
 
 
 class Clock:

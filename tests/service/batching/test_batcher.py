@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.batching.work import Prepared, Served, Superseded
-from service.domain import Priority
-from service.engines.base import Cost
-from service.errors import Unavailable
+from hiseg.batching.work import Prepared, Served, Superseded
+from hiseg.core.domain import Priority
+from hiseg.core.errors import Unavailable
+from hiseg.engines.base import Cost
 from tests.service.batching.house import CANVASES, ENDLESS, GPU, assert_own_rows, house, work
 from tests.service.fakes import EchoEngine
 from tests.service.virtual_time import VirtualLoop, run

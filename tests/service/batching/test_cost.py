@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.batching.cost import CostModel
-from service.engines.base import Cost
+from hiseg.batching.cost import CostModel
+from hiseg.engines.base import Cost
 
 SEED = Cost(4.0, 4.0, 1.0)
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from service.batching.limits import BatchLimits
-from service.batching.work import Prepared, Served
-from service.engines.base import Batch, Cost, Prediction, Wants
-from service.errors import Unavailable, UndecodableImage
+from hiseg.batching.limits import BatchLimits
+from hiseg.batching.work import Prepared, Served
+from hiseg.core.errors import Unavailable, UndecodableImage
+from hiseg.engines.base import Batch, Cost, Prediction, Wants
 from tests.service.batching.house import GPU, ROOMY, assert_own_rows, house, work
 from tests.service.fakes import EchoEngine
 from tests.service.virtual_time import VirtualLoop, run

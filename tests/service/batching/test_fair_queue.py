@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.batching.fair_queue import QUANTUM_MS, FairQueue
+from hiseg.batching.fair_queue import QUANTUM_MS, FairQueue
 
 A, B = (64, 64), (48, 64)
 

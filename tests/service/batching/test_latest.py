@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from service.batching.work import Prepared, Superseded
-from service.engines.base import Cost
-from service.errors import UndecodableImage
+from hiseg.batching.work import Prepared, Superseded
+from hiseg.core.errors import UndecodableImage
+from hiseg.engines.base import Cost
 from tests.service.batching.house import CANVASES, GPU, ROOMY, House, house, work
 from tests.service.fakes import EchoEngine
 from tests.service.virtual_time import VirtualLoop, run

@@ -7,9 +7,9 @@ import math
 
 import pytest
 
-from service.batching.limits import BatchLimits
-from service.engines.base import Cost
-from service.errors import DeadlineExceeded, Overloaded
+from hiseg.batching.limits import BatchLimits
+from hiseg.core.errors import DeadlineExceeded, Overloaded
+from hiseg.engines.base import Cost
 from tests.service.batching.house import GPU, assert_own_rows, house
 from tests.service.fakes import EchoEngine
 from tests.service.virtual_time import VirtualLoop, run

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from service.batching.limits import BatchLimits
-from service.batching.work import Served
-from service.engines.base import Cost
-from service.errors import Overloaded, TooLarge
+from hiseg.batching.limits import BatchLimits
+from hiseg.batching.work import Served
+from hiseg.core.errors import Overloaded, TooLarge
+from hiseg.engines.base import Cost
 from tests.service.batching.house import ENDLESS, GPU, house
 from tests.service.fakes import EchoEngine
 from tests.service.virtual_time import VirtualLoop, run

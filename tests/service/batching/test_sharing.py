@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from service.batching.backlog import Backlog
-from service.engines.base import Batch, Cost, Prediction
+from hiseg.batching.backlog import Backlog
+from hiseg.engines.base import Batch, Cost, Prediction
 from tests.service.batching.house import house
 from tests.service.fakes import EchoEngine
 from tests.service.virtual_time import VirtualLoop, run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from service.bench.arrivals import Arrivals, arrival_times
+from hiseg.bench.arrivals import Arrivals, arrival_times
 
 
 def test_even_spacing() -> None:

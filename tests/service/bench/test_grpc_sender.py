@@ -9,14 +9,14 @@ import grpc
 import numpy as np
 import pytest
 
-from service.batching.admission import State
-from service.bench.errors import BadOption
-from service.bench.grpc_sender import GrpcSender
-from service.bench.load import closed_loop
-from service.bench.mix import parse_people, parse_sizes
-from service.bench.sender import Reply, Request
-from service.bench.workload import Workload
-from service.errors import Overloaded
+from hiseg.batching.admission import State
+from hiseg.bench.errors import BadOption
+from hiseg.bench.grpc_sender import GrpcSender
+from hiseg.bench.load import closed_loop
+from hiseg.bench.mix import parse_people, parse_sizes
+from hiseg.bench.sender import Reply, Request
+from hiseg.bench.workload import Workload
+from hiseg.core.errors import Overloaded
 from tests.service.transports.grpc.harness import Running, running
 
 

@@ -6,11 +6,11 @@ import asyncio
 
 import numpy as np
 
-from service.bench.http_sender import HttpSender
-from service.bench.load import Sample, closed_loop, open_loop
-from service.bench.mix import parse_people, parse_sizes
-from service.bench.sender import Request
-from service.bench.workload import Workload
+from hiseg.bench.http_sender import HttpSender
+from hiseg.bench.load import Sample, closed_loop, open_loop
+from hiseg.bench.mix import parse_people, parse_sizes
+from hiseg.bench.sender import Request
+from hiseg.bench.workload import Workload
 from tests.service.bench.servers import Behaviour, serving
 
 REQUESTS = Workload(parse_sizes("32x24"), parse_people("1-2"), {}).requests(np.random.default_rng(0))

@@ -7,9 +7,9 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from service.bench.load import Sample
-from service.bench.plot import save_plot
-from service.bench.sender import Reply
+from hiseg.bench.load import Sample
+from hiseg.bench.plot import save_plot
+from hiseg.bench.sender import Reply
 
 
 def samples(*outcomes: str, spread: float = 1.0) -> list[Sample]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from service.bench.load import Sample
-from service.bench.report import Report, percentiles, report
-from service.bench.sender import Reply
-from service.bench.table import table
+from hiseg.bench.load import Sample
+from hiseg.bench.report import Report, percentiles, report
+from hiseg.bench.sender import Reply
+from hiseg.bench.table import table
 
 
 def sample(intended: float, latency_ms: float, outcome: str = "ok", late: float = 0.0, people: int = 2) -> Sample:

@@ -9,10 +9,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from service.bench.errors import BadOption
-from service.bench.mix import parse_people, parse_sizes
-from service.bench.photos import make_photos
-from service.bench.workload import Workload, person_box
+from hiseg.bench.errors import BadOption
+from hiseg.bench.mix import parse_people, parse_sizes
+from hiseg.bench.photos import make_photos
+from hiseg.bench.workload import Workload, person_box
 from tests.conftest import SAMPLE
 
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from service.client import AsyncClient, Client, Outcome, Result
-from service.client.frames import FrameLike
+from hiseg.client import AsyncClient, Client, Outcome, Result
+from hiseg.client.frames import FrameLike
 
 KINDS = ("sync", "async")
 

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
 SERVICE, SEGMENT = "hiseg.v1.SegmentationService", "Segment"
 ANSWER = b"""{"image": {"width": 4, "height": 3, "notes": []}, "model": {"name": "m", "version": "1", "variant": "b0"},

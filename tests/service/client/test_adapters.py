@@ -13,10 +13,10 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from service.client import Result
-from service.client.http_wire import to_result
-from service.domain import CropMask
-from service.masks.rle import coco_rle
+from hiseg.client import Result
+from hiseg.client.http_wire import to_result
+from hiseg.core.domain import CropMask
+from hiseg.masks.formats.rle import coco_rle
 
 WIDTH, HEIGHT = 97, 61
 

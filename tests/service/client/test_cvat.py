@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.client import Client, Result
+from hiseg.client import Client, Result
 from tests.conftest import ROOT, SAMPLE, SAMPLE_BOXES, Server
 from tests.service.client.cvat_server import FRAME, Cvat, cvat
 
-FUNCTION = ROOT / "service" / "client" / "cvat.py"
+FUNCTION = ROOT / "service" / "hiseg" / "client" / "cvat.py"
 WIDTH, HEIGHT = 949, 512
 
 
@@ -112,7 +112,7 @@ BAD = {
 }
 TRY = """
 import json, sys
-from service.client.cvat import create
+from hiseg.client.cvat import create
 for path in sys.argv[1:]:
     try:
         create("http://127.0.0.1:1", path)

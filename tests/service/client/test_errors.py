@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.client import (
+from hiseg.client import (
     ClientError,
     InvalidRequest,
     RawFrame,

@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from service.client import InvalidRequest, RawFrame
-from service.client.images import as_file, load, upright
+from hiseg.client import InvalidRequest, RawFrame
+from hiseg.client.images import as_file, load, upright
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (6, 8, 3), dtype=np.uint8)
 ORIENTATION = 0x0112

@@ -35,12 +35,12 @@ def loaded(code: str) -> set[str]:
     ("code", "without"),
     [
         (
-            "import service.client",
+            "import hiseg.client",
             SERVERS | TOOLS | {"httpx", "grpc", "google"},
         ),
-        ("from service.client import Client; Client('http://127.0.0.1:1').close()", SERVERS | {"grpc", "google"}),
-        ("from service.client import Client; Client('grpc://127.0.0.1:1').close()", SERVERS | {"httpx"}),
-        ("import service.client.http_aio, service.client.grpc_aio", SERVERS),
+        ("from hiseg.client import Client; Client('http://127.0.0.1:1').close()", SERVERS | {"grpc", "google"}),
+        ("from hiseg.client import Client; Client('grpc://127.0.0.1:1').close()", SERVERS | {"httpx"}),
+        ("import hiseg.client.http_aio, hiseg.client.grpc_aio", SERVERS),
     ],
 )
 def test_nothing_is_loaded_that_is_not_used(code: str, without: set[str]) -> None:

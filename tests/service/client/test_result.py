@@ -13,11 +13,11 @@ import pytest
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from service import domain
-from service.client import Instance, Result
-from service.domain import Box, CropMask, ModelRef
-from service.masks.overlay import overlay
-from service.masks.rle import coco_rle
+from hiseg.client import Instance, Result
+from hiseg.core import domain
+from hiseg.core.domain import Box, CropMask, ModelRef
+from hiseg.masks.formats.overlay import overlay
+from hiseg.masks.formats.rle import coco_rle
 
 WIDTH, HEIGHT = 30, 20
 MODEL = ModelRef("echo", "1", "b0")

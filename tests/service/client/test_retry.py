@@ -9,7 +9,7 @@ from email.utils import formatdate
 import grpc
 import pytest
 
-from service.client import (
+from hiseg.client import (
     ConnectionFailed,
     ConnectionLost,
     DeadlineExceeded,
@@ -20,8 +20,8 @@ from service.client import (
     Unavailable,
     UnexpectedAnswer,
 )
-from service.client.http_wire import seconds_in
-from service.client.retry import Tries
+from hiseg.client.http_wire import seconds_in
+from hiseg.client.retry import Tries
 from tests.service.client import scripted
 from tests.service.client.asking import KINDS, call, segment
 from tests.service.client.scripted import Step

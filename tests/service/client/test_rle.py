@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
-from service.client.rle import decode, decode_crop
-from service.domain import CropMask
-from service.masks.rle import coco_rle
+from hiseg.client.rle import decode, decode_crop
+from hiseg.core.domain import CropMask
+from hiseg.masks.formats.rle import coco_rle
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)
 MASKS = st.one_of(

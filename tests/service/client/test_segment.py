@@ -12,8 +12,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from service.client import AsyncClient, Client, Result
-from service.client.images import ImageLike
+from hiseg.client import AsyncClient, Client, Result
+from hiseg.client.images import ImageLike
 from tests.conftest import SAMPLE, SAMPLE_BOXES, Server
 from tests.service.client.asking import KINDS, call, segment
 

@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from service.client import (
+from hiseg.client import (
     AsyncClient,
     Client,
     Dropped,

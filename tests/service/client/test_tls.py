@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import pytest
 
-from service.client import ConnectionFailed, ConnectionLost, Tls
+from hiseg.client import ConnectionFailed, ConnectionLost, Tls
 from tests.service.client import scripted
 from tests.service.client.asking import KINDS, segment
 from tests.service.client.scripted import Heard, Step

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from service.doctor import clock
-from service.doctor.clock import Clock, offset, synchronised
-from service.doctor.finding import Level
+from hiseg.doctor import clock
+from hiseg.doctor.clock import Clock, offset, synchronised
+from hiseg.doctor.finding import Level
 
 
 def test_a_clock_that_jumps_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,9 @@ import json
 import shutil
 from pathlib import Path
 
-from service.doctor.embedded import embedded
-from service.doctor.finding import Finding, Level
-from service.settings import Settings
+from hiseg.doctor.embedded import embedded
+from hiseg.doctor.finding import Finding, Level
+from hiseg.settings import Settings
 from tests.conftest import REPOSITORY
 from tests.service.engines.test_onnx import seed_like
 

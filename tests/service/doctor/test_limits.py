@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service.doctor.finding import Level
-from service.doctor.limits import files, memory, memory_limit, settings_agree
-from service.settings import MEBI, Settings
+from hiseg.doctor.finding import Level
+from hiseg.doctor.limits import files, memory, memory_limit, settings_agree
+from hiseg.settings import MEBI, Settings
 
 
 def test_the_defaults_agree() -> None:

@@ -6,9 +6,9 @@ import socket
 
 import httpx
 
-from service.doctor.finding import Level
-from service.doctor.ports import ports
-from service.settings import Settings
+from hiseg.doctor.finding import Level
+from hiseg.doctor.ports import ports
+from hiseg.settings import Settings
 from tests.conftest import Server
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service.doctor.finding import Level
-from service.doctor.provider import provider, threads
-from service.settings import Settings
+from hiseg.doctor.finding import Level
+from hiseg.doctor.provider import provider, threads
+from hiseg.settings import Settings
 
 CPU, CUDA = ["CPUExecutionProvider"], ["CUDAExecutionProvider", "CPUExecutionProvider"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from service.doctor.finding import Finding, Level
-from service.doctor.servers import servers
-from service.settings import Settings
+from hiseg.doctor.finding import Finding, Level
+from hiseg.doctor.servers import servers
+from hiseg.settings import Settings
 from tests.conftest import REPOSITORY
 from tests.triton.environment import missing
 from tests.triton.narrow import narrow

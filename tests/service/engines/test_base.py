@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from service.engines.base import margins
+from hiseg.engines.base import margins
 
 
 @given(hnp.arrays(np.float32, (2, 3, 4, 5), elements=st.floats(-50, 50, width=32)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.engines.cores import available_cores
+from hiseg.engines.cores import available_cores
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("50000 100000", 1), ("100000 100000", 1), ("max 100000", None)])

@@ -11,11 +11,11 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
-from service.canvas import Resize
-from service.domain import ModelRef
-from service.engines.base import UNKNOWN_COST, Batch, Terms, Wants, margins
-from service.engines.contract import ModelError
-from service.engines.onnx import OnnxEngine
+from hiseg.core.canvas import Resize
+from hiseg.core.domain import ModelRef
+from hiseg.engines.base import UNKNOWN_COST, Batch, Terms, Wants, margins
+from hiseg.engines.contract import ModelError
+from hiseg.engines.onnx import OnnxEngine
 from tests.conftest import REPOSITORY
 
 B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"

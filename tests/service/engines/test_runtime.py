@@ -14,7 +14,7 @@ from tests.triton.models import B0
 LOAD = """
 import sys
 from pathlib import Path
-from service.engines.onnx import OnnxEngine
+from hiseg.engines.onnx import OnnxEngine
 OnnxEngine(Path(sys.argv[1]), "hiseg_b0", "1")
 """
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain import CropMask
-from service.masks.dilation import dilate
+from hiseg.core.domain import CropMask
+from hiseg.masks.dilation import dilate
 from tests.service.masks.crops import crops, full_size
 
 Case = tuple[CropMask, int, int]

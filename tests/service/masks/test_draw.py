@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from service.domain import Box, Finish, Smoothing
-from service.errors import TooLarge
-from service.masks.draw import MOST_MASK_PIXELS, draw_masks, mask_pixels
+from hiseg.core.domain import Box, Finish, Smoothing
+from hiseg.core.errors import TooLarge
+from hiseg.masks.draw import MOST_MASK_PIXELS, draw_masks, mask_pixels
 from tests.service.masks.crops import full_size
 
 WIDTH, HEIGHT = 80, 60

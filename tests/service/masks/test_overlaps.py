@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain import Box, CropMask
-from service.masks import overlaps
-from service.masks.crop import crop_mask, draw_margin
-from service.masks.dilation import dilate
-from service.masks.overlaps import Claim, resolve_overlaps
+from hiseg.core.domain import Box, CropMask
+from hiseg.masks import overlaps
+from hiseg.masks.dilation import dilate
+from hiseg.masks.logits import crop_mask, draw_margin
+from hiseg.masks.overlaps import Claim, resolve_overlaps
 from tests.service.masks.crops import full_size
 
 WIDTH, HEIGHT = 60, 50

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain import Smoothing
-from service.masks.smoothing import smooth
+from hiseg.core.domain import Smoothing
+from hiseg.masks.smoothing import smooth
 
 BOTH = [Smoothing.EDGE, Smoothing.BILATERAL]
 

@@ -11,12 +11,12 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-from service.video.command import video
+from hiseg.cli.video import video
 from tests.conftest import REPOSITORY
 
 APP = typer.Typer()
 APP.command()(video)
-COMMAND = [sys.executable, "-c", "import typer; from service.video.command import video; typer.run(video)"]
+COMMAND = [sys.executable, "-c", "import typer; from hiseg.cli.video import video; typer.run(video)"]
 COMMAND_END = ["--repository", str(REPOSITORY)]
 
 

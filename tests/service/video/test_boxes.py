@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain import Box
-from service.video.boxes import BoxTrack, read_boxes, same_for_all
-from service.video.errors import VideoError
+from hiseg.core.domain import Box
+from hiseg.video.boxes import BoxTrack, read_boxes, same_for_all
+from hiseg.video.errors import VideoError
 
 TRACKS = st.dictionaries(st.integers(0, 60), st.lists(st.integers(1, 9), max_size=3), max_size=12)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from service.domain import Box
-from service.video import writer
+from hiseg.core.domain import Box
+from hiseg.video import writer
 from tests.conftest import Server
 from tests.service.video.clips import FRAMES, RATE, SIZE, Clip, difference, make, read
 from tests.service.video.running import Done, hiseg_video, lines

@@ -12,13 +12,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from service.domain import Box, CropMask, Instance
-from service.video.boxes import BoxTrack
-from service.video.errors import VideoError
-from service.video.frame import Annotated, Frame, Traits
-from service.video.mailbox import QUEUE, Mailbox, Policy
-from service.video.pipeline import MEBI, MOST_FRAMES, Pipeline, Plan, frames_under_way
-from service.video.tally import Tally
+from hiseg.core.domain import Box, CropMask, Instance
+from hiseg.video.boxes import BoxTrack
+from hiseg.video.errors import VideoError
+from hiseg.video.frame import Annotated, Frame, Traits
+from hiseg.video.frame_buffer import QUEUE, Mailbox, Policy
+from hiseg.video.pipeline import MEBI, MOST_FRAMES, Pipeline, Plan, frames_under_way
+from hiseg.video.run_stats import Tally
 
 TRACK = BoxTrack((0,), ((Box(0, 0, 4, 4),),))
 

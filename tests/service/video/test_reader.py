@@ -13,10 +13,10 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
-from service.video.errors import VideoError
-from service.video.frame import Frame
-from service.video.inputs import Input, parse_input
-from service.video.reader import VideoReader, upright
+from hiseg.video.errors import VideoError
+from hiseg.video.frame import Frame
+from hiseg.video.inputs import Input, parse_input
+from hiseg.video.reader import VideoReader, upright
 from tests.service.video.clips import FRAMES, RATE, Clip, picture
 from tests.service.video.running import hiseg_video
 
@@ -117,6 +117,6 @@ def test_without_pyav_one_line_says_what_to_install(
     clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
-    monkeypatch.delitem(sys.modules, "service.video.reader")
+    monkeypatch.delitem(sys.modules, "hiseg.video.reader")
     done = hiseg_video(clip.path, "-o", tmp_path / "out.mp4", expect=1)
     assert done.err == "hiseg: this needs av: pip install 'hiseg[video]'\n"

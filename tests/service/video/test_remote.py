@@ -9,13 +9,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from service import client
-from service.domain import Box, Finish, ModelRef, Smoothing
-from service.video import remote
-from service.video.errors import VideoError
-from service.video.frame import Frame
-from service.video.mailbox import Policy
-from service.video.remote import Remote
+from hiseg import client
+from hiseg.core.domain import Box, Finish, ModelRef, Smoothing
+from hiseg.video import remote
+from hiseg.video.errors import VideoError
+from hiseg.video.frame import Frame
+from hiseg.video.frame_buffer import Policy
+from hiseg.video.remote import Remote
 
 BOXES = (Box(0, 0, 4, 4),)
 FINISH = Finish(Smoothing.EDGE, 0.4, 3, True)
@@ -24,7 +24,7 @@ Behaviour = Callable[[int, int], client.Outcome]
 
 
 class FakeClient:
-    """Stands for :class:`service.client.AsyncClient`: answers the k-th message, about a frame at second t."""
+    """Stands for :class:`hiseg.client.AsyncClient`: answers the k-th message, about a frame at second t."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour

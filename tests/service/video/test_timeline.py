@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.video.timeline import Timeline
+from hiseg.video.timeline import Timeline
 
 
 @given(st.lists(st.none() | st.integers(-(10**9), 10**9)), st.integers(-5, 1000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.data.augment import jitter_boxes, paste_person, random_affine, random_colour, warp
+from hiseg_training.data.augment import jitter_boxes, paste_person, random_affine, random_colour, warp
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from training.data.build import build
+from hiseg_training.data.build import build
 
 PERSON, DOG = 5, 18
 """Not COCO's numbers: the names decide."""

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from service.domain import Pixels
-from tests.training.loop.runs import assert_same
-from training.data.cache import Cache, Decoded
-from training.data.coco import Photo, read_annotations
-from training.data.dataset import People, Recipe, collate
+from hiseg.core.domain import Pixels
+from hiseg_training.data.cache import Cache, Decoded
+from hiseg_training.data.coco import Photo, read_annotations
+from hiseg_training.data.dataset import People, Recipe, collate
+from tests.training.engine.runs import assert_same
 
 RECIPE = Recipe(canvas=(96, 96), paste=1.0)
 ONE = 120 * 160 * 4

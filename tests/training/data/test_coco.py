@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from hiseg_training.data.coco import SOMEBODY, AnnotationError, read_annotations, read_split
 from tests.training.drawing import annotation
-from training.data.coco import SOMEBODY, AnnotationError, read_annotations, read_split
 
 SQUARE = np.zeros((40, 50), dtype=np.bool_)
 SQUARE[10:30, 5:25] = True

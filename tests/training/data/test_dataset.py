@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.loop.runs import assert_same
-from training.data.coco import Photo, read_split
-from training.data.dataset import CCP, EpochSampler, People, Recipe, collate
-from training.data.views import Views
+from hiseg_training.data.coco import Photo, read_split
+from hiseg_training.data.dataset import CCP, EpochSampler, People, Recipe, collate
+from hiseg_training.data.eval_dataset import Views
+from tests.training.engine.runs import assert_same
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.domain import Box
+from hiseg.core.domain import Box
+from hiseg_training.data.coco import Person, Photo, read_people
+from hiseg_training.data.statistics import readable, statistics
+from hiseg_training.data.weights import separation_weights
 from tests.training.drawing import annotation
-from training.data.coco import Person, Photo, read_people
-from training.data.statistics import readable, statistics
-from training.data.weights import separation_weights
 
 
 def photo(*boxes: tuple[int, int, int, int]) -> Photo:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.weights import BOOST, separation_weights
+from hiseg_training.data.weights import BOOST, separation_weights
 
 COCO_TRAIN = (0.48647, 0.36598, 0.14756)
 """Shares of background, target and other people in the RoIs of COCO train2017, padded by 10 %, of which the document's

@@ -14,9 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from tests.triton.environment import ENVIRONMENT, need_triton
-from training.config import CANVASES, ModelConfig
-from training.export.onnx import (
+from hiseg_training.config.model import CANVASES, ModelConfig
+from hiseg_training.export.onnx import (
     Form,
     example,
     export_onnx,
@@ -26,8 +25,9 @@ from training.export.onnx import (
     trials,
     write_checked,
 )
-from training.export.parity import TOLERANCE, ParityError, worst_difference
-from training.models.hierarchical import HierarchicalModel
+from hiseg_training.export.parity import TOLERANCE, ParityError, worst_difference
+from hiseg_training.models.hierarchical import HierarchicalModel
+from tests.triton.environment import ENVIRONMENT, need_triton
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto
 
+from hiseg_training.export.onnx import read_metadata
+from hiseg_training.export.parity import ParityError
+from hiseg_training.export.precision import Precision, check_agreement, noise, to_fp16, to_int8
 from tests.triton.models import B0, other_masks
-from training.export.onnx import read_metadata
-from training.export.parity import ParityError
-from training.export.precision import Precision, check_agreement, noise, to_fp16, to_int8
 
 SMALL = ((96, 64), (64, 96))
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from hiseg_training.config.toml import TomlError
+from hiseg_training.export.onnx import read_metadata
+from hiseg_training.export.provenance import read_provenance
 from tests.conftest import PUBLISHED, ROOT
-from training.configurations.toml import TomlError
-from training.export.onnx import read_metadata
-from training.export.provenance import read_provenance
 
-OURS = ROOT / "training" / "provenance.toml"
+OURS = ROOT / "training" / "hiseg_training" / "provenance.toml"
 
 
 def test_ours_is_what_the_published_files_say() -> None:

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from hiseg_training.export.triton import configurations, write_configurations
 from tests.conftest import REPOSITORY
-from training.export.triton import configurations, write_configurations
 
 MODELS = sorted(folder for folder in REPOSITORY.iterdir() if folder.is_dir())
 

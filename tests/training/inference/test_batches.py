@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from service.canvas import Resize
-from service.domain import Floats, Pixels
-from service.engines.contract import ModelError
+from hiseg.core.canvas import Resize
+from hiseg.core.domain import Floats, Pixels
+from hiseg.engines.contract import ModelError
+from hiseg_training.data.coco import Photo, read_annotations
+from hiseg_training.evaluation.scores import loosened
+from hiseg_training.inference.batches import answers, load_batches
+from hiseg_training.inference.masks import anybody, person_masks
+from hiseg_training.inference.runner import ProviderMissing, Runner, open_onnx, open_runner
 from tests.conftest import REPOSITORY
-from training.data.coco import Photo, read_annotations
-from training.inference.batches import answers, load_batches
-from training.inference.masks import anybody, person_masks
-from training.inference.runner import ProviderMissing, Runner, open_onnx, open_runner
-from training.validation.scores import loosened
 
 
 @pytest.fixture(scope="module")

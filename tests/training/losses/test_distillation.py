@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.config import ModelConfig
-from training.losses.distillation import DistillationConfig, DistillationLoss
-from training.models.coarse import CoarseStage, reduce
-from training.models.freezing import freeze
-from training.models.outputs import FineOutput
-from training.models.unet import UNetStage
+from hiseg_training.compat.unet import UNetStage
+from hiseg_training.config.model import ModelConfig
+from hiseg_training.losses.distillation import DistillationConfig, DistillationLoss
+from hiseg_training.models.coarse import CoarseStage, reduce
+from hiseg_training.models.freezing import freeze
+from hiseg_training.models.outputs import FineOutput
 
 
 def seen(channels: int, widths: tuple[int, ...], scale: int) -> FineOutput:

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hiseg_training.losses.divergence import binary_divergence, class_divergence, divergence
 from tests.training.losses.maps import draw, seeds, sigmoid, softmax
-from training.losses.divergence import binary_divergence, class_divergence, divergence
 
 
 @given(seeds, st.floats(0.5, 10))

@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from hiseg_training.losses.features import FeatureMatching
 from tests.training.losses.maps import seeds
-from training.losses.features import FeatureMatching
 
 
 @given(seeds)

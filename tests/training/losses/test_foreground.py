@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.losses.foreground import ForegroundLossConfig, foreground_loss
+from hiseg_training.losses.foreground import ForegroundLossConfig, foreground_loss
 
 
 def test_partly_covered_cells() -> None:

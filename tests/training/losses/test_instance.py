@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from hiseg_training.losses.instance import InstanceLoss, LossConfig, contour_loss, distance_loss, identity_loss
+from hiseg_training.losses.outlines import outline_band, signed_distance
+from hiseg_training.models.outputs import FineOutput
 from tests.training.losses.maps import blobs, seeds, sigmoid
-from training.losses.instance import InstanceLoss, LossConfig, contour_loss, distance_loss, identity_loss
-from training.losses.outlines import outline_band, signed_distance
-from training.models.outputs import FineOutput
 
 EVERYTHING = LossConfig(
     class_weights=(0.538, 0.75, 1.712),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from training.losses.labels import three_class_labels
+from hiseg_training.losses.labels import three_class_labels
 
 
 def test_the_target_is_the_one_the_crop_is_about() -> None:

@@ -7,17 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from hiseg_training.config.model import MASK_TO_ROI
+from hiseg_training.losses.outlines import GAP, REACH, band_radius, between, distance_to, outline_band, signed_distance
 from tests.training.losses.maps import Array, blobs, nearest, seeds
-from training.config import MASK_TO_ROI
-from training.losses.outlines import (
-    GAP,
-    REACH,
-    band_radius,
-    between,
-    distance_to,
-    outline_band,
-    signed_distance,
-)
 
 
 def neighbourhood(plane: Array, y: int, x: int, radius: int) -> Array:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from hiseg_training.losses.overlap import soft_dice
 from tests.training.losses.maps import draw, seeds, sigmoid
-from training.losses.overlap import soft_dice
 
 
 @given(seeds)

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hiseg_training.losses.pixels import binary_cross_entropy, class_cross_entropy, weighted_mean
 from tests.training.losses.maps import draw, seeds, sigmoid, softmax
-from training.losses.pixels import binary_cross_entropy, class_cross_entropy, weighted_mean
 
 GAMMAS = st.sampled_from([0.0, 0.5, 2.0])
 

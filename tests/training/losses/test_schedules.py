@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.losses.schedules import SHAPES, TeacherShare, TemperatureSchedule
+from hiseg_training.losses.schedules import SHAPES, TeacherShare, TemperatureSchedule
 
 
 @given(st.sampled_from(SHAPES), st.floats(-5, 80), st.floats(0, 10))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.models.blocks import Style
+from hiseg_training.models.blocks import Style
 
 
 def test_layernorm2d_is_over_channels_and_pixels_of_a_sample() -> None:

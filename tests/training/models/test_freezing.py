@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
+from hiseg_training.compat.unet import UNetStage
+from hiseg_training.models.coarse import CoarseStage, build_coarse
+from hiseg_training.models.freezing import freeze
+from hiseg_training.models.hierarchical import HierarchicalModel, to_unit
+from hiseg_training.models.unfreezing import UnfreezeSchedule, trained, unfreeze
 from tests.training.models.test_hierarchical import inputs
 from tests.training.models.test_options import SMALL
-from training.models.coarse import CoarseStage, build_coarse
-from training.models.freezing import freeze
-from training.models.hierarchical import HierarchicalModel, to_unit
-from training.models.unet import UNetStage
-from training.models.unfreezing import UnfreezeSchedule, trained, unfreeze
 
 
 @pytest.fixture(params=["residual", "efficientnet", "unet"])

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.config import ModelConfig
-from training.models.blocks import ResidualBlock
-from training.models.fine import FineStage
-from training.models.growth import pass_on, take_over, widen
+from hiseg_training.config.model import ModelConfig
+from hiseg_training.models.blocks import ResidualBlock
+from hiseg_training.models.fine import FineStage
+from hiseg_training.models.growth import pass_on, take_over, widen
 
 
 @pytest.mark.parametrize("larger", ["b1", "b7"])

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from training.complexity import complexity
-from training.config import MASK_TO_ROI, ModelConfig
-from training.models.coarse import reduce
-from training.models.hierarchical import HierarchicalModel, inner_resampling, to_unit
+from hiseg_training.config.model import MASK_TO_ROI, ModelConfig
+from hiseg_training.evaluation.complexity import complexity
+from hiseg_training.models.coarse import reduce
+from hiseg_training.models.hierarchical import HierarchicalModel, inner_resampling, to_unit
 
 WITH_BOXES = ModelConfig(coarse_boxes=True)
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from hiseg_training.config.model import ACTIVATIONS, NORMALIZATIONS, ModelConfig
+from hiseg_training.models.heads import three_logits
+from hiseg_training.models.hierarchical import HierarchicalModel, to_unit
 from tests.training.models.test_hierarchical import inputs
-from training.config import ACTIVATIONS, NORMALIZATIONS, ModelConfig
-from training.models.heads import three_logits
-from training.models.hierarchical import HierarchicalModel, to_unit
 
 SMALL = ModelConfig(fine_widths=(16, 12, 8, 8), coarse_widths=(16, 12, 8, 8))
 CHOICES: dict[str, tuple[object, ...]] = {

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.models.roi import box_channels, box_map, cell_centres, enlarge, roi_align
+from hiseg_training.models.roi import box_channels, box_map, cell_centres, enlarge, roi_align
 
 
 def test_a_full_frame_box_loses_no_row_or_column() -> None:

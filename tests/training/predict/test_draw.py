@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from service.domain import Box
-from training.predict.draw import draw_foreground, draw_people, soft_masks
+from hiseg.core.domain import Box
+from hiseg_training.predict.draw import draw_foreground, draw_people, soft_masks
 
 PHOTO = np.full((60, 80, 3), 100, dtype=np.uint8)
 BOX = Box(10, 5, 50, 55)

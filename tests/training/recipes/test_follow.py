@@ -11,10 +11,10 @@ import PIL.Image
 import pytest
 import torch
 
-from tests.training.loop.runs import SMALL, annotations, content, invoke, only
-from training.checkpoint import load_checkpoint
-from training.recipes.follow import DONE, StepFailed, follow, table
-from training.recipes.plan import Plan, read_plan
+from hiseg_training.engine.checkpoints import load_checkpoint
+from hiseg_training.recipes.follow import DONE, StepFailed, follow, table
+from hiseg_training.recipes.plan import Plan, read_plan
+from tests.training.engine.runs import SMALL, annotations, content, invoke, only
 
 RECIPE = """
 title = "Smallest"
@@ -102,7 +102,16 @@ def test_a_run_without_a_checkpoint_does_not_count(plan: Plan, tmp_path: Path) -
 
 
 def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "training", "recipe", "training/recipes/b0.toml", "--output", tmp_path, "--list"]
+    command = [
+        sys.executable,
+        "-m",
+        "hiseg_training",
+        "recipe",
+        "training/hiseg_training/recipes/b0.toml",
+        "--output",
+        tmp_path,
+        "--list",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["early", "fine", "student", "coarse", "joint"]
     assert "hiseg-train pretrain --config b0 --pretrained_checkpoint" in done.stdout

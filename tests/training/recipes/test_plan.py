@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from hiseg_training.recipes.follow import command
+from hiseg_training.recipes.plan import PlanError, read_plan
 from tests.conftest import ROOT
-from training.recipes.follow import command
-from training.recipes.plan import PlanError, read_plan
 
 STEP = '[[step]]\nname = "a"\nwhy = "to see"\nstage = "train"\n'
 HEAD = 'title = "B0"\nconfig = "b0"\n'
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "training" / "recipes").glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "training" / "hiseg_training" / "recipes").glob("*.toml")), ids=lambda path: path.stem
+)
 def test_ours_can_be_followed(path: Path) -> None:
     plan = read_plan(path)
     assert all(step.why for step in plan.step)

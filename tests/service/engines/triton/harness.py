@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from service.engines.base import Batch, Engine, Prediction, Terms
-from service.engines.triton.address import parse_targets
-from service.engines.triton.discovery import discover
-from service.engines.triton.endpoint import Endpoint
-from service.engines.triton.engine import TritonEngine
-from service.trial import try_out
+from hiseg.engines.base import Batch, Engine, Prediction, Terms
+from hiseg.engines.triton.address import parse_targets
+from hiseg.engines.triton.discovery import discover
+from hiseg.engines.triton.endpoint import Endpoint
+from hiseg.engines.triton.engine import TritonEngine
+from hiseg.models.self_test import try_out
 from tests.conftest import REPOSITORY
 from tests.triton.models import FRAGILE_CANVAS
 

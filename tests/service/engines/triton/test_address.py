@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from service.engines.triton.address import Target, parse_targets, resolve
+from hiseg.engines.triton.address import Target, parse_targets, resolve
 
 
 @pytest.mark.parametrize(

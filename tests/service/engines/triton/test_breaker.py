@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.engines.triton.breaker import COOL_DOWN_S, FAILURES, FORGET_S, LONGEST_COOL_DOWN_S, Breaker
+from hiseg.engines.triton.breaker import COOL_DOWN_S, FAILURES, FORGET_S, LONGEST_COOL_DOWN_S, Breaker
 
 
 class Clock:

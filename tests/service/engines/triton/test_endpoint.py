@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.domain import ModelRef
-from service.engines.base import Batch, Prediction
-from service.engines.triton.endpoint import Endpoint, State
-from service.engines.triton.failures import CallFailed, Kind
+from hiseg.core.domain import ModelRef
+from hiseg.engines.base import Batch, Prediction
+from hiseg.engines.triton.endpoint import Endpoint, State
+from hiseg.engines.triton.failures import CallFailed, Kind
 
 BATCH = Batch(np.zeros((1, 3, 8, 8), np.uint8), np.zeros((0, 5), np.float32))
 

@@ -11,12 +11,12 @@ import httpx
 import numpy as np
 import pytest
 
-from service.engines.base import DANGEROUS, Batch, Terms, Wants
-from service.engines.triton import engine as engine_module
-from service.engines.triton import regions
-from service.engines.triton.endpoint import State
-from service.engines.triton.engine import ModelFailed, TritonEngine
-from service.errors import DeadlineExceeded, Unavailable
+from hiseg.core.errors import DeadlineExceeded, Unavailable
+from hiseg.engines.base import DANGEROUS, Batch, Terms, Wants
+from hiseg.engines.triton import engine as engine_module
+from hiseg.engines.triton import regions
+from hiseg.engines.triton.endpoint import State
+from hiseg.engines.triton.engine import ModelFailed, TritonEngine
 from tests.service.engines.triton.harness import NOTHING, assert_own, engine_on, marked, until
 from tests.triton.fragile.marks import CANCELLED, DEADLY, REFUSED, SLOW
 from tests.triton.models import fragile_repository, targets_of

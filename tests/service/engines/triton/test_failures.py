@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from service.engines.triton.failures import Kind, call_failed
+from hiseg.engines.triton.failures import Kind, call_failed
 
 UNHEALTHY = "Failed to process the request(s), message: Stub process 'b0_0' is not healthy."
 

@@ -13,9 +13,9 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from service.engines.triton.connection import connect
-from service.engines.triton.regions import PREFIX, SHARED_MEMORY
-from service.errors import Unavailable
+from hiseg.core.errors import Unavailable
+from hiseg.engines.triton.connection import connect
+from hiseg.engines.triton.regions import PREFIX, SHARED_MEMORY
 from tests.service.engines.triton.harness import NOTHING, assert_own, engine_on, marked
 from tests.triton.fragile.marks import SLOW
 from tests.triton.models import fragile_repository, targets_of

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.engines.triton.regions import LEAST_BYTES, SHARED_MEMORY, Region, is_leftover, new_region, remove_leftovers
+from hiseg.engines.triton.regions import LEAST_BYTES, SHARED_MEMORY, Region, is_leftover, new_region, remove_leftovers
 
 MAKE_ONE = """
 import time
-from service.engines.triton.regions import new_region
+from hiseg.engines.triton.regions import new_region
 region = new_region("{token}", 10)
 print(region.name, flush=True)
 time.sleep(60)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.engines.triton.engine import TritonEngine
-from service.errors import Unavailable
+from hiseg.core.errors import Unavailable
+from hiseg.engines.triton.engine import TritonEngine
 from tests.service.engines.test_onnx import batch
 from tests.service.engines.triton.harness import engine_on, until
 from tests.triton.models import add_version, copy_of_ours, other_masks, targets_of

@@ -8,7 +8,7 @@ from typing import Any
 from grpc import StatusCode
 from grpc.aio import EOF, AioRpcError
 
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from tests.service.transports.grpc.harness import BOX, PHOTO, Running
 
 FRAME: dict[str, Any] = {"encoded_image": PHOTO, "boxes": [BOX]}

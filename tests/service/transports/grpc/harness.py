@@ -14,14 +14,14 @@ import numpy as np
 import PIL.Image
 from grpc.aio import AioRpcError
 
-from service.access.ring import Ring
-from service.segmenter import Segmenter
-from service.settings import Settings
-from service.spans import OFF, Tracing
-from service.telemetry import Metrics
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from service.transports.grpc.server import add_port, create_grpc
+from hiseg.access.key_store import Ring
+from hiseg.observability.metrics import Metrics
+from hiseg.observability.spans import OFF, Tracing
+from hiseg.segmenter import Segmenter
+from hiseg.settings import Settings
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from hiseg.transports.grpc.server import add_port, create_grpc
 from tests.service.fakes import EchoEngine, echoing
 
 WIDTH, HEIGHT = 80, 60

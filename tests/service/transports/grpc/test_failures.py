@@ -10,13 +10,13 @@ import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from service.batching.admission import State
-from service.domain import Result
-from service.errors import HisegError, Overloaded
-from service.settings import MEBI, Settings
-from service.transports.grpc import desk, servicer
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from service.transports.grpc.status import CODES, MOST_CHARACTERS
+from hiseg.batching.admission import State
+from hiseg.core.domain import Result
+from hiseg.core.errors import HisegError, Overloaded
+from hiseg.settings import MEBI, Settings
+from hiseg.transports.grpc import desk, servicer
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.status import CODES, MOST_CHARACTERS
 from tests.service.transports.grpc.harness import BOX, PHOTO, Running, running, until
 
 REQUEST = pb.SegmentRequest(encoded_image=PHOTO, boxes=[BOX])
@@ -27,7 +27,7 @@ def all_errors(base: type[HisegError] = HisegError) -> set[type[HisegError]]:
 
 
 def test_every_error_has_a_code() -> None:
-    assert {kind for kind in all_errors() if kind.__module__ == "service.errors"} == set(CODES)
+    assert {kind for kind in all_errors() if kind.__module__ == "hiseg.core.errors"} == set(CODES)
 
 
 @pytest.mark.parametrize(

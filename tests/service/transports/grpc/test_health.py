@@ -10,9 +10,9 @@ from grpc.aio import AioRpcError
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from service.batching.admission import State
-from service.transports.grpc.health import SERVICES
-from service.transports.grpc.servicer import SERVICE
+from hiseg.batching.admission import State
+from hiseg.transports.grpc.health import SERVICES
+from hiseg.transports.grpc.servicer import SERVICE
 from tests.service.transports.grpc.harness import running
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING

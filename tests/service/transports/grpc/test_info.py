@@ -13,11 +13,11 @@ from grpc import StatusCode
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
-from service.settings import MEBI, Settings
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from service.transports.grpc.server import options
-from service.transports.grpc.servicer import SERVICE
+from hiseg.settings import MEBI, Settings
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from hiseg.transports.grpc.server import options
+from hiseg.transports.grpc.servicer import SERVICE
 from tests.service.transports.grpc.camera import FRAME
 from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, PHOTO, running
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.transports.grpc.peer import Proxies, address
+from hiseg.transports.grpc.peer import Proxies, address
 
 PEER = "ipv4:10.0.0.9:60566"
 TRUSTED = [("127.0.0.1",), ("10.0.0.9",), ("10.0.0.0/24", "127.0.0.1"), ("*",)]

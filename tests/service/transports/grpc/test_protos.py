@@ -12,14 +12,14 @@ import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
+from hiseg.api.answer import MaskFormat
+from hiseg.api.boxes import BoxFormat
+from hiseg.core.domain import Mode, Priority, Smoothing
+from hiseg.images.raw import PixelFormat
+from hiseg.transports.grpc.frame_queue import Policy
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.requests import ENUMS
 from protos.generate import SOURCE, TARGET, compile_protos, generate
-from service.answer import MaskFormat
-from service.boxes import BoxFormat
-from service.domain import Mode, Priority, Smoothing
-from service.frames import PixelFormat
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from service.transports.grpc.line import Policy
-from service.transports.grpc.requests import ENUMS
 from tests.npm import installed
 
 BUF = "@bufbuild/buf@1.75.0"

@@ -15,9 +15,9 @@ import PIL.Image
 import pytest
 from pycocotools import mask as coco
 
-from service.domain import BoolMask, Pixels
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from hiseg.core.domain import BoolMask, Pixels
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from tests.conftest import SAMPLE_BOXES, Server
 from tests.service.transports.grpc.harness import CLIENT_OPTIONS
 

@@ -14,10 +14,10 @@ import pytest
 import uvloop
 from pycocotools import mask as coco_mask
 
-from service.domain import Box, Finish, Job, Mode, Priority, Smoothing
-from service.errors import InvalidRequest
-from service.settings import Settings
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.core.domain import Box, Finish, Job, Mode, Priority, Smoothing
+from hiseg.core.errors import InvalidRequest
+from hiseg.settings import Settings
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from tests.service.transports.grpc.harness import BOX, HEIGHT, PHOTO, WIDTH, running
 
 BOXES = [pb.Box(x1=40, y1=0, x2=60, y2=60), BOX, pb.Box(x1=20, y1=10, x2=50, y2=20)]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 
-from service.engines.base import Cost
-from service.errors import Overloaded, Unavailable
-from service.settings import Settings
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.core.errors import Overloaded, Unavailable
+from hiseg.engines.base import Cost
+from hiseg.settings import Settings
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from tests.service.fakes import EchoEngine
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import BOX, PHOTO, Running, running, until

@@ -17,11 +17,11 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 from grpc_status import rpc_status
 
-from service.batching.admission import State
-from service.settings import MEBI, Settings
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from service.transports.grpc.stream import MOST_UNANSWERED, POLL_S
+from hiseg.batching.admission import State
+from hiseg.settings import MEBI, Settings
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from hiseg.transports.grpc.stream import MOST_UNANSWERED, POLL_S
 from tests.conftest import ROOT
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, Running, running, until
@@ -255,8 +255,8 @@ def test_draining_does_not_wait_for_a_reader_that_stopped() -> None:
 
 CLIENT = """
 import grpc, sys
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from service.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from tests.service.transports.grpc.camera import FRAME
 def frames():
     yield pb.SegmentStreamRequest(config={"policy": int(sys.argv[2])})

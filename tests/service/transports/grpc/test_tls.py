@@ -12,12 +12,12 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 from pydantic import ValidationError
 
-from service.access.ring import Ring
-from service.app import grpc_listening, new_segmenter
-from service.lifecycle import ListenError
-from service.settings import Settings
-from service.telemetry import Metrics
-from service.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.access.key_store import Ring
+from hiseg.app import grpc_listening, new_segmenter
+from hiseg.lifecycle import ListenError
+from hiseg.observability.metrics import Metrics
+from hiseg.settings import Settings
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from tests.service.transports.grpc.camera import FRAME
 from tests.service.transports.grpc.harness import running
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from service.client import Client, Dropped, Segmented
+from hiseg.client import Client, Dropped, Segmented
 from tests.conftest import SAMPLE_BOXES, SERVE, serving
 from tests.triton.models import targets_of
 from tests.triton.server import triton

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from benchmarks.gpu_like import command
-from service.settings import Settings
+from hiseg.settings import Settings
 from tests.conftest import Server, serving
 
 URL = "/v1/segment"

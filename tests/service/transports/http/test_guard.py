@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.access.keys import digest
-from service.client import Client, Unauthorized
+from hiseg.access.keys import digest
+from hiseg.client import Client, Unauthorized
 from tests.conftest import SAMPLE, Server, serving
 
 KEY, OTHER = "correct horse battery", "staple"
@@ -109,7 +109,7 @@ def test_a_key_is_changed_without_a_restart(visitor: httpx.Client, folder: Path)
 
 
 def test_the_client_library_shows_its_key(guarded: Server, folder: Path) -> None:
-    from service.client import Tls
+    from hiseg.client import Tls
 
     tls = Tls(ca=folder / "tls.crt")
     with Client(guarded.url, api_key=KEY, tls=tls) as client:

@@ -15,7 +15,7 @@ import PIL.Image
 import psutil
 
 from tests.conftest import Server
-from tests.service.test_images import encoded, gradient, png_header
+from tests.service.images.test_encoded import encoded, gradient, png_header
 
 URL = "/v1/segment"
 MEBI = 1024 * 1024

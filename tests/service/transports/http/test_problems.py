@@ -9,16 +9,16 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from service import errors
-from service.access.ring import Ring
-from service.batching.admission import State
-from service.batching.limits import BatchLimits
-from service.engines.base import Cost
-from service.segmenter import Segmenter
-from service.settings import Settings
-from service.telemetry import Metrics
-from service.transports.http.problems import STATUS
-from service.transports.http.routes import create_http
+from hiseg.access.key_store import Ring
+from hiseg.batching.admission import State
+from hiseg.batching.limits import BatchLimits
+from hiseg.core import errors
+from hiseg.engines.base import Cost
+from hiseg.observability.metrics import Metrics
+from hiseg.segmenter import Segmenter
+from hiseg.settings import Settings
+from hiseg.transports.http.app import create_http
+from hiseg.transports.http.problems import STATUS
 from tests.service.fakes import EchoEngine, echoing
 
 

@@ -8,9 +8,9 @@ import base64
 import httpx
 import pytest
 
-from service.batching.admission import State
-from service.batching.limits import BatchLimits
-from service.engines.base import Cost
+from hiseg.batching.admission import State
+from hiseg.batching.limits import BatchLimits
+from hiseg.engines.base import Cost
 from tests.service.fakes import EchoEngine
 from tests.service.transports.http.test_problems import app
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.errors import InvalidRequest
-from service.transports.http.label_studio.labelling import LONGEST, Labelling, read_labelling
+from hiseg.core.errors import InvalidRequest
+from hiseg.transports.http.label_studio.labelling import LONGEST, Labelling, read_labelling
 
 USUAL = """<View>
   <!-- people -->

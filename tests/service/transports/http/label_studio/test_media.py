@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import InvalidRequest, TooLarge
-from service.settings import Settings
-from service.transports.http.label_studio.media import Media
+from hiseg.core.errors import InvalidRequest, TooLarge
+from hiseg.settings import Settings
+from hiseg.transports.http.label_studio.media import Media
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from service.transports.http.label_studio.tasks import Params, Rectangle, Region, Task, rectangles, row
+from hiseg.transports.http.label_studio.tasks import Params, Rectangle, Region, Task, rectangles, row
 
 
 def region(x: float, kind: str = "rectanglelabels", to_name: str = "photo", **value: Any) -> dict[str, Any]:

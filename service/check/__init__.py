@@ -1,1 +1,0 @@
-"""Whether an ONNX file from anywhere can be served, and as what."""

@@ -1,0 +1,79 @@
+"""Boxes as people send them -> boxes in image pixels, or an error that names the one at fault."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+
+from hiseg.core.domain import Box
+from hiseg.core.errors import InvalidRequest, TooLarge
+
+
+class BoxFormat(StrEnum):
+    """What the four numbers of a box mean."""
+
+    XYXY = "xyxy"
+    XYWH = "xywh"
+    CXCYWH = "cxcywh"
+
+
+def parse_boxes(text: str) -> list[list[float]]:
+    """``x1,y1,x2,y2;x1,y1,x2,y2;…`` -> rows of numbers; empty text is no boxes.
+
+    Raises:
+        InvalidRequest: something in it is not a number.
+    """
+    rows = []
+    for index, part in enumerate(part for part in text.split(";") if part.strip()):
+        try:
+            rows.append([float(number) for number in part.split(",")])
+        except ValueError as error:
+            raise InvalidRequest(
+                f"boxes[{index}] is not numbers separated by commas", field=f"boxes[{index}]", value=part[:80]
+            ) from error
+    return rows
+
+
+def check_count(count: int, limit: int) -> None:
+    """Raise :class:`TooLarge` if there are more boxes than ``limit``."""
+    if count > limit:
+        raise TooLarge(f"{count} boxes were sent; at most {limit} are taken", field="boxes", limit=limit, value=count)
+
+
+def to_boxes(
+    rows: Sequence[Sequence[float]], width: int, height: int, form: BoxFormat = BoxFormat.XYXY, normalized: bool = False
+) -> tuple[Box, ...]:
+    """Rows of four numbers -> boxes in pixels of a ``width`` x ``height`` image, not yet clipped to it.
+
+    Args:
+        form: what the numbers mean.
+        normalized: they are shares of the image's width and height instead of pixels.
+
+    Raises:
+        InvalidRequest: not four finite numbers, or a box without area, or with its corners reversed.
+    """
+    scale = (width, height, width, height) if normalized else (1, 1, 1, 1)
+    boxes = []
+    for index, row in enumerate(rows):
+        name = f"boxes[{index}]"
+        if len(row) != 4:
+            raise InvalidRequest(f"{name} has {len(row)} numbers; a box has 4", field=name, limit=4, value=len(row))
+        if not all(math.isfinite(number) for number in row):
+            raise InvalidRequest(f"{name} has a number that is not finite", field=name, value=str(list(row)))
+        a, b, c, d = (number * factor for number, factor in zip(row, scale, strict=True))
+        match form:
+            case BoxFormat.XYXY:
+                box = Box(a, b, c, d)
+            case BoxFormat.XYWH:
+                box = Box(a, b, a + c, b + d)
+            case BoxFormat.CXCYWH:
+                box = Box(a - c / 2, b - d / 2, a + c / 2, b + d / 2)
+        if not all(math.isfinite(number) for number in box.as_tuple()):
+            raise InvalidRequest(f"{name} is too large to be computed with", field=name, value=str(list(row)))
+        if box.is_empty:
+            raise InvalidRequest(
+                f"{name} is empty or reversed: it must have x1 < x2 and y1 < y2", field=name, value=list(row)
+            )
+        boxes.append(box)
+    return tuple(boxes)

@@ -1,0 +1,113 @@
+"""Requests over gRPC: built before the run, so that sending one costs little."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import grpc
+from grpc.aio import AioRpcError, Channel, UnaryUnaryMultiCallable, insecure_channel
+
+from hiseg.bench.errors import BadOption
+from hiseg.bench.sender import CONNECTION, LATE, OK, SHED, TIMEOUT, UNAVAILABLE, USUAL, Reply, Request, stages
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.requests import ENUMS
+from hiseg.transports.grpc.servicer import SERVICE
+from hiseg.transports.grpc.status import RETRY_AFTER
+
+OUTCOMES = {
+    grpc.StatusCode.RESOURCE_EXHAUSTED: SHED,
+    grpc.StatusCode.UNAVAILABLE: UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: LATE,
+    grpc.StatusCode.INVALID_ARGUMENT: "422",
+    grpc.StatusCode.INTERNAL: "500",
+}
+"""What HTTP would have answered; codes that the service doesn't give go by their names."""
+OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.enable_http_proxy", 0),
+    # A service that comes back is found soon.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
+Prepared = tuple[bytes, bytes, float | None]
+
+
+class GrpcSender:
+    """Sends to ``SegmentationService.Segment``; all requests share one connection, as gRPC's clients do."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        requests: Sequence[Request],
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._call: UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/Segment")
+        self._timeout_s = timeout_s
+        self._metadata = tuple((headers or {}).items())
+        images = {image: pb.SegmentRequest(encoded_image=image) for image in {request.image for request in requests}}
+        bodies = {image: message.SerializeToString() for image, message in images.items()}
+        self._prepared: list[Prepared] = [
+            (bodies[request.image], _rest(request), _deadline_s(request)) for request in requests
+        ]
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, url: str, requests: Sequence[Request], timeout_s: float, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[GrpcSender]:
+        """A sender for these requests, and no others; an answer is waited for ``timeout_s``.
+
+        Raises:
+            BadOption: the URL names no port, or the requests pretend to come from several callers.
+        """
+        target = urlsplit(url)
+        if not target.port:
+            raise BadOption("--url", url, "has no port")
+        if callers := {request.caller for request in requests if request.caller}:
+            raise BadOption("--callers", str(len(callers)), "needs HTTP: a gRPC caller is known by its connection")
+        async with insecure_channel(target.netloc, options=OPTIONS) as channel:
+            yield cls(channel, requests, timeout_s, headers)
+
+    async def send(self, request: Request) -> Reply:
+        image, rest, deadline_s = self._prepared[request.number]
+        # The call's own deadline is the request's: the service sees it. Ours, after which nobody waits, it doesn't.
+        call = self._call(image + rest, timeout=deadline_s, metadata=self._metadata)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer: bytes = await call
+                trailing = await call.trailing_metadata()
+        except TimeoutError:
+            return Reply(TIMEOUT)
+        except AioRpcError as error:
+            return _failed(error)
+        return Reply(OK, len(answer), stages(str(trailing.get("server-timing", ""))))
+
+
+def _failed(error: AioRpcError) -> Reply:
+    code, detail = error.code(), error.details() or ""
+    refused_by_service = RETRY_AFTER in (error.trailing_metadata() or ())
+    if code is grpc.StatusCode.UNAVAILABLE and not refused_by_service:
+        return Reply(CONNECTION, detail=detail)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not refused_by_service:
+        return Reply(code.name, detail=detail)
+    outcome = OUTCOMES.get(code, code.name)
+    return Reply(outcome, detail="" if outcome in USUAL else detail)
+
+
+def _rest(request: Request) -> bytes:
+    """All but the image: two messages one after the other are read as one."""
+    message = pb.SegmentRequest(boxes=[pb.Box(x1=x1, y1=y1, x2=x2, y2=y2) for x1, y1, x2, y2 in request.boxes])
+    for name, value in request.options.items():
+        if name in ENUMS:
+            setattr(message, name, ENUMS[name].Value(f"{name}_{value}".upper()))
+    return message.SerializeToString()
+
+
+def _deadline_s(request: Request) -> float | None:
+    milliseconds = request.options.get("deadline_ms")
+    return None if milliseconds is None else float(milliseconds) / 1000

@@ -1,0 +1,114 @@
+"""Samples -> figures. Pure arithmetic: nothing here knows of clocks or transports."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from hiseg.bench.load import Sample
+from hiseg.bench.sender import OK, REFUSALS, UNANSWERED, USUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The figures of a run, without its warm-up.
+
+    Attributes:
+        seconds: that were measured.
+        sent: requests meant for the measured time; the outcomes add up to it.
+        answered: how many of them got any answer.
+        ok_per_s: good answers that came within the measured time, a second.
+        people_per_s: masks asked for in these.
+        latency_ms: of good answers, from the intended send time: p50, p95, p99, max.
+        refusal_ms: the same for requests turned away, p50 and p99.
+        outcomes: how many requests ended how.
+        details: for each outcome that load alone doesn't explain, what the first said.
+        late_ms: p99 of how late requests were sent; None in a closed loop, which has no times to be late for.
+        stages_ms: median of what the service says it spent on good answers, by stage.
+        cpu_ms: processor time of the generator itself, a request.
+        cpu_share: of one core.
+    """
+
+    seconds: float
+    sent: int
+    answered: int
+    ok_per_s: float
+    people_per_s: float
+    latency_ms: Mapping[str, float | None]
+    refusal_ms: Mapping[str, float | None]
+    outcomes: Mapping[str, int]
+    details: Mapping[str, str]
+    late_ms: float | None
+    stages_ms: Mapping[str, float]
+    cpu_ms: float
+    cpu_share: float
+
+
+def report(
+    samples: Sequence[Sample], warm_up: float, seconds: float, cpu_s: float, wall_s: float, scheduled: bool
+) -> Report:
+    """The figures of a run.
+
+    Args:
+        samples: of all of it.
+        warm_up: requests meant to be sent before it don't count.
+        seconds: that follow it, and are measured.
+        cpu_s: processor time of the generator for all of the samples.
+        wall_s: time until the last answer.
+        scheduled: requests had times to be sent at (open loop).
+    """
+    counted = measured(samples, warm_up)
+    good = [sample for sample in counted if sample.reply.outcome == OK]
+    inside = [s.people for s in samples if s.reply.outcome == OK and warm_up <= s.done < warm_up + seconds]
+    outcomes = count_outcomes(sample.reply.outcome for sample in counted)
+    details: dict[str, str] = {}
+    for sample in counted:
+        if sample.reply.detail:
+            details.setdefault(sample.reply.outcome, sample.reply.detail)
+    late = percentiles([(sample.sent - sample.intended) * 1000 for sample in counted], 99)
+    return Report(
+        seconds=seconds,
+        sent=len(counted),
+        answered=len(counted) - sum(outcomes[outcome] for outcome in UNANSWERED),
+        ok_per_s=len(inside) / seconds,
+        people_per_s=sum(inside) / seconds,
+        latency_ms=percentiles([sample.latency_ms for sample in good], 50, 95, 99, 100),
+        refusal_ms=percentiles([s.latency_ms for s in counted if s.reply.outcome in REFUSALS], 50, 99),
+        outcomes=outcomes,
+        details=details,
+        late_ms=late["p99"] if scheduled else None,
+        stages_ms=stage_medians(sample.reply.stages for sample in good),
+        cpu_ms=cpu_s * 1000 / max(1, len(samples)),
+        cpu_share=cpu_s / wall_s if wall_s > 0 else 0.0,
+    )
+
+
+def measured(samples: Iterable[Sample], warm_up: float) -> list[Sample]:
+    """The samples that count: meant to be sent after the warm-up."""
+    return [sample for sample in samples if sample.intended >= warm_up]
+
+
+def percentiles(values: Sequence[float], *points: float) -> dict[str, float | None]:
+    """``p50``, ``p99`` and so on, ``max`` for 100; None where there are no values."""
+    names = ["max" if point == 100 else f"p{point:g}" for point in points]
+    found = np.percentile(values, points).tolist() if values else [None] * len(points)
+    return dict(zip(names, found, strict=True))
+
+
+def count_outcomes(outcomes: Iterable[str]) -> dict[str, int]:
+    """How often each occurs: the usual ones always and first, then others, the most frequent first."""
+    counts = Counter(outcomes)
+    return dict.fromkeys(USUAL, 0) | dict(counts.most_common())
+
+
+def stage_medians(replies: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Median milliseconds of each stage, in the order the service names them."""
+    stages: defaultdict[str, list[float]] = defaultdict(list)
+    for reply in replies:
+        for stage, milliseconds in reply.items():
+            stages[stage].append(milliseconds)
+    return {stage: median(values) for stage, values in stages.items()}

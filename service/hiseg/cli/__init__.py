@@ -1,0 +1,1 @@
+"""The command line ``hiseg``: one module for each command."""

@@ -1,0 +1,97 @@
+"""``hiseg bench``: options in, a table out, and files if they are asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from hiseg.api.answer import MaskFormat
+from hiseg.bench.arrivals import Arrivals
+from hiseg.bench.errors import BadOption, BenchError, missing_extra
+from hiseg.bench.load import Sample
+from hiseg.bench.mix import parse_people, parse_sizes
+from hiseg.bench.run import DEADLINE_S, GRACE_S, ClosedLoop, OpenLoop, Plan, run
+from hiseg.bench.table import table, warnings
+from hiseg.bench.workload import MAX_CALLERS, Workload
+from hiseg.core.domain import Priority
+
+
+def bench(
+    url: Annotated[str, typer.Option(help="the running service")] = "http://127.0.0.1:8000",
+    rate: Annotated[float | None, typer.Option(help="open loop: requests a second, answered or not", min=0.01)] = None,
+    concurrency: Annotated[int | None, typer.Option(help="closed loop: callers that wait for answers", min=1)] = None,
+    arrivals: Annotated[Arrivals, typer.Option(help="how an open loop spaces its requests")] = Arrivals.POISSON,
+    duration: Annotated[float, typer.Option(help="seconds that are measured", min=0.1)] = 10,
+    warm_up: Annotated[float, typer.Option(help="seconds before these, left out of the figures", min=0)] = 1,
+    sizes: Annotated[str, typer.Option(help="images, with weights: 640x480:3,1280x720:1")] = "640x480",
+    people: Annotated[str, typer.Option(help="boxes in an image: 1-6, each as often, or 1:2,4:1")] = "1-6",
+    photo: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="resized to each size; else a synthetic one")
+    ] = None,
+    mask_format: Annotated[MaskFormat | None, typer.Option(help="as the service takes it")] = None,
+    deadline_ms: Annotated[int | None, typer.Option(help="as the service takes it", min=1)] = None,
+    priority: Annotated[Priority | None, typer.Option(help="as the service takes it")] = None,
+    callers: Annotated[int, typer.Option(help="pretend to be so many (X-Forwarded-For)", min=1, max=MAX_CALLERS)] = 1,
+    api_key: Annotated[str | None, typer.Option(help="for services that need one", envvar="HISEG_API_KEY")] = None,
+    seed: Annotated[int, typer.Option(help="the same one sends the same requests at the same times", min=0)] = 0,
+    json_output: Annotated[Path | None, typer.Option("--json", help="the figures, as JSON")] = None,
+    plot: Annotated[Path | None, typer.Option(help="a picture of all requests and percentiles (PNG)")] = None,
+) -> None:
+    """Load a running service and measure it: at a fixed rate, or with a fixed number of callers.
+
+    Latency counts from when a request should have been sent, so that a service that stalls can't look fast.
+    """
+    options = {"mask_format": mask_format, "deadline_ms": deadline_ms, "priority": priority}
+    given = {name: str(value) for name, value in options.items() if value is not None}
+    try:
+        loop = _loop(rate, concurrency, arrivals)
+        _check_folders({"--json": json_output, "--plot": plot})
+        save_plot = _plotter() if plot else None
+        workload = Workload(parse_sizes(sizes), parse_people(people), given, callers, photo)
+        timeout = (DEADLINE_S if deadline_ms is None else deadline_ms / 1000) + GRACE_S
+        random = np.random.default_rng(seed)
+        plan = Plan(url, loop, duration, warm_up, timeout, api_key)
+        figures, samples = run(plan, workload.requests(random), random)
+        title = f"{url}: {loop}, {duration:g} s after {warm_up:g} s of warm-up; sizes {sizes}; people {people}"
+        typer.echo(f"{title}\n{table(figures)}")
+        if json_output:
+            settings = {"url": url, "loop": str(loop), "duration_s": duration, "warm_up_s": warm_up, "sizes": sizes}
+            settings |= {"people": people, "callers": callers, "seed": seed, "options": given}
+            document = settings | dataclasses.asdict(figures) | {"warnings": warnings(figures)}
+            json_output.write_text(json.dumps(document, indent=2) + "\n")
+        if plot and save_plot:
+            save_plot(plot, samples, warm_up, title)
+    except BadOption as error:
+        raise typer.BadParameter(str(error)) from error
+    except (BenchError, OSError) as error:
+        typer.echo(f"hiseg: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _loop(rate: float | None, concurrency: int | None, arrivals: Arrivals) -> OpenLoop | ClosedLoop:
+    if rate is not None and concurrency is None:
+        return OpenLoop(rate, arrivals)
+    if concurrency is not None and rate is None:
+        return ClosedLoop(concurrency)
+    raise typer.BadParameter("give either --rate (open loop) or --concurrency (closed loop)")
+
+
+def _check_folders(outputs: Mapping[str, Path | None]) -> None:
+    for option, path in outputs.items():
+        if path and not path.parent.is_dir():
+            raise BadOption(option, str(path), "is in a folder that doesn't exist")
+
+
+def _plotter() -> Callable[[Path, Sequence[Sample], float, str], None]:
+    try:
+        # Not at the top: matplotlib is an optional extra.
+        from hiseg.bench.plot import save_plot
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from error
+    return save_plot

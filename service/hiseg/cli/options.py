@@ -1,0 +1,21 @@
+"""Command-line options that ``hiseg run`` and ``hiseg video`` share: how masks are made."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hiseg.api.options import MOST_DILATION_PX
+from hiseg.core.domain import Smoothing
+
+Threshold = Annotated[float, typer.Option(help="probability above which a pixel belongs", min=1e-6, max=1 - 1e-6)]
+SmoothingOption = Annotated[
+    Smoothing, typer.Option("--smoothing", help="edge evens out ragged outlines, bilateral noise beside sharp ones")
+]
+DilationPx = Annotated[
+    int, typer.Option(help="image pixels by which masks grow, beyond their boxes too", min=0, max=MOST_DILATION_PX)
+]
+ResolveOverlaps = Annotated[
+    bool, typer.Option("--resolve-overlaps", help="no pixel has two owners: the person of whom the model is surest")
+]

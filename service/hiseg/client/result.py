@@ -1,0 +1,205 @@
+"""The masks, whichever transport brought them, and the forms that other libraries want them in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hiseg.client.images import ImageLike, upright
+from hiseg.client.rle import decode, decode_crop
+from hiseg.core import domain
+from hiseg.core.domain import BoolMask, Box, CropMask, ModelRef, Pixels
+
+SLACK = 1e-6
+"""Pixels. FiftyOne cuts fractions off when it makes pixels of shares, and 9.999999 would become 9."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One box and the person in it; or, in binary mode, the whole image and everybody.
+
+    Attributes:
+        box: ``x1 y1 x2 y2`` in pixels, clipped to the image.
+        score: mean probability over the mask; 0 if it is empty.
+        area: pixels of the mask.
+        counts: the mask as COCO writes it.
+        size: height and width of the image.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    area: int
+    counts: str
+    size: tuple[int, int]
+
+    @cached_property
+    def mask(self) -> BoolMask:
+        """The person's pixels, bool ``[H, W]`` of the image; decoded when first looked at, and kept."""
+        return decode(self.counts, *self.size)
+
+    @cached_property
+    def crop(self) -> CropMask:
+        """The smallest crop that has the whole mask (its ``left``, ``top`` and ``pixels``); takes little memory."""
+        return decode_crop(self.counts, *self.size)
+
+    def in_box(self) -> tuple[int, int, BoolMask]:
+        """Left, top and pixels of the whole box and the whole mask: neither needs to be inside the other."""
+        crop, (x1, y1, x2, y2) = self.crop, self.box
+        left, top, right, bottom = math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)
+        rows, columns = crop.pixels.shape
+        if crop.pixels.size:
+            left, top = min(left, crop.left), min(top, crop.top)
+            right, bottom = max(right, crop.left + columns), max(bottom, crop.top + rows)
+        pixels = np.zeros((bottom - top, right - left), np.bool_)
+        if crop.pixels.size:
+            pixels[crop.top - top : crop.top - top + rows, crop.left - left : crop.left - left + columns] = crop.pixels
+        return left, top, pixels
+
+    @property
+    def rle(self) -> dict[str, Any]:
+        """As pycocotools reads it."""
+        return {"size": list(self.size), "counts": self.counts}
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer to one image.
+
+    Attributes:
+        width: of the image, pixels, after EXIF rotation.
+        height: of the image, pixels.
+        notes: what the service had to do to read it: first frame taken, transparency laid on white, …
+        model: which model answered.
+        instances: one per box, in the order sent, also when empty; none in binary mode.
+        foreground: everybody at once; binary mode only.
+        timings_ms: what the service spent, by stage: decode, queue, infer, masks, encode.
+    """
+
+    width: int
+    height: int
+    notes: tuple[str, ...]
+    model: ModelRef
+    instances: tuple[Instance, ...]
+    foreground: Instance | None
+    timings_ms: Mapping[str, float]
+
+    @property
+    def found(self) -> tuple[Instance, ...]:
+        """The instances; in binary mode the foreground."""
+        return self.instances if self.foreground is None else (self.foreground,)
+
+    def to_supervision(self) -> Any:
+        """``supervision.Detections``: boxes, full-size masks, scores as confidences; class 0 is the person.
+
+        Raises:
+            ImportError: supervision isn't installed.
+        """
+        try:
+            import supervision  # type: ignore[import-not-found]
+        except ImportError as error:
+            raise ImportError("to_supervision() needs the package supervision: pip install supervision") from error
+        found = self.found
+        masks = np.zeros((len(found), self.height, self.width), dtype=np.bool_)
+        for index, instance in enumerate(found):
+            masks[index] = instance.mask
+        return supervision.Detections(
+            xyxy=np.array([instance.box for instance in found], dtype=np.float32).reshape(-1, 4),
+            mask=masks,
+            confidence=np.array([instance.score for instance in found], dtype=np.float32),
+            class_id=np.zeros(len(found), dtype=np.int64),
+        )
+
+    def to_fiftyone(self, label: str = "person") -> Any:
+        """``fiftyone.Detections``: a mask each, relative to the box.
+
+        The box is ours grown to whole pixels, and to the mask where that goes beyond it. Where there are no pixels of
+        the image in it, the mask is one pixel of background.
+
+        Raises:
+            ImportError: FiftyOne isn't installed.
+        """
+        try:
+            import fiftyone  # type: ignore[import-not-found]
+        except ImportError as error:
+            raise ImportError("to_fiftyone() needs the package fiftyone: pip install fiftyone") from error
+        detections = []
+        for instance in self.found:
+            left, top, mask = instance.in_box()
+            rows, columns = mask.shape
+            corner = (left + SLACK) / self.width, (top + SLACK) / self.height
+            sides = columns / self.width, rows / self.height
+            detections.append(
+                fiftyone.Detection(
+                    label=label,
+                    bounding_box=[*corner, *sides],
+                    mask=mask if mask.size else np.zeros((1, 1), np.bool_),
+                    confidence=float(instance.score),
+                )
+            )
+        return fiftyone.Detections(detections=detections)
+
+    def to_datumaro(self, item_id: str, path: str = "", label: int = 0) -> Any:
+        """``datumaro.DatasetItem`` with an ``RleMask`` each.
+
+        Args:
+            item_id: its name in the dataset.
+            path: the image's file; it isn't read. Without one, datasets that are saved name a file after the item.
+            label: the person's number among the dataset's categories.
+
+        Raises:
+            ImportError: Datumaro isn't installed.
+        """
+        try:
+            from datumaro import DatasetItem, Image, RleMask  # type: ignore[import-not-found]
+        except ImportError as error:
+            raise ImportError("to_datumaro() needs the package datumaro: pip install datumaro") from error
+        masks = [
+            RleMask(
+                {"size": list(instance.size), "counts": instance.counts.encode()},
+                label=label,
+                id=index,
+                group=index,
+                attributes={"score": instance.score},
+            )
+            # Group 0 is no group.
+            for index, instance in enumerate(self.found, start=1)
+        ]
+        media = Image.from_file(path=path or f"{item_id}.jpg", size=(self.height, self.width))
+        return DatasetItem(id=item_id, media=media, annotations=masks)
+
+    def to_coco(self, image_id: int, category_id: int = 1) -> list[dict[str, Any]]:
+        """Rows of COCO's results format for segmentation, as ``COCO.loadRes`` takes them; 1 is COCO's person."""
+        return [
+            {
+                "image_id": image_id,
+                "category_id": category_id,
+                "segmentation": instance.rle,
+                "score": instance.score,
+            }
+            for instance in self.found
+        ]
+
+    def overlay(self, image: ImageLike) -> Pixels:
+        """A copy of the image, RGB uint8 ``[H, W, 3]``, with the masks drawn on it.
+
+        Raises:
+            ValueError: an image of another size.
+            ImportError: OpenCV isn't installed.
+        """
+        try:
+            from hiseg.masks.formats.overlay import overlay
+        except ImportError as error:
+            raise ImportError("overlay() needs OpenCV: pip install opencv-python-headless") from error
+        pixels = upright(image)
+        if pixels.shape[:2] != (self.height, self.width):
+            raise ValueError(
+                f"the image has {pixels.shape[1]} x {pixels.shape[0]} pixels; the one asked about had "
+                f"{self.width} x {self.height}"
+            )
+        drawn = [domain.Instance(Box(*instance.box), instance.crop, instance.score) for instance in self.found]
+        return overlay(pixels, drawn)

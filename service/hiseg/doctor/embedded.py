@@ -1,0 +1,95 @@
+"""The embedded engine: does each model of the repository open, keep the contract and give the masks it should?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from hiseg.doctor.finding import Finding, ok, warning, wrong
+from hiseg.engines.base import Engine, ModelInfo
+from hiseg.engines.contract import ModelError
+from hiseg.engines.onnx import OnnxEngine
+from hiseg.models.canary import Canary, CanaryDied
+from hiseg.models.repository import StoredModel, stored_models
+from hiseg.models.self_test import TrialFailed, try_out
+from hiseg.settings import Settings
+
+
+async def embedded(settings: Settings) -> AsyncIterator[Finding]:
+    """Every model of the repository."""
+    repository = settings.model_repository
+    try:
+        stored = stored_models(repository)
+    except FileNotFoundError as error:
+        yield wrong(
+            "models",
+            str(error),
+            "Set model_repository (HISEG_MODEL_REPOSITORY, or --repository) to the folder that holds "
+            "name/version/model.onnx.",
+        )
+        return
+    variants = set()
+    for model in stored:
+        for finding in versions(repository / model.name, model):
+            yield finding
+        try:
+            engine = OnnxEngine(model.path, model.name, model.version, settings.threads)
+        except ModelError as error:
+            yield wrong("contract", str(error), "Export it again with `hiseg-train`, or take it out of the repository.")
+            continue
+        try:
+            variants.add(engine.info.ref.variant)
+            yield contract(engine.info)
+            yield await masks(engine, repository)
+        finally:
+            engine.close()
+    if settings.default_variant not in variants:
+        yield wrong(
+            "models",
+            f"default_variant is {settings.default_variant!r}, and there is {', '.join(sorted(variants)) or 'none'}",
+            "Set default_variant to one that is there, or add its model.",
+        )
+
+
+def versions(folder: Path, served: StoredModel) -> Iterator[Finding]:
+    """What lies in a model's folder beside the version that is served."""
+    numbers = sorted((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), reverse=True)
+    empty = [number for number in numbers if not (folder / str(number) / "model.onnx").exists()]
+    if any(number > int(served.version) for number in empty):
+        yield warning(
+            "versions",
+            f"{folder}: {', '.join(map(str, empty))} has no model.onnx, so version {served.version} is served",
+            "Finish copying it (into a folder with another name first, then rename it), or remove it.",
+        )
+    else:
+        yield ok("versions", f"{served.name}: {served.version} is served, of {', '.join(map(str, numbers))}")
+
+
+def contract(info: ModelInfo) -> Finding:
+    """A model that could be described keeps it; whether it says all that helps is another matter."""
+    canvases = ", ".join(f"{height}x{width}" for height, width in info.canvases)
+    described = f"{info.ref.name} version {info.ref.version} keeps it: variant {info.ref.variant}, canvases {canvases}"
+    if not info.takes_uint8:
+        return warning(
+            "contract",
+            f"{described}; it takes images as FP32, four times the bytes of UINT8",
+            "Export it again with `hiseg-train` for UINT8 images.",
+        )
+    return ok("contract", described)
+
+
+async def masks(engine: Engine, repository: Path) -> Finding:
+    """Whether an engine gives the masks that its model was published with, sent the way of any request."""
+    ref = engine.info.ref
+    name = f"{ref.name} version {ref.version}"
+    try:
+        await try_out(engine, repository)
+    except (CanaryDied, TrialFailed) as error:
+        return wrong("masks", str(error), "The file was damaged or changed: copy or export this version again.")
+    if Canary.load(repository / ref.name / ref.version) is None:
+        return warning(
+            "masks",
+            f"{name} answers, but it has no canary picture: nobody can tell whether its masks are right",
+            "Publish it with `hiseg-train publish`, which puts one beside it.",
+        )
+    return ok("masks", f"{name} gives the masks that it was published with")

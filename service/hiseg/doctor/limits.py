@@ -1,0 +1,92 @@
+"""Settings that are each allowed and don't go together, with one another or with this machine."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+from hiseg.doctor.finding import Finding, ok, warning, wrong
+from hiseg.settings import MEBI, Settings
+
+OWN_FILES = 128
+"""Descriptors besides those of callers: model files, libraries, the log, connections to engines."""
+FEWEST_FILES = 256
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+MEMORY = Path("/proc/meminfo")
+
+
+def settings_agree(settings: Settings) -> Iterator[Finding]:
+    """Settings against each other, beyond what they refuse to start with."""
+    found = False
+    for finding in _disagreements(settings):
+        found = True
+        yield finding
+    if not found:
+        yield ok("settings", "no two contradict each other")
+
+
+def _disagreements(settings: Settings) -> Iterator[Finding]:
+    pixels = 3 * settings.max_image_pixels
+    if pixels > settings.max_held_bytes:
+        yield wrong(
+            "settings",
+            f"max_image_pixels ({settings.max_image_pixels}) lets in images of {pixels} bytes, and max_held_bytes "
+            f"({settings.max_held_bytes}) has room for none of them",
+            f"Set max_held_bytes to at least {2 * pixels}, or max_image_pixels to a third of max_held_bytes at most.",
+        )
+    if settings.max_wait_ms >= settings.default_deadline_ms:
+        yield warning(
+            "settings",
+            f"max_wait_ms ({settings.max_wait_ms}) is not under default_deadline_ms ({settings.default_deadline_ms}): "
+            "requests are let in to wait longer than they are worth",
+            "Set max_wait_ms well under default_deadline_ms.",
+        )
+    if settings.batch_budget_ms > settings.max_wait_ms:
+        yield warning(
+            "settings",
+            f"batch_budget_ms ({settings.batch_budget_ms}) is over max_wait_ms ({settings.max_wait_ms}): one full "
+            "batch ahead and everybody is refused",
+            "Set batch_budget_ms to a few hundredths of max_wait_ms.",
+        )
+    if settings.drain_seconds * 1000 < settings.default_deadline_ms:
+        yield warning(
+            "settings",
+            f"drain_seconds ({settings.drain_seconds:g}) is under default_deadline_ms "
+            f"({settings.default_deadline_ms}): a restart can cut requests that were still in time",
+            "Set drain_seconds to at least the default deadline.",
+        )
+
+
+def files(settings: Settings, allowed: int | None = None) -> Finding:
+    """Open files that this process may have (of the machine if ``allowed`` isn't given), against callers let in."""
+    if allowed is None:
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    calls, streams = settings.grpc_max_calls, settings.grpc_max_streams
+    needed = calls + streams + OWN_FILES
+    found = f"{allowed} open files allowed; {calls} gRPC calls and {streams} streams at once may need {needed}"
+    mend = f"Raise it: `ulimit -n {needed}`, LimitNOFILE= in a systemd unit, `ulimits: nofile` in a compose file."
+    if allowed < FEWEST_FILES:
+        return wrong("open files", found, mend)
+    return ok("open files", found) if allowed >= needed else warning("open files", found, mend)
+
+
+def memory(settings: Settings, limit: int | None = None) -> Finding:
+    """Memory of this machine or container (or ``limit``), in bytes, against what requests may hold."""
+    if limit is None:
+        limit = memory_limit()
+    held = settings.max_held_bytes
+    found = f"requests may hold {held // MEBI} MiB of the {limit // MEBI} MiB there are"
+    if held * 2 <= limit:
+        return ok("memory", found)
+    mend = "Set max_held_bytes to at most half: models, batches and answers need room too."
+    return wrong("memory", found, mend) if held >= limit else warning("memory", found, mend)
+
+
+def memory_limit(cgroup: Path = CGROUP_LIMIT, machine: Path = MEMORY) -> int:
+    """Bytes of memory: the container's share (cgroup version 2) or the machine's, whichever is less."""
+    total = int(machine.read_text().split("MemTotal:")[1].split()[0]) * 1024
+    try:
+        return min(total, int(cgroup.read_text()))
+    except (OSError, ValueError):
+        return total  # no cgroup v2, or no limit

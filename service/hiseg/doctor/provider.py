@@ -1,0 +1,43 @@
+"""What the embedded engine runs on, against what this machine has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hiseg.doctor.finding import Finding, ok, warning
+from hiseg.engines.cores import available_cores
+from hiseg.engines.onnx import SHAPELESS
+from hiseg.engines.runtime import ort
+from hiseg.settings import Settings
+
+GPU = Path("/dev/nvidia0")
+
+
+def provider(available: list[str] | None = None, gpu: Path = GPU) -> Finding:
+    """ONNX Runtime's providers (those it was built with, unless given) against the GPU's device file."""
+    fast = [name for name in available or ort.get_available_providers() if name not in SHAPELESS]
+    if gpu.exists() and not fast:
+        return warning(
+            "provider",
+            f"there is a GPU ({gpu}), and this ONNX Runtime can't use it",
+            "Put onnxruntime-gpu in the place of onnxruntime (the extra `gpu`), or serve from Triton.",
+        )
+    if fast and not gpu.exists():
+        return warning(
+            "provider",
+            f"ONNX Runtime was built for {', '.join(fast)}, and there is no GPU ({gpu}) here: it runs on the CPU",
+            "In a container, pass the GPU in (`--gpus all`).",
+        )
+    return ok("provider", f"ONNX Runtime runs on {', '.join(fast) if fast else 'the CPU; there is no GPU here'}")
+
+
+def threads(settings: Settings, cores: int | None = None) -> Finding:
+    """The engine's threads against the cores that this process may use (or ``cores``)."""
+    cores = cores or available_cores()
+    if settings.threads > cores:
+        return warning(
+            "threads",
+            f"threads is {settings.threads}, and this process may use {cores} cores; more threads are slower",
+            "Set threads to 0, which takes the cores there are.",
+        )
+    return ok("threads", f"{settings.threads or cores} for one operator, on {cores} cores")

@@ -1,0 +1,230 @@
+"""Triton: is each server there, does it share our memory, do its models keep the contract and give the right masks?
+
+Needs the extra ``triton``, as the engine that it looks after does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from hiseg.doctor.clock import offset
+from hiseg.doctor.embedded import contract
+from hiseg.doctor.finding import Finding, ok, warning, wrong
+from hiseg.doctor.sharing import message_size, shared_memory
+from hiseg.engines.contract import ModelError
+from hiseg.engines.triton.address import DEFAULT_PORT, SCHEME, Target, parse_targets, resolve
+from hiseg.engines.triton.connection import ask_description, ask_models, ask_versions, connect
+from hiseg.engines.triton.failures import CallFailed
+from hiseg.engines.triton.pool import Pool
+from hiseg.engines.triton.replica import Replica
+from hiseg.engines.triton.replica_engine import Tried
+from hiseg.models.canary import Canary, CanaryDied
+from hiseg.models.self_test import TrialFailed, try_out
+from hiseg.settings import Settings
+
+SECONDS = 5.0
+"""For a server to answer a question; nobody waits for the doctor's answer in the middle of a batch."""
+UPDATE = "Unload it (`POST /v2/repository/models/NAME/unload`) or publish it with `hiseg-train publish`."
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version of a model on a server."""
+
+    model: str
+    version: int
+    variant: str
+
+
+async def servers(settings: Settings) -> AsyncIterator[Finding]:
+    """Every server behind the setting ``engine``, each for itself and then all together."""
+    found: dict[str, list[Served]] = {}
+    for target in parse_targets(settings.engine):
+        addresses = await resolve([target])
+        if not addresses:
+            yield wrong(
+                "reachable",
+                f"{target.host} is no name that can be looked up",
+                "Correct engine, or the name server's entry; in a compose file it is the service's name.",
+            )
+        for address in sorted(addresses):
+            found[address] = []
+            async for finding in server(address, target, settings, found[address]):
+                yield finding
+    for finding in together(found, settings):
+        yield finding
+
+
+async def server(address: str, target: Target, settings: Settings, served: list[Served]) -> AsyncIterator[Finding]:
+    """One server; its usable models are appended to ``served``."""
+    client = connect(address)
+    try:
+        try:
+            about = await client.get_server_metadata(client_timeout=SECONDS)
+        except InferenceServerException as error:
+            yield not_there(address, target, error)
+            return
+        yield ok("reachable", f"{address} is {about.name} {about.version}")
+        try:
+            for finding in await not_loaded(client, address):
+                yield finding
+            yield await shared_memory(client, address, settings)
+            models = await ask_models(client, SECONDS)
+            if not models:
+                yield wrong(
+                    "models",
+                    f"{address} has no model that is ready",
+                    "Start it with --model-repository on hiseg's repository; its log says why a model doesn't load.",
+                )
+            for model in models:
+                async for finding in look_at_model(client, address, model, settings, served):
+                    yield finding
+            if models:
+                yield await message_size(client, address, next(iter(models)), settings)
+        except InferenceServerException as error:
+            yield wrong("reachable", f"{address} stopped answering: {error}", "Look into its log, then ask again.")
+    finally:
+        await client.close()
+
+
+def not_there(address: str, target: Target, error: InferenceServerException) -> Finding:
+    """Why a server doesn't answer, as far as one can tell from outside."""
+    text = " ".join(str(error).split())[:200]
+    if "Connection refused" in text:
+        return wrong(
+            "reachable",
+            f"nothing listens at {address}",
+            "Start Triton, or correct engine; in containers publish the port, and 127.0.0.1 is the container itself.",
+        )
+    if "timed out" in text or error.status() == "StatusCode.DEADLINE_EXCEEDED":
+        return wrong(
+            "reachable",
+            f"{address} doesn't answer within {SECONDS:g} s ({text})",
+            "See whether Triton hangs (its log), or a firewall drops packets.",
+        )
+    return wrong(
+        "reachable",
+        f"{address} doesn't speak Triton's gRPC ({text})",
+        f"Give the gRPC port, {SCHEME}{target.host}:{DEFAULT_PORT} by default; 8000 is HTTP and 8002 metrics.",
+    )
+
+
+async def not_loaded(client: InferenceServerClient, address: str) -> list[Finding]:
+    """Models in the server's repository that it tried to load in vain."""
+    index = await client.get_model_repository_index(client_timeout=SECONDS)
+    return [
+        wrong(
+            "models",
+            f"{address} can't load {entry.name} {entry.version}: {' '.join(entry.reason.split())[:300]}",
+            "Without a GPU start it with --model-config-name=cpu; else mend the model or its config.pbtxt.",
+        )
+        for entry in index.models
+        if entry.state == "UNAVAILABLE" and entry.reason not in ("", "unloaded")
+    ]
+
+
+async def look_at_model(
+    client: InferenceServerClient, address: str, model: str, settings: Settings, served: list[Served]
+) -> AsyncIterator[Finding]:
+    """The newest version of a model on a server: contract, configuration, masks, clock."""
+    version = (await ask_versions(client, model, SECONDS))[0]
+    try:
+        described = await ask_description(client, address, model, version, SECONDS)
+    except ModelError as error:
+        yield warning("contract", f"{error}; it isn't served", UPDATE)
+        return
+    served.append(Served(model, version, described.info.ref.variant))
+    yield contract(described.info)
+    config = (await client.get_model_config(model, str(version), client_timeout=SECONDS)).config
+    for finding in configuration(address, model, config):
+        yield finding
+    where = "a GPU" if described.on_gpu else "the CPU"
+    yield ok("provider", f"{address} runs {model} on {where}, {described.instances} at once")
+    pool = Pool(client, address, 1)
+    before = time.time()
+    try:
+        await pool.open()
+        await try_out(Tried(Replica(client, described, pool)), settings.model_repository)
+    except (CanaryDied, TrialFailed) as error:
+        yield wrong("masks", f"{address}: {error}", "Its file isn't the one that was published: copy it there again.")
+        return
+    except CallFailed as error:
+        yield wrong("masks", f"{address} can't run {model}: {error}", "Look into its log; reload the model.")
+        return
+    finally:
+        await pool.clear(everything=True)
+    after = time.time()
+    canary = Canary.load(settings.model_repository / model / str(version))
+    name = f"{address}: {model} version {version}"
+    if canary is None:
+        yield warning(
+            "masks",
+            f"{name} answers, but its canary picture isn't in {settings.model_repository}: it was tried with noise",
+            "Let model_repository be the servers' repository, or a copy of it.",
+        )
+    else:
+        yield ok("masks", f"{name} gives the masks that it was published with")
+    statistics = await client.get_inference_statistics(model, str(version), client_timeout=SECONDS)
+    yield offset(address, before, statistics.model_stats[0].last_inference / 1000, after)
+
+
+def configuration(address: str, model: str, config: Any) -> Iterator[Finding]:
+    """What a ``config.pbtxt`` allows that doesn't go with batches made in front."""
+    where = f"{address}: {model}"
+    if config.max_batch_size > 0 or config.HasField("dynamic_batching"):
+        yield wrong(
+            "configuration",
+            f"{where} has Triton's own batching on (max_batch_size {config.max_batch_size}), which can't lay rows of "
+            "RoIs together",
+            "Set max_batch_size: 0 and leave dynamic_batching out.",
+        )
+    if not config.model_warmup:
+        yield warning(
+            "configuration",
+            f"{where} has no model_warmup: the first pictures on each canvas are slow",
+            "Publish it again with `hiseg-train publish`, which writes one sample for each canvas.",
+        )
+    if config.version_policy.WhichOneof("policy_choice") == "latest" and config.version_policy.latest.num_versions < 2:
+        yield warning(
+            "configuration",
+            f"{where} keeps one version: a new one takes the old one's place before it was tried",
+            "Set version_policy { latest { num_versions: 2 } }.",
+        )
+
+
+def together(found: dict[str, list[Served]], settings: Settings) -> Iterator[Finding]:
+    """What only shows when servers are compared."""
+    if not any(found.values()):
+        return  # why, was said of each
+    variants = {served.variant for models in found.values() for served in models}
+    if settings.default_variant not in variants:
+        yield wrong(
+            "models",
+            f"default_variant is {settings.default_variant!r}, and no server has a usable model of it; there is "
+            f"{', '.join(sorted(variants)) or 'none'}",
+            "Load its model on the servers, or set default_variant to one that is there.",
+        )
+    for model in sorted({served.model for models in found.values() for served in models}):
+        versions = {a: served.version for a, models in found.items() for served in models if served.model == model}
+        lacking = [address for address, models in found.items() if address not in versions]
+        if len(set(versions.values())) > 1:
+            told = ", ".join(f"{version} on {address}" for address, version in versions.items())
+            yield warning(
+                "versions",
+                f"{model} differs: {told}",
+                "During a roll-out that passes; otherwise give every server the same repository.",
+            )
+        elif lacking:
+            yield warning(
+                "versions",
+                f"{model} isn't on {', '.join(lacking)}: the others do all of its work",
+                "Give every server the same repository.",
+            )
+        else:
+            yield ok("versions", f"{model}: {next(iter(versions.values()))} on every server")

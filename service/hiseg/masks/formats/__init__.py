@@ -1,0 +1,1 @@
+"""How a finished mask is written: one module for each format."""

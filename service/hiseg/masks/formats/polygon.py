@@ -1,0 +1,109 @@
+"""A mask's outline as polygons along the edges of its pixels, with holes, and what simplifying them costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from hiseg.core.domain import BoolMask, CropMask
+
+DEFAULT_TOLERANCE_PX = 1.0
+MOST_TOLERANCE_PX = 100.0
+Ring = npt.NDArray[np.int32]
+"""int32 ``[P, 2]``: x and y of corners of pixels; the last is joined to the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """One part of a mask: what is inside ``outer``, but not inside any of ``holes``.
+
+    Rings may touch themselves and each other at corners.
+    """
+
+    outer: Ring
+    holes: tuple[Ring, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A mask as polygons.
+
+    Attributes:
+        polygons: in the image's pixels; (0, 0) is the top left corner of the top left pixel.
+        iou: of what they enclose with the mask itself: the pixels whose centres are inside count as enclosed.
+    """
+
+    polygons: tuple[Polygon, ...]
+    iou: float
+
+
+def outline(mask: CropMask, tolerance_px: float = DEFAULT_TOLERANCE_PX) -> Outline:
+    """The polygons of a mask.
+
+    Args:
+        mask: whose; none are made of an empty one.
+        tolerance_px: corners may be left out as long as the line stays that near to them (Ramer, Douglas and Peucker).
+            A ring of which nothing would remain is kept as it is. 0: all corners, and an IoU of 1.
+    """
+    rings, parents = _rings(mask.pixels)
+    if tolerance_px:
+        exact, rings = rings, [_simplified(ring, tolerance_px) for ring in rings]
+        iou = _iou(rasterise(rings, *mask.pixels.shape), mask.pixels) if exact else 1.0
+    else:
+        iou = 1.0
+    offset = np.array([mask.left, mask.top], dtype=np.int32)
+    holes: dict[int, list[Ring]] = {number: [] for number, parent in enumerate(parents) if parent < 0}
+    for ring, parent in zip(rings, parents, strict=True):
+        if parent >= 0:
+            holes[parent].append(ring + offset)
+    polygons = tuple(Polygon(rings[outer] + offset, tuple(inner)) for outer, inner in holes.items())
+    return Outline(polygons, iou)
+
+
+def rasterise(rings: Sequence[Ring], rows: int, columns: int) -> BoolMask:
+    """Bool ``[rows, columns]``: the pixels whose centres an odd number of rings go around."""
+    flips = np.zeros((rows, columns + 1), dtype=np.uint8)
+    starts = np.concatenate(rings).astype(np.int64)
+    ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings]).astype(np.int64)
+    heights = np.abs(ends[:, 1] - starts[:, 1])
+    # One entry for each edge and each row of pixels whose centres it passes.
+    x0, y0, x1, y1 = (np.repeat(side, heights) for side in (*starts.T, *ends.T))
+    first = np.repeat(np.cumsum(heights) - heights, heights)
+    row = np.minimum(y0, y1) + np.arange(len(y0)) - first
+    crossing = x0 + (row + 0.5 - y0) * (x1 - x0) / (y1 - y0)
+    column = np.ceil(crossing - 0.5).astype(np.int64)
+    np.bitwise_xor.at(flips.reshape(-1), row * (columns + 1) + column, 1)
+    return np.bitwise_xor.accumulate(flips, axis=1)[:, :columns].view(np.bool_)
+
+
+def _rings(pixels: BoolMask) -> tuple[list[Ring], list[int]]:
+    """All rings along pixel edges, and for each hole the number of the ring around it; -1 for outer rings."""
+    if not pixels.any():
+        return [], []
+    # OpenCV follows the centres of border pixels. In twice the size these lie a quarter of a pixel inside the edges,
+    # and each rounds to the corner that it is next to.
+    doubled = cv2.resize(pixels.view(np.uint8), None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    contours, hierarchy = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    rings = [_corners(np.asarray(contour[:, 0], dtype=np.int32)) for contour in contours]
+    return rings, [int(parent) for parent in hierarchy[0, :, 3]]
+
+
+def _corners(contour: Ring) -> Ring:
+    """The corners of a ring in the doubled picture, in the real one, without those that are none."""
+    ring = (contour + 1) // 2
+    ring = ring[(ring != np.roll(ring, 1, axis=0)).any(axis=1)]
+    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+    return np.asarray(ring[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]], dtype=np.int32)
+
+
+def _simplified(ring: Ring, tolerance_px: float) -> Ring:
+    fewer = np.asarray(cv2.approxPolyDP(ring[:, None], tolerance_px, closed=True)[:, 0], dtype=np.int32)
+    return fewer if len(fewer) > 2 else ring
+
+
+def _iou(found: BoolMask, expected: BoolMask) -> float:
+    return int(np.count_nonzero(found & expected)) / max(1, int(np.count_nonzero(found | expected)))

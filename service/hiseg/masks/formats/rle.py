@@ -1,0 +1,73 @@
+"""COCO run-length encoding of a whole image's mask, computed from the crop alone.
+
+The format is that of pycocotools: column-major runs that start with background, each written as 5-bit groups
+in printable characters, from the fourth run on as the difference to the run two before.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from hiseg.core.domain import CropMask
+
+Counts = npt.NDArray[np.int64]
+
+
+class Rle(TypedDict):
+    """COCO's form: ``size`` is [height, width]."""
+
+    size: list[int]
+    counts: str
+
+
+class UncompressedRle(TypedDict):
+    """COCO's form for people to read: ``counts`` are the runs themselves."""
+
+    size: list[int]
+    counts: list[int]
+
+
+def coco_rle(mask: CropMask, width: int, height: int) -> Rle:
+    """Exactly what pycocotools writes for the full-size mask."""
+    return Rle(size=[height, width], counts=compress(run_lengths(mask, width, height)))
+
+
+def coco_rle_uncompressed(mask: CropMask, width: int, height: int) -> UncompressedRle:
+    """What pycocotools' ``frPyObjects`` takes for the full-size mask."""
+    return UncompressedRle(size=[height, width], counts=run_lengths(mask, width, height).tolist())
+
+
+def run_lengths(mask: CropMask, width: int, height: int) -> Counts:
+    """Lengths of alternating background and person runs down the columns of the whole image, int64 ``[R]``.
+
+    The first run is background and may be 0 long; the lengths add up to ``width * height``.
+    """
+    rows, columns = mask.pixels.shape
+    # One row of background below the crop ends the runs of its columns. A crop of full height gets none: there
+    # a run that touches the bottom goes on at the top of the next column.
+    stride = min(rows + 1, height)
+    flat = np.zeros(1 + columns * stride + 1, dtype=np.uint8)
+    cv2.transpose(mask.pixels.view(np.uint8), flat[1:-1].reshape(columns, stride)[:, :rows])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    positions = edges + edges // stride * (height - stride) + (mask.left * height + mask.top)
+    bounds = np.concatenate(([0], positions, [width * height]))
+    runs = bounds[1:] - bounds[:-1]
+    return runs[:-1] if runs[-1] == 0 and runs.size > 1 else runs
+
+
+def compress(runs: Counts) -> str:
+    """Run lengths -> the printable string of the COCO format."""
+    values = runs.copy()
+    values[3:] -= runs[1:-2]
+    # Without its sign, -1 - v has as many bits as v.
+    magnitude = np.maximum(values, ~values)
+    groups = int(magnitude.max()).bit_length() // 5 + 1
+    shifts = np.arange(0, 5 * groups, 5)[:, None]
+    more = magnitude >= 16 << shifts
+    characters = ((values >> shifts) & 0x1F | more * 0x20) + 48
+    characters[1:] *= more[:-1]  # zero, and left out, where the value has ended
+    return characters.T.astype(np.uint8).tobytes().translate(None, b"\0").decode("ascii")

@@ -1,0 +1,81 @@
+"""A picture whose masks are known: a model is ready only when it gives them, not when it merely answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from hiseg.api.boxes import to_boxes
+from hiseg.core.domain import Job, Pixels, Result
+from hiseg.masks.formats.label_map import encode_png, label_map
+from hiseg.segmenter import Segmenter
+
+LEAST_IOU = 0.99
+PHOTO, BOXES, MASKS = "canary.jpg", "canary.json", "canary.png"
+
+
+class CanaryDied(Exception):
+    """A model's masks are not those that it was published with; the text says by how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """What lies beside a model file.
+
+    Attributes:
+        photo: JPEG.
+        boxes: ``x1 y1 x2 y2`` in pixels.
+        masks: uint8 ``[H, W]``, the label map of the boxes' masks: 1 for the first.
+    """
+
+    photo: bytes
+    boxes: list[list[float]]
+    masks: Pixels
+
+    @classmethod
+    def load(cls, folder: Path) -> Canary | None:
+        """The one in a model version's folder, if it has one."""
+        if not (folder / PHOTO).exists():
+            return None
+        with PIL.Image.open(folder / MASKS) as picture:
+            masks = np.asarray(picture)
+        return cls((folder / PHOTO).read_bytes(), json.loads((folder / BOXES).read_text()), masks)
+
+    def save(self, folder: Path) -> None:
+        """Write it beside a model file."""
+        (folder / PHOTO).write_bytes(self.photo)
+        (folder / BOXES).write_text(json.dumps(self.boxes) + "\n")
+        (folder / MASKS).write_bytes(encode_png(self.masks))
+
+    async def check(self, segmenter: Segmenter, model: str) -> None:
+        """Send it the way of any request.
+
+        Raises:
+            CanaryDied: a mask has an IoU under 0.99 with the stored one.
+        """
+        found = await segment_all(segmenter, model, self.photo, self.boxes)
+        for label in range(1, len(self.boxes) + 1):
+            stored, now = self.masks == label, found == label
+            iou = int((stored & now).sum()) / max(1, int((stored | now).sum()))
+            if iou < LEAST_IOU:
+                raise CanaryDied(
+                    f"{model}: mask {label} of the canary picture has IoU {iou:.3f} with the stored one; "
+                    f"at least {LEAST_IOU} is ready"
+                )
+
+
+async def segment_all(segmenter: Segmenter, model: str, photo: bytes, boxes: list[list[float]]) -> Pixels:
+    """The label map of a picture's boxes, uint8 ``[H, W]``."""
+    picture = segmenter.inspect(photo)
+    job = Job(picture, to_boxes(boxes, picture.width, picture.height), model)
+
+    def write(result: Result) -> Pixels:
+        return label_map([instance.mask for instance in result.instances], result.width, result.height)
+
+    with segmenter.admission.place() as place:
+        _, labels = await segmenter.segment(job, place, write)
+    return labels

@@ -1,0 +1,228 @@
+"""Tensors as the Open Inference Protocol writes them, in JSON or behind it (binary tensor data extension). No I/O."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import struct
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, Field
+
+from hiseg.api.options import read_json
+from hiseg.core.errors import InvalidRequest
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""HTTP header: bytes of JSON, behind which binary tensors follow."""
+BINARY_SIZE = "binary_data_size"
+LONGEST_NAME = 200
+LENGTH = struct.Struct("<I")
+"""Before each element of a BYTES tensor in binary form."""
+Side = Annotated[int, Field(ge=0, lt=2**31)]
+Numbers: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int64]
+
+
+class TensorIn(BaseModel):
+    """A tensor of a request."""
+
+    name: str = Field(max_length=LONGEST_NAME)
+    shape: list[Side] = Field(max_length=8)
+    datatype: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    data: list[Any] | None = None
+
+
+class OutputIn(BaseModel):
+    """A tensor that is asked for."""
+
+    name: str = Field(max_length=LONGEST_NAME)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class InferIn(BaseModel):
+    """A request; of what the protocol has beside this, nothing says what is wanted."""
+
+    id: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    inputs: list[TensorIn]
+    outputs: list[OutputIn] | None = None
+
+
+def split(body: bytes, header_length: str | None) -> tuple[InferIn, dict[str, bytes]]:
+    """A body -> the request, and the bytes of its binary tensors by their names.
+
+    Args:
+        body: all of it.
+        header_length: value of the header of that name; None: all is JSON.
+
+    Raises:
+        InvalidRequest: the header, the JSON or the sizes are wrong.
+    """
+    size = len(body)
+    if header_length is not None:
+        if not header_length.isdecimal() or len(header_length) > 10 or int(header_length) > len(body):
+            raise InvalidRequest(
+                f"{HEADER_LENGTH} is {header_length[:20]!r}; the body has {len(body)} bytes",
+                field=HEADER_LENGTH,
+                limit=len(body),
+                value=header_length[:20],
+            )
+        size = int(header_length)
+    request = read_json(InferIn, body[:size])
+    blobs = {}
+    for tensor in request.inputs:
+        if BINARY_SIZE in tensor.parameters:
+            length = tensor.parameters[BINARY_SIZE]
+            left = len(body) - size
+            if type(length) is not int or not 0 <= length <= left:
+                raise InvalidRequest(
+                    f"{tensor.name}: {BINARY_SIZE} is {str(length)[:20]}; {left} bytes are left in the body",
+                    field=tensor.name,
+                    limit=left,
+                    value=str(length)[:20],
+                )
+            blobs[tensor.name] = body[size : size + length]
+            size += length
+    if size != len(body):
+        raise InvalidRequest(
+            f"{len(body) - size} bytes follow that belong to no tensor", field="body", limit=size, value=len(body)
+        )
+    return request, blobs
+
+
+def read_bytes(tensor: TensorIn, blob: bytes | None) -> bytes:
+    """The only element of a BYTES tensor; in JSON it is base64.
+
+    Raises:
+        InvalidRequest: another datatype or shape, or data that doesn't fit them.
+    """
+    _check_type(tensor, "BYTES")
+    if any(side != 1 for side in tensor.shape):
+        raise InvalidRequest(
+            f"{tensor.name} has the shape {tensor.shape}; one image a request is taken, in the shape [1]",
+            field=tensor.name,
+            limit=[1],
+            value=str(tensor.shape),
+        )
+    if blob is not None:
+        if len(blob) < LENGTH.size or LENGTH.unpack_from(blob)[0] != len(blob) - LENGTH.size:
+            raise _misfit(tensor, "its bytes are not one element with its length before it")
+        return blob[LENGTH.size :]
+    flat = _flat(tensor)
+    if len(flat) != 1 or not isinstance(flat[0], str):
+        raise _misfit(tensor, "data is not one string in base64")
+    try:
+        return base64.b64decode(flat[0], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _misfit(tensor, f"data is not base64: {error}") from error
+
+
+def read_rows(tensor: TensorIn, blob: bytes | None) -> list[list[float]]:
+    """The rows of an FP32 tensor ``[N, 4]``.
+
+    Raises:
+        InvalidRequest: another datatype or shape, or data that doesn't fit them.
+    """
+    _check_type(tensor, "FP32")
+    if len(tensor.shape) != 2 or tensor.shape[1] != 4:
+        raise InvalidRequest(
+            f"{tensor.name} has the shape {tensor.shape}; it must be [N, 4]",
+            field=tensor.name,
+            limit=[-1, 4],
+            value=str(tensor.shape),
+        )
+    count = 4 * tensor.shape[0]
+    if blob is not None:
+        if len(blob) != 4 * count:
+            raise _misfit(tensor, f"{len(blob)} bytes are not the {4 * count} of its shape {tensor.shape}")
+        numbers = np.frombuffer(blob, "<f4").tolist()
+    else:
+        numbers = _flat(tensor)
+        if len(numbers) != count or not all(type(number) in (int, float) for number in numbers):
+            raise _misfit(tensor, f"data is not the {count} numbers of its shape {tensor.shape}")
+    try:
+        return [[float(number) for number in numbers[first : first + 4]] for first in range(0, count, 4)]
+    except OverflowError as error:
+        raise _misfit(tensor, f"a number is too large: {error}") from error
+
+
+class TensorOut:
+    """A tensor of an answer.
+
+    Args:
+        name: of the output.
+        values: numbers of any shape, or the elements of a BYTES tensor of one dimension.
+    """
+
+    def __init__(self, name: str, values: Numbers | Sequence[bytes]) -> None:
+        self.name = name
+        self.values = values
+        if isinstance(values, np.ndarray):
+            self.datatype = "FP32" if values.dtype == np.float32 else "INT64"
+            self.shape = list(values.shape)
+        else:
+            self.datatype, self.shape = "BYTES", [len(values)]
+
+    def as_json(self) -> dict[str, Any]:
+        """With its data; the bytes must be text."""
+        values = self.values
+        data = values.ravel().tolist() if isinstance(values, np.ndarray) else [value.decode() for value in values]
+        return self._described() | {"data": data}
+
+    def as_binary(self) -> tuple[dict[str, Any], bytes]:
+        """Without its data, and the data."""
+        if isinstance(self.values, np.ndarray):
+            blob = self.values.astype(self.values.dtype.newbyteorder("<")).tobytes()
+        else:
+            blob = b"".join(LENGTH.pack(len(value)) + value for value in self.values)
+        return self._described() | {"parameters": {BINARY_SIZE: len(blob)}}, blob
+
+    def _described(self) -> dict[str, Any]:
+        return {"name": self.name, "datatype": self.datatype, "shape": self.shape}
+
+
+def join(fields: dict[str, Any], tensors: Sequence[tuple[TensorOut, bool]]) -> tuple[bytes, int | None]:
+    """An answer's fields and its tensors, each in binary or not -> the body.
+
+    Returns:
+        The body, and how many bytes of it are JSON; None: all.
+    """
+    outputs, blobs = [], []
+    for tensor, binary in tensors:
+        if binary:
+            output, blob = tensor.as_binary()
+            blobs.append(blob)
+        else:
+            output = tensor.as_json()
+        outputs.append(output)
+    header = json.dumps(fields | {"outputs": outputs}, separators=(",", ":")).encode()
+    return (header + b"".join(blobs), len(header)) if blobs else (header, None)
+
+
+def _check_type(tensor: TensorIn, wanted: str) -> None:
+    if tensor.datatype != wanted:
+        raise InvalidRequest(
+            f"{tensor.name} has the datatype {tensor.datatype[:20]!r}; it must be {wanted}",
+            field=tensor.name,
+            limit=wanted,
+            value=tensor.datatype[:20],
+        )
+
+
+def _flat(tensor: TensorIn) -> list[Any]:
+    if tensor.data is None:
+        raise _misfit(tensor, f"it has neither data nor {BINARY_SIZE}")
+    flat: list[Any] = tensor.data
+    # As deep as its shape says and no deeper: the protocol takes both nested and flat lists.
+    for _ in tensor.shape[1:]:
+        if all(isinstance(item, list) for item in flat):
+            flat = [value for item in flat for value in item]
+    return flat
+
+
+def _misfit(tensor: TensorIn, why: str) -> InvalidRequest:
+    return InvalidRequest(f"{tensor.name}: {why}", field=tensor.name)

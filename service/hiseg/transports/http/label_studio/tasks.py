@@ -1,0 +1,148 @@
+"""What Label Studio asks and is answered: tasks -> boxes, masks -> brush regions."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from hiseg.core.domain import Instance, Result
+from hiseg.masks.formats.brush_rle import brush_rle
+from hiseg.transports.http.label_studio.labelling import LONGEST, Labelling
+
+MOST_SIDE = 1_000_000
+"""Pixels."""
+MOST_COMMAS = 2_000_000
+"""Of a request: what was drawn with a brush comes back as thousands of numbers."""
+RECTANGLES = ("rectanglelabels", "rectangle")
+
+
+class Rectangle(BaseModel):
+    """Of a region; per cent of the image's width and height, turned clockwise about its top left corner."""
+
+    x: float = Field(allow_inf_nan=False)
+    y: float = Field(allow_inf_nan=False)
+    width: float = Field(ge=0, allow_inf_nan=False)
+    height: float = Field(ge=0, allow_inf_nan=False)
+    rotation: float = Field(0, allow_inf_nan=False)
+    rectanglelabels: list[str] = Field(default_factory=list, fail_fast=True)
+
+
+class Region(BaseModel):
+    """Something that was drawn, or said, about an image."""
+
+    type: str = ""
+    to_name: str = ""
+    original_width: int = Field(1, gt=0, le=MOST_SIDE)
+    original_height: int = Field(1, gt=0, le=MOST_SIDE)
+    value: dict[str, Any] = Field(default_factory=dict)
+
+
+class Regions(BaseModel):
+    """An annotation, a prediction, or the context of an interactive request."""
+
+    result: list[Region] = Field(default_factory=list, fail_fast=True)
+    was_cancelled: bool | None = None
+
+
+class Task(BaseModel):
+    """An image, and what is known about it."""
+
+    data: dict[str, Any]
+    annotations: list[Regions] | None = Field(None, fail_fast=True)
+    predictions: list[Regions] | None = Field(None, fail_fast=True)
+
+
+class Params(BaseModel):
+    """What goes for all tasks of a request."""
+
+    context: Regions | None = None
+
+
+class PredictIn(BaseModel):
+    """A request for predictions."""
+
+    tasks: list[Task] = Field(fail_fast=True)  # an error for each wrong one could fill the memory
+    label_config: str = Field(max_length=LONGEST)
+    params: Params | None = None
+
+
+class SetupIn(BaseModel):
+    """A project that the backend is connected to."""
+
+    schema_: str = Field(alias="schema", max_length=LONGEST)
+
+
+def rectangles(task: Task, params: Params | None, image: str) -> list[tuple[Region, Rectangle]]:
+    """The rectangles that masks are wanted for: those just drawn, if the request is interactive; else those of the
+    latest annotation that has any, else of the latest such prediction.
+
+    Raises:
+        ValidationError: one isn't a rectangle.
+    """
+    if params and params.context and params.context.result:
+        return _of(params.context, image)
+    given = [found for found in task.annotations or [] if not found.was_cancelled]
+    for source in (*reversed(given), *reversed(task.predictions or [])):
+        if found := _of(source, image):
+            return found
+    return []
+
+
+def _of(source: Regions, image: str) -> list[tuple[Region, Rectangle]]:
+    return [
+        (region, Rectangle.model_validate(region.value))
+        for region in source.result
+        if region.type in RECTANGLES and region.to_name in ("", image)
+    ]
+
+
+def row(region: Region, rectangle: Rectangle) -> list[float]:
+    """The rectangle as a box: ``xyxy`` in shares of the image; of a turned one, what it fits into."""
+    # Turned in pixels: a share of the width is not a share of the height.
+    w, h = region.original_width / 100, region.original_height / 100
+    turn = math.radians(rectangle.rotation)
+    right = (rectangle.width * w * math.cos(turn), rectangle.width * w * math.sin(turn))
+    down = (-rectangle.height * h * math.sin(turn), rectangle.height * h * math.cos(turn))
+    xs = [0.0, right[0], down[0], right[0] + down[0]]
+    ys = [0.0, right[1], down[1], right[1] + down[1]]
+    if rectangle.rotation == 0:  # exact
+        xs, ys = [0.0, rectangle.width * w], [0.0, rectangle.height * h]
+    x, y = rectangle.x / 100, rectangle.y / 100
+    return [
+        x + min(xs) / region.original_width,
+        y + min(ys) / region.original_height,
+        x + max(xs) / region.original_width,
+        y + max(ys) / region.original_height,
+    ]
+
+
+def prediction(result: Result, drawn: Sequence[Rectangle], labelling: Labelling) -> dict[str, Any]:
+    """A task's prediction: a brush region for each rectangle with somebody in it."""
+    found = [
+        (instance, rectangle) for instance, rectangle in zip(result.instances, drawn, strict=True) if instance.area
+    ]
+    score = sum(instance.score for instance, _ in found) / len(found) if found else 0.0
+    regions = [_region(instance, rectangle, result, labelling) for instance, rectangle in found]
+    return {"model_version": f"{result.model.name} {result.model.version}", "score": score, "result": regions}
+
+
+def _region(instance: Instance, rectangle: Rectangle, result: Result, labelling: Labelling) -> dict[str, Any]:
+    value: dict[str, Any] = {"format": "rle", "rle": brush_rle(instance.mask, result.width, result.height)}
+    if labelling.labels:
+        known = [label for label in rectangle.rectanglelabels if label in labelling.labels]
+        value[labelling.kind] = known[:1] or [labelling.labels[0]]
+    return {
+        "id": uuid.uuid4().hex[:10],
+        "from_name": labelling.brush,
+        "to_name": labelling.image,
+        "type": labelling.kind,
+        "original_width": result.width,
+        "original_height": result.height,
+        "image_rotation": 0,
+        "score": instance.score,
+        "value": value,
+    }

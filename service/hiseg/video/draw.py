@@ -1,0 +1,44 @@
+"""A frame and its masks -> the frame with people tinted, and one line of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from hiseg.api.answer import InstanceOut
+from hiseg.api.mask_fields import CocoRle
+from hiseg.core.domain import Instance
+from hiseg.masks.formats.overlay import overlay
+from hiseg.masks.formats.rle import coco_rle
+from hiseg.video.frame import Annotated, Frame
+
+
+class FrameOut(BaseModel):
+    """One line of ``--json``."""
+
+    frame: int
+    time: float
+    instances: list[InstanceOut]
+
+
+def annotate(frame: Frame, instances: Sequence[Instance], with_line: bool) -> Annotated:
+    """Draw the masks, one colour a box; a while's work, so not on the event loop."""
+    drawn = overlay(frame.pixels, instances) if instances else frame.pixels
+    return Annotated(frame, drawn, to_line(frame, instances) if with_line else b"")
+
+
+def to_line(frame: Frame, instances: Sequence[Instance]) -> bytes:
+    """The masks of a frame as JSON, in the fields that the service's answer has."""
+    height, width = frame.pixels.shape[:2]
+    found = [
+        InstanceOut(
+            box=instance.box.as_tuple(),
+            score=instance.score,
+            area=instance.area,
+            mask=CocoRle(**coco_rle(instance.mask, width, height)),
+        )
+        for instance in instances
+    ]
+    line = FrameOut(frame=frame.number, time=round(frame.time, 6), instances=found)
+    return line.model_dump_json().encode() + b"\n"

@@ -1,0 +1,85 @@
+"""Raw frames on standard input, as ffmpeg's ``-f rawvideo`` writes them."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+import time
+from fractions import Fraction
+
+from hiseg.images.raw import PixelFormat, RawFrame
+from hiseg.video.errors import BadOption, VideoError
+from hiseg.video.frame import Frame, Traits
+
+LOOK_S = 0.2
+"""How often a reader that waits looks whether it should stop."""
+PIECE = 2**20
+"""Most bytes of one read."""
+
+
+class RawSource:
+    """Frames of a known size and format; a :class:`hiseg.video.frame.Source`.
+
+    Args:
+        size: (width, height).
+        rate: frames a second.
+        form: how pixels are written.
+        every: take each so manieth frame.
+
+    Raises:
+        BadOption: pixels of this format can't have this size.
+    """
+
+    live = False
+    expected = None
+
+    def __init__(self, size: tuple[int, int], rate: Fraction, form: PixelFormat, every: int = 1) -> None:
+        self._width, self._height = size
+        if form is PixelFormat.NV12 and (self._width % 2 or self._height % 2):
+            raise BadOption("--size", f"{self._width}x{self._height}", "is odd; with nv12 both sides must be even")
+        self._form = form
+        self._stride = self._width if form is PixelFormat.NV12 else 3 * self._width
+        self._rows = self._height * 3 // 2 if form is PixelFormat.NV12 else self._height
+        self._every = every
+        self._number = 0
+        self._stop = threading.Event()
+        self.traits = Traits(1 / rate, rate / every)
+
+    @property
+    def frame_bytes(self) -> int:
+        return 3 * self._width * self._height
+
+    def read(self) -> Frame | None:
+        while (data := self._next()) is not None:
+            number, self._number = self._number, self._number + 1
+            if number % self._every == 0:
+                picture = RawFrame(data, self._form, self._width, self._height, self._stride, self._stride)
+                seconds = float(number * self.traits.time_base)
+                return Frame(number, number, seconds, picture.decode().pixels, time.monotonic())
+        return None
+
+    def interrupt(self) -> None:
+        self._stop.set()
+
+    def close(self) -> None:
+        """Standard input isn't ours to close."""
+
+    def _next(self) -> bytes | None:
+        data, length = bytearray(), self._stride * self._rows
+        while len(data) < length and not self._stop.is_set():
+            ready, _, _ = select.select([sys.stdin.fileno()], [], [], LOOK_S)
+            if ready:
+                piece = os.read(sys.stdin.fileno(), min(PIECE, length - len(data)))
+                if not piece:
+                    break
+                data += piece
+        if len(data) == length:
+            return bytes(data)
+        if data and not self._stop.is_set():
+            raise VideoError(
+                f"standard input ends within frame {self._number}, {len(data)} of {length} bytes into it; "
+                "are --size and --pixel-format right?"
+            )
+        return None

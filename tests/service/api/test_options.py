@@ -1,0 +1,49 @@
+"""JSON that is wrong in a million places costs no more than JSON that is wrong in one."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import pytest
+from pydantic import BaseModel
+
+from hiseg.api.options import MOST_COMMAS, read_json
+from hiseg.core.errors import InvalidRequest, TooLarge
+from hiseg.transports.http.kserve.tensors import InferIn
+from hiseg.transports.http.label_studio.tasks import MOST_COMMAS as MOST_OF_LABEL_STUDIO
+from hiseg.transports.http.label_studio.tasks import PredictIn
+from hiseg.transports.http.schemas import JsonOptions
+
+MEBI = 1024 * 1024
+MANY = 1_000_000
+
+
+def zeros(before: str, after: str) -> bytes:
+    return (before + ",".join("0" * MANY) + after).encode()
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "limit"),
+    [
+        (InferIn, zeros('{"inputs":[', "]}"), MOST_COMMAS),
+        (JsonOptions, zeros('{"boxes":[[', "]]}"), MOST_COMMAS),
+        (PredictIn, zeros('{"label_config":"","tasks":[', "]}"), MOST_OF_LABEL_STUDIO),
+        (PredictIn, zeros('{"label_config":"","tasks":[{"data":{},"annotations":[', "]}]}"), MOST_OF_LABEL_STUDIO),
+        (PredictIn, zeros('{"label_config":"","tasks":[{"data":{},"predictions":[', "]}]}"), MOST_OF_LABEL_STUDIO),
+    ],
+)
+def test_a_million_wrong_values_take_little_memory(model: type[BaseModel], text: bytes, limit: int) -> None:
+    tracemalloc.start()
+    with pytest.raises((TooLarge, InvalidRequest)) as raised:
+        read_json(model, text, limit)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 64 * MEBI
+    if isinstance(raised.value, TooLarge):
+        assert (raised.value.field, raised.value.limit) == ("body", MOST_COMMAS)
+
+
+def test_all_the_boxes_that_are_read_at_all_are_not_too_many_values() -> None:
+    rows = [[0.0, 0.0, 1.0, 1.0]] * 10_000
+    assert len(read_json(JsonOptions, json.dumps({"boxes": rows}).encode()).boxes) == len(rows)

@@ -1,0 +1,24 @@
+"""An error may belong to all jobs of a batch: nobody's words about it reach another."""
+
+from __future__ import annotations
+
+import pytest
+
+from hiseg.core.errors import HisegError, InvalidRequest, Overloaded, Unavailable
+
+ERRORS = [
+    InvalidRequest("it is empty", field="boxes[2]", limit=4, value=3),
+    Overloaded("it would wait too long", reason="wait", retry_after=7, limit=1, value=2),
+    Unavailable("no engine answers"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_within_a_part_it_is_another_one_that_says_the_same(error: HisegError) -> None:
+    before = dict(vars(error))
+    inner = error.within("tasks[1]")
+    assert type(inner) is type(error)
+    assert inner.detail == f"tasks[1]: {error.detail}"
+    assert inner.field == (f"tasks[1].{error.field}" if error.field else "tasks[1]")
+    assert vars(inner) | {"detail": error.detail, "field": error.field} == before
+    assert vars(error) == before

@@ -1,0 +1,40 @@
+"""People without their background."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import PIL.Image
+
+from hiseg.core.domain import CropMask
+from hiseg.masks.formats.cutout import cutout, cutouts
+from hiseg.masks.formats.label_map import encode_png
+
+PIXELS = np.random.default_rng(0).integers(1, 255, (20, 30, 3), dtype=np.uint8)
+TRIANGLE = CropMask(4, 3, np.tri(8, 10, dtype=np.bool_))
+SQUARE = CropMask(8, 5, np.ones((6, 6), dtype=np.bool_))
+
+
+def test_the_person_is_opaque_and_nothing_else_is_left() -> None:
+    found = cutout(PIXELS, TRIANGLE)
+    np.testing.assert_array_equal(found[:, :, 3], TRIANGLE.pixels * np.uint8(255))
+    np.testing.assert_array_equal(found[TRIANGLE.pixels, :3], PIXELS[3:11, 4:14][TRIANGLE.pixels])
+    assert not found[~TRIANGLE.pixels].any()
+
+
+def test_everybody_stays_in_place_where_masks_meet_too() -> None:
+    found = cutouts(PIXELS, [TRIANGLE, CropMask.empty(), SQUARE])
+    anybody = np.zeros((20, 30), np.bool_)
+    anybody[3:11, 4:14] |= TRIANGLE.pixels
+    anybody[5:11, 8:14] |= SQUARE.pixels
+    np.testing.assert_array_equal(found[:, :, 3], anybody * np.uint8(255))
+    np.testing.assert_array_equal(found[anybody, :3], PIXELS[anybody])
+    assert not found[~anybody].any()
+
+
+def test_png_keeps_colours_and_transparency() -> None:
+    found = cutout(PIXELS, TRIANGLE)
+    with PIL.Image.open(io.BytesIO(encode_png(found))) as picture:
+        assert picture.mode == "RGBA"
+        np.testing.assert_array_equal(np.asarray(picture), found)

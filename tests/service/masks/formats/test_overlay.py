@@ -1,0 +1,60 @@
+"""Pictures with masks drawn on them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hiseg.core.domain import Box, CropMask, Instance
+from hiseg.masks.formats.overlay import colour, overlay
+
+
+def test_only_the_person_is_tinted() -> None:
+    pixels = np.full((60, 80, 3), 100, dtype=np.uint8)
+    mask = CropMask(20, 10, np.ones((30, 20), dtype=np.bool_))
+    drawn = overlay(pixels, [Instance(Box(15, 5, 50, 55), mask, 0.9)])
+    assert (pixels == 100).all(), "the picture itself must stay as it is"
+    assert (drawn[25, 30] != 100).any()
+    assert (drawn[25, 45] == 100).all(), "inside the box, outside the mask"
+    assert (drawn[58] == 100).all()
+    assert (drawn[5, 15:50] == colour(0)).all(), "the box"
+
+
+def test_empty_masks_are_drawn_as_their_box() -> None:
+    pixels = np.zeros((20, 20, 3), dtype=np.uint8)
+    drawn = overlay(pixels, [Instance(Box(2, 2, 18, 18), CropMask.empty(), 0.0)])
+    assert drawn.any()
+
+
+def squares(count: int) -> list[Instance]:
+    """Squares of 20 pixels in a row, 30 apart, each in a box 4 larger on all sides."""
+    return [
+        Instance(Box(26 + 30 * k, 26, 54 + 30 * k, 54), CropMask(30 + 30 * k, 30, np.ones((20, 20), np.bool_)), 0.9)
+        for k in range(count)
+    ]
+
+
+def test_each_person_has_a_colour_of_their_own() -> None:
+    drawn = overlay(np.zeros((80, 1540, 3), dtype=np.uint8), squares(50))
+    assert len({tuple(drawn[40, 40 + 30 * k]) for k in range(50)}) == 50
+
+
+def test_several_people_are_numbered_one_alone_is_not() -> None:
+    pixels = np.zeros((80, 200, 3), dtype=np.uint8)
+    one, two = (overlay(pixels, squares(count)) for count in (1, 2))
+    assert not one[:25].any()
+    patch = two[12:25, 26:40].reshape(-1, 3)
+    assert (patch == colour(0)).all(axis=1).sum() > 50
+    assert (patch != colour(0)).any(axis=1).any(), "a digit"
+
+
+def test_the_smaller_mask_lies_over_the_larger_one() -> None:
+    small, large = (CropMask(30 - k, 30 - k, np.ones((10 + 2 * k, 10 + 2 * k), np.bool_)) for k in (0, 20))
+    box = Box(0, 0, 0, 0)
+    pixels = np.full((80, 80, 3), 90, dtype=np.uint8)
+    for instances in (
+        [Instance(box, small, 1), Instance(box, large, 1)],
+        [Instance(box, large, 1), Instance(box, small, 1)],
+    ):
+        drawn = overlay(pixels, instances)
+        first, second = (int(np.abs(drawn[35, 35].astype(int) - colour(k)).sum()) for k in (0, 1))
+        assert (first < second) is (instances[0].mask is small)

@@ -1,0 +1,70 @@
+"""The picture that says whether a model is well."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hiseg.app import models_running, new_segmenter
+from hiseg.models.canary import BOXES, MASKS, PHOTO, Canary, CanaryDied
+from hiseg.observability.metrics import Metrics
+from hiseg.segmenter import Segmenter
+from hiseg.settings import Settings
+from tests.conftest import REPOSITORY
+
+VERSION = REPOSITORY / "hiseg_b0" / "1"
+
+
+def with_b0(scenario: Callable[[Segmenter], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        with ThreadPoolExecutor(1) as workers:
+            settings = Settings(model_repository=REPOSITORY)
+            segmenter = new_segmenter(settings, workers)
+            async with models_running(segmenter, settings, Metrics()):
+                await scenario(segmenter)
+
+    asyncio.run(run())
+
+
+def stored() -> Canary:
+    canary = Canary.load(VERSION)
+    assert canary is not None
+    return canary
+
+
+def test_the_published_model_gives_its_stored_masks() -> None:
+    canary = stored()
+    assert set(np.unique(canary.masks)) == {0, 1, 2}
+    with_b0(lambda segmenter: canary.check(segmenter, "hiseg_b0"))
+
+
+def test_other_masks_are_noticed() -> None:
+    canary = stored()
+    shifted = replace(canary, masks=np.roll(canary.masks, 10, axis=1))
+
+    async def scenario(segmenter: Segmenter) -> None:
+        with pytest.raises(CanaryDied, match=r"hiseg_b0: mask 1 of the canary picture has IoU 0\.9"):
+            await shifted.check(segmenter, "hiseg_b0")
+
+    with_b0(scenario)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    canary = stored()
+    canary.save(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {PHOTO, BOXES, MASKS}
+    loaded = Canary.load(tmp_path)
+    assert loaded is not None
+    assert (loaded.photo, loaded.boxes) == (canary.photo, canary.boxes)
+    np.testing.assert_array_equal(loaded.masks, canary.masks)
+
+
+def test_a_model_need_not_have_one(tmp_path: Path) -> None:
+    assert Canary.load(tmp_path) is None

@@ -1,0 +1,163 @@
+"""``hiseg models check`` on files from anywhere: what fits, what doesn't, and what isn't a model at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from typer.testing import CliRunner
+
+from hiseg.cli.main import app
+from hiseg.models.inspect import examine, name_of
+from tests.service.engines.upstream_files import Generation, SeedFile
+
+SMALL = {"canvas": (48, 64), "mask": (16, 12)}
+RELEASED = "best_model_b1_640x640_80x60_0.8551_dil1.onnx"
+
+
+def checked(path: Path, code: int) -> str:
+    done = CliRunner().invoke(app, ["models", "check", str(path)])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.mark.parametrize("generation", Generation)
+def test_what_a_released_file_runs_as(generation: Generation, tmp_path: Path) -> None:
+    path = SeedFile(generation, **SMALL).save(tmp_path / RELEASED)
+    said = json.loads(CliRunner().invoke(app, ["models", "check", "--json", str(path)]).output)
+    assert said["fits"]
+    facts = {fact["what"]: (fact["value"], fact["source"]) for fact in said["facts"]}
+    assert facts["variant"] == ("b1", "name")
+    assert facts["canvases"] == ("48x64", "shape")
+    assert facts["mask size"] == ("16x12", "shape")
+    assert facts["resize"] == ("stretch", "assumed")
+    assert facts["people"][0].startswith(generation.value[0])
+    assert [(run["images"], run["people"]) for run in said["runs"]] == [(1, 0), (1, 1), (1, 3), (2, 3)]
+
+
+def test_it_is_said_in_words_too(tmp_path: Path) -> None:
+    said = checked(SeedFile(**SMALL).save(tmp_path / RELEASED), 0)
+    assert "keeps the tensor contract" in said
+    assert "pictures are stretched to the canvas" in said
+
+
+def edited(path: Path, edit: Callable[[onnx.ModelProto], None]) -> Path:
+    proto = onnx.load(SeedFile(**SMALL).save(path))
+    edit(proto)
+    onnx.save(proto, path)
+    return path
+
+
+def side(proto: onnx.ModelProto, tensor: int, index: int, value: int | str) -> None:
+    found = proto.graph.input[tensor].type.tensor_type.shape.dim[index]
+    if isinstance(value, int):
+        found.dim_value = value
+    else:
+        found.dim_param = value
+
+
+def rename_mask_output(proto: onnx.ModelProto) -> None:
+    proto.graph.output[0].name = "mask"
+    proto.graph.node[-1].output[0] = "mask"
+
+
+def widen(proto: onnx.ModelProto, extent: str | None) -> None:
+    proto.graph.output[0].name = "wide_masks"
+    proto.graph.node[-1].output[0] = "wide_masks"
+    if extent is not None:
+        proto.metadata_props.add(key="mask_extent", value=extent)
+
+
+def lie_about_masks(proto: onnx.ModelProto) -> None:
+    proto.metadata_props.add(key="mask_size", value="[20, 10]")
+
+
+def lie_about_resize(proto: onnx.ModelProto) -> None:
+    proto.metadata_props.add(key="resize", value="crop")
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda proto: side(proto, 0, 0, 1), "images are 1 at a time; batches need the first side free"),
+        (lambda proto: side(proto, 1, 0, "4"), "rois are 4 at a time; batches need the first side free"),
+        (lambda proto: side(proto, 0, 2, "height"), "the canvas is neither in its metadata nor in the shape of images"),
+        (
+            rename_mask_output,
+            "outputs are ['binary_masks', 'mask'], not wide_masks, masks or instance_masks, and binary_masks",
+        ),
+        (lie_about_resize, "resize is 'crop' in its metadata, not letterbox or stretch"),
+        (lambda proto: widen(proto, None), "mask_extent is None in its metadata, not a number of 1 to 2"),
+        (lambda proto: widen(proto, "0.5"), "mask_extent is '0.5' in its metadata, not a number of 1 to 2"),
+        (lambda proto: widen(proto, "nan"), "mask_extent is 'nan' in its metadata, not a number of 1 to 2"),
+        (lie_about_masks, "masks and foreground come in shapes (1, 16, 12) and (1, 48, 64)"),
+    ],
+)
+def test_what_does_not_fit_is_named(edit: Callable[[onnx.ModelProto], None], said: str, tmp_path: Path) -> None:
+    path = edited(tmp_path / "any.onnx", edit)
+    report = examine(path, threads=1)
+    assert not report.fits
+    assert any(said in reason for reason in report.refused), report.refused
+
+
+def test_masks_that_are_larger_than_their_boxes_are_taken(tmp_path: Path) -> None:
+    report = examine(edited(tmp_path / "any.onnx", lambda proto: widen(proto, "1.2")), threads=1)
+    assert report.fits, report.refused
+    assert "1.2 times the box" in str(report.facts)
+
+
+@pytest.mark.parametrize("value", ["no JSON", "{}", "[1]", '["a", "b"]', "3"])
+@pytest.mark.parametrize("key", ["canvases", "mask_size", "gmac"])
+def test_metadata_of_any_kind_breaks_nothing(key: str, value: str, tmp_path: Path) -> None:
+    """What can't be read is either refused or told by the shapes."""
+    path = edited(tmp_path / "any.onnx", lambda proto: helper.set_model_props(proto, {key: value}))
+    report = examine(path, threads=1)
+    assert report.fits or report.refused[0]
+
+
+def test_files_that_are_no_models(tmp_path: Path) -> None:
+    whole = SeedFile(**SMALL).save(tmp_path / "whole.onnx").read_bytes()
+    for name, content in {"empty": b"", "text": b"not a model", "half": whole[: len(whole) // 2]}.items():
+        path = tmp_path / f"{name}.onnx"
+        path.write_bytes(content)
+        assert "can't be served" in checked(path, 1), name
+        assert "ONNX Runtime cannot open it" in checked(path, 1), name
+
+
+def test_the_name_is_the_folders_in_a_repository() -> None:
+    assert name_of(Path("model_repository/hiseg_b0/1/model.onnx")) == "hiseg_b0"
+    assert name_of(Path("models/b7_model_opt.onnx")) == "b7_model_opt"
+
+
+def test_another_kind_of_model_is_refused_for_all_that_is_wrong(tmp_path: Path) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["images"], ["scores"])],
+        "classifier",
+        [helper.make_tensor_value_info("images", TensorProto.DOUBLE, [1, 4, 8, 8])],
+        [helper.make_tensor_value_info("scores", TensorProto.DOUBLE, [1, 4, 8, 8])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8), tmp_path / "m.onnx")
+    text = checked(tmp_path / "m.onnx", 1)
+    for reason in (
+        "inputs are ['images'], not images and rois",
+        "outputs are ['scores'], not wide_masks, masks or instance_masks, and binary_masks",
+        "not uint8 or float32",
+        "images are 1 at a time",
+        "images have 4 channels",
+    ):
+        assert reason in text
+
+
+def test_answers_that_are_not_what_the_file_says_are_found_by_running_it(tmp_path: Path) -> None:
+    """Its shapes are right, but its masks aren't numbers."""
+    path = SeedFile(**SMALL).save(tmp_path / "hiseg_b0.onnx")
+    model = onnx.load(path)
+    (doubt,) = (tensor for tensor in model.graph.initializer if tensor.name == "doubt")
+    doubt.CopyFrom(onnx.numpy_helper.from_array(np.array([np.nan], np.float32), "doubt"))
+    onnx.save(model, path)
+    assert "aren't finite" in checked(path, 1)

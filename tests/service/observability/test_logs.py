@@ -1,0 +1,89 @@
+"""One line of JSON a request over either transport, with its id, and nothing of the picture."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from hiseg.access.keys import digest
+from hiseg.observability.logs import read_request_id
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from tests.conftest import ROOT, SERVE
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize("text", ["", "a b", "x\ny", "ä", "a" * 129, '"'])
+def test_an_id_that_may_not_stand_in_a_log_is_replaced(text: str) -> None:
+    assert re.fullmatch("[0-9a-f]{32}", read_request_id(text))
+    assert read_request_id("req-1:2/3+4=") == "req-1:2/3+4="
+
+
+def test_one_line_a_request(photo: bytes) -> None:
+    settings = {"HISEG_LOG_FORMAT": "json", "HISEG_API_KEYS": f"web:{digest('good')}"}
+    process = subprocess.Popen(SERVE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | settings)
+    assert process.stderr is not None
+    lines: list[dict[str, Any]] = []
+    places: dict[str, str] = {}
+    for text in process.stderr:
+        lines.append(json.loads(text))
+        found = re.search(r"running on (?:http://)?([\d.:]+)", lines[-1]["message"])
+        if found:
+            places["grpc" if "gRPC" in lines[-1]["message"] else "http"] = found[1]
+        if lines[-1]["message"] == "Ready":
+            break
+    try:
+        with httpx.Client(base_url=f"http://{places['http']}", timeout=60) as client:
+            headers = {"content-type": "image/jpeg", "x-api-key": "good"}
+            headers["traceparent"] = f"00-{TRACE}-00f067aa0ba902b7-01"
+            url = "/v1/segment?boxes=22,15,365,512"
+            answer = client.post(url, content=photo, headers=headers | {"x-request-id": "mine-1"})
+            assert (answer.status_code, answer.headers["x-request-id"]) == (200, "mine-1")
+            refused = client.post(url, content=photo, headers={"x-request-id": "bad id"})
+            assert refused.status_code == 401
+            assert re.fullmatch("[0-9a-f]{32}", refused.headers["x-request-id"])
+            assert client.get("/readyz").headers["x-request-id"]
+        with grpc.insecure_channel(places["grpc"], [("grpc.enable_http_proxy", 0)]) as channel:
+            metadata = (("x-api-key", "good"), ("x-request-id", "mine-2"))
+            request = pb.SegmentRequest(encoded_image=photo, boxes=[pb.Box(x1=22, y1=15, x2=365, y2=512)])
+            stub = SegmentationServiceStub(channel)
+            _, call = stub.Segment.with_call(request, metadata=metadata)
+            assert ("x-request-id", "mine-2") in [tuple(pair) for pair in call.trailing_metadata()]
+            first = pb.SegmentStreamRequest(config=pb.StreamConfig())
+            frame = pb.SegmentStreamRequest(frame=pb.Frame(encoded_image=photo, boxes=request.boxes))
+            assert len(list(stub.SegmentStream(iter([first, frame]), metadata=metadata))) == 1
+    finally:
+        process.terminate()
+        rest = process.stderr.read()
+        process.wait(30)
+        process.stderr.close()
+    lines = [line for line in map(json.loads, rest.splitlines()) if line["logger"] == "hiseg.requests"]
+    http, unauthorized, call, stream = lines
+    assert http["timings_ms"].keys() == {"decode", "queue", "infer", "masks", "encode"}
+    assert (
+        http
+        | {
+            "request_id": "mine-1",
+            "method": "POST",
+            "path": "/v1/segment",
+            "status": 200,
+            "people": 1,
+            "variant": "b0",
+            "key": "web",
+            "outcome": "ok",
+        }
+        == http
+    )
+    assert (http["trace_id"], http["bytes_in"], http["bytes_out"]) == (TRACE, len(photo), len(answer.content))
+    assert (unauthorized["status"], unauthorized["request_id"]) == (401, refused.headers["x-request-id"])
+    assert (call["request_id"], call["rpc"], call["status"], call["people"]) == ("mine-2", "Segment", "OK", 1)
+    assert (stream["rpc"], stream["status"], stream["frames"]) == ("SegmentStream", "OK", {"ok": 1})
+    assert all(len(json.dumps(line)) < 700 for line in lines), "no pictures"

@@ -1,0 +1,37 @@
+"""What Prometheus is told of servers that an engine has."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from hiseg.engines.base import ENDPOINT_STATES, EndpointReport
+from hiseg.observability.metrics import Metrics
+
+
+def report(address: str, state: str) -> EndpointReport:
+    return EndpointReport(address, state, "1", batches=7, failures=2, retries=1, in_flight=3, outstanding_ms=250.0)
+
+
+def test_servers_of_several_models_and_of_those_that_are_there_now() -> None:
+    servers = [report("a:1", "up"), report("b:1", "open")]
+    metrics = Metrics()
+    metrics.watch_endpoints("one", lambda: servers)
+    metrics.watch_endpoints("two", lambda: servers[:1])
+
+    def told(name: str) -> dict[tuple[str, ...], float]:
+        families = list(text_string_to_metric_families(metrics.exposition().decode()))
+        assert len({family.name for family in families}) == len(families)
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return {tuple(value for _, value in sorted(sample.labels.items())): sample.value for sample in samples}
+
+    assert told("hiseg_triton_batches_total") == {("a:1", "one"): 7, ("b:1", "one"): 7, ("a:1", "two"): 7}
+    assert told("hiseg_triton_outstanding_seconds")[("b:1", "one")] == 0.25
+    states = told("hiseg_triton_state")
+    assert len(states) == 3 * len(ENDPOINT_STATES)
+    assert {key for key, value in states.items() if value} == {
+        ("a:1", "one", "up"),
+        ("b:1", "one", "open"),
+        ("a:1", "two", "up"),
+    }
+    servers.pop()
+    assert set(told("hiseg_triton_batches_total")) == {("a:1", "one"), ("a:1", "two")}

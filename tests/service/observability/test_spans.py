@@ -1,0 +1,67 @@
+"""Nobody asked for spans: nothing of the SDK is loaded or told anything, and the caller's trace goes past us."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from hiseg.app import tracing_of
+from hiseg.models.loader import ExtraMissing
+from hiseg.observability.spans import OFF, NoTracing, Span, Stage
+from hiseg.settings import Settings
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from tests.conftest import ROOT
+from tests.service.transports.grpc.camera import FRAME
+from tests.service.transports.grpc.harness import running
+
+TOLD = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+WHAT_SERVE_LOADS = """
+import sys
+import hiseg.cli.main
+from hiseg.app import tracing_of
+from hiseg.settings import Settings
+from hiseg.observability.spans import OFF
+assert tracing_of(Settings()) is OFF
+print(*(name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))))
+"""
+
+
+class Strict(NoTracing):
+    """Off, and must be left alone."""
+
+    def stages(self, traceparent: str, stages: Sequence[Stage]) -> None:
+        raise AssertionError("stages were reported")
+
+    def batch(self, model: str, traceparents: Sequence[str], rois: int) -> Span:
+        raise AssertionError("a batch was reported")
+
+
+def test_nothing_of_the_sdk_is_loaded() -> None:
+    found = subprocess.run([sys.executable, "-c", WHAT_SERVE_LOADS], capture_output=True, text=True, cwd=ROOT)
+    assert (found.returncode, found.stdout.strip()) == (0, ""), found.stderr
+
+
+def test_it_says_which_packages_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    monkeypatch.delitem(sys.modules, "hiseg.observability.otel", raising=False)
+    with pytest.raises(ExtraMissing, match=r"pip install 'hiseg\[tracing\]'"):
+        tracing_of(Settings(tracing=True))
+
+
+def test_nothing_is_measured_and_the_callers_trace_reaches_the_engine() -> None:
+    async def scenario() -> list[str]:
+        async with running(tracing=Strict()) as service:
+            for metadata in ((("traceparent", TOLD),), ()):
+                await service.stub.Segment(pb.SegmentRequest(**FRAME), timeout=20, metadata=metadata)
+        return [batch.terms.traceparent for batch in service.engine.batches]
+
+    assert asyncio.run(scenario()) == [TOLD, ""]
+
+
+def test_a_batch_belongs_to_the_first_request_that_is_traced() -> None:
+    assert OFF.batch("b0", ["", TOLD, TOLD.replace("b7", "b8")], 3).traceparent == TOLD
+    assert OFF.batch("b0", [""], 1).traceparent == ""

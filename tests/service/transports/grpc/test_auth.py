@@ -1,0 +1,65 @@
+"""API keys: who needs one, and where it may stand."""
+
+from __future__ import annotations
+
+import asyncio
+from hashlib import sha256
+
+import pytest
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from pydantic import ValidationError
+
+from hiseg.settings import Settings
+from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+from tests.service.transports.grpc.camera import FRAME, Camera
+from tests.service.transports.grpc.harness import running
+
+KEY = "correct horse"
+DIGESTS = sha256(b"another").hexdigest(), sha256(KEY.encode()).hexdigest()
+GOOD = [("x-api-key", KEY)], [("authorization", f"Bearer {KEY}")], [("authorization", f"bearer  {KEY}")]
+BAD = [], [("x-api-key", "wrong")], [("x-api-key", "")], [("authorization", KEY)], [("x-api-key", DIGESTS[1])]
+
+
+def test_calls_and_streams_need_a_key() -> None:
+    async def scenario() -> None:
+        async with running(Settings(api_keys=DIGESTS)) as service:
+            for metadata in GOOD:
+                await service.stub.GetInfo(pb.GetInfoRequest(), metadata=metadata)
+                answer = await service.stub.Segment(pb.SegmentRequest(**FRAME), metadata=metadata)
+                assert len(answer.instances) == 1
+            camera = Camera(service, GOOD[0])
+            await camera.call.write(pb.SegmentStreamRequest(config={}))
+            await camera.send()
+            assert await camera.finish() is StatusCode.OK
+            assert camera.outcomes == ["result"]
+            for metadata in BAD:
+                for method, request in (("GetInfo", pb.GetInfoRequest()), ("Segment", pb.SegmentRequest(**FRAME))):
+                    with pytest.raises(AioRpcError) as caught:
+                        await getattr(service.stub, method)(request, metadata=metadata, timeout=5)
+                    assert caught.value.code() is StatusCode.UNAUTHENTICATED
+                    assert "x-api-key" in str(caught.value.details())
+                stranger = Camera(service, metadata)
+                assert await asyncio.wait_for(stranger.rest(), 5) is StatusCode.UNAUTHENTICATED
+            assert service.counted() == {"ok": len(GOOD)}
+
+    asyncio.run(scenario())
+
+
+def test_health_needs_none() -> None:
+    async def scenario() -> None:
+        async with running(Settings(api_keys=DIGESTS)) as service:
+            health = HealthStub(service.channel)
+            assert (await health.Check(HealthCheckRequest())).status == HealthCheckResponse.SERVING
+
+    asyncio.run(scenario())
+
+
+def test_digests_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HISEG_API_KEYS", f"{DIGESTS[0].upper()}, web:{DIGESTS[1]}")
+    assert Settings().api_keys == (DIGESTS[0].upper(), f"web:{DIGESTS[1]}")
+    monkeypatch.setenv("HISEG_API_KEYS", "the key itself")
+    with pytest.raises(ValidationError, match="api_keys"):
+        Settings()

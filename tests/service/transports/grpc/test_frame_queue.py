@@ -1,0 +1,42 @@
+"""Which frames wait, and which have to go."""
+
+from __future__ import annotations
+
+import pytest
+
+from hiseg.core.errors import Overloaded
+from hiseg.transports.grpc.concurrency_limit import Seats
+from hiseg.transports.grpc.frame_queue import Line, Policy
+
+
+@pytest.mark.parametrize(
+    ("policy", "gone", "left"),
+    [(Policy.DROP_OLDEST, [None, None, None, 0, 1], [2, 3, 4]), (Policy.LATEST_ONLY, [None, 0, 1, 2, 3], [4])],
+)
+def test_the_oldest_goes(policy: Policy, gone: list[int | None], left: list[int]) -> None:
+    line: Line[int] = Line(policy, 3)
+    assert [line.put(frame) for frame in range(5)] == gone
+    assert list(line) == left
+    assert line.is_open
+    assert [line.next() for _ in left] == left
+
+
+def test_with_wait_it_is_the_sender_who_waits() -> None:
+    line: Line[int] = Line(Policy.WAIT, 3)
+    assert line.is_open
+    assert line.put(1) is None
+    assert not line.is_open
+    line.remove(1)
+    assert line.is_open
+    assert not len(line)
+
+
+def test_seats() -> None:
+    seats = Seats("streams", 2)
+    with seats.one():
+        with seats.one(), pytest.raises(Overloaded, match="2 streams are open; at most 2") as caught, seats.one():
+            pass
+        assert (caught.value.reason, caught.value.limit, caught.value.value) == ("streams", 2, 3)
+        with seats.one():
+            assert seats.taken == 2
+    assert seats.taken == 0

@@ -1,0 +1,53 @@
+"""The document's commands, ours: the table of the docs, flag by flag. That they work is said where each is tested."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import typer
+
+from hiseg_training.cli.main import app
+from tests.conftest import ROOT
+
+WHOLE = typer.main.get_command(app)
+FLAG = re.compile(r"--[a-z_]+")
+
+
+def rows() -> list[tuple[str, list[str]]]:
+    """Each row's command, and the flags that the document gives it."""
+    table = (ROOT / "docs" / "training.md").read_text().split("## Their command, ours")[1].split("\n\n")[1]
+    command, found = "", []
+    for line in table.splitlines()[2:]:
+        theirs, ours = line.strip("| ").split(" | ")
+        named = re.search(r"`hiseg-train ([a-z]+)", ours)
+        command = named[1] if named else command
+        if command and not theirs.startswith("none"):
+            found.append((command, FLAG.findall(theirs)))
+    return found
+
+
+@pytest.mark.parametrize(("command", "flags"), rows())
+def test_every_flag_is_there(command: str, flags: list[str]) -> None:
+    with typer.Context(WHOLE) as context:
+        found = WHOLE.get_command(context, command)  # type: ignore[attr-defined]
+    known = {option for parameter in found.params for option in parameter.opts}
+    assert {flag.replace("_", "-") for flag in flags} <= {option.replace("_", "-") for option in known}
+
+
+def test_the_table_has_all_of_the_documents_flags() -> None:
+    given: dict[str, set[str]] = {}
+    for command, flags in rows():
+        given.setdefault(command, set()).update(flag.removeprefix("--") for flag in flags)
+    assert given["distill"] == {
+        *("teacher_config", "student_config", "teacher_checkpoint", "epochs", "batch_size", "resume"),
+        *("initial_temperature", "final_temperature", "temperature_decay_epochs"),
+    }
+    assert given["train"] == {
+        *("config", "epochs", "batch_size", "train_ann", "val_ann", "resume", "pretrained_checkpoint", "learning_rate"),
+    }
+    assert given["validate"] == {"val_ann", "batch_size", "multiple", "visualize", "num_visualize", "output_dir"}
+    assert given["predict"] == {
+        *("onnx", "annotations", "images_dir", "num_images", "provider", "binary_mode", "alpha", "score_threshold"),
+        *("save_masks", "batch_size", "output_dir"),
+    }

@@ -1,0 +1,90 @@
+"""Every name of the document stands for one configuration, and every value of it can be changed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from hiseg_training.config.names import NAMES, UnknownConfigurationError, configuration, short
+from hiseg_training.config.overrides import OverrideError, keys, override, parse, read
+
+P = "rgb_hierarchical_unet_v2"
+
+
+def test_there_are_the_documents_sixteen() -> None:
+    assert len(set(NAMES)) == 16
+    assert f"{P}_distillation_b1_from_b7_temp_prog" in NAMES
+    assert f"{P}_fullimage_pretrained_peopleseg_r80x60m160x120_disttrans_contdet_baware_from_B1_enhanced" in NAMES
+    assert [name for name in NAMES if "m256x192" in name] == [
+        f"{P}_fullimage_pretrained_peopleseg_r128x96m256x192_disttrans_contdet_baware_from_B7_enhanced"
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=short)
+def test_a_name_says_what_it_stands_for(name: str) -> None:
+    found = configuration(name)
+    assert found == configuration(short(name)) == read(found.model_dump(mode="json"))
+    assert found.name == name
+    if found.kind == "instance":
+        height, width = found.model.mask_size
+        assert f"m{height}x{width}_" in name
+        assert f"r{height // 2}x{width // 2}m" in name
+        assert f"_from_{found.model.variant.upper()}" in name
+        assert found.model.contour
+        assert found.model.distance
+        assert found.loss.boundary
+    else:
+        assert f"_{found.model.variant}_from_{found.distillation.teacher}_" in name
+
+
+def test_enhanced_is_wider() -> None:
+    for variant in ("b0", "b1", "b7"):
+        plain, enhanced = (configuration(variant + end).model for end in ("", "-enhanced"))
+        assert all(b > a for a, b in zip(plain.fine_widths, enhanced.fine_widths, strict=True))
+    assert enhanced.fine_depth > plain.fine_depth
+
+
+def test_an_unknown_name_lists_near_ones() -> None:
+    with pytest.raises(UnknownConfigurationError, match=r"b1-80x6'.*b1-80x60"):
+        configuration("b1-80x6")
+    wrong = NAMES[3].replace("m128x96", "m160x120")
+    with pytest.raises(UnknownConfigurationError, match=NAMES[3]):
+        configuration(wrong)
+
+
+WRONG: dict[type, Any] = {bool: "perhaps", int: 0.5, float: "fast", str: 7, list: "all", type(None): 7}
+
+
+@pytest.mark.parametrize("key", [k for k in keys(configuration("b0").model_dump(mode="json")) if k != "name"])
+def test_every_value_can_be_changed_and_is_checked(key: str) -> None:
+    content: Any = configuration("b0").model_dump(mode="json")
+    value = content
+    for part in key.split("."):
+        value = value[part]
+    assert override(configuration("b0"), {key: value}) == configuration("b0")
+    with pytest.raises(OverrideError, match=re.escape(key)):
+        override(configuration("b0"), {key: WRONG[type(value)]})
+
+
+def test_overrides_are_read_as_json_or_text() -> None:
+    values = parse(["schedule.learning_rate=1e-5", "data.canvas=[96,64]", "instances.coarse=absent"])
+    changed = override(configuration("b0"), values)
+    assert (changed.schedule.learning_rate, changed.canvas, changed.instances.coarse) == (1e-5, (96, 64), "absent")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "text"),
+    [
+        ("schedule.epoch=3", r"schedule\.epoch: .*schedule\.epochs"),
+        ("schedule=3", "schedule: there is no such value"),
+        ("schedule.epochs=0", r"schedule\.epochs: 0"),
+        ("model.variant=b9", "variant: 'b9'"),
+        ("data.canvas=[100,64]", r"data\.canvas\.0: 100"),
+        ("epochs", "epochs' is not KEY=VALUE"),
+    ],
+)
+def test_errors_name_the_field(assignment: str, text: str) -> None:
+    with pytest.raises(OverrideError, match=text):
+        override(configuration("b0"), parse([assignment]))

@@ -1,0 +1,40 @@
+"""Checkpoints carry their configuration and nothing that could run."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from hiseg_training.config.model import ModelConfig
+from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
+from hiseg_training.models.hierarchical import HierarchicalModel
+
+
+def test_the_configuration_is_read_from_the_file(tmp_path: Path) -> None:
+    config = ModelConfig(mask_size=(160, 120), fine_widths=(16, 16, 16, 8))
+    path = tmp_path / "best_model_b7_r64x48.pt"
+    save_checkpoint(path, HierarchicalModel(config), {"note": "the name says something else"})
+    assert load_checkpoint(path).config == config
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_half_of_the_bytes_are_enough_to_start_from(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = HierarchicalModel(ModelConfig(fine_widths=(16, 16, 16, 8), coarse_boxes=True)).eval()
+    for half in (False, True):
+        save_checkpoint(tmp_path / f"{half}.pth", model, {}, half)
+    assert (tmp_path / "True.pth").stat().st_size < 0.6 * (tmp_path / "False.pth").stat().st_size
+    again = load_checkpoint(tmp_path / "True.pth")
+    crops = torch.rand(1, 5, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(again.fine(crops), model.fine(crops), atol=1e-2, rtol=1e-2)
+
+
+def test_files_with_code_in_them_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.pt"
+    torch.save({"config": Path("/"), "state_dict": {}}, path)
+    with pytest.raises(pickle.UnpicklingError):
+        load_checkpoint(path)

@@ -1,0 +1,5 @@
+"""``python -m hiseg_training`` is ``hiseg-train``, for ``torchrun -m`` and where only the interpreter is at hand."""
+
+from hiseg_training.cli.main import app
+
+app()

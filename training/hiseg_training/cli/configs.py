@@ -1,0 +1,41 @@
+"""``hiseg-train configs``: which configurations there are, and what is in one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.options import Set
+from hiseg_training.config.names import NAMES, configuration, short
+from hiseg_training.config.overrides import override, parse
+
+
+def configs(
+    name: Annotated[str | None, typer.Argument(help="a name or an alias, to see all of its values")] = None,
+    set: Set = [],  # noqa: B006
+) -> None:
+    """List the configurations, or print one as JSON."""
+    with refused_plainly():
+        if name is not None:
+            typer.echo(override(configuration(name), parse(set)).model_dump_json(indent=2))
+            return
+        for known in NAMES:
+            found = override(configuration(known), parse(set))
+            typer.echo(
+                f"{short(known)}\n  {known}\n  {_line(known)}, {found.schedule.epochs} epochs of batch "
+                f"{found.schedule.batch_size}, learning rate {found.schedule.learning_rate:g}"
+            )
+
+
+def _line(name: str) -> str:
+    found = configuration(name)
+    model = found.model
+    if found.kind == "distillation":
+        t = found.distillation.temperature
+        course = f"temperature {t.initial:g} to {t.final:g} ({t.shape})"
+        return f"coarse stage {model.variant} from {found.distillation.teacher}, {course}"
+    roi, mask = ("x".join(map(str, size)) for size in (model.roi_size, model.mask_size))
+    decoder = f"{'-'.join(map(str, model.fine_widths))} x {model.fine_depth}"
+    return f"{model.variant}, RoI {roi}, mask {mask}, decoder {decoder}"

@@ -1,0 +1,41 @@
+"""``hiseg-train data``: build the files that training reads, and say what is in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hiseg_training.data.build import build as build_files
+from hiseg_training.data.coco import read_people
+from hiseg_training.data.statistics import readable, statistics
+
+app = typer.Typer(no_args_is_help=True, help="Build person-only annotation files, and count what is in them.")
+Annotations = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a COCO file with outlines")]
+
+
+@app.command()
+def build(
+    annotations: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="plain COCO files")],
+    output_dir: Annotated[Path | None, typer.Option(help="where to write; default: beside each file")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the subsets")] = 0,
+) -> None:
+    """Keep persons, leave out images with crowds, and make subsets of 100 and 500 images."""
+    for path in annotations:
+        for written in build_files(path, output_dir or path.parent, seed):
+            typer.echo(f"wrote {written}")
+
+
+@app.command()
+def stats(
+    annotations: Annotations,
+    output: Annotated[Path | None, typer.Option(help="JSON file; default: <annotations>_stats.json here")] = None,
+) -> None:
+    """Class shares in RoIs, overlaps, sizes, and the class weights that follow."""
+    found = statistics(read_people(annotations, Path()))
+    path = output or Path(f"{annotations.stem}_stats.json")
+    path.write_text(json.dumps(found, indent=2) + "\n")
+    typer.echo(readable(found))
+    typer.echo(f"wrote {path}")

@@ -1,0 +1,104 @@
+"""``hiseg-train export``, ``export-unet`` and ``optimize``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.options import newest
+from hiseg_training.compat.export_unet import UNetForm
+from hiseg_training.compat.export_unet import export_unet as write_unet
+from hiseg_training.compat.foreground import read_foreground
+from hiseg_training.config.model import CANVASES, Size
+from hiseg_training.data.coco import data_root
+from hiseg_training.engine.checkpoints import load_checkpoint
+from hiseg_training.export.onnx import OPSETS, Form
+from hiseg_training.export.optimize import optimize as optimize_file
+from hiseg_training.export.precision import Precision
+from hiseg_training.export.provenance import read_provenance
+from hiseg_training.export.write import convert, write_model
+
+Data = Annotated[Path, typer.Option(default_factory=data_root, help="photographs to calibrate int8 on, from train")]
+Origin = Annotated[
+    Path | None,
+    typer.Option("--provenance", exists=True, dir_okay=False, help="TOML file: what it learnt from, on what terms"),
+]
+
+
+def sizes(texts: list[str]) -> tuple[Size, ...]:
+    """``H,W`` each, as (height, width).
+
+    Raises:
+        ValueError: one isn't of that form.
+    """
+    found = []
+    for text in texts:
+        height, _, width = text.replace("x", ",").partition(",")
+        if not (height.isdecimal() and width.isdecimal()):
+            raise ValueError(f"image_size: {text!r} is not H,W")
+        found.append((int(height), int(width)))
+    return tuple(found)
+
+
+def export(
+    source: Annotated[Path, typer.Argument(metavar="CHECKPOINT", exists=True, dir_okay=False)],
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", "-o", help="the .onnx file")] = Path("model.onnx"),
+    image_size: Annotated[
+        list[str] | None,
+        typer.Option("--image-size", "--image_size", help="canvas H,W that it declares; may be given again; else five"),
+    ] = None,
+    dilation_pixels: Annotated[
+        int, typer.Option("--dilation-pixels", "--dilation_pixels", help="the seed's dilation of logits, in mask cells")
+    ] = 0,
+    dtype: Annotated[str, typer.Option(help="of images: uint8, 0..255, or float32, 0..1")] = "uint8",
+    precision: Annotated[Precision, typer.Option(help="fp16 for GPUs, int8 for CPUs")] = Precision.FP32,
+    opset: Annotated[int, typer.Option(help=f"{OPSETS[0]} to {OPSETS[-1]}")] = OPSETS[0],
+    provenance: Origin = None,
+) -> None:
+    """Write a checkpoint as ONNX, checked against PyTorch; or give an exported .onnx another precision."""
+    with refused_plainly():
+        form = Form(sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
+        if source.suffix != ".onnx":
+            said = write_model(load_checkpoint(source), output, form, precision, data, read_provenance(provenance))
+        elif precision is Precision.FP32 or form != Form() or provenance is not None:
+            raise ValueError("of an .onnx file only the precision can be changed, to fp16 or int8")
+        else:
+            said = convert(source, output, precision, data)
+    typer.echo(f"{said}\nwrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
+def export_unet(
+    checkpoint: Annotated[str, typer.Option(help="ours or the seed's; a pattern means the newest that matches")],
+    batch_size: Annotated[int, typer.Option(help="images at a time")] = 1,
+    height: Annotated[int, typer.Option(help="of the canvas, pixels")] = 640,
+    width: Annotated[int, typer.Option(help="of the canvas, pixels")] = 640,
+    dynamic: Annotated[bool, typer.Option("--dynamic", help="leave batch, height and width open")] = False,
+    no_optimize: Annotated[bool, typer.Option("--no-optimize", help="leave the graph as it was exported")] = False,
+    output_dir: Annotated[Path | None, typer.Option(help="folder of the file; else the checkpoint's")] = None,
+    opset: Annotated[int, typer.Option(help=f"{OPSETS[0]} to {OPSETS[-1]}")] = OPSETS[0],
+) -> None:
+    """Write the foreground network of a checkpoint as ONNX: normalised image in, logit of a person out."""
+    with refused_plainly():
+        source = newest(checkpoint, "checkpoint")
+        output = (output_dir or source.parent) / f"{source.stem}.onnx"
+        form = UNetForm((height, width), batch_size, dynamic, opset)
+        found = read_foreground(source)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        difference = write_unet(found, output, form, simplify=not no_optimize)
+    typer.echo(
+        f"{found.variant}; PyTorch and ONNX Runtime differ by {difference:.1e} at most\n"
+        f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)"
+    )
+
+
+def optimize(
+    source: Annotated[Path, typer.Argument(metavar="IN", exists=True, dir_okay=False)],
+    output: Annotated[Path, typer.Argument(metavar="OUT")],
+) -> None:
+    """Simplify any ONNX file; refused if it then gives anything else."""
+    with refused_plainly():
+        typer.echo(optimize_file(source, output))

@@ -1,0 +1,105 @@
+"""``hiseg-train predict``: an exported file on some photos, drawn, with a timing table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import typer
+from tqdm import tqdm
+
+from hiseg.api.boxes import parse_boxes, to_boxes
+from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.data.coco import Person, Photo, read_annotations
+from hiseg_training.data.layout import images_beside
+from hiseg_training.inference.batches import load_batches, split_answers
+from hiseg_training.inference.runner import Runner, open_onnx
+from hiseg_training.predict.save import Look, save
+from hiseg_training.predict.timing import Timings
+
+
+class Provider(StrEnum):
+    """Where ONNX Runtime computes."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+    TENSORRT = "tensorrt"
+
+
+CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
+PROVIDERS = {Provider.CPU: [CPU], Provider.CUDA: [CUDA, CPU], Provider.TENSORRT: [TENSORRT, CUDA, CPU]}
+
+
+def predict(
+    onnx: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="an exported model, ours or the seed's")],
+    annotations: Annotated[Path | None, typer.Option(help="COCO file with the boxes; outlines aren't needed")] = None,
+    images_dir: Annotated[Path | None, typer.Option(help="default: beside the annotations")] = None,
+    image: Annotated[Path | None, typer.Option(help="a single picture instead, with --boxes")] = None,
+    boxes: Annotated[str, typer.Option(help="of the single picture: x1,y1,x2,y2;…")] = "",
+    num_images: Annotated[int, typer.Option(min=1, help="the file's first so many images with people")] = 5,
+    provider: Annotated[Provider, typer.Option(help="where ONNX Runtime computes")] = Provider.CPU,
+    binary_mode: Annotated[bool, typer.Option("--binary-mode", help="everybody as one, in green")] = False,
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="how much of a tint covers the picture")] = 0.5,
+    score_threshold: Annotated[float, typer.Option(min=0, max=1, help="least probability of a person's pixel")] = 0.01,
+    save_masks: Annotated[bool, typer.Option("--save-masks", help="write masks and probabilities too")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="images a run of the model")] = 1,
+    output_dir: Annotated[Path, typer.Option(help="for the pictures")] = Path("test_outputs"),
+) -> None:
+    """Draw what an exported model says about photos, and say how long it took."""
+    with refused_plainly():
+        if (annotations is None) == (image is None):
+            raise ValueError("name either --annotations or --image")
+        if annotations is not None:
+            photos = read_annotations(annotations, images_dir or images_beside(annotations))[:num_images]
+        else:
+            photos = [_single(Path(str(image)), boxes)]
+        runner = open_onnx(onnx, PROVIDERS[provider])
+        if runner.images not in (None, batch_size):
+            raise ValueError(f"{onnx} takes exactly {runner.images} images a run, not {batch_size}")
+        look = Look(binary_mode, alpha, score_threshold, save_masks)
+        output_dir.mkdir(parents=True, exist_ok=True)
+        timings = run(photos, runner, batch_size, look, output_dir, warm_rois=provider is not Provider.CPU)
+    people = sum(len(photo.people) for photo in photos)
+    typer.echo(f"{onnx.name} on {provider.value}: {len(photos)} images, {people} people, {batch_size} images a batch")
+    typer.echo(timings.table())
+    typer.echo(f"wrote {output_dir}")
+
+
+def run(
+    photos: Sequence[Photo], runner: Runner, size: int, look: Look, folder: Path, warm_rois: bool = False
+) -> Timings:
+    """Predict, draw and write; each shape is run once before it is timed.
+
+    Args:
+        warm_rois: another number of RoIs is another shape: GPUs prepare themselves for each.
+    """
+    timings, warm = Timings(), set()
+    asked = [[person.box for person in photo.people] for photo in photos]
+    progress = tqdm(total=len(photos), desc="predict", mininterval=1)
+    for loaded in timings.each("read", load_batches(photos, asked, runner, size)):
+        shape = (loaded.images.shape, len(loaded.rois) if warm_rois else 0)
+        if shape not in warm:
+            runner.predict(loaded.images, loaded.rois)
+            warm.add(shape)
+        with timings.of("model"):
+            masks, foreground = runner.predict(loaded.images, loaded.rois)
+        with timings.of("draw"):
+            for answer in split_answers(loaded, asked, runner.extent, masks, foreground):
+                save(answer, photos[answer.index].path.stem, look, folder)
+        timings.images += len(loaded.indices)
+        progress.update(len(loaded.indices))
+    progress.close()
+    return timings
+
+
+def _single(path: Path, boxes: str) -> Photo:
+    pixels = cv2.imread(str(path)) if path.is_file() else None
+    if pixels is None:
+        raise FileNotFoundError(f"cannot read {path}")
+    height, width = pixels.shape[:2]
+    found = [box.clipped(width, height) for box in to_boxes(parse_boxes(boxes), width, height)]
+    people = tuple(Person(box, box.area, None) for box in found if not box.is_empty)
+    return Photo(path, width, height, path.stem, False, people)

@@ -1,0 +1,43 @@
+"""``hiseg-train tensorrt``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import onnx
+import typer
+
+from hiseg.models.repository import stored_versions
+from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.export.onnx import read_metadata
+from hiseg_training.export.tensorrt.plan import FOLDER_END, Profile, build_script
+from hiseg_training.export.tensorrt.support import problems
+from hiseg_training.export.triton import CONFIGURATION, plan_configuration
+
+
+def tensorrt(
+    name: Annotated[str, typer.Argument(help="of a model in the repository, e.g. hiseg_b0")],
+    repository: Path = Path("model_repository"),
+    people: Annotated[int, typer.Option(help="most people in a batch")] = 64,
+    images: Annotated[int, typer.Option(help="most images in a batch")] = 16,
+    full: Annotated[bool, typer.Option("--full-precision", help="FP32 throughout, rather than FP16")] = False,
+) -> None:
+    """Write Triton's configuration of a model's TensorRT plans, and the script that builds them where the GPU is."""
+    with refused_plainly():
+        profile = Profile(images, people, half=not full)
+        stored = stored_versions(repository).get(name)
+        if not stored:
+            raise FileNotFoundError(f"no version of {name} in {repository}")
+        if found := problems(onnx.load(stored[0].path)):
+            raise ValueError(f"{stored[0].path}: TensorRT can't build it: {'; '.join(found)}")
+        canvases = tuple((height, width) for height, width in json.loads(read_metadata(stored[0].path)["canvases"]))
+        folder = repository / (name + FOLDER_END)
+        folder.mkdir(exist_ok=True)
+        (folder / CONFIGURATION).write_text(plan_configuration(folder.name, stored[0].path, len(canvases)))
+        (folder / "build.sh").write_text(build_script(name, canvases, profile))
+    typer.echo(f"wrote {folder / CONFIGURATION} and {folder / 'build.sh'}; the script says how to run it")
+    typer.echo(
+        f"hiseg before them: HISEG_MAX_BOXES={people} HISEG_MAX_BATCH_BOXES={people} HISEG_MAX_BATCH_IMAGES={images}"
+    )

@@ -1,0 +1,116 @@
+"""``hiseg-train validate``: checkpoints and exported files side by side, in JSON, a table and pictures."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import typer
+
+from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.data.coco import Photo, data_root, read_annotations
+from hiseg_training.data.layout import images_beside
+from hiseg_training.evaluation.pictures import sheet
+from hiseg_training.evaluation.scores import PhotoScore, loosened, score_photo, score_photos
+from hiseg_training.evaluation.summary import summary
+from hiseg_training.evaluation.table import markdown
+from hiseg_training.inference.batches import answers
+from hiseg_training.inference.runner import Runner, open_runner
+
+TRUE_BOXES = "ground truth boxes"
+
+
+def validate(
+    checkpoints: Annotated[list[str], typer.Argument(help="checkpoints and .onnx files, or patterns in quotes")],
+    val_ann: Annotated[Path | None, typer.Option(help="COCO file; default: the val split of the data")] = None,
+    images_dir: Annotated[Path | None, typer.Option(help="default: beside the annotations")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="images a run of the model")] = 16,
+    jitter: Annotated[float, typer.Option(min=0, max=0.5, help="loose boxes: share of a side; 0: none")] = 0.1,
+    multiple: Annotated[bool, typer.Option("--multiple", help="several are taken in any case")] = False,
+    visualize: Annotated[
+        bool, typer.Option("--visualize", help="draw pictures, those with the lowest IoU first")
+    ] = False,
+    num_visualize: Annotated[int, typer.Option(min=1, help="pictures a model")] = 20,
+    photo: Annotated[list[str] | None, typer.Option(help="draw this photo (file name) instead; repeatable")] = None,
+    output_dir: Annotated[Path, typer.Option(help="for validation.json, validation.md and pictures")] = Path(
+        "validation_results"
+    ),
+) -> None:
+    """IoU, detection rates, boundary IoU, AP and foreground, by kind of case, with true and with loose boxes."""
+    with refused_plainly():
+        paths = expand(checkpoints)
+        annotations = val_ann or data_root() / "annotations" / "instances_val_person_only_no_crowd.json"
+        photos = read_annotations(annotations, images_dir or images_beside(annotations))
+        if not all(each.outlined for each in photos):
+            raise ValueError(f"{annotations} has people without outlines; there is nothing to compare with")
+        output_dir.mkdir(parents=True, exist_ok=True)
+        reports: dict[str, dict[str, Any]] = {}
+        for name, path in named(paths).items():
+            runner = open_runner(path)
+            size = runner.images or batch_size
+            scores = score_photos(photos, runner, batch=size)
+            reports[name] = {TRUE_BOXES: summary(photos, scores)}
+            if jitter:
+                loose = summary(photos, score_photos(photos, runner, jitter, size))
+                # Boxes don't change it.
+                loose.pop("foreground", None)
+                reports[name][f"boxes jittered by {jitter:.0%}"] = loose
+            if visualize or photo:
+                chosen = _chosen(photos, scores, photo or [], num_visualize)
+                _draw([photos[index] for index in chosen], runner, output_dir / name)
+    about = {
+        "annotations": str(annotations),
+        "images": len(photos),
+        "checkpoints": {n: str(p) for n, p in named(paths).items()},
+    }
+    (output_dir / "validation.json").write_text(json.dumps(about | {"models": reports}, indent=2) + "\n")
+    table = markdown(reports)
+    (output_dir / "validation.md").write_text(f"# {annotations.name}: {len(photos)} images\n\n{table}")
+    typer.echo(table)
+    typer.echo(f"wrote {output_dir}")
+
+
+def expand(patterns: Sequence[str]) -> list[Path]:
+    """Files, and what patterns stand for, each once, in order.
+
+    Raises:
+        FileNotFoundError: a pattern stands for nothing.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        paths = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))
+        if not paths:
+            raise FileNotFoundError(f"{pattern} is no file, and no pattern of any")
+        found |= dict.fromkeys(map(Path, paths))
+    return list(found)
+
+
+def named(paths: Sequence[Path]) -> dict[str, Path]:
+    """A short name for each file: its own, or with as many folders as it takes to tell them apart."""
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+        names = ["-".join(part for part in path.with_suffix("").parts[-depth:] if part != "/") for path in paths]
+        if len(set(names)) == len(paths):
+            return dict(zip(names, paths, strict=True))
+    return {str(path).replace("/", "-"): path for path in paths}
+
+
+def _chosen(photos: Sequence[Photo], scores: Sequence[PhotoScore], names: Sequence[str], most: int) -> list[int]:
+    if not names:
+        return sorted(range(len(photos)), key=lambda index: scores[index].mean)[:most]
+    by_name = {each.path.name: index for index, each in enumerate(photos)}
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise ValueError(f"the annotations know no {', '.join(unknown)}")
+    return [by_name[name] for name in names]
+
+
+def _draw(photos: Sequence[Photo], runner: Runner, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for answer in answers(photos, loosened(photos, 0.0), runner, runner.images or 1):
+        photo = photos[answer.index]
+        picture = sheet(photo, answer, score_photo(photo, answer))
+        cv2.imwrite(str(folder / f"{answer.index + 1:03d}_{photo.path.stem}.png"), picture[:, :, ::-1])

@@ -1,0 +1,114 @@
+"""The seed's edge smoothing: a mask is blurred where it has an edge, and cut again.
+
+All take ``mask`` ``[B, 1, H, W]`` of values 0..1 and give ``smoothed_mask`` of 0 and 1, in the same shape and type.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from hiseg_training.compat.filters.kernels import LAPLACIAN, Fixed, Rows, Separable, binarise
+
+BINOMIAL_3: Rows = [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
+BINOMIAL_5 = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16]
+SOBEL_X: Rows = [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]
+SOBEL_Y: Rows = [[-1.0, -2.0, -1.0], [0.0, 0.0, 0.0], [1.0, 2.0, 1.0]]
+LINE = [0.1, 0.2, 0.4, 0.2, 0.1]
+DOWNWARDS: Rows = [[0.1, 0.0, 0.0], [0.0, 0.8, 0.0], [0.0, 0.0, 0.1]]
+UPWARDS: Rows = [[0.0, 0.0, 0.1], [0.0, 0.8, 0.0], [0.1, 0.0, 0.0]]
+SLOPE = 3.0
+TINY = 1e-8
+
+
+def blend(mask: torch.Tensor, blurred: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """``mask`` with so large a share of ``blurred`` in it."""
+    return mask * (1 - share) + blurred * share
+
+
+class Basic(nn.Module):
+    """The share of a 3 x 3 blur is a sigmoid of how much the pixel differs from its neighbours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.difference = Fixed(LAPLACIAN)
+        self.blur = Fixed(BINOMIAL_3, 1 / 16)
+
+    def forward(self, mask: torch.Tensor) -> torch.Tensor:
+        share = torch.sigmoid(SLOPE * self.difference(mask).abs())
+        return binarise(blend(mask, self.blur(mask), share))
+
+
+class Directional(nn.Module):
+    """Four blurs along lines, weighed by how the slope of the mask lies to each line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope_x, self.slope_y = Fixed(SOBEL_X), Fixed(SOBEL_Y)
+        self.along_x, self.along_y = Fixed([LINE]), Fixed([[value] for value in LINE])
+        self.downwards, self.upwards = Fixed(DOWNWARDS), Fixed(UPWARDS)
+
+    def forward(self, mask: torch.Tensor) -> torch.Tensor:
+        x, y = self.slope_x(mask), self.slope_y(mask)
+        square = x * x + y * y
+        # Squares of the cosines of the slope's angle to each line, without an angle: TensorRT has no atan2, and ONNX
+        # none either. Where there is no slope the angle is 0.
+        flat = square == 0
+        known = torch.where(flat, torch.ones_like(square), square)
+        horizontal = torch.where(flat, torch.ones_like(square), x * x / known)
+        vertical = y * y / known
+        falling = torch.where(flat, torch.full_like(square, 0.25), (x + y) ** 2 / known * 0.25)
+        rising = torch.where(flat, torch.full_like(square, 0.25), (x - y) ** 2 / known * 0.25)
+        total = horizontal + vertical + falling + rising + TINY
+        blurred = (
+            self.along_x(mask) * horizontal
+            + self.along_y(mask) * vertical
+            + self.downwards(mask) * falling
+            + self.upwards(mask) * rising
+        ) / total
+        return binarise(blend(mask, blurred, torch.sigmoid(SLOPE * torch.sqrt(square + TINY))))
+
+
+class Adaptive(nn.Module):
+    """A 5 x 5 box blur at edges; how strong, what an edge is and where to cut are inputs, one number each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.difference = Fixed(LAPLACIAN)
+        self.box = Fixed([[1.0] * 5] * 5, 1 / 25)
+
+    def forward(
+        self,
+        mask: torch.Tensor,
+        blur_strength: torch.Tensor,
+        edge_sensitivity: torch.Tensor,
+        final_threshold: torch.Tensor,
+    ) -> torch.Tensor:
+        """The three numbers have shape ``[1]`` and hold for the whole batch; sensible are 1..5, 0.5..2 and 0.3..0.7."""
+        edge = (self.difference(mask).abs() > 0.5 * edge_sensitivity).to(mask.dtype)
+        blurred = blend(mask, self.box(mask), blur_strength / 3)
+        return binarise(blend(mask, blurred, edge), final_threshold)
+
+
+class Optimized(nn.Module):
+    """A separable 5-tap blur, and a share without exponentials; also right in half precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.difference = Fixed(LAPLACIAN)
+        self.blur = Separable(BINOMIAL_5)
+
+    def forward(self, mask: torch.Tensor) -> torch.Tensor:
+        share = ((SLOPE * self.difference(mask).abs() + 0.5) * 0.5).clamp(0, 1)
+        return binarise(blend(mask, self.blur(mask), share))
+
+
+def edge_filters() -> dict[str, nn.Module]:
+    """Every edge filter by the name of its file."""
+    return {
+        "basic_edge_smoothing": Basic(),
+        "directional_edge_smoothing": Directional(),
+        "adaptive_edge_smoothing": Adaptive(),
+        "optimized_edge_smoothing_fp32": Optimized(),
+        "optimized_edge_smoothing_fp16": Optimized().half(),
+    }

@@ -1,0 +1,221 @@
+"""Reads COCO files of people: images, boxes and masks; pictures are decoded only when they are asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from hiseg.core.domain import BoolMask, Box, Pixels
+
+ENVIRONMENT = "HISEG_DATA"
+DEFAULT_ROOT = Path("../shared/data/person_seg")
+PERSON = "person"
+LEAST_SIDE = 2.0
+"""Pixels; boxes that are smaller show nobody."""
+SOMEBODY = 255
+"""Identity of everybody from the 255th person on: identities are bytes, and 0 is nobody."""
+
+
+class AnnotationError(ValueError):
+    """The file isn't what COCO calls annotations of people; the text says what is wrong."""
+
+
+def data_root() -> Path:
+    """Where the data lies: ``$HISEG_DATA``, else beside the checkout."""
+    return Path(os.environ.get(ENVIRONMENT, DEFAULT_ROOT))
+
+
+@dataclass(frozen=True)
+class Person:
+    """One annotated person.
+
+    Attributes:
+        box: in pixels, inside the image.
+        area: in pixels, as annotated.
+        rle: run-length encoded mask; None where only the box is known.
+    """
+
+    box: Box
+    area: float
+    rle: dict[str, object] | None
+
+    def mask(self) -> BoolMask:
+        """bool ``[H, W]`` at the image's size.
+
+        Raises:
+            ValueError: only the box is known.
+        """
+        if self.rle is None:
+            raise ValueError(f"the person in {self.box} has a box, but no outline")
+        return np.asarray(coco_mask.decode(self.rle), dtype=np.bool_)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One image with its people.
+
+    Attributes:
+        source: name of the data set it comes from.
+        exhaustive: whether every person in it is outlined.
+        guess: where outlines are a model's, its probability that anybody is there: a PNG, grey, of the photo's size,
+            0..255. None where outlines are the truth.
+    """
+
+    path: Path
+    width: int
+    height: int
+    source: str
+    exhaustive: bool
+    people: tuple[Person, ...]
+    guess: bytes | None = None
+
+    @property
+    def outlined(self) -> bool:
+        """Whether every annotated person has a mask."""
+        return all(person.rle is not None for person in self.people)
+
+    def pixels(self) -> Pixels:
+        """uint8 ``[H, W, 3]`` RGB.
+
+        Raises:
+            FileNotFoundError: it isn't there, or is no picture.
+            AnnotationError: it has another size than its annotations say.
+        """
+        image = cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB) if self.path.is_file() else None
+        if image is None:
+            raise FileNotFoundError(f"cannot read {self.path}")
+        if image.shape[:2] != (self.height, self.width):
+            found = f"{image.shape[1]} x {image.shape[0]}"
+            raise AnnotationError(f"{self.path} is {found}, its annotations say {self.width} x {self.height}")
+        return np.asarray(image, dtype=np.uint8)
+
+    def identities(self) -> Pixels:
+        """uint8 ``[H, W]``: 0 nobody, k the k-th person (from 1), at most :data:`SOMEBODY`.
+
+        Where masks overlap the smaller is in front. People without a mask are not in it.
+        """
+        canvas = np.zeros((self.height, self.width), dtype=np.uint8)
+        order = sorted(range(len(self.people)), key=lambda k: -self.people[k].area)
+        for k in order:
+            if self.people[k].rle is not None:
+                canvas[self.people[k].mask()] = min(k + 1, SOMEBODY)
+        return canvas
+
+    def planes(self) -> tuple[Pixels, ...]:
+        """:meth:`pixels`, :meth:`identities`, and where there is one the :attr:`guess`, uint8 ``[H, W]``."""
+        if self.guess is None:
+            return self.pixels(), self.identities()
+        guess = cv2.imdecode(np.frombuffer(self.guess, np.uint8), cv2.IMREAD_GRAYSCALE)
+        return self.pixels(), self.identities(), np.asarray(guess, dtype=np.uint8)
+
+
+def read_split(root: Path, split: str) -> list[Photo]:
+    """All photos of ``train``, ``val`` or ``ood`` that have people.
+
+    Raises:
+        FileNotFoundError: if the split isn't there; names ``HISEG_DATA``.
+    """
+    annotations = root / "annotations" / f"instances_{split}_person_only_no_crowd.json"
+    if not annotations.is_file():
+        raise FileNotFoundError(f"{annotations} does not exist; set {ENVIRONMENT} to the folder of the data")
+    return read_annotations(annotations, root / "images" / split)
+
+
+def read_annotations(annotations: Path, images: Path) -> list[Photo]:
+    """All photos of a COCO file that have people, in the file's order.
+
+    Masks may be polygons, run lengths or compressed run lengths, or missing (boxes only). What isn't a person, and
+    regions that are crowds, are passed over. The images may say ``source`` and ``exhaustive``, as ours do; else the
+    source is the file's name, and all are exhaustive that have no crowd.
+
+    Raises:
+        FileNotFoundError: the file, or an image that it names, isn't there.
+        AnnotationError: it isn't a COCO file, or knows no people.
+    """
+    photos = read_people(annotations, images)
+    for photo in photos:
+        if not photo.path.is_file():
+            raise FileNotFoundError(f"{photo.path}, which {annotations} names, does not exist")
+    return photos
+
+
+def read_people(annotations: Path, images: Path) -> list[Photo]:
+    """Like :func:`read_annotations`, but doesn't look whether the images are there."""
+    content = load_coco(annotations)
+    wanted = person_categories(content, annotations)
+    rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    crowded = set()
+    for row in content["annotations"]:
+        if row.get("category_id") in wanted:
+            if row.get("iscrowd"):
+                crowded.add(row["image_id"])
+            else:
+                rows[row["image_id"]].append(row)
+    photos = []
+    for image in content["images"]:
+        people = tuple(_people(rows[image["id"]], image["width"], image["height"]))
+        if people:
+            source = image.get("source", annotations.stem)
+            exhaustive = image.get("exhaustive", image["id"] not in crowded)
+            path = images / image["file_name"]
+            photos.append(Photo(path, image["width"], image["height"], source, exhaustive, people))
+    return photos
+
+
+def load_coco(annotations: Path) -> dict[str, Any]:
+    """The content of a COCO file.
+
+    Raises:
+        FileNotFoundError: it isn't there.
+        AnnotationError: it isn't JSON with images and annotations.
+    """
+    if not annotations.is_file():
+        raise FileNotFoundError(f"{annotations} does not exist")
+    try:
+        content = json.loads(annotations.read_bytes())
+    except ValueError as error:
+        raise AnnotationError(f"{annotations} is not JSON: {error}") from error
+    if not isinstance(content, dict) or not {"images", "annotations"} <= set(content):
+        raise AnnotationError(f"{annotations} is not a COCO file: it needs images and annotations")
+    return content
+
+
+def person_categories(content: dict[str, Any], annotations: Path) -> set[int]:
+    """Ids of the categories named ``person``, whatever their numbers.
+
+    Raises:
+        AnnotationError: there is none.
+    """
+    categories = content.get("categories", [])
+    named = {category["id"] for category in categories if category.get("name", "").lower() == PERSON}
+    if not named:
+        names = sorted({category.get("name", "") for category in categories})
+        raise AnnotationError(f"{annotations}: no category is named {PERSON!r}, but {names}")
+    return named
+
+
+def _people(rows: list[dict[str, Any]], width: int, height: int) -> list[Person]:
+    people = []
+    for row in rows:
+        x, y, w, h = row["bbox"]
+        box = Box(x, y, x + w, y + h).clipped(width, height)
+        if box.x2 - box.x1 >= LEAST_SIDE and box.y2 - box.y1 >= LEAST_SIDE:
+            people.append(Person(box, row.get("area", w * h), _rle(row.get("segmentation"), height, width)))
+    return people
+
+
+def _rle(segmentation: Any, height: int, width: int) -> dict[str, object] | None:
+    if not segmentation:
+        return None
+    if isinstance(segmentation, dict) and not isinstance(segmentation["counts"], list):
+        return segmentation
+    encoded = coco_mask.frPyObjects(segmentation, height, width)
+    return dict(coco_mask.merge(encoded) if isinstance(encoded, list) else encoded)

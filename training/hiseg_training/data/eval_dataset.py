@@ -1,0 +1,56 @@
+"""What a run is measured on after each epoch: whole photos as they are, with everybody in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from hiseg_training.config.model import Size
+from hiseg_training.data.augment import fitting, warp
+from hiseg_training.data.coco import Photo, data_root, read_annotations, read_split
+from hiseg_training.data.dataset import Sample
+from hiseg_training.data.layout import images_beside
+
+
+class Views(Dataset[Sample]):
+    """Photos just fitted on a canvas, top left; every outlined person with its own box."""
+
+    def __init__(self, photos: list[Photo], canvas: Size) -> None:
+        self.photos = photos
+        self.canvas = canvas
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> Sample:
+        photo = self.photos[index]
+        height, width = self.canvas
+        matrix = fitting((photo.height, photo.width), self.canvas)
+        image, identities = warp(photo.pixels(), photo.identities(), matrix, self.canvas)
+        seen = set(np.unique(identities).tolist())
+        targets = [k for k in range(1, len(photo.people) + 1) if k in seen]
+        boxes = [photo.people[k - 1].box for k in targets]
+        corners = [[b.x1 / width, b.y1 / height, b.x2 / width, b.y2 / height] for b in boxes]
+        rois = np.array(corners, dtype=np.float32).reshape(-1, 4) * np.float32(matrix[0, 0])
+        return Sample(
+            torch.from_numpy(image).permute(2, 0, 1),
+            torch.from_numpy(identities)[None],
+            torch.from_numpy(rois),
+            torch.tensor(targets, dtype=torch.int64),
+        )
+
+
+def read_photos(annotations: Path | None, images: Path | None, split: str, limit: int = 0) -> list[Photo]:
+    """Photos of a file, or of a split of ``HISEG_DATA`` where there is none; at most ``limit``, 0 being all.
+
+    Raises:
+        FileNotFoundError, AnnotationError: as :func:`read_annotations`.
+    """
+    if annotations is None:
+        photos = read_split(data_root(), split)
+    else:
+        photos = read_annotations(annotations, images or images_beside(annotations))
+    return photos[: limit or None]

@@ -1,0 +1,152 @@
+"""What an annotation file holds: how much of RoIs is whose, how people overlap, and how large they are."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask
+from tqdm import tqdm
+
+from hiseg.core.domain import Box
+from hiseg_training.data.coco import Photo
+from hiseg_training.data.weights import separation_weights
+
+PADDING = 0.1
+"""RoIs are boxes grown by this share of a side on each side, as the document's statistics have them."""
+PERCENTILES = (5, 25, 50, 75, 95)
+CLASSES = ("background", "target", "non_target")
+Pixels64 = npt.NDArray[np.int64]
+
+
+def statistics(photos: Iterable[Photo]) -> dict[str, Any]:
+    """Count over photos, of which one at a time is decoded to masks; pictures aren't opened.
+
+    Returns:
+        Plain values under the names that the described system's statistics have.
+
+    Raises:
+        ValueError: somebody has no outline, or there are no people.
+    """
+    pixels = np.zeros(3, dtype=np.int64)
+    people: Counter[int] = Counter()
+    foreground: list[float] = []
+    widths: list[float] = []
+    heights: list[float] = []
+    areas: list[float] = []
+    inside: list[int] = []
+    overlaps: list[float] = []
+    overlapping = 0
+    for photo in tqdm(photos, desc="statistics", mininterval=10):
+        people[len(photo.people)] += 1
+        counts, rois, share = _classes(photo)
+        pixels += counts
+        foreground.append(share)
+        widths += [p.box.x2 - p.box.x1 for p in photo.people]
+        heights += [p.box.y2 - p.box.y1 for p in photo.people]
+        areas += [(r.x2 - r.x1) * (r.y2 - r.y1) / (photo.width * photo.height) for r in rois]
+        pairs = _box_overlaps([p.box for p in photo.people])
+        inside += [int(n) for n in (_box_overlaps(rois) > 0).sum(axis=1) + 1]
+        found = pairs[np.triu_indices(len(pairs), 1)]
+        overlapping += bool((found > 0).any())
+        overlaps += [float(v) for v in found[found > 0]]
+    if not widths:
+        raise ValueError("there are no people to count")
+    ratios = {name: float(n / pixels.sum()) for name, n in zip(CLASSES, pixels, strict=True)}
+    return {
+        "total_images": people.total(),
+        "total_instances": len(widths),
+        "images_with_multiple_instances": sum(n for count, n in people.items() if count > 1),
+        "pixel_counts": {name: int(n) for name, n in zip(CLASSES, pixels, strict=True)},
+        "pixel_ratios": ratios,
+        "image_foreground_ratio": _spread(foreground),
+        "instance_count_distribution": {str(count): people[count] for count in sorted(people)},
+        "overlap_stats": {
+            "images_with_overlaps": overlapping,
+            "total_overlapping_pairs": len(overlaps),
+            "avg_iou": float(np.mean(overlaps)) if overlaps else 0.0,
+            "max_iou": max(overlaps, default=0.0),
+        },
+        "roi_stats": {
+            "padding": PADDING,
+            "avg_roi_area_ratio": float(np.mean(areas)),
+            "avg_instances_per_roi": float(np.mean(inside)),
+            "roi_overlap_ratio": float(np.mean(np.array(inside) > 1)),
+            "width": _spread(widths),
+            "height": _spread(heights),
+            "width_to_height": _spread([w / h for w, h in zip(widths, heights, strict=True)]),
+        },
+        "separation_aware_weights": dict(zip(CLASSES, _weights(ratios), strict=True)),
+    }
+
+
+def _weights(ratios: dict[str, float]) -> Iterable[float]:
+    return separation_weights(*(ratios[name] for name in CLASSES))
+
+
+def _classes(photo: Photo) -> tuple[Pixels64, list[Box], float]:
+    """Pixels of each class over all padded RoIs of a photo, those RoIs, and the share of it that is anybody."""
+    masks = [person.mask() for person in photo.people]
+    claims = np.zeros((photo.height, photo.width), dtype=np.uint16)
+    for mask in masks:
+        claims += mask
+    counts = np.zeros(3, dtype=np.int64)
+    rois = []
+    for person, mask in zip(photo.people, masks, strict=True):
+        box = person.box
+        dx, dy = PADDING * (box.x2 - box.x1), PADDING * (box.y2 - box.y1)
+        roi = Box(box.x1 - dx, box.y1 - dy, box.x2 + dx, box.y2 + dy).clipped(photo.width, photo.height)
+        rois.append(roi)
+        region = np.s_[math.floor(roi.y1) : math.ceil(roi.y2), math.floor(roi.x1) : math.ceil(roi.x2)]
+        anybody = int(np.count_nonzero(claims[region]))
+        target = int(np.count_nonzero(mask[region]))
+        counts += (mask[region].size - anybody, target, anybody - target)
+    return counts, rois, float(np.mean(claims > 0))
+
+
+def _box_overlaps(boxes: list[Box]) -> npt.NDArray[np.float64]:
+    """IoU of each box with each other, ``[n, n]``; 0 with itself."""
+    rows = np.array([[b.x1, b.y1, b.x2 - b.x1, b.y2 - b.y1] for b in boxes])
+    found = np.asarray(coco_mask.iou(rows, rows, [0] * len(boxes))).reshape(len(boxes), len(boxes))
+    np.fill_diagonal(found, 0)
+    return found
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    numbers = np.array(values)
+    return {"mean": float(numbers.mean())} | {
+        f"p{p}": float(v) for p, v in zip(PERCENTILES, np.percentile(numbers, PERCENTILES), strict=True)
+    }
+
+
+def readable(found: dict[str, Any]) -> str:
+    """The same as a Markdown table."""
+    overlap, roi, weights = found["overlap_stats"], found["roi_stats"], found["separation_aware_weights"]
+    images, people = found["total_images"], found["total_instances"]
+    rows = [
+        ("images", f"{images:,}"),
+        ("people", f"{people:,}, {people / images:.2f} an image"),
+        ("images with several people", f"{found['images_with_multiple_instances'] / images:.1%}"),
+        ("images with overlapping boxes", f"{overlap['images_with_overlaps'] / images:.1%}"),
+        ("overlapping pairs of boxes", f"{overlap['total_overlapping_pairs']:,}, mean IoU {overlap['avg_iou']:.3f}"),
+        ("RoIs that meet another", f"{roi['roi_overlap_ratio']:.1%}"),
+        ("people an RoI shows", f"{roi['avg_instances_per_roi']:.2f}"),
+        ("RoI's share of its image", f"{roi['avg_roi_area_ratio']:.1%}"),
+        *((f"box {side}, px (5, 50, 95 %)", _three(roi[side], ".0f")) for side in ("width", "height")),
+        ("box width / height (5, 50, 95 %)", _three(roi["width_to_height"], ".2f")),
+        ("anybody, share of an image (5, 50, 95 %)", _three(found["image_foreground_ratio"], ".1%")),
+        *((f"{name}, share of RoIs", f"{found['pixel_ratios'][name]:.2%}") for name in CLASSES),
+        *((f"{name}, weight", f"{weights[name]:.3f}") for name in CLASSES),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(
+        [f"| {'':{width}} | |", f"|{'-' * (width + 2)}|---|", *(f"| {n:{width}} | {v} |" for n, v in rows)]
+    )
+
+
+def _three(spread: dict[str, float], form: str) -> str:
+    return ", ".join(f"{spread[name]:{form}}" for name in ("p5", "p50", "p95"))

@@ -1,0 +1,61 @@
+"""COCO's mask AP by pycocotools, for a model that is told where people are.
+
+Each person's box is given, so each has exactly one answer and none is invented: AP says how many masks are good enough
+at IoU .5 to .95, and whether the surer ones are the better ones. It is no detector's AP, and always higher.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from hiseg_training.data.coco import Photo
+from hiseg_training.evaluation.scores import PhotoScore
+
+AREAS = ("all", "small", "medium", "large")
+"""In pycocotools' order."""
+HALF, THREE_QUARTERS = 0, 5
+"""Places of IoU .5 and .75 in pycocotools' thresholds."""
+
+
+def average_precision(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> dict[str, float]:
+    """AP over exhaustively outlined photos: in all, at IoU .5 and .75, and by COCO's sizes; {} if there are none."""
+    truths, found = [], []
+    known = [index for index, photo in enumerate(photos) if photo.exhaustive]
+    for index in known:
+        for person, score in zip(photos[index].people, scores[index].people, strict=True):
+            row = {"id": len(truths) + 1, "image_id": index, "category_id": 1}
+            area = float(coco_mask.area(person.rle))
+            truths.append(row | {"segmentation": person.rle, "area": area, "iscrowd": 0})
+            area = float(coco_mask.area(score.rle))
+            found.append(row | {"segmentation": score.rle, "area": area, "score": score.confidence})
+    if not truths:
+        return {}
+    images = [{"id": index, "height": photos[index].height, "width": photos[index].width} for index in known]
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = COCOeval(_coco(images, truths), _coco(images, found), "segm")
+        evaluation.params.maxDets = [max(len(photos[index].people) for index in known)]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    # Thresholds, recalls, categories, areas, numbers of detections; -1 where there is nobody.
+    precision = evaluation.eval["precision"][:, :, 0, :, 0]
+    every = {"AP": precision[:, :, 0], "AP50": precision[HALF, :, 0], "AP75": precision[THREE_QUARTERS, :, 0]}
+    every |= {f"AP {area}": precision[:, :, place] for place, area in enumerate(AREAS) if place}
+    return {name: float(np.mean(values)) for name, values in every.items() if values.min() >= 0}
+
+
+def _coco(images: list[dict[str, int]], rows: list[dict[str, object]]) -> COCO:
+    coco = COCO()
+    coco.dataset = {
+        "images": images,
+        "annotations": rows,
+        "categories": [{"id": 1, "name": "person"}],
+    }
+    coco.createIndex()
+    return coco

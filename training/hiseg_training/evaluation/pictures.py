@@ -1,0 +1,117 @@
+"""A photo four times: what is true, where the model sees anybody, what it says, and where it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from pycocotools import mask as coco_mask
+
+from hiseg.core.domain import Box, CropMask, Instance, Pixels
+from hiseg.masks.formats.label_map import label_map
+from hiseg.masks.formats.overlay import overlay
+from hiseg_training.data.coco import Photo
+from hiseg_training.evaluation.scores import PhotoScore, Rle
+from hiseg_training.inference.batches import Answer
+
+PANEL = 560
+"""Pixels of a panel's longer side."""
+GAP, CAPTION, TITLE = 12, 30, 40
+PAPER, INK, QUIET = (250, 250, 250), (25, 25, 25), (110, 110, 110)
+RIGHT, MISSED, ADDED, MIXED_UP = (225, 225, 225), (213, 94, 0), (86, 180, 233), (240, 228, 66)
+FOREGROUND = (0, 158, 115)
+"""Colours of Okabe and Ito's "Color Universal Design" (2008), and a grey."""
+SLOT = 360
+"""Pixels of a panel's place at least: its caption needs them."""
+LISTED = 9
+"""People whose IoU has room in a caption."""
+
+
+def sheet(photo: Photo, answer: Answer, score: PhotoScore) -> Pixels:
+    """The four panels under a title with the IoU, RGB uint8 ``[H, W, 3]``."""
+    scale = PANEL / max(photo.height, photo.width)
+    size = (round(photo.width * scale), round(photo.height * scale))
+    mode = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    pixels = np.asarray(cv2.resize(answer.pixels, size, interpolation=mode), dtype=np.uint8)
+    grey = np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2)
+    truth = [instance(person.rle, person.box, scale, size) for person in photo.people if person.rle is not None]
+    boxes = zip(score.people, answer.boxes, strict=True)
+    found = [instance(person.rle, box, scale, size) for person, box in boxes]
+    probability = np.asarray(cv2.resize(answer.foreground, size, interpolation=cv2.INTER_LINEAR))
+    panels = [
+        overlay(pixels, truth),
+        _foreground(grey, probability),
+        overlay(pixels, found),
+        errors(grey, label_map([t.mask for t in truth], *size), label_map([f.mask for f in found], *size)),
+    ]
+    everybody = "" if score.foreground is None else f", IoU {score.foreground:.2f}"
+    ious = "   ".join(f"{k}: {person.iou:.2f}" for k, person in enumerate(score.people[:LISTED], 1))
+    captions = [
+        "Ground truth",
+        f"Foreground{everybody}",
+        f"Prediction   {ious}{' …' if len(score.people) > LISTED else ''}",
+        "Errors",
+    ]
+    lowest = min(person.iou for person in score.people)
+    count = len(score.people)
+    title = f"{photo.path.name}: IoU {score.mean:.3f}" + (f", {count} people, lowest {lowest:.2f}" * (count > 1))
+    return _page(title + ("" if photo.exhaustive else ", not everybody is outlined"), panels, captions)
+
+
+def instance(rle: Rle, box: Box, scale: float, size: tuple[int, int]) -> Instance:
+    """A person of a photo that is drawn at ``scale``, as large as (width, height) ``size``."""
+    mask = cv2.resize(np.asarray(coco_mask.decode(rle)), size, interpolation=cv2.INTER_NEAREST)
+    scaled = Box(*(value * scale for value in box.as_tuple()))
+    return Instance(scaled, CropMask(0, 0, mask.astype(np.bool_)), 1.0)
+
+
+def _foreground(grey: Pixels, probability: np.ndarray) -> Pixels:
+    weight = 0.75 * probability[:, :, None]
+    drawn = (grey * 0.8 * (1 - weight) + np.array(FOREGROUND) * weight).astype(np.uint8)
+    edges, _ = cv2.findContours((probability > 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(drawn, edges, -1, (255, 255, 255), 1, cv2.LINE_AA)
+    return drawn
+
+
+def errors(grey: Pixels, truth: Pixels, found: Pixels) -> Pixels:
+    """Where label maps differ, drawn on a darkened grey picture, RGB uint8 ``[H, W, 3]``."""
+    drawn = (grey * 0.45).astype(np.uint8)
+    for where, colour, weight in (
+        ((truth > 0) & (truth == found), RIGHT, 0.45),
+        ((truth > 0) & (found == 0), MISSED, 0.85),
+        ((truth == 0) & (found > 0), ADDED, 0.85),
+        ((truth > 0) & (found > 0) & (truth != found), MIXED_UP, 0.85),
+    ):
+        drawn[where] = (drawn[where] * (1 - weight) + np.array(colour) * weight).astype(np.uint8)
+    return drawn
+
+
+def _page(title: str, panels: Sequence[Pixels], captions: Sequence[str]) -> Pixels:
+    """Two by two where photos are wide, else in a row."""
+    height, width = panels[0].shape[:2]
+    columns = 2 if width >= height else 4
+    rows = len(panels) // columns
+    slot = max(width, SLOT)
+    size = (columns * slot + (columns + 1) * GAP, TITLE + rows * (height + CAPTION) + (rows + 1) * GAP // 2)
+    page = Image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(page)
+    draw.text((GAP, TITLE // 2), title, INK, ImageFont.load_default(21), anchor="lm")
+    font = ImageFont.load_default(15)
+    for place, (panel, caption) in enumerate(zip(panels, captions, strict=True)):
+        left = GAP + place % columns * (slot + GAP)
+        top = TITLE + place // columns * (height + CAPTION)
+        draw.text((left, top + CAPTION // 2), caption, INK, font, anchor="lm")
+        if caption == "Errors":
+            legend(draw, left + 70, top + CAPTION // 2, font)
+        page.paste(Image.fromarray(panel), (left, top + CAPTION))
+    return np.asarray(page)
+
+
+def legend(draw: ImageDraw.ImageDraw, left: int, middle: int, font: ImageFont.FreeTypeFont) -> None:
+    """What the colours of :func:`errors` mean, in a line."""
+    for colour, word in ((MISSED, "missed"), (ADDED, "added"), (MIXED_UP, "another person's"), (RIGHT, "right")):
+        draw.rectangle((left, middle - 6, left + 12, middle + 6), colour, QUIET)
+        draw.text((left + 18, middle), word, QUIET, font, anchor="lm")
+        left += 18 + round(draw.textlength(word, font)) + 16

@@ -1,0 +1,106 @@
+"""Puts a finished version into a model repository that services and Triton read meanwhile.
+
+All of a version appears by one rename. Before it the files of the whole model, of which there is one each for all
+versions, are replaced, each by a rename. Whoever reads at any moment, or after a crash at any moment, finds versions
+that are whole, and a configuration that fits them: all versions of a name keep one contract.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from hiseg.engines.base import ModelInfo
+from hiseg.engines.onnx import OnnxEngine
+from hiseg.models.repository import stored_versions
+from hiseg_training.export.triton import configurations
+
+FOR_READERS = ("MODEL_CARD.md", "metrics.json")
+"""In each version, and once more in the model's folder, where they are the newest version's."""
+
+
+class PlaceError(Exception):
+    """The version can't be put there; the text says why, and what to do."""
+
+
+def next_version(repository: Path, name: str) -> int:
+    """One more than the newest there is; 1 for a new model."""
+    return 1 + max((int(stored.version) for stored in stored_versions(repository).get(name, ())), default=0)
+
+
+def check_place(repository: Path, name: str, version: int, replace: bool) -> None:
+    """Say no before any work is done.
+
+    Raises:
+        PlaceError: there is such a version, and it isn't to be replaced.
+    """
+    if (repository / name / str(version)).exists() and not replace:
+        free = next_version(repository, name)
+        raise PlaceError(f"version {version} of {name} exists; publish version {free}, or ask for --replace")
+
+
+def place(built: Path, repository: Path, name: str, version: int, replace: bool = False) -> Path:
+    """Put a version there.
+
+    Args:
+        built: folder of the version, with ``model.onnx`` and what goes beside it; it is copied.
+        repository: of models; made if there is none.
+        name: the model's.
+        version: its number.
+        replace: take the place of a version of that number. For a moment there is neither: what serves from the folder
+            goes on with what it has loaded, but a crash in that moment leaves the old one under ``.N.replaced``.
+
+    Returns:
+        The version's folder.
+
+    Raises:
+        PlaceError: there is such a version, or the other versions keep another contract.
+    """
+    check_place(repository, name, version, replace)
+    others = [stored for stored in stored_versions(repository).get(name, ()) if int(stored.version) != version]
+    if others:
+        _check_contract(built, name, others[0].path, others[0].version)
+    folder = repository / name
+    final, partial, replaced = folder / str(version), folder / f".{version}.partial", folder / f".{version}.replaced"
+    for left in (partial, replaced):
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(built, partial)
+    # Where it was built may have been nobody else's to look into; servers run as other users.
+    partial.chmod(0o755)
+    newest = not others or version > int(others[0].version)
+    if newest:
+        for path, text in configurations(name, partial / "model.onnx").items():
+            _write(folder / path, text)
+    if final.exists():
+        final.rename(replaced)
+    partial.rename(final)
+    shutil.rmtree(replaced, ignore_errors=True)
+    for file in FOR_READERS:
+        if newest and (final / file).exists():
+            _write(folder / file, (final / file).read_text())
+    return final
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
+def _check_contract(built: Path, name: str, other: Path, version: str) -> None:
+    """Triton has one configuration for all versions of a name, and callers one variant."""
+    now, before = _describe(built / "model.onnx", name), _describe(other, name)
+    for field in ("canvases", "resize", "mask_size", "mask_extent", "takes_uint8"):
+        ours, theirs = getattr(now, field), getattr(before, field)
+        if ours != theirs:
+            raise PlaceError(f"{field} is {ours}, and {theirs} in version {version} of {name}; give it another name")
+    if now.ref.variant != before.ref.variant:
+        raise PlaceError(f"variant is {now.ref.variant}, and {before.ref.variant} in version {version} of {name}")
+
+
+def _describe(path: Path, name: str) -> ModelInfo:
+    engine = OnnxEngine(path, name, "0", threads=1)
+    engine.close()
+    return engine.info

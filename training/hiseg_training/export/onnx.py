@@ -1,0 +1,201 @@
+"""Writes a model as ONNX by the tensor contract, and refuses to if ONNX Runtime disagrees with PyTorch."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnx
+import onnxslim
+import torch
+from onnxscript import opset18 as op
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from hiseg.models.random_inputs import random_rois
+from hiseg_training.compat.dilation import DilatedTarget
+from hiseg_training.config.model import CANVASES, Size
+from hiseg_training.export.parity import TOLERANCE, ParityError, worst_difference
+from hiseg_training.models.hierarchical import HierarchicalModel
+from hiseg_training.models.roi import SAMPLES
+
+OPSETS = (18, 19, 20, 21)
+"""Those that PyTorch's exporter and the Triton that we test on both know."""
+DTYPES = ("uint8", "float32")
+STEP = 32
+"""Pixels a side to which canvases are multiples."""
+
+
+def check_opset(opset: int) -> None:
+    """Say no to an opset that isn't in :data:`OPSETS`.
+
+    Raises:
+        ValueError: names those that are.
+    """
+    if opset not in OPSETS:
+        raise ValueError(f"opset: {opset} is not one of {', '.join(map(str, OPSETS))}")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What can be chosen of an exported file.
+
+    Attributes:
+        canvases: (height, width) that it declares; the graph itself takes any.
+        dtype: of ``images``: ``uint8``, 0..255, or ``float32``, 0..1 as the seed's files take them.
+        dilation_pixels: the seed's dilation of logits, see :mod:`hiseg_training.compat.dilation`; 0: none.
+        opset: of ONNX.
+
+    Raises:
+        ValueError: one of them can't be had; names it, and what can.
+    """
+
+    canvases: tuple[Size, ...] = CANVASES
+    dtype: str = "uint8"
+    dilation_pixels: int = 0
+    opset: int = OPSETS[0]
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype: {self.dtype!r} is not one of {', '.join(DTYPES)}")
+        check_opset(self.opset)
+        if self.dilation_pixels < 0:
+            raise ValueError(f"dilation_pixels: {self.dilation_pixels} is less than 0")
+        for height, width in self.canvases:
+            if min(height, width) < STEP or height % STEP or width % STEP:
+                raise ValueError(f"image_size: {height},{width} is not made of multiples of {STEP}")
+
+
+def export_onnx(model: HierarchicalModel, path: Path, metadata: dict[str, Any], form: Form | None = None) -> float:
+    """Write ``path``: batch, people, height and width dynamic.
+
+    Args:
+        model: in eval mode.
+        metadata: what the shapes cannot say; see :func:`write_metadata`.
+        form: what is chosen.
+
+    Returns:
+        The largest difference seen between PyTorch and ONNX Runtime.
+
+    Raises:
+        ParityError: it is over the tolerance, or a batch norm is left in the graph.
+    """
+    form = form or Form()
+    plain: nn.Module = fold_batch_norms(model)
+    whole = DilatedTarget(plain, form.dilation_pixels) if form.dilation_pixels else plain
+    batch, people = torch.export.Dim("batch", min=1), torch.export.Dim("people", min=0)
+    height, width = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
+    images, rois = example((2, 3, 480, 640), 3, dtype=form.dtype)
+    program = torch.onnx.export(
+        whole.eval(),
+        (images, rois),
+        dynamo=True,
+        opset_version=form.opset,
+        input_names=["images", "rois"],
+        output_names=["masks", "binary_masks", "wide_masks"],
+        dynamic_shapes={"images": {0: batch, 2: height, 3: width}, "rois": {0: people}},
+        custom_translation_table={torch.ops.hiseg.onnx_roi_align.default: _roi_align},
+        verbose=False,
+    )
+    assert program is not None
+    judge = DilatedTarget(model, form.dilation_pixels) if form.dilation_pixels else model
+    return write_checked(simplified(program.model_proto), path, judge.eval(), metadata, trials(form))
+
+
+def write_checked(
+    proto: onnx.ModelProto,
+    path: Path,
+    judge: nn.Module,
+    metadata: dict[str, Any],
+    asked: Iterable[Mapping[str, torch.Tensor]],
+) -> float:
+    """Write a graph to ``path`` if it answers what is asked as ``judge`` does; see :func:`export_onnx`."""
+    if any(node.op_type == "BatchNormalization" for node in proto.graph.node):
+        raise ParityError("a batch norm that follows no convolution is left in the graph; some runtimes have none")
+    onnx.save(proto, path)
+    write_metadata(path, metadata)
+    difference = worst_difference(judge, path, asked)
+    if difference > TOLERANCE:
+        path.unlink()
+        raise ParityError(f"ONNX Runtime and PyTorch differ by {difference:.2g}; at most {TOLERANCE:.0e} is taken")
+    return difference
+
+
+def simplified(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with fewer nodes, checked: shapes that are known are worked out, what is there twice is once."""
+    slim = onnxslim.slim(proto)
+    assert isinstance(slim, onnx.ModelProto)
+    onnx.checker.check_model(slim, full_check=True)
+    return slim
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What an exported file says about itself."""
+    return {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
+
+
+def write_metadata(path: Path, metadata: dict[str, Any]) -> None:
+    """Replace what an exported file says about itself; values that aren't text are written as JSON."""
+    proto = onnx.load(path)
+    onnx.helper.set_model_props(proto, {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()})
+    onnx.save(proto, path)
+
+
+def fold_batch_norms(model: HierarchicalModel) -> HierarchicalModel:
+    """A copy in which each batch norm is part of the convolution before it, transposed ones included.
+
+    PyTorch's exporter folds the others, which follow plain convolutions in models that aren't ours.
+    """
+    folded = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    fold_sequences(folded)
+    return cast(HierarchicalModel, folded)
+
+
+def fold_sequences(module: nn.Module) -> None:
+    """Fold every batch norm that follows a convolution in a sequence, in place."""
+    for block in module.modules():
+        if isinstance(block, nn.Sequential):
+            for index in range(len(block) - 1):
+                convolution, norm = block[index], block[index + 1]
+                if isinstance(convolution, nn.Conv2d | nn.ConvTranspose2d) and type(norm) is nn.BatchNorm2d:
+                    transposed = isinstance(convolution, nn.ConvTranspose2d)
+                    block[index] = fuse_conv_bn_eval(convolution, norm, transposed)  # type: ignore[type-var]
+                    block[index + 1] = nn.Identity()
+
+
+def _roi_align(features: Any, boxes: Any, index: Any, height: int, width: int) -> Any:
+    return op.RoiAlign(
+        features,
+        boxes,
+        index,
+        mode="avg",
+        coordinate_transformation_mode="half_pixel",
+        output_height=height,
+        output_width=width,
+        sampling_ratio=SAMPLES,
+        spatial_scale=1.0,
+    )
+
+
+def example(
+    shape: tuple[int, int, int, int], people: int, seed: int = 0, dtype: str = "uint8"
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Smooth random images of ``shape``, 0..255 or 0..1 by type, and RoIs ``[people, 5]`` spread over them."""
+    rng = np.random.default_rng(seed)
+    coarse = torch.from_numpy(rng.uniform(0, 255, (shape[0], 3, 12, 12)).astype(np.float32))
+    images = torch.nn.functional.interpolate(coarse, size=shape[2:], mode="bicubic").clamp(0, 255).to(torch.uint8)
+    rois = torch.from_numpy(random_rois(rng, people, shape[0]))
+    return images if dtype == "uint8" else images.float() / 255, rois
+
+
+def trials(form: Form) -> Iterator[dict[str, torch.Tensor]]:
+    """Every canvas, 1 and 2 images, 0, 1 and 5 people."""
+    for seed, canvas in enumerate(form.canvases):
+        for images_count, people in ((1, 0), (1, 1), (2, 5)):
+            images, rois = example((images_count, 3, *canvas), people, seed, form.dtype)
+            yield {"images": images, "rois": rois}

@@ -1,0 +1,164 @@
+"""A checkpoint becomes a model of the repository: ONNX, configuration, measured figures and a card, all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hiseg.app import models_running, new_segmenter
+from hiseg.engines.onnx import OnnxEngine
+from hiseg.models.canary import Canary, segment_all
+from hiseg.models.loader import Loaded, given
+from hiseg.models.random_inputs import random_rois
+from hiseg.observability.metrics import Metrics
+from hiseg.settings import Settings
+from hiseg_training.config.model import ModelConfig
+from hiseg_training.data.coco import read_split
+from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
+from hiseg_training.evaluation.baselines import BASELINES
+from hiseg_training.evaluation.complexity import complexity
+from hiseg_training.evaluation.evaluate import evaluate, foreground_untold
+from hiseg_training.export.card import model_card
+from hiseg_training.export.install import place
+from hiseg_training.export.onnx import Form, read_metadata, write_metadata
+from hiseg_training.export.precision import Precision
+from hiseg_training.export.provenance import Provenance
+from hiseg_training.export.write import write_model
+from hiseg_training.inference.runner import Predict, Runner, open_onnx
+from hiseg_training.models.hierarchical import HierarchicalModel
+
+CANARY_PHOTO = Path(__file__).parents[3] / "docs" / "samples" / "people.jpg"
+CANARY_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
+CHECKPOINT = "checkpoint.pth"
+"""The weights once more, for those who train on from them."""
+JITTER = 0.1
+THREADS = 2
+
+
+def publish(
+    source: Path,
+    repository: Path,
+    name: str,
+    version: int,
+    data: Path,
+    replace: bool = False,
+    precision: Precision | None = None,
+    provenance: Provenance | None = None,
+) -> dict[str, Any]:
+    """Export, measure and put ``repository/name/version`` there, whole.
+
+    Args:
+        source: a checkpoint, or an ``.onnx`` file that was exported from one.
+        repository: where services and Triton look for models.
+        name: the model's.
+        version: its number.
+        data: photographs to measure on.
+        replace: take the place of a version of that number.
+        precision: of a checkpoint's export, FP32 if left out; an exported file has one.
+        provenance: what file and card are to say of its origin; None: the file says what it did, the card nothing.
+
+    Returns:
+        The metrics, as written to ``metrics.json``.
+
+    Raises:
+        ParityError: ONNX Runtime disagrees with PyTorch, or a lower precision with FP32.
+        FileNotFoundError: no data to measure on.
+        ValueError: the file doesn't say what ours say, or is exported and shall have another precision.
+        PlaceError: there is such a version, or others keep another contract.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(folder)
+        path = built / "model.onnx"
+        if source.suffix == ".onnx":
+            if precision is not None:
+                raise ValueError(f"precision: {source} is published as it is; `export` gives it another precision")
+            shutil.copy(source, path)
+        else:
+            model = load_checkpoint(source)
+            write_model(model, path, Form(), precision or Precision.FP32, data)
+            save_checkpoint(built / CHECKPOINT, model, {"published as": f"{name} {version}"}, half=True)
+        metadata: dict[str, Any] = read_metadata(path) | (provenance.facts() if provenance else {})
+        if missing := {"config", "canvases"} - metadata.keys():
+            raise ValueError(f"{source}: it doesn't say its {', '.join(sorted(missing))}, as files of `export` do")
+        config = ModelConfig.from_dict(json.loads(metadata["config"]))
+        compute = complexity(HierarchicalModel(config))
+        metadata["gmac"] = [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)]
+        difference = metadata.get("onnx_max_difference")
+        metrics = measure(path, data) | {
+            "complexity": asdict(compute),
+            "precision": metadata.get("precision", Precision.FP32.value),
+            "onnx_max_difference": None if difference is None else float(difference),
+        }
+        metadata["metrics"] = {
+            f"mean IoU on {split}": round(metrics["quality"][split]["ground truth boxes"]["all"], 4)
+            for split in metrics["quality"]
+        }
+        write_metadata(path, metadata)
+        asyncio.run(record_canary(path, name, version))
+        metrics["megabytes"] = path.stat().st_size / 1e6
+        (built / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        (built / "MODEL_CARD.md").write_text(model_card(name, version, config, metrics, provenance))
+        place(built, repository, name, version, replace)
+    return metrics
+
+
+async def record_canary(model: Path, name: str, version: int) -> None:
+    """Store a picture and the model's masks beside it: a service is ready only if it gives the same."""
+    photo = CANARY_PHOTO.read_bytes()
+    metrics, settings = Metrics(), Settings(default_variant=name.rpartition("_")[2])
+    with ThreadPoolExecutor(1) as workers:
+        segmenter = new_segmenter(settings, workers)
+        engine = OnnxEngine(model, name, str(version))
+        async with models_running(segmenter, settings, metrics, given(Loaded(engine))):
+            masks = await segment_all(segmenter, name, photo, CANARY_BOXES)
+    Canary(photo, CANARY_BOXES, masks).save(model.parent)
+
+
+def runner_of(path: Path, threads: int = THREADS) -> Runner:
+    """Runs an exported file as a service would."""
+    return open_onnx(path, ["CPUExecutionProvider"], threads)
+
+
+def measure(path: Path, data: Path) -> dict[str, Any]:
+    """Quality on ``val`` and ``ood`` beside the baselines, and speed on this machine."""
+    quality: dict[str, Any] = {}
+    runner = runner_of(path)
+    for split in ("val", "ood"):
+        photos = read_split(data, split)
+        quality[split] = {
+            "people": sum(len(photo.people) for photo in photos),
+            "ground truth boxes": evaluate(photos, runner).summary(),
+            "boxes jittered by 10%": evaluate(photos, runner, JITTER).summary(),
+            "baselines": {name: evaluate(photos, run).summary()["all"] for name, run in BASELINES.items()},
+        }
+        alone = foreground_untold(photos, runner)
+        if alone is not None:
+            quality[split]["ground truth boxes"]["foreground, no boxes told"] = alone
+    return {"quality": quality, "speed": speed(runner.predict)}
+
+
+def speed(predict: Predict, people: Sequence[int] = (1, 4, 16), rounds: int = 15) -> dict[str, float]:
+    """Median milliseconds of one 640 x 640 image with so many people, with ``THREADS`` threads."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (1, 3, 640, 640), dtype=np.uint8)
+    times: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        # Interleaved, so that a slow moment of the machine falls on all of them.
+        for count in people:
+            rois = random_rois(rng, count)
+            started = time.perf_counter()
+            predict(image, rois)
+            name = "1 person" if count == 1 else f"{count} people"
+            times.setdefault(name, []).append((time.perf_counter() - started) * 1000)
+    return {name: round(statistics.median(values[1:]), 1) for name, values in times.items()}

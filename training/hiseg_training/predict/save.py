@@ -1,0 +1,68 @@
+"""Writes what was predicted for a photo, under the names that the document's tests give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hiseg.core.domain import Floats, Pixels
+from hiseg_training.inference.batches import Answer
+from hiseg_training.predict.draw import draw_foreground, draw_people, soft_masks
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is drawn.
+
+    Attributes:
+        binary: everybody as one, instead of each person.
+        alpha: how much of the tint covers the photo, 0..1.
+        threshold: probability that a person's pixels have at least.
+        masks: write masks and probabilities too.
+    """
+
+    binary: bool = False
+    alpha: float = 0.5
+    threshold: float = 0.01
+    masks: bool = False
+
+
+def save(answer: Answer, stem: str, look: Look, folder: Path) -> Path:
+    """Write ``<stem>_segmented.png`` or ``<stem>_binary.png``.
+
+    With masks there is a folder beside it, ``<stem>_segmented_masks`` with ``instance_<k>_mask.png`` and
+    ``instance_<k>_probs.png``, k from 0 in the boxes' order, or ``<stem>_binary_masks`` with ``foreground_mask.png``
+    and ``foreground_probs.png``: grey, of the photo's size, 0..255 for 0..1.
+    """
+    height, width = answer.pixels.shape[:2]
+    layers: dict[str, tuple[Floats, Floats]] = {}
+    if look.binary:
+        probability = np.asarray(cv2.resize(answer.foreground, (width, height)), dtype=np.float32)
+        drawn = draw_foreground(answer.pixels, probability, look.alpha)
+        layers["foreground"] = (probability > 0.5).astype(np.float32), probability
+    else:
+        people = soft_masks(answer.masks, answer.regions, width, height, look.threshold)
+        drawn = draw_people(answer.pixels, people, look.alpha)
+        for k, person in enumerate(people):
+            mask = (person.distance > 0).astype(np.float32)
+            parts = (person.on_photo(part, width, height) for part in (mask, person.probability))
+            layers[f"instance_{k}"] = next(parts), next(parts)
+    path = folder / f"{stem}_{'binary' if look.binary else 'segmented'}.png"
+    _write(path, drawn[:, :, ::-1])
+    if look.masks:
+        for name, (mask, probability) in layers.items():
+            _write(path.with_name(f"{path.stem}_masks") / f"{name}_mask.png", _grey(mask))
+            _write(path.with_name(f"{path.stem}_masks") / f"{name}_probs.png", _grey(probability))
+    return path
+
+
+def _grey(values: Floats) -> Pixels:
+    return np.asarray(np.round(np.clip(values, 0, 1) * 255), dtype=np.uint8)
+
+
+def _write(path: Path, pixels: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), pixels)
