@@ -9,8 +9,8 @@ from collections.abc import Callable
 import httpx
 import numpy as np
 
+from hiseg.core.box import Box
 from hiseg.core.canvas import choose_canvas, to_canvas
-from hiseg.core.domain import Box
 from hiseg.engines.base import Batch
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import ImageLimits, inspect

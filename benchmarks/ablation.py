@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from hiseg.core.canvas import Resize
-from hiseg.core.domain import Floats, Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg_training.config.overrides import read
 from hiseg_training.data.coco import Photo, data_root, read_split
 from hiseg_training.engine.checkpoints import load_checkpoint, read_run

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.cases import AROUND, Place, cases
 from benchmarks.models import REPOSITORY
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 from hiseg.masks.formats.label_map import label_map
 from hiseg.models.repository import stored_versions
 from hiseg_training.data.coco import Photo, data_root, read_split

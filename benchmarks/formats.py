@@ -19,7 +19,10 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from hiseg.api.answer import MaskFormat, to_json, to_picture
-from hiseg.core.domain import Box, Finish, Floats, Image, Instance, ModelRef, Result, Smoothing
+from hiseg.core.box import Box
+from hiseg.core.image import Floats, Image
+from hiseg.core.job import PostProcessing, Smoothing
+from hiseg.core.result import Instance, ModelRef, Result
 from hiseg.masks.draw import draw_masks
 from hiseg.masks.formats.rle import coco_rle
 from hiseg.masks.logits import crop_mask
@@ -122,11 +125,11 @@ def finishes() -> None:
     """What each option adds for a hundred people in twelve megapixels."""
     people = crowd()
     options = {
-        "plain": Finish(),
-        "edge": Finish(smoothing=Smoothing.EDGE),
-        "bilateral": Finish(smoothing=Smoothing.BILATERAL),
-        "dilation_px=10": Finish(dilation_px=10),
-        "resolve_overlaps": Finish(resolve_overlaps=True),
+        "plain": PostProcessing(),
+        "edge": PostProcessing(smoothing=Smoothing.EDGE),
+        "bilateral": PostProcessing(smoothing=Smoothing.BILATERAL),
+        "dilation_px=10": PostProcessing(dilation_px=10),
+        "resolve_overlaps": PostProcessing(resolve_overlaps=True),
     }
     calls = {
         name: lambda finish=finish: draw_masks(people.margins, people.boxes, WIDTH, HEIGHT, finish)
@@ -143,7 +146,7 @@ def hundred_people(form: MaskFormat, rounds: int = 7) -> tuple[float, float]:
     image = Image(pixels)
 
     def answer() -> object:
-        found = draw_masks(people.margins, people.boxes, WIDTH, HEIGHT, Finish())
+        found = draw_masks(people.margins, people.boxes, WIDTH, HEIGHT, PostProcessing())
         result = Result(WIDTH, HEIGHT, (), found, None, MODEL)
         if form.is_picture:
             return to_picture(image, result, form)

@@ -17,7 +17,7 @@ import typer
 
 from hiseg.app import serve
 from hiseg.core.canvas import Resize
-from hiseg.core.domain import ModelRef
+from hiseg.core.result import ModelRef
 from hiseg.engines.base import Batch, Cost, ModelInfo, Prediction
 from hiseg.models.loader import Loaded, given
 from hiseg.settings import Settings

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hiseg.batching.backlog import Backlog, Claim
+from hiseg.batching.backlog import Claim, WaitEstimator
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.limits import BatchLimits
 from hiseg.batching.work import Prepared, Work
@@ -50,7 +50,7 @@ class FixedWindow:
         self._cost = cost
         self._window = window_ms / 1000
         self._clock = clock
-        self._backlog = Backlog(clock, LIMITS.wait_ms)
+        self._backlog = WaitEstimator(clock, LIMITS.wait_ms)
         self._waiting: list[tuple[float, int, Claim, asyncio.Future[None]]] = []
         self._changed = asyncio.Event()
 

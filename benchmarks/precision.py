@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from hiseg.core.domain import Floats, Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg.models.random_inputs import random_rois
 from hiseg_training.data.coco import data_root, read_split
 from hiseg_training.evaluation.evaluate import evaluate

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hiseg.engines.base import Wants
+from hiseg.engines.base import RequestedOutputs
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.random_inputs import noise
 from tests.service.engines.triton.harness import engine_on, until
@@ -59,8 +59,8 @@ async def compare(
         for number in range(batches):
             canvas = here.info.canvases[number % len(here.info.canvases)]
             images, people = int(rng.integers(1, 3)), int(rng.integers(0, most_people + 1))
-            wants = (Wants.BOTH, Wants.MASKS, Wants.FOREGROUND)[number % 3]
-            batch = noise(canvas, images, people, wants, int(rng.integers(1 << 31)))
+            requested = (RequestedOutputs.BOTH, RequestedOutputs.MASKS, RequestedOutputs.FOREGROUND)[number % 3]
+            batch = noise(canvas, images, people, requested, int(rng.integers(1 << 31)))
             ours = await here.infer(batch)
             await until(lambda: there.slots)
             theirs = await there.infer(batch)

@@ -55,7 +55,22 @@ FORBIDDEN = {
     ],
     "hiseg.masks": ["hiseg.transports", "hiseg.engines", "hiseg.batching", "fastapi"],
     "hiseg.segmenter": ["hiseg.transports", "hiseg.engines.onnx", "onnxruntime", "fastapi", "grpc"],
-    "hiseg.core.domain": ["hiseg", "fastapi", "onnxruntime"],
+    "hiseg.core": [
+        "hiseg.access",
+        "hiseg.api",
+        "hiseg.batching",
+        "hiseg.engines",
+        "hiseg.images",
+        "hiseg.masks",
+        "hiseg.models",
+        "hiseg.observability",
+        "hiseg.segmenter",
+        "hiseg.settings",
+        "hiseg.transports",
+        "fastapi",
+        "grpc",
+        "onnxruntime",
+    ],
 }
 
 

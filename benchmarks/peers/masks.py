@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from hiseg.api.boxes import to_boxes
+from hiseg.core.box import Box
 from hiseg.core.canvas import Size, choose_canvas, to_canvas
-from hiseg.core.domain import Box, Floats, Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg.engines.base import Batch
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import ImageLimits, inspect

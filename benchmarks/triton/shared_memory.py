@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.triton.repository import B0, lay_out
-from hiseg.engines.base import Batch, Cost, Engine, Wants
+from hiseg.engines.base import Batch, Cost, Engine, RequestedOutputs
 from hiseg.engines.triton.address import Target
 from hiseg.engines.triton.connection import Described, ask_description, connect
 from hiseg.engines.triton.engine import TritonEngine
@@ -32,9 +32,11 @@ PEOPLE = 2
 REQUESTS = 10_000
 
 
-def batch(images: int, canvas: tuple[int, int] = (640, 640), wants: Wants = Wants.MASKS) -> Batch:
+def batch(
+    images: int, canvas: tuple[int, int] = (640, 640), requested: RequestedOutputs = RequestedOutputs.MASKS
+) -> Batch:
     """Noise, with two people on each image."""
-    return noise(canvas, images, images * PEOPLE, wants)
+    return noise(canvas, images, images * PEOPLE, requested)
 
 
 @asynccontextmanager
@@ -78,9 +80,9 @@ async def at_once(replica: Replica, work: Batch) -> float:
 async def compare(server: Triton) -> None:
     """Both ways take turns."""
     async with replicas(server.address) as ways:
-        for wants in (Wants.MASKS, Wants.BOTH):
+        for requested in (RequestedOutputs.MASKS, RequestedOutputs.BOTH):
             for images in (1, 4):
-                work = batch(images, wants=wants)
+                work = batch(images, requested=requested)
                 times: dict[str, list[float]] = {name: [] for name in ways}
                 rates: dict[str, list[float]] = {name: [] for name in ways}
                 for _ in range(ROUNDS):
@@ -89,7 +91,7 @@ async def compare(server: Triton) -> None:
                         rates[name].append(await at_once(replica, work))
                 p50 = {name: statistics.median(values) for name, values in times.items()}
                 rate = {name: statistics.median(values) for name, values in rates.items()}
-                asked = "masks" if wants is Wants.MASKS else "masks and foreground"
+                asked = "masks" if requested is RequestedOutputs.MASKS else "masks and foreground"
                 print(
                     f"{images} x 640 x 640 UINT8, {asked}: "
                     + "; ".join(f"{name} p50 {p50[name]:.2f} ms, {rate[name]:.0f} images/s" for name in ways)

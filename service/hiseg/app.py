@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 
 import numpy as np
 
-from hiseg.access.key_store import Ring
+from hiseg.access.key_store import KeyStore
 from hiseg.batching.admission import Admission, State
 from hiseg.batching.batcher import Batcher
 from hiseg.core.errors import Unavailable
 from hiseg.engines.cores import available_cores
 from hiseg.images.encoded import ImageLimits
-from hiseg.lifecycle import LAST_BYTES_SECONDS, Door, ListenError, log, run_until_stopped
+from hiseg.lifecycle import LAST_BYTES_SECONDS, ListenAddress, ListenError, log, run_until_stopped
 from hiseg.models.loader import ExtraMissing, Loaded, Loader, embedded_engines, engines_of
 from hiseg.models.reload import rolling
 from hiseg.models.warm_up import warm_up
@@ -102,13 +102,15 @@ async def models_ready(
 
 
 @asynccontextmanager
-async def grpc_listening(segmenter: Segmenter, settings: Settings, metrics: Metrics, ring: Ring) -> AsyncIterator[None]:
+async def grpc_listening(
+    segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore
+) -> AsyncIterator[None]:
     """gRPC on its port until the end of the block, which waits for calls to get their answers.
 
     Raises:
         ListenError: the port is taken, or a file for TLS isn't usable.
     """
-    server = create_grpc(segmenter, settings, metrics, ring)
+    server = create_grpc(segmenter, settings, metrics, key_store)
     address = f"{settings.host}:{settings.grpc_port}"
     try:
         port = add_port(server, address, settings)
@@ -137,17 +139,17 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
         Exception: what :func:`models_ready` raises.
     """
     _keep_freed_memory()
-    ring = Ring(settings.api_keys, settings.api_keys_file, settings.key_limits)
+    key_store = KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
     with (
         closing(tracing_of(settings)) as tracing,
         ThreadPoolExecutor(settings.workers or available_cores(), thread_name_prefix="worker") as workers,
     ):
         segmenter, metrics = new_segmenter(settings, workers, tracing), Metrics()
         metrics.watch(segmenter)
-        app = create_http(segmenter, settings, metrics, ring)
+        app = create_http(segmenter, settings, metrics, key_store)
         run_until_stopped(
             app,
-            Door(
+            ListenAddress(
                 settings.host,
                 settings.port,
                 settings.http_tls_cert,
@@ -157,7 +159,7 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
             ),
             segmenter.admission,
             models_ready(segmenter, settings, metrics, load or engines_of(settings)),
-            grpc_listening(segmenter, settings, metrics, ring),
+            grpc_listening(segmenter, settings, metrics, key_store),
             settings.leave_seconds,
             settings.drain_seconds,
             settings.log_format,

@@ -37,7 +37,7 @@ class ListenError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ListenAddress:
     """Where HTTP is answered.
 
     Attributes:
@@ -67,7 +67,7 @@ class _Server(uvicorn.Server):
 
 def run_until_stopped(
     app: FastAPI,
-    door: Door,
+    door: ListenAddress,
     admission: Admission,
     models: AbstractAsyncContextManager[None],
     beside: AbstractAsyncContextManager[None],

@@ -10,13 +10,16 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hiseg.batching.admission import Admission, Place
+from hiseg.batching.admission import Admission, Reservation
 from hiseg.batching.batcher import NO_ENGINE, Batcher
 from hiseg.batching.work import Prepared, Served, Work
+from hiseg.core.box import Box
 from hiseg.core.canvas import Placement, choose_canvas, to_canvas
-from hiseg.core.domain import Box, Instance, Job, Mode, Picture, Result
 from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavailable
-from hiseg.engines.base import ModelInfo, Wants
+from hiseg.core.image import ImageSource
+from hiseg.core.job import Job, Mode
+from hiseg.core.result import Instance, Result
+from hiseg.engines.base import ModelInfo, RequestedOutputs
 from hiseg.images.encoded import Encoded, ImageLimits, inspect
 from hiseg.masks.draw import draw_masks, mask_pixels
 from hiseg.masks.logits import log_odds
@@ -89,7 +92,7 @@ class Segmenter:
         if not any(batcher.engine.slots for batcher in batchers):
             raise Unavailable(NO_ENGINE)
 
-    def check_room(self, place: Place, deadline: float | None) -> None:
+    def check_room(self, place: Reservation, deadline: float | None) -> None:
         """Refuse a request before it is read, if no model could take even the smallest job.
 
         Args:
@@ -120,7 +123,7 @@ class Segmenter:
         return inspect(data, self.limits)
 
     async def segment(
-        self, job: Job, place: Place, write: Callable[[Result], T], quick: bool = False
+        self, job: Job, place: Reservation, write: Callable[[Result], T], quick: bool = False
     ) -> tuple[Result, T]:
         """Masks for a job: one instance per box, in the order sent.
 
@@ -149,7 +152,9 @@ class Segmenter:
                 raise
             raise DeadlineExceeded("not done before the deadline", field="deadline_ms") from error
 
-    async def _segment(self, job: Job, place: Place, write: Callable[[Result], T], quick: bool) -> tuple[Result, T]:
+    async def _segment(
+        self, job: Job, place: Reservation, write: Callable[[Result], T], quick: bool
+    ) -> tuple[Result, T]:
         batcher = self.batchers[job.model]
         info = batcher.engine.info
         width, height = job.picture.width, job.picture.height
@@ -190,7 +195,7 @@ class Segmenter:
             job.deadline,
             quick=self._alone and decodes_quickly(job.picture),
             latest=job.latest,
-            wants=Wants.FOREGROUND if binary else Wants.MASKS,
+            requested=RequestedOutputs.FOREGROUND if binary else RequestedOutputs.MASKS,
             traceparent=job.traceparent,
         )
         served = await batcher.submit(work)
@@ -211,7 +216,7 @@ class Segmenter:
         return self.admission.inside == 1
 
 
-def decodes_quickly(picture: Picture) -> bool:
+def decodes_quickly(picture: ImageSource) -> bool:
     """On the event loop it is done sooner than in a thread and back, and nobody could tell the pause."""
     # PNG and WebP take up to ten times as long.
     slow = isinstance(picture, Encoded) and (picture.kind != "JPEG" or picture.is_progressive)

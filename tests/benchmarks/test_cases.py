@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 
 from benchmarks.cases import cases
-from hiseg.core.domain import Box
+from hiseg.core.box import Box
 from hiseg_training.data.coco import Person, Photo
 
 

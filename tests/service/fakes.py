@@ -17,7 +17,7 @@ from hiseg.batching.batcher import Batcher
 from hiseg.batching.limits import BatchLimits
 from hiseg.batching.work import BatchReport, DropReason
 from hiseg.core.canvas import Resize
-from hiseg.core.domain import ModelRef
+from hiseg.core.result import ModelRef
 from hiseg.engines.base import Batch, Cost, ModelInfo, Prediction
 from hiseg.images.encoded import ImageLimits
 from hiseg.observability.spans import OFF, Tracing

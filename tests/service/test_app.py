@@ -13,7 +13,7 @@ import pytest
 from hiseg.app import models_ready, new_segmenter
 from hiseg.batching.admission import State
 from hiseg.core.errors import InvalidRequest
-from hiseg.models.canary import Canary, CanaryDied
+from hiseg.models.canary import Canary, CanaryMismatch
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 from tests.conftest import REPOSITORY
@@ -42,7 +42,7 @@ def test_never_ready_with_another_models_masks(tmp_path: Path) -> None:
     canary = Canary.load(version)
     assert canary is not None
     Canary(canary.photo, canary.boxes, np.asarray(canary.masks.T.copy().reshape(canary.masks.shape))).save(version)
-    with pytest.raises(CanaryDied):
+    with pytest.raises(CanaryMismatch):
         start(Settings(model_repository=tmp_path))
 
 

@@ -14,8 +14,11 @@ import PIL.Image
 import pytest
 
 from hiseg.batching.admission import LEAST_BYTES
-from hiseg.core.domain import Box, Image, Job, Mode, Result
+from hiseg.core.box import Box
 from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded
+from hiseg.core.image import Image
+from hiseg.core.job import Job, Mode
+from hiseg.core.result import Result
 from hiseg.engines.base import Cost
 from hiseg.images.encoded import Encoded, ImageLimits, inspect
 from hiseg.segmenter import decodes_quickly

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from hiseg.core.domain import BoolMask, Pixels
+from hiseg.core.image import BoolMask, Pixels
 
 HEIGHT, WIDTH = 120, 160
 

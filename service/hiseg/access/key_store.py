@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from hiseg.access.keys import Key, Limits, digest, listed_key, read_keys
-from hiseg.access.quota import Caller
+from hiseg.access.quota import ClientQuota
 from hiseg.core.errors import Unauthorized
 
 LOOK_S = 1.0
@@ -27,7 +27,7 @@ class KeysUnusable(Exception):
     """The file of keys can't be read when the service starts."""
 
 
-class Ring:
+class KeyStore:
     """Who has a key.
 
     Args:
@@ -51,8 +51,8 @@ class Ring:
         self._listed = [listed_key(text, number, self._limits) for number, text in enumerate(listed, 1)]
         self._file = file
         self._clock = clock
-        self._anybody = Caller()
-        self._callers: dict[str, Caller] = {}
+        self._anybody = ClientQuota()
+        self._callers: dict[str, ClientQuota] = {}
         self._keys: list[Key] = []
         self._stamp: tuple[int, ...] | None = None
         self._looked = clock()
@@ -66,7 +66,7 @@ class Ring:
         """Whether one must have a key."""
         return bool(self._listed) or self._file is not None
 
-    def caller(self, headers: Iterable[tuple[str, str]]) -> Caller:
+    def caller(self, headers: Iterable[tuple[str, str]]) -> ClientQuota:
         """Who asks, by the first good key among HTTP headers or gRPC metadata.
 
         Args:
@@ -121,7 +121,7 @@ class Ring:
         for key in self._keys:
             old = before.get(key.name)
             same = old is not None and old.limits == key.limits
-            self._callers[key.name] = old if old and same else Caller(key.name, key.limits, self._clock)
+            self._callers[key.name] = old if old and same else ClientQuota(key.name, key.limits, self._clock)
 
 
 def shown_keys(headers: Iterable[tuple[str, str]]) -> list[str]:

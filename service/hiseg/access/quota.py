@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from hiseg.access.keys import Limits
-from hiseg.access.token_bucket import Bucket
+from hiseg.access.token_bucket import TokenBucket
 from hiseg.core.errors import Overloaded
 
 
-class Caller:
+class ClientQuota:
     """Counts what one name asks for, over HTTP and gRPC together.
 
     Args:
@@ -28,7 +28,7 @@ class Caller:
         self.limits = limits or Limits()
         self.inside = 0
         self._clock = clock
-        self._bucket = Bucket(self.limits.rate, clock()) if self.limits.rate else None
+        self._bucket = TokenBucket(self.limits.rate, clock()) if self.limits.rate else None
 
     def client(self, address: str) -> str:
         """Whose share of the engine its work has: the key's; without one the address's."""

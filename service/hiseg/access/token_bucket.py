@@ -6,7 +6,7 @@ ROUNDING = 1e-9
 """Who comes when told is let in, whatever floats make of it."""
 
 
-class Bucket:
+class TokenBucket:
     """Full at first.
 
     Args:

@@ -9,9 +9,10 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from hiseg.api import mask_fields
-from hiseg.api.mask_fields import MaskOut, Sheet
-from hiseg.core.domain import CropMask, Instance, Picture, Result
+from hiseg.api.mask_fields import MaskContext, MaskOut
 from hiseg.core.errors import TooLarge
+from hiseg.core.image import ImageSource
+from hiseg.core.result import CropMask, Instance, Result
 from hiseg.masks.formats.cutout import MOST_PIXELS, cutouts
 from hiseg.masks.formats.label_map import encode_png, label_map
 from hiseg.masks.formats.overlay import overlay
@@ -83,14 +84,14 @@ def server_timing(timings_ms: Mapping[str, float]) -> str:
 
 
 def to_json(
-    picture: Picture, result: Result, form: MaskFormat, tolerance_px: float = DEFAULT_TOLERANCE_PX
+    picture: ImageSource, result: Result, form: MaskFormat, tolerance_px: float = DEFAULT_TOLERANCE_PX
 ) -> SegmentOut:
     """The answer as fields; ``form`` is none that is a picture. ``cutout`` decodes ``picture`` once more.
 
     Raises:
         TooLarge: cut-outs with more pixels than are written.
     """
-    sheet = Sheet(picture, result.width, result.height, tolerance_px)
+    sheet = MaskContext(picture, result.width, result.height, tolerance_px)
     write = _WRITERS[form]
     if form is MaskFormat.CUTOUT:
         check_cutouts(found_masks(result))
@@ -108,7 +109,7 @@ def to_json(
     )
 
 
-def to_picture(picture: Picture, result: Result, form: MaskFormat) -> bytes:
+def to_picture(picture: ImageSource, result: Result, form: MaskFormat) -> bytes:
     """The answer as a PNG: that of ``overlay`` or ``cutout``, which decode ``picture`` once more, or a label map."""
     if form is MaskFormat.OVERLAY:
         found = [result.foreground] if result.foreground else list(result.instances)
@@ -135,7 +136,7 @@ def check_cutouts(masks: Sequence[CropMask]) -> None:
         )
 
 
-_WRITERS: dict[MaskFormat, Callable[[CropMask, Sheet], MaskOut]] = {
+_WRITERS: dict[MaskFormat, Callable[[CropMask, MaskContext], MaskOut]] = {
     MaskFormat.COCO_RLE: mask_fields.rle,
     MaskFormat.COCO_RLE_UNCOMPRESSED: mask_fields.rle_uncompressed,
     MaskFormat.PNG: mask_fields.png,

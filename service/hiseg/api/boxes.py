@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 
-from hiseg.core.domain import Box
+from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest, TooLarge
 
 

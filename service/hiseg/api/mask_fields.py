@@ -9,7 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from hiseg.core.domain import CropMask, Picture, Pixels
+from hiseg.core.image import ImageSource, Pixels
+from hiseg.core.result import CropMask
 from hiseg.masks.formats.cutout import cutout
 from hiseg.masks.formats.label_map import encode_png
 from hiseg.masks.formats.packed import packed_bits
@@ -19,7 +20,7 @@ from hiseg.masks.formats.rle import coco_rle, coco_rle_uncompressed
 
 
 @dataclass(frozen=True)
-class Sheet:
+class MaskContext:
     """What masks lie on, and how they are written.
 
     Attributes:
@@ -29,7 +30,7 @@ class Sheet:
         tolerance_px: of polygons.
     """
 
-    picture: Picture
+    picture: ImageSource
     width: int
     height: int
     tolerance_px: float = DEFAULT_TOLERANCE_PX
@@ -112,27 +113,27 @@ MaskOut = Annotated[
 ]
 
 
-def rle(mask: CropMask, sheet: Sheet) -> CocoRle:
+def rle(mask: CropMask, sheet: MaskContext) -> CocoRle:
     return CocoRle(**coco_rle(mask, sheet.width, sheet.height))
 
 
-def rle_uncompressed(mask: CropMask, sheet: Sheet) -> CocoRleUncompressed:
+def rle_uncompressed(mask: CropMask, sheet: MaskContext) -> CocoRleUncompressed:
     return CocoRleUncompressed(**coco_rle_uncompressed(mask, sheet.width, sheet.height))
 
 
-def png(mask: CropMask, _: Sheet) -> PngCrop:
+def png(mask: CropMask, _: MaskContext) -> PngCrop:
     return PngCrop.of(mask, png_crop(mask))
 
 
-def packed(mask: CropMask, _: Sheet) -> PackedCrop:
+def packed(mask: CropMask, _: MaskContext) -> PackedCrop:
     return PackedCrop.of(mask, packed_bits(mask))
 
 
-def cut(mask: CropMask, sheet: Sheet) -> Cutout:
+def cut(mask: CropMask, sheet: MaskContext) -> Cutout:
     return Cutout.of(mask, cutout_png(mask, sheet))
 
 
-def polygon(mask: CropMask, sheet: Sheet) -> PolygonMask:
+def polygon(mask: CropMask, sheet: MaskContext) -> PolygonMask:
     found = outline(mask, sheet.tolerance_px)
     polygons = [
         PolygonOut(outer=flat(part.outer), holes=[flat(hole) for hole in part.holes]) for part in found.polygons
@@ -140,7 +141,7 @@ def polygon(mask: CropMask, sheet: Sheet) -> PolygonMask:
     return PolygonMask(polygons=polygons, iou=found.iou)
 
 
-def cutout_png(mask: CropMask, sheet: Sheet) -> bytes:
+def cutout_png(mask: CropMask, sheet: MaskContext) -> bytes:
     """The person's pixels; no bytes for a mask without a crop."""
     return encode_png(cutout(sheet.pixels, mask)) if mask.pixels.size else b""
 

@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hiseg.api.answer import MaskFormat
 from hiseg.api.boxes import BoxFormat, check_count, to_boxes
-from hiseg.core.domain import Box, Finish, Job, Mode, Picture, Priority, Smoothing
+from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest, TooLarge
+from hiseg.core.image import ImageSource
+from hiseg.core.job import Job, Mode, PostProcessing, Priority, Smoothing
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MOST_TOLERANCE_PX
 from hiseg.segmenter import Segmenter
 
@@ -66,13 +68,13 @@ class Options(BaseModel):
     priority: Priority = Field(Priority.INTERACTIVE, description="`batch` gets a tenth of the share of `interactive`")
 
     @property
-    def finish(self) -> Finish:
+    def finish(self) -> PostProcessing:
         """How masks are made."""
-        return Finish(self.smoothing, self.threshold, self.dilation_px, self.resolve_overlaps)
+        return PostProcessing(self.smoothing, self.threshold, self.dilation_px, self.resolve_overlaps)
 
     def job(
         self,
-        picture: Picture,
+        picture: ImageSource,
         boxes: tuple[Box, ...],
         *,
         model: str,

@@ -32,7 +32,7 @@ _WHY_NOT = {
 }
 
 
-class Place:
+class Reservation:
     """One request's place inside; leaving the ``with`` block gives it back."""
 
     def __init__(self, admission: Admission, client: str) -> None:
@@ -48,7 +48,7 @@ class Place:
         """
         self._admission._change(self, max(LEAST_BYTES, nbytes))
 
-    def __enter__(self) -> Place:
+    def __enter__(self) -> Reservation:
         return self
 
     def __exit__(
@@ -83,7 +83,7 @@ class Admission:
         if self.state is not State.READY:
             raise Unavailable(_WHY_NOT[self.state], reason=self.state)
 
-    def enter(self, client: str = "", nbytes: int = 0) -> Place:
+    def enter(self, client: str = "", nbytes: int = 0) -> Reservation:
         """A place for a request that announces ``nbytes``.
 
         Raises:
@@ -93,9 +93,9 @@ class Admission:
         self.check_open()
         return self.place(client, nbytes)
 
-    def place(self, client: str = "", nbytes: int = 0) -> Place:
+    def place(self, client: str = "", nbytes: int = 0) -> Reservation:
         """Like :meth:`enter`, whatever the state: for the service's own requests."""
-        place = Place(self, client)
+        place = Reservation(self, client)
         place.hold(nbytes)
         self.inside += 1
         self._empty.clear()
@@ -105,7 +105,7 @@ class Admission:
         """Wait until nobody is inside."""
         await self._empty.wait()
 
-    def _change(self, place: Place, nbytes: int) -> None:
+    def _change(self, place: Reservation, nbytes: int) -> None:
         held = self.held - place.bytes + nbytes
         before = self._by_client.get(place.client, 0)
         clients = before - place.bytes + nbytes
@@ -120,7 +120,7 @@ class Admission:
         self._by_client[place.client] = clients
         place.bytes = nbytes
 
-    def _leave(self, place: Place) -> None:
+    def _leave(self, place: Reservation) -> None:
         self.held -= place.bytes
         self._by_client[place.client] -= place.bytes
         if not self._by_client[place.client]:

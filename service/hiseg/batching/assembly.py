@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from hiseg.batching.work import Prepared
-from hiseg.core.domain import Floats
-from hiseg.engines.base import Batch, Prediction, Terms
+from hiseg.core.image import Floats
+from hiseg.engines.base import Batch, BatchMeta, Prediction
 
-ANY = Terms()
+ANY = BatchMeta()
 
 
-def assemble(members: Sequence[Prepared], roi_counts: Sequence[int] = (), terms: Terms = ANY) -> Batch:
+def assemble(members: Sequence[Prepared], roi_counts: Sequence[int] = (), meta: BatchMeta = ANY) -> Batch:
     """One batch of the members' images and RoIs, in their order.
 
     Args:
@@ -33,7 +33,7 @@ def assemble(members: Sequence[Prepared], roi_counts: Sequence[int] = (), terms:
         rois[start:end, 0] = index
         rois[start:end, 1:] = member.rois
         start = end
-    return Batch(images, rois, terms)
+    return Batch(images, rois, meta)
 
 
 def scatter(prediction: Prediction, members: Sequence[Prepared]) -> list[Prediction]:

@@ -15,7 +15,7 @@ SLOWEST = 10.0
 
 
 @dataclass(eq=False, slots=True)
-class Claim:
+class QueuedCost:
     """One job's part of the backlog: fixed when it is let in, given back in full.
 
     Attributes:
@@ -32,7 +32,7 @@ class Claim:
 
 
 @dataclass(eq=False, slots=True)
-class Run:
+class InFlightBatch:
     """A batch in the engine.
 
     Attributes:
@@ -52,7 +52,7 @@ class _Waiting:
     cost: float = 0.0
 
 
-class Backlog:
+class WaitEstimator:
     """The ledger of one engine.
 
     Args:
@@ -65,7 +65,7 @@ class Backlog:
         self._clock = clock
         self._max_wait_ms = max_wait_ms
         self._waiting: dict[tuple[str, float], _Waiting] = {}
-        self._running: list[Run] = []
+        self._running: list[InFlightBatch] = []
         self._slots = max(1, slots)
         self._counted = clock()
         # Wall milliseconds for a millisecond that was claimed: below 1 with several slots, above 1 for what a batch as
@@ -111,7 +111,7 @@ class Backlog:
         self._count()
         return min(run.predicted - run.had for run in self._running) / self._share
 
-    def admit(self, claim: Claim, deadline: float | None) -> None:
+    def admit(self, claim: QueuedCost, deadline: float | None) -> None:
         """Let a job in, or say at once that there is no point.
 
         Args:
@@ -127,7 +127,7 @@ class Backlog:
         waiting.jobs += 1
         waiting.cost += claim.cost
 
-    def check(self, claim: Claim, deadline: float | None) -> None:
+    def check(self, claim: QueuedCost, deadline: float | None) -> None:
         """Like :meth:`admit`, but the job isn't let in yet."""
         left = math.inf if deadline is None else (deadline - self._clock()) * 1000
         if claim.alone > left:
@@ -153,7 +153,7 @@ class Backlog:
         """An answer was ready so long after the engine was done with its job."""
         self._after_ms += 0.1 * (after_ms - self._after_ms)
 
-    def leave(self, claim: Claim) -> None:
+    def leave(self, claim: QueuedCost) -> None:
         """A job that was let in stops waiting: it goes to the engine, or its caller left."""
         key = claim.client, claim.share
         waiting = self._waiting[key]
@@ -162,14 +162,14 @@ class Backlog:
         if not waiting.jobs:
             del self._waiting[key]
 
-    def began(self, predicted: float, claimed: float) -> Run:
+    def began(self, predicted: float, claimed: float) -> InFlightBatch:
         """A batch goes to the engine: predicted milliseconds, and those that its jobs claimed."""
         self._count()
-        run = Run(claimed, predicted)
+        run = InFlightBatch(claimed, predicted)
         self._running.append(run)
         return run
 
-    def ended(self, run: Run, well: bool = True) -> None:
+    def ended(self, run: InFlightBatch, well: bool = True) -> None:
         """It came back; one that failed says nothing of the pace."""
         self._count()
         self._running.remove(run)

@@ -22,18 +22,18 @@ from operator import or_
 
 from hiseg.batching.admission import State
 from hiseg.batching.assembly import assemble
-from hiseg.batching.backlog import Backlog, Claim
+from hiseg.batching.backlog import QueuedCost, WaitEstimator
 from hiseg.batching.cost import CostModel
 from hiseg.batching.dispatch import Dispatcher, Ran
 from hiseg.batching.fair_queue import FairQueue
 from hiseg.batching.item import Item, inputs
 from hiseg.batching.limits import BatchLimits
-from hiseg.batching.slots import Slots
+from hiseg.batching.slots import EngineSlots
 from hiseg.batching.wanted import while_wanted
 from hiseg.batching.work import P, Served, Superseded, Watcher, Work
 from hiseg.core.canvas import Size
 from hiseg.core.errors import DeadlineExceeded, TooLarge, Unavailable
-from hiseg.engines.base import Batch, Engine, Terms
+from hiseg.engines.base import Batch, BatchMeta, Engine
 from hiseg.observability.spans import OFF, Tracing
 
 MOMENT_S = 0.005
@@ -67,7 +67,7 @@ class Batcher:
         self.engine = engine
         self.limits = limits or BatchLimits()
         self.cost = CostModel(engine.info.seed)
-        self.backlog = Backlog(clock, self.limits.wait_ms, engine.slots)
+        self.backlog = WaitEstimator(clock, self.limits.wait_ms, engine.slots)
         self._dispatcher = Dispatcher(engine, self.cost, self.backlog, watcher, clock)
         self._workers = workers
         self._watcher = watcher
@@ -81,7 +81,7 @@ class Batcher:
         # Let in and neither in the engine yet nor gone, oldest first.
         self._waiting: dict[Item, None] = {}
         self._left_behind = False
-        self._slots = Slots(lambda: engine.room)
+        self._slots = EngineSlots(lambda: engine.room)
         self._launched = 0
         self._moved = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -127,7 +127,7 @@ class Batcher:
             Overloaded: it would wait too long.
             DeadlineExceeded: there is no time left for it.
         """
-        self.backlog.check(Claim(client, 1.0, self.cost.now.job(0), self.cost.now.batch(1, 0)), deadline)
+        self.backlog.check(QueuedCost(client, 1.0, self.cost.now.job(0), self.cost.now.batch(1, 0)), deadline)
 
     async def submit(self, work: Work[P]) -> Served[P]:
         """Run one job; a caller cancelled while it waits never reaches the engine.
@@ -151,7 +151,7 @@ class Batcher:
                 limit=self.limits.rois,
                 value=work.rois,
             )
-        claim = Claim(work.client, work.share, self.cost.now.job(work.rois), self.cost.now.batch(1, work.rois))
+        claim = QueuedCost(work.client, work.share, self.cost.now.job(work.rois), self.cost.now.batch(1, work.rois))
         self.backlog.admit(claim, work.deadline)
         item = Item(work, claim, self.clock(), asyncio.get_running_loop().create_future())
         self._waiting[item] = None
@@ -337,10 +337,10 @@ class Batcher:
         """Run a batch as a span, whose context the engine gets."""
         requests = [item.work.traceparent for item in members]
         span = self._tracing.batch(self.engine.info.ref.name, requests, sum(item.work.rois for item in members))
-        terms = replace(batch.terms, traceparent=span.traceparent)
+        meta = replace(batch.meta, traceparent=span.traceparent)
         outcome = "cancelled"
         try:
-            ran = await self._dispatcher.run(inputs(members), replace(batch, terms=terms), claimed)
+            ran = await self._dispatcher.run(inputs(members), replace(batch, meta=meta), claimed)
             failed = [one.outcome for one in ran if isinstance(one.outcome, Exception)]
             outcome = type(failed[0]).__name__ if failed else "ok"
             return ran
@@ -356,11 +356,11 @@ class Batcher:
         arguments = inputs(members), self.engine.roi_counts, self._terms(members)
         return assemble(*arguments) if len(members) == 1 else await asyncio.to_thread(assemble, *arguments)
 
-    def _terms(self, members: Sequence[Item]) -> Terms:
+    def _terms(self, members: Sequence[Item]) -> BatchMeta:
         works = [item.work for item in members]
         deadlines = [work.deadline for work in works if work.deadline is not None]
-        return Terms(
-            wants=reduce(or_, (work.wants for work in works)),
+        return BatchMeta(
+            requested=reduce(or_, (work.requested for work in works)),
             deadline=max(deadlines) if len(deadlines) == len(works) else None,
             cost_ms=self.cost.now.batch(len(works), sum(work.rois for work in works)),
             traceparent=next((work.traceparent for work in works if work.traceparent), ""),

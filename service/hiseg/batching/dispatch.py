@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hiseg.batching.assembly import assemble, scatter
-from hiseg.batching.backlog import Backlog
+from hiseg.batching.backlog import WaitEstimator
 from hiseg.batching.cost import CostModel
 from hiseg.batching.work import BatchReport, Prepared, Watcher
 from hiseg.core.errors import HisegError
@@ -33,7 +33,7 @@ class Dispatcher:
     """The engine's side of a batcher."""
 
     def __init__(
-        self, engine: Engine, cost: CostModel, backlog: Backlog, watcher: Watcher, clock: Callable[[], float]
+        self, engine: Engine, cost: CostModel, backlog: WaitEstimator, watcher: Watcher, clock: Callable[[], float]
     ) -> None:
         self._engine = engine
         self._cost = cost
@@ -72,7 +72,7 @@ class Dispatcher:
         if failure is not None and (len(members) == 1 or isinstance(failure, HisegError)):
             return [Ran(failure, began, 0.0)] * len(members)
         part, counts = claimed / len(members), self._engine.roi_counts
-        return [(await self.run([member], assemble([member], counts, batch.terms), part))[0] for member in members]
+        return [(await self.run([member], assemble([member], counts, batch.meta), part))[0] for member in members]
 
     def learn(self) -> None:
         """Report the batches that came back since the last time, and let the cost model learn from them."""

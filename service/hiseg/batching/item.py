@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hiseg.batching.backlog import Claim
+from hiseg.batching.backlog import QueuedCost
 from hiseg.batching.dispatch import Ran
 from hiseg.batching.work import Prepared, Served, Work
 from hiseg.core.canvas import Size
@@ -30,7 +30,7 @@ class Item:
     """
 
     work: Work[Any]
-    claim: Claim
+    claim: QueuedCost
     arrived: float
     answer: asyncio.Future[Served[Any]]
     queued: bool = False

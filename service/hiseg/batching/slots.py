@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 
-class Slots:
+class EngineSlots:
     """Lets in as many as there are places.
 
     Args:

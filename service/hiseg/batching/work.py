@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
 from hiseg.core.canvas import Size
-from hiseg.core.domain import Floats, Pixels, Priority
-from hiseg.engines.base import Prediction, Wants
+from hiseg.core.image import Floats, Pixels
+from hiseg.core.job import Priority
+from hiseg.engines.base import Prediction, RequestedOutputs
 
 SHARES = {Priority.INTERACTIVE: 1.0, Priority.BATCH: 0.1}
 """Weight of a client in the sharing of the engine."""
@@ -61,7 +62,7 @@ class Work(Generic[P]):
     deadline: float | None = None
     quick: bool = False
     latest: bool = False
-    wants: Wants = Wants.BOTH
+    requested: RequestedOutputs = RequestedOutputs.BOTH
     traceparent: str = ""
 
     @property

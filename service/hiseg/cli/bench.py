@@ -19,7 +19,7 @@ from hiseg.bench.mix import parse_people, parse_sizes
 from hiseg.bench.run import DEADLINE_S, GRACE_S, ClosedLoop, OpenLoop, Plan, run
 from hiseg.bench.table import table, warnings
 from hiseg.bench.workload import MAX_CALLERS, Workload
-from hiseg.core.domain import Priority
+from hiseg.core.job import Priority
 
 
 def bench(

@@ -20,16 +20,18 @@ from hiseg.cli.bench import bench
 from hiseg.cli.check import check
 from hiseg.cli.doctor import doctor
 from hiseg.cli.video import video
-from hiseg.core.domain import Finish, Job, Mode, Picture, Result, Smoothing
 from hiseg.core.errors import HisegError
+from hiseg.core.image import ImageSource
+from hiseg.core.job import Job, Mode, PostProcessing, Smoothing
+from hiseg.core.result import Result
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.lifecycle import ListenError
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MOST_TOLERANCE_PX
-from hiseg.models.canary import CanaryDied
+from hiseg.models.canary import CanaryMismatch
 from hiseg.models.loader import ExtraMissing
 from hiseg.models.repository import stored_models
-from hiseg.models.self_test import TrialFailed
+from hiseg.models.self_test import SelfTestFailed
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Fallback, Settings
 
@@ -37,8 +39,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="One mask per
 SERVICE_ERRORS = (
     FileNotFoundError,
     ModelError,
-    CanaryDied,
-    TrialFailed,
+    CanaryMismatch,
+    SelfTestFailed,
     ListenError,
     ExtraMissing,
     KeysUnusable,
@@ -96,9 +98,9 @@ def run(
 ) -> None:
     """Segment one photo; no server needed."""
     settings = _settings(model_repository=repository)
-    finish = Finish(smoothing, threshold, dilation_px, resolve_overlaps)
+    finish = PostProcessing(smoothing, threshold, dilation_px, resolve_overlaps)
 
-    def write(picture: Picture, result: Result) -> None:
+    def write(picture: ImageSource, result: Result) -> None:
         if output:
             own = mask_format in (MaskFormat.LABEL_MAP, MaskFormat.CUTOUT)
             output.write_bytes(to_picture(picture, result, mask_format if own else MaskFormat.OVERLAY))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hiseg.api.options import MOST_DILATION_PX
-from hiseg.core.domain import Smoothing
+from hiseg.core.job import Smoothing
 
 Threshold = Annotated[float, typer.Option(help="probability above which a pixel belongs", min=1e-6, max=1 - 1e-6)]
 SmoothingOption = Annotated[

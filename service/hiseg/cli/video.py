@@ -13,8 +13,8 @@ import typer
 from pydantic import ValidationError
 
 from hiseg.cli import options
-from hiseg.core.domain import Finish, Smoothing
 from hiseg.core.errors import HisegError
+from hiseg.core.job import PostProcessing, Smoothing
 from hiseg.engines.contract import ModelError
 from hiseg.engines.cores import available_cores
 from hiseg.images.raw import PixelFormat
@@ -29,7 +29,7 @@ from hiseg.video.open import RawOptions, check_outputs, open_sink, open_source
 from hiseg.video.pipeline import Pipeline, Plan
 from hiseg.video.progress import progress
 from hiseg.video.remote import remote
-from hiseg.video.run_stats import Tally
+from hiseg.video.run_stats import RunStats
 from hiseg.video.signals import stopping
 
 USERS = (VideoError, HisegError, ModelError, FileNotFoundError)
@@ -70,7 +70,7 @@ def video(
     """Tint the people of a video; no server needed. A frame without boxes of its own has the latest ones before it."""
     with _told():
         settings = _settings(repository)
-        finish = Finish(smoothing, threshold, dilation_px, resolve_overlaps)
+        finish = PostProcessing(smoothing, threshold, dilation_px, resolve_overlaps)
         track = _track(boxes, box or [], settings.max_boxes)
         check_outputs(source, output, json_output)
         frames = open_source(source, every, RawOptions(size, fps, pixel_format))
@@ -78,7 +78,7 @@ def video(
         policy = policy or (Policy.LATEST_ONLY if frames.live else Policy.WAIT)
         if track.is_empty:
             typer.echo("hiseg: there are no boxes, so nobody is looked for; give --box or --boxes", err=True)
-        tally = Tally()
+        tally = RunStats()
 
         async def run() -> int:
             with ThreadPoolExecutor(available_cores(), thread_name_prefix="worker") as workers:

@@ -14,7 +14,7 @@ from hiseg.client.frames import FrameLike, Outcome, Policy
 from hiseg.client.images import ImageLike
 from hiseg.client.request import Boxes, FrameOptions, Options, ask, checked
 from hiseg.client.result import Result
-from hiseg.client.retry import Tries
+from hiseg.client.retry import RetryBudget
 from hiseg.client.tls import Tls
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class AsyncClient:
     async def segment(self, image: ImageLike, boxes: Boxes, **options: Unpack[Options]) -> Result:
         """As :meth:`Client.segment`; files are read and pixels encoded in another thread."""
         given: dict[str, Any] = {**options}
-        tries = Tries(self._retries, given.pop("timeout", self._timeout))
+        tries = RetryBudget(self._retries, given.pop("timeout", self._timeout))
         call = await asyncio.to_thread(lambda: self._transport.prepare(ask(image, boxes, given)))
         return await _tried(call, tries)
 
@@ -62,7 +62,7 @@ class AsyncClient:
 
     async def info(self) -> dict[str, Any]:
         """As :meth:`Client.info`."""
-        return await _tried(self._transport.info, Tries(self._retries, self._timeout))
+        return await _tried(self._transport.info, RetryBudget(self._retries, self._timeout))
 
     async def ready(self) -> bool:
         """As :meth:`Client.ready`."""
@@ -81,7 +81,7 @@ class AsyncClient:
         await self.close()
 
 
-async def _tried(call: Callable[[float], Awaitable[T]], tries: Tries) -> T:
+async def _tried(call: Callable[[float], Awaitable[T]], tries: RetryBudget) -> T:
     while True:
         try:
             return await call(tries.left())

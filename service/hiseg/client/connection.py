@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from hiseg.client.frames import FrameLike, Outcome, Policy
-from hiseg.client.request import Question
+from hiseg.client.request import SegmentRequest
 from hiseg.client.result import Result
 from hiseg.client.tls import Tls
 
@@ -94,7 +94,7 @@ class StreamOptions:
 class Transport(Protocol):
     """A connection to a service, for one thread or many."""
 
-    def prepare(self, question: Question) -> Callable[[float], Result]:
+    def prepare(self, question: SegmentRequest) -> Callable[[float], Result]:
         """Write the question down once; what is returned asks it, within so many seconds, as often as it is called."""
 
     def info(self, seconds: float) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Transport(Protocol):
 class AsyncTransport(Protocol):
     """A connection to a service, for one event loop."""
 
-    def prepare(self, question: Question) -> Callable[[float], Awaitable[Result]]:
+    def prepare(self, question: SegmentRequest) -> Callable[[float], Awaitable[Result]]:
         """As :meth:`Transport.prepare`; may run in another thread."""
 
     async def info(self, seconds: float) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from hiseg.client.grpc_wire import (
     to_request,
     to_result,
 )
-from hiseg.client.request import Question
+from hiseg.client.request import SegmentRequest
 from hiseg.client.result import Result
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
@@ -53,7 +53,7 @@ class AsyncGrpcTransport:
             SEGMENT, response_deserializer=pb.SegmentResponse.FromString
         )
 
-    def prepare(self, question: Question) -> Callable[[float], Awaitable[Result]]:
+    def prepare(self, question: SegmentRequest) -> Callable[[float], Awaitable[Result]]:
         message = to_request(question, self._jpeg_quality)
 
         async def call(seconds: float) -> Result:

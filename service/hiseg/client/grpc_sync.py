@@ -24,7 +24,7 @@ from hiseg.client.grpc_wire import (
     to_request,
     to_result,
 )
-from hiseg.client.request import Question
+from hiseg.client.request import SegmentRequest
 from hiseg.client.result import Result
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
@@ -45,7 +45,7 @@ class GrpcTransport:
             SEGMENT, response_deserializer=pb.SegmentResponse.FromString
         )
 
-    def prepare(self, question: Question) -> Callable[[float], Result]:
+    def prepare(self, question: SegmentRequest) -> Callable[[float], Result]:
         message = to_request(question, self._jpeg_quality)
         return lambda seconds: to_result(self._called(self._segment, message, seconds))
 

@@ -11,9 +11,9 @@ from hiseg.client.connection import StreamOptions
 from hiseg.client.errors import ClientError, InternalError, InvalidRequest, UnexpectedAnswer
 from hiseg.client.frames import Dropped, Failed, Frame, Outcome, Segmented
 from hiseg.client.images import FIELD, Loaded, RawFrame, as_file, load
-from hiseg.client.request import Question, Row, rows
+from hiseg.client.request import Row, SegmentRequest, rows
 from hiseg.client.result import Instance, Result
-from hiseg.core.domain import ModelRef
+from hiseg.core.result import ModelRef
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
 SERVICE = pb.DESCRIPTOR.services_by_name["SegmentationService"].full_name
@@ -32,7 +32,7 @@ LARGEST_RAW = 16 * 1024 * 1024
 INVALID_ARGUMENT = 3
 
 
-def to_request(question: Question, jpeg_quality: int | None) -> bytes:
+def to_request(question: SegmentRequest, jpeg_quality: int | None) -> bytes:
     """A ``SegmentRequest``."""
     message = pb.SegmentRequest(boxes=_boxes(question.rows), **_options(question.options))
     _put_image(message, question.image, jpeg_quality)

@@ -13,7 +13,7 @@ from hiseg.client.errors import NOT_READY, DeadlineExceeded
 from hiseg.client.frames import FrameLike, Outcome
 from hiseg.client.http_calls import FAILURES, GRACE_S, NO_STREAMS, setup, translated
 from hiseg.client.http_wire import INFO, READY, SEGMENT, Post, read, to_result
-from hiseg.client.request import Question
+from hiseg.client.request import SegmentRequest
 from hiseg.client.result import Result
 
 
@@ -24,7 +24,7 @@ class AsyncHttpTransport:
         self._session = httpx.AsyncClient(**setup(to))
         self._jpeg_quality = to.jpeg_quality
 
-    def prepare(self, question: Question) -> Callable[[float], Awaitable[Result]]:
+    def prepare(self, question: SegmentRequest) -> Callable[[float], Awaitable[Result]]:
         post = Post(question, self._jpeg_quality)
 
         async def call(seconds: float) -> Result:

@@ -12,7 +12,7 @@ from hiseg.client.errors import NOT_READY
 from hiseg.client.frames import FrameLike, Outcome
 from hiseg.client.http_calls import FAILURES, GRACE_S, NO_STREAMS, setup, translated
 from hiseg.client.http_wire import INFO, READY, SEGMENT, Post, read, to_result
-from hiseg.client.request import Question
+from hiseg.client.request import SegmentRequest
 from hiseg.client.result import Result
 
 
@@ -23,7 +23,7 @@ class HttpTransport:
         self._session = httpx.Client(**setup(to))
         self._jpeg_quality = to.jpeg_quality
 
-    def prepare(self, question: Question) -> Callable[[float], Result]:
+    def prepare(self, question: SegmentRequest) -> Callable[[float], Result]:
         post = Post(question, self._jpeg_quality)
         return lambda seconds: to_result(self._call("POST", SEGMENT, seconds, **post.arguments(seconds)))
 

@@ -12,10 +12,10 @@ from typing import Any
 from hiseg.client import errors
 from hiseg.client.errors import ClientError
 from hiseg.client.images import as_file
-from hiseg.client.request import Question
+from hiseg.client.request import SegmentRequest
 from hiseg.client.result import Instance, Result
-from hiseg.core.domain import ModelRef
 from hiseg.core.errors import UndecodableImage
+from hiseg.core.result import ModelRef
 
 SEGMENT, INFO, READY = "/v1/segment", "/v1/info", "/readyz"
 LONGEST_QUERY = 2000
@@ -40,7 +40,7 @@ TYPES: dict[int, type[ClientError]] = {
 class Post:
     """A question, written down once and sent as often as need be."""
 
-    def __init__(self, question: Question, jpeg_quality: int | None) -> None:
+    def __init__(self, question: SegmentRequest, jpeg_quality: int | None) -> None:
         self._image = as_file(question.image, jpeg_quality)
         self._rows = question.rows
         self._options = dict(question.options)

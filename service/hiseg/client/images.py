@@ -12,7 +12,7 @@ import PIL.Image
 import PIL.ImageOps
 
 from hiseg.client.errors import InvalidRequest
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 
 FIELD = "image"
 IN_PNG = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})

@@ -48,7 +48,7 @@ NAMES = frozenset(FrameOptions.__annotations__)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SegmentRequest:
     """An image, its boxes, and what is wanted."""
 
     image: Loaded
@@ -56,14 +56,14 @@ class Question:
     options: Mapping[str, Any]
 
 
-def ask(image: ImageLike, boxes: Boxes, options: Mapping[str, Any]) -> Question:
+def ask(image: ImageLike, boxes: Boxes, options: Mapping[str, Any]) -> SegmentRequest:
     """The question; reads the image's file if it is a path.
 
     Raises:
         TypeError: an option that there isn't, or an image of no known kind.
         InvalidRequest: a box without four numbers, or an array of no image's shape.
     """
-    return Question(load(image), rows(boxes), checked(options))
+    return SegmentRequest(load(image), rows(boxes), checked(options))
 
 
 def checked(options: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,8 +12,10 @@ import numpy as np
 
 from hiseg.client.images import ImageLike, upright
 from hiseg.client.rle import decode, decode_crop
-from hiseg.core import domain
-from hiseg.core.domain import BoolMask, Box, CropMask, ModelRef, Pixels
+from hiseg.core import result as core_result
+from hiseg.core.box import Box
+from hiseg.core.image import BoolMask, Pixels
+from hiseg.core.result import CropMask, ModelRef
 
 SLACK = 1e-6
 """Pixels. FiftyOne cuts fractions off when it makes pixels of shares, and 9.999999 would become 9."""
@@ -201,5 +203,5 @@ class Result:
                 f"the image has {pixels.shape[1]} x {pixels.shape[0]} pixels; the one asked about had "
                 f"{self.width} x {self.height}"
             )
-        drawn = [domain.Instance(Box(*instance.box), instance.crop, instance.score) for instance in self.found]
+        drawn = [core_result.Instance(Box(*instance.box), instance.crop, instance.score) for instance in self.found]
         return overlay(pixels, drawn)

@@ -14,7 +14,7 @@ SPREAD = 0.25
 """A pause that the service names gets up to so much longer: those turned away together don't come back together."""
 
 
-class Tries:
+class RetryBudget:
     """The tries of one request.
 
     Args:

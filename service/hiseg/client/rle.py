@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hiseg.core.domain import BoolMask, CropMask
+from hiseg.core.image import BoolMask
+from hiseg.core.result import CropMask
 
 Counts = npt.NDArray[np.int64]
 LONGEST = 12

@@ -14,7 +14,7 @@ from hiseg.client.frames import FrameLike, Outcome, Policy
 from hiseg.client.images import ImageLike
 from hiseg.client.request import Boxes, FrameOptions, Options, ask, checked
 from hiseg.client.result import Result
-from hiseg.client.retry import Tries
+from hiseg.client.retry import RetryBudget
 from hiseg.client.tls import Tls
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Client:
             ClientError: there are no masks; the subclass says why.
         """
         given: dict[str, Any] = {**options}
-        tries = Tries(self._retries, given.pop("timeout", self._timeout))
+        tries = RetryBudget(self._retries, given.pop("timeout", self._timeout))
         return _tried(self._transport.prepare(ask(image, boxes, given)), tries)
 
     def stream(
@@ -95,7 +95,7 @@ class Client:
 
     def info(self) -> dict[str, Any]:
         """Version, what can be asked for, and every limit in force."""
-        return _tried(self._transport.info, Tries(self._retries, self._timeout))
+        return _tried(self._transport.info, RetryBudget(self._retries, self._timeout))
 
     def ready(self) -> bool:
         """Whether the service is there and takes requests."""
@@ -114,7 +114,7 @@ class Client:
         self.close()
 
 
-def _tried(call: Callable[[float], T], tries: Tries) -> T:
+def _tried(call: Callable[[float], T], tries: RetryBudget) -> T:
     while True:
         try:
             return call(tries.left())

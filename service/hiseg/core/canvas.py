@@ -9,7 +9,8 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-from hiseg.core.domain import Box, Floats, Pixels
+from hiseg.core.box import Box
+from hiseg.core.image import Floats, Pixels
 
 Size = tuple[int, int]
 """(height, width) in pixels."""

@@ -9,9 +9,9 @@ from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.engines.base import Engine, ModelInfo
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
-from hiseg.models.canary import Canary, CanaryDied
+from hiseg.models.canary import Canary, CanaryMismatch
 from hiseg.models.repository import StoredModel, stored_models
-from hiseg.models.self_test import TrialFailed, try_out
+from hiseg.models.self_test import SelfTestFailed, try_out
 from hiseg.settings import Settings
 
 
@@ -84,7 +84,7 @@ async def masks(engine: Engine, repository: Path) -> Finding:
     name = f"{ref.name} version {ref.version}"
     try:
         await try_out(engine, repository)
-    except (CanaryDied, TrialFailed) as error:
+    except (CanaryMismatch, SelfTestFailed) as error:
         return wrong("masks", str(error), "The file was damaged or changed: copy or export this version again.")
     if Canary.load(repository / ref.name / ref.version) is None:
         return warning(

@@ -23,9 +23,9 @@ from hiseg.engines.triton.connection import ask_description, ask_models, ask_ver
 from hiseg.engines.triton.failures import CallFailed
 from hiseg.engines.triton.pool import Pool
 from hiseg.engines.triton.replica import Replica
-from hiseg.engines.triton.replica_engine import Tried
-from hiseg.models.canary import Canary, CanaryDied
-from hiseg.models.self_test import TrialFailed, try_out
+from hiseg.engines.triton.replica_engine import ReplicaEngine
+from hiseg.models.canary import Canary, CanaryMismatch
+from hiseg.models.self_test import SelfTestFailed, try_out
 from hiseg.settings import Settings
 
 SECONDS = 5.0
@@ -150,8 +150,8 @@ async def look_at_model(
     before = time.time()
     try:
         await pool.open()
-        await try_out(Tried(Replica(client, described, pool)), settings.model_repository)
-    except (CanaryDied, TrialFailed) as error:
+        await try_out(ReplicaEngine(Replica(client, described, pool)), settings.model_repository)
+    except (CanaryMismatch, SelfTestFailed) as error:
         yield wrong("masks", f"{address}: {error}", "Its file isn't the one that was published: copy it there again.")
         return
     except CallFailed as error:

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from hiseg.core.canvas import Resize, Size
-from hiseg.core.domain import Floats, ModelRef, Pixels
+from hiseg.core.image import Floats, Pixels
+from hiseg.core.result import ModelRef
 
 LEAST_MS = 0.01
 
@@ -84,7 +85,7 @@ DANGEROUS = "dangerous"
 """Reason of an :class:`Unavailable`: the batch may be what brought its servers down, and must not be run again."""
 
 
-class Wants(Flag):
+class RequestedOutputs(Flag):
     """Which outputs anybody looks at; the others need not be sent back."""
 
     MASKS = auto()
@@ -93,7 +94,7 @@ class Wants(Flag):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class BatchMeta:
     """What goes with a batch besides its tensors.
 
     Attributes:
@@ -103,7 +104,7 @@ class Terms:
         traceparent: of the oldest request in it that is traced (W3C Trace Context); empty: none is.
     """
 
-    wants: Wants = Wants.BOTH
+    requested: RequestedOutputs = RequestedOutputs.BOTH
     deadline: float | None = None
     cost_ms: float = 0.0
     traceparent: str = ""
@@ -121,7 +122,7 @@ class Batch:
 
     images: Pixels
     rois: Floats
-    terms: Terms = Terms()
+    meta: BatchMeta = BatchMeta()
 
 
 @dataclass(frozen=True, slots=True)

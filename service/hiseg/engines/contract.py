@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hiseg.core.canvas import Resize, Size
-from hiseg.core.domain import ModelRef
+from hiseg.core.result import ModelRef
 from hiseg.engines.base import UNKNOWN_COST, Cost, ModelInfo
 
 IMAGES, ROIS = "images", "rois"
@@ -42,7 +42,7 @@ class ModelError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class ModelSignature:
     """What a model says about itself.
 
     Attributes:
@@ -60,7 +60,7 @@ class Spoken:
     metadata: Mapping[str, str]
 
 
-def describe(spoken: Spoken, name: str, version: str, engine: str) -> tuple[ModelInfo, str]:
+def describe(spoken: ModelSignature, name: str, version: str, engine: str) -> tuple[ModelInfo, str]:
     """What a model is, and which of its outputs holds the masks.
 
     Models without our metadata (the seed's releases) are described by their shapes: the one static canvas, pictures
@@ -92,7 +92,7 @@ def describe(spoken: Spoken, name: str, version: str, engine: str) -> tuple[Mode
     return info, mask_output
 
 
-def refusals(spoken: Spoken) -> list[str]:
+def refusals(spoken: ModelSignature) -> list[str]:
     """Everything that keeps a model from being served, a sentence each; nothing if it keeps the tensor contract."""
     mask_output = mask_output_of(spoken)
     found = []
@@ -120,7 +120,7 @@ def refusals(spoken: Spoken) -> list[str]:
     return found
 
 
-def mask_output_of(spoken: Spoken) -> str | None:
+def mask_output_of(spoken: ModelSignature) -> str | None:
     """Which output holds the masks."""
     return next((output for output in MASK_OUTPUTS if output in spoken.outputs), None)
 
@@ -154,7 +154,7 @@ def _fixed(side: Any) -> int | None:
     return side if isinstance(side, int) and side > 0 else None
 
 
-def _canvases(spoken: Spoken) -> tuple[Size, ...]:
+def _canvases(spoken: ModelSignature) -> tuple[Size, ...]:
     written = _written(spoken.metadata, "canvases")
     shape = spoken.inputs[IMAGES]
     own = _size(shape[2:] if len(shape) == 4 else None)
@@ -162,7 +162,7 @@ def _canvases(spoken: Spoken) -> tuple[Size, ...]:
     return tuple(size for size in sizes if size)
 
 
-def _mask_size(spoken: Spoken) -> Size | None:
+def _mask_size(spoken: ModelSignature) -> Size | None:
     shape = spoken.outputs[mask_output_of(spoken) or ""]
     return _size(_written(spoken.metadata, "mask_size")) or _size(shape[2:] if len(shape) == 4 else None)
 

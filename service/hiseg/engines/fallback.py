@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from hiseg.core.domain import ModelRef
 from hiseg.core.errors import Unavailable
+from hiseg.core.result import ModelRef
 from hiseg.engines.base import DANGEROUS, Batch, Engine, ModelInfo, Prediction
 
 NAME = "onnx-fallback"

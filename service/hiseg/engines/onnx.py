@@ -11,8 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from hiseg.engines.base import ROI_COUNTS, Batch, ModelInfo, Prediction, Wants, margins, no_foreground, no_margins
-from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, Spoken, describe
+from hiseg.engines.base import (
+    ROI_COUNTS,
+    Batch,
+    ModelInfo,
+    Prediction,
+    RequestedOutputs,
+    margins,
+    no_foreground,
+    no_margins,
+)
+from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, ModelSignature, describe
 from hiseg.engines.cores import available_cores
 from hiseg.engines.runtime import SHARED_MEMORY, ort
 
@@ -96,8 +105,10 @@ class OnnxEngine:
 
     def _run(self, session: Any, batch: Batch, options: ort.RunOptions | None = None) -> Prediction:
         images = batch.images if self._info.takes_uint8 else batch.images.astype(np.float32) / 255
-        wants = batch.terms.wants
-        outputs = [self._mask_output] * (Wants.MASKS in wants) + [FOREGROUND_OUTPUT] * (Wants.FOREGROUND in wants)
+        requested = batch.meta.requested
+        outputs = [self._mask_output] if RequestedOutputs.MASKS in requested else []
+        if RequestedOutputs.FOREGROUND in requested:
+            outputs.append(FOREGROUND_OUTPUT)
         made = dict(zip(outputs, session.run(outputs, {IMAGES: images, ROIS: batch.rois}, options), strict=True))
         masks, foreground = made.get(self._mask_output), made.get(FOREGROUND_OUTPUT)
         return Prediction(
@@ -129,10 +140,10 @@ def _open(path: Path, threads: int) -> Any:
         raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
 
 
-def spoken(session: Any, path: Path) -> Spoken:
+def spoken(session: Any, path: Path) -> ModelSignature:
     """What an ONNX file says about itself."""
     tensors = [*session.get_inputs(), *session.get_outputs()]
-    return Spoken(
+    return ModelSignature(
         source=str(path),
         types={tensor.name: TYPES.get(tensor.type, tensor.type) for tensor in tensors},
         inputs={tensor.name: tensor.shape for tensor in session.get_inputs()},

@@ -14,8 +14,8 @@ import PIL.ExifTags
 import PIL.Image
 import simplejpeg
 
-from hiseg.core.domain import Image, Pixels
 from hiseg.core.errors import TooLarge, UndecodableImage, UnsupportedImage
+from hiseg.core.image import Image, Pixels
 
 MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 FIELD = "image"
@@ -47,7 +47,7 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An image that was let in by its header and waits to be decoded; a :class:`hiseg.core.domain.Picture`.
+    """An image that was let in by its header and waits to be decoded; a :class:`hiseg.core.image.ImageSource`.
 
     Attributes:
         data: the file.

@@ -11,8 +11,8 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-from hiseg.core.domain import Image, Pixels
 from hiseg.core.errors import InvalidRequest
+from hiseg.core.image import Image, Pixels
 from hiseg.images.encoded import ImageLimits, check_pixels
 
 FIELD = "raw_frame"
@@ -28,7 +28,7 @@ class PixelFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
-    """Pixels as they came, checked; a :class:`hiseg.core.domain.Picture`.
+    """Pixels as they came, checked; a :class:`hiseg.core.image.ImageSource`.
 
     Attributes:
         data: the planes, one after the other.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 
 
 def dilate(mask: CropMask, pixels: int, width: int, height: int) -> CropMask:

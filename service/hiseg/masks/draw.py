@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from hiseg.core.domain import Box, CropMask, Finish, Floats, Instance
+from hiseg.core.box import Box
 from hiseg.core.errors import TooLarge
+from hiseg.core.image import Floats
+from hiseg.core.job import PostProcessing
+from hiseg.core.result import CropMask, Instance
 from hiseg.masks.dilation import dilate
 from hiseg.masks.logits import crop_mask
 from hiseg.masks.overlaps import Claim, resolve_overlaps
@@ -16,7 +19,7 @@ MOST_MASK_PIXELS = 200_000_000
 """Of all masks of one picture together: they overlap, so a crowd's have more pixels than the picture."""
 
 
-def mask_pixels(boxes: Iterable[Box], width: int, height: int, finish: Finish) -> int:
+def mask_pixels(boxes: Iterable[Box], width: int, height: int, finish: PostProcessing) -> int:
     """Pixels, and so bytes, of all crops that :func:`draw_masks` makes of boxes that are not empty.
 
     Raises:
@@ -39,7 +42,12 @@ def mask_pixels(boxes: Iterable[Box], width: int, height: int, finish: Finish) -
 
 
 def draw_masks(
-    margins: Iterable[Floats], boxes: Sequence[Box], width: int, height: int, finish: Finish, extent: float = 1.0
+    margins: Iterable[Floats],
+    boxes: Sequence[Box],
+    width: int,
+    height: int,
+    finish: PostProcessing,
+    extent: float = 1.0,
 ) -> tuple[Instance, ...]:
     """One instance per box, in their order.
 

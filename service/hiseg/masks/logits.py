@@ -7,7 +7,9 @@ import math
 import cv2
 import numpy as np
 
-from hiseg.core.domain import Box, CropMask, Floats
+from hiseg.core.box import Box
+from hiseg.core.image import Floats
+from hiseg.core.result import CropMask
 
 
 def log_odds(probability: Floats) -> Floats:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hiseg.core.domain import Box, CropMask, Floats
+from hiseg.core.box import Box
+from hiseg.core.image import Floats
+from hiseg.core.result import CropMask
 from hiseg.masks.logits import draw_margin
 
 STRIP_ROWS = 128

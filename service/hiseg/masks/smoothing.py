@@ -9,7 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from hiseg.core.domain import Floats, Smoothing
+from hiseg.core.image import Floats
+from hiseg.core.job import Smoothing
 from hiseg.masks.logits import log_odds
 
 LAPLACIAN = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], dtype=np.float32)

@@ -10,7 +10,9 @@ import numpy as np
 import PIL.Image
 
 from hiseg.api.boxes import to_boxes
-from hiseg.core.domain import Job, Pixels, Result
+from hiseg.core.image import Pixels
+from hiseg.core.job import Job
+from hiseg.core.result import Result
 from hiseg.masks.formats.label_map import encode_png, label_map
 from hiseg.segmenter import Segmenter
 
@@ -18,7 +20,7 @@ LEAST_IOU = 0.99
 PHOTO, BOXES, MASKS = "canary.jpg", "canary.json", "canary.png"
 
 
-class CanaryDied(Exception):
+class CanaryMismatch(Exception):
     """A model's masks are not those that it was published with; the text says by how much."""
 
 
@@ -62,7 +64,7 @@ class Canary:
             stored, now = self.masks == label, found == label
             iou = int((stored & now).sum()) / max(1, int((stored | now).sum()))
             if iou < LEAST_IOU:
-                raise CanaryDied(
+                raise CanaryMismatch(
                     f"{model}: mask {label} of the canary picture has IoU {iou:.3f} with the stored one; "
                     f"at least {LEAST_IOU} is ready"
                 )

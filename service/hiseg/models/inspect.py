@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hiseg.engines.base import ModelInfo
-from hiseg.engines.contract import IMAGES, Spoken, mask_output_of, refusals
+from hiseg.engines.contract import IMAGES, ModelSignature, mask_output_of, refusals
 from hiseg.engines.onnx import OnnxEngine, spoken
 from hiseg.engines.runtime import ort
 from hiseg.models.inspect_report import Fact, Report, Run
@@ -68,7 +68,7 @@ def name_of(path: Path) -> str:
     return path.absolute().parts[-3] if path.stem == "model" and path.parent.name.isdecimal() else path.stem
 
 
-def facts(says: Spoken, info: ModelInfo) -> tuple[Fact, ...]:
+def facts(says: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
     """What the service would go by, and how it knows."""
 
     def known(key: str, otherwise: str) -> str:

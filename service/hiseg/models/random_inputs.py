@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hiseg.core.canvas import Size
-from hiseg.core.domain import Floats
-from hiseg.engines.base import Batch, Terms, Wants
+from hiseg.core.image import Floats
+from hiseg.engines.base import Batch, BatchMeta, RequestedOutputs
 
 
 def random_rois(rng: np.random.Generator, people: int, images: int = 1) -> Floats:
@@ -15,8 +15,10 @@ def random_rois(rng: np.random.Generator, people: int, images: int = 1) -> Float
     return np.concatenate([np.arange(people)[:, None] % images, corners], axis=1).astype(np.float32)
 
 
-def noise(canvas: Size, images: int, people: int, wants: Wants = Wants.BOTH, seed: int = 0) -> Batch:
+def noise(
+    canvas: Size, images: int, people: int, requested: RequestedOutputs = RequestedOutputs.BOTH, seed: int = 0
+) -> Batch:
     """A batch of them: canvases (height, width) of noise, uint8, with so many people on all of them together."""
     rng = np.random.default_rng(seed)
     rois = random_rois(rng, people, images)
-    return Batch(rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8), rois, Terms(wants))
+    return Batch(rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8), rois, BatchMeta(requested))

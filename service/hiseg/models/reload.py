@@ -27,7 +27,7 @@ TRIAL_S = 60.0
 """A version that isn't done with its warm-up and trial by then is refused."""
 
 
-class Roller:
+class HotReloader:
     """Follows the repository.
 
     Args:
@@ -141,7 +141,7 @@ async def rolling(
     if not stored or not settings.repository_poll_seconds:
         yield
         return
-    watching = asyncio.create_task(Roller(segmenter, settings, metrics, stored).watch())
+    watching = asyncio.create_task(HotReloader(segmenter, settings, metrics, stored).watch())
     try:
         yield
     finally:

@@ -19,7 +19,7 @@ NOBODYS_BYTES = 2**62
 PEOPLE = np.array([[0, 0.25, 0.25, 0.75, 0.75], [0, 0.0, 0.0, 1.0, 1.0]], dtype=np.float32)
 
 
-class TrialFailed(Exception):
+class SelfTestFailed(Exception):
     """What came back can't be masks; the text says why."""
 
 
@@ -66,6 +66,6 @@ async def _try_noise(engine: Engine) -> None:
     made = await engine.infer(Batch(images, PEOPLE))
     shapes = made.margins.shape, made.foreground.shape
     if shapes != ((len(PEOPLE), *info.mask_size), (1, *canvas)):
-        raise TrialFailed(f"{info.ref.name}: two people on {canvas} gave margins and foreground of shape {shapes}")
+        raise SelfTestFailed(f"{info.ref.name}: two people on {canvas} gave margins and foreground of shape {shapes}")
     if not (np.isfinite(made.margins).all() and 0 <= made.foreground.min() <= made.foreground.max() <= 1):
-        raise TrialFailed(f"{info.ref.name}: noise gave margins that aren't finite, or a foreground outside 0..1")
+        raise SelfTestFailed(f"{info.ref.name}: noise gave margins that aren't finite, or a foreground outside 0..1")

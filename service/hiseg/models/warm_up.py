@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hiseg.batching.batcher import Batcher
-from hiseg.core.domain import Floats
+from hiseg.core.image import Floats
 from hiseg.engines.base import Batch
 
 PEOPLE = (0, 8)

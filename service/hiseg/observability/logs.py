@@ -34,7 +34,7 @@ class LogFormat(StrEnum):
 
 
 @dataclass(slots=True)
-class Note:
+class RequestLogEntry:
     """What is known of a request in the end.
 
     Attributes:

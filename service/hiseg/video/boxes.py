@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hiseg.api.boxes import check_count, parse_boxes, to_boxes
-from hiseg.core.domain import Box
+from hiseg.core.box import Box
 from hiseg.core.errors import HisegError
 from hiseg.video.errors import BadOption, VideoError
 

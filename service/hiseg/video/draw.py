@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from hiseg.api.answer import InstanceOut
 from hiseg.api.mask_fields import CocoRle
-from hiseg.core.domain import Instance
+from hiseg.core.result import Instance
 from hiseg.masks.formats.overlay import overlay
 from hiseg.masks.formats.rle import coco_rle
 from hiseg.video.frame import Annotated, Frame

@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from hiseg.app import models_running, new_segmenter
-from hiseg.core.domain import Box, Finish, Image, Instance, Job
+from hiseg.core.box import Box
+from hiseg.core.image import Image
+from hiseg.core.job import Job, PostProcessing
+from hiseg.core.result import Instance
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
@@ -20,7 +23,7 @@ NOBODY_ELSE = {"max_wait_ms": 3_600_000, "max_held_bytes": 2**40}
 class Embedded:
     """A :class:`hiseg.video.frame.Masker` over a segmenter."""
 
-    def __init__(self, segmenter: Segmenter, model: str, finish: Finish) -> None:
+    def __init__(self, segmenter: Segmenter, model: str, finish: PostProcessing) -> None:
         self._segmenter = segmenter
         self._model = model
         self._finish = finish
@@ -34,7 +37,7 @@ class Embedded:
 
 @asynccontextmanager
 async def embedded(
-    settings: Settings, workers: ThreadPoolExecutor, variant: str | None, finish: Finish
+    settings: Settings, workers: ThreadPoolExecutor, variant: str | None, finish: PostProcessing
 ) -> AsyncIterator[Embedded]:
     """Load the models until the end of the block.
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from hiseg.core.domain import Box, Instance, Pixels
+from hiseg.core.box import Box
+from hiseg.core.image import Pixels
+from hiseg.core.result import Instance
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class Policy(StrEnum):
     DROP_OLDEST = "drop_oldest"
 
 
-class Mailbox:
+class FrameBuffer:
     """A short queue; one task puts, one gets."""
 
     def __init__(self, policy: Policy) -> None:

@@ -11,9 +11,9 @@ from hiseg.video.boxes import BoxTrack
 from hiseg.video.draw import annotate
 from hiseg.video.errors import VideoError
 from hiseg.video.frame import Annotated, Frame, Masker, Sink, Source
-from hiseg.video.frame_buffer import Mailbox, Policy
+from hiseg.video.frame_buffer import FrameBuffer, Policy
 from hiseg.video.lane import Lane, lane
-from hiseg.video.run_stats import Tally
+from hiseg.video.run_stats import RunStats
 
 MEBI = 1024 * 1024
 MOST_BYTES = 128 * MEBI
@@ -44,13 +44,13 @@ class Plan:
 class Pipeline:
     """One video, once."""
 
-    def __init__(self, plan: Plan, source: Source, masker: Masker, sink: Sink, tally: Tally) -> None:
+    def __init__(self, plan: Plan, source: Source, masker: Masker, sink: Sink, tally: RunStats) -> None:
         self._plan = plan
         self._source = source
         self._masker = masker
         self._sink = sink
         self._tally = tally
-        self._mailbox = Mailbox(plan.policy)
+        self._mailbox = FrameBuffer(plan.policy)
         self._room = asyncio.Semaphore(frames_under_way(plan.policy, source.frame_bytes))
         self._under_way: asyncio.Queue[asyncio.Task[Annotated | None] | None] = asyncio.Queue()
         self._broken: VideoError | None = None

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hiseg.video.run_stats import Tally
+from hiseg.video.run_stats import RunStats
 
 
 @contextmanager
-def progress(total: int | None, tally: Tally) -> Iterator[Callable[[], None]]:
+def progress(total: int | None, tally: RunStats) -> Iterator[Callable[[], None]]:
     """A bar on standard error until the end of the block, and what moves it on.
 
     Args:

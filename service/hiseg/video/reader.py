@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 from hiseg.video.errors import VideoError
 from hiseg.video.frame import Frame, Traits
 from hiseg.video.inputs import Input

@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 
 from hiseg import client
 from hiseg.client.request import FrameOptions
-from hiseg.core.domain import Box, Finish, Instance
+from hiseg.core.box import Box
+from hiseg.core.job import PostProcessing
+from hiseg.core.result import Instance
 from hiseg.video.errors import BadOption, VideoError
 from hiseg.video.frame import Frame
 from hiseg.video.frame_buffer import Policy
@@ -52,7 +54,7 @@ class Remote:
                         raise VideoError(f"the server dropped frame {frame.number}: {dropped.detail}")
                     await asyncio.sleep(dropped.retry_after or PAUSE_S)
 
-    async def relay(self, to: client.AsyncClient, variant: str | None, finish: Finish) -> None:
+    async def relay(self, to: client.AsyncClient, variant: str | None, finish: PostProcessing) -> None:
         """Carry frames and answers until :meth:`end`; if the stream breaks, whatever is asked then fails with why."""
         options: FrameOptions = {
             "threshold": finish.threshold,
@@ -95,7 +97,7 @@ class Remote:
 
 
 @asynccontextmanager
-async def remote(url: str, policy: Policy, variant: str | None, finish: Finish) -> AsyncIterator[Remote]:
+async def remote(url: str, policy: Policy, variant: str | None, finish: PostProcessing) -> AsyncIterator[Remote]:
     """A stream to the service until the end of the block.
 
     Raises:

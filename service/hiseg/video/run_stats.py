@@ -13,7 +13,7 @@ REMEMBERED = 2**16
 
 
 @dataclass(slots=True)
-class Tally:
+class RunStats:
     """Counts as frames go by.
 
     Attributes:

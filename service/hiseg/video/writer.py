@@ -11,7 +11,7 @@ from av.container import OutputContainer
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 from hiseg.video.errors import VideoError
 from hiseg.video.frame import Annotated, Traits
 from hiseg.video.reader import reason

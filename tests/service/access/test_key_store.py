@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hiseg.access.key_store import LOOK_S, KeysUnusable, Ring
+from hiseg.access.key_store import LOOK_S, KeyStore, KeysUnusable
 from hiseg.access.keys import Limits, digest, new_key, read_keys
-from hiseg.access.quota import Caller
+from hiseg.access.quota import ClientQuota
 from hiseg.core.errors import Overloaded, Unauthorized
 
 SECRET = "correct horse"
@@ -27,9 +27,9 @@ def shown(key: str) -> list[tuple[str, str]]:
 
 
 def test_without_keys_everybody_is_somebody() -> None:
-    ring = Ring()
-    assert not ring.is_needed
-    caller = ring.caller([])
+    key_store = KeyStore()
+    assert not key_store.is_needed
+    caller = key_store.caller([])
     assert (caller.name, caller.client("10.0.0.1")) == ("", "10.0.0.1")
 
 
@@ -37,51 +37,51 @@ def test_new_keys_open_and_are_no_ones_else() -> None:
     key, stored = new_key()
     assert len(key) >= 40
     assert new_key()[0] != key
-    ring = Ring([f"web:{stored}"])
-    assert ring.caller(shown(key)).client("10.0.0.1") == "key:web"
+    key_store = KeyStore([f"web:{stored}"])
+    assert key_store.caller(shown(key)).client("10.0.0.1") == "key:web"
     for wrong in (stored, key[:-1], ""):
         with pytest.raises(Unauthorized, match="x-api-key"):
-            ring.caller(shown(wrong))
+            key_store.caller(shown(wrong))
 
 
 def test_a_file_without_keys_lets_nobody_in(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("# none yet\n")
     with pytest.raises(Unauthorized):
-        Ring(file=file).caller(shown(SECRET))
+        KeyStore(file=file).caller(shown(SECRET))
 
 
 def test_rotated_while_it_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     file, clock = tmp_path / "keys", Clock()
     file.write_text(f"web {digest('old')}\n")
-    ring = Ring([f"ops:{digest('fixed')}"], file, clock=clock)
-    web = ring.caller(shown("old"))
+    key_store = KeyStore([f"ops:{digest('fixed')}"], file, clock=clock)
+    web = key_store.caller(shown("old"))
     file.write_text(f"web {digest('old')}  # until Friday\nweb {digest('new key')} \n")
     with pytest.raises(Unauthorized):
-        ring.caller(shown("new key"))  # not looked at again yet
+        key_store.caller(shown("new key"))  # not looked at again yet
     clock.now += LOOK_S
-    assert ring.caller(shown("new key")) is ring.caller(shown("old")) is web, "one caller, with one limit"
+    assert key_store.caller(shown("new key")) is key_store.caller(shown("old")) is web, "one caller, with one limit"
     file.write_text(f"web {digest('new key')}\n")
     clock.now += LOOK_S
     with pytest.raises(Unauthorized):
-        ring.caller(shown("old"))
+        key_store.caller(shown("old"))
     for damage in (lambda: file.write_text("web half-a-line\n"), file.unlink):
         damage()
         clock.now += LOOK_S
-        assert ring.caller(shown("new key")) is web
-        assert ring.caller(shown("fixed")).name == "ops"
+        assert key_store.caller(shown("new key")) is web
+        assert key_store.caller(shown("fixed")).name == "ops"
         assert "not usable" in caplog.messages[-1]
         assert "half-a-line" not in caplog.text
 
 
 def test_a_file_that_is_wrong_at_the_start_is_said(tmp_path: Path) -> None:
     with pytest.raises(KeysUnusable, match="missing"):
-        Ring(file=tmp_path / "missing")
+        KeyStore(file=tmp_path / "missing")
     file = tmp_path / "keys"
     file.write_text(f"\nweb {SECRET}\n")
     with pytest.raises(KeysUnusable, match="line 2") as caught:
-        Ring(file=file)
+        KeyStore(file=file)
     assert SECRET not in str(caught.value)
 
 
@@ -96,7 +96,7 @@ def test_limits_of_a_key() -> None:
     first, second = read_keys(f"web {digest('a')} rate=0.5\nops {digest('b')} concurrent=0", usual)
     assert (first.limits, second.limits) == (Limits(0.5, 1), Limits(5, 0))
     clock = Clock()
-    caller = Caller("web", first.limits, clock)
+    caller = ClientQuota("web", first.limits, clock)
     caller.spend()
     with pytest.raises(Overloaded, match="'web'") as caught:
         caller.spend()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.access.token_bucket import Bucket
+from hiseg.access.token_bucket import TokenBucket
 
 RATES = st.floats(0.01, 1000)
 GAPS = st.lists(st.floats(0, 10), min_size=1, max_size=60)
@@ -13,7 +13,7 @@ GAPS = st.lists(st.floats(0, 10), min_size=1, max_size=60)
 
 @given(rate=RATES, gaps=GAPS)
 def test_in_no_stretch_of_time_more_than_its_size_and_what_flowed_in(rate: float, gaps: list[float]) -> None:
-    bucket, now, taken = Bucket(rate, 0.0), 0.0, []
+    bucket, now, taken = TokenBucket(rate, 0.0), 0.0, []
     for gap in gaps:
         now += gap
         if not bucket.take(now):
@@ -26,7 +26,7 @@ def test_in_no_stretch_of_time_more_than_its_size_and_what_flowed_in(rate: float
 
 @given(rate=RATES, gaps=GAPS)
 def test_who_comes_back_when_told_is_let_in(rate: float, gaps: list[float]) -> None:
-    bucket, now = Bucket(rate, 0.0), 0.0
+    bucket, now = TokenBucket(rate, 0.0), 0.0
     for gap in gaps:
         now += gap
         if wait := bucket.take(now):
@@ -36,7 +36,7 @@ def test_who_comes_back_when_told_is_let_in(rate: float, gaps: list[float]) -> N
 
 
 def test_a_clock_that_goes_back_gives_nothing() -> None:
-    bucket = Bucket(1.0, 10.0)
+    bucket = TokenBucket(1.0, 10.0)
     assert bucket.take(10.0) == 0
     assert bucket.take(5.0) > 0
     assert bucket.take(10.5) > 0

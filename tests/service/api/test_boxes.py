@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiseg.api.boxes import BoxFormat, check_count, parse_boxes, to_boxes
-from hiseg.core.domain import Box
+from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest, TooLarge
 
 NUMBERS = st.floats(-1e4, 1e4)

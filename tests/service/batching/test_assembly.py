@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hiseg.batching.assembly import assemble, scatter
 from hiseg.batching.work import Prepared
-from hiseg.core.domain import ModelRef
+from hiseg.core.result import ModelRef
 from hiseg.engines.base import Prediction
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.batching.backlog import HEADROOM, Backlog, Claim
+from hiseg.batching.backlog import HEADROOM, QueuedCost, WaitEstimator
 from hiseg.core.errors import DeadlineExceeded, Overloaded
 
 
@@ -18,13 +18,15 @@ class Clock:
         return self.now
 
 
-def admit(backlog: Backlog, cost: float, client: str = "a", share: float = 1.0, deadline: float | None = None) -> Claim:
-    claim = Claim(client, share, cost, cost)
+def admit(
+    backlog: WaitEstimator, cost: float, client: str = "a", share: float = 1.0, deadline: float | None = None
+) -> QueuedCost:
+    claim = QueuedCost(client, share, cost, cost)
     backlog.admit(claim, deadline)
     return claim
 
 
-def admitted(backlog: Backlog, cost: float, tries: int = 1000) -> int:
+def admitted(backlog: WaitEstimator, cost: float, tries: int = 1000) -> int:
     for count in range(tries):
         try:
             admit(backlog, cost)
@@ -34,15 +36,15 @@ def admitted(backlog: Backlog, cost: float, tries: int = 1000) -> int:
 
 
 def test_one_job_of_n_boxes_and_n_jobs_of_one_box_are_admitted_alike() -> None:
-    boxes_one_by_one = admitted(Backlog(Clock(), 100), 1.0)
-    boxes_in_eights = admitted(Backlog(Clock(), 100), 8.0) * 8
+    boxes_one_by_one = admitted(WaitEstimator(Clock(), 100), 1.0)
+    boxes_in_eights = admitted(WaitEstimator(Clock(), 100), 8.0) * 8
     # The door looks at what waits before a job: the last one let in may reach over the limit.
     assert boxes_one_by_one == 101
     assert boxes_one_by_one - 8 < boxes_in_eights < boxes_one_by_one + 8
 
 
 def test_exactly_what_is_over_the_limit_is_refused_with_the_time_to_come_back() -> None:
-    backlog = Backlog(Clock(), 2000)
+    backlog = WaitEstimator(Clock(), 2000)
     for _ in range(3):
         admit(backlog, 1000.0)
     for _ in range(5):
@@ -54,7 +56,7 @@ def test_exactly_what_is_over_the_limit_is_refused_with_the_time_to_come_back() 
 
 def test_a_deadline_counts_what_waits_before_and_the_job_itself() -> None:
     clock = Clock()
-    backlog = Backlog(clock, 2000)
+    backlog = WaitEstimator(clock, 2000)
     for _ in range(5):
         admit(backlog, 100.0)
     left = 0.1 + 0.5 / (1 - HEADROOM) + 0.001
@@ -68,7 +70,7 @@ def test_a_deadline_counts_what_waits_before_and_the_job_itself() -> None:
 
 
 def test_a_flood_by_one_client_leaves_the_door_open_for_another() -> None:
-    backlog = Backlog(Clock(), 1000)
+    backlog = WaitEstimator(Clock(), 1000)
     while True:
         try:
             admit(backlog, 10.0, client="flood")
@@ -79,29 +81,29 @@ def test_a_flood_by_one_client_leaves_the_door_open_for_another() -> None:
 
 
 def test_when_nothing_has_room_that_is_known_before_the_job_is() -> None:
-    backlog = Backlog(Clock(), 1000)
-    backlog.check(Claim("flood", 1.0, 0.0, 0.0), None)
+    backlog = WaitEstimator(Clock(), 1000)
+    backlog.check(QueuedCost("flood", 1.0, 0.0, 0.0), None)
     for _ in range(11):
         admit(backlog, 100.0, client="flood")
     with pytest.raises(Overloaded) as raised:
-        backlog.check(Claim("flood", 1.0, 0.0, 0.0), None)
+        backlog.check(QueuedCost("flood", 1.0, 0.0, 0.0), None)
     assert (raised.value.reason, raised.value.limit, raised.value.value) == ("wait", 1000, 1100)
-    backlog.check(Claim("single", 1.0, 0.0, 0.0), None)
+    backlog.check(QueuedCost("single", 1.0, 0.0, 0.0), None)
 
 
 def test_who_would_miss_a_deadline_whatever_the_job_is_refused_before_the_job_is_known() -> None:
     clock = Clock()
-    backlog = Backlog(clock, 2000)
+    backlog = WaitEstimator(clock, 2000)
     for _ in range(9):
         admit(backlog, 100.0)
-    backlog.check(Claim("a", 1.0, 0.0, 0.0), clock.now + 0.9 / (1 - HEADROOM) + 0.001)
+    backlog.check(QueuedCost("a", 1.0, 0.0, 0.0), clock.now + 0.9 / (1 - HEADROOM) + 0.001)
     with pytest.raises(Overloaded) as raised:
-        backlog.check(Claim("a", 1.0, 0.0, 0.0), clock.now + 0.9 / (1 - HEADROOM) - 0.001)
+        backlog.check(QueuedCost("a", 1.0, 0.0, 0.0), clock.now + 0.9 / (1 - HEADROOM) - 0.001)
     assert (raised.value.reason, raised.value.value) == ("deadline", 900)
 
 
 def test_a_batch_job_expects_to_wait_ten_times_as_long_among_interactive_ones() -> None:
-    backlog = Backlog(Clock(), 10_000)
+    backlog = WaitEstimator(Clock(), 10_000)
     for _ in range(100):
         admit(backlog, 10.0)
     assert backlog.wait_ms("b", 1.0, 10.0) == pytest.approx(10)
@@ -110,7 +112,7 @@ def test_a_batch_job_expects_to_wait_ten_times_as_long_among_interactive_ones() 
 
 def test_a_running_batch_counts_for_what_is_left_of_it_and_more_when_it_is_late() -> None:
     clock = Clock()
-    backlog = Backlog(clock, 10_000)
+    backlog = WaitEstimator(clock, 10_000)
     run = backlog.began(100, 90)
     assert backlog.wait_ms("a", 1.0, 1.0) == pytest.approx(100)
     clock.now += 0.08
@@ -123,7 +125,7 @@ def test_a_running_batch_counts_for_what_is_left_of_it_and_more_when_it_is_late(
 
 def test_the_pace_follows_the_bottleneck() -> None:
     clock = Clock()
-    backlog = Backlog(clock, 1e9)
+    backlog = WaitEstimator(clock, 1e9)
     for _ in range(1000):
         admit(backlog, 1.0)
     for _ in range(100):  # each batch costs 10 ms of the engine, but comes only every 30
@@ -136,7 +138,7 @@ def test_the_pace_follows_the_bottleneck() -> None:
 
 def test_the_pace_includes_what_a_batch_costs_beside_its_jobs() -> None:
     clock = Clock()
-    backlog = Backlog(clock, 1e9)
+    backlog = WaitEstimator(clock, 1e9)
     for _ in range(10):
         admit(backlog, 10.0)
     for _ in range(100):  # a job claims 10 ms, a batch of one takes 15
@@ -148,7 +150,7 @@ def test_the_pace_includes_what_a_batch_costs_beside_its_jobs() -> None:
 
 def test_the_time_after_the_engine_counts_against_the_deadline() -> None:
     clock = Clock()
-    backlog = Backlog(clock, 1e9)
+    backlog = WaitEstimator(clock, 1e9)
     admit(backlog, 100.0)
     admit(backlog, 100.0, deadline=clock.now + 0.25)
     for _ in range(100):
@@ -159,7 +161,7 @@ def test_the_time_after_the_engine_counts_against_the_deadline() -> None:
 
 def test_several_slots_share_the_work() -> None:
     clock = Clock()
-    backlog = Backlog(clock, 1e9, slots=4)
+    backlog = WaitEstimator(clock, 1e9, slots=4)
     for _ in range(8):
         admit(backlog, 10.0)
     for _ in range(4):
@@ -169,7 +171,7 @@ def test_several_slots_share_the_work() -> None:
 
 def test_moments_of_rest_do_not_slow_the_pace() -> None:
     clock = Clock()
-    backlog = Backlog(clock, 1e9)
+    backlog = WaitEstimator(clock, 1e9)
     for _ in range(50):
         claim = admit(backlog, 10.0)
         backlog.leave(claim)
@@ -183,7 +185,7 @@ def test_moments_of_rest_do_not_slow_the_pace() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([1.0, 0.1]), st.floats(0.01, 1e4))), st.randoms())
 def test_the_ledger_returns_to_zero(jobs: list[tuple[str, float, float]], random: object) -> None:
-    backlog = Backlog(Clock(), 1e12)
+    backlog = WaitEstimator(Clock(), 1e12)
     claims = [admit(backlog, cost, client, share) for client, share, cost in jobs]
     assert backlog.waiting_ms == pytest.approx(sum(cost for _, _, cost in jobs))
     random.shuffle(claims)  # type: ignore[attr-defined]

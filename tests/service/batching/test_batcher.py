@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hiseg.batching.work import Prepared, Served, Superseded
-from hiseg.core.domain import Priority
 from hiseg.core.errors import Unavailable
+from hiseg.core.job import Priority
 from hiseg.engines.base import Cost
 from tests.service.batching.house import CANVASES, ENDLESS, GPU, assert_own_rows, house, work
 from tests.service.fakes import EchoEngine

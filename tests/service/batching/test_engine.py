@@ -11,7 +11,7 @@ import pytest
 from hiseg.batching.limits import BatchLimits
 from hiseg.batching.work import Prepared, Served
 from hiseg.core.errors import Unavailable, UndecodableImage
-from hiseg.engines.base import Batch, Cost, Prediction, Wants
+from hiseg.engines.base import Batch, Cost, Prediction, RequestedOutputs
 from tests.service.batching.house import GPU, ROOMY, assert_own_rows, house, work
 from tests.service.fakes import EchoEngine
 from tests.service.virtual_time import VirtualLoop, run
@@ -147,18 +147,18 @@ def test_a_batch_knows_what_is_wanted_and_until_when() -> None:
     async def scenario(loop: VirtualLoop) -> None:
         async with house(loop, EchoEngine(Cost(10.0, 0.0, 0.0)), BatchLimits(wait_ms=math.inf)) as it:
             it.engine.gate.clear()
-            first = asyncio.create_task(it.send(0, wants=Wants.FOREGROUND))
+            first = asyncio.create_task(it.send(0, requested=RequestedOutputs.FOREGROUND))
             await asyncio.sleep(0)
             rest = [
-                asyncio.create_task(it.send(1, wants=Wants.FOREGROUND, deadline=5.0)),
-                asyncio.create_task(it.send(2, wants=Wants.MASKS, deadline=9.0, traceparent="00-a")),
+                asyncio.create_task(it.send(1, requested=RequestedOutputs.FOREGROUND, deadline=5.0)),
+                asyncio.create_task(it.send(2, requested=RequestedOutputs.MASKS, deadline=9.0, traceparent="00-a")),
             ]
             await asyncio.sleep(0.001)
             it.engine.gate.set()
             await asyncio.gather(first, *rest)
-            alone, both = (batch.terms for batch in it.engine.batches)
-            assert (alone.wants, alone.deadline, alone.traceparent) == (Wants.FOREGROUND, None, "")
-            assert (both.wants, both.deadline, both.traceparent) == (Wants.BOTH, 9.0, "00-a")
+            alone, both = (batch.meta for batch in it.engine.batches)
+            assert (alone.requested, alone.deadline, alone.traceparent) == (RequestedOutputs.FOREGROUND, None, "")
+            assert (both.requested, both.deadline, both.traceparent) == (RequestedOutputs.BOTH, 9.0, "00-a")
             assert both.cost_ms > 0
 
     run(scenario)

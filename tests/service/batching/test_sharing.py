@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from hiseg.batching.backlog import Backlog
+from hiseg.batching.backlog import WaitEstimator
 from hiseg.engines.base import Batch, Cost, Prediction
 from tests.service.batching.house import house
 from tests.service.fakes import EchoEngine
@@ -63,7 +63,7 @@ def test_while_more_wait_a_slot_is_shared() -> None:
 
 def test_who_shares_a_slot_is_expected_to_take_longer_by_just_that() -> None:
     now = 100.0
-    backlog = Backlog(lambda: now, 1e9)
+    backlog = WaitEstimator(lambda: now, 1e9)
     first = backlog.began(100, 100)
     now += 0.05
     assert backlog.next_free_ms() == pytest.approx(50)

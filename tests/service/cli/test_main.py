@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hiseg.access.key_store import Ring
+from hiseg.access.key_store import KeyStore
 from tests.conftest import HISEG, REPOSITORY, ROOT, SAMPLE, SAMPLE_BOXES
 
 BOXES = [part for box in SAMPLE_BOXES for part in ("--box", ",".join(f"{v:g}" for v in box))]
@@ -82,5 +82,5 @@ def test_a_service_without_models_says_so_and_ends() -> None:
 def test_a_key_and_what_is_stored_of_it() -> None:
     done = subprocess.run([HISEG, "key", "web"], capture_output=True, text=True, check=True)
     secret, line = (text.split(": ", 1)[1].strip() for text in done.stdout.splitlines())
-    assert Ring([":".join(line.split())]).caller([("x-api-key", secret)]).name == "web"
+    assert KeyStore([":".join(line.split())]).caller([("x-api-key", secret)]).name == "web"
     assert subprocess.run([HISEG, "key", "a b"], capture_output=True, check=False).returncode == 2

@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from hiseg.client import Result
 from hiseg.client.http_wire import to_result
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 from hiseg.masks.formats.rle import coco_rle
 
 WIDTH, HEIGHT = 97, 61

@@ -14,8 +14,9 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from hiseg.client import Instance, Result
-from hiseg.core import domain
-from hiseg.core.domain import Box, CropMask, ModelRef
+from hiseg.core import result as core_result
+from hiseg.core.box import Box
+from hiseg.core.result import CropMask, ModelRef
 from hiseg.masks.formats.overlay import overlay
 from hiseg.masks.formats.rle import coco_rle
 
@@ -91,7 +92,7 @@ def test_without_supervision_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None
 def test_overlay_is_the_service_s_own() -> None:
     before = IMAGE.copy()
     instances = [
-        domain.Instance(Box(*box), CropMask(found.crop.left, found.crop.top, found.crop.pixels), 0.25)
+        core_result.Instance(Box(*box), CropMask(found.crop.left, found.crop.top, found.crop.pixels), 0.25)
         for box, found in zip(BOXES, INSTANCES, strict=True)
     ]
     expected = overlay(IMAGE, instances)

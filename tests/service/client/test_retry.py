@@ -21,7 +21,7 @@ from hiseg.client import (
     UnexpectedAnswer,
 )
 from hiseg.client.http_wire import seconds_in
-from hiseg.client.retry import Tries
+from hiseg.client.retry import RetryBudget
 from tests.service.client import scripted
 from tests.service.client.asking import KINDS, call, segment
 from tests.service.client.scripted import Step
@@ -185,7 +185,7 @@ def test_retry_after_in_every_form() -> None:
 def test_pauses_grow_and_differ() -> None:
     pauses = []
     for _ in range(20):
-        tries = Tries(4, 100)
+        tries = RetryBudget(4, 100)
         pauses.append([tries.pause(Unavailable("no")) for _ in range(4)])
     for index, most in enumerate((0.1, 0.2, 0.4, 0.8)):
         assert all(most / 2 <= row[index] <= most for row in pauses)
@@ -194,4 +194,4 @@ def test_pauses_grow_and_differ() -> None:
 
 def test_no_time_at_all() -> None:
     with pytest.raises(DeadlineExceeded, match="before the request was sent"):
-        Tries(2, 0).left()
+        RetryBudget(2, 0).left()

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
 from hiseg.client.rle import decode, decode_crop
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 from hiseg.masks.formats.rle import coco_rle
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)

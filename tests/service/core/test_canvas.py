@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hiseg.core.box import Box
 from hiseg.core.canvas import Placement, Resize, choose_canvas, to_canvas
-from hiseg.core.domain import Box
 
 CANVASES = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
 

@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from hiseg.core.canvas import Resize
-from hiseg.core.domain import ModelRef
-from hiseg.engines.base import UNKNOWN_COST, Batch, Terms, Wants, margins
+from hiseg.core.result import ModelRef
+from hiseg.engines.base import UNKNOWN_COST, Batch, BatchMeta, RequestedOutputs, margins
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
 from tests.conftest import REPOSITORY
@@ -103,10 +103,10 @@ def test_infer_is_run_off_the_loop(engine: OnnxEngine) -> None:
 def test_only_what_is_wanted_comes_back(engine: OnnxEngine) -> None:
     work = batch((384, 640), 2, 3)
     whole = engine.run(work)
-    masks = engine.run(Batch(work.images, work.rois, Terms(wants=Wants.MASKS)))
+    masks = engine.run(Batch(work.images, work.rois, BatchMeta(requested=RequestedOutputs.MASKS)))
     np.testing.assert_array_equal(masks.margins, whole.margins)
     assert masks.foreground.shape == (2, 0, 0)
-    foreground = engine.run(Batch(work.images, work.rois, Terms(wants=Wants.FOREGROUND)))
+    foreground = engine.run(Batch(work.images, work.rois, BatchMeta(requested=RequestedOutputs.FOREGROUND)))
     np.testing.assert_array_equal(foreground.foreground, whole.foreground)
     assert foreground.margins.shape == (0, 128, 96)
     assert whole.model == ModelRef("hiseg_b0", "1", "b0", "onnx")

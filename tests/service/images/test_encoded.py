@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.core.domain import Image
 from hiseg.core.errors import HisegError, TooLarge, UndecodableImage, UnsupportedImage
+from hiseg.core.image import Image
 from hiseg.images.encoded import ImageLimits, inspect
 
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.core.domain import Pixels
 from hiseg.core.errors import InvalidRequest, TooLarge
+from hiseg.core.image import Pixels
 from hiseg.images.encoded import ImageLimits
 from hiseg.images.raw import PixelFormat, raw_frame
 

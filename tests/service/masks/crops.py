@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 
 
 @st.composite

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 from hiseg.masks.dilation import dilate
 from tests.service.masks.crops import crops, full_size
 

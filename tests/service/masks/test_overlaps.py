@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.core.domain import Box, CropMask
+from hiseg.core.box import Box
+from hiseg.core.result import CropMask
 from hiseg.masks import overlaps
 from hiseg.masks.dilation import dilate
 from hiseg.masks.logits import crop_mask, draw_margin

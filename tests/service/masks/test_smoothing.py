@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.core.domain import Smoothing
+from hiseg.core.job import Smoothing
 from hiseg.masks.smoothing import smooth
 
 BOTH = [Smoothing.EDGE, Smoothing.BILATERAL]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hiseg.app import models_running, new_segmenter
-from hiseg.models.canary import BOXES, MASKS, PHOTO, Canary, CanaryDied
+from hiseg.models.canary import BOXES, MASKS, PHOTO, Canary, CanaryMismatch
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
@@ -50,7 +50,7 @@ def test_other_masks_are_noticed() -> None:
     shifted = replace(canary, masks=np.roll(canary.masks, 10, axis=1))
 
     async def scenario(segmenter: Segmenter) -> None:
-        with pytest.raises(CanaryDied, match=r"hiseg_b0: mask 1 of the canary picture has IoU 0\.9"):
+        with pytest.raises(CanaryMismatch, match=r"hiseg_b0: mask 1 of the canary picture has IoU 0\.9"):
             await shifted.check(segmenter, "hiseg_b0")
 
     with_b0(scenario)

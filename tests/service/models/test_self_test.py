@@ -11,8 +11,8 @@ import pytest
 
 from hiseg.engines.base import Batch, Prediction
 from hiseg.engines.onnx import OnnxEngine
-from hiseg.models.canary import CanaryDied
-from hiseg.models.self_test import TrialFailed, try_out
+from hiseg.models.canary import CanaryMismatch
+from hiseg.models.self_test import SelfTestFailed, try_out
 from tests.conftest import REPOSITORY
 from tests.service.fakes import EchoEngine
 
@@ -45,7 +45,7 @@ def test_without_a_canary_rows_of_the_right_shape_are_enough() -> None:
 
 @pytest.mark.parametrize("bend", ["nan", "rows", "probability"])
 def test_what_cannot_be_masks_is_refused(bend: str) -> None:
-    with pytest.raises(TrialFailed, match="gave"):
+    with pytest.raises(SelfTestFailed, match="gave"):
         asyncio.run(try_out(Bent(bend), NOWHERE))
 
 
@@ -59,7 +59,7 @@ def test_with_a_canary_the_masks_must_be_those_that_were_published() -> None:
             return replace(made, margins=-made.margins)
 
     inside_out = Inside(REPOSITORY / "hiseg_b0" / "1" / "model.onnx", "hiseg_b0", "1")
-    with pytest.raises(CanaryDied):
+    with pytest.raises(CanaryMismatch):
         asyncio.run(try_out(inside_out, REPOSITORY))
     engine.close()
     inside_out.close()

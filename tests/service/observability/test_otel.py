@@ -65,7 +65,7 @@ def test_calls_and_frames_have_spans_and_a_batch_is_linked_to_its_requests(colle
             await camera.send()
             await camera.finish()
         await asyncio.to_thread(tracing.close)
-        return [batch.terms.traceparent for batch in service.engine.batches]
+        return [batch.meta.traceparent for batch in service.engine.batches]
 
     given = asyncio.run(scenario())
     calls = collector.named("hiseg.v1.SegmentationService/Segment")

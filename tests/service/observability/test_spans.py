@@ -57,7 +57,7 @@ def test_nothing_is_measured_and_the_callers_trace_reaches_the_engine() -> None:
         async with running(tracing=Strict()) as service:
             for metadata in ((("traceparent", TOLD),), ()):
                 await service.stub.Segment(pb.SegmentRequest(**FRAME), timeout=20, metadata=metadata)
-        return [batch.terms.traceparent for batch in service.engine.batches]
+        return [batch.meta.traceparent for batch in service.engine.batches]
 
     assert asyncio.run(scenario()) == [TOLD, ""]
 

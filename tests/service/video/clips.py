@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 from tests.conftest import SAMPLE, SAMPLE_BOXES
 
 FRAMES = 16

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.core.domain import Box
+from hiseg.core.box import Box
 from hiseg.video.boxes import BoxTrack, read_boxes, same_for_all
 from hiseg.video.errors import VideoError
 

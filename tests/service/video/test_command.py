@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from hiseg.core.domain import Box
+from hiseg.core.box import Box
 from hiseg.video import writer
 from tests.conftest import Server
 from tests.service.video.clips import FRAMES, RATE, SIZE, Clip, difference, make, read

@@ -12,13 +12,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from hiseg.core.domain import Box, CropMask, Instance
+from hiseg.core.box import Box
+from hiseg.core.result import CropMask, Instance
 from hiseg.video.boxes import BoxTrack
 from hiseg.video.errors import VideoError
 from hiseg.video.frame import Annotated, Frame, Traits
-from hiseg.video.frame_buffer import QUEUE, Mailbox, Policy
+from hiseg.video.frame_buffer import QUEUE, FrameBuffer, Policy
 from hiseg.video.pipeline import MEBI, MOST_FRAMES, Pipeline, Plan, frames_under_way
-from hiseg.video.run_stats import Tally
+from hiseg.video.run_stats import RunStats
 
 TRACK = BoxTrack((0,), ((Box(0, 0, 4, 4),),))
 
@@ -95,8 +96,8 @@ class Slow:
         return None if frame.number in self._drops else (Instance(boxes[0], CropMask.empty(), 0.0),)
 
 
-def run(source: Numbers, shelf: Shelf, masker: Slow, policy: Policy = Policy.WAIT, stop_after: int = -1) -> Tally:
-    tally = Tally()
+def run(source: Numbers, shelf: Shelf, masker: Slow, policy: Policy = Policy.WAIT, stop_after: int = -1) -> RunStats:
+    tally = RunStats()
     steps = 0
 
     async def scenario() -> None:
@@ -190,7 +191,7 @@ def test_frames_under_way(policy: Policy, frame_bytes: int, expected: int) -> No
 )
 def test_who_must_go(policy: Policy, left: list[int]) -> None:
     async def scenario() -> None:
-        mailbox = Mailbox(policy)
+        mailbox = FrameBuffer(policy)
         dropped = [await mailbox.put(frame(number)) for number in range(12)]
         await mailbox.end()
         assert sum(dropped) == 12 - len(left)

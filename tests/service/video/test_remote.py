@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from hiseg import client
-from hiseg.core.domain import Box, Finish, ModelRef, Smoothing
+from hiseg.core.box import Box
+from hiseg.core.job import PostProcessing, Smoothing
+from hiseg.core.result import ModelRef
 from hiseg.video import remote
 from hiseg.video.errors import VideoError
 from hiseg.video.frame import Frame
@@ -18,7 +20,7 @@ from hiseg.video.frame_buffer import Policy
 from hiseg.video.remote import Remote
 
 BOXES = (Box(0, 0, 4, 4),)
-FINISH = Finish(Smoothing.EDGE, 0.4, 3, True)
+FINISH = PostProcessing(Smoothing.EDGE, 0.4, 3, True)
 RESULT = client.Result(8, 8, (), ModelRef("m", "1", "b0"), (), None, {})
 Behaviour = Callable[[int, int], client.Outcome]
 

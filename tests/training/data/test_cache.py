@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 from hiseg_training.data.cache import Cache, Decoded
 from hiseg_training.data.coco import Photo, read_annotations
-from hiseg_training.data.dataset import People, Recipe, collate
+from hiseg_training.data.dataset import AugmentConfig, People, collate
 from tests.training.engine.runs import assert_same
 
-RECIPE = Recipe(canvas=(96, 96), paste=1.0)
+RECIPE = AugmentConfig(canvas=(96, 96), paste=1.0)
 ONE = 120 * 160 * 4
 """Bytes of a drawn picture and its identities."""
 

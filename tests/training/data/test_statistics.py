@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hiseg.core.domain import Box
+from hiseg.core.box import Box
 from hiseg_training.data.coco import Person, Photo, read_people
 from hiseg_training.data.statistics import readable, statistics
 from hiseg_training.data.weights import separation_weights

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hiseg.core.canvas import Resize
-from hiseg.core.domain import Floats, Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg_training.data.coco import Photo, read_annotations
 from hiseg_training.evaluation.iou import labels_in
 from hiseg_training.evaluation.scores import loosened

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hiseg.core.domain import Floats, Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg.models.repository import StoredModel, stored_models
 from hiseg_training.data.coco import read_annotations, read_split
 from hiseg_training.evaluation.baselines import BASELINES, GRID, ellipse, grabcut

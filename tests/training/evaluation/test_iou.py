@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hiseg.core.domain import BoolMask, Box
+from hiseg.core.box import Box
+from hiseg.core.image import BoolMask
 from hiseg_training.evaluation.iou import boundary_iou, covered, iou, labels_in, outline
 
 MASKS = arrays.arrays(np.bool_, (7, 9))

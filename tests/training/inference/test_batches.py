@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hiseg.core.canvas import Resize
-from hiseg.core.domain import Floats, Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg.engines.contract import ModelError
 from hiseg_training.data.coco import Photo, read_annotations
 from hiseg_training.evaluation.scores import loosened

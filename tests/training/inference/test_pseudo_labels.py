@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from hiseg.core.canvas import Resize
-from hiseg.core.domain import Floats, Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg_training.data.augment import random_affine, warp_smoothly
 from hiseg_training.data.coco import Photo, read_annotations
-from hiseg_training.data.dataset import People, Recipe, collate
+from hiseg_training.data.dataset import AugmentConfig, People, collate
 from hiseg_training.engine.foreground import truth
 from hiseg_training.inference.pseudo_labels import outline
 from hiseg_training.inference.runner import Runner
@@ -21,7 +21,7 @@ from tests.training.drawing import HEIGHT, WIDTH
 
 SURE = 0.7
 CANVAS = (128, 160)
-RECIPE = Recipe(canvas=CANVAS, paste=0.0)
+RECIPE = AugmentConfig(canvas=CANVAS, paste=0.0)
 
 
 @pytest.fixture(scope="module")

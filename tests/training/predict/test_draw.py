@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiseg.core.domain import Box
+from hiseg.core.box import Box
 from hiseg_training.predict.draw import draw_foreground, draw_people, soft_masks
 
 PHOTO = np.full((60, 80, 3), 100, dtype=np.uint8)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 
 Rng = np.random.Generator
 Boxes = npt.NDArray[np.float32]

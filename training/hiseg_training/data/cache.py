@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 
 Decoded = tuple[Pixels, ...]
 """A picture uint8 ``[H, W, 3]``, and planes uint8 ``[H, W]`` of it: what belongs to whom, and what a model guesses."""

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from hiseg.core.domain import BoolMask, Box, Pixels
+from hiseg.core.box import Box
+from hiseg.core.image import BoolMask, Pixels
 
 ENVIRONMENT = "HISEG_DATA"
 DEFAULT_ROOT = Path("../shared/data/person_seg")

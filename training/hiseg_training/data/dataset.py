@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 from hiseg_training.data.augment import (
     Rng,
     fitting,
@@ -54,7 +54,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class AugmentConfig:
     """How samples are made.
 
     Attributes:
@@ -84,7 +84,7 @@ class People(Dataset[Sample]):
     Samples don't depend on what is cached, nor on how many processes make them.
     """
 
-    def __init__(self, photos: list[Photo], recipe: Recipe, seed: int = 0, budget: int = BUDGET) -> None:
+    def __init__(self, photos: list[Photo], recipe: AugmentConfig, seed: int = 0, budget: int = BUDGET) -> None:
         """``budget``: bytes of decoded photos that are kept at most, in each process that makes samples."""
         self.photos = photos
         self.recipe = recipe

@@ -15,7 +15,7 @@ from hiseg_training.data.dataset import Sample
 from hiseg_training.data.layout import images_beside
 
 
-class Views(Dataset[Sample]):
+class EvalDataset(Dataset[Sample]):
     """Photos just fitted on a canvas, top left; every outlined person with its own box."""
 
     def __init__(self, photos: list[Photo], canvas: Size) -> None:

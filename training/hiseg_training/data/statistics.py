@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
-from hiseg.core.domain import Box
+from hiseg.core.box import Box
 from hiseg_training.data.coco import Photo
 from hiseg_training.data.weights import separation_weights
 

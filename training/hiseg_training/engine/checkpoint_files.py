@@ -21,7 +21,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO  # noqa: E402
 
 
 @dataclass(frozen=True)
-class Names:
+class CheckpointNaming:
     """How a stage's files are called.
 
     Attributes:
@@ -37,9 +37,11 @@ def _scored(epoch: int, score: float, canvas: Size) -> str:
     return f"epoch_{epoch:04d}_{canvas[0]}x{canvas[1]}_{round(score * 1000):04d}.pth"
 
 
-INSTANCES = Names(lambda epoch, score, canvas: "checkpoint_" + _scored(epoch, score, canvas), "best_model")
-FOREGROUND = Names(lambda epoch, score, canvas: "foreground_" + _scored(epoch, score, canvas), "best_foreground")
-DISTILLATION = Names(lambda epoch, score, canvas: f"distillation_epoch_{epoch:03d}.pth", "best_student")
+INSTANCES = CheckpointNaming(lambda epoch, score, canvas: "checkpoint_" + _scored(epoch, score, canvas), "best_model")
+FOREGROUND = CheckpointNaming(
+    lambda epoch, score, canvas: "foreground_" + _scored(epoch, score, canvas), "best_foreground"
+)
+DISTILLATION = CheckpointNaming(lambda epoch, score, canvas: f"distillation_epoch_{epoch:03d}.pth", "best_student")
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -59,7 +61,7 @@ class Checkpoints(lightning.Callback):
     ``best_model_b0_64x48_0.8123.pth``: one file with two names where the disk can do that.
     """
 
-    def __init__(self, folder: Path, names: Names, config: ModelConfig, canvas: Size, keep: int) -> None:
+    def __init__(self, folder: Path, names: CheckpointNaming, config: ModelConfig, canvas: Size, keep: int) -> None:
         self.folder, self.names, self.config, self.canvas, self.keep = folder, names, config, canvas, keep
         self.best = -1.0
         self.written: list[str] = []

@@ -26,7 +26,7 @@ def moving_average(most: float) -> Callable[[list[torch.Tensor], list[torch.Tens
     return update
 
 
-class Average(WeightAveraging):
+class EMA(WeightAveraging):
     """What is measured, saved and kept is the average; what learns is not."""
 
     def __init__(self, most: float) -> None:

@@ -9,7 +9,7 @@ from torch.utils.data import Sampler
 from hiseg_training.data.dataset import EpochSampler
 
 
-class Draws(Sampler[int]):
+class DistributedBatchSampler(Sampler[int]):
     """This process's part of each batch of all processes; what is left over at the end is dropped.
 
     Attributes:

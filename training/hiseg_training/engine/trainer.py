@@ -15,11 +15,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from hiseg_training.config.run import Configuration
 from hiseg_training.data.coco import Photo
-from hiseg_training.data.dataset import EpochSampler, People, Recipe, collate
-from hiseg_training.data.eval_dataset import Views
-from hiseg_training.engine.checkpoint_files import Checkpoints, Names, WholeFiles
-from hiseg_training.engine.ema import Average
-from hiseg_training.engine.sampler import Draws
+from hiseg_training.data.dataset import AugmentConfig, EpochSampler, People, collate
+from hiseg_training.data.eval_dataset import EvalDataset
+from hiseg_training.engine.checkpoint_files import CheckpointNaming, Checkpoints, WholeFiles
+from hiseg_training.engine.ema import EMA
+from hiseg_training.engine.sampler import DistributedBatchSampler
 from hiseg_training.engine.task import SCORE, Task
 from hiseg_training.torchvision_shim import declare_missing_operators
 
@@ -58,10 +58,12 @@ class Place:
         return cls(rank, world, local)
 
 
-def recipe(configuration: Configuration) -> Recipe:
+def recipe(configuration: Configuration) -> AugmentConfig:
     """How samples are made."""
     data = configuration.data
-    return Recipe(data.canvas, data.scales, data.people, data.paste, data.jitter, data.loose, data.ccp, data.augment)
+    return AugmentConfig(
+        data.canvas, data.scales, data.people, data.paste, data.jitter, data.loose, data.ccp, data.augment
+    )
 
 
 def run(
@@ -69,7 +71,7 @@ def run(
     train: list[Photo],
     val: list[Photo],
     folder: Path,
-    names: Names,
+    names: CheckpointNaming,
     resume: Path | None = None,
     wrap: Callable[[People], Dataset[Any]] = lambda people: people,
     gather: Callable[[list[Any]], Any] = collate,
@@ -92,7 +94,7 @@ def run(
     people = People(train, recipe(configuration), schedule.seed)
     if data.workers:
         people.preload()
-    draws = Draws(EpochSampler(people, schedule.seed), schedule.batch_size, place.rank, place.world)
+    draws = DistributedBatchSampler(EpochSampler(people, schedule.seed), schedule.batch_size, place.rank, place.world)
     loader = DataLoader(
         wrap(people),
         batch_size=draws.batch,
@@ -102,7 +104,7 @@ def run(
         persistent_workers=data.workers > 0,
         drop_last=True,
     )
-    views = Views(val, data.canvas)
+    views = EvalDataset(val, data.canvas)
     check = DataLoader(
         views,
         batch_size=min(8, schedule.batch_size),
@@ -112,7 +114,7 @@ def run(
         persistent_workers=data.workers > 0,
     )
     callbacks: list[lightning.Callback] = [
-        Average(schedule.average),
+        EMA(schedule.average),
         Checkpoints(folder / "checkpoints", names, task.model.config, data.canvas, schedule.keep),
         TQDMProgressBar(refresh_rate=10),
     ]

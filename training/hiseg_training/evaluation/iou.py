@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from hiseg.core.box import Box
 from hiseg.core.canvas import Size
-from hiseg.core.domain import BoolMask, Box, Pixels
+from hiseg.core.image import BoolMask, Pixels
 
 BOUNDARY_SHARE = 0.02
 """Width of an outline as a share of the image's diagonal (Cheng et al., 2021, arXiv:2103.16562)."""

@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from pycocotools import mask as coco_mask
 
-from hiseg.core.domain import Box, CropMask, Instance, Pixels
+from hiseg.core.box import Box
+from hiseg.core.image import Pixels
+from hiseg.core.result import CropMask, Instance
 from hiseg.masks.formats.label_map import label_map
 from hiseg.masks.formats.overlay import overlay
 from hiseg_training.data.coco import Photo

@@ -10,7 +10,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
-from hiseg.core.domain import BoolMask, Box, Floats
+from hiseg.core.box import Box
+from hiseg.core.image import BoolMask, Floats
 from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.iou import boundary_iou, covered, iou, labels_in
 from hiseg_training.inference.batches import Answer, answers

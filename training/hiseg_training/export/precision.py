@@ -20,7 +20,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from hiseg.core.canvas import Size, choose_canvas, to_canvas
-from hiseg.core.domain import Floats
+from hiseg.core.image import Floats
 from hiseg.engines.base import margins
 from hiseg.engines.contract import MASK_OUTPUTS
 from hiseg_training.data.coco import Photo

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hiseg.core.box import Box
 from hiseg.core.canvas import Placement, choose_canvas, to_canvas
-from hiseg.core.domain import Box, Floats, Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg_training.data.coco import Photo
 from hiseg_training.inference.runner import Runner
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hiseg.core.domain import BoolMask, Floats, Pixels
+from hiseg.core.image import BoolMask, Floats, Pixels
 from hiseg.engines.base import margins
 from hiseg.masks.logits import crop_mask, draw_margin
 from hiseg_training.inference.batches import Answer

@@ -11,7 +11,7 @@ import onnxruntime as ort
 import torch
 
 from hiseg.core.canvas import Resize, Size
-from hiseg.core.domain import Floats, Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, describe
 from hiseg.engines.onnx import spoken
 from hiseg_training.config.model import CANVASES

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from hiseg.core.domain import Box, Floats, Pixels
+from hiseg.core.box import Box
+from hiseg.core.image import Floats, Pixels
 from hiseg.engines.base import margins
 from hiseg.masks.formats.palette import colour
 from hiseg.masks.logits import draw_margin, log_odds

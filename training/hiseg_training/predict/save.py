@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hiseg.core.domain import Floats, Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg_training.inference.batches import Answer
 from hiseg_training.predict.draw import draw_foreground, draw_people, soft_masks
 

@@ -8,7 +8,7 @@ from tritonclient.grpc import model_config_pb2
 from tritonclient.grpc.aio import InferenceServerClient
 
 from hiseg.engines.base import ModelInfo
-from hiseg.engines.contract import BINARY_OUTPUT, Spoken, describe
+from hiseg.engines.contract import BINARY_OUTPUT, ModelSignature, describe
 
 SILENT_S = 0.7
 """A question that is answered later counts as not answered."""
@@ -87,7 +87,7 @@ async def ask_description(
     metadata = await client.get_model_metadata(model, str(version), client_timeout=within_s)
     config = (await client.get_model_config(model, str(version), client_timeout=within_s)).config
     tensors = [*metadata.inputs, *metadata.outputs]
-    spoken = Spoken(
+    spoken = ModelSignature(
         source=f"{model}, version {version}, on {address}",
         types={tensor.name: TYPES.get(tensor.datatype, tensor.datatype) for tensor in tensors},
         inputs={tensor.name: list(tensor.shape) for tensor in metadata.inputs},

@@ -19,7 +19,7 @@ from hiseg.engines.triton.connection import SILENT_S, ask_description, ask_versi
 from hiseg.engines.triton.failures import CallFailed, Kind, call_failed
 from hiseg.engines.triton.pool import Pool
 from hiseg.engines.triton.replica import Replica
-from hiseg.engines.triton.replica_engine import Tried
+from hiseg.engines.triton.replica_engine import ReplicaEngine
 
 log = logging.getLogger("uvicorn.error")
 POLL_S = 0.25
@@ -125,7 +125,7 @@ class Endpoint:
         replica = self.replica
         if replica is None:
             raise CallFailed(Kind.AWAY, f"{self.address} is away")
-        cost, started, limit = batch.terms.cost_ms, time.monotonic(), asyncio.timeout(None)
+        cost, started, limit = batch.meta.cost_ms, time.monotonic(), asyncio.timeout(None)
         self.in_flight += 1
         self.outstanding_ms += cost
         self.last_used = started
@@ -239,7 +239,7 @@ class Endpoint:
                 await self._pool.open()
             replica = Replica(self._client, described, self._pool)
             # At once, so that each of its instances gets one: of several that are dead some may be well.
-            trials = [self._trial(Tried(replica)) for _ in range(described.instances)]
+            trials = [self._trial(ReplicaEngine(replica)) for _ in range(described.instances)]
             async with asyncio.timeout(TRIAL_S):
                 for outcome in await asyncio.gather(*trials, return_exceptions=True):
                     if outcome is not None:

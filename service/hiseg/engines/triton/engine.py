@@ -158,4 +158,4 @@ class TritonEngine:
 
 
 def _is_over(batch: Batch) -> bool:
-    return batch.terms.deadline is not None and time.monotonic() >= batch.terms.deadline
+    return batch.meta.deadline is not None and time.monotonic() >= batch.meta.deadline

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 
 log = logging.getLogger("uvicorn.error")
 SHARED_MEMORY = Path("/dev/shm")

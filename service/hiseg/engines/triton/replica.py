@@ -11,8 +11,9 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from hiseg.core.domain import Floats, ModelRef
-from hiseg.engines.base import Batch, Prediction, Wants, margins, no_foreground, no_margins
+from hiseg.core.image import Floats
+from hiseg.core.result import ModelRef
+from hiseg.engines.base import Batch, Prediction, RequestedOutputs, margins, no_foreground, no_margins
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS
 from hiseg.engines.triton.connection import Described
 from hiseg.engines.triton.failures import CallFailed, Kind, call_failed
@@ -51,7 +52,7 @@ class Replica:
         Raises:
             CallFailed: it failed.
         """
-        deadline = batch.terms.deadline
+        deadline = batch.meta.deadline
         left = LONGEST_S if deadline is None else min(LONGEST_S, deadline - time.monotonic())
         if left <= 0:
             raise CallFailed(Kind.LATE, "its deadline passed before it was sent")
@@ -63,7 +64,7 @@ class Replica:
         size = sum(map(_aligned, (images.nbytes, rois.nbytes, *sizes.values())))
         region = await self._pool.take(size)
         try:
-            arrays = await self._call(inputs, sizes, region, left, batch.terms.traceparent)
+            arrays = await self._call(inputs, sizes, region, left, batch.meta.traceparent)
             prediction = self._prediction(arrays, batch, len(rois))
         except InferenceServerException as error:
             if region:
@@ -79,12 +80,12 @@ class Replica:
 
     def _output_bytes(self, batch: Batch, rois: int) -> dict[str, int]:
         """Outputs that are wanted, and how large they will be."""
-        wants, sizes = batch.terms.wants, {}
-        if Wants.MASKS in wants:
+        requested, sizes = batch.meta.requested, {}
+        if RequestedOutputs.MASKS in requested:
             sizes[self.described.mask_output] = (
                 4 * rois * self.described.channels * math.prod(self.described.info.mask_size)
             )
-        if Wants.FOREGROUND in wants:
+        if RequestedOutputs.FOREGROUND in requested:
             sizes[FOREGROUND_OUTPUT] = 4 * len(batch.images) * math.prod(batch.images.shape[2:])
         return sizes
 

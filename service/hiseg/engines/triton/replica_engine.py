@@ -8,7 +8,7 @@ from hiseg.engines.base import Batch, ModelInfo, Prediction
 from hiseg.engines.triton.replica import Replica
 
 
-class Tried:
+class ReplicaEngine:
     """Runs batches on one replica, and nowhere else."""
 
     slots = 1

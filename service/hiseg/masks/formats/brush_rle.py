@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 from hiseg.masks.formats.rle import run_lengths
 
 CHANNELS = 4

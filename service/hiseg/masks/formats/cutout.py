@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hiseg.core.domain import CropMask, Pixels
+from hiseg.core.image import Pixels
+from hiseg.core.result import CropMask
 
 MOST_PIXELS = 50_000_000
 """Of all cut-outs of one answer together: they overlap, so many people have more pixels than their picture."""

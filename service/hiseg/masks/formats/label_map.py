@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from hiseg.core.domain import CropMask, Pixels
+from hiseg.core.image import Pixels
+from hiseg.core.result import CropMask
 
 
 def label_map(masks: Sequence[CropMask], width: int, height: int) -> Pixels:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hiseg.core.domain import CropMask, Instance, Pixels
+from hiseg.core.image import Pixels
+from hiseg.core.result import CropMask, Instance
 from hiseg.masks.formats.palette import Rgb, colour, is_light
 
 OPACITY = 0.45

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 
 
 def packed_bits(mask: CropMask) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 
 BILEVEL = [cv2.IMWRITE_PNG_BILEVEL, 1, cv2.IMWRITE_PNG_COMPRESSION, 1]
 """Level 1: masks are long runs; more effort saves few bytes."""

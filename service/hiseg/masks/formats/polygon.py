@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hiseg.core.domain import BoolMask, CropMask
+from hiseg.core.image import BoolMask
+from hiseg.core.result import CropMask
 
 DEFAULT_TOLERANCE_PX = 1.0
 MOST_TOLERANCE_PX = 100.0

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 
 Counts = npt.NDArray[np.int64]
 

@@ -12,8 +12,8 @@ import grpc
 from grpc.aio import ServerInterceptor, ServicerContext
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
 
-from hiseg.access.key_store import WHERE, Ring
-from hiseg.access.quota import Caller
+from hiseg.access.key_store import WHERE, KeyStore
+from hiseg.access.quota import ClientQuota
 from hiseg.core.errors import Unauthorized
 from hiseg.observability.metrics import Metrics
 from hiseg.transports.grpc.status import refusal
@@ -30,8 +30,8 @@ class ApiKeys(ServerInterceptor):
         metrics: who counts those that are refused.
     """
 
-    def __init__(self, ring: Ring, metrics: Metrics) -> None:
-        self._ring = ring
+    def __init__(self, key_store: KeyStore, metrics: Metrics) -> None:
+        self._ring = key_store
         self._metrics = metrics
         self._refused: Handler = grpc.stream_stream_rpc_method_handler(refuse)
 
@@ -50,13 +50,13 @@ class ApiKeys(ServerInterceptor):
         return await continuation(handler_call_details)
 
 
-def caller_of(ring: Ring, metadata: Metadata) -> Caller:
+def caller_of(key_store: KeyStore, metadata: Metadata) -> ClientQuota:
     """Who calls.
 
     Raises:
         Unauthorized: nobody that is known.
     """
-    return ring.caller((name, value) for name, value in metadata or () if isinstance(value, str))
+    return key_store.caller((name, value) for name, value in metadata or () if isinstance(value, str))
 
 
 async def refuse(_: object, context: ServicerContext[Any, Any]) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from hiseg.core.errors import Overloaded
 
 
-class Seats:
+class ConcurrencyLimit:
     """A number of seats.
 
     Args:

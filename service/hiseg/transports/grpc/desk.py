@@ -7,9 +7,12 @@ from collections.abc import Callable
 from hiseg.api.answer import MaskFormat, rounded
 from hiseg.api.boxes import check_count
 from hiseg.api.options import Options
-from hiseg.batching.admission import Place
-from hiseg.core.domain import Box, Job, Picture, Result
+from hiseg.batching.admission import Reservation
+from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest
+from hiseg.core.image import ImageSource
+from hiseg.core.job import Job
+from hiseg.core.result import Result
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
@@ -93,14 +96,14 @@ class Desk:
             latest=latest,
         )
 
-    async def answer(self, job: Job, place: Place, options: Options) -> tuple[Result, pb.SegmentResponse]:
+    async def answer(self, job: Job, place: Reservation, options: Options) -> tuple[Result, pb.SegmentResponse]:
         """The job's result, also as a message.
 
         Raises:
             HisegError: what :meth:`Segmenter.segment` raises.
             Superseded: as it says there.
         """
-        picture: Picture = job.picture
+        picture: ImageSource = job.picture
 
         def write(result: Result) -> pb.SegmentResponse:
             return to_message(picture, result, options.mask_format, options.tolerance_px)

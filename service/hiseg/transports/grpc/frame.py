@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import dataclass
 
 from hiseg.api.options import Options
-from hiseg.batching.admission import Place
+from hiseg.batching.admission import Reservation
 from hiseg.core import errors
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.requests import read_rows
 from hiseg.transports.grpc.status import CODES, Refusal, number, sentence
-from hiseg.transports.grpc.tracking import Rows
+from hiseg.transports.grpc.tracking import BoxRows
 
 SUPERSEDED = "superseded"
 """Outcome of a frame that was dropped for a newer one."""
@@ -24,7 +24,7 @@ DROPS: dict[type[errors.HisegError], pb.DropReason] = {
 
 
 @dataclass(eq=False, slots=True)
-class Ticket:
+class PendingFrame:
     """A frame that was taken.
 
     Attributes:
@@ -43,12 +43,12 @@ class Ticket:
     options: Options
     arrived: float
     response: asyncio.Future[pb.SegmentStreamResponse]
-    place: Place | None = None
+    place: Reservation | None = None
     timer: asyncio.TimerHandle | None = None
     begun: bool = False
 
     @property
-    def rows(self) -> Rows | None:
+    def rows(self) -> BoxRows | None:
         """Its boxes, if it says anything about boxes."""
         return read_rows(self.frame, self.options) if self.frame.boxes or self.frame.forget_boxes else None
 

@@ -18,7 +18,7 @@ class Policy(StrEnum):
     LATEST_ONLY = "latest_only"
 
 
-class Line(Generic[T]):
+class FrameQueue(Generic[T]):
     """Frames that wait, the oldest first.
 
     Args:

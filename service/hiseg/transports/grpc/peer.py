@@ -13,7 +13,7 @@ FORWARDED = "x-forwarded-for"
 ALL = "*"
 
 
-class Proxies:
+class TrustedProxies:
     """Those that may say for whom they call.
 
     Args:

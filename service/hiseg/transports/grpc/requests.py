@@ -8,12 +8,12 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import DecodeError, Message
 
 from hiseg.api.options import MAX_ROWS, Options, read_values
-from hiseg.core.domain import Picture
 from hiseg.core.errors import InvalidRequest
+from hiseg.core.image import ImageSource
 from hiseg.images.encoded import FIELD, ImageLimits, inspect
 from hiseg.images.raw import PixelFormat, raw_frame
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.tracking import Rows
+from hiseg.transports.grpc.tracking import BoxRows
 
 ENUMS: dict[str, EnumTypeWrapper] = {
     "box_format": pb.BoxFormat,
@@ -40,7 +40,7 @@ def parse(kind: type[M], data: bytes) -> M:
         raise InvalidRequest(f"the message is not a {name}", field="request") from error
 
 
-def read_picture(message: Pictured, limits: ImageLimits) -> Picture:
+def read_picture(message: Pictured, limits: ImageLimits) -> ImageSource:
     """The image, checked but not decoded; a copy of it, so that the message can go.
 
     Raises:
@@ -79,10 +79,10 @@ def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:
     return read_values(Options, given)
 
 
-def read_rows(message: Pictured, options: Options) -> Rows:
+def read_rows(message: Pictured, options: Options) -> BoxRows:
     """The boxes, in the caller's form; of far too many, which are refused by their number, only the first."""
     numbers = [(box.x1, box.y1, box.x2, box.y2) for box in message.boxes[:MAX_ROWS]]
-    return Rows(numbers, options.box_format, options.normalized)
+    return BoxRows(numbers, options.box_format, options.normalized)
 
 
 def spelled(enum: EnumTypeWrapper, number: int, prefix: str, field: str = "") -> str:

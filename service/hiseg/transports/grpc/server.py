@@ -6,7 +6,7 @@ import grpc.aio
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_reflection.v1alpha import reflection
 
-from hiseg.access.key_store import Ring
+from hiseg.access.key_store import KeyStore
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
@@ -19,11 +19,11 @@ PONG_SECONDS = 10
 """A client that doesn't answer a ping for so long is gone."""
 
 
-def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics, ring: Ring) -> grpc.aio.Server:
+def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> grpc.aio.Server:
     """The server around a segmenter, to be called on the loop that it shall run on; starts and stops nothing itself."""
-    interceptors = [ApiKeys(ring, metrics)] if ring.is_needed else []
+    interceptors = [ApiKeys(key_store, metrics)] if key_store.is_needed else []
     server = grpc.aio.server(interceptors=interceptors, options=options(settings))
-    servicer, health = SegmentationServicer(segmenter, settings, metrics, ring), Health(segmenter)
+    servicer, health = SegmentationServicer(segmenter, settings, metrics, key_store), Health(segmenter)
     server.add_generic_rpc_handlers((servicer.handlers, health.handlers))
     reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), server)
     return server

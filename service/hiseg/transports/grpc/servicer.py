@@ -10,22 +10,22 @@ from typing import Any
 import grpc
 from grpc.aio import EOF, ServicerContext
 
-from hiseg.access.key_store import Ring
+from hiseg.access.key_store import KeyStore
 from hiseg.api.answer import rounded, server_timing
 from hiseg.api.options import LONGEST_DEADLINE_S
 from hiseg.core.errors import DeadlineExceeded, HisegError, InvalidRequest
-from hiseg.observability.logs import REQUEST_ID, Note, current_id, read_request_id, trace_id
+from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_id, read_request_id, trace_id
 from hiseg.observability.metrics import BUG, GONE, Metrics, outcome_of
 from hiseg.observability.traceparent import HEADER, read_traceparent
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.auth import caller_of
 from hiseg.transports.grpc.compression import answer_as_asked
-from hiseg.transports.grpc.concurrency_limit import Seats
+from hiseg.transports.grpc.concurrency_limit import ConcurrencyLimit
 from hiseg.transports.grpc.desk import Desk
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.info import describe
-from hiseg.transports.grpc.peer import Proxies
+from hiseg.transports.grpc.peer import TrustedProxies
 from hiseg.transports.grpc.requests import parse, read_options, read_rows
 from hiseg.transports.grpc.status import Refusal, bug, refusal, status_name
 from hiseg.transports.grpc.stream import Stream
@@ -41,15 +41,15 @@ Context = ServicerContext[Any, Any]
 class SegmentationServicer:
     """The service's calls around a segmenter."""
 
-    def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics, ring: Ring) -> None:
+    def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> None:
         self._desk = Desk(segmenter, settings, metrics)
         self._segmenter = segmenter
         self._settings = settings
         self._metrics = metrics
-        self._ring = ring
-        self._proxies = Proxies(settings.trusted_proxies)
-        self._calls = Seats("calls", settings.grpc_max_calls)
-        self._streams = Seats("streams", settings.grpc_max_streams)
+        self._ring = key_store
+        self._proxies = TrustedProxies(settings.trusted_proxies)
+        self._calls = ConcurrencyLimit("calls", settings.grpc_max_calls)
+        self._streams = ConcurrencyLimit("streams", settings.grpc_max_streams)
         self._numbers = itertools.count()
 
     @property
@@ -152,13 +152,13 @@ class SegmentationServicer:
         """What is served, what can be asked for, and every limit in force."""
         return describe(self._segmenter, self._settings)
 
-    def _note(self, context: Context) -> Note:
+    def _note(self, context: Context) -> RequestLogEntry:
         """What the call's line in the log will say; from now on the call has its id."""
         metadata = [*(context.invocation_metadata() or ())]
         given = [str(value) for key, value in metadata if key == REQUEST_ID]
         current_id.set(read_request_id(given[0] if given else ""))
         client = self._proxies.caller(context.peer(), metadata)
-        return Note(client=client, trace_id=trace_id(traceparent(context)))
+        return RequestLogEntry(client=client, trace_id=trace_id(traceparent(context)))
 
     def _seconds(self, context: Context) -> float:
         """From now to the deadline."""

@@ -17,20 +17,20 @@ from typing import Any
 
 from grpc.aio import EOF, BaseError, ServicerContext
 
-from hiseg.access.quota import Caller
+from hiseg.access.quota import ClientQuota
 from hiseg.batching.admission import State
 from hiseg.batching.work import Superseded
-from hiseg.core.domain import Result
 from hiseg.core.errors import DeadlineExceeded, HisegError, InvalidRequest, Unavailable
+from hiseg.core.result import Result
 from hiseg.observability.metrics import BUG, GONE, outcome_of
 from hiseg.transports.grpc.desk import Desk
-from hiseg.transports.grpc.frame import SUPERSEDED, Ticket, broken, failed, superseded
-from hiseg.transports.grpc.frame_queue import Line
+from hiseg.transports.grpc.frame import SUPERSEDED, PendingFrame, broken, failed, superseded
+from hiseg.transports.grpc.frame_queue import FrameQueue
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.requests import read_options, read_rows
 from hiseg.transports.grpc.status import Refusal, bug, refusal
 from hiseg.transports.grpc.stream_config import NEWEST_IN_FLIGHT, Config, read_frame
-from hiseg.transports.grpc.tracking import Memory
+from hiseg.transports.grpc.tracking import BoxTracker
 
 TRANSPORT = "grpc_stream"
 MOST_UNANSWERED = 256
@@ -53,7 +53,7 @@ class Stream:
     """
 
     def __init__(
-        self, desk: Desk, context: Context, config: Config, caller: Caller, client: str, traceparent: str = ""
+        self, desk: Desk, context: Context, config: Config, caller: ClientQuota, client: str, traceparent: str = ""
     ) -> None:
         self._desk = desk
         self._context = context
@@ -62,11 +62,11 @@ class Stream:
         self._client = client
         self._traceparent = traceparent
         self._loop = asyncio.get_running_loop()
-        self._line: Line[Ticket] = Line(config.policy, desk.settings.grpc_stream_queue)
-        self._memory = Memory()
-        self._order: asyncio.Queue[Ticket | None] = asyncio.Queue()
+        self._line: FrameQueue[PendingFrame] = FrameQueue(config.policy, desk.settings.grpc_stream_queue)
+        self._memory = BoxTracker()
+        self._order: asyncio.Queue[PendingFrame | None] = asyncio.Queue()
         self._moved = asyncio.Event()
-        self._open: set[Ticket] = set()
+        self._open: set[PendingFrame] = set()
         self.frames: Counter[str] = Counter()
         """That are over, by outcome."""
         self._taken = 0
@@ -131,7 +131,7 @@ class Stream:
         self._advance()
 
     def _take(self, frame: pb.Frame, size: int) -> None:
-        ticket = Ticket(self._taken, frame, self._config.options, self._loop.time(), self._loop.create_future())
+        ticket = PendingFrame(self._taken, frame, self._config.options, self._loop.time(), self._loop.create_future())
         self._taken += 1
         self._gap_s, self._last_arrival = ticket.arrived - self._last_arrival, ticket.arrived
         self._open.add(ticket)
@@ -149,7 +149,7 @@ class Stream:
             self._close(oldest, superseded(), SUPERSEDED)
         self._advance()
 
-    def _expire(self, ticket: Ticket) -> None:
+    def _expire(self, ticket: PendingFrame) -> None:
         self._line.remove(ticket)
         error = DeadlineExceeded("it waited until its deadline", field="config.frame_deadline_ms")
         self._close(ticket, failed(error), error)
@@ -176,7 +176,7 @@ class Stream:
         following = next(iter(self._line))
         return self._working < NEWEST_IN_FLIGHT and self._desk.free_in_s(following.options) <= 2 * self._gap_s
 
-    async def _work(self, ticket: Ticket) -> None:
+    async def _work(self, ticket: PendingFrame) -> None:
         failure: HisegError | str | None = None
         span = self._desk.segmenter.tracing.request(f"{TRANSPORT} frame", self._traceparent)
         try:
@@ -199,7 +199,7 @@ class Stream:
         self._close(ticket, outcome, failure)
         self._advance()
 
-    async def _masks(self, ticket: Ticket, traceparent: str) -> pb.SegmentResponse:
+    async def _masks(self, ticket: PendingFrame, traceparent: str) -> pb.SegmentResponse:
         given = ticket.rows is not None or not self._config.reuse_boxes
         boxes = read_rows(ticket.frame, ticket.options).on if given else self._memory.on
         deadline = ticket.arrived + self._config.deadline_s
@@ -212,7 +212,7 @@ class Stream:
         self._remember(ticket, result)
         return message
 
-    def _remember(self, ticket: Ticket, result: Result | None) -> None:
+    def _remember(self, ticket: PendingFrame, result: Result | None) -> None:
         if not self._config.reuse_boxes:
             return
         if result and not result.foreground:
@@ -220,7 +220,7 @@ class Stream:
         elif ticket.rows is not None:
             self._memory.given(ticket.number, ticket.rows)
 
-    def _close(self, ticket: Ticket, outcome: pb.SegmentStreamResponse, failure: HisegError | str | None) -> None:
+    def _close(self, ticket: PendingFrame, outcome: pb.SegmentStreamResponse, failure: HisegError | str | None) -> None:
         """Every frame comes here once, unless the caller is gone before."""
         if outcome.HasField("dropped"):
             self._remember(ticket, None)

@@ -8,14 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from hiseg.api.boxes import BoxFormat, to_boxes
-from hiseg.core.domain import Box, CropMask, Result
+from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest
+from hiseg.core.result import CropMask, Result
 
 MARGIN = 0.1
 """A followed box is larger than its person by this part of the person's width and height at each side."""
 
 
-class Rows(NamedTuple):
+class BoxRows(NamedTuple):
     """Boxes as they were given: their numbers, and what these mean."""
 
     numbers: Sequence[Sequence[float]]
@@ -31,18 +32,18 @@ class Rows(NamedTuple):
         return to_boxes(self.numbers, width, height, self.form, self.normalized)
 
 
-class Memory:
+class BoxTracker:
     """What the next frame without boxes gets. Frames are numbered by the caller, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._boxes: Rows | list[Box] = []
+        self._boxes: BoxRows | list[Box] = []
         self._of = -1
 
     def on(self, width: int, height: int) -> tuple[Box, ...]:
         """The boxes for an image of that size."""
-        return self._boxes.on(width, height) if isinstance(self._boxes, Rows) else tuple(self._boxes)
+        return self._boxes.on(width, height) if isinstance(self._boxes, BoxRows) else tuple(self._boxes)
 
-    def given(self, number: int, rows: Rows) -> None:
+    def given(self, number: int, rows: BoxRows) -> None:
         """A frame had boxes, but got no masks; wrong ones are not remembered."""
         try:
             rows.on(1, 1)
@@ -54,7 +55,7 @@ class Memory:
         """A frame got masks."""
         self._remember(number, followed(result))
 
-    def _remember(self, number: int, boxes: Rows | list[Box]) -> None:
+    def _remember(self, number: int, boxes: BoxRows | list[Box]) -> None:
         if number > self._of:
             self._of, self._boxes = number, boxes
 

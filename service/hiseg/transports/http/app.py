@@ -10,11 +10,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from hiseg.access.key_store import Ring
+from hiseg.access.key_store import KeyStore
 from hiseg.api.answer import MaskFormat
 from hiseg.api.boxes import BoxFormat
 from hiseg.api.options import MOST_DILATION_PX
-from hiseg.core.domain import Mode, Priority, Smoothing
+from hiseg.core.job import Mode, Priority, Smoothing
 from hiseg.images.encoded import MEDIA_TYPES
 from hiseg.masks.draw import MOST_MASK_PIXELS
 from hiseg.masks.formats.cutout import MOST_PIXELS
@@ -26,14 +26,14 @@ from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.http import problems, segment
 from hiseg.transports.http.desk import Desk
-from hiseg.transports.http.guard import Guard
-from hiseg.transports.http.journal import Journal
+from hiseg.transports.http.guard import AuthMiddleware
+from hiseg.transports.http.journal import AccessLogMiddleware
 from hiseg.transports.http.kserve import routes as kserve
 from hiseg.transports.http.label_studio import routes as label_studio
 from hiseg.transports.http.playground import page
 
 
-def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, ring: Ring) -> FastAPI:
+def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> FastAPI:
     """The application around a segmenter; starts and stops nothing itself."""
     # Swagger UI from files of our own: the page works where no other host can be reached.
     app = FastAPIOffline(
@@ -44,7 +44,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, ring
         static_url="/docs/assets",
     )
     problems.install(app)
-    app.add_middleware(Guard, ring=ring, metrics=metrics)
+    app.add_middleware(AuthMiddleware, key_store=key_store, metrics=metrics)
     if settings.cors_origins:
         # Around the guard: browsers ask first whether they may, without a key.
         app.add_middleware(
@@ -54,7 +54,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, ring
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
             expose_headers=["Retry-After", "Server-Timing", "X-Request-ID"],
         )
-    app.add_middleware(Journal)
+    app.add_middleware(AccessLogMiddleware)
     desk = Desk(segmenter, settings, metrics)
     for face in (segment, kserve, label_studio):
         app.include_router(face.router(desk))

@@ -13,7 +13,7 @@ from starlette.types import Message
 
 from hiseg.api.boxes import parse_boxes
 from hiseg.api.options import Options, read_json, read_values
-from hiseg.batching.admission import Place
+from hiseg.batching.admission import Reservation
 from hiseg.core.errors import InvalidRequest, TooLarge, UnsupportedImage
 from hiseg.images.encoded import FIELD, MEDIA_TYPES
 from hiseg.transports.http.schemas import JsonOptions, JsonRequest, QueryOptions
@@ -102,7 +102,7 @@ def announced_deadline(request: Request, arrived: float) -> float | None:
     return arrived + int(named) / 1000 if named.isdecimal() and len(named) < 10 and int(named) else None
 
 
-def counted(request: Request, place: Place, max_bytes: int) -> Request:
+def counted(request: Request, place: Reservation, max_bytes: int) -> Request:
     """The same request; reading it raises :class:`TooLarge` past the limit, and ``place`` holds what was read."""
     received = 0
 

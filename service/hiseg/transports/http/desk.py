@@ -11,19 +11,20 @@ from typing import TypeVar
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
-from hiseg.access.quota import Caller
+from hiseg.access.quota import ClientQuota
 from hiseg.api.answer import rounded
 from hiseg.api.options import Options, to_job
-from hiseg.batching.admission import Place
-from hiseg.core.domain import Job, ModelRef, Result
+from hiseg.batching.admission import Reservation
 from hiseg.core.errors import DeadlineExceeded, HisegError
-from hiseg.observability.logs import Note, trace_id
+from hiseg.core.job import Job
+from hiseg.core.result import ModelRef, Result
+from hiseg.observability.logs import RequestLogEntry, trace_id
 from hiseg.observability.metrics import BUG, GONE, Metrics, outcome_of
 from hiseg.observability.traceparent import HEADER, read_traceparent
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.http.body import announced_bytes, announced_deadline, counted
-from hiseg.transports.http.disconnect import CallerGone, unless_gone
+from hiseg.transports.http.disconnect import ClientDisconnected, unless_gone
 from hiseg.transports.http.guard import CALLER
 from hiseg.transports.http.journal import NOTE
 
@@ -48,9 +49,9 @@ class Visit:
 
     arrived: float
     client: str
-    place: Place
+    place: Reservation
     traceparent: str
-    note: Note
+    note: RequestLogEntry
     variant: str = ""
 
 
@@ -95,13 +96,13 @@ class Desk:
         arrived = time.monotonic()
         failure: HisegError | str | None = None
         visit: Visit | None = None
-        note: Note = request.scope[NOTE]
+        note: RequestLogEntry = request.scope[NOTE]
         caller_trace = read_traceparent(request.headers.get(HEADER, ""))
         span = self.segmenter.tracing.request(f"{request.method} {request.scope['route'].path}", caller_trace)
         note.trace_id = trace_id(span.traceparent)
         try:
             size = announced_bytes(request, self.settings.max_body_bytes)
-            caller: Caller = request.scope[CALLER]
+            caller: ClientQuota = request.scope[CALLER]
             note.key = caller.name
             client = caller.client(request.client.host if request.client else "")
             caller.spend()
@@ -116,7 +117,7 @@ class Desk:
         except asyncio.CancelledError:
             failure = GONE
             raise
-        except (CallerGone, ClientDisconnect):
+        except (ClientDisconnected, ClientDisconnect):
             failure = GONE
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         except Exception:
@@ -163,7 +164,7 @@ class Desk:
         )
 
     async def segment(
-        self, job: Job, visit: Visit, place: Place, write: Callable[[Result], T], quick: bool = False
+        self, job: Job, visit: Visit, place: Reservation, write: Callable[[Result], T], quick: bool = False
     ) -> tuple[T, dict[str, float]]:
         """What ``write`` made of the result, and the milliseconds of each stage; see :meth:`Segmenter.segment`."""
         result, written = await self.segmenter.segment(job, place, write, quick)

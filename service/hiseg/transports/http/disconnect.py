@@ -11,7 +11,7 @@ from starlette.types import Receive
 T = TypeVar("T")
 
 
-class CallerGone(Exception):
+class ClientDisconnected(Exception):
     """Nobody is there to be answered."""
 
 
@@ -39,7 +39,7 @@ async def unless_gone(receive: Receive, work: Awaitable[T]) -> T:
             async with present:
                 return await work
         except TimeoutError as error:
-            failure = CallerGone() if present.expired() else error
+            failure = ClientDisconnected() if present.expired() else error
         except Exception as error:
             failure = error  # kept: the group would wrap it
         finally:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hiseg.access.key_store import Ring
-from hiseg.access.quota import Caller
+from hiseg.access.key_store import KeyStore
+from hiseg.access.quota import ClientQuota
 from hiseg.core.errors import Unauthorized
 from hiseg.observability.metrics import Metrics
 from hiseg.transports.http.problems import problem
@@ -31,7 +31,7 @@ OPEN = frozenset(
 OPEN_FOLDERS = ("/playground/", "/docs/")
 
 
-class Guard:
+class AuthMiddleware:
     """An ASGI application around another.
 
     Args:
@@ -40,9 +40,9 @@ class Guard:
         metrics: who counts those that are refused.
     """
 
-    def __init__(self, app: ASGIApp, ring: Ring, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, key_store: KeyStore, metrics: Metrics) -> None:
         self._app = app
-        self._ring = ring
+        self._ring = key_store
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,10 +61,10 @@ def is_open(path: str) -> bool:
     return path in OPEN or path.startswith(OPEN_FOLDERS)
 
 
-def caller_of(ring: Ring, scope: Scope) -> Caller:
+def caller_of(key_store: KeyStore, scope: Scope) -> ClientQuota:
     """Who asks.
 
     Raises:
         Unauthorized: nobody that is known.
     """
-    return ring.caller((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+    return key_store.caller((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])

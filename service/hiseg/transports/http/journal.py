@@ -6,7 +6,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hiseg.observability.logs import REQUEST_ID, Note, current_id, read_request_id
+from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_id, read_request_id
 
 NOTE = "hiseg.note"
 """Where a request's scope has what is known of it."""
@@ -14,7 +14,7 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics", "/health", "/v2/health/li
 """Asked every few seconds by machines: no line for these."""
 
 
-class Journal:
+class AccessLogMiddleware:
     """An ASGI application around another."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -26,7 +26,7 @@ class Journal:
             return
         headers = dict(scope["headers"])
         number = read_request_id(headers.get(REQUEST_ID.encode(), b"").decode("latin-1"))
-        note = scope[NOTE] = Note(client=scope["client"][0] if scope["client"] else "")
+        note = scope[NOTE] = RequestLogEntry(client=scope["client"][0] if scope["client"] else "")
         started, status, received, sent = time.perf_counter(), 0, 0, 0
 
         async def receive_counted() -> Message:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from hiseg.api.answer import MaskFormat, SegmentOut, server_timing, to_json, to_picture
-from hiseg.core.domain import Result
+from hiseg.core.result import Result
 from hiseg.transports.http.body import JSON, MULTIPART, RAW, SegmentRequest, read_request
 from hiseg.transports.http.desk import Desk, Manner, Visit
 from hiseg.transports.http.problems import MEDIA_TYPE, bug, problem

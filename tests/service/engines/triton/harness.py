@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hiseg.engines.base import Batch, Engine, Prediction, Terms
+from hiseg.engines.base import Batch, BatchMeta, Engine, Prediction
 from hiseg.engines.triton.address import parse_targets
 from hiseg.engines.triton.discovery import discover
 from hiseg.engines.triton.endpoint import Endpoint
@@ -49,11 +49,11 @@ def endpoint(engine: TritonEngine, address: str) -> Endpoint:
     return engine.endpoints[address]
 
 
-def marked(marker: int, rois: int = 2, terms: Terms | None = None) -> Batch:
+def marked(marker: int, rois: int = 2, meta: BatchMeta | None = None) -> Batch:
     """For the fragile model: its rows can be told from all others."""
     rows = np.zeros((rois, 5), dtype=np.float32)
     rows[:, 1] = marker + np.arange(rois) / 1000
-    return Batch(np.full((1, 3, *FRAGILE_CANVAS), marker, dtype=np.uint8), rows, terms or Terms())
+    return Batch(np.full((1, 3, *FRAGILE_CANVAS), marker, dtype=np.uint8), rows, meta or BatchMeta())
 
 
 def assert_own(made: Prediction, batch: Batch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hiseg.core.domain import ModelRef
+from hiseg.core.result import ModelRef
 from hiseg.engines.base import Batch, Prediction
 from hiseg.engines.triton.endpoint import Endpoint, State
 from hiseg.engines.triton.failures import CallFailed, Kind

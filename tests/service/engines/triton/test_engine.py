@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hiseg.core.errors import DeadlineExceeded, Unavailable
-from hiseg.engines.base import DANGEROUS, Batch, Terms, Wants
+from hiseg.engines.base import DANGEROUS, Batch, BatchMeta, RequestedOutputs
 from hiseg.engines.triton import engine as engine_module
 from hiseg.engines.triton import regions
 from hiseg.engines.triton.endpoint import State
@@ -222,9 +222,9 @@ def test_deadlines_and_callers_that_leave_reach_the_server(pair: tuple[Triton, T
     async def scenario() -> None:
         async with engine_on(targets_of(pair[0]), NOTHING) as engine:
             with pytest.raises(DeadlineExceeded):
-                await engine.infer(marked(SLOW, terms=Terms(deadline=time.monotonic() + 0.3)))
+                await engine.infer(marked(SLOW, meta=BatchMeta(deadline=time.monotonic() + 0.3)))
             with pytest.raises(DeadlineExceeded):
-                await engine.infer(marked(1, terms=Terms(deadline=time.monotonic() - 1)))
+                await engine.infer(marked(1, meta=BatchMeta(deadline=time.monotonic() - 1)))
             await until(lambda: pair[0].log.count(CANCELLED) == before + 1)
             leaving = asyncio.create_task(engine.infer(marked(SLOW)))
             await asyncio.sleep(0.2)
@@ -242,9 +242,9 @@ def test_deadlines_and_callers_that_leave_reach_the_server(pair: tuple[Triton, T
 def test_only_what_is_wanted_comes_back(pair: tuple[Triton, Triton]) -> None:
     async def scenario() -> None:
         async with engine_on(targets_of(pair[0]), NOTHING) as engine:
-            masks = await engine.infer(marked(5, terms=Terms(Wants.MASKS)))
+            masks = await engine.infer(marked(5, meta=BatchMeta(RequestedOutputs.MASKS)))
             assert (masks.margins.shape, masks.foreground.shape) == ((2, 8, 6), (1, 0, 0))
-            nobody = await engine.infer(marked(5, rois=0, terms=Terms(Wants.FOREGROUND)))
+            nobody = await engine.infer(marked(5, rois=0, meta=BatchMeta(RequestedOutputs.FOREGROUND)))
             assert (nobody.margins.shape, nobody.foreground.shape) == ((0, 8, 6), (1, 48, 64))
             with pytest.raises(ValueError, match="belongs to no image"):
                 await engine.infer(Batch(marked(1).images, np.array([[1, 0, 0, 1, 1]], dtype=np.float32)))
@@ -272,11 +272,11 @@ def test_the_server_with_the_least_before_it_gets_the_next_batch(pair: tuple[Tri
     async def scenario() -> None:
         async with engine_on(targets_of(*pair), NOTHING) as engine:
             await until(lambda: engine.slots == 4)
-            large = asyncio.create_task(engine.infer(marked(SLOW, terms=Terms(cost_ms=1000.0))))
+            large = asyncio.create_task(engine.infer(marked(SLOW, meta=BatchMeta(cost_ms=1000.0))))
             await asyncio.sleep(0.05)
             (busy,) = [report.address for report in engine.reports() if report.in_flight]
             for marker in range(1, 11):
-                await engine.infer(marked(marker, terms=Terms(cost_ms=1.0)))
+                await engine.infer(marked(marker, meta=BatchMeta(cost_ms=1.0)))
             assert not large.done()
             batches = {report.address: report.batches for report in engine.reports()}
             assert batches == {address: 0 if address == busy else 10 for address in batches}

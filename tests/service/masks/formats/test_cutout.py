@@ -7,7 +7,7 @@ import io
 import numpy as np
 import PIL.Image
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 from hiseg.masks.formats.cutout import cutout, cutouts
 from hiseg.masks.formats.label_map import encode_png
 

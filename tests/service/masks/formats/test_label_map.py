@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 from hiseg.masks.formats.label_map import encode_png, label_map
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiseg.core.domain import Box, CropMask, Instance
+from hiseg.core.box import Box
+from hiseg.core.result import CropMask, Instance
 from hiseg.masks.formats.overlay import colour, overlay
 
 

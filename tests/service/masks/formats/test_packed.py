@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 from hiseg.masks.formats.packed import packed_bits
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 from hiseg.masks.formats.png import png_crop
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path
 from pycocotools import mask as coco_mask
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 from hiseg.masks.formats.polygon import Outline, outline, rasterise
 from tests.service.masks.crops import crops, full_size
 

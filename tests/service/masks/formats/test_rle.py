@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
-from hiseg.core.domain import CropMask
+from hiseg.core.result import CropMask
 from hiseg.masks.formats.rle import coco_rle, coco_rle_uncompressed, run_lengths
 from tests.service.masks.crops import crops, full_size
 

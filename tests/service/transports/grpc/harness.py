@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 from grpc.aio import AioRpcError
 
-from hiseg.access.key_store import Ring
+from hiseg.access.key_store import KeyStore
 from hiseg.observability.metrics import Metrics
 from hiseg.observability.spans import OFF, Tracing
 from hiseg.segmenter import Segmenter
@@ -96,7 +96,7 @@ async def running(
     settings = settings or Settings()
     async with echoing(engine, settings.batches, tracing=tracing) as segmenter:
         server = create_grpc(
-            segmenter, settings, metrics, Ring(settings.api_keys, settings.api_keys_file, settings.key_limits)
+            segmenter, settings, metrics, KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
         )
         address = f"127.0.0.1:{add_port(server, '127.0.0.1:0', settings)}"
         await server.start()

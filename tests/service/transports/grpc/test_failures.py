@@ -11,8 +11,8 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from hiseg.batching.admission import State
-from hiseg.core.domain import Result
 from hiseg.core.errors import HisegError, Overloaded
+from hiseg.core.result import Result
 from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc import desk, servicer
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb

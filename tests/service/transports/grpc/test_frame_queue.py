@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hiseg.core.errors import Overloaded
-from hiseg.transports.grpc.concurrency_limit import Seats
-from hiseg.transports.grpc.frame_queue import Line, Policy
+from hiseg.transports.grpc.concurrency_limit import ConcurrencyLimit
+from hiseg.transports.grpc.frame_queue import FrameQueue, Policy
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from hiseg.transports.grpc.frame_queue import Line, Policy
     [(Policy.DROP_OLDEST, [None, None, None, 0, 1], [2, 3, 4]), (Policy.LATEST_ONLY, [None, 0, 1, 2, 3], [4])],
 )
 def test_the_oldest_goes(policy: Policy, gone: list[int | None], left: list[int]) -> None:
-    line: Line[int] = Line(policy, 3)
+    line: FrameQueue[int] = FrameQueue(policy, 3)
     assert [line.put(frame) for frame in range(5)] == gone
     assert list(line) == left
     assert line.is_open
@@ -22,7 +22,7 @@ def test_the_oldest_goes(policy: Policy, gone: list[int | None], left: list[int]
 
 
 def test_with_wait_it_is_the_sender_who_waits() -> None:
-    line: Line[int] = Line(Policy.WAIT, 3)
+    line: FrameQueue[int] = FrameQueue(Policy.WAIT, 3)
     assert line.is_open
     assert line.put(1) is None
     assert not line.is_open
@@ -32,7 +32,7 @@ def test_with_wait_it_is_the_sender_who_waits() -> None:
 
 
 def test_seats() -> None:
-    seats = Seats("streams", 2)
+    seats = ConcurrencyLimit("streams", 2)
     with seats.one():
         with seats.one(), pytest.raises(Overloaded, match="2 streams are open; at most 2") as caught, seats.one():
             pass

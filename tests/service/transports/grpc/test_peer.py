@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from hiseg.transports.grpc.peer import Proxies, address
+from hiseg.transports.grpc.peer import TrustedProxies, address
 
 PEER = "ipv4:10.0.0.9:60566"
 TRUSTED = [("127.0.0.1",), ("10.0.0.9",), ("10.0.0.0/24", "127.0.0.1"), ("*",)]
@@ -28,8 +28,8 @@ def test_proxies_are_believed_as_over_http(trusted: tuple[str, ...], told: str) 
     if told and over_http in hosts:
         over_http = hosts.get_trusted_client_address(told)[0]
     metadata = [("x-forwarded-for", told)] if told else []
-    assert Proxies(trusted).caller(PEER, metadata) == over_http
+    assert TrustedProxies(trusted).caller(PEER, metadata) == over_http
 
 
 def test_a_socket_has_no_proxies() -> None:
-    assert Proxies(("127.0.0.1",)).caller("unix:", [("x-forwarded-for", "8.8.8.8")]) == "unix:"
+    assert TrustedProxies(("127.0.0.1",)).caller("unix:", [("x-forwarded-for", "8.8.8.8")]) == "unix:"

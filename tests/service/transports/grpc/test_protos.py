@@ -14,7 +14,7 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 from hiseg.api.answer import MaskFormat
 from hiseg.api.boxes import BoxFormat
-from hiseg.core.domain import Mode, Priority, Smoothing
+from hiseg.core.job import Mode, Priority, Smoothing
 from hiseg.images.raw import PixelFormat
 from hiseg.transports.grpc.frame_queue import Policy
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb

@@ -15,7 +15,7 @@ import PIL.Image
 import pytest
 from pycocotools import mask as coco
 
-from hiseg.core.domain import BoolMask, Pixels
+from hiseg.core.image import BoolMask, Pixels
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from tests.conftest import SAMPLE_BOXES, Server

@@ -14,8 +14,9 @@ import pytest
 import uvloop
 from pycocotools import mask as coco_mask
 
-from hiseg.core.domain import Box, Finish, Job, Mode, Priority, Smoothing
+from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest
+from hiseg.core.job import Job, Mode, PostProcessing, Priority, Smoothing
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from tests.service.transports.grpc.harness import BOX, HEIGHT, PHOTO, WIDTH, running
@@ -222,8 +223,12 @@ def test_what_is_asked_reaches_the_segmenter(monkeypatch: pytest.MonkeyPatch) ->
             await service.refused(pb.SegmentRequest(encoded_image=PHOTO), within=None)
             first, second = jobs
             assert (first.mode, first.priority) == (Mode.BINARY, Priority.BATCH)
-            assert first.finish == Finish(Smoothing.EDGE, 0.25, 7, True)
-            assert (second.mode, second.priority, second.finish) == (Mode.INSTANCE, Priority.INTERACTIVE, Finish())
+            assert first.finish == PostProcessing(Smoothing.EDGE, 0.25, 7, True)
+            assert (second.mode, second.priority, second.finish) == (
+                Mode.INSTANCE,
+                Priority.INTERACTIVE,
+                PostProcessing(),
+            )
             assert (first.client, first.boxes) == ("127.0.0.1", (Box(10, 5, 30, 50),))
             assert [job.deadline for job in jobs] == [pytest.approx(now + 2, abs=1), pytest.approx(now + 4, abs=1)]
 

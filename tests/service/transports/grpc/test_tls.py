@@ -12,7 +12,7 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 from pydantic import ValidationError
 
-from hiseg.access.key_store import Ring
+from hiseg.access.key_store import KeyStore
 from hiseg.app import grpc_listening, new_segmenter
 from hiseg.lifecycle import ListenError
 from hiseg.observability.metrics import Metrics
@@ -98,7 +98,7 @@ def test_a_file_that_is_no_certificate_is_said_at_the_start(folder: Path, cert: 
 
     async def scenario() -> None:
         with pytest.raises(ListenError, match="cannot listen for gRPC"):
-            async with grpc_listening(new_segmenter(settings, None), settings, Metrics(), Ring()):  # type: ignore[arg-type]
+            async with grpc_listening(new_segmenter(settings, None), settings, Metrics(), KeyStore()):  # type: ignore[arg-type]
                 pass
 
     asyncio.run(scenario())

@@ -10,9 +10,10 @@ import pytest
 from grpc import StatusCode
 
 from hiseg.api.boxes import BoxFormat
-from hiseg.core.domain import Box, CropMask, Instance, ModelRef, Result
+from hiseg.core.box import Box
+from hiseg.core.result import CropMask, Instance, ModelRef, Result
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.tracking import Memory, Rows, around, followed
+from hiseg.transports.grpc.tracking import BoxRows, BoxTracker, around, followed
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import BOX, HEIGHT, PHOTO, running, until
 
@@ -46,13 +47,13 @@ def test_order_is_kept_and_who_is_not_found_is_looked_for_in_the_same_place() ->
 
 
 def test_only_what_is_newer_is_remembered() -> None:
-    memory = Memory()
+    memory = BoxTracker()
     assert memory.on(10, 10) == ()
-    memory.given(3, Rows([(0.5, 0.5, 0.5, 0.5)], BoxFormat.CXCYWH, normalized=True))
+    memory.given(3, BoxRows([(0.5, 0.5, 0.5, 0.5)], BoxFormat.CXCYWH, normalized=True))
     assert memory.on(100, 80) == (Box(25, 20, 75, 60),)
     memory.found(2, result(Instance(Box(1, 1, 2, 2), CropMask.empty(), 0)))
     assert memory.on(100, 80) == (Box(25, 20, 75, 60),)
-    memory.given(4, Rows([(5, 5, 1, 1)]))  # reversed
+    memory.given(4, BoxRows([(5, 5, 1, 1)]))  # reversed
     assert memory.on(100, 80) == (Box(25, 20, 75, 60),)
     memory.found(5, result(Instance(Box(1, 1, 2, 2), CropMask.empty(), 0)))
     assert memory.on(100, 80) == (Box(1, 1, 2, 2),)

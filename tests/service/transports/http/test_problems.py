@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from hiseg.access.key_store import Ring
+from hiseg.access.key_store import KeyStore
 from hiseg.batching.admission import State
 from hiseg.batching.limits import BatchLimits
 from hiseg.core import errors
@@ -34,7 +34,9 @@ async def app(
     metrics = Metrics()
     async with echoing(engine, limits) as segmenter:
         metrics.watch(segmenter)
-        transport = httpx.ASGITransport(create_http(segmenter, Settings(), metrics, Ring()), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(
+            create_http(segmenter, Settings(), metrics, KeyStore()), raise_app_exceptions=False
+        )
         async with httpx.AsyncClient(transport=transport, base_url="http://hiseg", timeout=30) as client:
             try:
                 yield client, segmenter, metrics

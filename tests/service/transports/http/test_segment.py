@@ -15,7 +15,7 @@ import PIL.Image
 import pytest
 from pycocotools import mask as coco_mask
 
-from hiseg.core.domain import Box
+from hiseg.core.box import Box
 from tests.conftest import SAMPLE_BOXES
 
 URL = "/v1/segment"

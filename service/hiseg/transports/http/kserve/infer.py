@@ -11,8 +11,9 @@ import numpy as np
 from fastapi import Request
 
 from hiseg.api.options import Options, read_values
-from hiseg.core.domain import Priority, Result
 from hiseg.core.errors import InvalidRequest, UnsupportedImage
+from hiseg.core.job import Priority
+from hiseg.core.result import Result
 from hiseg.masks.formats.rle import coco_rle
 from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, InferIn, TensorOut, read_bytes, read_rows, split
 

@@ -13,8 +13,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from hiseg.core.domain import ModelRef, Result
 from hiseg.core.errors import HisegError, Unavailable
+from hiseg.core.result import ModelRef, Result
 from hiseg.transports.http.desk import Desk, Manner, Visit
 from hiseg.transports.http.kserve.infer import INPUTS, OUTPUTS, Inference, read_inference, tensors
 from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, TensorOut, join

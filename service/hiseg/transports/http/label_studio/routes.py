@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from hiseg.api.options import Options, invalid, read_json
-from hiseg.core.domain import Result
 from hiseg.core.errors import HisegError
+from hiseg.core.result import Result
 from hiseg.transports.http.body import JSON
 from hiseg.transports.http.desk import Desk, Manner, Visit
 from hiseg.transports.http.label_studio.labelling import Labelling, read_labelling

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from hiseg.core.domain import Instance, Result
+from hiseg.core.result import Instance, Result
 from hiseg.masks.formats.brush_rle import brush_rle
 from hiseg.transports.http.label_studio.labelling import LONGEST, Labelling
 

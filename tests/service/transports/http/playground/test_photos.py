@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from hiseg.core.domain import Pixels
+from hiseg.core.image import Pixels
 from tests.conftest import SAMPLE
 from tests.service.transports.http.playground.visitor import Visitor, union
 

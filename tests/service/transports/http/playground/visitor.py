@@ -13,7 +13,7 @@ import PIL.Image
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
 from pycocotools import mask as coco_mask
 
-from hiseg.core.domain import BoolMask, Pixels
+from hiseg.core.image import BoolMask, Pixels
 
 Corners = tuple[float, float, float, float]
 WIDTH, HEIGHT = 949, 512
