@@ -1,4 +1,4 @@
-"""Writes the table of settings in ``docs/operations.md`` anew: ``.venv/bin/python -m docs.settings_table``.
+"""Writes the table of settings in ``docs/settings.md`` anew: ``.venv/bin/python -m docs.settings_table``.
 
 Operators read the table and programs read :mod:`hiseg.settings`; a test holds that they say the same.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hiseg.settings import Settings
 
-PAGE = Path(__file__).with_name("operations.md")
+PAGE = Path(__file__).with_name("settings.md")
 TABLE = re.compile(r"(<!-- settings: .*? -->\n)(.*?)(<!-- end of settings -->)", re.DOTALL)
 
 

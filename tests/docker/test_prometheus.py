@@ -98,7 +98,7 @@ def test_no_metric_is_asked_for_that_is_not_there(watched: tuple[Prometheus, str
 
 def test_every_metric_is_explained(watched: tuple[Prometheus, str]) -> None:
     _, metrics = watched
-    text = (ROOT / "docs" / "operations.md").read_text()
+    text = (ROOT / "docs" / "runbook.md").read_text()
     names = set(re.findall(r"^# TYPE (hiseg_\w+) ", metrics, re.MULTILINE))
     created = {name for name in names if name.endswith("_created")}
     assert [name for name in sorted(names - created) if f"`{name}" not in text] == []
@@ -142,7 +142,7 @@ def test_alerts_fire_when_they_should_and_not_else() -> None:
 
 
 def test_every_alert_has_a_page_in_the_runbook() -> None:
-    headings = re.findall(r"^### (\w+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    headings = re.findall(r"^### (\w+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
     assert sorted(rule["alert"] for rule in RULES) == sorted(h for h in headings if h.startswith("Hiseg"))
     for rule in RULES:
-        assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"

@@ -1,4 +1,4 @@
-"""``docs/operations.md`` says of the settings what the service says."""
+"""``docs/settings.md`` says of the settings what the service says."""
 
 from __future__ import annotations
 
