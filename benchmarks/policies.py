@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hiseg.batching.backlog import Claim, WaitEstimator
+from hiseg.batching.backlog import QueuedCost, WaitEstimator
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.limits import BatchLimits
 from hiseg.batching.work import Prepared, Work
@@ -51,11 +51,11 @@ class FixedWindow:
         self._window = window_ms / 1000
         self._clock = clock
         self._backlog = WaitEstimator(clock, LIMITS.wait_ms)
-        self._waiting: list[tuple[float, int, Claim, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[float, int, QueuedCost, asyncio.Future[None]]] = []
         self._changed = asyncio.Event()
 
     async def submit(self, work: Work[Prepared]) -> None:
-        claim = Claim(work.client, work.share, self._cost.job(work.rois), self._cost.batch(1, work.rois))
+        claim = QueuedCost(work.client, work.share, self._cost.job(work.rois), self._cost.batch(1, work.rois))
         self._backlog.admit(claim, work.deadline)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((self._clock(), work.rois, claim, done))

@@ -151,7 +151,7 @@ def tools() -> Callable[..., str]:
         done = subprocess.run(
             [TOOLS / "bin" / "python", *first, *map(str, arguments)],
             cwd=cwd,
-            env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+            env=os.environ | {"PYTHONPATH": f"{ROOT / 'service'}{os.pathsep}{ROOT}"} | variables,
             capture_output=True,
             text=True,
             timeout=120,

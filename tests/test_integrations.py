@@ -67,7 +67,7 @@ def test_cvat(server: Server, tools: Callable[..., str], folder: Path) -> None:
     coco(folder).rename(folder / "instances_default.json")
     variables = {
         "PATH": f"{TOOLS / 'bin'}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT / 'service'}{os.pathsep}{ROOT}",
         "HOME": str(folder),
         "CVAT_ACCESS_TOKEN": "secret",
     }

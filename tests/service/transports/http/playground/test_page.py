@@ -11,7 +11,7 @@ import pytest
 from hiseg.transports.http.playground.page import FOLDER, MEDIA_TYPES
 from tests.conftest import ROOT
 
-PARTS = sorted(path.name for path in FOLDER.iterdir() if path.name != "index.html")
+PARTS = sorted(path.name for path in FOLDER.iterdir() if path.suffix in MEDIA_TYPES and path.name != "index.html")
 MOST_BYTES = 60_000
 
 
