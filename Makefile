@@ -60,6 +60,10 @@ lint: setup  # ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: setup  # write the tables of the docs that come from the code and the models' metrics
+	$(BIN)/python -m docs.settings_table
+	$(BIN)/python -m benchmarks.model_tables
+
 format: setup  # put the code in its standard shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -83,4 +87,4 @@ sbom: $(AUDIT)/.ready  # what all packages are, as CycloneDX, into sbom.json
 audit: $(AUDIT)/.ready  # known vulnerabilities of the pinned packages; asks PyPI
 	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
-.PHONY: help setup serve demo test lint format bench loadtest sbom audit
+.PHONY: help setup serve demo test lint docs format bench loadtest sbom audit

@@ -1,4 +1,4 @@
-"""The README's commands, run as printed."""
+"""The commands of the README and of the pages about formats and video, run as printed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from pycocotools import mask as coco_mask
 
 from tests.conftest import ROOT
 
-README = (ROOT / "README.md").read_text()
+PAGES = (ROOT / "README.md", ROOT / "docs" / "formats.md", ROOT / "docs" / "video.md")
+README = "".join(page.read_text() for page in PAGES)
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 SERVE = "make serve"
 NOT_HERE = ("make test", "HISEG_DATA=", ".venv/bin/hiseg-train")
@@ -98,8 +99,10 @@ def test_code_works_as_printed(code: str) -> None:
             path.unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)|<img src=\"([^\"]+)\"", README))
-def test_links_lead_somewhere(target: tuple[str, str]) -> None:
-    path = target[0] or target[1]
-    if not path.startswith("http"):
-        assert (ROOT / Path(path)).exists(), path
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)|<img src=\"([^\"]+)\"", page.read_text()):
+        path = target[0] or target[1]
+        assert path.startswith("http") or (page.parent / path).exists(), path

@@ -1,0 +1,85 @@
+"""``python -m benchmarks.model_tables`` writes the figures of the published models into the README and docs/models.md.
+
+The figures stand in ``model_repository/*/metrics.json``, which ``hiseg-train publish`` measures. A page that was written
+by hand said something else sooner or later; a test holds that the pages say what the files say.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+REPOSITORY = ROOT / "model_repository"
+BLOCK = re.compile(r"(<!-- models: .*? -->\n)(.*?)(<!-- end of models -->)", re.DOTALL)
+TRUE, LOOSE = "ground truth boxes", "boxes jittered by 10%"
+Metrics = Mapping[str, Any]
+
+
+def published() -> dict[str, Metrics]:
+    """The metrics of each published model, by name."""
+    return {path.parent.name: json.loads(path.read_text()) for path in sorted(REPOSITORY.glob("*/metrics.json"))}
+
+
+def both(metrics: Metrics, boxes: str, slice_name: str = "all") -> str:
+    """A figure on ``val`` and on ``ood``, as ``0.783 / 0.846``."""
+    return " / ".join(f"{metrics['quality'][split][boxes][slice_name]:.3f}" for split in ("val", "ood"))
+
+
+def readme_table() -> str:
+    """The README's table: size, cost, speed and mean IoU of each model, and of what needs no model."""
+    models = published()
+    rows = [
+        "| | file | work | CPU, 2 threads: 1 / 4 / 16 people | mean IoU on `val` / `ood` | with loose boxes |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, metrics in models.items():
+        speed = " / ".join(f"{milliseconds:.0f}" for milliseconds in metrics["speed"].values())
+        work = metrics["complexity"]
+        rows.append(
+            f"| `{name}` | {metrics['megabytes']:.0f} MB "
+            f"| {work['gmac_per_image']:.1f} GMAC an image + {work['gmac_per_person']:.2f} a person "
+            f"| {speed} ms | {both(metrics, TRUE)} | {both(metrics, LOOSE)} |"
+        )
+    first = next(iter(models.values()))["quality"]
+    for baseline in first["val"]["baselines"]:
+        figures = " / ".join(f"{first[split]['baselines'][baseline]:.3f}" for split in ("val", "ood"))
+        rows.append(f"| {baseline}, no model | | | | {figures} | |")
+    return "\n".join(rows) + "\n"
+
+
+def models_table() -> str:
+    """The first table of docs/models.md: mean IoU and boundary IoU, time and size of each model."""
+    rows = [
+        "| on `val` / `ood` | true boxes | loose boxes | boundary IoU | others cover over 15 % of the box "
+        "| ms for 1 / 4 / 16 people | file |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, metrics in published().items():
+        speed = " / ".join(f"{milliseconds:.0f}" for milliseconds in metrics["speed"].values())
+        figures = [
+            both(metrics, TRUE),
+            both(metrics, LOOSE),
+            both(metrics, TRUE, "boundary IoU"),
+            both(metrics, TRUE, "overlapping boxes"),
+            speed,
+            f"{metrics['megabytes']:.0f} MB",
+        ]
+        rows.append(f"| **{name}** | {' | '.join(figures)} |")
+    return "\n".join(rows) + "\n"
+
+
+PAGES: dict[Path, Callable[[], str]] = {ROOT / "README.md": readme_table, ROOT / "docs" / "models.md": models_table}
+
+
+def rewritten(page: str, table: str) -> str:
+    """The text of a page with ``table`` between its two marks."""
+    return BLOCK.sub(lambda found: found[1] + table + found[3], page)
+
+
+if __name__ == "__main__":
+    for path, table in PAGES.items():
+        path.write_text(rewritten(path.read_text(), table()))
