@@ -1,7 +1,7 @@
 """``python -m benchmarks.model_tables`` writes the figures of the published models into the README and docs/models.md.
 
-The figures stand in ``model_repository/*/metrics.json``, which ``hiseg-train publish`` measures. A page that was written
-by hand said something else sooner or later; a test holds that the pages say what the files say.
+The figures stand in ``model_repository/*/metrics.json``, which ``hiseg-train publish`` measures. Pages written by hand
+said something else sooner or later; a test holds that the pages say what the files say.
 """
 
 from __future__ import annotations
