@@ -24,6 +24,8 @@ from hiseg.observability.spans import OFF, Tracing
 from hiseg.segmenter import Segmenter
 
 MEBI = 1024 * 1024
+WORKERS = 2
+"""Threads of an echoing segmenter that decode and draw."""
 
 
 class EchoEngine:
@@ -113,7 +115,7 @@ async def echoing(
     engine: EchoEngine, limits: BatchLimits | None = None, max_bytes: int = 64 * MEBI, tracing: Tracing = OFF
 ) -> AsyncIterator[Segmenter]:
     """A segmenter over an echo engine, taking requests."""
-    with ThreadPoolExecutor(2) as workers:
+    with ThreadPoolExecutor(WORKERS) as workers:
         segmenter = Segmenter(workers, ImageLimits(10**6, 10**6), Admission(max_bytes), tracing)
         async with Batcher(engine, workers, Notes(), limits, tracing=tracing).running() as batcher:
             segmenter.batchers["echo"] = batcher

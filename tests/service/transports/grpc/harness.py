@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from hiseg.transports.grpc.server import add_port, create_grpc
-from tests.service.fakes import EchoEngine, echoing
+from tests.service.fakes import WORKERS, EchoEngine, echoing
 
 WIDTH, HEIGHT = 80, 60
 CLIENT_OPTIONS = [("grpc.enable_http_proxy", 0)]
@@ -60,6 +61,13 @@ class Running:
             for sample in samples
             if sample.name == "hiseg_requests_total" and sample.labels["transport"] == transport
         }
+
+    async def decoded(self) -> None:
+        """Wait until all images that were let in so far are decoded, and the batcher knows."""
+        await asyncio.sleep(0)  # a job's decoding is handed to the threads in the step after it was let in
+        loop, all_threads = asyncio.get_running_loop(), threading.Barrier(WORKERS)
+        # The threads take work in the order in which it came: once all of them are here, what came before is done.
+        await asyncio.gather(*(loop.run_in_executor(self.segmenter.workers, all_threads.wait) for _ in range(WORKERS)))
 
     async def refused(self, request: pb.SegmentRequest, within: float | None = 10) -> AioRpcError:
         """The error that a call ends with."""
