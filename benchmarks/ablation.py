@@ -60,7 +60,7 @@ def as_trained(checkpoint: Path) -> Runner:
             logits = model.crop_logits(canvases, boxes, task.look(canvases, boxes), task.size)
         return logits.numpy(), np.zeros((len(images), 1, *images.shape[2:]), dtype=np.float32)
 
-    return Runner((configuration.canvas,), Resize.LETTERBOX, predict, extent=model.config.context)
+    return Runner((configuration.canvas,), Resize.LETTERBOX, predict, crop_scale=model.config.context)
 
 
 def measure(runner: Runner, photos: dict[str, list[Photo]]) -> Found:

@@ -37,10 +37,10 @@ class Crowd:
     """Boxes, and the model's rows for them."""
 
     boxes: list[Box]
-    margins: Floats
+    logit_margins: Floats
 
 
-def margins(count: int, seed: int = 0) -> Floats:
+def logit_margins(count: int, seed: int = 0) -> Floats:
     """float32 ``[count, 128, 96]``: a head, a trunk and limbs, and noise of a few cells."""
     rng = np.random.default_rng(seed)
     found = np.empty((count, 128, 96), dtype=np.float32)
@@ -62,7 +62,7 @@ def crowd() -> Crowd:
     heights = rng.uniform(250, 900, PEOPLE)
     widths = heights * rng.uniform(0.35, 0.6, PEOPLE)
     corners = zip(rng.uniform(0, WIDTH - widths), rng.uniform(0, HEIGHT - heights), widths, heights, strict=True)
-    return Crowd([Box(x, y, x + w, y + h) for x, y, w, h in corners], margins(PEOPLE))
+    return Crowd([Box(x, y, x + w, y + h) for x, y, w, h in corners], logit_margins(PEOPLE))
 
 
 def medians(calls: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
@@ -79,7 +79,7 @@ def medians(calls: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> 
 def against_pycocotools() -> None:
     """A person of 600 pixels in 1080p; the same bytes come out."""
     width, height = 1920, 1080
-    mask, _ = crop_mask(margins(1)[0], Box(700, 300, 1000, 900), width, height)
+    mask, _ = crop_mask(logit_margins(1)[0], Box(700, 300, 1000, 900), width, height)
 
     def theirs() -> bytes:
         canvas = np.zeros((height, width), dtype=np.uint8, order="F")
@@ -107,7 +107,7 @@ def every_format() -> None:
     width, height = 1920, 1080
     pixels = cv2.resize(np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8), (width, height))
     image, box = Image(np.asarray(pixels, dtype=np.uint8)), Box(700, 300, 1000, 900)
-    mask, score = crop_mask(margins(1)[0], box, width, height)
+    mask, score = crop_mask(logit_margins(1)[0], box, width, height)
     result = Result(width, height, (), (Instance(box, mask, score),), None, MODEL)
     for form in MaskFormat:
         answer = (
@@ -132,7 +132,7 @@ def finishes() -> None:
         "resolve_overlaps": PostProcessing(resolve_overlaps=True),
     }
     calls = {
-        name: lambda finish=finish: draw_masks(people.margins, people.boxes, WIDTH, HEIGHT, finish)
+        name: lambda finish=finish: draw_masks(people.logit_margins, people.boxes, WIDTH, HEIGHT, finish)
         for name, finish in options.items()
     }
     print(f"100 people in 12 megapixels, drawing alone, ms: {shown(medians(calls, 7))}")
@@ -146,7 +146,7 @@ def hundred_people(form: MaskFormat, rounds: int = 7) -> tuple[float, float]:
     image = Image(pixels)
 
     def answer() -> object:
-        found = draw_masks(people.margins, people.boxes, WIDTH, HEIGHT, PostProcessing())
+        found = draw_masks(people.logit_margins, people.boxes, WIDTH, HEIGHT, PostProcessing())
         result = Result(WIDTH, HEIGHT, (), found, None, MODEL)
         if form.is_picture:
             return to_picture(image, result, form)

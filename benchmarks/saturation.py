@@ -43,8 +43,8 @@ def one(engine: OnnxEngine, request: Request) -> None:
         np.concatenate([np.zeros((len(rois), 1), dtype=np.float32), rois], axis=1),
     )
     prediction = engine.run(batch)
-    for margin, box in zip(prediction.margins, boxes, strict=True):
-        seen = box.times(prediction.extent)
+    for margin, box in zip(prediction.logit_margins, boxes, strict=True):
+        seen = box.times(prediction.crop_scale)
         coco_rle(crop_mask(margin, seen, picture.width, picture.height)[0], picture.width, picture.height)
 
 

@@ -30,13 +30,13 @@ class Difference:
 
     Attributes:
         masks: pixels of margins whose sign differs.
-        margins, foreground: largest difference.
+        logit_margins, foreground: largest difference.
         people: in all batches.
         canvases: different ones that were used.
     """
 
     masks: int = 0
-    margins: float = 0.0
+    logit_margins: float = 0.0
     foreground: float = 0.0
     people: int = 0
     canvases: int = 0
@@ -64,10 +64,12 @@ async def compare(
             ours = await here.infer(batch)
             await until(lambda: there.slots)
             theirs = await there.infer(batch)
-            assert ours.margins.shape == theirs.margins.shape
+            assert ours.logit_margins.shape == theirs.logit_margins.shape
             assert ours.foreground.shape == theirs.foreground.shape
-            found.masks += int(((ours.margins > 0) != (theirs.margins > 0)).sum())
-            found.margins = max(found.margins, float(np.abs(ours.margins - theirs.margins).max(initial=0)))
+            found.masks += int(((ours.logit_margins > 0) != (theirs.logit_margins > 0)).sum())
+            found.logit_margins = max(
+                found.logit_margins, float(np.abs(ours.logit_margins - theirs.logit_margins).max(initial=0))
+            )
             found.foreground = max(found.foreground, float(np.abs(ours.foreground - theirs.foreground).max(initial=0)))
             found.people += people
             seen.add(canvas)

@@ -71,15 +71,15 @@ class Masks:
             rois = [np.insert(given.rois, 0, place, axis=1) for place, given in enumerate(chosen)]
             batch = Batch(np.stack([given.canvas for given in chosen]), np.concatenate(rois).astype(np.float32))
             ends = np.cumsum([len(given.rois) for given in chosen])[:-1]
-            for index, part in zip(indices, np.split(self._engine.run(batch).margins, ends), strict=True):
+            for index, part in zip(indices, np.split(self._engine.run(batch).logit_margins, ends), strict=True):
                 found[index] = part
         return found
 
-    def answer(self, given: Input, margins: Floats) -> dict[str, Any]:
+    def answer(self, given: Input, logit_margins: Floats) -> dict[str, Any]:
         """hiseg's answer, as far as it is about masks."""
         instances = []
-        for box, margin in zip(given.boxes, margins, strict=True):
-            seen = box.times(self._engine.info.mask_extent)
+        for box, margin in zip(given.boxes, logit_margins, strict=True):
+            seen = box.times(self._engine.info.crop_scale)
             mask, score = crop_mask(margin, seen, given.width, given.height)
             rle = {"format": "coco_rle", **coco_rle(mask, given.width, given.height)}
             instances.append(
@@ -95,4 +95,6 @@ class Masks:
     def many(self, requests: Sequence[tuple[bytes, str]]) -> list[dict[str, Any]]:
         """All of it for a batch of requests."""
         inputs = [self.prepare(image, query) for image, query in requests]
-        return [self.answer(given, margins) for given, margins in zip(inputs, self.run(inputs), strict=True)]
+        return [
+            self.answer(given, logit_margins) for given, logit_margins in zip(inputs, self.run(inputs), strict=True)
+        ]

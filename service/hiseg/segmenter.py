@@ -162,7 +162,7 @@ class Segmenter:
         boxes = [box.clipped(width, height) for box in job.boxes]
         binary = job.mode is Mode.BINARY
         visible = [] if binary and not info.foreground_boxes else [box for box in boxes if not box.is_empty]
-        crops = [Box(0, 0, width, height)] if binary else [box.times(info.mask_extent) for box in visible]
+        crops = [Box(0, 0, width, height)] if binary else [box.times(info.crop_scale) for box in visible]
         covered = mask_pixels(crops, width, height, job.finish)
         place.hold(job.picture.nbytes + 3 * placement.canvas[0] * placement.canvas[1] + covered)
 
@@ -253,4 +253,4 @@ def draw(
         (everybody,) = draw_masks([odds], [Box(0, 0, width, height)], width, height, job.finish)
         return (), everybody
     prediction = served.prediction
-    return draw_masks(prediction.margins, boxes, width, height, job.finish, prediction.extent), None
+    return draw_masks(prediction.logit_margins, boxes, width, height, job.finish, prediction.crop_scale), None

@@ -35,8 +35,8 @@ class EchoEngine:
         cost: what it really takes, in milliseconds of the event loop's clock; None: no time at all.
         extra: batches beyond its slots that it has room for.
         seed: what it says it takes.
-        extent: sides of what its margins cover, as multiples of the box's; boxes change its foreground where that is
-            more than 1, as with our own models.
+        crop_scale: sides of what its margins cover, as multiples of the box's; boxes change its foreground where
+            that is more than 1, as with our own models.
     """
 
     def __init__(
@@ -47,12 +47,19 @@ class EchoEngine:
         seed: Cost | None = None,
         roi_counts: tuple[int, ...] = (),
         canvases: tuple[tuple[int, int], ...] = ((64, 64), (48, 64)),
-        extent: float = 1.0,
+        crop_scale: float = 1.0,
     ) -> None:
         ref = ModelRef("echo", "1", "b0")
         cost_told = seed or cost or Cost(4.0, 1.0, 1.0)
         self.info = ModelInfo(
-            ref, canvases, Resize.LETTERBOX, (8, 6), True, cost_told, mask_extent=extent, foreground_boxes=extent > 1
+            ref,
+            canvases,
+            Resize.LETTERBOX,
+            (8, 6),
+            True,
+            cost_told,
+            crop_scale=crop_scale,
+            foreground_boxes=crop_scale > 1,
         )
         self.slots = slots
         self._extra = extra
@@ -84,9 +91,9 @@ class EchoEngine:
         finally:
             self.running -= 1
         self.batches.append(batch)
-        margins = np.broadcast_to(batch.rois[:, 1, None, None] + 1, (len(batch.rois), 8, 6))
+        logit_margins = np.broadcast_to(batch.rois[:, 1, None, None] + 1, (len(batch.rois), 8, 6))
         foreground = batch.images[:, 0].astype(np.float32) / 255
-        return Prediction(margins.astype(np.float32), foreground, self.info.ref, self.info.mask_extent)
+        return Prediction(logit_margins.astype(np.float32), foreground, self.info.ref, self.info.crop_scale)
 
     def close(self) -> None:
         pass

@@ -79,15 +79,15 @@ def test_binary_mode_gives_the_foreground_of_the_whole_image() -> None:
     assert not mask.pixels[:, :62].any()
 
 
-@pytest.mark.parametrize(("extent", "told"), [(1.0, 0), (1.2, 1)])
-def test_binary_mode_tells_boxes_to_models_that_look_at_them(extent: float, told: int) -> None:
-    engine = EchoEngine(extent=extent)
+@pytest.mark.parametrize(("crop_scale", "told"), [(1.0, 0), (1.2, 1)])
+def test_binary_mode_tells_boxes_to_models_that_look_at_them(crop_scale: float, told: int) -> None:
+    engine = EchoEngine(crop_scale=crop_scale)
     run(engine, Job(picture(), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
     assert len(engine.batches[0].rois) == told
 
 
 def test_a_mask_is_as_large_as_what_its_model_sees() -> None:
-    (found,) = run(EchoEngine(extent=1.5), Job(picture(), (Box(40, 20, 80, 60),), "echo")).instances
+    (found,) = run(EchoEngine(crop_scale=1.5), Job(picture(), (Box(40, 20, 80, 60),), "echo")).instances
     assert found.box == Box(40, 20, 80, 60)
     assert (found.mask.left, found.mask.top, found.mask.pixels.shape) == (30, 10, (60, 60))
     assert found.mask.pixels.all()

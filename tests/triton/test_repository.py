@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from hiseg.engines.base import margins
+from hiseg.engines.base import logit_margins
 from hiseg.engines.contract import WIDE_OUTPUT
 from hiseg.engines.onnx import OnnxEngine
 from tests.conftest import REPOSITORY
@@ -41,6 +41,6 @@ def test_it_gives_the_masks_of_the_embedded_engine(triton_server: Triton, images
     there = ask(
         triton_server.url, "hiseg_b0", {"images": work.images, "rois": work.rois}, (WIDE_OUTPUT, "binary_masks")
     )
-    np.testing.assert_array_equal(margins(there[WIDE_OUTPUT]) > 0, here.margins > 0)
-    np.testing.assert_allclose(margins(there[WIDE_OUTPUT]), here.margins, atol=1e-3)
+    np.testing.assert_array_equal(logit_margins(there[WIDE_OUTPUT]) > 0, here.logit_margins > 0)
+    np.testing.assert_allclose(logit_margins(there[WIDE_OUTPUT]), here.logit_margins, atol=1e-3)
     np.testing.assert_allclose(there["binary_masks"][:, 0], here.foreground, atol=1e-4)

@@ -41,7 +41,7 @@ def scatter(prediction: Prediction, members: Sequence[Prepared]) -> list[Predict
     parts, start = [], 0
     for index, member in enumerate(members):
         end = start + len(member.rois)
-        margins, foreground = prediction.margins[start:end], prediction.foreground[index : index + 1]
-        parts.append(replace(prediction, margins=margins, foreground=foreground))
+        logit_margins, foreground = prediction.logit_margins[start:end], prediction.foreground[index : index + 1]
+        parts.append(replace(prediction, logit_margins=logit_margins, foreground=foreground))
         start = end
     return parts

@@ -77,7 +77,7 @@ class Served(Generic[P]):
 
     Attributes:
         prepared: the input.
-        prediction: the rows of this job alone: ``margins`` ``[n, mh, mw]``, ``foreground`` ``[1, H, W]``; what it
+        prediction: the rows of this job alone: ``logit_margins`` ``[n, mh, mw]``, ``foreground`` ``[1, H, W]``; what it
             didn't want may be empty.
         decode_ms: preparing.
         queue_ms: waiting, for a place in a batch and for the engine.

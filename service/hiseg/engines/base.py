@@ -49,7 +49,7 @@ class ModelInfo:
         takes_uint8: images are sent as 0..255 bytes, else as float32 0..1.
         seed: what a batch may cost, before any has run.
         card: what else it says about itself: licence, training data, metrics, size.
-        mask_extent: sides of what a person's logits cover, as multiples of the box's.
+        crop_scale: sides of what a person's logits cover, as multiples of the box's.
         foreground_boxes: whether boxes change the foreground.
     """
 
@@ -60,7 +60,7 @@ class ModelInfo:
     takes_uint8: bool
     seed: Cost = UNKNOWN_COST
     card: dict[str, Any] = field(default_factory=dict)
-    mask_extent: float = 1.0
+    crop_scale: float = 1.0
     foreground_boxes: bool = False
 
     def describe(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class ModelInfo:
             "engine": self.ref.engine,
             "canvases": [list(canvas) for canvas in self.canvases],
             "mask_size": list(self.mask_size),
-            "mask_extent": self.mask_extent,
+            "mask_extent": self.crop_scale,
             "card": self.card,
         }
 
@@ -130,17 +130,17 @@ class Prediction:
     """Output of one run, the same for both generations of model outputs.
 
     Attributes:
-        margins: float32 ``[N, mask_h, mask_w]``, log-odds of "this pixel is the person" over its box, or over one
-            ``extent`` times as large; ``[0, ...]`` if masks weren't wanted.
+        logit_margins: float32 ``[N, mask_h, mask_w]``, log-odds of "this pixel is the person" over its box, or over one
+            ``crop_scale`` times as large; ``[0, ...]`` if masks weren't wanted.
         foreground: float32 ``[B, H, W]``, probability that anybody is there; ``[B, 0, 0]`` if it wasn't wanted.
         model: what really made it.
-        extent: sides of what margins cover, as multiples of the box's.
+        crop_scale: sides of what the margins cover, as multiples of the box's.
     """
 
-    margins: Floats
+    logit_margins: Floats
     foreground: Floats
     model: ModelRef
-    extent: float = 1.0
+    crop_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ class Engine(Protocol):
         """Give everything back; no call may follow."""
 
 
-def margins(masks: Floats) -> Floats:
+def logit_margins(masks: Floats) -> Floats:
     """How far the target leads, from either form of a model's mask output.
 
     Args:
@@ -222,7 +222,7 @@ def margins(masks: Floats) -> Floats:
     return np.asarray(masks[:, 1] - np.maximum(masks[:, 0], masks[:, 2]), dtype=np.float32)
 
 
-def no_margins(size: Size) -> Floats:
+def no_logit_margins(size: Size) -> Floats:
     """Those of a batch whose masks nobody wants, float32 ``[0, h, w]``."""
     return np.zeros((0, *size), dtype=np.float32)
 

@@ -73,18 +73,18 @@ def describe(spoken: ModelSignature, name: str, version: str, engine: str) -> tu
         raise ModelError(f"{spoken.source}: {'; '.join(problems)}")
     metadata, mask_output = spoken.metadata, mask_output_of(spoken)
     canvases, mask_size = _canvases(spoken), _mask_size(spoken)
-    extent = _extent(metadata) if mask_output == WIDE_OUTPUT else 1.0
+    crop_scale = _extent(metadata) if mask_output == WIDE_OUTPUT else 1.0
     assert mask_output
     assert canvases
     assert mask_size
-    assert extent
+    assert crop_scale
     info = ModelInfo(
         ref=ModelRef(name, version, metadata.get("variant", variant_in(name)), engine),
         canvases=canvases,
         resize=Resize(metadata.get("resize", Resize.STRETCH)),
         mask_size=mask_size,
         takes_uint8=spoken.types[IMAGES] == "uint8",
-        mask_extent=extent,
+        crop_scale=crop_scale,
         foreground_boxes=_written(metadata, "foreground_boxes") is True,
         seed=_seed(metadata),
         card={key: _value(metadata[key]) for key in sorted(metadata)},

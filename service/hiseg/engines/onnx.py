@@ -17,9 +17,9 @@ from hiseg.engines.base import (
     ModelInfo,
     Prediction,
     RequestedOutputs,
-    margins,
+    logit_margins,
     no_foreground,
-    no_margins,
+    no_logit_margins,
 )
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, ModelSignature, describe
 from hiseg.engines.cores import available_cores
@@ -112,10 +112,10 @@ class OnnxEngine:
         made = dict(zip(outputs, session.run(outputs, {IMAGES: images, ROIS: batch.rois}, options), strict=True))
         masks, foreground = made.get(self._mask_output), made.get(FOREGROUND_OUTPUT)
         return Prediction(
-            no_margins(self._info.mask_size) if masks is None else margins(masks),
+            no_logit_margins(self._info.mask_size) if masks is None else logit_margins(masks),
             no_foreground(len(images)) if foreground is None else np.asarray(foreground[:, 0], dtype=np.float32),
             self._info.ref,
-            self._info.mask_extent,
+            self._info.crop_scale,
         )
 
     def close(self) -> None:

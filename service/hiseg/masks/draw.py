@@ -42,31 +42,31 @@ def mask_pixels(boxes: Iterable[Box], width: int, height: int, finish: PostProce
 
 
 def draw_masks(
-    margins: Iterable[Floats],
+    logit_margins: Iterable[Floats],
     boxes: Sequence[Box],
     width: int,
     height: int,
     finish: PostProcessing,
-    extent: float = 1.0,
+    crop_scale: float = 1.0,
 ) -> tuple[Instance, ...]:
     """One instance per box, in their order.
 
     Args:
-        margins: float32 ``[mh, mw]`` for each box that is not empty, log-odds of "this pixel is the person".
+        logit_margins: float32 ``[mh, mw]`` for each box that is not empty, log-odds of "this pixel is the person".
         boxes: clipped to the image.
         width: of the image.
         height: of the image.
         finish: what is done to the masks.
-        extent: sides of what margins cover, as multiples of the box's.
+        crop_scale: sides of what the margins cover, as multiples of the box's.
     """
-    rows = iter(margins)
+    rows = iter(logit_margins)
     found, claims = [], []
     for box in boxes:
         if box.is_empty:
             found.append(Instance(box, CropMask.empty(), 0.0))
             continue
         margin = smooth(next(rows), finish.smoothing)
-        seen = box.times(extent)
+        seen = box.times(crop_scale)
         mask, score = crop_mask(margin, seen, width, height, finish.threshold)
         mask = dilate(mask, finish.dilation_px, width, height)
         found.append(Instance(box, mask, score))

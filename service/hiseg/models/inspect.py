@@ -85,7 +85,7 @@ def facts(says: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
         Fact("resize", info.resize.value, known("resize", "assumed")),
         Fact("people", GENERATIONS[mask_output], "shape"),
         Fact("mask size", _size(info.mask_size), known("mask_size", "shape")),
-        Fact("mask extent", f"{info.mask_extent:g} times the box", known("mask_extent", "assumed")),
+        Fact("mask extent", f"{info.crop_scale:g} times the box", known("mask_extent", "assumed")),
         Fact("roi size", roi_size, known("roi_size", "assumed")),
         Fact("foreground", "binary_masks: probability of anybody", "shape"),
     )
@@ -107,10 +107,10 @@ def try_batches(engine: OnnxEngine) -> tuple[list[Run], list[str]]:
         except Exception as error:
             failures.append(f"{what}: {error}")
             continue
-        shapes = made.margins.shape, made.foreground.shape
+        shapes = made.logit_margins.shape, made.foreground.shape
         if shapes != ((people, *engine.info.mask_size), (images, *canvas)):
             failures.append(f"{what}: masks and foreground come in shapes {shapes[0]} and {shapes[1]}")
-        elif not np.isfinite(made.margins).all():
+        elif not np.isfinite(made.logit_margins).all():
             failures.append(f"{what}: some masks aren't finite")
         elif not 0 <= made.foreground.min() <= made.foreground.max() <= 1:
             failures.append(f"{what}: the foreground isn't within 0..1")

@@ -64,8 +64,8 @@ async def _try_noise(engine: Engine) -> None:
     canvas = info.canvases[0]
     images = np.random.default_rng(0).integers(0, 256, (1, 3, *canvas), dtype=np.uint8)
     made = await engine.infer(Batch(images, PEOPLE))
-    shapes = made.margins.shape, made.foreground.shape
+    shapes = made.logit_margins.shape, made.foreground.shape
     if shapes != ((len(PEOPLE), *info.mask_size), (1, *canvas)):
         raise SelfTestFailed(f"{info.ref.name}: two people on {canvas} gave margins and foreground of shape {shapes}")
-    if not (np.isfinite(made.margins).all() and 0 <= made.foreground.min() <= made.foreground.max() <= 1):
+    if not (np.isfinite(made.logit_margins).all() and 0 <= made.foreground.min() <= made.foreground.max() <= 1):
         raise SelfTestFailed(f"{info.ref.name}: noise gave margins that aren't finite, or a foreground outside 0..1")

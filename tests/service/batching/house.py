@@ -62,7 +62,7 @@ def work(marker: float, rois: int = 1, canvas: tuple[int, int] = CANVASES[0], **
 def assert_own_rows(served: Served[Prepared], marker: int, rois: int) -> None:
     # By hand: tens of thousands of answers come here, and NumPy's own tests took a tenth of the time.
     expected = 1 + marker + np.arange(rois) / 1000
-    assert served.prediction.margins.shape == (rois, 8, 6)
-    assert (abs(served.prediction.margins[:, 0, 0] - expected) <= 1e-6 * expected).all()
+    assert served.prediction.logit_margins.shape == (rois, 8, 6)
+    assert (abs(served.prediction.logit_margins[:, 0, 0] - expected) <= 1e-6 * expected).all()
     assert served.prediction.foreground.shape[0] == 1
     assert (abs(served.prediction.foreground - np.float32(marker) / 255) <= 1e-7 * marker / 255).all()

@@ -22,13 +22,13 @@ def test_what_is_put_together_comes_apart_in_the_same_pieces(counts: list[int], 
     members = [member(marker, count) for marker, count in enumerate(counts)]
     batch = assemble(members, roi_counts)
     assert batch.images.shape == (len(counts), 3, 4, 6)
-    margins = np.broadcast_to(batch.rois[:, 1, None, None], (len(batch.rois), 2, 2))
+    logit_margins = np.broadcast_to(batch.rois[:, 1, None, None], (len(batch.rois), 2, 2))
     foreground = batch.images[:, 0].astype(np.float32)
-    whole = Prediction(margins, foreground, ModelRef("m", "1", "b0"), extent=1.2)
+    whole = Prediction(logit_margins, foreground, ModelRef("m", "1", "b0"), crop_scale=1.2)
     for marker, part in enumerate(scatter(whole, members)):
-        assert (part.model, part.extent) == (whole.model, whole.extent)
-        assert part.margins.shape[0] == counts[marker]
-        np.testing.assert_allclose(part.margins, marker / 10)
+        assert (part.model, part.crop_scale) == (whole.model, whole.crop_scale)
+        assert part.logit_margins.shape[0] == counts[marker]
+        np.testing.assert_allclose(part.logit_margins, marker / 10)
         np.testing.assert_array_equal(part.foreground, np.full((1, 4, 6), marker))
     assert batch.rois[: sum(counts), 0].tolist() == [k for k, count in enumerate(counts) for _ in range(count)]
 

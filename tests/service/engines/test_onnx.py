@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from hiseg.core.canvas import Resize
 from hiseg.core.result import ModelRef
-from hiseg.engines.base import UNKNOWN_COST, Batch, BatchMeta, RequestedOutputs, margins
+from hiseg.engines.base import UNKNOWN_COST, Batch, BatchMeta, RequestedOutputs, logit_margins
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
 from tests.conftest import REPOSITORY
@@ -48,9 +48,9 @@ def test_every_canvas_with_and_without_people(
     engine: OnnxEngine, canvas: tuple[int, int], images: int, people: int
 ) -> None:
     prediction = engine.run(batch(canvas, images, people))
-    assert prediction.margins.shape == (people, 128, 96)
+    assert prediction.logit_margins.shape == (people, 128, 96)
     assert prediction.foreground.shape == (images, *canvas)
-    assert np.isfinite(prediction.margins).all()
+    assert np.isfinite(prediction.logit_margins).all()
     assert prediction.foreground.min() >= 0
     assert prediction.foreground.max() <= 1
 
@@ -62,7 +62,7 @@ def test_a_batch_gives_each_image_what_it_gets_alone(engine: OnnxEngine) -> None
         own = both.rois[:, 0] == index
         rois = both.rois[own] * np.array([0, 1, 1, 1, 1], dtype=np.float32)
         alone = engine.run(Batch(both.images[index : index + 1], rois))
-        np.testing.assert_allclose(together.margins[own], alone.margins, atol=1e-3)
+        np.testing.assert_allclose(together.logit_margins[own], alone.logit_margins, atol=1e-3)
         np.testing.assert_allclose(together.foreground[index], alone.foreground[0], atol=1e-4)
 
 
@@ -71,7 +71,7 @@ def test_padding_for_warm_roi_counts_changes_no_mask(engine: OnnxEngine) -> None
     alone = batch((480, 640), 2, 5)
     padded = Batch(alone.images, np.concatenate([alone.rois, np.zeros((3, 5), dtype=np.float32)]))
     with_padding, without = engine.run(padded), engine.run(alone)
-    np.testing.assert_allclose(with_padding.margins[:5], without.margins, atol=1e-4)
+    np.testing.assert_allclose(with_padding.logit_margins[:5], without.logit_margins, atol=1e-4)
     np.testing.assert_allclose(with_padding.foreground, without.foreground, atol=1e-5)
 
 
@@ -87,7 +87,7 @@ def test_on_the_cpu_batches_share_the_threads_and_get_what_they_get_alone() -> N
     async def scenario() -> None:
         for work, shared in zip(works, await asyncio.gather(*map(engine.infer, works)), strict=True):
             alone = engine.run(work)
-            np.testing.assert_allclose(shared.margins, alone.margins, atol=1e-4)
+            np.testing.assert_allclose(shared.logit_margins, alone.logit_margins, atol=1e-4)
             np.testing.assert_allclose(shared.foreground, alone.foreground, atol=1e-5)
 
     asyncio.run(scenario())
@@ -97,18 +97,18 @@ def test_on_the_cpu_batches_share_the_threads_and_get_what_they_get_alone() -> N
 def test_infer_is_run_off_the_loop(engine: OnnxEngine) -> None:
     work = batch((384, 640), 1, 2)
     prediction = asyncio.run(engine.infer(work))
-    np.testing.assert_array_equal(prediction.margins, engine.run(work).margins)
+    np.testing.assert_array_equal(prediction.logit_margins, engine.run(work).logit_margins)
 
 
 def test_only_what_is_wanted_comes_back(engine: OnnxEngine) -> None:
     work = batch((384, 640), 2, 3)
     whole = engine.run(work)
     masks = engine.run(Batch(work.images, work.rois, BatchMeta(requested=RequestedOutputs.MASKS)))
-    np.testing.assert_array_equal(masks.margins, whole.margins)
+    np.testing.assert_array_equal(masks.logit_margins, whole.logit_margins)
     assert masks.foreground.shape == (2, 0, 0)
     foreground = engine.run(Batch(work.images, work.rois, BatchMeta(requested=RequestedOutputs.FOREGROUND)))
     np.testing.assert_array_equal(foreground.foreground, whole.foreground)
-    assert foreground.margins.shape == (0, 128, 96)
+    assert foreground.logit_margins.shape == (0, 128, 96)
     assert whole.model == ModelRef("hiseg_b0", "1", "b0", "onnx")
 
 
@@ -120,7 +120,7 @@ def test_a_run_that_nobody_waits_for_is_ended(engine: OnnxEngine) -> None:
         with pytest.raises(asyncio.CancelledError):
             await large
         small = batch((384, 640), 1, 1)
-        np.testing.assert_array_equal((await engine.infer(small)).margins, engine.run(small).margins)
+        np.testing.assert_array_equal((await engine.infer(small)).logit_margins, engine.run(small).logit_margins)
 
     asyncio.run(scenario())
 
@@ -131,7 +131,7 @@ def test_agrees_with_plain_onnx_runtime(engine: OnnxEngine) -> None:
         ["wide_masks", "binary_masks"], {"images": work.images, "rois": work.rois}
     )
     prediction = engine.run(work)
-    np.testing.assert_allclose(prediction.margins, margins(masks), atol=1e-4)
+    np.testing.assert_allclose(prediction.logit_margins, logit_margins(masks), atol=1e-4)
     np.testing.assert_allclose(prediction.foreground, foreground[:, 0], atol=1e-5)
 
 
@@ -173,7 +173,7 @@ def test_files_of_both_seed_generations_are_taken(tmp_path: Path, mask_output: s
     assert info.ref.variant == "b1"
     assert info.seed == UNKNOWN_COST
     prediction = engine.run(batch((48, 64), 2, 4))
-    assert prediction.margins.shape == (4, 16, 12)
+    assert prediction.logit_margins.shape == (4, 16, 12)
     assert 0.9 < prediction.foreground.max() <= 1, "images are sent as 0..1"
     engine.close()
 

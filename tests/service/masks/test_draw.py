@@ -28,7 +28,7 @@ def test_one_instance_per_box_also_when_empty() -> None:
 
 
 def test_a_mask_may_be_larger_than_its_box() -> None:
-    found = draw_masks(MARGINS, BOXES, WIDTH, HEIGHT, PostProcessing(), extent=1.2)
+    found = draw_masks(MARGINS, BOXES, WIDTH, HEIGHT, PostProcessing(), crop_scale=1.2)
     assert [each.box for each in found] == BOXES
     assert [(each.mask.left, each.mask.top, *each.mask.pixels.shape[::-1]) for each in found] == [
         (7, 6, 36, 48),
@@ -40,7 +40,7 @@ def test_a_mask_may_be_larger_than_its_box() -> None:
 
 
 def test_larger_ones_end_with_the_image() -> None:
-    (found,) = draw_masks(MARGINS[:1], [Box(0, 0, WIDTH, HEIGHT)], WIDTH, HEIGHT, PostProcessing(), extent=1.5)
+    (found,) = draw_masks(MARGINS[:1], [Box(0, 0, WIDTH, HEIGHT)], WIDTH, HEIGHT, PostProcessing(), crop_scale=1.5)
     assert (found.mask.left, found.mask.top, found.area) == (0, 0, WIDTH * HEIGHT)
 
 

@@ -66,11 +66,11 @@ def rename_mask_output(proto: onnx.ModelProto) -> None:
     proto.graph.node[-1].output[0] = "mask"
 
 
-def widen(proto: onnx.ModelProto, extent: str | None) -> None:
+def widen(proto: onnx.ModelProto, crop_scale: str | None) -> None:
     proto.graph.output[0].name = "wide_masks"
     proto.graph.node[-1].output[0] = "wide_masks"
-    if extent is not None:
-        proto.metadata_props.add(key="mask_extent", value=extent)
+    if crop_scale is not None:
+        proto.metadata_props.add(key="mask_extent", value=crop_scale)
 
 
 def lie_about_masks(proto: onnx.ModelProto) -> None:

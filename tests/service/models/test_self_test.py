@@ -30,9 +30,9 @@ class Bent(EchoEngine):
         made = await super().infer(batch)
         match self.bend:
             case "nan":
-                return replace(made, margins=made.margins * np.float32(np.nan))
+                return replace(made, logit_margins=made.logit_margins * np.float32(np.nan))
             case "rows":
-                return replace(made, margins=made.margins[:1])
+                return replace(made, logit_margins=made.logit_margins[:1])
             case "probability":
                 return replace(made, foreground=made.foreground + 1)
             case _:
@@ -56,7 +56,7 @@ def test_with_a_canary_the_masks_must_be_those_that_were_published() -> None:
     class Inside(OnnxEngine):
         async def infer(self, batch: Batch) -> Prediction:
             made = await super().infer(batch)
-            return replace(made, margins=-made.margins)
+            return replace(made, logit_margins=-made.logit_margins)
 
     inside_out = Inside(REPOSITORY / "hiseg_b0" / "1" / "model.onnx", "hiseg_b0", "1")
     with pytest.raises(CanaryMismatch):

@@ -58,14 +58,14 @@ def test_masks_may_cover_more_than_their_boxes(photos: list[Photo]) -> None:
     def sure(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
         return np.full((len(rois), 1, 8, 6), 1, np.float32), np.zeros((len(images), 1, 64, 96), np.float32)
 
-    for extent in (1.0, 1.5):
-        runner = Runner(((64, 96),), Resize.LETTERBOX, sure, extent=extent)
+    for crop_scale in (1.0, 1.5):
+        runner = Runner(((64, 96),), Resize.LETTERBOX, sure, crop_scale=crop_scale)
         for answer in answers(photos, loosened(photos, 0.0), runner, 4):
             photo = photos[answer.index]
             assert list(answer.boxes) == [person.box for person in photo.people]
             union = np.zeros((photo.height, photo.width), dtype=np.bool_)
             for (mask, _), box in zip(person_masks(answer), answer.boxes, strict=True):
-                part = box.times(extent).clipped(photo.width, photo.height)
+                part = box.times(crop_scale).clipped(photo.width, photo.height)
                 assert abs(mask.sum() - part.area) <= photo.width + photo.height
                 union |= mask
             assert np.array_equal(anybody(answer) > 127, union)

@@ -87,7 +87,7 @@ def run(
         with timings.of("model"):
             masks, foreground = runner.predict(loaded.images, loaded.rois)
         with timings.of("draw"):
-            for answer in split_answers(loaded, asked, runner.extent, masks, foreground):
+            for answer in split_answers(loaded, asked, runner.crop_scale, masks, foreground):
                 save(answer, photos[answer.index].path.stem, look, folder)
         timings.images += len(loaded.indices)
         progress.update(len(loaded.indices))

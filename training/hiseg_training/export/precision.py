@@ -21,7 +21,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from hiseg.core.canvas import Size, choose_canvas, to_canvas
 from hiseg.core.image import Floats
-from hiseg.engines.base import margins
+from hiseg.engines.base import logit_margins
 from hiseg.engines.contract import MASK_OUTPUTS
 from hiseg_training.data.coco import Photo
 from hiseg_training.export.half import halve
@@ -126,7 +126,7 @@ def check_agreement(source: Path, output: Path, precision: Precision, asked: Ite
     name = next(output for output in MASK_OUTPUTS if output in there)
     for question in asked:
         given = {"images": question.images, "rois": question.rois}
-        first, second = (margins(session.run([name], given)[0]) > 0 for session in sessions)
+        first, second = (logit_margins(session.run([name], given)[0]) > 0 for session in sessions)
         alike += int((first == second).sum())
         cells += first.size
     share = alike / max(1, cells)

@@ -87,18 +87,18 @@ def _load(
 
 
 def split_answers(
-    loaded: Loaded, boxes: Sequence[Boxes], extent: float, masks: Floats, foreground: Floats
+    loaded: Loaded, boxes: Sequence[Boxes], crop_scale: float, masks: Floats, foreground: Floats
 ) -> Iterator[Answer]:
-    """What came back for a batch, photo by photo; masks cover regions ``extent`` times as large as boxes."""
+    """What came back for a batch, photo by photo; masks cover regions ``crop_scale`` times as large as boxes."""
     rows = np.split(masks, np.cumsum(loaded.counts)[:-1])
     for place, index in enumerate(loaded.indices):
         height, width = loaded.placements[place].content
         seen = np.ascontiguousarray(foreground[place, 0, :height, :width])
-        regions = [box.times(extent) for box in boxes[index]]
+        regions = [box.times(crop_scale) for box in boxes[index]]
         yield Answer(index, loaded.pixels[place], boxes[index], regions, rows[place], seen)
 
 
 def answers(photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner, size: int) -> Iterator[Answer]:
     """Ask a model about photos, in the order in which it takes them."""
     for loaded in load_batches(photos, boxes, runner, size):
-        yield from split_answers(loaded, boxes, runner.extent, *runner.predict(loaded.images, loaded.rois))
+        yield from split_answers(loaded, boxes, runner.crop_scale, *runner.predict(loaded.images, loaded.rois))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from hiseg.core.image import BoolMask, Floats, Pixels
-from hiseg.engines.base import margins
+from hiseg.engines.base import logit_margins
 from hiseg.masks.logits import crop_mask, draw_margin
 from hiseg_training.inference.batches import Answer
 
@@ -19,7 +19,7 @@ SURE = 50.0
 def person_masks(answer: Answer) -> Iterator[tuple[BoolMask, float]]:
     """Mask, bool ``[H, W]`` of the photo's size, and the service's score of each person, in the boxes' order."""
     height, width = answer.pixels.shape[:2]
-    for margin, region in zip(margins(answer.masks), answer.regions, strict=True):
+    for margin, region in zip(logit_margins(answer.masks), answer.regions, strict=True):
         mask, score = crop_mask(margin, region, width, height)
         whole = np.zeros((height, width), dtype=np.bool_)
         rows, columns = mask.pixels.shape
@@ -45,5 +45,5 @@ def anybody(answer: Answer) -> Pixels:
 def _anybody_odds(masks: Floats) -> Floats:
     """Log-odds ``[n, h, w]`` of the target or other people against the background."""
     if masks.shape[1] == 1:
-        return margins(masks)
+        return logit_margins(masks)
     return np.asarray(np.logaddexp(masks[:, 1], masks[:, 2]) - masks[:, 0], dtype=np.float32)

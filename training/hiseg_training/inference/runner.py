@@ -34,19 +34,19 @@ class Runner:
         resize: how pictures are brought to one.
         predict: runs it.
         images: exactly so many a run; None: any number.
-        extent: sides of what masks cover, as multiples of the box's.
+        crop_scale: sides of what masks cover, as multiples of the box's.
     """
 
     canvases: tuple[Size, ...]
     resize: Resize
     predict: Predict
     images: int | None = None
-    extent: float = 1.0
+    crop_scale: float = 1.0
 
 
-def of_function(predict: Predict, extent: float = 1.0) -> Runner:
+def of_function(predict: Predict, crop_scale: float = 1.0) -> Runner:
     """Something that isn't a file; it takes the canvases of our models."""
-    return Runner(CANVASES, Resize.LETTERBOX, predict, extent=extent)
+    return Runner(CANVASES, Resize.LETTERBOX, predict, crop_scale=crop_scale)
 
 
 def open_runner(path: Path) -> Runner:
@@ -90,7 +90,7 @@ def open_onnx(path: Path, providers: Sequence[str], threads: int = 0) -> Runner:
         masks, foreground = session.run([mask_output, FOREGROUND_OUTPUT], {IMAGES: tensor, ROIS: rois})
         return masks, foreground
 
-    return Runner(info.canvases, info.resize, predict, images if isinstance(images, int) else None, info.mask_extent)
+    return Runner(info.canvases, info.resize, predict, images if isinstance(images, int) else None, info.crop_scale)
 
 
 def open_checkpoint(path: Path) -> Runner:

@@ -11,7 +11,7 @@ import numpy as np
 
 from hiseg.core.box import Box
 from hiseg.core.image import Floats, Pixels
-from hiseg.engines.base import margins
+from hiseg.engines.base import logit_margins
 from hiseg.masks.formats.palette import colour
 from hiseg.masks.logits import draw_margin, log_odds
 
@@ -55,7 +55,7 @@ def soft_masks(masks: Floats, boxes: Sequence[Box], width: int, height: int, thr
     """
     return [
         _soft(margin, target, box, width, height, threshold)
-        for margin, target, box in zip(margins(masks), target_probability(masks), boxes, strict=True)
+        for margin, target, box in zip(logit_margins(masks), target_probability(masks), boxes, strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ from tritonclient.utils import InferenceServerException
 
 from hiseg.core.image import Floats
 from hiseg.core.result import ModelRef
-from hiseg.engines.base import Batch, Prediction, RequestedOutputs, margins, no_foreground, no_margins
+from hiseg.engines.base import Batch, Prediction, RequestedOutputs, logit_margins, no_foreground, no_logit_margins
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS
 from hiseg.engines.triton.connection import Described
 from hiseg.engines.triton.failures import CallFailed, Kind, call_failed
@@ -134,10 +134,10 @@ class Replica:
         if (masks is not None and len(masks) != rois) or (foreground is not None and len(foreground) != images):
             raise CallFailed(Kind.FAULT, f"{images} images and {rois} RoIs gave other numbers of rows")
         return Prediction(
-            no_margins(info.mask_size) if masks is None else margins(masks)[: len(batch.rois)],
+            no_logit_margins(info.mask_size) if masks is None else logit_margins(masks)[: len(batch.rois)],
             no_foreground(images) if foreground is None else np.array(foreground[:, 0], dtype=np.float32),
             self.ref,
-            info.mask_extent,
+            info.crop_scale,
         )
 
 

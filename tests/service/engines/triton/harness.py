@@ -57,6 +57,8 @@ def marked(marker: int, rois: int = 2, meta: BatchMeta | None = None) -> Batch:
 
 
 def assert_own(made: Prediction, batch: Batch) -> None:
-    np.testing.assert_allclose(made.margins, np.broadcast_to(batch.rois[:, 1, None, None] + 1, made.margins.shape))
-    assert len(made.margins) == len(batch.rois)
+    np.testing.assert_allclose(
+        made.logit_margins, np.broadcast_to(batch.rois[:, 1, None, None] + 1, made.logit_margins.shape)
+    )
+    assert len(made.logit_margins) == len(batch.rois)
     np.testing.assert_allclose(made.foreground, batch.images[:, 0].astype(np.float32) / 255, rtol=1e-6)

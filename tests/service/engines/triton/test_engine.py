@@ -243,9 +243,9 @@ def test_only_what_is_wanted_comes_back(pair: tuple[Triton, Triton]) -> None:
     async def scenario() -> None:
         async with engine_on(targets_of(pair[0]), NOTHING) as engine:
             masks = await engine.infer(marked(5, meta=BatchMeta(RequestedOutputs.MASKS)))
-            assert (masks.margins.shape, masks.foreground.shape) == ((2, 8, 6), (1, 0, 0))
+            assert (masks.logit_margins.shape, masks.foreground.shape) == ((2, 8, 6), (1, 0, 0))
             nobody = await engine.infer(marked(5, rois=0, meta=BatchMeta(RequestedOutputs.FOREGROUND)))
-            assert (nobody.margins.shape, nobody.foreground.shape) == ((0, 8, 6), (1, 48, 64))
+            assert (nobody.logit_margins.shape, nobody.foreground.shape) == ((0, 8, 6), (1, 48, 64))
             with pytest.raises(ValueError, match="belongs to no image"):
                 await engine.infer(Batch(marked(1).images, np.array([[1, 0, 0, 1, 1]], dtype=np.float32)))
 

@@ -30,6 +30,6 @@ def test_masks_are_those_of_the_embedded_engine(both: tuple[Path, Triton], model
     repository, server = both
     difference = asyncio.run(compare(repository, server, model, batches=10, seed=seed, most_people=8))
     assert difference.masks == 0
-    assert difference.margins < 1e-3
+    assert difference.logit_margins < 1e-3
     assert difference.foreground < 1e-4
     assert difference.canvases == 5

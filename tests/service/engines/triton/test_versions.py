@@ -53,7 +53,7 @@ class Asking:
                 self.refused += 1
                 await asyncio.sleep(0.05)
                 continue
-            np.testing.assert_array_equal(made.margins > 0, self.first.margins > 0)
+            np.testing.assert_array_equal(made.logit_margins > 0, self.first.logit_margins > 0)
             self.versions.append(made.model.version)
 
     async def answered_by(self, version: str, times: int = 3) -> None:
