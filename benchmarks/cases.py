@@ -49,7 +49,7 @@ def _in_the_dark(photo: Photo) -> list[int]:
     luma = cv2.cvtColor(photo.pixels(), cv2.COLOR_RGB2GRAY)
     found = []
     for k, person in enumerate(photo.people):
-        x1, y1, x2, y2 = (round(v) for v in person.box.times(AROUND).clipped(photo.width, photo.height).as_tuple())
+        x1, y1, x2, y2 = (round(v) for v in person.box.scaled(AROUND).clipped(photo.width, photo.height).as_tuple())
         if float(np.mean(luma[y1:y2, x1:x2])) < DARK:
             found.append(k)
     return found

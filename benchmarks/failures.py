@@ -37,7 +37,7 @@ def shape(photo: Photo, score: PhotoScore, person: int) -> Pixels:
     found = [instance(each.rle, photo.people[k].box, 1, size).mask for k, each in enumerate(score.people)]
     paper = np.full((photo.height, photo.width, 3), 40, dtype=np.uint8)
     drawn = errors(paper, label_map(truth, *size), label_map(found, *size))
-    box = photo.people[person].box.times(AROUND).clipped(*size)
+    box = photo.people[person].box.scaled(AROUND).clipped(*size)
     x1, y1, x2, y2 = (round(value) for value in box.as_tuple())
     part = drawn[y1:y2, x1:x2]
     scale = SIDE / max(part.shape[:2])

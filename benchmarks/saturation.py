@@ -44,7 +44,7 @@ def one(engine: OnnxEngine, request: Request) -> None:
     )
     prediction = engine.run(batch)
     for margin, box in zip(prediction.logit_margins, boxes, strict=True):
-        seen = box.times(prediction.crop_scale)
+        seen = box.scaled(prediction.crop_scale)
         coco_rle(crop_mask(margin, seen, picture.width, picture.height)[0], picture.width, picture.height)
 
 

@@ -79,7 +79,7 @@ class Masks:
         """hiseg's answer, as far as it is about masks."""
         instances = []
         for box, margin in zip(given.boxes, logit_margins, strict=True):
-            seen = box.times(self._engine.info.crop_scale)
+            seen = box.scaled(self._engine.info.crop_scale)
             mask, score = crop_mask(margin, seen, given.width, given.height)
             rle = {"format": "coco_rle", **coco_rle(mask, given.width, given.height)}
             instances.append(

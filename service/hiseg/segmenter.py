@@ -162,7 +162,7 @@ class Segmenter:
         boxes = [box.clipped(width, height) for box in job.boxes]
         binary = job.mode is Mode.BINARY
         visible = [] if binary and not info.foreground_boxes else [box for box in boxes if not box.is_empty]
-        crops = [Box(0, 0, width, height)] if binary else [box.times(info.crop_scale) for box in visible]
+        crops = [Box(0, 0, width, height)] if binary else [box.scaled(info.crop_scale) for box in visible]
         covered = mask_pixels(crops, width, height, job.finish)
         place.hold(job.picture.nbytes + 3 * placement.canvas[0] * placement.canvas[1] + covered)
 

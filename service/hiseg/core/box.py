@@ -29,7 +29,7 @@ class Box:
         y1, y2 = (min(max(v, 0.0), float(height)) for v in (self.y1, self.y2))
         return Box(x1, y1, x2, y2)
 
-    def times(self, factor: float) -> Box:
+    def scaled(self, factor: float) -> Box:
         """A box about the same centre, so many times as wide and as high; it may leave the image."""
         if factor == 1:
             return self

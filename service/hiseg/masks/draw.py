@@ -66,7 +66,7 @@ def draw_masks(
             found.append(Instance(box, CropMask.empty(), 0.0))
             continue
         margin = smooth(next(rows), finish.smoothing)
-        seen = box.times(crop_scale)
+        seen = box.scaled(crop_scale)
         mask, score = crop_mask(margin, seen, width, height, finish.threshold)
         mask = dilate(mask, finish.dilation_px, width, height)
         found.append(Instance(box, mask, score))

@@ -35,7 +35,7 @@ def test_a_mask_may_be_larger_than_its_box() -> None:
         (0, 0, 0, 0),
         (27, 8, 36, 46),
     ]
-    places = [box.times(1.2) for box in BOXES if not box.is_empty]
+    places = [box.scaled(1.2) for box in BOXES if not box.is_empty]
     assert mask_pixels(places, WIDTH, HEIGHT, PostProcessing()) == sum(each.mask.pixels.size for each in found)
 
 

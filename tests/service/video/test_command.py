@@ -36,7 +36,7 @@ def test_people_are_tinted_where_they_are_and_nothing_else_changes(clip: Clip, t
         for instance, row in zip(line["instances"], clip.rows[number], strict=True):
             assert instance["box"] == row
             pixels = coco_mask.decode(instance["mask"]).astype(bool)
-            x1, y1, x2, y2 = Box(*row).times(1.2).clipped(pixels.shape[1], pixels.shape[0]).as_tuple()
+            x1, y1, x2, y2 = Box(*row).scaled(1.2).clipped(pixels.shape[1], pixels.shape[0]).as_tuple()
             inside = np.zeros_like(pixels)
             inside[int(y1) : int(y2) + 1, int(x1) : int(x2) + 1] = True
             assert pixels.shape == changed.shape

@@ -65,7 +65,7 @@ def test_masks_may_cover_more_than_their_boxes(photos: list[Photo]) -> None:
             assert list(answer.boxes) == [person.box for person in photo.people]
             union = np.zeros((photo.height, photo.width), dtype=np.bool_)
             for (mask, _), box in zip(person_masks(answer), answer.boxes, strict=True):
-                part = box.times(crop_scale).clipped(photo.width, photo.height)
+                part = box.scaled(crop_scale).clipped(photo.width, photo.height)
                 assert abs(mask.sum() - part.area) <= photo.width + photo.height
                 union |= mask
             assert np.array_equal(anybody(answer) > 127, union)

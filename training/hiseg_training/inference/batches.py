@@ -94,7 +94,7 @@ def split_answers(
     for place, index in enumerate(loaded.indices):
         height, width = loaded.placements[place].content
         seen = np.ascontiguousarray(foreground[place, 0, :height, :width])
-        regions = [box.times(crop_scale) for box in boxes[index]]
+        regions = [box.scaled(crop_scale) for box in boxes[index]]
         yield Answer(index, loaded.pixels[place], boxes[index], regions, rows[place], seen)
 
 

@@ -50,7 +50,7 @@ def test_masks_have_the_images_size_and_lie_in_what_the_model_saw(answer: dict[s
         mask = decoded(instance["mask"])
         assert mask.shape == (512, 949)
         assert mask.sum() == instance["area"] > 0
-        seen = Box(*instance["box"]).times(1.2).clipped(949, 512)
+        seen = Box(*instance["box"]).scaled(1.2).clipped(949, 512)
         rows, columns = slice(int(seen.y1), math.ceil(seen.y2)), slice(int(seen.x1), math.ceil(seen.x2))
         assert mask[rows, columns].sum() == instance["area"]
         assert 0.5 < instance["score"] <= 1
