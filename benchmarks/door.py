@@ -63,7 +63,7 @@ def hang_ups(server: Server) -> None:
     with httpx.Client(base_url=server.url) as client:
 
         def inside(count: int) -> None:
-            while f"hiseg_requests_inside {count:.1f}" not in client.get("/metrics").text:
+            while f"hiseg_requests_in_progress {count:.1f}" not in client.get("/metrics").text:
                 pass
 
         blocking = socket.create_connection((host, int(port)))

@@ -1,4 +1,4 @@
-"""Arrows point inward only: who may import whom."""
+"""Imports point inward only: which part of the service may import which, and what none of them may import."""
 
 from __future__ import annotations
 
@@ -8,81 +8,66 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# Importer (by prefix) -> what it must never import. Prefixes are dotted module names.
-FORBIDDEN = {
+
+MAY_IMPORT = {
+    "core": "",
+    "access": "core",
+    "images": "core",
+    "masks": "core",
+    "observability": "core",
+    "engines": "core observability",
+    "batching": "core engines observability",
+    "segmenter": "batching core engines images masks observability",
+    "api": "access batching core images masks observability segmenter",
+    "settings": "access batching engines observability",
+    "models": "api batching core engines images masks observability segmenter settings",
+    "lifecycle": "batching observability",
+    "transports": "access api batching core images masks observability segmenter settings",
+    "client": "core masks transports.grpc.generated",
+    "bench": "client transports.grpc",
+    "doctor": "client engines models settings",
+    "app": "access batching core engines images lifecycle models observability segmenter settings transports",
+    "video": "api app client core images masks observability segmenter settings",
+    "cli": "access api app bench client core doctor engines images lifecycle masks models observability settings video",
+}
+"""Each part of the service, and the parts (or packages in them) that it may import besides itself."""
+
+BANNED = {
     "hiseg": ["hiseg_training", "torch", "torchvision", "timm", "onnx"],
-    "hiseg.transports": ["hiseg.engines", "hiseg.app", "hiseg.cli.main"],
-    "hiseg.transports.http": ["hiseg.transports.grpc", "grpc"],
-    "hiseg.transports.grpc": ["hiseg.transports.http", "fastapi"],
-    "hiseg.video": ["hiseg.transports", "fastapi"],
-    "hiseg.doctor": ["hiseg.transports", "fastapi"],
+    "hiseg.access": ["fastapi", "grpc"],
+    "hiseg.batching": ["fastapi", "grpc", "onnxruntime"],
+    "hiseg.bench": ["fastapi"],
     "hiseg.client": [
-        "hiseg.transports.http",
-        "hiseg.transports.grpc.servicer",
-        "hiseg.transports.grpc.server",
-        "hiseg.transports.grpc.requests",
-        "hiseg.transports.grpc.status",
-        "hiseg.transports.grpc.answers",
-        "hiseg.transports.grpc.stream",
-        "hiseg.transports.grpc.desk",
-        "hiseg.transports.grpc.info",
-        "hiseg.transports.grpc.health",
-        "hiseg.engines",
-        "hiseg.batching",
-        "hiseg.app",
-        "hiseg.cli.main",
-        "hiseg.segmenter",
-        "hiseg.settings",
-        "hiseg.api.options",
-        "hiseg.api.answer",
-        "hiseg.images.encoded",
-        "hiseg.observability.metrics",
-        "hiseg.bench",
         "fastapi",
+        "onnxruntime",
+        "prometheus_client",
         "pydantic",
         "uvicorn",
-        "onnxruntime",
     ],
-    "hiseg.engines": ["hiseg.transports", "hiseg.batching", "hiseg.segmenter", "fastapi"],
-    "hiseg.batching": ["hiseg.transports", "hiseg.segmenter", "fastapi"],
-    "hiseg.access": [
-        "hiseg.transports",
-        "hiseg.engines",
-        "hiseg.batching",
-        "hiseg.settings",
-        "fastapi",
-        "grpc",
-    ],
-    "hiseg.masks": ["hiseg.transports", "hiseg.engines", "hiseg.batching", "fastapi"],
-    "hiseg.segmenter": ["hiseg.transports", "hiseg.engines.onnx", "onnxruntime", "fastapi", "grpc"],
-    "hiseg.core": [
-        "hiseg.access",
-        "hiseg.api",
-        "hiseg.batching",
-        "hiseg.engines",
-        "hiseg.images",
-        "hiseg.masks",
-        "hiseg.models",
-        "hiseg.observability",
-        "hiseg.segmenter",
-        "hiseg.settings",
-        "hiseg.transports",
-        "fastapi",
-        "grpc",
-        "onnxruntime",
-    ],
+    "hiseg.core": ["fastapi", "grpc", "onnxruntime"],
+    "hiseg.doctor": ["fastapi"],
+    "hiseg.engines": ["fastapi"],
+    "hiseg.masks": ["fastapi", "grpc", "onnxruntime"],
+    "hiseg.observability": ["fastapi", "grpc", "onnxruntime"],
+    "hiseg.segmenter": ["fastapi", "grpc", "hiseg.engines.onnx", "hiseg.engines.triton", "onnxruntime"],
+    "hiseg.transports.grpc": ["fastapi", "hiseg.transports.http"],
+    "hiseg.transports.http": ["grpc", "hiseg.transports.grpc"],
+    "hiseg.video": ["fastapi"],
 }
+"""What the modules under a name must never import, by dotted prefix."""
 
 
-def modules() -> dict[str, Path]:
+def read_modules(folder: Path) -> dict[str, Path]:
+    """The modules below a source folder, by dotted name."""
     found = {}
-    for path in sorted((ROOT / "service").rglob("*.py")):
-        parts = path.relative_to(ROOT / "service").with_suffix("").parts
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(folder).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
 def imports(path: Path) -> set[str]:
+    """Dotted names that a file imports, anywhere in it."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -93,39 +78,84 @@ def imports(path: Path) -> set[str]:
     return names
 
 
+FILES = read_modules(ROOT / "service")
+IMPORTS = {name: imports(path) for name, path in FILES.items()}
+
+
 def within(name: str, prefix: str) -> bool:
     return name == prefix or name.startswith(prefix + ".")
 
 
-@pytest.mark.parametrize("module", modules())
-def test_module_imports_nothing_outward(module: str) -> None:
-    taken = imports(modules()[module])
-    for importer, banned in FORBIDDEN.items():
-        if within(module, importer):
-            wrong = [name for name in taken for prefix in banned if within(name, prefix)]
-            assert not wrong, f"{module} must not import {wrong}"
+def part(module: str) -> str:
+    """The part of the service that a module belongs to; empty for the package itself and its ``__main__``."""
+    return next((name for name in MAY_IMPORT if within(module, f"hiseg.{name}")), "")
+
+
+def may_import(importer: str, name: str) -> bool:
+    """Whether a part of the service may import a dotted name of the package."""
+    allowed = [importer, *MAY_IMPORT[importer].split()]
+    return any(within(name, f"hiseg.{inner}") for inner in allowed)
+
+
+def test_each_part_imports_only_parts_further_inward() -> None:
+    wrong = [
+        f"{module} must not import {name}"
+        for module, names in IMPORTS.items()
+        for name in sorted(names)
+        if part(module) and within(name, "hiseg") and not may_import(part(module), name)
+    ]
+    assert not wrong
+
+
+def test_every_module_belongs_to_a_part() -> None:
+    assert [module for module in FILES if not part(module)] == ["hiseg", "hiseg.__main__"]
+
+
+def test_the_parts_have_an_order() -> None:
+    """What a part may import comes before it in the list, so the parts can't be in a circle."""
+    order = list(MAY_IMPORT)
+    for outer, inner in MAY_IMPORT.items():
+        assert all(order.index(name.split(".")[0]) < order.index(outer) for name in inner.split()), outer
+
+
+def test_nothing_banned_is_imported() -> None:
+    wrong = [
+        f"{module} must not import {name}"
+        for importer, prefixes in BANNED.items()
+        for module, names in IMPORTS.items()
+        for name in sorted(names)
+        if within(module, importer) and any(within(name, prefix) for prefix in prefixes)
+    ]
+    assert not wrong
+
+
+def loaded_by(module: str) -> set[str]:
+    """Modules that importing a module loads directly.
+
+    These are the modules it names and the packages that hold them, except the packages it is in itself: those are
+    being loaded already.
+    """
+    around = {module, *parents(module)}
+    found = {target for target in FILES for name in IMPORTS[module] if within(name, target)}
+    return found - around
+
+
+def parents(module: str) -> set[str]:
+    parts = module.split(".")
+    return {".".join(parts[:depth]) for depth in range(1, len(parts))}
 
 
 def test_there_are_no_circles() -> None:
-    files = modules()
-    every = {name: imports(path) for name, path in files.items()}
-    graph = {
-        name: {target for target in files for taken in every[name] if within(taken, target)}
-        - {name, *(".".join(name.split(".")[:depth]) for depth in range(1, name.count(".") + 1))}
-        for name in files
-    }
-    # A package counts as imported only if its __init__ is; ours hold nothing but a docstring.
-    graph = {name: {t for t in targets if files[t].name != "__init__.py"} for name, targets in graph.items()}
     done: set[str] = set()
 
     def visit(name: str, path: tuple[str, ...]) -> None:
         assert name not in path, " -> ".join((*path, name))
         if name not in done:
-            for target in graph[name]:
+            for target in sorted(loaded_by(name)):
                 visit(target, (*path, name))
             done.add(name)
 
-    for name in graph:
+    for name in FILES:
         visit(name, ())
 
 
@@ -133,9 +163,9 @@ def test_the_service_fetches_nothing() -> None:
     """No URL of a caller can make it ask anybody: what could is imported by the programs that ask, and nowhere else."""
     asking = ["httpx", "aiohttp", "requests", "urllib.request", "urllib3", "http.client", "ftplib"]
     programs = ("hiseg.client", "hiseg.bench", "hiseg.doctor")
-    for module, path in modules().items():
+    for module, names in IMPORTS.items():
         if not any(within(module, program) for program in programs):
-            wrong = [name for name in imports(path) for prefix in asking if within(name, prefix)]
+            wrong = [name for name in names for prefix in asking if within(name, prefix)]
             assert not wrong, f"{module} must not import {wrong}"
 
 

@@ -19,7 +19,8 @@ from hiseg.models.loader import ExtraMissing, Loaded, Loader, embedded_engines, 
 from hiseg.models.reload import rolling
 from hiseg.models.warm_up import warm_up
 from hiseg.observability.metrics import Metrics
-from hiseg.observability.spans import OFF, Tracing
+from hiseg.observability.reports import ModelReport, ServiceReport
+from hiseg.observability.tracing import OFF, Tracing
 from hiseg.segmenter import Segmenter
 from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc.server import add_port, create_grpc
@@ -46,6 +47,30 @@ def new_segmenter(settings: Settings, workers: ThreadPoolExecutor, tracing: Trac
     """A segmenter that has no models yet and takes no requests."""
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
     return Segmenter(workers, limits, Admission(settings.max_held_bytes), tracing)
+
+
+def service_report(segmenter: Segmenter) -> ServiceReport:
+    """The present state of the service, for the metrics."""
+    try:
+        segmenter.check_ready()
+        ready = True
+    except Unavailable:
+        ready = False
+    models = []
+    for name, batcher in segmenter.batchers.items():
+        ref = batcher.engine.info.ref
+        models.append(
+            ModelReport(
+                name=name,
+                version=ref.version,
+                variant=ref.variant,
+                engine=ref.engine,
+                queued_jobs=batcher.waiting,
+                oldest_job_s=batcher.oldest_s(),
+                queued_ms=batcher.backlog.waiting_ms,
+            )
+        )
+    return ServiceReport(ready, segmenter.admission.inside, segmenter.admission.held, models)
 
 
 def _keep_freed_memory() -> None:
@@ -145,7 +170,7 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
         ThreadPoolExecutor(settings.workers or available_cores(), thread_name_prefix="worker") as workers,
     ):
         segmenter, metrics = new_segmenter(settings, workers, tracing), Metrics()
-        metrics.watch(segmenter)
+        metrics.register_service(lambda: service_report(segmenter))
         app = create_http(segmenter, settings, metrics, key_store)
         run_until_stopped(
             app,

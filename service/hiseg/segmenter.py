@@ -23,7 +23,7 @@ from hiseg.engines.base import ModelInfo, RequestedOutputs
 from hiseg.images.encoded import Encoded, ImageLimits, inspect
 from hiseg.masks.draw import draw_masks, mask_pixels
 from hiseg.masks.logits import log_odds
-from hiseg.observability.spans import OFF, Stage, Tracing
+from hiseg.observability.tracing import OFF, Stage, Tracing
 
 QUICK_PIXELS = 2**17
 """Masks over so few pixels are drawn sooner than they are handed to a thread and back."""

@@ -15,12 +15,12 @@ import numpy as np
 from hiseg.batching.admission import Admission, State
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.limits import BatchLimits
-from hiseg.batching.work import BatchReport, DropReason
 from hiseg.core.canvas import Resize
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import Batch, Cost, ModelInfo, Prediction
 from hiseg.images.encoded import ImageLimits
-from hiseg.observability.spans import OFF, Tracing
+from hiseg.observability.reports import BatchReport, DropReason
+from hiseg.observability.tracing import OFF, Tracing
 from hiseg.segmenter import Segmenter
 
 MEBI = 1024 * 1024

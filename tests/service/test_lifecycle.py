@@ -32,7 +32,7 @@ def send(pool: ThreadPoolExecutor, server: Server, photo: bytes, count: int) -> 
     """Requests that are inside when this returns."""
     requests = [pool.submit(post, server, photo) for _ in range(count)]
     with httpx.Client(base_url=server.url) as client:
-        wait_for(client, f"hiseg_requests_inside {count:.1f}")
+        wait_for(client, f"hiseg_requests_in_progress {count:.1f}")
     return requests
 
 
@@ -112,7 +112,7 @@ def test_an_engine_that_hangs_cannot_hold_the_process_past_the_drain_limit(photo
         with httpx.Client(base_url=server.url, timeout=0.2) as client, pytest.raises(httpx.ReadTimeout):
             client.post("/v1/segment", content=photo, headers=headers, params=query)
         with httpx.Client(base_url=server.url) as client:
-            wait_for(client, "hiseg_requests_inside 0.0")
+            wait_for(client, "hiseg_requests_in_progress 0.0")
         server.process.terminate()
         server.process.wait(2)
 
@@ -150,13 +150,13 @@ def test_callers_that_hang_up_are_noticed_and_their_work_is_dropped(photo: bytes
         for connection in connections:
             connection.sendall(request)
         with httpx.Client(base_url=server.url) as client:
-            wait_for(client, "hiseg_requests_inside 21.0")
+            wait_for(client, "hiseg_requests_in_progress 21.0")
             for connection in connections:
                 connection.close()
-            wait_for(client, "hiseg_requests_inside 1.0")
+            wait_for(client, "hiseg_requests_in_progress 1.0")
             assert accepted.result().status_code == 200
             # Batches are counted a moment after their answers are out.
             wait_for(client, 'hiseg_batch_images_sum{model="gpu_like"} 1.0')
             text = client.get("/metrics").text
         assert 'hiseg_requests_total{outcome="gone",transport="http"} 20.0' in text
-        assert 'hiseg_dropped_total{model="gpu_like",reason="gone"} 20.0' in text
+        assert 'hiseg_jobs_dropped_total{model="gpu_like",reason="gone"} 20.0' in text

@@ -34,7 +34,7 @@ from hiseg.batching.work import P, Served, Superseded, Watcher, Work
 from hiseg.core.canvas import Size
 from hiseg.core.errors import DeadlineExceeded, TooLarge, Unavailable
 from hiseg.engines.base import Batch, BatchMeta, Engine
-from hiseg.observability.spans import OFF, Tracing
+from hiseg.observability.tracing import OFF, Tracing
 
 MOMENT_S = 0.005
 """A batch is counted and learnt from so long after it came back: first the answers go out."""

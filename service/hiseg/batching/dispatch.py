@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from hiseg.batching.assembly import assemble, scatter
 from hiseg.batching.backlog import WaitEstimator
 from hiseg.batching.cost import CostModel
-from hiseg.batching.work import BatchReport, Prepared, Watcher
+from hiseg.batching.work import Prepared, Watcher
 from hiseg.core.errors import HisegError
 from hiseg.engines.base import Batch, Engine, Prediction
+from hiseg.observability.reports import BatchReport
 
 
 @dataclass(frozen=True, slots=True)

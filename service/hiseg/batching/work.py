@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from hiseg.core.canvas import Size
 from hiseg.core.image import Floats, Pixels
 from hiseg.core.job import Priority
 from hiseg.engines.base import Prediction, RequestedOutputs
+from hiseg.observability.reports import BatchReport, DropReason
 
 SHARES = {Priority.INTERACTIVE: 1.0, Priority.BATCH: 0.1}
 """Weight of a client in the sharing of the engine."""
@@ -28,8 +29,6 @@ class Prepared:
     rois: Floats
 
 
-DropReason = Literal["gone", "deadline", "superseded"]
-"""Its caller left; nobody would have wanted the answer any more; a newer one was ready to go in its place."""
 P = TypeVar("P", bound=Prepared)
 
 
@@ -93,23 +92,6 @@ class Served(Generic[P]):
     arrived: float = 0.0
     decode_began: float = 0.0
     began: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class BatchReport:
-    """One batch that has run, for those who count.
-
-    Attributes:
-        images: in it.
-        rois: in it, without padding.
-        predicted_ms: its cost by the model at the time it left.
-        real_ms: what it had of a slot: less than it took where batches shared one.
-    """
-
-    images: int
-    rois: int
-    predicted_ms: float
-    real_ms: float
 
 
 class Watcher(Protocol):

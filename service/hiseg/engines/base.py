@@ -143,34 +143,6 @@ class Prediction:
     crop_scale: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointReport:
-    """One server of an engine, for those who count.
-
-    Attributes:
-        address: ``address:port``.
-        state: one of :data:`ENDPOINT_STATES`.
-        version: of the model there; empty: none is used.
-        batches: that came back.
-        failures: that didn't.
-        retries: of those, that were run again elsewhere.
-        in_flight: there now.
-        outstanding_ms: predicted milliseconds of those.
-    """
-
-    address: str
-    state: str
-    version: str
-    batches: int
-    failures: int
-    retries: int
-    in_flight: int
-    outstanding_ms: float
-
-
-ENDPOINT_STATES = ("up", "trying", "open", "away")
-
-
 class Engine(Protocol):
     """Runs one model."""
 

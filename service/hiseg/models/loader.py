@@ -86,7 +86,7 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
             infos = await discover(targets, settings.default_variant)
         engines = [await stack.enter_async_context(TritonEngine(info, targets, trial).running()) for info in infos]
         for engine in engines:
-            metrics.watch_endpoints(engine.info.ref.name, engine.reports)
+            metrics.register_endpoints(engine.info.ref.name, engine.reports)
         if spares:
             yield [Loaded(FallbackEngine(e, spares[e.info.ref.name])) for e in engines]
             return

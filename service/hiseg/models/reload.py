@@ -95,7 +95,7 @@ class HotReloader:
                 return batcher
         except Exception as error:
             self._refused.add(stored)
-            self._metrics.tried(stored.name, "refused")
+            self._metrics.reloaded(stored.name, "refused")
             why = error if str(error) else type(error).__name__
             log.error("Version %s of %s is not used: %s", stored.version, stored.name, why)
             if engine:
@@ -119,7 +119,7 @@ class HotReloader:
         # Another dictionary: whoever goes through the one before must not see it change.
         self._segmenter.batchers = {**self._segmenter.batchers, stored.name: batcher}
         self._running[stored.name] = stored
-        self._metrics.tried(stored.name, "used")
+        self._metrics.reloaded(stored.name, "used")
         instead = f" instead of version {old.engine.info.ref.version}" if old else ""
         log.info("Version %s of %s is used%s", stored.version, stored.name, instead)
         if old:

@@ -9,10 +9,10 @@ import numpy as np
 
 from hiseg.batching.admission import Admission
 from hiseg.batching.batcher import Batcher
-from hiseg.batching.work import BatchReport, DropReason
 from hiseg.engines.base import Batch, Engine
 from hiseg.images.encoded import ImageLimits
 from hiseg.models.canary import Canary
+from hiseg.observability.reports import BatchReport, DropReason
 from hiseg.segmenter import Segmenter
 
 NOBODYS_BYTES = 2**62

@@ -1,4 +1,8 @@
-"""Numbers for operators: Prometheus metrics with few, bounded labels."""
+"""Prometheus metrics of the service: few of them, with labels of few values.
+
+Counters and histograms are updated as things happen. Gauges are read whenever Prometheus scrapes, from functions that
+return a report (:mod:`hiseg.observability.reports`).
+"""
 
 from __future__ import annotations
 
@@ -10,33 +14,38 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from hiseg.batching.work import BatchReport, DropReason
 from hiseg.core.errors import HisegError, Overloaded, Unavailable
-from hiseg.engines.base import ENDPOINT_STATES, EndpointReport
-from hiseg.segmenter import Segmenter
+from hiseg.observability.reports import BatchReport, DropReason, EndpointReport, EndpointState, ServiceReport
 
-Reports = Callable[[], Iterable[EndpointReport]]
-"""What a model's servers do now."""
+EndpointReports = Callable[[], Iterable[EndpointReport]]
+"""Returns the present report of every server that runs one model."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
-DROP_REASONS = get_args(DropReason)
+DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
 GONE = "gone"
-"""Outcome of a request whose caller left."""
+"""Outcome of a request whose caller hung up before it was answered."""
 BUG = "bug"
-"""Outcome of a request that met an error which isn't ours to explain."""
+"""Outcome of a request that ended with an unexpected exception, which is a bug of the service."""
 
 
 def outcome_of(error: HisegError | str | None) -> str:
-    """What became of a request, in one word; see :meth:`Metrics.answered`."""
+    """The value of the label ``outcome`` for a request.
+
+    Args:
+        error: what the request failed with; :data:`GONE` or :data:`BUG`; None: it was answered.
+
+    Returns:
+        ``ok``, the name of the error's class, ``gone`` or ``bug``.
+    """
     return "ok" if error is None else error if isinstance(error, str) else type(error).__name__
 
 
 class Metrics:
-    """All metrics of one service."""
+    """All metrics of one service, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._endpoints: dict[str, Reports] = {}
+        self._endpoints: dict[str, EndpointReports] = {}
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, registry=self.registry)
@@ -44,41 +53,61 @@ class Metrics:
         def histogram(name: str, text: str, buckets: Iterable[float], *labels: str) -> Histogram:
             return Histogram(name, text, labels, buckets=tuple(buckets), registry=self.registry)
 
-        self._requests = counter("hiseg_requests", "Segmentation requests answered", "transport", "outcome")
+        self._requests = counter(
+            "hiseg_requests", "Segmentation requests and stream frames that have ended", "transport", "outcome"
+        )
         self._duration = histogram(
-            "hiseg_request_seconds", "From a request's arrival to its end", SECONDS, "transport", "outcome", "variant"
+            "hiseg_request_seconds",
+            "Seconds from the arrival of a request to its end",
+            SECONDS,
+            "transport",
+            "outcome",
+            "variant",
         )
-        self._rejected = counter("hiseg_rejected", "Requests refused by load or state, by reason", "reason")
-        self._unauthorized = counter("hiseg_unauthorized", "Requests without a good API key", "transport")
+        self._rejected = counter(
+            "hiseg_rejected", "Requests refused because of load or of the state of the service", "reason"
+        )
+        self._unauthorized = counter("hiseg_unauthorized", "Requests without a valid API key", "transport")
         self._bugs = Counter(
-            "hiseg_bugs", "Requests that met an error which isn't ours to explain", registry=self.registry
+            "hiseg_bugs", "Requests that ended with an unexpected exception (HTTP 500)", registry=self.registry
         )
-        # There from the start: a counter that begins at 1 never rose.
+        # Created at the start: Prometheus sees no increase of a counter whose first sample is 1.
         for transport in ("http", "grpc"):
             self._unauthorized.labels(transport)
         for reason in ("wait", "deadline", "bytes"):
             self._rejected.labels(reason)
         ProcessCollector(registry=self.registry)
-        self._stages = histogram("hiseg_stage_seconds", "Time a stage took", SECONDS, "stage")
-        self._people = counter("hiseg_instances", "Masks made")
-        self._failures = counter("hiseg_batch_failures", "Batches that the engine failed at", "model")
-        self._dropped = counter("hiseg_dropped", "Jobs that left before they reached the engine", "model", "reason")
-        self._tried = counter("hiseg_model_versions", "Versions that came while the service ran", "model", "outcome")
-        self._images = histogram("hiseg_batch_images", "Images in a batch", COUNTS, "model")
-        self._rois = histogram("hiseg_batch_rois", "Boxes in a batch", COUNTS, "model")
-        self._predicted = histogram("hiseg_batch_cost_seconds", "Predicted time of a batch", SECONDS, "model")
-        self._real = histogram("hiseg_batch_seconds", "Real time of a batch in the engine", SECONDS, "model")
-        self._streams = Gauge("hiseg_grpc_streams", "Streams that are open", registry=self.registry)
-        self._busy = counter("hiseg_engine_busy_seconds", "Time an engine worked; its rate is the busy share", "model")
+        self._stages = histogram("hiseg_stage_seconds", "Seconds that a stage of a request took", SECONDS, "stage")
+        self._instances = counter("hiseg_instances", "Masks of people that were made")
+        self._failures = counter("hiseg_batch_failures", "Batches that the engine failed to run", "model")
+        self._dropped = counter(
+            "hiseg_jobs_dropped", "Jobs that left the queue before they reached the engine", "model", "reason"
+        )
+        self._reloads = counter(
+            "hiseg_model_reloads",
+            "New model versions found at run time, used or refused",
+            "model",
+            "outcome",
+        )
+        self._images = histogram("hiseg_batch_images", "Number of images in a batch", COUNTS, "model")
+        self._rois = histogram("hiseg_batch_rois", "Number of boxes in a batch", COUNTS, "model")
+        self._predicted = histogram(
+            "hiseg_batch_predicted_seconds", "Engine seconds that were predicted for a batch", SECONDS, "model"
+        )
+        self._real = histogram("hiseg_batch_seconds", "Engine seconds that a batch took", SECONDS, "model")
+        self._streams = Gauge("hiseg_grpc_streams", "gRPC streams that are open", registry=self.registry)
+        self._busy = counter(
+            "hiseg_engine_busy_seconds", "Seconds that an engine worked; the rate is its utilisation, 0 to 1", "model"
+        )
 
     def answered(self, transport: str, variant: str, seconds: float, error: HisegError | str | None = None) -> None:
-        """Count one request, whatever became of it.
+        """Count one request or stream frame when it has ended, however it ended.
 
         Args:
             transport: "http", "kserve", "label_studio", "grpc" or, for a frame of a stream, "grpc_stream".
-            variant: the one that was asked for, if it is served; else "".
+            variant: the requested variant if it is served, else "".
             seconds: from arrival to the end.
-            error: what it failed with; GONE or BUG if that is no error of ours; None: it was answered.
+            error: what the request failed with; :data:`GONE` or :data:`BUG`; None: it was answered.
         """
         outcome = outcome_of(error)
         self._requests.labels(transport, outcome).inc()
@@ -89,49 +118,49 @@ class Metrics:
             self._rejected.labels(error.reason).inc()
 
     def unauthorized(self, transport: str) -> None:
-        """Count one that was refused for its API key, over "http" or "grpc"."""
+        """Count a request over "http" or "grpc" that was refused because it has no valid API key."""
         self._unauthorized.labels(transport).inc()
 
     def staged(self, timings_ms: Mapping[str, float], instances: int) -> None:
-        """Record the stages of a successful request, and how many masks came of it."""
+        """Record the milliseconds of each stage of an answered request, and how many masks it got."""
         for stage, milliseconds in timings_ms.items():
             self._stages.labels(stage).observe(milliseconds / 1000)
-        self._people.inc(instances)
+        self._instances.inc(instances)
 
-    def tried(self, model: str, outcome: Literal["used", "refused"]) -> None:
-        """A version came while the service ran, and was tried."""
-        self._tried.labels(model, outcome).inc()
+    def reloaded(self, model: str, outcome: Literal["used", "refused"]) -> None:
+        """Count a new version of a model that was found while the service runs."""
+        self._reloads.labels(model, outcome).inc()
 
     @contextmanager
     def streaming(self) -> Iterator[None]:
-        """A stream is open during the block."""
+        """Count a gRPC stream as open during the block."""
         with self._streams.track_inprogress():
             yield
 
-    def watch(self, segmenter: Segmenter) -> None:
-        """Read a segmenter's gauges whenever Prometheus asks."""
-        self.registry.register(_Gauges(segmenter))
+    def register_service(self, report: Callable[[], ServiceReport]) -> None:
+        """Expose the gauges of the service; ``report`` is called at each scrape."""
+        self.registry.register(_ServiceGauges(report))
 
-    def watch_endpoints(self, model: str, reports: Reports) -> None:
-        """Read the gauges and counters of a model's servers whenever Prometheus asks."""
+    def register_endpoints(self, model: str, reports: EndpointReports) -> None:
+        """Expose gauges and counters of the servers that run a model; ``reports`` is called at each scrape."""
         if not self._endpoints:
             self.registry.register(_Endpoints(self._endpoints))
         self._endpoints[model] = reports
 
     def exposition(self) -> bytes:
-        """The text that Prometheus scrapes."""
+        """The metrics in Prometheus's text format."""
         return generate_latest(self.registry)
 
-    def watcher(self, model: str) -> ModelWatcher:
-        """What a model's batcher reports to."""
-        return ModelWatcher(self, model)
+    def watcher(self, model: str) -> ModelMetrics:
+        """The metrics that the batcher of a model reports to."""
+        return ModelMetrics(self, model)
 
 
-class ModelWatcher:
-    """Counts one model's batches; a :class:`hiseg.batching.work.Watcher`."""
+class ModelMetrics:
+    """Metrics of one model's batches: a :class:`hiseg.batching.work.Watcher`."""
 
     def __init__(self, metrics: Metrics, model: str) -> None:
-        # Children are looked up once: a batch in a fast engine takes a few milliseconds.
+        # The labelled metrics are looked up once: a batch in a fast engine takes a few milliseconds.
         self._images = metrics._images.labels(model)
         self._rois = metrics._rois.labels(model)
         self._predicted = metrics._predicted.labels(model)
@@ -154,59 +183,60 @@ class ModelWatcher:
         self._dropped[reason].inc()
 
 
-class _Gauges(Collector):
-    """What is true at the moment of asking."""
+class _ServiceGauges(Collector):
+    """Gauges of the service and of its models' queues, read at each scrape."""
 
-    def __init__(self, segmenter: Segmenter) -> None:
-        self._segmenter = segmenter
+    def __init__(self, report: Callable[[], ServiceReport]) -> None:
+        self._report = report
 
     def collect(self) -> Iterable[Metric]:
-        admission = self._segmenter.admission
-        yield GaugeMetricFamily("hiseg_ready", "1 if requests are taken, as /readyz says", self._ready())
-        yield GaugeMetricFamily("hiseg_requests_inside", "Requests being worked on", admission.inside)
-        yield GaugeMetricFamily("hiseg_held_bytes", "Bytes that the requests inside hold", admission.held)
+        service = self._report()
+        yield GaugeMetricFamily("hiseg_ready", "1 if requests are accepted, as /readyz says", service.ready)
+        yield GaugeMetricFamily("hiseg_requests_in_progress", "Requests being worked on", service.requests)
+        yield GaugeMetricFamily("hiseg_held_bytes", "Bytes of memory that those requests hold", service.held_bytes)
         jobs = GaugeMetricFamily("hiseg_queue_jobs", "Jobs that wait for the engine", labels=["model"])
-        age = GaugeMetricFamily("hiseg_queue_age_seconds", "How long the oldest of them has waited", labels=["model"])
-        cost = GaugeMetricFamily("hiseg_queue_cost_seconds", "Predicted engine time of what waits", labels=["model"])
+        age = GaugeMetricFamily("hiseg_queue_age_seconds", "Seconds that the oldest has waited", labels=["model"])
+        predicted = GaugeMetricFamily(
+            "hiseg_queue_predicted_seconds", "Predicted engine seconds of all waiting jobs", labels=["model"]
+        )
         labels = ["model", "version", "variant", "engine"]
-        model = GaugeMetricFamily("hiseg_model_info", "Models served, and what runs them now; always 1", labels=labels)
-        for name, batcher in self._segmenter.batchers.items():
-            ref = batcher.engine.info.ref
-            jobs.add_metric([name], batcher.waiting)
-            age.add_metric([name], batcher.oldest_s())
-            cost.add_metric([name], batcher.backlog.waiting_ms / 1000)
-            model.add_metric([name, ref.version, ref.variant, ref.engine], 1)
-        yield from (jobs, age, cost, model)
-
-    def _ready(self) -> bool:
-        try:
-            self._segmenter.check_ready()
-        except Unavailable:
-            return False
-        return True
+        info = GaugeMetricFamily("hiseg_model_info", "Models served, and their engine; always 1", labels=labels)
+        for model in service.models:
+            jobs.add_metric([model.name], model.queued_jobs)
+            age.add_metric([model.name], model.oldest_job_s)
+            predicted.add_metric([model.name], model.queued_ms / 1000)
+            info.add_metric([model.name, model.version, model.variant, model.engine], 1)
+        yield from (jobs, age, predicted, info)
 
 
 class _Endpoints(Collector):
-    """The servers of each model. They count for themselves: one that leaves takes its labels with it."""
+    """Gauges and counters of each model's servers. The counts are the servers' own: a server that leaves takes its
+    labels with it."""
 
-    def __init__(self, models: Mapping[str, Reports]) -> None:
+    def __init__(self, models: Mapping[str, EndpointReports]) -> None:
         self._models = models
 
     def collect(self) -> Iterable[Metric]:
         labels = ["model", "endpoint"]
         state = GaugeMetricFamily("hiseg_triton_state", "1 for the state a server is in", labels=[*labels, "state"])
-        batches = CounterMetricFamily("hiseg_triton_batches", "Batches that came back", labels=labels)
-        failures = CounterMetricFamily("hiseg_triton_failures", "Batches that failed", labels=labels)
-        retries = CounterMetricFamily("hiseg_triton_retries", "Of those, run again on another server", labels=labels)
-        in_flight = GaugeMetricFamily("hiseg_triton_in_flight", "Batches that are there now", labels=labels)
-        outstanding = GaugeMetricFamily("hiseg_triton_outstanding_seconds", "Their predicted time", labels=labels)
+        batches = CounterMetricFamily("hiseg_triton_batches", "Batches that a server ran", labels=labels)
+        failures = CounterMetricFamily("hiseg_triton_failures", "Batches that failed on a server", labels=labels)
+        retries = CounterMetricFamily(
+            "hiseg_triton_retries", "Failed batches that were run again on another server", labels=labels
+        )
+        in_flight = GaugeMetricFamily("hiseg_triton_in_flight", "Batches that a server is running", labels=labels)
+        outstanding = GaugeMetricFamily(
+            "hiseg_triton_outstanding_seconds",
+            "Predicted seconds of the batches that are running",
+            labels=labels,
+        )
         for model, report in ((model, report) for model, reports in self._models.items() for report in reports()):
-            where = [model, report.address]
-            for name in ENDPOINT_STATES:
-                state.add_metric([*where, name], report.state == name)
-            batches.add_metric(where, report.batches)
-            failures.add_metric(where, report.failures)
-            retries.add_metric(where, report.retries)
-            in_flight.add_metric(where, report.in_flight)
-            outstanding.add_metric(where, report.outstanding_ms / 1000)
+            values = [model, report.address]
+            for each in EndpointState:
+                state.add_metric([*values, each], report.state == each)
+            batches.add_metric(values, report.batches)
+            failures.add_metric(values, report.failures)
+            retries.add_metric(values, report.retries)
+            in_flight.add_metric(values, report.in_flight)
+            outstanding.add_metric(values, report.outstanding_ms / 1000)
         yield from (state, batches, failures, retries, in_flight, outstanding)

@@ -13,11 +13,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceFlags
 
-from hiseg.observability.spans import Span, Stage
+from hiseg.observability.tracing import Span, Stage
 
 
 class OtelSpan:
-    """A :class:`hiseg.observability.spans.Span`."""
+    """A :class:`hiseg.observability.tracing.Span`."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
@@ -32,7 +32,7 @@ class OtelSpan:
 
 
 class OtelTracing:
-    """A :class:`hiseg.observability.spans.Tracing`. Spans are sent by a thread of its own, some seconds later."""
+    """A :class:`hiseg.observability.tracing.Tracing`. Spans are sent by a thread of its own, some seconds later."""
 
     is_on = True
 

@@ -105,7 +105,7 @@ def test_versions_come_and_go_and_no_request_fails(tmp_path: Path, photo: bytes)
             # Loadable, of the right form, and wrong; then not even loadable; then one whose callers would find nobody.
             for version, model in ((3, other_masks()), (4, b"not a model"), (5, of_variant("b7"))):
                 add_version(repository, version, model)
-                line = f'hiseg_model_versions_total{{model="hiseg_b0",outcome="refused"}} {version - 2}.0'
+                line = f'hiseg_model_reloads_total{{model="hiseg_b0",outcome="refused"}} {version - 2}.0'
                 until(lambda line=line: counted(line), f"version {version} is refused")
             add_model(repository, "hiseg_b1", "b1")
             until(lambda: "hiseg_b1" in models(server), "a new model")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from hiseg.engines.base import ENDPOINT_STATES, EndpointReport
 from hiseg.observability.metrics import Metrics
+from hiseg.observability.reports import EndpointReport, EndpointState
 
 
-def report(address: str, state: str) -> EndpointReport:
+def report(address: str, state: EndpointState) -> EndpointReport:
     return EndpointReport(address, state, "1", batches=7, failures=2, retries=1, in_flight=3, outstanding_ms=250.0)
 
 
 def test_servers_of_several_models_and_of_those_that_are_there_now() -> None:
-    servers = [report("a:1", "up"), report("b:1", "open")]
+    servers = [report("a:1", EndpointState.UP), report("b:1", EndpointState.CIRCUIT_OPEN)]
     metrics = Metrics()
-    metrics.watch_endpoints("one", lambda: servers)
-    metrics.watch_endpoints("two", lambda: servers[:1])
+    metrics.register_endpoints("one", lambda: servers)
+    metrics.register_endpoints("two", lambda: servers[:1])
 
     def told(name: str) -> dict[tuple[str, ...], float]:
         families = list(text_string_to_metric_families(metrics.exposition().decode()))
@@ -27,10 +27,10 @@ def test_servers_of_several_models_and_of_those_that_are_there_now() -> None:
     assert told("hiseg_triton_batches_total") == {("a:1", "one"): 7, ("b:1", "one"): 7, ("a:1", "two"): 7}
     assert told("hiseg_triton_outstanding_seconds")[("b:1", "one")] == 0.25
     states = told("hiseg_triton_state")
-    assert len(states) == 3 * len(ENDPOINT_STATES)
+    assert len(states) == 3 * len(EndpointState)
     assert {key for key, value in states.items() if value} == {
         ("a:1", "one", "up"),
-        ("b:1", "one", "open"),
+        ("b:1", "one", "circuit_open"),
         ("a:1", "two", "up"),
     }
     servers.pop()

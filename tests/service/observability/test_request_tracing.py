@@ -11,7 +11,7 @@ import grpc
 import httpx
 import pytest
 
-from hiseg.observability.traceparent import read_traceparent
+from hiseg.observability.tracing import read_traceparent
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from tests.conftest import SERVE, serving

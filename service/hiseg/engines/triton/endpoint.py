@@ -8,11 +8,10 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from enum import StrEnum
 
 from tritonclient.utils import InferenceServerException
 
-from hiseg.engines.base import Batch, EndpointReport, Engine, ModelInfo, Prediction
+from hiseg.engines.base import Batch, Engine, ModelInfo, Prediction
 from hiseg.engines.contract import ModelError
 from hiseg.engines.triton.breaker import Breaker
 from hiseg.engines.triton.connection import SILENT_S, ask_description, ask_versions, connect
@@ -20,6 +19,7 @@ from hiseg.engines.triton.failures import CallFailed, Kind, call_failed
 from hiseg.engines.triton.pool import Pool
 from hiseg.engines.triton.replica import Replica
 from hiseg.engines.triton.replica_engine import ReplicaEngine
+from hiseg.observability.reports import EndpointReport, EndpointState
 
 log = logging.getLogger("uvicorn.error")
 POLL_S = 0.25
@@ -33,18 +33,6 @@ SLOW_TIMES = 10
 KEEP_REGIONS = 8
 Trial = Callable[[Engine], Awaitable[None]]
 """Runs an engine for the first time; raises if its answers can't be trusted."""
-
-
-class State(StrEnum):
-    """Whether batches are sent there."""
-
-    UP = "up"
-    TRYING = "trying"
-    """It answers; whether rightly is being seen."""
-    OPEN = "open"
-    """It is left alone: it is silent, or its batches failed."""
-    AWAY = "away"
-    """It isn't there, or has no version that can be used."""
 
 
 class Endpoint:
@@ -67,7 +55,7 @@ class Endpoint:
         changed: Callable[[], None],
     ) -> None:
         self.address = address
-        self.state = State.AWAY
+        self.state = EndpointState.DOWN
         self.replica: Replica | None = None
         self.in_flight = 0
         self.outstanding_ms = 0.0
@@ -91,12 +79,12 @@ class Endpoint:
     @property
     def slots(self) -> int:
         """Batches that may be sent there at once."""
-        return self.replica.described.instances if self.replica and self.state is State.UP else 0
+        return self.replica.described.instances if self.replica and self.state is EndpointState.UP else 0
 
     @property
     def is_silent(self) -> bool:
         """It doesn't answer, though the connection stands; batches that are there may come back, or not."""
-        return self.state is State.OPEN and self._breaker.is_silent
+        return self.state is EndpointState.CIRCUIT_OPEN and self._breaker.is_silent
 
     @property
     def load(self) -> float:
@@ -108,7 +96,7 @@ class Endpoint:
         return EndpointReport(
             address=self.address,
             state=self.state,
-            version=self.replica.ref.version if self.replica and self.state is State.UP else "",
+            version=self.replica.ref.version if self.replica and self.state is EndpointState.UP else "",
             batches=self.batches,
             failures=self.failures,
             retries=self.retries,
@@ -136,8 +124,8 @@ class Endpoint:
                     prediction = await replica.infer(batch)
                 except CallFailed as failure:
                     # A version that was replaced meanwhile may be gone; that says nothing of the one that is there now.
-                    outdated = failure.kind is Kind.AWAY and self.state is State.UP and self.replica is not replica
-                    if not outdated:
+                    replaced = self.state is EndpointState.UP and self.replica is not replica
+                    if not (replaced and failure.kind is Kind.AWAY):
                         self._failed(failure, time.monotonic() - started, cost)
                         raise
                     prediction = await self._again(batch, failure)
@@ -171,7 +159,7 @@ class Endpoint:
     def leave(self) -> None:
         """Its address is no server's any more: what is under way there is finished, and then it is forgotten."""
         self._leaving = True
-        self._down(State.AWAY, "its name leads elsewhere", lost=False)
+        self._down(EndpointState.DOWN, "its name leads elsewhere", lost=False)
         self._look_again.set()
 
     async def watch(self) -> None:
@@ -187,12 +175,12 @@ class Endpoint:
                     await self._pool.clear()
                 except Exception:  # ours; one server that says something unheard of must not end the watch
                     log.exception("Triton %s: its answer is not understood", self.address)
-                    self._down(State.AWAY, "its answer is not understood")
+                    self._down(EndpointState.DOWN, "its answer is not understood")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_S):
                         await self._look_again.wait()
         finally:
-            self._down(State.AWAY, "not asked any more", lost=False)
+            self._down(EndpointState.DOWN, "not asked any more", lost=False)
             await self._pool.clear(everything=True)
             await self._client.close()
 
@@ -206,7 +194,7 @@ class Endpoint:
             return
         self._breaker.heard()
         self.refused = {version: until for version, until in self.refused.items() if version in versions}
-        current = int(self.replica.ref.version) if self.replica and self.state is State.UP else None
+        current = int(self.replica.ref.version) if self.replica and self.state is EndpointState.UP else None
         if self._breaker.is_open and not self._breaker.may_try:
             return
         for version in versions:
@@ -214,28 +202,28 @@ class Endpoint:
                 return
             if self.refused.get(version, 0.0) <= time.monotonic() and await self._try(version):
                 return
-        if self.state is State.UP and current not in versions:
-            self._down(State.AWAY, f"none of its versions can be used: {versions or 'there are none'}")
+        if self.state is EndpointState.UP and current not in versions:
+            self._down(EndpointState.DOWN, f"none of its versions can be used: {versions or 'there are none'}")
 
     def _not_there(self, error: InferenceServerException) -> None:
         failure = call_failed(error)
         if failure.kind is not Kind.LATE:
             self.refused.clear()
-            self._down(State.AWAY, str(failure))
+            self._down(EndpointState.DOWN, str(failure))
             return
         self._breaker.silent()
         if self._breaker.is_open:
-            self._down(State.OPEN, "it is silent")
+            self._down(EndpointState.CIRCUIT_OPEN, "it is silent")
 
     async def _try(self, version: int) -> bool:
         """Use a version if it does well; whatever runs now goes on meanwhile."""
-        if self.state is not State.UP:
-            self.state = State.TRYING
+        if self.state is not EndpointState.UP:
+            self.state = EndpointState.TESTING
         try:
             described = await ask_description(self._client, self.address, self._model, version)
             if not self._accepts(described.info):
                 raise ModelError("it takes other canvases than those that are served; start anew for it")
-            if self.state is State.TRYING:
+            if self.state is EndpointState.TESTING:
                 await self._pool.open()
             replica = Replica(self._client, described, self._pool)
             # At once, so that each of its instances gets one: of several that are dead some may be well.
@@ -253,7 +241,7 @@ class Endpoint:
             self._not_usable()
             return False
         self._breaker.close()
-        self.replica, self.state = replica, State.UP
+        self.replica, self.state = replica, EndpointState.UP
         self._say(f"runs {self._model}, version {version}")
         self._changed()
         return True
@@ -261,10 +249,10 @@ class Endpoint:
     def _trial_failed(self, version: int, error: Exception) -> None:
         kind = Kind.LATE if isinstance(error, TimeoutError) else error.kind if isinstance(error, CallFailed) else None
         if kind is Kind.AWAY:
-            self._down(State.AWAY, str(error))
+            self._down(EndpointState.DOWN, str(error))
             return
         may_pass = kind in (Kind.LATE, Kind.BUSY, Kind.SICK)
-        if may_pass and self.state is State.TRYING:
+        if may_pass and self.state is EndpointState.TESTING:
             self._breaker.trip()
         else:
             self.refused[version] = time.monotonic() + RETRIAL_S if may_pass else math.inf
@@ -272,13 +260,13 @@ class Endpoint:
         log.error("Triton %s: version %d of %s is not used: %s", self.address, version, self._model, why)
 
     def _not_usable(self) -> None:
-        if self.state is State.TRYING:
-            self.state = State.OPEN if self._breaker.is_open else State.AWAY
+        if self.state is EndpointState.TESTING:
+            self.state = EndpointState.CIRCUIT_OPEN if self._breaker.is_open else EndpointState.DOWN
 
     def _failed(self, failure: CallFailed, took_s: float, cost_ms: float) -> None:
         self.failures += 1
         if failure.kind is Kind.AWAY:
-            self._down(State.AWAY, str(failure))
+            self._down(EndpointState.DOWN, str(failure))
             self._look_again.set()
         elif failure.kind is Kind.SICK:
             self._breaker.trip()
@@ -287,15 +275,15 @@ class Endpoint:
         self._look_at_breaker()
 
     def _look_at_breaker(self) -> None:
-        if self._breaker.is_open and self.state is State.UP:
-            self._down(State.OPEN, "its batches fail, or take too long")
+        if self._breaker.is_open and self.state is EndpointState.UP:
+            self._down(EndpointState.CIRCUIT_OPEN, "its batches fail, or take too long")
 
     def _is_slow(self, took_s: float, cost_ms: float) -> bool:
         return took_s > max(SLOW_S, SLOW_TIMES * cost_ms / 1000)
 
-    def _down(self, state: State, why: str, lost: bool = True) -> None:
+    def _down(self, state: EndpointState, why: str, lost: bool = True) -> None:
         """Send nothing there; if it is lost to us, what it knows of shared memory is as well."""
-        was_up = self.state is State.UP
+        was_up = self.state is EndpointState.UP
         self.state = state
         if was_up:
             self._say(f"{state}: {why}")

@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from hiseg.core.errors import DeadlineExceeded, Overloaded, Unavailable
-from hiseg.engines.base import DANGEROUS, ROI_COUNTS, Batch, EndpointReport, ModelInfo, Prediction
+from hiseg.engines.base import DANGEROUS, ROI_COUNTS, Batch, ModelInfo, Prediction
 from hiseg.engines.triton.address import Target, resolve
-from hiseg.engines.triton.endpoint import Endpoint, State, Trial
+from hiseg.engines.triton.endpoint import Endpoint, Trial
 from hiseg.engines.triton.failures import CallFailed, Kind
+from hiseg.observability.reports import EndpointReport, EndpointState
 
 log = logging.getLogger("uvicorn.error")
 RESOLVE_S = 5.0
@@ -117,7 +118,7 @@ class TritonEngine:
 
     def _choose(self, failed: set[Endpoint]) -> Endpoint | None:
         """The one with the least before it; of several the one that has rested longest."""
-        up = [e for e in self.endpoints.values() if e.state is State.UP and e not in failed]
+        up = [e for e in self.endpoints.values() if e.state is EndpointState.UP and e not in failed]
         with_room = [e for e in up if e.in_flight < e.slots]
         return min(with_room or up, key=lambda e: (e.load, e.last_used), default=None)
 
@@ -142,7 +143,7 @@ class TritonEngine:
 
     def _look(self) -> None:
         """Something changed at an endpoint."""
-        up = [e.replica for e in self.endpoints.values() if e.state is State.UP and e.replica]
+        up = [e.replica for e in self.endpoints.values() if e.state is EndpointState.UP and e.replica]
         if up:
             self._usable.set()
             for endpoint in self.endpoints.values():

@@ -16,7 +16,7 @@ from hiseg.api.options import LONGEST_DEADLINE_S
 from hiseg.core.errors import DeadlineExceeded, HisegError, InvalidRequest
 from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_id, read_request_id, trace_id
 from hiseg.observability.metrics import BUG, GONE, Metrics, outcome_of
-from hiseg.observability.traceparent import HEADER, read_traceparent
+from hiseg.observability.tracing import HEADER, read_traceparent
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.auth import caller_of

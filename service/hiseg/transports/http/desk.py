@@ -20,7 +20,7 @@ from hiseg.core.job import Job
 from hiseg.core.result import ModelRef, Result
 from hiseg.observability.logs import RequestLogEntry, trace_id
 from hiseg.observability.metrics import BUG, GONE, Metrics, outcome_of
-from hiseg.observability.traceparent import HEADER, read_traceparent
+from hiseg.observability.tracing import HEADER, read_traceparent
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.http.body import announced_bytes, announced_deadline, counted

@@ -11,8 +11,9 @@ import pytest
 
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import Batch, Prediction
-from hiseg.engines.triton.endpoint import Endpoint, State
+from hiseg.engines.triton.endpoint import Endpoint
 from hiseg.engines.triton.failures import CallFailed, Kind
+from hiseg.observability.reports import EndpointState
 
 BATCH = Batch(np.zeros((1, 3, 8, 8), np.uint8), np.zeros((0, 5), np.float32))
 
@@ -34,7 +35,7 @@ def endpoint(run: Callable[[], Awaitable[Any]]) -> Endpoint:
         raise AssertionError("nothing is tried here")
 
     found = Endpoint("127.0.0.1:1", "echo", lambda info: True, no_trial, lambda: None)
-    found.replica, found.state = Replica(run), State.UP  # type: ignore[assignment]
+    found.replica, found.state = Replica(run), EndpointState.UP  # type: ignore[assignment]
     return found
 
 

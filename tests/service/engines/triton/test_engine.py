@@ -15,8 +15,8 @@ from hiseg.core.errors import DeadlineExceeded, Unavailable
 from hiseg.engines.base import DANGEROUS, Batch, BatchMeta, RequestedOutputs
 from hiseg.engines.triton import engine as engine_module
 from hiseg.engines.triton import regions
-from hiseg.engines.triton.endpoint import State
 from hiseg.engines.triton.engine import ModelFailed, TritonEngine
+from hiseg.observability.reports import EndpointState
 from tests.service.engines.triton.harness import NOTHING, assert_own, engine_on, marked, until
 from tests.triton.fragile.marks import CANCELLED, DEADLY, REFUSED, SLOW
 from tests.triton.models import fragile_repository, targets_of
@@ -160,10 +160,10 @@ def test_a_server_that_hangs_is_left_and_its_batches_run_elsewhere(two: tuple[Tr
                 await load.more()
                 two[0].pause()
                 hanging = engine.endpoints[two[0].address]
-                await until(lambda: hanging.state is State.OPEN)
+                await until(lambda: hanging.state is EndpointState.CIRCUIT_OPEN)
                 await load.more()
                 two[0].resume()
-                await until(lambda: hanging.state is State.UP)
+                await until(lambda: hanging.state is EndpointState.UP)
                 await load.more()
             assert not load.failed
             assert hanging.retries
@@ -179,10 +179,10 @@ def test_a_slow_server_is_left_to_itself_and_used_when_it_is_quick_again(pair: t
                 await load.more()
                 proxy.latency_s = 2.0
                 slow = engine.endpoints[proxy.address]
-                await until(lambda: slow.state is State.OPEN)
+                await until(lambda: slow.state is EndpointState.CIRCUIT_OPEN)
                 await load.more()
                 proxy.latency_s = 0.0
-                await until(lambda: slow.state is State.UP)
+                await until(lambda: slow.state is EndpointState.UP)
             assert not load.failed
 
     asyncio.run(scenario())
@@ -200,7 +200,7 @@ def test_a_batch_that_ends_two_servers_is_run_nowhere_else(two_with_one_instance
             assert sum(report.failures for report in engine.reports()) == 2
             await until(lambda: engine.slots == 0)
             await asyncio.sleep(1.5)
-            assert {report.state for report in engine.reports()} <= {State.OPEN, State.TRYING}
+            assert {report.state for report in engine.reports()} <= {EndpointState.CIRCUIT_OPEN, EndpointState.TESTING}
 
     asyncio.run(scenario())
     for server in two_with_one_instance:

@@ -17,7 +17,7 @@ from grpc.aio import AioRpcError
 
 from hiseg.access.key_store import KeyStore
 from hiseg.observability.metrics import Metrics
-from hiseg.observability.spans import OFF, Tracing
+from hiseg.observability.tracing import OFF, Tracing
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb

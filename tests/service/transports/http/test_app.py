@@ -100,10 +100,10 @@ def test_metrics_of_the_batcher(client: httpx.Client, photo: bytes) -> None:
     assert grown("hiseg_batch_rois_sum") == 2
     assert grown("hiseg_batch_seconds_sum") > 0
     assert grown("hiseg_batch_seconds_sum") == pytest.approx(grown("hiseg_engine_busy_seconds_total"))
-    assert 0.2 < grown("hiseg_batch_cost_seconds_sum") / grown("hiseg_batch_seconds_sum") < 5
-    for gauge in ("hiseg_queue_jobs", "hiseg_queue_age_seconds", "hiseg_queue_cost_seconds"):
+    assert 0.2 < grown("hiseg_batch_predicted_seconds_sum") / grown("hiseg_batch_seconds_sum") < 5
+    for gauge in ("hiseg_queue_jobs", "hiseg_queue_age_seconds", "hiseg_queue_predicted_seconds"):
         assert after[(gauge, "hiseg_b0")] == 0
-    assert after[("hiseg_requests_inside",)] == after[("hiseg_held_bytes",)] == 0
+    assert after[("hiseg_requests_in_progress",)] == after[("hiseg_held_bytes",)] == 0
     assert after[("hiseg_model_info", "onnx", "hiseg_b0", "b0", "1")] == 1
 
 

@@ -86,7 +86,7 @@ def test_who_would_miss_the_deadline_is_refused_unread(photo: bytes) -> None:
     blocked = command("--canvases", "1", "--constant", "1000", "--roi", "0")
     with ThreadPoolExecutor() as pool, serving(blocked) as server, httpx.Client(base_url=server.url) as client:
         accepted = pool.submit(httpx.post, server.url + URL, content=photo, headers=JPEG, timeout=30)
-        while "hiseg_requests_inside 1.0" not in client.get("/metrics").text:
+        while "hiseg_requests_in_progress 1.0" not in client.get("/metrics").text:
             time.sleep(0.01)
         for deadline_ms, status in (("1200", 429), ("100", 504), ("0", 422), ("9" * 5000, 422), ("²", 422)):
             connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)

@@ -72,7 +72,7 @@ def test_every_request_is_counted_once_and_nothing_is_held_afterwards(photo: byt
             statuses = Counter(future.result() for future in waiting)
             for future in gone:
                 future.result()
-            while "hiseg_requests_inside 0.0" not in client.get("/metrics").text:
+            while "hiseg_requests_in_progress 0.0" not in client.get("/metrics").text:
                 time.sleep(0.01)
 
             counted = sums(client, "hiseg_requests_total", "outcome")

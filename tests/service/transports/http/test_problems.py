@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from hiseg.access.key_store import KeyStore
+from hiseg.app import service_report
 from hiseg.batching.admission import State
 from hiseg.batching.limits import BatchLimits
 from hiseg.core import errors
@@ -33,7 +34,7 @@ async def app(
     """The application in this process, so that the engine can be held up."""
     metrics = Metrics()
     async with echoing(engine, limits) as segmenter:
-        metrics.watch(segmenter)
+        metrics.register_service(lambda: service_report(segmenter))
         transport = httpx.ASGITransport(
             create_http(segmenter, Settings(), metrics, KeyStore()), raise_app_exceptions=False
         )

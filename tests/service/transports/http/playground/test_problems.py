@@ -171,7 +171,7 @@ def others(server: Server, photo: bytes, count: int) -> Iterator[Callable[[], No
 
     try:
         with httpx.Client(base_url=server.url) as client:
-            wait_for(client, f"hiseg_requests_inside {count:.1f}")
+            wait_for(client, f"hiseg_requests_in_progress {count:.1f}")
         yield leave
     finally:
         leave()

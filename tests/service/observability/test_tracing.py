@@ -11,7 +11,7 @@ import pytest
 
 from hiseg.app import tracing_of
 from hiseg.models.loader import ExtraMissing
-from hiseg.observability.spans import OFF, NoTracing, Span, Stage
+from hiseg.observability.tracing import OFF, NoTracing, Span, Stage
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from tests.conftest import ROOT
@@ -24,7 +24,7 @@ import sys
 import hiseg.cli.main
 from hiseg.app import tracing_of
 from hiseg.settings import Settings
-from hiseg.observability.spans import OFF
+from hiseg.observability.tracing import OFF
 assert tracing_of(Settings()) is OFF
 print(*(name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))))
 """
