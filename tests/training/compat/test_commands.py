@@ -1,4 +1,4 @@
-"""The document's commands, ours: the table of the docs, flag by flag. That they work is said where each is tested."""
+"""Upstream's commands work here: every flag of the table in the docs is there. That they work is tested elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLAG = re.compile(r"--[a-z_]+")
 
 def rows() -> list[tuple[str, list[str]]]:
     """Each row's command, and the flags that the document gives it."""
-    table = (ROOT / "docs" / "training.md").read_text().split("## Their command, ours")[1].split("\n\n")[1]
+    table = (ROOT / "docs" / "upstream.md").read_text().split("## Commands")[1].split("\n\n")[2]
     command, found = "", []
     for line in table.splitlines()[2:]:
         theirs, ours = line.strip("| ").split(" | ")
