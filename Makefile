@@ -27,7 +27,7 @@ $(VENV)/.programs: $(VENV)/.full
 
 # The real Triton that tests talk to, with an environment of its own. Where it can't be had those tests are skipped.
 TRITON := .venv-triton
-$(TRITON)/.ready: tests/triton/requirements.txt
+$(TRITON)/.ready: benchmarks/harness/triton/requirements.txt
 	{ test -x $(TRITON)/bin/python || $(PYTHON) -m venv $(TRITON); } && \
 	$(TRITON)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $< && touch $@ \
 	|| echo "No Triton: its tests are skipped"

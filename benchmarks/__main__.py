@@ -9,13 +9,15 @@ from collections.abc import Callable
 import httpx
 import numpy as np
 
+from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.serving import serving
 from hiseg.core.box import Box
 from hiseg.core.canvas import choose_canvas, to_canvas
 from hiseg.engines.base import Batch
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import ImageLimits, inspect
 from hiseg.models.random_inputs import noise
-from tests.conftest import REPOSITORY, SAMPLE, SAMPLE_BOXES, serving
 
 ROUNDS = 30
 PEOPLE = (0, 1, 2, 4, 8, 16, 32)

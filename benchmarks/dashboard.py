@@ -20,11 +20,12 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from benchmarks.harness.paths import SAMPLE
+from benchmarks.harness.prometheus import DASHBOARD, Prometheus, prometheus
+from benchmarks.harness.serving import SERVE, serving
+from benchmarks.harness.triton.models import targets_of
+from benchmarks.harness.triton.server import triton
 from hiseg.access.keys import digest
-from tests.conftest import SAMPLE, SERVE, serving
-from tests.prometheus import DASHBOARD, Prometheus, prometheus
-from tests.triton.models import targets_of
-from tests.triton.server import triton
 
 STEPS = (1, 2, 4, 16, 96, 2)
 """Callers at once, one step after the other."""

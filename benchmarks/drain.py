@@ -14,10 +14,10 @@ import time
 import numpy as np
 
 from benchmarks.gpu_like import command
+from benchmarks.harness.paths import ROOT
 from benchmarks.loads import requests
 from hiseg.bench.run import ClosedLoop, Plan, run
 from hiseg.bench.sender import OK
-from tests.conftest import ROOT
 
 TIMES = 50
 CALLERS = 32

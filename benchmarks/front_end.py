@@ -12,11 +12,12 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from benchmarks.gpu_like import command
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.serving import serving
 from benchmarks.loads import load, requests
 from benchmarks.policies import capacity
 from hiseg.bench.run import ClosedLoop
 from hiseg.bench.sender import Request as Sent
-from tests.conftest import ROOT, serving
 
 ROUNDS = 5
 SECONDS = 10

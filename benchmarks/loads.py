@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks.harness.paths import SAMPLE
 from hiseg.bench.mix import parse_people, parse_sizes
 from hiseg.bench.report import Report
 from hiseg.bench.run import ClosedLoop, OpenLoop, Plan, run
 from hiseg.bench.sender import Request
 from hiseg.bench.workload import Workload
-from tests.conftest import SAMPLE
 
 MEBI = 1024 * 1024
 

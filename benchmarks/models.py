@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.described import export_described, multiply_adds
+from benchmarks.upstream import export_described, multiply_adds
 from hiseg.models.random_inputs import random_rois
 from hiseg.models.repository import stored_models
 from hiseg_training.data.coco import data_root, read_split

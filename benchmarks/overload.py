@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from benchmarks.gpu_like import command
+from benchmarks.harness.serving import SERVE, serving
 from benchmarks.loads import MEBI, highest_memory, load, requests
 from hiseg.bench.report import Report
 from hiseg.bench.run import ClosedLoop, OpenLoop
 from hiseg.bench.sender import OK
-from tests.conftest import SERVE, serving
 
 SECONDS = 60
 DEADLINES_MS = (3000, 1000)

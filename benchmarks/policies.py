@@ -16,14 +16,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from benchmarks.harness.echo import EchoEngine, Notes
+from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.backlog import QueuedCost, WaitEstimator
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.limits import BatchLimits
 from hiseg.batching.work import Prepared, Work
 from hiseg.core.errors import Overloaded
 from hiseg.engines.base import Cost
-from tests.service.fakes import EchoEngine, Notes
-from tests.service.virtual_time import VirtualLoop, run
 
 GPU = Cost(4.0, 0.0, 0.9)
 LIMITS = BatchLimits()

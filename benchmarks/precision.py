@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.core.image import Floats, Pixels
 from hiseg.models.random_inputs import random_rois
 from hiseg_training.data.coco import data_root, read_split
@@ -25,7 +26,6 @@ from hiseg_training.evaluation.evaluate import evaluate
 from hiseg_training.export.precision import Precision
 from hiseg_training.export.publish import THREADS, runner_of
 from hiseg_training.export.write import convert
-from tests.conftest import REPOSITORY
 
 MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 PEOPLE = (1, 4, 16)

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.conftest import REPOSITORY, ROOT, SERVE, serving
-from tests.triton.models import add_version
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.serving import SERVE, serving
+from benchmarks.harness.triton.models import add_version
 
 BOXES = {"boxes": "22,15,365,512;526,18,949,512"}
 CALLERS = 3

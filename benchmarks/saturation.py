@@ -14,6 +14,8 @@ import time
 import httpx
 import numpy as np
 
+from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.serving import serving
 from benchmarks.loads import load, requests
 from hiseg.api.boxes import to_boxes
 from hiseg.bench.run import ClosedLoop
@@ -24,7 +26,6 @@ from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import ImageLimits, inspect
 from hiseg.masks.formats.rle import coco_rle
 from hiseg.masks.logits import crop_mask
-from tests.conftest import REPOSITORY, serving
 
 ROUNDS = 6
 SECONDS = 10

@@ -23,10 +23,11 @@ import PIL.Image
 import psutil
 
 from benchmarks.gpu_like import command
+from benchmarks.harness.paths import SAMPLE
+from benchmarks.harness.serving import Server, serving
 from benchmarks.loads import MEBI
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from tests.conftest import SAMPLE, Server, serving
 
 CAMERAS, FPS, SECONDS = 4, 30, 20
 ENGINES = {"25 ms a frame": (0, 25), "60 ms a batch and 10 ms a frame": (60, 10)}

@@ -24,9 +24,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 )
 
 from benchmarks.gpu_like import command
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.serving import Server, serving
 from benchmarks.loads import load, requests
 from hiseg.bench.run import ClosedLoop
-from tests.conftest import ROOT, Server, serving
 
 ROUNDS = 7
 SECONDS = 3

@@ -11,7 +11,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.conftest import serving
+from benchmarks.harness.serving import serving
 
 ROOT = Path(__file__).parent.parent
 REPORTS = ROOT / "runs"

@@ -20,9 +20,9 @@ from statistics import median
 import numpy as np
 import psutil
 
+from benchmarks.harness.serving import Server, serving
 from loadtest.callers import Callers, Unexpected
 from loadtest.shots import shots
-from tests.conftest import Server, serving
 
 MEBI = 1024 * 1024
 SAMPLE_S = 5.0

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.conftest import missing
+from benchmarks.harness.availability import missing
 
 
 def installed(name: str, *packages: str) -> Path:

@@ -12,7 +12,8 @@ import httpx
 import PIL.Image
 import pytest
 
-from tests.conftest import HISEG, REPOSITORY, ROOT, SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.paths import HISEG, ROOT, SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.repository import REPOSITORY
 
 
 def from_run(photo: Path, boxes: list[str], tmp_path: Path) -> list[dict[str, Any]]:

@@ -129,6 +129,13 @@ def test_nothing_banned_is_imported() -> None:
     assert not wrong
 
 
+def test_nothing_outside_of_the_tests_imports_them() -> None:
+    """What measurements and load tests share with tests lies in ``benchmarks/harness``."""
+    folders = ("service", "training", "benchmarks", "loadtest", "docs")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert not [f"{path} imports {name}" for path in paths for name in imports(path) if within(name, "tests")]
+
+
 def loaded_by(module: str) -> set[str]:
     """Modules that importing a module loads directly.
 

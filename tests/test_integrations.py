@@ -12,7 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import ROOT, SAMPLE, TOOLS, Server
+from benchmarks.harness.paths import ROOT, SAMPLE
+from benchmarks.harness.serving import Server
+from tests.conftest import TOOLS
 from tests.service.client.cvat_server import cvat
 from tests.service.client.test_cvat import HEIGHT, WIDTH, coco
 

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from benchmarks.gpu_like import command
-from tests.conftest import SAMPLE, serving
+from benchmarks.harness.paths import SAMPLE
+from benchmarks.harness.serving import serving
 
 MEBI = 1024 * 1024
 

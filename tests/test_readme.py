@@ -18,7 +18,7 @@ import PIL.Image
 import pytest
 from pycocotools import mask as coco_mask
 
-from tests.conftest import ROOT
+from benchmarks.harness.paths import ROOT
 
 PAGES = (ROOT / "README.md", ROOT / "docs" / "formats.md", ROOT / "docs" / "video.md")
 README = "".join(page.read_text() for page in PAGES)

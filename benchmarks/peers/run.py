@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-import tests.conftest
+from benchmarks.harness.serving import serving
 from benchmarks.loads import requests
+from benchmarks.peers.agreement import least_iou
 from benchmarks.peers.masks import DEADLINE_S
-from benchmarks.peers.same import least_iou
-from benchmarks.peers.server import PEERS, ROOT, describe, serving
+from benchmarks.peers.server import PEERS, ROOT, describe, peer_serving
 from benchmarks.peers.ways import WAYS
 from hiseg.bench.errors import BenchError
 from hiseg.bench.report import percentiles
@@ -77,15 +77,15 @@ def figures(url: str, sent: list[Request], rate: float, seconds: float) -> Figur
 def compare(peer: str, rate: float | None, seconds: float) -> dict[str, object]:
     """All about one peer; ``rate`` is hiseg's capacity, if it is known."""
     sent = requests(deadline_ms=int(DEADLINE_S * 1000))
-    with tests.conftest.serving(max_wait_ms=MAX_WAIT_MS) as ours:
+    with serving(max_wait_ms=MAX_WAIT_MS) as ours:
         rate = rate or capacity(ours.url, sent)
         found = {"peer": peer, "capacity": rate, "seconds": seconds, "ways": {}, "loads": []}
         for way in WAYS:
-            with serving(peer, way, sent[0]) as url:
+            with peer_serving(peer, way, sent[0]) as url:
                 found["ways"][way] = capacity(url, sent)
             print(f"{PEERS[peer]}: {describe(WAYS[way])}: {found['ways'][way]:.1f}/s", flush=True)
         found["way"] = max(found["ways"], key=lambda way: found["ways"][way])
-        with serving(peer, found["way"], sent[0]) as url:
+        with peer_serving(peer, found["way"], sent[0]) as url:
             found["iou"] = least_iou(ours.url, url, sent[:20])
             print(f"{PEERS[peer]}: least IoU {found['iou']:.4f}; hiseg's capacity {rate:.1f}/s", flush=True)
             for share in SHARES:

@@ -48,7 +48,7 @@ def environment(peer: str) -> Path:
 
 
 @contextmanager
-def serving(peer: str, way: str, first: Request) -> Iterator[str]:
+def peer_serving(peer: str, way: str, first: Request) -> Iterator[str]:
     """The URL of a peer's server that has answered the request; all of its processes are gone afterwards.
 
     Raises:

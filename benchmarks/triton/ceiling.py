@@ -16,14 +16,15 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.harness.paths import HISEG
+from benchmarks.harness.serving import Server, serving
+from benchmarks.harness.triton.server import triton
 from benchmarks.loads import load, requests
 from benchmarks.triton.perf_analyzer import batches_per_second
 from benchmarks.triton.repository import MASKS_ONLY, lay_out
 from hiseg.bench.run import ClosedLoop
 from hiseg.engines.base import Batch, Cost
 from hiseg.models.random_inputs import noise
-from tests.conftest import HISEG, Server, serving
-from tests.triton.server import triton
 
 ROUNDS = 3
 SECONDS = 8

@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from benchmarks.harness.triton.environment import ENVIRONMENT, LIBRARIES, variables
 from hiseg.engines.base import Batch
-from tests.triton.environment import ENVIRONMENT, LIBRARIES, variables
 
 LINKS = {"libb64.so.0d": "libb64-*.so.0d", "libcudart.so.12": "libcudart-*.so.12*"}
 """It asks for these by their plain names."""

@@ -10,8 +10,8 @@ import re
 import shutil
 from pathlib import Path
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.engines.base import Cost
-from tests.conftest import REPOSITORY
 
 B0 = "hiseg_b0"
 OTHERS = re.compile(r'\s*\{ name: "(masks|binary_masks)"[^}]*\},')

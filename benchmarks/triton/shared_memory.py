@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from benchmarks.harness.triton.server import Triton, triton
 from benchmarks.triton.repository import B0, lay_out
 from hiseg.engines.base import Batch, Cost, Engine, RequestedOutputs
 from hiseg.engines.triton.address import Target
@@ -22,7 +23,6 @@ from hiseg.engines.triton.pool import Pool
 from hiseg.engines.triton.regions import PREFIX, SHARED_MEMORY
 from hiseg.engines.triton.replica import Replica
 from hiseg.models.random_inputs import noise
-from tests.triton.server import Triton, triton
 
 IDLE = Cost(0.0, 0.0, 0.0)
 ROUNDS, CALLS = 7, 60

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.ablation import RECIPE, Found
+from benchmarks.harness.paths import ROOT
 from hiseg_training.recipes.plan import read_plan
-from tests.conftest import ROOT
 
 
 def test_differences_are_taken_person_by_person() -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import ROOT, missing
+from benchmarks.harness.availability import missing
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.triton.server import free_ports
 from tests.docker.names import Names
-from tests.triton.server import free_ports
 
 CONFIGURATION = ROOT / "docker" / "haproxy" / "haproxy.cfg"
 START_SECONDS = 10

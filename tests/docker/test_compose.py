@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.harness.paths import ROOT
 from docker.stack import NOT_IN_A_STACK, stack
 from hiseg.lifecycle import LAST_BYTES_SECONDS
 from hiseg.settings import Settings
-from tests.conftest import ROOT
 
 FILES = [ROOT / "docker-compose.yml", ROOT / "docker" / "secrets.yml"]
 WITH_DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")

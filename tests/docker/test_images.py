@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Server
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.serving import Server
 
 DOCKERFILES = sorted((ROOT / "docker").glob("*/Dockerfile"))
 CHECK = ROOT / "docker" / "service" / "healthcheck.py"

@@ -16,11 +16,13 @@ import httpx
 import pytest
 import yaml
 
+from benchmarks.harness.availability import missing
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.prometheus import DASHBOARD, FOLDER, Prometheus, metric_names, prometheus
+from benchmarks.harness.serving import SERVE, serving
+from benchmarks.harness.triton.models import targets_of
+from benchmarks.harness.triton.server import Triton
 from hiseg.access.keys import digest
-from tests.conftest import ROOT, SERVE, missing, serving
-from tests.prometheus import DASHBOARD, FOLDER, Prometheus, metric_names, prometheus
-from tests.triton.models import targets_of
-from tests.triton.server import Triton
 
 KEY, SLOW = "good", "slow"
 RATE_INTERVAL = "10s"

@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.conftest import HISEG, REPOSITORY, ROOT, Server, serving
+from benchmarks.harness.paths import HISEG, ROOT
+from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.serving import Server, serving
+from benchmarks.harness.triton.models import copy_of_ours, targets_of
+from benchmarks.harness.triton.server import Triton, free_ports, triton
 from tests.docker.balancer import balancing, need_haproxy
 from tests.docker.load import load
 from tests.docker.names import naming
-from tests.triton.models import copy_of_ours, targets_of
-from tests.triton.server import Triton, free_ports, triton
 
 pytestmark = pytest.mark.alone
 

@@ -8,7 +8,8 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from tests.conftest import ROOT, Server, serving
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.serving import Server, serving
 from tests.docker.test_compose import SERVICES
 
 NAMES = {"HTTP coco_rle", "Segment", "frame"}

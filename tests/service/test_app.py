@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.app import models_ready, new_segmenter
 from hiseg.batching.admission import State
 from hiseg.core.errors import InvalidRequest
 from hiseg.models.canary import Canary, CanaryMismatch
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
-from tests.conftest import REPOSITORY
 
 
 def start(settings: Settings) -> State:

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from benchmarks.gpu_like import command
-from tests.conftest import ROOT, Server, serving
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.serving import Server, serving
 
 pytestmark = pytest.mark.alone
 

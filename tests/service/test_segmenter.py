@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from benchmarks.harness.echo import EchoEngine, echoing
 from hiseg.batching.admission import LEAST_BYTES
 from hiseg.core.box import Box
 from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded
@@ -22,7 +23,6 @@ from hiseg.core.result import Result
 from hiseg.engines.base import Cost
 from hiseg.images.encoded import Encoded, ImageLimits, inspect
 from hiseg.segmenter import decodes_quickly
-from tests.service.fakes import EchoEngine, echoing
 
 
 def picture(red: int = 0, width: int = 128, height: int = 96) -> Image:

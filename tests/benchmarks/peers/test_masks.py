@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from benchmarks.peers.agreement import iou
 from benchmarks.peers.masks import Masks
-from benchmarks.peers.same import iou
 from loadtest.shots import Shot, shots
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from benchmarks.harness.echo import EchoEngine, Notes
+from benchmarks.harness.virtual_time import VirtualLoop
 from hiseg.batching.batcher import Batcher, BatchLimits
 from hiseg.batching.work import Prepared, Served, Work
 from hiseg.engines.base import Cost
-from tests.service.fakes import EchoEngine, Notes
-from tests.service.virtual_time import VirtualLoop
 
 GPU = Cost(4.0, 1.0, 1.0)
 ENDLESS = BatchLimits(wait_ms=math.inf)

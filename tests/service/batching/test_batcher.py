@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.harness.echo import EchoEngine
+from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.work import Prepared, Served, Superseded
 from hiseg.core.errors import Unavailable
 from hiseg.core.job import Priority
 from hiseg.engines.base import Cost
 from tests.service.batching.house import CANVASES, ENDLESS, GPU, assert_own_rows, house, work
-from tests.service.fakes import EchoEngine
-from tests.service.virtual_time import VirtualLoop, run
 
 JOBS = st.lists(
     st.tuples(

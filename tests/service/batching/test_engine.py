@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.harness.echo import EchoEngine
+from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.limits import BatchLimits
 from hiseg.batching.work import Prepared, Served
 from hiseg.core.errors import Unavailable, UndecodableImage
 from hiseg.engines.base import Batch, Cost, Prediction, RequestedOutputs
 from tests.service.batching.house import GPU, ROOMY, assert_own_rows, house, work
-from tests.service.fakes import EchoEngine
-from tests.service.virtual_time import VirtualLoop, run
 
 
 def test_a_job_that_cannot_be_prepared_fails_alone() -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.harness.echo import EchoEngine
+from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.work import Prepared, Superseded
 from hiseg.core.errors import UndecodableImage
 from hiseg.engines.base import Cost
 from tests.service.batching.house import CANVASES, GPU, ROOMY, House, house, work
-from tests.service.fakes import EchoEngine
-from tests.service.virtual_time import VirtualLoop, run
 
 
 async def superseded(inside: House, marker: float, at: float, client: str = "camera") -> bool:

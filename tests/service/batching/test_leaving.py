@@ -7,12 +7,12 @@ import math
 
 import pytest
 
+from benchmarks.harness.echo import EchoEngine
+from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.limits import BatchLimits
 from hiseg.core.errors import DeadlineExceeded, Overloaded
 from hiseg.engines.base import Cost
 from tests.service.batching.house import GPU, assert_own_rows, house
-from tests.service.fakes import EchoEngine
-from tests.service.virtual_time import VirtualLoop, run
 
 
 def test_a_thousand_callers_who_left_never_reach_the_engine() -> None:

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.harness.echo import EchoEngine
+from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.limits import BatchLimits
 from hiseg.batching.work import Served
 from hiseg.core.errors import Overloaded, TooLarge
 from hiseg.engines.base import Cost
 from tests.service.batching.house import ENDLESS, GPU, house
-from tests.service.fakes import EchoEngine
-from tests.service.virtual_time import VirtualLoop, run
 
 
 def test_the_budget_bounds_a_batch_and_a_larger_job_runs_alone_once() -> None:

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
+from benchmarks.harness.echo import EchoEngine
+from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.backlog import WaitEstimator
 from hiseg.engines.base import Batch, Cost, Prediction
 from tests.service.batching.house import house
-from tests.service.fakes import EchoEngine
-from tests.service.virtual_time import VirtualLoop, run
 
 PICTURE_MS = 40
 PICTURE = Cost(0.0, PICTURE_MS, 0.0)

@@ -12,8 +12,8 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
+from benchmarks.harness.paths import ROOT
 from hiseg.cli.bench import bench
-from tests.conftest import ROOT
 from tests.service.bench.servers import Behaviour, serving
 
 SHORT = ("--duration", "0.2", "--warm-up", "0.05", "--sizes", "32x24,48x64:2")

@@ -7,7 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.conftest import HISEG, REPOSITORY
+from benchmarks.harness.paths import HISEG
+from benchmarks.harness.repository import REPOSITORY
 
 FREE = {"HISEG_PORT": "0", "HISEG_GRPC_PORT": "0"}
 

@@ -10,8 +10,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from benchmarks.harness.paths import HISEG, ROOT, SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.access.key_store import KeyStore
-from tests.conftest import HISEG, REPOSITORY, ROOT, SAMPLE, SAMPLE_BOXES
 
 BOXES = [part for box in SAMPLE_BOXES for part in ("--box", ",".join(f"{v:g}" for v in box))]
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.harness.paths import ROOT, SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.serving import Server
 from hiseg.client import Client, Result
-from tests.conftest import ROOT, SAMPLE, SAMPLE_BOXES, Server
 from tests.service.client.cvat_server import FRAME, Cvat, cvat
 
 FUNCTION = ROOT / "service" / "hiseg" / "client" / "cvat.py"

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.paths import SAMPLE
+from benchmarks.harness.serving import Server
 from hiseg.client import (
     ClientError,
     InvalidRequest,
@@ -16,7 +18,6 @@ from hiseg.client import (
     UnexpectedAnswer,
     UnsupportedImage,
 )
-from tests.conftest import SAMPLE, Server
 from tests.service.client.asking import KINDS, call, segment
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -12,9 +12,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.serving import Server
 from hiseg.client import AsyncClient, Client, Result
 from hiseg.client.images import ImageLike
-from tests.conftest import SAMPLE, SAMPLE_BOXES, Server
 from tests.service.client.asking import KINDS, call, segment
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.serving import Server, serving
 from hiseg.client import (
     AsyncClient,
     Client,
@@ -27,7 +29,6 @@ from hiseg.client import (
     Segmented,
     Unavailable,
 )
-from tests.conftest import SAMPLE, SAMPLE_BOXES, Server, serving
 from tests.service.client.asking import KINDS, segment, stream
 
 HALF = [[11.0, 7.5, 182.5, 256.0]]

@@ -7,10 +7,10 @@ import json
 import shutil
 from pathlib import Path
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.doctor.embedded import embedded
 from hiseg.doctor.finding import Finding, Level
 from hiseg.settings import Settings
-from tests.conftest import REPOSITORY
 from tests.service.engines.test_onnx import seed_like
 
 

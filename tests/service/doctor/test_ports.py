@@ -6,10 +6,10 @@ import socket
 
 import httpx
 
+from benchmarks.harness.serving import Server
 from hiseg.doctor.finding import Level
 from hiseg.doctor.ports import ports
 from hiseg.settings import Settings
-from tests.conftest import Server
 
 
 def test_free_ports() -> None:

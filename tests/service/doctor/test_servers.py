@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.availability import missing
+from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.triton.narrow import narrow
+from benchmarks.harness.triton.server import Triton, triton
 from hiseg.doctor.finding import Finding, Level
 from hiseg.doctor.servers import servers
 from hiseg.settings import Settings
-from tests.conftest import REPOSITORY
-from tests.triton.environment import missing
-from tests.triton.narrow import narrow
-from tests.triton.server import Triton, triton
 
 ALONE = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /dev/shm && exec "$0" "$@"')
 """Shared memory of its own, as in a container."""

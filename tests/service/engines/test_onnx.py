@@ -11,12 +11,12 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.core.canvas import Resize
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import UNKNOWN_COST, Batch, BatchMeta, RequestedOutputs, logit_margins
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
-from tests.conftest import REPOSITORY
 
 B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 CANVASES = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.repository import B0
 from tests.test_architecture import imports
-from tests.triton.models import B0
 
 LOAD = """
 import sys

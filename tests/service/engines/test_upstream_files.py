@@ -12,8 +12,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from benchmarks.harness.paths import HISEG
+from benchmarks.harness.serving import serving
 from hiseg.engines.contract import variant_in
-from tests.conftest import HISEG, serving
 from tests.service.engines.upstream_files import Generation, SeedFile
 
 FILES = {

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.app import models_running, new_segmenter
 from hiseg.models.canary import BOXES, MASKS, PHOTO, Canary, CanaryMismatch
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
-from tests.conftest import REPOSITORY
 
 VERSION = REPOSITORY / "hiseg_b0" / "1"
 

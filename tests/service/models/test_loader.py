@@ -15,9 +15,10 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from tests.conftest import ROOT, SERVE, Server, serving
-from tests.triton.models import targets_of
-from tests.triton.server import Triton, triton
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.serving import SERVE, Server, serving
+from benchmarks.harness.triton.models import targets_of
+from benchmarks.harness.triton.server import Triton, triton
 
 BOXES = {"boxes": "22,15,365,512;526,18,949,512"}
 

@@ -15,13 +15,14 @@ import httpx
 import onnx
 import pytest
 
+from benchmarks.harness.repository import B0, REPOSITORY
+from benchmarks.harness.serving import SERVE, Server, serving
+from benchmarks.harness.triton.models import add_version, other_masks
 from hiseg.app import new_segmenter
 from hiseg.models.reload import rolling
 from hiseg.models.repository import StoredModel
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
-from tests.conftest import REPOSITORY, SERVE, Server, serving
-from tests.triton.models import B0, add_version, other_masks
 
 BOXES = {"boxes": "22,15,365,512;526,18,949,512"}
 CALLERS = 3

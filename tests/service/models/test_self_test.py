@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.harness.echo import EchoEngine
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.engines.base import Batch, Prediction
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import CanaryMismatch
 from hiseg.models.self_test import SelfTestFailed, try_out
-from tests.conftest import REPOSITORY
-from tests.service.fakes import EchoEngine
 
 NOWHERE = Path("/nonexistent")
 

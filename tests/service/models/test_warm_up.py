@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from benchmarks.harness.echo import EchoEngine, Notes
+from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.limits import BatchLimits
 from hiseg.engines.base import Cost
 from hiseg.models.warm_up import PEOPLE, warm_up
-from tests.service.fakes import EchoEngine, Notes
-from tests.service.virtual_time import VirtualLoop, run
 
 
 def shapes(

@@ -12,11 +12,12 @@ import grpc
 import httpx
 import pytest
 
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.serving import SERVE
 from hiseg.access.keys import digest
 from hiseg.observability.logs import read_request_id
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from tests.conftest import ROOT, SERVE
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from benchmarks.harness.serving import serving
 from hiseg.observability.otel import OtelTracing
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from tests.conftest import serving
 from tests.service.observability.collector import Collector, collecting
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import running, until

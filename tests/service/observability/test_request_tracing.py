@@ -11,13 +11,13 @@ import grpc
 import httpx
 import pytest
 
+from benchmarks.harness.serving import SERVE, serving
+from benchmarks.harness.triton.models import fragile_repository, targets_of
+from benchmarks.harness.triton.server import triton
 from hiseg.observability.tracing import read_traceparent
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from tests.conftest import SERVE, serving
 from tests.service.observability.collector import collecting
-from tests.triton.models import fragile_repository, targets_of
-from tests.triton.server import triton
 
 OVER_HTTP, OVER_GRPC = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"
 

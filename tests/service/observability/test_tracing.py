@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from benchmarks.harness.paths import ROOT
 from hiseg.app import tracing_of
 from hiseg.models.loader import ExtraMissing
 from hiseg.observability.tracing import OFF, NoTracing, Span, Stage
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from tests.conftest import ROOT
 from tests.service.transports.grpc.camera import FRAME
 from tests.service.transports.grpc.harness import running
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import PIL.Image
 
+from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
 from hiseg.core.image import Pixels
-from tests.conftest import SAMPLE, SAMPLE_BOXES
 
 FRAMES = 16
 RATE = 8

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import missing
+from benchmarks.harness.availability import missing
 from tests.service.video.clips import Clip, make
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.cli.video import video
-from tests.conftest import REPOSITORY
 
 APP = typer.Typer()
 APP.command()(video)

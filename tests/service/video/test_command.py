@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from benchmarks.harness.serving import Server
 from hiseg.core.box import Box
 from hiseg.video import writer
-from tests.conftest import Server
 from tests.service.video.clips import FRAMES, RATE, SIZE, Clip, difference, make, read
 from tests.service.video.running import Done, hiseg_video, lines
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from benchmarks.harness.paths import ROOT
 from tests.service.video.clips import FRAMES, RATE, SIZE, TOP, Clip, picture, read
 from tests.service.video.running import COMMAND, COMMAND_END, lines
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from benchmarks.harness.repository import B0
 from hiseg.engines.onnx import OnnxEngine
 from hiseg_training.cli.main import app
 from hiseg_training.config.model import ModelConfig
@@ -17,7 +18,6 @@ from hiseg_training.engine.checkpoints import save_checkpoint
 from hiseg_training.export.onnx import read_metadata
 from hiseg_training.models.hierarchical import HierarchicalModel
 from tests.training.export.test_provenance import OURS
-from tests.triton.models import B0
 
 
 def call(*arguments: object, code: int = 0) -> str:

@@ -12,8 +12,9 @@ import pytest
 from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
+from benchmarks.harness.paths import SAMPLE
+from benchmarks.harness.repository import REPOSITORY
 from hiseg_training.cli.main import app
-from tests.conftest import REPOSITORY, SAMPLE
 from tests.training.drawing import HEIGHT, WIDTH
 
 B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"

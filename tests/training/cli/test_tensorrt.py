@@ -18,11 +18,11 @@ from onnx import helper
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 from typer.testing import CliRunner
 
+from benchmarks.harness.repository import B0
 from hiseg.models.repository import stored_versions
 from hiseg_training.cli.main import app
 from hiseg_training.config.model import CANVASES
 from hiseg_training.export.triton import configurations
-from tests.triton.models import B0
 
 
 def call(*arguments: object, code: int = 0) -> str:

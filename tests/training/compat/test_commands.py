@@ -7,8 +7,8 @@ import re
 import pytest
 import typer
 
+from benchmarks.harness.paths import ROOT
 from hiseg_training.cli.main import app
-from tests.conftest import ROOT
 
 WHOLE = typer.main.get_command(app)
 FLAG = re.compile(r"--[a-z_]+")

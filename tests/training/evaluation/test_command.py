@@ -9,12 +9,12 @@ import cv2
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg_training.cli.main import app
 from hiseg_training.cli.validate import expand, named
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.engine.checkpoints import save_checkpoint
 from hiseg_training.models.hierarchical import HierarchicalModel
-from tests.conftest import REPOSITORY
 
 B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.harness.paths import PUBLISHED
 from hiseg.core.image import Floats, Pixels
 from hiseg.models.repository import StoredModel, stored_models
 from hiseg_training.data.coco import read_annotations, read_split
@@ -16,7 +17,6 @@ from hiseg_training.evaluation.baselines import BASELINES, GRID, ellipse, grabcu
 from hiseg_training.evaluation.evaluate import evaluate, foreground_untold
 from hiseg_training.export.publish import JITTER, runner_of
 from hiseg_training.inference.runner import of_function
-from tests.conftest import PUBLISHED
 
 MODELS = stored_models(PUBLISHED)
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import onnx
 import pytest
 
+from benchmarks.harness.repository import B0, REPOSITORY
+from benchmarks.harness.triton.engine import engine_on
+from benchmarks.harness.triton.models import add_float_b0, copy_of_ours, targets_of
+from benchmarks.harness.triton.server import Control, triton
 from hiseg.models.repository import stored_models, stored_versions
 from hiseg_training.export import install as module
 from hiseg_training.export.install import PlaceError, next_version, place
-from tests.conftest import REPOSITORY
-from tests.service.engines.triton.harness import engine_on
 from tests.service.engines.triton.test_versions import Asking
-from tests.triton.models import B0, add_float_b0, copy_of_ours, targets_of
-from tests.triton.server import Control, triton
 
 NAME = "hiseg_b0"
 

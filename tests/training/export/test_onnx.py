@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.harness.triton.environment import ENVIRONMENT, need_triton
 from hiseg_training.config.model import CANVASES, ModelConfig
 from hiseg_training.export.onnx import (
     Form,
@@ -27,7 +28,6 @@ from hiseg_training.export.onnx import (
 )
 from hiseg_training.export.parity import TOLERANCE, ParityError, worst_difference
 from hiseg_training.models.hierarchical import HierarchicalModel
-from tests.triton.environment import ENVIRONMENT, need_triton
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto
 
+from benchmarks.harness.repository import B0
+from benchmarks.harness.triton.models import other_masks
 from hiseg_training.export.onnx import read_metadata
 from hiseg_training.export.parity import ParityError
 from hiseg_training.export.precision import Precision, check_agreement, noise, to_fp16, to_int8
-from tests.triton.models import B0, other_masks
 
 SMALL = ((96, 64), (64, 96))
 

@@ -14,15 +14,16 @@ import torch
 from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
+from benchmarks.harness.paths import PUBLISHED, SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.repository import B0, REPOSITORY
+from benchmarks.harness.serving import SERVE, serving
 from hiseg.models.repository import stored_versions
 from hiseg_training.cli.main import app
 from hiseg_training.engine.checkpoints import load_checkpoint
 from hiseg_training.export import publish as publishing
 from hiseg_training.export.card import NOT_SAID
 from hiseg_training.export.onnx import read_metadata
-from tests.conftest import PUBLISHED, REPOSITORY, SAMPLE, SAMPLE_BOXES, SERVE, serving
 from tests.service.models.test_reload import Callers, until
-from tests.triton.models import B0
 
 WIDTH, HEIGHT = 237, 128
 

@@ -1,4 +1,4 @@
-"""Triton's configurations say what the file says; the server itself reads them in ``tests/triton``."""
+"""Triton's configurations say what the file says; the server itself reads them in ``tests/benchmarks/harness``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg_training.export.triton import configurations, write_configurations
-from tests.conftest import REPOSITORY
 
 MODELS = sorted(folder for folder in REPOSITORY.iterdir() if folder.is_dir())
 

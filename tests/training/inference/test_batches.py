@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.core.canvas import Resize
 from hiseg.core.image import Floats, Pixels
 from hiseg.engines.contract import ModelError
@@ -16,7 +17,6 @@ from hiseg_training.evaluation.scores import loosened
 from hiseg_training.inference.batches import answers, load_batches
 from hiseg_training.inference.masks import anybody, person_masks
 from hiseg_training.inference.runner import ProviderMissing, Runner, open_onnx, open_runner
-from tests.conftest import REPOSITORY
 
 
 @pytest.fixture(scope="module")

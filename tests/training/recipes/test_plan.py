@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.paths import ROOT
 from hiseg_training.recipes.follow import command
 from hiseg_training.recipes.plan import PlanError, read_plan
-from tests.conftest import ROOT
 
 STEP = '[[step]]\nname = "a"\nwhy = "to see"\nstage = "train"\n'
 HEAD = 'title = "B0"\nconfig = "b0"\n'

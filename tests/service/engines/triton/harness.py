@@ -1,48 +1,18 @@
-"""An engine on real servers, as the service makes it."""
+"""What tests of the engine send to the fragile model, and how they know their own rows again."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 
-from hiseg.engines.base import Batch, BatchMeta, Engine, Prediction
-from hiseg.engines.triton.address import parse_targets
-from hiseg.engines.triton.discovery import discover
+from benchmarks.harness.triton.models import FRAGILE_CANVAS
+from hiseg.engines.base import Batch, BatchMeta, Prediction
 from hiseg.engines.triton.endpoint import Endpoint
 from hiseg.engines.triton.engine import TritonEngine
-from hiseg.models.self_test import try_out
-from tests.conftest import REPOSITORY
-from tests.triton.models import FRAGILE_CANVAS
 
 NOTHING = Path("/nonexistent")
 """A local repository without canaries."""
-
-
-@asynccontextmanager
-async def engine_on(
-    engine: str, repository: Path = REPOSITORY, model: str | None = None
-) -> AsyncIterator[TritonEngine]:
-    """The engine of a model on the servers that the setting ``engine`` names, usable."""
-
-    async def trial(tried: Engine) -> None:
-        await try_out(tried, repository)
-
-    targets = parse_targets(engine)
-    infos = {info.ref.name: info for info in await discover(targets, "b0")}
-    async with TritonEngine(infos[model or next(iter(infos))], targets, trial).running() as running:
-        await running.usable()
-        yield running
-
-
-async def until(true: Callable[[], object], seconds: float = 20) -> None:
-    """Wait for something to become true."""
-    async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 def endpoint(engine: TritonEngine, address: str) -> Endpoint:

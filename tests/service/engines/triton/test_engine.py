@@ -11,17 +11,18 @@ import httpx
 import numpy as np
 import pytest
 
+from benchmarks.harness.triton.engine import engine_on, until
+from benchmarks.harness.triton.fragile.marks import CANCELLED, DEADLY, REFUSED, SLOW
+from benchmarks.harness.triton.models import fragile_repository, targets_of
+from benchmarks.harness.triton.proxy import Proxy
+from benchmarks.harness.triton.server import Triton, triton
 from hiseg.core.errors import DeadlineExceeded, Unavailable
 from hiseg.engines.base import DANGEROUS, Batch, BatchMeta, RequestedOutputs
 from hiseg.engines.triton import engine as engine_module
 from hiseg.engines.triton import regions
 from hiseg.engines.triton.engine import ModelFailed, TritonEngine
 from hiseg.observability.reports import EndpointState
-from tests.service.engines.triton.harness import NOTHING, assert_own, engine_on, marked, until
-from tests.triton.fragile.marks import CANCELLED, DEADLY, REFUSED, SLOW
-from tests.triton.models import fragile_repository, targets_of
-from tests.triton.proxy import Proxy
-from tests.triton.server import Triton, triton
+from tests.service.engines.triton.harness import NOTHING, assert_own, marked
 
 CALLERS = 6
 

@@ -2,7 +2,7 @@
 
 The server runs ONNX Runtime 1.19.2, the service a newer one. On this model, on the CPU, they agree exactly; were they
 ever not to, masks (the sign of the margins) are what must be equal. `python -m
-benchmarks.triton_parity` runs 200 batches.
+benchmarks.triton.parity` runs 200 batches.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.triton_parity import FLOAT, compare, repository_of_both
-from tests.triton.server import Triton, triton
+from benchmarks.harness.triton.server import Triton, triton
+from benchmarks.triton.parity import FLOAT, compare, repository_of_both
 
 
 @pytest.fixture(scope="module")

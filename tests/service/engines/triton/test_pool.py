@@ -13,17 +13,19 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from benchmarks.harness.triton.engine import engine_on
+from benchmarks.harness.triton.fragile.marks import SLOW
+from benchmarks.harness.triton.models import fragile_repository, targets_of
+from benchmarks.harness.triton.server import Triton, triton
 from hiseg.core.errors import Unavailable
 from hiseg.engines.triton.connection import connect
 from hiseg.engines.triton.regions import PREFIX, SHARED_MEMORY
-from tests.service.engines.triton.harness import NOTHING, assert_own, engine_on, marked
-from tests.triton.fragile.marks import SLOW
-from tests.triton.models import fragile_repository, targets_of
-from tests.triton.server import Triton, triton
+from tests.service.engines.triton.harness import NOTHING, assert_own, marked
 
 FRONT_END = """
 import asyncio
-from tests.service.engines.triton.harness import NOTHING, engine_on, marked
+from benchmarks.harness.triton.engine import engine_on
+from tests.service.engines.triton.harness import NOTHING, marked
 
 async def main():
     async with engine_on("{engine}", NOTHING) as engine:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.harness.triton.engine import engine_on, until
+from benchmarks.harness.triton.models import add_version, copy_of_ours, other_masks, targets_of
+from benchmarks.harness.triton.server import Control, Triton, triton
 from hiseg.core.errors import Unavailable
 from hiseg.engines.triton.engine import TritonEngine
 from tests.service.engines.test_onnx import batch
-from tests.service.engines.triton.harness import engine_on, until
-from tests.triton.models import add_version, copy_of_ours, other_masks, targets_of
-from tests.triton.server import Control, Triton, triton
 
 WORK = batch((384, 640), 1, 2)
 

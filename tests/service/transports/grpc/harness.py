@@ -15,6 +15,7 @@ import numpy as np
 import PIL.Image
 from grpc.aio import AioRpcError
 
+from benchmarks.harness.echo import WORKERS, EchoEngine, echoing
 from hiseg.access.key_store import KeyStore
 from hiseg.observability.metrics import Metrics
 from hiseg.observability.tracing import OFF, Tracing
@@ -23,7 +24,6 @@ from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from hiseg.transports.grpc.server import add_port, create_grpc
-from tests.service.fakes import WORKERS, EchoEngine, echoing
 
 WIDTH, HEIGHT = 80, 60
 CLIENT_OPTIONS = [("grpc.enable_http_proxy", 0)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from benchmarks.harness.paths import ROOT
 from tests.npm import installed
 from tests.service.transports.grpc.harness import PHOTO, running
 

@@ -15,10 +15,11 @@ import PIL.Image
 import pytest
 from pycocotools import mask as coco
 
+from benchmarks.harness.paths import SAMPLE_BOXES
+from benchmarks.harness.serving import Server
 from hiseg.core.image import BoolMask, Pixels
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from tests.conftest import SAMPLE_BOXES, Server
 from tests.service.transports.grpc.harness import CLIENT_OPTIONS
 
 BOXES = [pb.Box(x1=x1, y1=y1, x2=x2, y2=y2) for x1, y1, x2, y2 in SAMPLE_BOXES]

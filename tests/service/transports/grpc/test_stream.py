@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 
+from benchmarks.harness.echo import EchoEngine
 from hiseg.core.errors import Overloaded, Unavailable
 from hiseg.engines.base import Cost
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from tests.service.fakes import EchoEngine
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import BOX, PHOTO, Running, running, until
 

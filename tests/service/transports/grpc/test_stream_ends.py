@@ -17,12 +17,12 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 from grpc_status import rpc_status
 
+from benchmarks.harness.paths import ROOT
 from hiseg.batching.admission import State
 from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from hiseg.transports.grpc.stream import MOST_UNANSWERED, POLL_S
-from tests.conftest import ROOT
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, Running, running, until
 

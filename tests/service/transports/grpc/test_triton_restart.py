@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Iterator
 
+from benchmarks.harness.paths import SAMPLE_BOXES
+from benchmarks.harness.serving import SERVE, serving
+from benchmarks.harness.triton.models import targets_of
+from benchmarks.harness.triton.server import triton
 from hiseg.client import Client, Dropped, Segmented
-from tests.conftest import SAMPLE_BOXES, SERVE, serving
-from tests.triton.models import targets_of
-from tests.triton.server import triton
 
 LEAST = 5
 """Results before the kill, drops while there is no server, and results afterwards."""

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from benchmarks.gpu_like import command
+from benchmarks.harness.serving import Server, serving
 from hiseg.settings import Settings
-from tests.conftest import Server, serving
 
 URL = "/v1/segment"
 JPEG = {"content-type": "image/jpeg"}

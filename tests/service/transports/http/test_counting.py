@@ -11,7 +11,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.gpu_like import command
-from tests.conftest import serving
+from benchmarks.harness.serving import serving
 
 TIMES = 5
 JPEG = {"content-type": "image/jpeg"}

@@ -11,9 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from benchmarks.harness.paths import SAMPLE
+from benchmarks.harness.serving import Server, serving
 from hiseg.access.keys import digest
 from hiseg.client import Client, Unauthorized
-from tests.conftest import SAMPLE, Server, serving
 
 KEY, OTHER = "correct horse battery", "staple"
 PAGE = "https://app.example"
@@ -134,7 +135,7 @@ def test_pages_of_named_origins_may_ask_and_others_may_not(visitor: httpx.Client
 
 
 def test_bad_files_are_said_at_the_start(folder: Path) -> None:
-    from tests.conftest import HISEG
+    from benchmarks.harness.paths import HISEG
 
     command = [HISEG, "serve", "--port", "0", "--grpc-port", "0"]
     for variables, word in (

@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 import psutil
 
-from tests.conftest import Server
+from benchmarks.harness.serving import Server
 from tests.service.images.test_encoded import encoded, gradient, png_header
 
 URL = "/v1/segment"

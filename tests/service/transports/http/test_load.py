@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from benchmarks.gpu_like import command
-from tests.conftest import Server, serving
+from benchmarks.harness.serving import Server, serving
 
 pytestmark = pytest.mark.alone
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from benchmarks.harness.echo import EchoEngine, echoing
 from hiseg.access.key_store import KeyStore
 from hiseg.app import service_report
 from hiseg.batching.admission import State
@@ -20,7 +21,6 @@ from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.http.app import create_http
 from hiseg.transports.http.problems import STATUS
-from tests.service.fakes import EchoEngine, echoing
 
 
 def test_every_error_has_a_status() -> None:

@@ -15,8 +15,8 @@ import PIL.Image
 import pytest
 from pycocotools import mask as coco_mask
 
+from benchmarks.harness.paths import SAMPLE_BOXES
 from hiseg.core.box import Box
-from tests.conftest import SAMPLE_BOXES
 
 URL = "/v1/segment"
 QUERY = ";".join(",".join(f"{v:g}" for v in box) for box in SAMPLE_BOXES)

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from torch import nn
 from typer.testing import CliRunner
 
+from benchmarks.harness.repository import REPOSITORY
 from hiseg.models.canary import Canary
 from hiseg_training.cli.main import app
 from hiseg_training.compat.filters import write
 from hiseg_training.compat.filters.bilateral import Sizes
 from hiseg_training.compat.filters.edge import Basic
 from hiseg_training.export.parity import ParityError
-from tests.conftest import REPOSITORY
 from tests.training.compat.filters import references
 
 CANARY = Canary.load(REPOSITORY / "hiseg_b0" / "1")

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.harness.repository import B0
 from hiseg_training.export.tensorrt.support import problems
-from tests.triton.models import B0
 
 
 def graph(*nodes: Any, **constants: Any) -> onnx.ModelProto:

@@ -8,10 +8,10 @@ import base64
 import httpx
 import pytest
 
+from benchmarks.harness.echo import EchoEngine
 from hiseg.batching.admission import State
 from hiseg.batching.limits import BatchLimits
 from hiseg.engines.base import Cost
-from tests.service.fakes import EchoEngine
 from tests.service.transports.http.test_problems import app
 
 MODEL = "/v2/models/echo"

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from tests.conftest import SAMPLE, SAMPLE_BOXES, Server
+from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.serving import Server
 
 URL = "/v2/models/hiseg_b0"
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from tests.conftest import SAMPLE, SAMPLE_BOXES, serving
+from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.serving import serving
 
 CONFIG = """<View><Image name="photo" value="$image"/>
 <RectangleLabels name="box" toName="photo"><Label value="Person"/><Label value="Soldier"/></RectangleLabels>

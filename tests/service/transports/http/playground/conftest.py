@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.conftest import Server, missing
+from benchmarks.harness.availability import missing
+from benchmarks.harness.serving import Server
 from tests.service.transports.http.playground.visitor import Visitor
 
 Visit = Callable[..., Visitor]

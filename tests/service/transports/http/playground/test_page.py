@@ -8,8 +8,8 @@ import tomllib
 import httpx
 import pytest
 
+from benchmarks.harness.paths import ROOT
 from hiseg.transports.http.playground.page import FOLDER, MEDIA_TYPES
-from tests.conftest import ROOT
 
 PARTS = sorted(path.name for path in FOLDER.iterdir() if path.suffix in MEDIA_TYPES and path.name != "index.html")
 MOST_BYTES = 60_000

@@ -9,8 +9,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from benchmarks.harness.paths import SAMPLE
 from hiseg.core.image import Pixels
-from tests.conftest import SAMPLE
 from tests.service.transports.http.playground.visitor import Visitor, union
 
 AS_A_FILE = """([text, name]) => {

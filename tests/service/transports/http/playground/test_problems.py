@@ -20,7 +20,8 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from benchmarks.gpu_like import command
-from tests.conftest import ROOT, Server, serving
+from benchmarks.harness.paths import ROOT
+from benchmarks.harness.serving import Server, serving
 from tests.service.test_lifecycle import wait_for
 from tests.service.transports.http.playground.conftest import Visit
 from tests.service.transports.http.playground.visitor import Visitor

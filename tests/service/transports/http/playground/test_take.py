@@ -13,7 +13,8 @@ import PIL.Image
 import pytest
 from pycocotools.coco import COCO
 
-from tests.conftest import SAMPLE, missing
+from benchmarks.harness.availability import missing
+from benchmarks.harness.paths import SAMPLE
 from tests.service.transports.http.playground.conftest import Visit
 from tests.service.transports.http.playground.visitor import Visitor, decoded, union
 

@@ -10,12 +10,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.harness.repository import B0, REPOSITORY
+from benchmarks.harness.triton.server import Triton
 from hiseg.engines.triton.address import SCHEME
 from hiseg_training.export.triton import write_configurations
-from tests.conftest import REPOSITORY
-from tests.triton.server import Triton
 
-B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 FRAGILE = "fragile_b0"
 FRAGILE_CANVAS = (48, 64)
 
@@ -55,7 +54,7 @@ def other_masks() -> bytes:
 
 
 def add_float_b0(repository: Path, name: str) -> Path:
-    """B0 as the seed's models are: pictures come as float 0..1, and the graph makes bytes of them."""
+    """B0 with upstream's input: images come as float 0..1, and the graph makes bytes of them."""
     proto = onnx.load(B0)
     graph = proto.graph
     images = next(tensor for tensor in graph.input if tensor.name == "images")

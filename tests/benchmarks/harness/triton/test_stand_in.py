@@ -8,9 +8,9 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.triton.asking import Refusal, ask
-from tests.triton.repositories import doubling
-from tests.triton.server import Triton, triton
+from benchmarks.harness.triton.server import Triton, triton
+from tests.benchmarks.harness.triton.asking import Refusal, ask
+from tests.benchmarks.harness.triton.repositories import doubling
 
 BACKEND = 'backend: "onnxruntime"\nmax_batch_size: 0\n'
 INPUT = 'input [ { name: "x" data_type: TYPE_FP32 dims: [ -1, 4 ] } ]\n'

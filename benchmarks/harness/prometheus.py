@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import yaml
 
-from tests.conftest import ROOT, missing
+from benchmarks.harness.availability import missing
+from benchmarks.harness.paths import ROOT
 
 FOLDER = ROOT / "docker" / "prometheus"
 DASHBOARD = ROOT / "docker" / "grafana" / "dashboards" / "hiseg.json"

@@ -9,7 +9,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from tests.conftest import ROOT, missing
+from benchmarks.harness.availability import missing
+from benchmarks.harness.paths import ROOT
 
 ENVIRONMENT = ROOT / ".venv-triton"
 MARKER = ENVIRONMENT / ".ready"

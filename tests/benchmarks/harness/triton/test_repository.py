@@ -7,13 +7,13 @@ import numpy as np
 import onnx
 import pytest
 
+from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.triton.server import Triton
 from hiseg.engines.base import logit_margins
 from hiseg.engines.contract import WIDE_OUTPUT
 from hiseg.engines.onnx import OnnxEngine
-from tests.conftest import REPOSITORY
+from tests.benchmarks.harness.triton.asking import ask
 from tests.service.engines.test_onnx import batch
-from tests.triton.asking import ask
-from tests.triton.server import Triton
 
 MODELS = sorted(folder.name for folder in REPOSITORY.iterdir() if folder.is_dir())
 

@@ -17,10 +17,9 @@ from enum import StrEnum
 from pathlib import Path
 
 import httpx
-import pytest
 
-from tests.conftest import REPOSITORY
-from tests.triton.environment import SERVER, lay_out_backends, need_triton, variables
+from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.triton.environment import SERVER, lay_out_backends, need_triton, variables
 
 PORTS = range(20000, 32000)
 """Under those that the kernel gives to clients: nobody takes a server's port while it is down."""
@@ -122,7 +121,11 @@ class Triton:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        """Wait until all its models are ready and it answers."""
+        """Wait until all its models are ready and it answers.
+
+        Raises:
+            RuntimeError: it did not start; its log is in the message.
+        """
         for _ in range(START_SECONDS * 50):
             if self.process.poll() is not None:
                 break
@@ -131,7 +134,7 @@ class Triton:
                     return
             time.sleep(0.02)
         self.kill()
-        pytest.fail(f"Triton did not start: {' '.join(self._command)}\n{self.log[-8000:]}")
+        raise RuntimeError(f"Triton did not start: {' '.join(self._command)}\n{self.log[-8000:]}")
 
     def kill(self) -> None:
         """``kill -9``, together with its stubs, as when a container or a machine goes; nothing of it is left."""

@@ -1,4 +1,4 @@
-"""How fast the service says no, and how fast it sees that a caller hung up: ``python -m benchmarks.door``."""
+"""How fast the service says no, and how fast it sees that a caller hung up: ``python -m benchmarks.refusals``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from benchmarks.gpu_like import command
+from benchmarks.harness.serving import Server, serving
 from benchmarks.loads import requests
-from tests.conftest import Server, serving
 
 REFUSALS = 200
 HANG_UPS = 100

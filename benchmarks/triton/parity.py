@@ -1,4 +1,4 @@
-"""The same random batches on the embedded engine and on a real Triton: ``python -m benchmarks.triton_parity``
+"""The same random batches on the embedded engine and on a real Triton: ``python -m benchmarks.triton.parity``
 
 200 batches of 0 to 32 people on every canvas, for B0 as it is (UINT8) and with float pictures (FP32).
 """
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.triton.engine import engine_on, until
+from benchmarks.harness.triton.models import add_float_b0, copy_of_ours, targets_of
+from benchmarks.harness.triton.server import Triton, triton
 from hiseg.engines.base import RequestedOutputs
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.random_inputs import noise
-from tests.service.engines.triton.harness import engine_on, until
-from tests.triton.models import add_float_b0, copy_of_ours, targets_of
-from tests.triton.server import Triton, triton
 
 BATCHES = 100
 """Of each model."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.triton.server import Control, triton
+from benchmarks.harness.triton.server import Control, triton
 
 
 def test_killed_stopped_and_back_on_the_same_ports() -> None:

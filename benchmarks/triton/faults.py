@@ -1,4 +1,4 @@
-"""Two real Tritons, one of which is killed, stopped or slowed under load: ``python -m benchmarks.triton_faults``
+"""Two real Tritons, one of which is killed, stopped or slowed under load: ``python -m benchmarks.triton.faults``
 
 For each fault: callers ask for 60 s, one after the other; after 15 s the fault, after 35 s its end. Every answer is
 held against the one that an undisturbed server gave. Then both are killed, and one is started again.
@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 import httpx
 import numpy as np
 
-from tests.conftest import SAMPLE, SERVE, serving
-from tests.triton.models import targets_of
-from tests.triton.proxy import Proxy
-from tests.triton.server import Triton, triton
+from benchmarks.harness.paths import SAMPLE
+from benchmarks.harness.serving import SERVE, serving
+from benchmarks.harness.triton.models import targets_of
+from benchmarks.harness.triton.proxy import Proxy
+from benchmarks.harness.triton.server import Triton, triton
 
 CALLERS = 4
 SECONDS, FAULT_AT, MENDED_AT = 60.0, 15.0, 35.0

@@ -1,0 +1,43 @@
+"""A model repository with the published B0 alone, as version 1.
+
+Who adds versions and models to it, or to a copy of it, needn't know what is published at the moment. It is made when
+this module is first imported, costs no space worth mentioning, and is gone when the process ends. Take a copy before
+you change a file of it: the model's bytes are those of the published file.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks.harness.paths import PUBLISHED
+from hiseg.models.repository import stored_versions
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """A hard link, or a copy where links can't be made, such as to another file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _b0_as_version_1() -> Path:
+    newest = stored_versions(PUBLISHED)["hiseg_b0"][0].path.parent
+    repository = Path(tempfile.mkdtemp(prefix="hiseg-models-"))
+    atexit.register(shutil.rmtree, repository, ignore_errors=True)
+    shutil.copytree(newest.parent, repository / "hiseg_b0", ignore=shutil.ignore_patterns("[0-9]*"))
+    shutil.copytree(
+        newest,
+        repository / "hiseg_b0" / "1",
+        ignore=shutil.ignore_patterns("*.pth"),
+        copy_function=_link_or_copy,
+    )
+    return repository
+
+
+REPOSITORY = _b0_as_version_1()
+B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"

@@ -1,0 +1,70 @@
+"""The real service in a process of its own, ready to be asked."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.harness.paths import HISEG, ROOT
+from benchmarks.harness.repository import REPOSITORY
+
+SERVE: tuple[str | Path, ...] = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--repository", REPOSITORY)
+"""Serve B0 on the embedded engine and free ports."""
+
+
+@dataclass
+class Server:
+    """A `hiseg serve` process.
+
+    Attributes:
+        url: of HTTP.
+        grpc: URL of gRPC.
+        process: its log comes through ``stderr``.
+    """
+
+    url: str
+    grpc: str
+    process: subprocess.Popen[str]
+
+
+@contextmanager
+def serving(command: Sequence[str | Path] = SERVE, code: int = 0, **settings: object) -> Iterator[Server]:
+    """The real service in a process of its own, on a free port, ready; stopped at the end unless it has ended.
+
+    Args:
+        command: what starts it.
+        code: what it must exit with.
+        settings: `HISEG_*` variables, in lower case and without the prefix.
+
+    Raises:
+        RuntimeError: it did not start; its log is in the message.
+        AssertionError: it exited with another code.
+    """
+    variables = os.environ | {f"HISEG_{name.upper()}": str(value) for name, value in settings.items()}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=variables)
+    assert process.stderr is not None
+    log = []
+    for line in process.stderr:
+        log.append(line)
+        if {"Ready", "running on http"} <= set(re.findall("Ready|running on http", "".join(log))):
+            break
+    url = re.search(r"running on (https?://[\d.:]+)", "".join(log))
+    grpc = re.search(r"gRPC running on ([\d.:]+)", "".join(log))
+    if url is None or grpc is None or process.poll() is not None:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+        raise RuntimeError("the service did not start:\n" + "".join(log))
+    try:
+        yield Server(url[1], f"grpc://{grpc[1]}", process)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        ended = process.wait(30)
+        process.stderr.close()
+        assert ended == code, f"the service ended with {ended}"
