@@ -34,7 +34,7 @@ class EchoEngine:
     Args:
         cost: what it really takes, in milliseconds of the event loop's clock; None: no time at all.
         extra: batches beyond its slots that it has room for.
-        seed: what it says it takes.
+        prior: what it says it takes.
         crop_scale: sides of what its margins cover, as multiples of the box's; boxes change its foreground where
             that is more than 1, as with our own models.
     """
@@ -44,20 +44,20 @@ class EchoEngine:
         cost: Cost | None = None,
         slots: int = 1,
         extra: int = 0,
-        seed: Cost | None = None,
+        prior: Cost | None = None,
         roi_counts: tuple[int, ...] = (),
         canvases: tuple[tuple[int, int], ...] = ((64, 64), (48, 64)),
         crop_scale: float = 1.0,
     ) -> None:
         ref = ModelRef("echo", "1", "b0")
-        cost_told = seed or cost or Cost(4.0, 1.0, 1.0)
+        cost_prior = prior or cost or Cost(4.0, 1.0, 1.0)
         self.info = ModelInfo(
             ref,
             canvases,
             Resize.LETTERBOX,
             (8, 6),
             True,
-            cost_told,
+            cost_prior,
             crop_scale=crop_scale,
             foreground_boxes=crop_scale > 1,
         )

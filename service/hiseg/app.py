@@ -66,11 +66,11 @@ def service_report(segmenter: Segmenter) -> ServiceReport:
                 variant=ref.variant,
                 engine=ref.engine,
                 queued_jobs=batcher.waiting,
-                oldest_job_s=batcher.oldest_s(),
-                queued_ms=batcher.backlog.waiting_ms,
+                oldest_job_s=batcher.oldest_wait_s(),
+                queued_ms=batcher.wait_estimator.waiting_ms,
             )
         )
-    return ServiceReport(ready, segmenter.admission.inside, segmenter.admission.held, models)
+    return ServiceReport(ready, segmenter.admission.active_requests, segmenter.admission.reserved_bytes, models)
 
 
 def _keep_freed_memory() -> None:

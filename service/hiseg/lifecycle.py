@@ -128,8 +128,8 @@ async def _run(
             async with beside, models:
                 log.info("Ready")
                 await stop.wait()
-                log.info("Draining: %d requests inside", admission.inside)
-                await admission.emptied()
+                log.info("Draining: %d requests inside", admission.active_requests)
+                await admission.wait_until_empty()
         except Exception as error:  # kept: the group would wrap it
             failure = error
         finally:
@@ -146,7 +146,7 @@ def _stop_on_signals(admission: Admission, leave_seconds: float, drain_seconds: 
         if admission.state is State.STARTING:
             _end(0, "Stopped before it was ready")
         if admission.state is not State.READY:
-            _end(1, f"Ended by a second signal with {admission.inside} requests inside")
+            _end(1, f"Ended by a second signal with {admission.active_requests} requests inside")
         admission.state = State.LEAVING
         if leave_seconds:
             log.info("Leaving: requests are taken for %g s more", leave_seconds)
@@ -160,7 +160,7 @@ def _stop_on_signals(admission: Admission, leave_seconds: float, drain_seconds: 
         loop.call_later(drain_seconds, out_of_time)
 
     def out_of_time() -> None:
-        _end(1, f"Ended by the drain limit of {drain_seconds:g} s with {admission.inside} requests inside")
+        _end(1, f"Ended by the drain limit of {drain_seconds:g} s with {admission.active_requests} requests inside")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked)

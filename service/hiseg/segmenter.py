@@ -84,7 +84,7 @@ class Segmenter:
         Raises:
             Unavailable: starting, about to drain, draining, or no such engine answers.
         """
-        self.admission.check_wanted()
+        self.admission.check_ready()
         self._check_engines(model)
 
     def _check_engines(self, model: str | None = None) -> None:
@@ -92,11 +92,11 @@ class Segmenter:
         if not any(batcher.engine.slots for batcher in batchers):
             raise Unavailable(NO_ENGINE)
 
-    def check_room(self, place: Reservation, deadline: float | None) -> None:
+    def check_capacity(self, reservation: Reservation, deadline: float | None) -> None:
         """Refuse a request before it is read, if no model could take even the smallest job.
 
         Args:
-            place: the request's; it holds the smallest canvas from now on.
+            reservation: the request's; it holds the smallest canvas from now on.
             deadline: the request's, on :func:`time.monotonic`'s clock, as far as it is known; None: not known.
 
         Raises:
@@ -107,11 +107,11 @@ class Segmenter:
         self.admission.check_open()
         self._check_engines()
         canvases = [canvas for info in self.models for canvas in info.canvases]
-        place.hold(place.bytes + min((3 * height * width for height, width in canvases), default=0))
+        reservation.reserve(reservation.bytes + min((3 * height * width for height, width in canvases), default=0))
         refusals: list[Overloaded | DeadlineExceeded] = []
         for batcher in self.batchers.values():
             try:
-                batcher.check_room(place.client, deadline)
+                batcher.check_capacity(reservation.client, deadline)
                 return
             except (Overloaded, DeadlineExceeded) as error:
                 refusals.append(error)
@@ -123,13 +123,13 @@ class Segmenter:
         return inspect(data, self.limits)
 
     async def segment(
-        self, job: Job, place: Reservation, write: Callable[[Result], T], quick: bool = False
+        self, job: Job, reservation: Reservation, write: Callable[[Result], T], quick: bool = False
     ) -> tuple[Result, T]:
         """Masks for a job: one instance per box, in the order sent.
 
         Args:
             job: what is asked.
-            place: the request's, from :meth:`Admission.enter`.
+            reservation: the request's, from :meth:`Admission.admit`.
             write: makes the answer of the result, in the thread that drew the masks.
             quick: ``write`` takes no longer than drawing; then few pixels aren't worth a thread.
 
@@ -146,28 +146,28 @@ class Segmenter:
         left = None if job.deadline is None else job.deadline - time.monotonic()
         try:
             async with asyncio.timeout(left) as limit:
-                return await self._segment(job, place, write, quick)
+                return await self._segment(job, reservation, write, quick)
         except TimeoutError as error:
             if not limit.expired():
                 raise
             raise DeadlineExceeded("not done before the deadline", field="deadline_ms") from error
 
     async def _segment(
-        self, job: Job, place: Reservation, write: Callable[[Result], T], quick: bool
+        self, job: Job, reservation: Reservation, write: Callable[[Result], T], quick: bool
     ) -> tuple[Result, T]:
         batcher = self.batchers[job.model]
         info = batcher.engine.info
-        width, height = job.picture.width, job.picture.height
+        width, height = job.image.width, job.image.height
         placement = choose_canvas(height, width, info.canvases, info.resize)
         boxes = [box.clipped(width, height) for box in job.boxes]
         binary = job.mode is Mode.BINARY
         visible = [] if binary and not info.foreground_boxes else [box for box in boxes if not box.is_empty]
         crops = [Box(0, 0, width, height)] if binary else [box.scaled(info.crop_scale) for box in visible]
-        covered = mask_pixels(crops, width, height, job.finish)
-        place.hold(job.picture.nbytes + 3 * placement.canvas[0] * placement.canvas[1] + covered)
+        covered = mask_pixels(crops, width, height, job.post_processing)
+        reservation.reserve(job.image.nbytes + 3 * placement.canvas[0] * placement.canvas[1] + covered)
 
         def prepare() -> Laid:
-            image = job.picture.decode()
+            image = job.image.decode()
             return Laid(to_canvas(image.pixels, placement), placement.rois(visible), image.notes)
 
         def draw_and_write() -> tuple[Result, T]:
@@ -193,19 +193,19 @@ class Segmenter:
             job.client,
             job.priority,
             job.deadline,
-            quick=self._alone and decodes_quickly(job.picture),
+            quick=self._alone and decodes_quickly(job.image),
             latest=job.latest,
             requested=RequestedOutputs.FOREGROUND if binary else RequestedOutputs.MASKS,
             traceparent=job.traceparent,
         )
         served = await batcher.submit(work)
         came_back = time.perf_counter()
-        few = job.finish.is_plain and not binary and covered <= QUICK_PIXELS
+        few = job.post_processing.is_plain and not binary and covered <= QUICK_PIXELS
         if quick and self._alone and few:
             answer = draw_and_write()
         else:
             answer = await asyncio.get_running_loop().run_in_executor(self.workers, draw_and_write)
-        batcher.backlog.answered((time.perf_counter() - came_back) * 1000)
+        batcher.wait_estimator.answered((time.perf_counter() - came_back) * 1000)
         if self.tracing.is_on:
             self.tracing.stages(job.traceparent, stages(served, answer[0].timings_ms, batcher.clock()))
         return answer
@@ -213,7 +213,7 @@ class Segmenter:
     @property
     def _alone(self) -> bool:
         """Nobody waits for the event loop: under load the threads work, and the loop goes on with the next batch."""
-        return self.admission.inside == 1
+        return self.admission.active_requests == 1
 
 
 def decodes_quickly(picture: ImageSource) -> bool:
@@ -246,11 +246,11 @@ def draw(
     job: Job, boxes: list[Box], placement: Placement, served: Served[Laid]
 ) -> tuple[tuple[Instance, ...], Instance | None]:
     """Instances of the boxes, or in binary mode the foreground, from the engine's rows."""
-    width, height = job.picture.width, job.picture.height
+    width, height = job.image.width, job.image.height
     if job.mode is Mode.BINARY:
         content_h, content_w = placement.content
         odds = log_odds(served.prediction.foreground[0, :content_h, :content_w])
-        (everybody,) = draw_masks([odds], [Box(0, 0, width, height)], width, height, job.finish)
+        (everybody,) = draw_masks([odds], [Box(0, 0, width, height)], width, height, job.post_processing)
         return (), everybody
     prediction = served.prediction
-    return draw_masks(prediction.logit_margins, boxes, width, height, job.finish, prediction.crop_scale), None
+    return draw_masks(prediction.logit_margins, boxes, width, height, job.post_processing, prediction.crop_scale), None

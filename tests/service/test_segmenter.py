@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 from benchmarks.harness.echo import EchoEngine, echoing
-from hiseg.batching.admission import LEAST_BYTES
+from hiseg.batching.admission import MIN_RESERVATION_BYTES
 from hiseg.core.box import Box
 from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded
 from hiseg.core.image import Image
@@ -34,11 +34,11 @@ def picture(red: int = 0, width: int = 128, height: int = 96) -> Image:
 def run(engine: EchoEngine, job: Job) -> Result:
     async def scenario() -> Result:
         async with echoing(engine) as segmenter:
-            with segmenter.admission.enter() as place:
-                result, written = await segmenter.segment(job, place, lambda result: len(result.instances))
+            with segmenter.admission.admit() as reservation:
+                result, written = await segmenter.segment(job, reservation, lambda result: len(result.instances))
                 assert written == len(result.instances)
-                assert place.bytes > 0
-            assert segmenter.admission.held == 0
+                assert reservation.bytes > 0
+            assert segmenter.admission.reserved_bytes == 0
             return result
 
     return asyncio.run(scenario())
@@ -98,7 +98,7 @@ def test_deadline() -> None:
         engine = EchoEngine()
         engine.gate.clear()
         async with echoing(engine) as segmenter:
-            with segmenter.admission.enter() as first, segmenter.admission.enter() as second:
+            with segmenter.admission.admit() as first, segmenter.admission.admit() as second:
                 blocking = asyncio.create_task(segmenter.segment(Job(picture(), (), "echo"), first, str))
                 await asyncio.sleep(0.02)
                 job = Job(picture(), (), "echo", deadline=time.monotonic() + 0.05)
@@ -113,27 +113,27 @@ def test_deadline() -> None:
 
 def test_a_request_is_refused_unread_if_even_the_smallest_job_would_be_late_or_too_large() -> None:
     async def scenario() -> None:
-        engine = EchoEngine(seed=Cost(0, 1000, 0))
+        engine = EchoEngine(prior=Cost(0, 1000, 0))
         engine.gate.clear()
-        async with echoing(engine, max_bytes=10 * LEAST_BYTES) as segmenter, asyncio.TaskGroup() as tasks:
+        async with echoing(engine, max_bytes=10 * MIN_RESERVATION_BYTES) as segmenter, asyncio.TaskGroup() as tasks:
             with ExitStack() as inside:
                 for _ in range(3):
-                    place = inside.enter_context(segmenter.admission.enter())
-                    tasks.create_task(segmenter.segment(Job(picture(), (), "echo"), place, str))
+                    reservation = inside.enter_context(segmenter.admission.admit())
+                    tasks.create_task(segmenter.segment(Job(picture(), (), "echo"), reservation, str))
                 await asyncio.sleep(0.02)
-                with segmenter.admission.enter("second") as place:
-                    segmenter.check_room(place, time.monotonic() + 10)
-                    assert place.bytes == LEAST_BYTES + 3 * 48 * 64
+                with segmenter.admission.admit("second") as reservation:
+                    segmenter.check_capacity(reservation, time.monotonic() + 10)
+                    assert reservation.bytes == MIN_RESERVATION_BYTES + 3 * 48 * 64
                     with pytest.raises(Overloaded, match="it would wait about"):
-                        segmenter.check_room(place, time.monotonic() + 1.5)
+                        segmenter.check_capacity(reservation, time.monotonic() + 1.5)
                     with pytest.raises(DeadlineExceeded, match="it takes about 1000 ms"):
-                        segmenter.check_room(place, time.monotonic() + 0.5)
-                most = 4 * (10 - 3) * LEAST_BYTES // 5
+                        segmenter.check_capacity(reservation, time.monotonic() + 0.5)
+                most = 4 * (10 - 3) * MIN_RESERVATION_BYTES // 5
                 with (
-                    segmenter.admission.enter("second", most) as place,
+                    segmenter.admission.admit("second", most) as reservation,
                     pytest.raises(Overloaded, match="bytes"),
                 ):
-                    segmenter.check_room(place, None)
+                    segmenter.check_capacity(reservation, None)
                 engine.gate.set()
 
     asyncio.run(scenario())
@@ -157,11 +157,11 @@ def test_a_small_picture_is_decoded_on_the_loop_while_nobody_else_is_inside() ->
     async def scenario() -> None:
         async with echoing(EchoEngine()) as segmenter:
             here, small, large = threading.get_ident(), Watched(128, 96), Watched(1024, 768)
-            with segmenter.admission.enter() as place:
+            with segmenter.admission.admit() as reservation:
                 for each in (small, large):
-                    await segmenter.segment(Job(each, (), "echo"), place, str)
-                with segmenter.admission.enter():
-                    await segmenter.segment(Job(small, (), "echo"), place, str)
+                    await segmenter.segment(Job(each, (), "echo"), reservation, str)
+                with segmenter.admission.admit():
+                    await segmenter.segment(Job(small, (), "echo"), reservation, str)
             assert [thread == here for thread in small.threads] == [True, False]
             assert [thread == here for thread in large.threads] == [False]
 

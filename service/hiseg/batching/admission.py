@@ -1,4 +1,8 @@
-"""Who may come in at all: the service's state, and the bytes that the requests inside hold."""
+"""Admission control: whether requests are taken at all, and how many bytes those being worked on may hold together.
+
+Every request holds a reservation from before its body is read until its answer has been written, so that memory which
+callers make the service hold is counted before it is held.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,13 @@ from types import TracebackType
 
 from hiseg.core.errors import Overloaded, Unavailable
 
-LEAST_BYTES = 64 * 1024
-"""What a request counts for at least: its connection, its buffers, its task."""
-GREED = 4
-"""So many times what is left free may one client hold: alone four fifths of all, and another always finds room."""
+MIN_RESERVATION_BYTES = 64 * 1024
+"""The least that a request is counted with, for its connection, buffers and task."""
+CLIENT_TO_FREE_RATIO = 4
+"""A client may hold at most this many times the bytes that remain free.
+
+A single client can therefore fill four fifths of the memory, and another one always finds some left.
+"""
 
 
 class State(StrEnum):
@@ -21,11 +28,11 @@ class State(StrEnum):
     STARTING = "starting"
     READY = "ready"
     LEAVING = "leaving"
-    """It will drain: it says so to whoever spreads requests, and still takes those that are on their way."""
+    """Readiness probes already fail, so that load balancers look elsewhere; requests on their way are still taken."""
     DRAINING = "draining"
 
 
-_WHY_NOT = {
+_REFUSAL_MESSAGES = {
     State.STARTING: "the models are being loaded",
     State.LEAVING: "the service is about to shut down",
     State.DRAINING: "the service is shutting down",
@@ -33,20 +40,20 @@ _WHY_NOT = {
 
 
 class Reservation:
-    """One request's place inside; leaving the ``with`` block gives it back."""
+    """The memory that one request may hold; leaving the ``with`` block gives it back."""
 
     def __init__(self, admission: Admission, client: str) -> None:
         self._admission = admission
         self.client = client
         self.bytes = 0
 
-    def hold(self, nbytes: int) -> None:
-        """From now on the request holds ``nbytes``, whatever it held before.
+    def reserve(self, nbytes: int) -> None:
+        """Reserve ``nbytes`` in all, instead of what was reserved before.
 
         Raises:
-            Overloaded: so many are not free, or not for this client; it holds what it held before.
+            Overloaded: so many are not free, or not for this client; the reservation stays as it was.
         """
-        self._admission._change(self, max(LEAST_BYTES, nbytes))
+        self._admission._resize(self, max(MIN_RESERVATION_BYTES, nbytes))
 
     def __enter__(self) -> Reservation:
         return self
@@ -54,77 +61,82 @@ class Reservation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._admission._leave(self)
+        self._admission._release(self)
 
 
 class Admission:
-    """The door.
+    """Knows the service's state and every reservation.
 
     Args:
-        max_bytes: most bytes that the requests inside may hold together.
+        max_bytes: limit of the bytes that all reservations hold together.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.state = State.STARTING
-        self.inside = 0
-        self.held = 0
-        self._by_client: defaultdict[str, int] = defaultdict(int)
+        self.active_requests = 0
+        self.reserved_bytes = 0
+        self._bytes_of_client: defaultdict[str, int] = defaultdict(int)
         self._empty = asyncio.Event()
         self._empty.set()
 
     def check_open(self) -> None:
         """Raise :class:`Unavailable` unless requests are taken."""
         if self.state not in (State.READY, State.LEAVING):
-            raise Unavailable(_WHY_NOT[self.state], reason=self.state)
+            raise Unavailable(_REFUSAL_MESSAGES[self.state], reason=self.state)
 
-    def check_wanted(self) -> None:
-        """Raise :class:`Unavailable` unless requests shall be sent here."""
+    def check_ready(self) -> None:
+        """Raise :class:`Unavailable` unless load balancers should send requests here."""
         if self.state is not State.READY:
-            raise Unavailable(_WHY_NOT[self.state], reason=self.state)
+            raise Unavailable(_REFUSAL_MESSAGES[self.state], reason=self.state)
 
-    def enter(self, client: str = "", nbytes: int = 0) -> Reservation:
-        """A place for a request that announces ``nbytes``.
+    def admit(self, client: str = "", nbytes: int = 0) -> Reservation:
+        """Admit a caller's request, which reserves ``nbytes`` to begin with.
 
         Raises:
-            Unavailable: starting or draining.
+            Unavailable: the service is starting or draining.
             Overloaded: the bytes are not free.
         """
         self.check_open()
-        return self.place(client, nbytes)
+        return self.reserve(client, nbytes)
 
-    def place(self, client: str = "", nbytes: int = 0) -> Reservation:
-        """Like :meth:`enter`, whatever the state: for the service's own requests."""
-        place = Reservation(self, client)
-        place.hold(nbytes)
-        self.inside += 1
+    def reserve(self, client: str = "", nbytes: int = 0) -> Reservation:
+        """Reserve memory like :meth:`admit`, whatever the service's state: for requests of its own.
+
+        Raises:
+            Overloaded: the bytes are not free.
+        """
+        reservation = Reservation(self, client)
+        reservation.reserve(nbytes)
+        self.active_requests += 1
         self._empty.clear()
-        return place
+        return reservation
 
-    async def emptied(self) -> None:
-        """Wait until nobody is inside."""
+    async def wait_until_empty(self) -> None:
+        """Wait until no request holds a reservation."""
         await self._empty.wait()
 
-    def _change(self, place: Reservation, nbytes: int) -> None:
-        held = self.held - place.bytes + nbytes
-        before = self._by_client.get(place.client, 0)
-        clients = before - place.bytes + nbytes
-        if nbytes > place.bytes and clients > GREED * (self.max_bytes - held):
+    def _resize(self, reservation: Reservation, nbytes: int) -> None:
+        total = self.reserved_bytes - reservation.bytes + nbytes
+        of_client = self._bytes_of_client.get(reservation.client, 0)
+        of_client_then = of_client - reservation.bytes + nbytes
+        if nbytes > reservation.bytes and of_client_then > CLIENT_TO_FREE_RATIO * (self.max_bytes - total):
             raise Overloaded(
-                f"requests inside hold {self.held} bytes, {before} of them this client's; {nbytes} more are too many",
+                f"requests inside hold {self.reserved_bytes} bytes, {of_client} of them this client's;"
+                f" {nbytes} more are too many",
                 reason="bytes",
                 limit=self.max_bytes,
-                value=held,
+                value=total,
             )
-        self.held = held
-        self._by_client[place.client] = clients
-        place.bytes = nbytes
+        self.reserved_bytes = total
+        self._bytes_of_client[reservation.client] = of_client_then
+        reservation.bytes = nbytes
 
-    def _leave(self, place: Reservation) -> None:
-        self.held -= place.bytes
-        self._by_client[place.client] -= place.bytes
-        if not self._by_client[place.client]:
-            del self._by_client[place.client]
-        self.inside -= 1
-        if not self.inside:
+    def _release(self, reservation: Reservation) -> None:
+        self.reserved_bytes -= reservation.bytes
+        self._bytes_of_client[reservation.client] -= reservation.bytes
+        if not self._bytes_of_client[reservation.client]:
+            del self._bytes_of_client[reservation.client]
+        self.active_requests -= 1
+        if not self.active_requests:
             self._empty.set()

@@ -66,9 +66,9 @@ class Batcher:
     ) -> None:
         self.engine = engine
         self.limits = limits or BatchLimits()
-        self.cost = CostModel(engine.info.seed)
-        self.backlog = WaitEstimator(clock, self.limits.wait_ms, engine.slots)
-        self._dispatcher = Dispatcher(engine, self.cost, self.backlog, watcher, clock)
+        self.cost = CostModel(engine.info.cost_prior)
+        self.wait_estimator = WaitEstimator(clock, self.limits.wait_ms, engine.slots)
+        self._dispatcher = Dispatcher(engine, self.cost, self.wait_estimator, watcher, clock)
         self._workers = workers
         self._watcher = watcher
         self._tracing = tracing
@@ -109,25 +109,25 @@ class Batcher:
         """Jobs that were let in and are not in the engine yet."""
         return len(self._waiting)
 
-    def oldest_s(self) -> float:
+    def oldest_wait_s(self) -> float:
         """Seconds that the oldest of them has waited; 0 if there is none."""
         oldest = next(iter(self._waiting), None)
         return self.clock() - oldest.arrived if oldest else 0.0
 
-    async def drained(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until no job is inside, neither waiting nor in the engine."""
         while self._waiting or self._launched:
             self._moved.clear()
             await self._moved.wait()
 
-    def check_room(self, client: str, deadline: float | None) -> None:
+    def check_capacity(self, client: str, deadline: float | None) -> None:
         """Say no before a client's job is known, if even the smallest would be refused.
 
         Raises:
             Overloaded: it would wait too long.
             DeadlineExceeded: there is no time left for it.
         """
-        self.backlog.check(QueuedCost(client, 1.0, self.cost.now.job(0), self.cost.now.batch(1, 0)), deadline)
+        self.wait_estimator.check(QueuedCost(client, 1.0, self.cost.now.job(0), self.cost.now.batch(1, 0)), deadline)
 
     async def submit(self, work: Work[P]) -> Served[P]:
         """Run one job; a caller cancelled while it waits never reaches the engine.
@@ -152,7 +152,7 @@ class Batcher:
                 value=work.rois,
             )
         claim = QueuedCost(work.client, work.share, self.cost.now.job(work.rois), self.cost.now.batch(1, work.rois))
-        self.backlog.admit(claim, work.deadline)
+        self.wait_estimator.admit(claim, work.deadline)
         item = Item(work, claim, self.clock(), asyncio.get_running_loop().create_future())
         self._waiting[item] = None
         self._enter(item, self._tasks)
@@ -203,7 +203,7 @@ class Batcher:
 
     def _engine_changed(self) -> None:
         """It has more slots, or fewer; with none, nobody waits for what may never come."""
-        self.backlog.resize(self.engine.slots)
+        self.wait_estimator.resize(self.engine.slots)
         self._slots.changed()
         if not self.engine.slots:
             for item in list(self._waiting):
@@ -272,7 +272,7 @@ class Batcher:
 
     def _makes_late(self, without_ms: float, with_ms: float) -> bool:
         """Company would make one miss its deadline who else would not."""
-        starts = self.clock() + self.backlog.running_ms() / 1000
+        starts = self.clock() + self.wait_estimator.running_ms() / 1000
         deadlines = [item.work.deadline for item in self._forming if item.work.deadline is not None]
         return any(starts + without_ms / 1000 <= deadline < starts + with_ms / 1000 for deadline in deadlines)
 
@@ -375,7 +375,7 @@ class Batcher:
     def _withdraw(self, item: Item) -> None:
         """It waits no more: it goes to the engine, or away; a launched batch leaves out who went away."""
         del self._waiting[item]
-        self.backlog.leave(item.claim)
+        self.wait_estimator.leave(item.claim)
         if self._newest.get(item.client) is item:
             del self._newest[item.client]
         if item.queued:

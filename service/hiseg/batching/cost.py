@@ -18,31 +18,31 @@ from hiseg.engines.base import LEAST_MS, Cost
 Vector = npt.NDArray[np.float64]
 
 FORGETTING = 0.95
-"""Weight of a batch, one batch later: the last twenty count."""
+"""Factor by which the weight of a batch shrinks with each one after it: the last twenty batches count."""
 NOISE = 0.15
-"""Relative spread of the times of equal batches that is ordinary."""
+"""Relative spread of the times of equal batches that is expected."""
 
 
 class CostModel:
-    """The current estimate; starts from a seed and forgets it as batches run.
+    """The current estimate of what a batch costs; it starts from a prior, which weighs less with every batch that runs.
 
     Args:
-        seed: what to expect before anything has run.
+        prior: the estimate before any batch has run.
     """
 
-    def __init__(self, seed: Cost) -> None:
-        self.now = seed
-        self._seed: Vector = np.array(astuple(seed))
-        # The seed counts as one observation of each coefficient that may be wrong by three times its size, or where it
+    def __init__(self, prior: Cost) -> None:
+        self.now = prior
+        self._prior: Vector = np.array(astuple(prior))
+        # The prior counts as one observation of each coefficient that may be wrong by three times its size, or where it
         # is next to nothing by some of a small batch's.
-        size = np.maximum(self._seed, 0.1 * max(LEAST_MS, seed.batch(1, 1)))
-        self._prior: Vector = np.diag((NOISE / (3 * size)) ** 2)
+        size = np.maximum(self._prior, 0.1 * max(LEAST_MS, prior.batch(1, 1)))
+        self._prior_weight: Vector = np.diag((NOISE / (3 * size)) ** 2)
         self._xx: Vector = np.zeros((3, 3))
         self._xy: Vector = np.zeros(3)
         self._spread = NOISE
 
     def observe(self, images: int, rois: int, milliseconds: float) -> None:
-        """Learn from a batch that has run."""
+        """Learn from a batch of ``images`` images and ``rois`` boxes that took the engine so many milliseconds."""
         expected = max(LEAST_MS, self.now.batch(images, rois))
         error = abs(milliseconds / expected - 1)
         weight = min(1.0, 2 * self._spread / error) ** 2 if error else 1.0
@@ -53,7 +53,8 @@ class CostModel:
         self.now = Cost(*self._solve())
 
     def _solve(self) -> list[float]:
-        left, right = self._xx + self._prior, self._xy + self._prior @ self._seed
+        """Solve the normal equations with no coefficient below 0: the most negative is fixed at 0 until none is."""
+        left, right = self._xx + self._prior_weight, self._xy + self._prior_weight @ self._prior
         free = [0, 1, 2]
         solution = np.zeros(3)
         while free:

@@ -117,7 +117,7 @@ def run(
             boxes = to_boxes(rows, picture.width, picture.height)
             async with models_running(segmenter, settings, Metrics()):
                 model = segmenter.model_for(variant or settings.default_variant).ref.name
-                with segmenter.admission.place() as place:
+                with segmenter.admission.reserve() as place:
                     job = Job(picture, boxes, model, mode, finish)
                     return (await segmenter.segment(job, place, lambda result: write(picture, result)))[0]
 

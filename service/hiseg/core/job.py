@@ -58,11 +58,11 @@ class Job:
     """One image with its boxes, waiting for, or in, a batch.
 
     Attributes:
-        picture: the image, still encoded or not.
+        image: the image, still encoded or not.
         boxes: one per person, any number, in the caller's order.
         model: name of the model that shall run it.
         mode: instance masks, or the foreground.
-        finish: how the model's answer becomes masks.
+        post_processing: how the model's answer becomes masks.
         client: who asks; clients share the engine fairly.
         priority: an interactive job's client gets ten times the share of a batch job's.
         deadline: when the answer is worth nothing any more, on :func:`time.monotonic`'s clock; None: never.
@@ -70,11 +70,11 @@ class Job:
         traceparent: the caller's place in a distributed trace (W3C Trace Context); empty: none.
     """
 
-    picture: ImageSource
+    image: ImageSource
     boxes: tuple[Box, ...]
     model: str
     mode: Mode = Mode.INSTANCE
-    finish: PostProcessing = PostProcessing()
+    post_processing: PostProcessing = PostProcessing()
     client: str = ""
     priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None

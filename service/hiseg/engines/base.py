@@ -47,7 +47,7 @@ class ModelInfo:
         resize: how pictures are brought to a canvas.
         mask_size: (height, width) of one person's logits.
         takes_uint8: images are sent as 0..255 bytes, else as float32 0..1.
-        seed: what a batch may cost, before any has run.
+        cost_prior: what a batch is expected to cost before any has run.
         card: what else it says about itself: licence, training data, metrics, size.
         crop_scale: sides of what a person's logits cover, as multiples of the box's.
         foreground_boxes: whether boxes change the foreground.
@@ -58,7 +58,7 @@ class ModelInfo:
     resize: Resize
     mask_size: Size
     takes_uint8: bool
-    seed: Cost = UNKNOWN_COST
+    cost_prior: Cost = UNKNOWN_COST
     card: dict[str, Any] = field(default_factory=dict)
     crop_scale: float = 1.0
     foreground_boxes: bool = False

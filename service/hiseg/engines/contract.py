@@ -86,7 +86,7 @@ def describe(spoken: ModelSignature, name: str, version: str, engine: str) -> tu
         takes_uint8=spoken.types[IMAGES] == "uint8",
         crop_scale=crop_scale,
         foreground_boxes=_written(metadata, "foreground_boxes") is True,
-        seed=_seed(metadata),
+        cost_prior=_seed(metadata),
         card={key: _value(metadata[key]) for key in sorted(metadata)},
     )
     return info, mask_output

@@ -78,6 +78,6 @@ async def segment_all(segmenter: Segmenter, model: str, photo: bytes, boxes: lis
     def write(result: Result) -> Pixels:
         return label_map([instance.mask for instance in result.instances], result.width, result.height)
 
-    with segmenter.admission.place() as place:
+    with segmenter.admission.reserve() as place:
         _, labels = await segmenter.segment(job, place, write)
     return labels

@@ -128,7 +128,7 @@ class HotReloader:
 
 async def _retire(batcher: Batcher) -> None:
     """Close an engine that gets no more jobs, as soon as it has none left."""
-    await batcher.drained()
+    await batcher.wait_until_idle()
     await asyncio.to_thread(batcher.engine.close)
 
 

@@ -29,8 +29,8 @@ class Embedded:
         self._finish = finish
 
     async def masks(self, frame: Frame, boxes: tuple[Box, ...]) -> tuple[Instance, ...]:
-        job = Job(Image(frame.pixels), boxes, self._model, finish=self._finish)
-        with self._segmenter.admission.place() as place:
+        job = Job(Image(frame.pixels), boxes, self._model, post_processing=self._finish)
+        with self._segmenter.admission.reserve() as place:
             result, _ = await self._segmenter.segment(job, place, lambda _: None)
         return result.instances
 

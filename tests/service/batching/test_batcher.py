@@ -74,7 +74,7 @@ def test_every_caller_gets_exactly_its_own_rows(
                     newer = [n for n in same if n > marker or not any(gap for gap, *_ in jobs[n + 1 : marker + 1])]
                     assert job[5] is not None or (job[6] and newer), "only who left, or was replaced, got nothing"
             assert inside.batcher.waiting == 0
-            assert inside.batcher.backlog.waiting_ms == 0, "the ledger is back at zero"
+            assert inside.batcher.wait_estimator.waiting_ms == 0, "the ledger is back at zero"
         order = inside.order()
         assert len(order) == len(set(order)), "no job runs twice"
         gone = sum(task.result() is None for task in callers)

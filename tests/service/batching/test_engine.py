@@ -27,7 +27,7 @@ def test_a_job_that_cannot_be_prepared_fails_alone() -> None:
             results = await asyncio.gather(*(inside.batcher.submit(job) for job in jobs), return_exceptions=True)
             assert isinstance(results[1], UndecodableImage)
             assert inside.order() == [0, 2]
-            assert inside.batcher.backlog.waiting_ms == 0
+            assert inside.batcher.wait_estimator.waiting_ms == 0
 
     run(scenario)
 
@@ -45,7 +45,7 @@ def test_one_job_that_the_engine_cannot_stand_takes_no_other_with_it() -> None:
             results = await asyncio.gather(*sends, return_exceptions=True)
             assert [type(result) for result in results] == [Served, Served, RuntimeError, Served]
             assert_own_rows(await inside.send(15), 15, 1)
-            assert inside.batcher.backlog.waiting_ms == 0
+            assert inside.batcher.wait_estimator.waiting_ms == 0
 
     run(scenario)
 
@@ -101,7 +101,7 @@ def test_a_failing_engine_does_not_teach_the_pace() -> None:
             engine.away = False
             tasks = [asyncio.create_task(inside.send(marker)) for marker in range(50)]
             await asyncio.sleep(0.001)
-            assert inside.batcher.backlog.wait_ms("", 1.0, 10.0) == pytest.approx(500, rel=0.05)
+            assert inside.batcher.wait_estimator.wait_ms("", 1.0, 10.0) == pytest.approx(500, rel=0.05)
             await asyncio.wait(tasks)
 
     run(scenario)
@@ -117,7 +117,7 @@ def test_an_engine_that_goes_away_keeps_nobody_waiting_and_is_used_when_it_is_ba
             outcomes = await asyncio.gather(*waiting, it.send(9), return_exceptions=True)
             assert [type(outcome) for outcome in outcomes] == [Unavailable] * 5
             assert loop.time() == pytest.approx(0.005)
-            assert (it.batcher.waiting, it.batcher.backlog.waiting_ms) == (0, 0)
+            assert (it.batcher.waiting, it.batcher.wait_estimator.waiting_ms) == (0, 0)
             await inside
             it.engine.slots = 2
             it.engine.changed()

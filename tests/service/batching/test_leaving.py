@@ -41,7 +41,7 @@ def test_a_thousand_callers_who_left_never_reach_the_engine() -> None:
 def test_a_deadline_that_passes_in_the_queue_drops_the_job_before_the_engine() -> None:
     async def scenario(loop: VirtualLoop) -> None:
         # The engine is slower than it says, so the door lets in what can't be done in time.
-        engine = EchoEngine(Cost(100, 0, 0), seed=Cost(1, 1, 1))
+        engine = EchoEngine(Cost(100, 0, 0), prior=Cost(1, 1, 1))
         async with house(loop, engine) as inside:
             tasks = [asyncio.create_task(inside.send(marker, deadline=0.3)) for marker in range(2)]
             await asyncio.sleep(0.003)

@@ -21,7 +21,7 @@ class Shared(EchoEngine):
     """One slot with room for two batches, each of which then takes twice as long; it stands for a machine's cores."""
 
     def __init__(self) -> None:
-        super().__init__(seed=PICTURE, extra=1)
+        super().__init__(prior=PICTURE, extra=1)
         self.inside = 0
         self.began: list[int] = []
 

@@ -171,7 +171,7 @@ def test_files_of_both_seed_generations_are_taken(tmp_path: Path, mask_output: s
     assert info.canvases == ((48, 64),)
     assert (info.resize, info.mask_size, info.takes_uint8) == (Resize.STRETCH, (16, 12), False)
     assert info.ref.variant == "b1"
-    assert info.seed == UNKNOWN_COST
+    assert info.cost_prior == UNKNOWN_COST
     prediction = engine.run(batch((48, 64), 2, 4))
     assert prediction.logit_margins.shape == (4, 16, 12)
     assert 0.9 < prediction.foreground.max() <= 1, "images are sent as 0..1"
@@ -184,7 +184,7 @@ def test_what_the_file_says_of_its_arithmetic_seeds_the_cost_model(tmp_path: Pat
     helper.set_model_props(proto, {"gmac": "[2.0, 0.5]"})
     onnx.save(proto, path)
     engine = OnnxEngine(path, "people_b0", "1")
-    assert engine.info.seed.image == pytest.approx(4 * engine.info.seed.roi)
+    assert engine.info.cost_prior.image == pytest.approx(4 * engine.info.cost_prior.roi)
     engine.close()
 
 

@@ -44,7 +44,7 @@ def test_quickly_one_canvas_unless_the_engine_prepares_itself_for_each() -> None
 
 def test_the_cost_model_learns_from_it() -> None:
     async def scenario(loop: VirtualLoop) -> float:
-        engine = EchoEngine(cost=Cost(10, 10, 5), seed=Cost(1, 1, 1))
+        engine = EchoEngine(cost=Cost(10, 10, 5), prior=Cost(1, 1, 1))
         batcher = Batcher(engine, ThreadPoolExecutor(1), Notes(), clock=loop.time)
         await warm_up(batcher)
         return batcher.cost.now.batch(1, 8)

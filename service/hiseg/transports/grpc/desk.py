@@ -53,7 +53,7 @@ class Desk:
             model = self.segmenter.model_for(options.variant or self.settings.default_variant).ref.name
         except InvalidRequest:
             return 0.0
-        return self.segmenter.batchers[model].backlog.next_free_ms() / 1000
+        return self.segmenter.batchers[model].wait_estimator.next_free_ms() / 1000
 
     def job(
         self,
@@ -103,7 +103,7 @@ class Desk:
             HisegError: what :meth:`Segmenter.segment` raises.
             Superseded: as it says there.
         """
-        picture: ImageSource = job.picture
+        picture: ImageSource = job.image
 
         def write(result: Result) -> pb.SegmentResponse:
             return to_message(picture, result, options.mask_format, options.tolerance_px)

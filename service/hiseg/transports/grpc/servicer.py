@@ -86,8 +86,8 @@ class SegmentationServicer:
             note.key = caller.name
             client = caller.client(note.client)
             caller.spend()
-            with self._calls.one(), caller.one(), self._segmenter.admission.enter(client, len(data)) as place:
-                self._segmenter.check_room(place, deadline)
+            with self._calls.one(), caller.one(), self._segmenter.admission.admit(client, len(data)) as place:
+                self._segmenter.check_capacity(place, deadline)
                 message = parse(pb.SegmentRequest, data)
                 options = read_options(message)
                 variant = self._desk.variant(options)

@@ -140,7 +140,7 @@ class Stream:
             if frame.HasField("options"):
                 ticket.options = read_options(frame.options)
             self._caller.spend()
-            ticket.place = self._desk.segmenter.admission.enter(self._client, size)
+            ticket.place = self._desk.segmenter.admission.admit(self._client, size)
         except HisegError as error:
             self._close(ticket, failed(error), error)
             return

@@ -113,7 +113,7 @@ def counted(request: Request, place: Reservation, max_bytes: int) -> Request:
         if received > max_bytes:
             raise _too_large(received, max_bytes)
         if received > place.bytes:
-            place.hold(received)
+            place.reserve(received)
         return message
 
     return Request(request.scope, receive)

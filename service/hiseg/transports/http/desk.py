@@ -106,9 +106,9 @@ class Desk:
             note.key = caller.name
             client = caller.client(request.client.host if request.client else "")
             caller.spend()
-            with caller.one(), self.segmenter.admission.enter(client, size) as place:
+            with caller.one(), self.segmenter.admission.admit(client, size) as place:
                 visit = Visit(arrived, client, place, span.traceparent, note)
-                self.segmenter.check_room(place, announced_deadline(request, arrived))
+                self.segmenter.check_capacity(place, announced_deadline(request, arrived))
                 question = await self._in_time(read(counted(request, place, self.settings.max_body_bytes)))
                 return await unless_gone(request.receive, answer(question, visit))
         except HisegError as error:

@@ -86,8 +86,8 @@ def router(desk: Desk) -> APIRouter:
 
         def write(result: Result) -> bytes | SegmentOut:
             if as_png or form.is_picture:
-                return to_picture(job.picture, result, form)
-            return to_json(job.picture, result, form, options.tolerance_px)
+                return to_picture(job.image, result, form)
+            return to_json(job.image, result, form, options.tolerance_px)
 
         content, timings = await desk.segment(job, visit, visit.place, write, quick=form is MaskFormat.COCO_RLE)
         headers = {"Server-Timing": server_timing(timings)}

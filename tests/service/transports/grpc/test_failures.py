@@ -66,7 +66,7 @@ def test_a_bad_request_is_an_invalid_argument_that_names_the_field(
             assert words in str(error.details())
             assert "retry-after" not in (error.trailing_metadata() or ())
             assert service.counted() == {outcome: 1}
-            assert service.segmenter.admission.inside == 0
+            assert service.segmenter.admission.active_requests == 0
 
     asyncio.run(scenario())
 
@@ -138,7 +138,7 @@ def test_shed_by_load(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_bytes_left() -> None:
     async def scenario() -> None:
         async with running() as service:
-            with service.segmenter.admission.place("somebody else", 50 * MEBI):
+            with service.segmenter.admission.reserve("somebody else", 50 * MEBI):
                 service.segmenter.admission.max_bytes = 50 * MEBI
                 error = await service.refused(REQUEST)
             assert error.code() is StatusCode.RESOURCE_EXHAUSTED
@@ -187,7 +187,7 @@ async def released(service: Running, first: asyncio.Task[pb.SegmentResponse]) ->
     service.engine.gate.set()
     assert len((await first).instances) == 1
     assert [len(batch.images) for batch in service.engine.batches] == [1]
-    await until(lambda: service.segmenter.admission.inside == 0)
+    await until(lambda: service.segmenter.admission.active_requests == 0)
 
 
 def test_a_caller_with_a_deadline_is_not_kept_waiting_and_never_reaches_the_engine(
@@ -198,10 +198,10 @@ def test_a_caller_with_a_deadline_is_not_kept_waiting_and_never_reaches_the_engi
             first = await blocked(service)
             (batcher,) = service.segmenter.batchers.values()
             # On a busy machine the blocked batch soon looks late, and what comes after it would be turned away.
-            monkeypatch.setattr(batcher.backlog, "wait_ms", lambda *_: 0.0)
+            monkeypatch.setattr(batcher.wait_estimator, "wait_ms", lambda *_: 0.0)
             error = await service.refused(REQUEST, within=0.2)
             assert error.code() is StatusCode.DEADLINE_EXCEEDED
-            await until(lambda: service.segmenter.admission.inside == 1)
+            await until(lambda: service.segmenter.admission.active_requests == 1)
             await released(service, first)
             assert service.counted() == {"ok": 1, "DeadlineExceeded": 1}
 
@@ -230,7 +230,7 @@ def test_a_cancelled_call_leaves_the_queue() -> None:
             second.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-            await until(lambda: batcher.waiting == 0 and service.segmenter.admission.inside == 1)
+            await until(lambda: batcher.waiting == 0 and service.segmenter.admission.active_requests == 1)
             await released(service, first)
             assert service.counted() == {"ok": 1, "gone": 1}
 
@@ -242,7 +242,7 @@ def test_a_connection_that_breaks_takes_its_calls_with_it() -> None:
         async with running() as service:
             first = await blocked(service)
             await service.channel.close()
-            await until(lambda: service.segmenter.admission.inside == 0)
+            await until(lambda: service.segmenter.admission.active_requests == 0)
             assert first.done()
             assert service.counted() == {"gone": 1}
 

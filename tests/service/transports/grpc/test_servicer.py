@@ -200,7 +200,7 @@ def test_many_at_once_get_their_own_answers_on_the_loop_that_the_service_runs_on
 
             await asyncio.gather(*(one(index) for index in range(40)))
             assert service.counted() == {"ok": 40}
-            assert service.segmenter.admission.inside == 0
+            assert service.segmenter.admission.active_requests == 0
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(scenario())
@@ -223,8 +223,8 @@ def test_what_is_asked_reaches_the_segmenter(monkeypatch: pytest.MonkeyPatch) ->
             await service.refused(pb.SegmentRequest(encoded_image=PHOTO), within=None)
             first, second = jobs
             assert (first.mode, first.priority) == (Mode.BINARY, Priority.BATCH)
-            assert first.finish == PostProcessing(Smoothing.EDGE, 0.25, 7, True)
-            assert (second.mode, second.priority, second.finish) == (
+            assert first.post_processing == PostProcessing(Smoothing.EDGE, 0.25, 7, True)
+            assert (second.mode, second.priority, second.post_processing) == (
                 Mode.INSTANCE,
                 Priority.INTERACTIVE,
                 PostProcessing(),

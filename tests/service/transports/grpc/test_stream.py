@@ -37,7 +37,7 @@ def test_every_frame_has_its_masks_when_there_is_time() -> None:
                 assert await camera.finish() is StatusCode.OK
                 assert camera.outcomes == ["result"] * 5
             assert frames(service) == {"ok": 20}
-            assert service.segmenter.admission.inside == 0
+            assert service.segmenter.admission.active_requests == 0
 
     asyncio.run(scenario())
 
@@ -49,10 +49,10 @@ def test_wait_stops_reading_and_loses_nothing() -> None:
             camera = await Camera.opened(service, policy=WAIT)
             async with asyncio.TaskGroup() as tasks:
                 sending = tasks.create_task(camera.send(100))
-                await until(lambda: service.segmenter.admission.inside == 3)
+                await until(lambda: service.segmenter.admission.active_requests == 3)
                 await asyncio.sleep(0.1)
                 # Two are worked on, one waits; the others have not been read.
-                assert service.segmenter.admission.inside == 3
+                assert service.segmenter.admission.active_requests == 3
                 service.engine.gate.set()
                 await camera.receive(100)
                 await sending
@@ -74,7 +74,7 @@ def test_frames_that_come_too_fast_are_dropped_with_a_notice() -> None:
             assert await camera.finish() is StatusCode.OK
             assert camera.outcomes == ["superseded" if i in dropped else "result" for i in range(10)]
             assert frames(service) == {"superseded": len(dropped), "ok": 10 - len(dropped)}
-            assert service.segmenter.admission.held == 0
+            assert service.segmenter.admission.reserved_bytes == 0
 
     asyncio.run(scenario())
 
@@ -98,7 +98,7 @@ def test_with_latest_only_the_newest_frame_follows_the_one_in_the_engine(reuse: 
             assert camera.outcomes == ["result", *["superseded"] * 7, "result"]
             assert frames(service) == {"superseded": 7, "ok": 2}
             assert len(service.engine.batches) == 2
-            assert service.segmenter.admission.held == 0
+            assert service.segmenter.admission.reserved_bytes == 0
 
     asyncio.run(scenario())
 
@@ -147,7 +147,7 @@ def test_a_bad_frame_has_an_error_of_its_own_and_the_stream_goes_on(fields: dict
             error = camera.received[1].error
             assert (error.code, error.field) == (3, field)
             assert error.message
-            assert service.segmenter.admission.inside == 0
+            assert service.segmenter.admission.active_requests == 0
 
     asyncio.run(scenario())
 

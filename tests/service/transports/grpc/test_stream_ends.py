@@ -156,13 +156,13 @@ def test_draining_answers_what_was_taken_and_ends_the_stream(policy: Any) -> Non
             admission = service.segmenter.admission
             for inside in (1, 2, expected):
                 await camera.send()
-                await until(lambda inside=inside: service.engine.running and admission.inside == inside)
+                await until(lambda inside=inside: service.engine.running and admission.active_requests == inside)
                 # A live camera's third frame takes the second one's place, but not in a burst.
                 await asyncio.sleep(0.03)
             service.segmenter.admission.state = State.DRAINING
             assert await idle.rest() is StatusCode.UNAVAILABLE
             service.engine.gate.set()
-            await asyncio.wait_for(service.segmenter.admission.emptied(), 5)
+            await asyncio.wait_for(service.segmenter.admission.wait_until_empty(), 5)
             assert await camera.rest() is StatusCode.UNAVAILABLE
             assert camera.outcomes == ["result"] * 3 if expected == 3 else ["result", "superseded", "result"]
             await until(lambda: streams(service) == 0)
@@ -178,7 +178,7 @@ def test_a_stream_that_was_sent_to_its_end_ends_well_while_draining() -> None:
             camera = await Camera.opened(service)
             await camera.send(2)
             await camera.call.done_writing()
-            await until(lambda: service.segmenter.admission.inside == 2)
+            await until(lambda: service.segmenter.admission.active_requests == 2)
             await asyncio.sleep(0.1)
             service.segmenter.admission.state = State.DRAINING
             await asyncio.sleep(2 * POLL_S)
@@ -223,7 +223,7 @@ def test_a_reader_that_stops_makes_nothing_pile_up(policy: Any) -> None:
             await asyncio.sleep(1)
             assert taken(service) == settled, "nothing moves until somebody reads"
             assert settled < MOST_UNANSWERED + 40
-            assert service.segmenter.admission.held < 10 * MEBI
+            assert service.segmenter.admission.reserved_bytes < 10 * MEBI
             assert psutil.Process().memory_info().rss < memory + 10 * MEBI
             # And whoever reads again gets everything.
             await camera.receive(count)
@@ -231,7 +231,7 @@ def test_a_reader_that_stops_makes_nothing_pile_up(policy: Any) -> None:
             assert await camera.finish() is StatusCode.OK
             assert len(camera.outcomes) == count
             assert set(camera.outcomes) == ({"result"} if policy == WAIT else {"result", "superseded"})
-            assert service.segmenter.admission.inside == 0
+            assert service.segmenter.admission.active_requests == 0
 
     asyncio.run(scenario())
 
@@ -244,9 +244,9 @@ def test_draining_does_not_wait_for_a_reader_that_stopped() -> None:
             for _ in range(30):
                 await camera.call.write(pb.SegmentStreamRequest(frame=noise()))
                 await asyncio.sleep(0.02)
-            await until(lambda: service.segmenter.admission.inside >= 4)
+            await until(lambda: service.segmenter.admission.active_requests >= 4)
             service.segmenter.admission.state = State.DRAINING
-            await asyncio.wait_for(service.segmenter.admission.emptied(), 5)
+            await asyncio.wait_for(service.segmenter.admission.wait_until_empty(), 5)
             camera.call.cancel()
             await until(lambda: streams(service) == 0)
 
@@ -277,10 +277,10 @@ def test_a_client_that_is_killed_takes_everything_with_it(policy: Any) -> None:
             assert client.stdout is not None
             await client.stdout.readline()
             service.engine.gate.clear()
-            await until(lambda: service.segmenter.admission.inside >= 2)
+            await until(lambda: service.segmenter.admission.active_requests >= 2)
             os.kill(client.pid, signal.SIGKILL)
             await client.wait()
-            await until(lambda: streams(service) == 0 and service.segmenter.admission.inside == 0)
+            await until(lambda: streams(service) == 0 and service.segmenter.admission.active_requests == 0)
             (batcher,) = service.segmenter.batchers.values()
             assert batcher.waiting == 0
             service.engine.gate.set()
@@ -314,7 +314,7 @@ def test_a_deadline_of_the_call_ends_the_stream_and_is_not_that_of_its_frames() 
             service.engine.gate.clear()
             await call.write(FRAME_MESSAGE)
             assert (await ended(call)).code() is StatusCode.DEADLINE_EXCEEDED
-            await until(lambda: service.segmenter.admission.inside == 0 and streams(service) == 0)
+            await until(lambda: service.segmenter.admission.active_requests == 0 and streams(service) == 0)
 
     asyncio.run(scenario())
 

@@ -52,7 +52,7 @@ def post(client: httpx.AsyncClient, photo: bytes, **query: object) -> asyncio.Ta
 
 def test_of_more_requests_than_fit_exactly_the_rest_is_turned_away_at_once(photo: bytes) -> None:
     async def scenario() -> None:
-        engine = EchoEngine(seed=Cost(0, 100, 0))
+        engine = EchoEngine(prior=Cost(0, 100, 0))
         engine.gate.clear()
         # A job is let in while at most 950 ms wait before it, and each costs 100: ten.
         async with app(engine, BatchLimits(wait_ms=950)) as (client, _, metrics):
@@ -88,7 +88,7 @@ def test_bytes_held_are_bounded(photo: bytes) -> None:
             assert len(waiting) == 4
             engine.gate.set()
             assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
-            assert segmenter.admission.held == 0
+            assert segmenter.admission.reserved_bytes == 0
 
     asyncio.run(scenario())
 
@@ -109,7 +109,7 @@ def test_starting_and_draining(photo: bytes, state: State) -> None:
 
 def test_a_deadline_that_cannot_be_kept_is_refused_before_the_engine(photo: bytes) -> None:
     async def scenario() -> None:
-        engine = EchoEngine(seed=Cost(0, 100, 0))
+        engine = EchoEngine(prior=Cost(0, 100, 0))
         engine.gate.clear()
         async with app(engine) as (client, _, _):
             # On an idle engine too it would miss the first; the second only behind another job.
@@ -126,7 +126,7 @@ def test_a_deadline_that_cannot_be_kept_is_refused_before_the_engine(photo: byte
 
 def test_a_deadline_that_passes_is_answered_with_504(photo: bytes) -> None:
     async def scenario() -> None:
-        engine = EchoEngine(seed=Cost(0, 1, 0))
+        engine = EchoEngine(prior=Cost(0, 1, 0))
         engine.gate.clear()
         async with app(engine) as (client, _, _):
             first = post(client, photo)

@@ -77,7 +77,7 @@ def router(desk: Desk) -> APIRouter:
         found = media.find(task.data.get(labelling.key), f"data.{labelling.key}")
         size = len(found) if isinstance(found, bytes) else found.stat().st_size
         # A place for each task: the request's own holds its body. The door may have closed since; who is in is served.
-        with desk.segmenter.admission.place(visit.client, size) as place:
+        with desk.segmenter.admission.reserve(visit.client, size) as place:
             data = found if isinstance(found, bytes) else await asyncio.to_thread(found.read_bytes)
             boxes = [row(region, rectangle) for region, rectangle in drawn]
             job = desk.job(visit, data, boxes, OPTIONS)

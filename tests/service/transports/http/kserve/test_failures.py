@@ -24,7 +24,7 @@ def infer(client: httpx.AsyncClient, photo: bytes) -> asyncio.Task[httpx.Respons
 
 def test_what_does_not_fit_is_turned_away(photo: bytes) -> None:
     async def scenario() -> None:
-        engine = EchoEngine(seed=Cost(0, 100, 0))
+        engine = EchoEngine(prior=Cost(0, 100, 0))
         engine.gate.clear()
         async with app(engine, BatchLimits(wait_ms=450)) as (client, _, metrics):
             requests = [infer(client, photo) for _ in range(12)]
