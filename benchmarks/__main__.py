@@ -17,7 +17,7 @@ from hiseg.core.canvas import choose_canvas, to_canvas
 from hiseg.engines.base import Batch
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import ImageLimits, inspect
-from hiseg.models.random_inputs import noise
+from hiseg.models.random_inputs import random_batch
 
 ROUNDS = 30
 PEOPLE = (0, 1, 2, 4, 8, 16, 32)
@@ -39,7 +39,7 @@ def model(engine: OnnxEngine) -> None:
     """The engine alone, by canvas and number of people."""
 
     def case(canvas: tuple[int, int], people: int) -> Callable[[], object]:
-        batch = noise(canvas, 1, people)
+        batch = random_batch(canvas, 1, people)
         return lambda: engine.run(batch)
 
     canvases = engine.info.canvases[:4:3]

@@ -31,7 +31,7 @@ class GpuLike:
     """Sleeps for a batch's cost in a thread of its own, or not at all; everybody has the shape of an ellipse."""
 
     slots = 1
-    room = 1
+    max_in_flight = 1
     roi_counts = ()
 
     def __init__(self, cost: Cost, canvases: tuple[tuple[int, int], ...] = CANVASES) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from hiseg.models.inspect import examine
+from hiseg.models.inspect import inspect_model
 from hiseg_training.config.model import MASK_TO_ROI, SCALING, ModelConfig
 from hiseg_training.export.onnx import Form, export_onnx
 from hiseg_training.export.write import describe
@@ -31,7 +31,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "model.onnx"
                 difference = export_onnx(model, path, describe(model, form), form)
-                report = examine(path)
+                report = inspect_model(path)
             took = time.perf_counter() - started
             verdict = "fits" if report.fits else "; ".join(report.refused)
             sizes = f"{variant}, RoI {roi_size}: {report.megabytes:.0f} MB"

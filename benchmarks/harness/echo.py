@@ -72,14 +72,14 @@ class EchoEngine:
         self._cost = cost
 
     @property
-    def room(self) -> int:
+    def max_in_flight(self) -> int:
         return self.slots + self._extra if self.slots else 0
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         self.changed = changed
 
     async def infer(self, batch: Batch) -> Prediction:
-        assert self.running < self.room, "no more batches at once than there is room for"
+        assert self.running < self.max_in_flight, "no more batches at once than there is room for"
         self.running += 1
         try:
             await self.gate.wait()

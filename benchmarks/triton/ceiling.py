@@ -24,7 +24,7 @@ from benchmarks.triton.perf_analyzer import batches_per_second
 from benchmarks.triton.repository import MASKS_ONLY, lay_out
 from hiseg.bench.run import ClosedLoop
 from hiseg.engines.base import Batch, Cost
-from hiseg.models.random_inputs import noise
+from hiseg.models.random_inputs import random_batch
 
 ROUNDS = 3
 SECONDS = 8
@@ -60,7 +60,7 @@ CASES = (
 
 def batch(images: int) -> Batch:
     """Noise, with as many people as hiseg's callers have in the mean."""
-    return noise(CANVAS, images, round(images * PEOPLE))
+    return random_batch(CANVAS, images, round(images * PEOPLE))
 
 
 def batch_sizes(server: Server) -> str:

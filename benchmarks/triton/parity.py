@@ -17,7 +17,7 @@ from benchmarks.harness.triton.models import add_float_b0, copy_of_ours, targets
 from benchmarks.harness.triton.server import Triton, triton
 from hiseg.engines.base import RequestedOutputs
 from hiseg.engines.onnx import OnnxEngine
-from hiseg.models.random_inputs import noise
+from hiseg.models.random_inputs import random_batch
 
 BATCHES = 100
 """Of each model."""
@@ -60,7 +60,7 @@ async def compare(
             canvas = here.info.canvases[number % len(here.info.canvases)]
             images, people = int(rng.integers(1, 3)), int(rng.integers(0, most_people + 1))
             requested = (RequestedOutputs.BOTH, RequestedOutputs.MASKS, RequestedOutputs.FOREGROUND)[number % 3]
-            batch = noise(canvas, images, people, requested, int(rng.integers(1 << 31)))
+            batch = random_batch(canvas, images, people, requested, int(rng.integers(1 << 31)))
             ours = await here.infer(batch)
             await until(lambda: there.slots)
             theirs = await there.infer(batch)

@@ -22,7 +22,7 @@ from hiseg.engines.triton.engine import TritonEngine
 from hiseg.engines.triton.pool import Pool
 from hiseg.engines.triton.regions import PREFIX, SHARED_MEMORY
 from hiseg.engines.triton.replica import Replica
-from hiseg.models.random_inputs import noise
+from hiseg.models.random_inputs import random_batch
 
 IDLE = Cost(0.0, 0.0, 0.0)
 ROUNDS, CALLS = 7, 60
@@ -36,7 +36,7 @@ def batch(
     images: int, canvas: tuple[int, int] = (640, 640), requested: RequestedOutputs = RequestedOutputs.MASKS
 ) -> Batch:
     """Noise, with two people on each image."""
-    return noise(canvas, images, images * PEOPLE, requested)
+    return random_batch(canvas, images, images * PEOPLE, requested)
 
 
 @asynccontextmanager

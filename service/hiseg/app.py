@@ -17,7 +17,7 @@ from hiseg.images.encoded import ImageLimits
 from hiseg.lifecycle import LAST_BYTES_SECONDS, ListenAddress, ListenError, log, run_until_stopped
 from hiseg.models.loader import ExtraMissing, Loaded, Loader, embedded_engines, engines_of
 from hiseg.models.reload import rolling
-from hiseg.models.warm_up import warm_up
+from hiseg.models.self_test import warm_up
 from hiseg.observability.metrics import Metrics
 from hiseg.observability.reports import ModelReport, ServiceReport
 from hiseg.observability.tracing import OFF, Tracing

@@ -2,5 +2,5 @@
 
 import os
 
-# As in :mod:`hiseg.engines.runtime`, for what loads ONNX Runtime here.
+# As in :mod:`hiseg.engines.onnx`, for what loads ONNX Runtime here.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

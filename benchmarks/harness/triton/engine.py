@@ -12,7 +12,7 @@ from hiseg.engines.base import Engine
 from hiseg.engines.triton.address import parse_targets
 from hiseg.engines.triton.discovery import discover
 from hiseg.engines.triton.engine import TritonEngine
-from hiseg.models.self_test import try_out
+from hiseg.models.self_test import run_self_test
 
 
 @asynccontextmanager
@@ -22,7 +22,7 @@ async def engine_on(
     """The engine of a model on the servers that the setting ``engine`` names, usable."""
 
     async def trial(tried: Engine) -> None:
-        await try_out(tried, repository)
+        await run_self_test(tried, repository)
 
     targets = parse_targets(engine)
     infos = {info.ref.name: info for info in await discover(targets, "b0")}

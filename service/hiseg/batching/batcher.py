@@ -81,7 +81,7 @@ class Batcher:
         # Let in and neither in the engine yet nor gone, oldest first.
         self._waiting: dict[Item, None] = {}
         self._left_behind = False
-        self._slots = EngineSlots(lambda: engine.room)
+        self._slots = EngineSlots(lambda: engine.max_in_flight)
         self._launched = 0
         self._moved = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -277,7 +277,7 @@ class Batcher:
         return any(starts + without_ms / 1000 <= deadline < starts + with_ms / 1000 for deadline in deadlines)
 
     def _may_leave_early(self, ready: Sequence[Item]) -> bool:
-        if self._launched > self.engine.room or len(ready) < len(self._forming):
+        if self._launched > self.engine.max_in_flight or len(ready) < len(self._forming):
             return False
         following = self._queue.next(self._canvas)
         return len(ready) >= self.limits.images or (following is not None and not self._fits(following))

@@ -11,7 +11,7 @@ from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import Canary, CanaryMismatch
 from hiseg.models.repository import StoredModel, stored_models
-from hiseg.models.self_test import SelfTestFailed, try_out
+from hiseg.models.self_test import SelfTestFailed, run_self_test
 from hiseg.settings import Settings
 
 
@@ -83,7 +83,7 @@ async def masks(engine: Engine, repository: Path) -> Finding:
     ref = engine.info.ref
     name = f"{ref.name} version {ref.version}"
     try:
-        await try_out(engine, repository)
+        await run_self_test(engine, repository)
     except (CanaryMismatch, SelfTestFailed) as error:
         return wrong("masks", str(error), "The file was damaged or changed: copy or export this version again.")
     if Canary.load(repository / ref.name / ref.version) is None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from hiseg.doctor.finding import Finding, ok, warning
 from hiseg.engines.cores import available_cores
-from hiseg.engines.onnx import SHAPELESS
-from hiseg.engines.runtime import ort
+from hiseg.engines.onnx import PROVIDERS_FOR_ANY_SHAPE, ort
 from hiseg.settings import Settings
 
 GPU = Path("/dev/nvidia0")
@@ -15,7 +14,7 @@ GPU = Path("/dev/nvidia0")
 
 def provider(available: list[str] | None = None, gpu: Path = GPU) -> Finding:
     """ONNX Runtime's providers (those it was built with, unless given) against the GPU's device file."""
-    fast = [name for name in available or ort.get_available_providers() if name not in SHAPELESS]
+    fast = [name for name in available or ort.get_available_providers() if name not in PROVIDERS_FOR_ANY_SHAPE]
     if gpu.exists() and not fast:
         return warning(
             "provider",

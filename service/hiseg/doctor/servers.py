@@ -25,7 +25,7 @@ from hiseg.engines.triton.pool import Pool
 from hiseg.engines.triton.replica import Replica
 from hiseg.engines.triton.replica_engine import ReplicaEngine
 from hiseg.models.canary import Canary, CanaryMismatch
-from hiseg.models.self_test import SelfTestFailed, try_out
+from hiseg.models.self_test import SelfTestFailed, run_self_test
 from hiseg.settings import Settings
 
 SECONDS = 5.0
@@ -150,7 +150,7 @@ async def look_at_model(
     before = time.time()
     try:
         await pool.open()
-        await try_out(ReplicaEngine(Replica(client, described, pool)), settings.model_repository)
+        await run_self_test(ReplicaEngine(Replica(client, described, pool)), settings.model_repository)
     except (CanaryMismatch, SelfTestFailed) as error:
         yield wrong("masks", f"{address}: {error}", "Its file isn't the one that was published: copy it there again.")
         return

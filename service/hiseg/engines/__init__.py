@@ -1,1 +1,1 @@
-"""What runs a model on a batch. Engines know tensors and nothing of images, callers or transports."""
+"""Engines run a model on a batch. They know tensors, and nothing of encoded images, callers or transports."""

@@ -1,4 +1,4 @@
-"""The engine's contract, and what a model says about itself."""
+"""What every engine offers, and the values that go in and out of it: model description, batch, prediction, cost."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ from hiseg.core.image import Floats, Pixels
 from hiseg.core.result import ModelRef
 
 LEAST_MS = 0.01
+"""Lower limit of a predicted cost in milliseconds, so that nothing divides by zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Milliseconds of the engine for a batch as such, for each image in it and for each RoI; none negative."""
+    """Linear model of the engine time of a batch, in milliseconds; no part is negative.
+
+    Attributes:
+        constant: for a batch as such.
+        image: for each image in it.
+        roi: for each RoI in it.
+    """
 
     constant: float
     image: float
     roi: float
 
     def batch(self, images: int, rois: int) -> float:
-        """Milliseconds of a batch."""
+        """Milliseconds that a batch takes."""
         return self.constant + self.image * images + self.roi * rois
 
     def job(self, rois: int) -> float:
@@ -34,23 +41,24 @@ class Cost:
 
 
 UNKNOWN_COST = Cost(4.0, 4.0, 1.0)
-"""For a model that says nothing: about what the seed's B0 takes on a GPU (its intercept is four and a half RoIs)."""
+"""Cost of a model whose metadata doesn't say how much it computes: about what upstream's B0 takes on a GPU, where a
+batch as such costs as much as four and a half RoIs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model, described by its own metadata.
+    """A model as its own file describes it.
 
     Attributes:
         ref: name, version and variant.
         canvases: (height, width) the model accepts.
-        resize: how pictures are brought to a canvas.
+        resize: how images are brought to a canvas.
         mask_size: (height, width) of one person's logits.
-        takes_uint8: images are sent as 0..255 bytes, else as float32 0..1.
-        cost_prior: what a batch is expected to cost before any has run.
-        card: what else it says about itself: licence, training data, metrics, size.
-        crop_scale: sides of what a person's logits cover, as multiples of the box's.
-        foreground_boxes: whether boxes change the foreground.
+        takes_uint8: whether images are given as uint8 0..255; else as float32 0..1.
+        cost_prior: expected cost of a batch before any has run, from which the cost model starts.
+        card: everything else in the metadata: licence, training data, metrics, size of the file in bytes.
+        crop_scale: side of the area that a person's logits cover, as a multiple of the box's side.
+        foreground_boxes: whether the boxes in a batch influence its foreground.
     """
 
     ref: ModelRef
@@ -64,7 +72,7 @@ class ModelInfo:
     foreground_boxes: bool = False
 
     def describe(self) -> dict[str, Any]:
-        """The same as plain values, for people and JSON."""
+        """The description as plain values, as ``/v1/models`` and ``/v1/info`` answer it."""
         return {
             "name": self.ref.name,
             "version": self.ref.version,
@@ -78,15 +86,15 @@ class ModelInfo:
 
 
 ROI_COUNTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
-"""For GPUs, which prepare themselves for each new shape."""
+"""RoI counts that batches for a GPU are padded to: a GPU prepares its kernels anew for each shape that it meets."""
 
 
 DANGEROUS = "dangerous"
-"""Reason of an :class:`Unavailable`: the batch may be what brought its servers down, and must not be run again."""
+"""Reason of an :class:`Unavailable`: servers went down while they ran the batch, so it must not be run again."""
 
 
 class RequestedOutputs(Flag):
-    """Which outputs anybody looks at; the others need not be sent back."""
+    """Model outputs that somebody in a batch needs; the others aren't fetched."""
 
     MASKS = auto()
     FOREGROUND = auto()
@@ -98,10 +106,10 @@ class BatchMeta:
     """What goes with a batch besides its tensors.
 
     Attributes:
-        wants: outputs that somebody in the batch looks at.
-        deadline: when nobody in it wants the answer any more, on :func:`time.monotonic`'s clock; None: never.
-        cost_ms: what it is predicted to take.
-        traceparent: of the oldest request in it that is traced (W3C Trace Context); empty: none is.
+        requested: outputs that somebody in the batch needs.
+        deadline: time on :func:`time.monotonic`'s clock after which nobody needs the answer; None: no limit.
+        cost_ms: predicted milliseconds of engine time.
+        traceparent: trace context (W3C) of the oldest request in the batch that has one; empty if none has.
     """
 
     requested: RequestedOutputs = RequestedOutputs.BOTH
@@ -112,12 +120,12 @@ class BatchMeta:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Input of one run.
+    """Input of one run of a model.
 
     Attributes:
         images: uint8 ``[B, 3, H, W]``, RGB, all on the same canvas.
         rois: float32 ``[N, 5]``, ``batch_index x1 y1 x2 y2``, coordinates 0..1 of the canvas; N may be 0.
-        terms: what is wanted, and until when.
+        meta: requested outputs, deadline, predicted cost and trace context.
     """
 
     images: Pixels
@@ -127,14 +135,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Output of one run, the same for both generations of model outputs.
+    """Output of one run, whichever kind of mask output the model has.
 
     Attributes:
         logit_margins: float32 ``[N, mask_h, mask_w]``, log-odds of "this pixel is the person" over its box, or over one
-            ``crop_scale`` times as large; ``[0, ...]`` if masks weren't wanted.
-        foreground: float32 ``[B, H, W]``, probability that anybody is there; ``[B, 0, 0]`` if it wasn't wanted.
-        model: what really made it.
-        crop_scale: sides of what the margins cover, as multiples of the box's.
+            ``crop_scale`` times as large; ``[0, ...]`` if masks weren't requested.
+        foreground: float32 ``[B, H, W]``, probability that any person is there; ``[B, 0, 0]`` if it wasn't requested.
+        model: the model, version and engine that computed it.
+        crop_scale: side of the area that the margins cover, as a multiple of the box's side.
     """
 
     logit_margins: Floats
@@ -148,46 +156,49 @@ class Engine(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """What the model says about itself."""
+        """Description of the model."""
 
     @property
     def slots(self) -> int:
-        """Batches it runs at once, none at another's expense; 0 while it can run none."""
+        """Number of batches that run at once without slowing each other down; 0 while none can run."""
 
     @property
-    def room(self) -> int:
-        """Batches it takes at once. Those beyond :attr:`slots` share them: all together are done sooner, each later."""
+    def max_in_flight(self) -> int:
+        """Number of batches that may be given to the engine at once.
+
+        Those beyond :attr:`slots` share the slots: all of them together are done sooner, each of them later.
+        """
 
     @property
     def roi_counts(self) -> tuple[int, ...]:
-        """Numbers of RoIs it was warmed up for, ascending: others are padded to the next. Empty: any is as good."""
+        """RoI counts that the engine was warmed up for, ascending; batches are padded to the next. Empty: any."""
 
     def subscribe(self, changed: Callable[[], None]) -> None:
-        """``changed`` is called, on the event loop, whenever :attr:`slots` is another. Ignored where it never is."""
+        """Have ``changed`` called on the event loop whenever :attr:`slots` changes; ignored where it never does."""
 
     async def infer(self, batch: Batch) -> Prediction:
         """Run one batch; rows come back in the order sent.
 
-        Cancelled, since nobody waits any more, it ends as soon as the engine is free for another batch.
+        When the call is cancelled it ends as soon as the engine is free for another batch.
 
         Raises:
             Unavailable: the engine can't run now.
-            DeadlineExceeded: not done by the batch's deadline.
+            DeadlineExceeded: the batch wasn't done by its deadline.
         """
 
     def close(self) -> None:
-        """Give everything back; no call may follow."""
+        """Release threads, memory and connections; no other call may follow."""
 
 
 def logit_margins(masks: Floats) -> Floats:
-    """How far the target leads, from either form of a model's mask output.
+    """Log-odds of the target against its strongest rival, from either kind of mask output.
 
     Args:
         masks: float32 ``[N, 3, h, w]`` logits (0 background, 1 target, 2 other people), or ``[N, 1, h, w]`` 0/1.
 
     Returns:
-        float32 ``[N, h, w]``: ``target - max(others)``, positive exactly where argmax is the target. Its
-        sigmoid is the probability of the target against its strongest rival. 0/1 masks become -8/8.
+        float32 ``[N, h, w]``: ``target - max(others)``, positive exactly where argmax is the target. Its sigmoid is the
+        probability of the target against its strongest rival. 0/1 masks become -8/8.
     """
     if masks.shape[1] == 1:
         return np.asarray((masks[:, 0] - 0.5) * 16, dtype=np.float32)
@@ -195,10 +206,10 @@ def logit_margins(masks: Floats) -> Floats:
 
 
 def no_logit_margins(size: Size) -> Floats:
-    """Those of a batch whose masks nobody wants, float32 ``[0, h, w]``."""
+    """The logit margins of a batch whose masks weren't requested: float32 ``[0, h, w]``."""
     return np.zeros((0, *size), dtype=np.float32)
 
 
 def no_foreground(images: int) -> Floats:
-    """That of a batch whose foreground nobody wants, float32 ``[B, 0, 0]``."""
+    """The foreground of a batch of ``images`` images where it wasn't requested: float32 ``[B, 0, 0]``."""
     return np.zeros((images, 0, 0), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The tensor contract: what a model must have, and how it says the rest, wherever it runs."""
+"""The tensor contract: what a model must have to be served, and how its metadata says the rest, on every engine."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ IMAGES, ROIS = "images", "rois"
 WIDE_OUTPUT = "wide_masks"
 BINARY_OUTPUT = "instance_masks"
 MASK_OUTPUTS = (WIDE_OUTPUT, "masks", BINARY_OUTPUT)
-"""The first that a model has is taken. Wide ones cover more than the box, where detectors cut off hands and feet."""
+"""Names of mask outputs, in the order of preference. Wide masks cover more than the box: detectors cut off hands and
+feet."""
 FOREGROUND_OUTPUT = "binary_masks"
-MOST_EXTENT = 2.0
-"""Of masks, in sides of their boxes; what they cover beyond the box takes memory too."""
+MAX_CROP_SCALE = 2.0
+"""Upper limit of the metadata ``mask_extent``: what masks cover beyond their boxes takes memory too."""
 MS_PER_GMAC = 15.0
-"""On two CPU cores; only the start of the cost model, which learns from every batch."""
+"""Milliseconds for a billion multiply-accumulates on two CPU cores: the start of the cost model, which then learns."""
 Shape = list[Any]
+"""Sides of a tensor as a runtime gives them: a number, or a name or -1 for a side of any length."""
 TYPES = {IMAGES: ("uint8", "float32")}
-"""What a tensor may be; all others are float32."""
+"""NumPy names of the types that a tensor may have; all other tensors are float32."""
 SHAPES: dict[str, tuple[int | None, ...]] = {
     IMAGES: (None, 3, None, None),
     ROIS: (None, 5),
@@ -34,23 +36,23 @@ SHAPES: dict[str, tuple[int | None, ...]] = {
     BINARY_OUTPUT: (None, 1, None, None),
     FOREGROUND_OUTPUT: (None, 1, None, None),
 }
-"""What is fixed of a tensor's shape; its first side must be free."""
+"""Required sides of each tensor; None: any length. The first side must not be fixed."""
 
 
 class ModelError(Exception):
-    """It isn't a model that keeps the tensor contract; the text says what is wrong."""
+    """A file or a served model doesn't keep the tensor contract; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSignature:
-    """What a model says about itself.
+    """Inputs, outputs and metadata of a model, as read from its file or from a server.
 
     Attributes:
-        source: where it lies, for messages.
-        types: NumPy's names of its tensors' types; of those that the contract doesn't know, what they are called there.
-        inputs: shapes by name; a size that isn't fixed is no number and not positive.
-        outputs: the same.
-        metadata: what the shapes can't say, as our exports write it; empty for others.
+        source: path or address of the model, for messages.
+        types: type of each tensor by NumPy's name, or by the runtime's own where the contract has no such type.
+        inputs: shape of each input.
+        outputs: shape of each output; empty where the runtime doesn't say.
+        metadata: what shapes can't express, as our exports write it; empty for models from elsewhere.
     """
 
     source: str
@@ -60,115 +62,122 @@ class ModelSignature:
     metadata: Mapping[str, str]
 
 
-def describe(spoken: ModelSignature, name: str, version: str, engine: str) -> tuple[ModelInfo, str]:
-    """What a model is, and which of its outputs holds the masks.
+def describe(signature: ModelSignature, name: str, version: str, engine: str) -> tuple[ModelInfo, str]:
+    """Describe a model by its signature.
 
-    Models without our metadata (the seed's releases) are described by their shapes: the one static canvas, pictures
-    stretched to it.
+    Models without our metadata, such as upstream's releases, are described by their shapes: they have one canvas, and
+    images are stretched to it.
+
+    Args:
+        signature: of the model.
+        name: of the model in the repository.
+        version: its version there.
+        engine: name of the engine that runs it.
+
+    Returns:
+        The description, and the name of the output that holds the masks.
 
     Raises:
-        ModelError: it doesn't keep the tensor contract.
+        ModelError: the model doesn't keep the tensor contract.
     """
-    if problems := refusals(spoken):
-        raise ModelError(f"{spoken.source}: {'; '.join(problems)}")
-    metadata, mask_output = spoken.metadata, mask_output_of(spoken)
-    canvases, mask_size = _canvases(spoken), _mask_size(spoken)
-    crop_scale = _extent(metadata) if mask_output == WIDE_OUTPUT else 1.0
-    assert mask_output
-    assert canvases
-    assert mask_size
-    assert crop_scale
+    violations = contract_violations(signature)
+    metadata, mask_output = signature.metadata, mask_output_of(signature)
+    mask_size = _mask_size(signature)
+    crop_scale = _crop_scale(metadata) if mask_output == WIDE_OUTPUT else 1.0
+    if violations or mask_output is None or mask_size is None or crop_scale is None:
+        raise ModelError(f"{signature.source}: {'; '.join(violations)}")
     info = ModelInfo(
-        ref=ModelRef(name, version, metadata.get("variant", variant_in(name)), engine),
-        canvases=canvases,
+        ref=ModelRef(name, version, metadata.get("variant", variant_of_name(name)), engine),
+        canvases=_canvases(signature),
         resize=Resize(metadata.get("resize", Resize.STRETCH)),
         mask_size=mask_size,
-        takes_uint8=spoken.types[IMAGES] == "uint8",
+        takes_uint8=signature.types[IMAGES] == "uint8",
         crop_scale=crop_scale,
-        foreground_boxes=_written(metadata, "foreground_boxes") is True,
-        cost_prior=_seed(metadata),
-        card={key: _value(metadata[key]) for key in sorted(metadata)},
+        foreground_boxes=_metadata_value(metadata, "foreground_boxes") is True,
+        cost_prior=_cost_prior(metadata),
+        card={key: _parse(metadata[key]) for key in sorted(metadata)},
     )
     return info, mask_output
 
 
-def refusals(spoken: ModelSignature) -> list[str]:
-    """Everything that keeps a model from being served, a sentence each; nothing if it keeps the tensor contract."""
-    mask_output = mask_output_of(spoken)
-    found = []
-    if set(spoken.inputs) != {IMAGES, ROIS}:
-        found.append(f"inputs are {sorted(spoken.inputs)}, not images and rois")
-    if mask_output is None or FOREGROUND_OUTPUT not in spoken.outputs:
-        found.append(f"outputs are {sorted(spoken.outputs)}, not wide_masks, masks or instance_masks, and binary_masks")
-    tensors = {**spoken.inputs, **spoken.outputs}
+def contract_violations(signature: ModelSignature) -> list[str]:
+    """Everything that keeps a model from being served, one sentence each; empty if it keeps the tensor contract."""
+    mask_output = mask_output_of(signature)
+    metadata, found = signature.metadata, []
+    if set(signature.inputs) != {IMAGES, ROIS}:
+        found.append(f"inputs are {sorted(signature.inputs)}, not images and rois")
+    if mask_output is None or FOREGROUND_OUTPUT not in signature.outputs:
+        names = sorted(signature.outputs)
+        found.append(f"outputs are {names}, not wide_masks, masks or instance_masks, and binary_masks")
+    tensors = {**signature.inputs, **signature.outputs}
     for name in (IMAGES, ROIS, mask_output, FOREGROUND_OUTPUT):
         if name in tensors:
-            found += _tensor_refusals(name, spoken.types[name], tensors[name])
-    if "resize" in spoken.metadata and spoken.metadata["resize"] not in list(Resize):
-        found.append(f"resize is {spoken.metadata['resize']!r} in its metadata, not {' or '.join(Resize)}")
-    if "gmac" in spoken.metadata and not _gmac(spoken.metadata):
-        found.append(f"gmac is {spoken.metadata['gmac']!r} in its metadata, not two numbers of 0 and up")
-    if mask_output == WIDE_OUTPUT and not _extent(spoken.metadata):
-        said = spoken.metadata.get("mask_extent")
-        found.append(f"mask_extent is {said!r} in its metadata, not a number of 1 to {MOST_EXTENT:g}")
-    if IMAGES in spoken.inputs and not _canvases(spoken):
-        shape = spoken.inputs[IMAGES]
+            found += _tensor_violations(name, signature.types[name], tensors[name])
+    if "resize" in metadata and metadata["resize"] not in list(Resize):
+        found.append(f"resize is {metadata['resize']!r} in its metadata, not {' or '.join(Resize)}")
+    if "gmac" in metadata and not _gmac(metadata):
+        found.append(f"gmac is {metadata['gmac']!r} in its metadata, not two numbers of 0 and up")
+    if mask_output == WIDE_OUTPUT and not _crop_scale(metadata):
+        value = metadata.get("mask_extent")
+        found.append(f"mask_extent is {value!r} in its metadata, not a number of 1 to {MAX_CROP_SCALE:g}")
+    if IMAGES in signature.inputs and not _canvases(signature):
+        shape = signature.inputs[IMAGES]
         found.append(f"the canvas is neither in its metadata nor in the shape of images ({shape})")
-    if mask_output and not _mask_size(spoken):
-        shape = spoken.outputs[mask_output]
+    if mask_output and not _mask_size(signature):
+        shape = signature.outputs[mask_output]
         found.append(f"the mask size is neither in its metadata nor in the shape of {mask_output} ({shape})")
     return found
 
 
-def mask_output_of(spoken: ModelSignature) -> str | None:
-    """Which output holds the masks."""
-    return next((output for output in MASK_OUTPUTS if output in spoken.outputs), None)
+def mask_output_of(signature: ModelSignature) -> str | None:
+    """Name of the output that holds the masks; None if the model has none."""
+    return next((output for output in MASK_OUTPUTS if output in signature.outputs), None)
 
 
-def variant_in(name: str) -> str:
-    """The variant that a model's name tells: ``b1`` of ``hiseg_b1`` or ``best_model_b1_80x60_dil1``; else its end."""
-    told = re.search(r"(?:^|[_-])(b\d+)(?=[_-]|$)", name)
-    return told[1] if told else name.rpartition("_")[2]
+def variant_of_name(name: str) -> str:
+    """The variant in a model's name: ``b1`` of ``hiseg_b1`` or ``best_model_b1_80x60_dil1``; else its last part."""
+    found = re.search(r"(?:^|[_-])(b\d+)(?=[_-]|$)", name)
+    return found[1] if found else name.rpartition("_")[2]
 
 
-def _tensor_refusals(name: str, dtype: str, shape: Shape) -> list[str]:
-    found, allowed, sides = [], TYPES.get(name, ("float32",)), SHAPES[name]
+def _tensor_violations(name: str, dtype: str, shape: Shape) -> list[str]:
+    found, allowed, required = [], TYPES.get(name, ("float32",)), SHAPES[name]
     if dtype not in allowed:
         found.append(f"{name} are {dtype}, not {' or '.join(allowed)}")
     if not shape:
-        return found  # not said, as of some outputs
-    if len(shape) != len(sides):
-        return [*found, f"{name} have {len(shape)} dimensions ({shape}), not {len(sides)}"]
+        return found  # the runtime doesn't say, as for some outputs
+    if len(shape) != len(required):
+        return [*found, f"{name} have {len(shape)} dimensions ({shape}), not {len(required)}"]
     if _fixed(shape[0]):
         found.append(f"{name} are {shape[0]} at a time; batches need the first side free")
-    for side, given in zip(sides, shape, strict=True):
-        if side is not None and _fixed(given) not in (None, side):
-            found.append(f"{name} have {given} channels ({shape}), not {side}")
+    for wanted, side in zip(required, shape, strict=True):
+        if wanted is not None and _fixed(side) not in (None, wanted):
+            found.append(f"{name} have {side} channels ({shape}), not {wanted}")
     return found
 
 
 def _fixed(side: Any) -> int | None:
-    """A side that is a number; some exporters write static sides as symbolic ones with a name such as "128"."""
+    """The length of a side if it is fixed; some exporters write it as a symbolic side with a name such as "128"."""
     if isinstance(side, str) and side.isdecimal():
         side = int(side)
     return side if isinstance(side, int) and side > 0 else None
 
 
-def _canvases(spoken: ModelSignature) -> tuple[Size, ...]:
-    written = _written(spoken.metadata, "canvases")
-    shape = spoken.inputs[IMAGES]
-    own = _size(shape[2:] if len(shape) == 4 else None)
-    sizes = [_size(size) for size in written] if isinstance(written, list) else [own]
+def _canvases(signature: ModelSignature) -> tuple[Size, ...]:
+    listed = _metadata_value(signature.metadata, "canvases")
+    own = _spatial_size(signature.inputs.get(IMAGES, []))
+    sizes = [_size(size) for size in listed] if isinstance(listed, list) else [own]
     return tuple(size for size in sizes if size)
 
 
-def _mask_size(spoken: ModelSignature) -> Size | None:
-    shape = spoken.outputs[mask_output_of(spoken) or ""]
-    return _size(_written(spoken.metadata, "mask_size")) or _size(shape[2:] if len(shape) == 4 else None)
+def _mask_size(signature: ModelSignature) -> Size | None:
+    listed = _size(_metadata_value(signature.metadata, "mask_size"))
+    return listed or _spatial_size(signature.outputs.get(mask_output_of(signature) or "", []))
 
 
-def _written(metadata: Mapping[str, str], key: str) -> Any:
-    return _value(metadata[key]) if key in metadata else None
+def _spatial_size(shape: Shape) -> Size | None:
+    """Height and width of a tensor of four dimensions, if both are fixed."""
+    return _size(shape[2:]) if len(shape) == 4 else None
 
 
 def _size(sides: Any) -> Size | None:
@@ -178,12 +187,12 @@ def _size(sides: Any) -> Size | None:
     return (height, width) if height and width else None
 
 
-def _extent(metadata: Mapping[str, str]) -> float | None:
-    written = _written(metadata, "mask_extent")
-    return float(written) if type(written) in (int, float) and 1 <= written <= MOST_EXTENT else None
+def _crop_scale(metadata: Mapping[str, str]) -> float | None:
+    value = _metadata_value(metadata, "mask_extent")
+    return float(value) if type(value) in (int, float) and 1 <= value <= MAX_CROP_SCALE else None
 
 
-def _seed(metadata: Mapping[str, str]) -> Cost:
+def _cost_prior(metadata: Mapping[str, str]) -> Cost:
     gmac = _gmac(metadata)
     if gmac is None:
         return UNKNOWN_COST
@@ -192,15 +201,20 @@ def _seed(metadata: Mapping[str, str]) -> Cost:
 
 
 def _gmac(metadata: Mapping[str, str]) -> tuple[float, float] | None:
-    """Of an image and of a person."""
-    written = _written(metadata, "gmac")
-    pair = written if isinstance(written, list) and len(written) == 2 else []
+    """Billions of multiply-accumulates for an image and for a person, if the metadata says them."""
+    value = _metadata_value(metadata, "gmac")
+    pair = value if isinstance(value, list) and len(value) == 2 else []
     if not pair or not all(type(count) in (int, float) and 0 <= count < math.inf for count in pair):
         return None
     return pair[0], pair[1]
 
 
-def _value(text: str) -> Any:
+def _metadata_value(metadata: Mapping[str, str], key: str) -> Any:
+    return _parse(metadata[key]) if key in metadata else None
+
+
+def _parse(text: str) -> Any:
+    """A metadata value as JSON, or the text itself where it is none."""
     try:
         return json.loads(text)
     except ValueError:

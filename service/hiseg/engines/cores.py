@@ -9,7 +9,7 @@ CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def available_cores(quota_file: Path = CGROUP_QUOTA) -> int:
-    """Cores by CPU affinity and by the cgroup's quota (version 2), whichever is less; at least 1."""
+    """Number of cores by CPU affinity or by the cgroup's quota (version 2), whichever is less; at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = quota_file.read_text().split()

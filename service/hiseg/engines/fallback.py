@@ -1,4 +1,4 @@
-"""An embedded engine that stands in while no other answers."""
+"""The embedded engine as a fallback: it runs batches while no Triton server answers."""
 
 from __future__ import annotations
 
@@ -10,57 +10,57 @@ from hiseg.core.result import ModelRef
 from hiseg.engines.base import DANGEROUS, Batch, Engine, ModelInfo, Prediction
 
 NAME = "onnx-fallback"
-"""What stands as ``engine`` in each answer that the embedded engine made in the other's place."""
+"""Value of ``engine`` in answers that the embedded engine computed in place of the primary one."""
 
 
 class FallbackEngine:
     """Two engines for one model.
 
     Args:
-        first: runs whatever it can.
-        embedded: runs what ``first`` can't while it has no slots.
+        primary: gets every batch while it has slots.
+        embedded: gets the batches while ``primary`` has no slots.
     """
 
-    def __init__(self, first: Engine, embedded: Engine) -> None:
-        self._first = first
+    def __init__(self, primary: Engine, embedded: Engine) -> None:
+        self._primary = primary
         self._embedded = embedded
 
     @property
     def info(self) -> ModelInfo:
-        if self._first.slots:
-            return self._first.info
+        if self._primary.slots:
+            return self._primary.info
         info = self._embedded.info
-        return replace(info, ref=_stands_in(info.ref))
+        return replace(info, ref=_as_fallback(info.ref))
 
     @property
     def slots(self) -> int:
-        return self._first.slots or self._embedded.slots
+        return self._primary.slots or self._embedded.slots
 
     @property
-    def room(self) -> int:
-        return self._first.room or self._embedded.room
+    def max_in_flight(self) -> int:
+        return self._primary.max_in_flight or self._embedded.max_in_flight
 
     @property
     def roi_counts(self) -> tuple[int, ...]:
-        return self._first.roi_counts or self._embedded.roi_counts
+        return self._primary.roi_counts or self._embedded.roi_counts
 
     def subscribe(self, changed: Callable[[], None]) -> None:
-        self._first.subscribe(changed)
+        self._primary.subscribe(changed)
 
     async def infer(self, batch: Batch) -> Prediction:
-        if self._first.slots:
+        if self._primary.slots:
             try:
-                return await self._first.infer(batch)
+                return await self._primary.infer(batch)
             except Unavailable as error:
-                if self._first.slots or error.reason == DANGEROUS:
+                if self._primary.slots or error.reason == DANGEROUS:
                     raise
-        made = await self._embedded.infer(batch)
-        return replace(made, model=_stands_in(made.model))
+        prediction = await self._embedded.infer(batch)
+        return replace(prediction, model=_as_fallback(prediction.model))
 
     def close(self) -> None:
-        self._first.close()
+        self._primary.close()
         self._embedded.close()
 
 
-def _stands_in(ref: ModelRef) -> ModelRef:
+def _as_fallback(ref: ModelRef) -> ModelRef:
     return replace(ref, engine=NAME)

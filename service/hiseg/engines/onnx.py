@@ -1,8 +1,12 @@
-"""The embedded engine: ONNX Runtime in this process, adapted to whatever contract-keeping file it is given."""
+"""The embedded engine: ONNX Runtime in this process, for any file that keeps the tensor contract.
+
+All of the package gets ONNX Runtime from here: its telemetry must be switched off before it is loaded.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,44 +27,64 @@ from hiseg.engines.base import (
 )
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, ModelSignature, describe
 from hiseg.engines.cores import available_cores
-from hiseg.engines.runtime import SHARED_MEMORY, ort
+
+# From 1.29 on ONNX Runtime's Linux builds collect what they run, names and hashes of models among it, in a database in
+# the home folder, and send it to their makers, unless this variable is set when the library is loaded; a call
+# afterwards comes too late. Whoever wants it otherwise sets the variable to something else.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime as ort
+
+__all__ = ["PROVIDERS_FOR_ANY_SHAPE", "OnnxEngine", "ort", "read_signature"]
+
+SHARED_ALLOCATOR = ("session.use_env_allocators", "1")
+"""Entry of a session's configuration: it allocates from the arena that all sessions of the process share.
+
+Otherwise each session has its own arena, and never gives back what its largest batch needed. Two sessions of B0 under
+mixed batches of up to 6 images held 651 MiB with a shared arena, 891 MiB each with their own, at the same speed.
+"""
+ort.create_and_register_allocator(
+    ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT),
+    ort.OrtArenaCfg(0, -1, -1, -1),
+)
 
 TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
-SHAPELESS = {"CPUExecutionProvider", "AzureExecutionProvider"}
-"""Providers that run a new shape as fast as a known one; the second runs no model of ours, but is always listed."""
+"""ONNX Runtime's names of the contract's types, and NumPy's."""
+PROVIDERS_FOR_ANY_SHAPE = {"CPUExecutionProvider", "AzureExecutionProvider"}
+"""Providers that run a new shape as fast as a known one; the second is always listed, and runs none of our models."""
 
-SHARERS = 2
-"""Batches that share a CPU's threads at most: each holds memory of its own, and two leave next to no core idle."""
+MAX_SHARING = 2
+"""Batches that may share a CPU's threads: each holds memory of its own, and two leave hardly a core idle."""
 
 
 class OnnxEngine:
-    """Runs one ONNX file, off the event loop.
+    """Runs one ONNX file in a thread, off the event loop.
 
-    On a CPU a batch that is alone has all threads, and can't use them fully: the parts of an operator aren't all done
-    at one moment, least of all where other programs want the cores too. So one that finds another inside runs on its
-    share of them, in a session of its own.
+    On a CPU a batch that runs alone gets all threads. It can't use them fully: the parts of an operator aren't all done
+    at the same moment, least of all where other programs want the cores too. So a batch that finds another one running
+    gets half of the threads, in a session of its own.
     """
 
     def __init__(self, path: Path, name: str, version: str, threads: int = 0) -> None:
-        """Open the file and read what it says about itself.
+        """Open the file and read its description.
 
         Args:
             path: the ``.onnx`` file.
-            name: the model's name in the repository.
+            name: of the model in the repository.
             version: its version there.
-            threads: for one operator; 0 takes the cores this process may use.
+            threads: number of threads for one operator; 0: as many as this process may use cores.
 
         Raises:
-            ModelError: it can't be opened, or doesn't keep the tensor contract.
+            ModelError: the file can't be opened, or doesn't keep the tensor contract.
         """
         threads = threads or available_cores()
         self._session = _open(path, threads)
-        self._room = min(SHARERS, threads) if self._on_cpu else 1
-        self._second = _open(path, threads // SHARERS) if self._room > 1 else self._session
-        self._inside = 0
-        info, self._mask_output = describe(spoken(self._session, path), name, version, "onnx")
+        self._max_in_flight = min(MAX_SHARING, threads) if self._on_cpu else 1
+        self._second = _open(path, threads // MAX_SHARING) if self._max_in_flight > 1 else self._session
+        self._in_flight = 0
+        info, self._mask_output = describe(read_signature(self._session, path), name, version, "onnx")
         self._info = replace(info, card={"bytes": path.stat().st_size} | info.card)
-        self._executor = ThreadPoolExecutor(self._room, thread_name_prefix=f"onnx-{name}")
+        self._executor = ThreadPoolExecutor(self._max_in_flight, thread_name_prefix=f"onnx-{name}")
 
     @property
     def info(self) -> ModelInfo:
@@ -71,8 +95,8 @@ class OnnxEngine:
         return 1
 
     @property
-    def room(self) -> int:
-        return self._room
+    def max_in_flight(self) -> int:
+        return self._max_in_flight
 
     @property
     def roi_counts(self) -> tuple[int, ...]:
@@ -80,15 +104,15 @@ class OnnxEngine:
 
     @property
     def _on_cpu(self) -> bool:
-        return set(self._session.get_providers()) <= SHAPELESS
+        return set(self._session.get_providers()) <= PROVIDERS_FOR_ANY_SHAPE
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         pass
 
     async def infer(self, batch: Batch) -> Prediction:
         options = ort.RunOptions()
-        session = self._second if self._inside else self._session
-        self._inside += 1
+        session = self._second if self._in_flight else self._session
+        self._in_flight += 1
         run = asyncio.get_running_loop().run_in_executor(self._executor, self._run, session, batch, options)
         try:
             return await asyncio.shield(run)
@@ -97,10 +121,10 @@ class OnnxEngine:
             await asyncio.wait([run])
             raise
         finally:
-            self._inside -= 1
+            self._in_flight -= 1
 
     def run(self, batch: Batch) -> Prediction:
-        """Like :meth:`infer`, in the calling thread and with all threads."""
+        """Run one batch in the calling thread, with all threads of the engine; see :meth:`Engine.infer`."""
         return self._run(self._session, batch)
 
     def _run(self, session: Any, batch: Batch, options: ort.RunOptions | None = None) -> Prediction:
@@ -120,28 +144,28 @@ class OnnxEngine:
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
-        self._session = self._second = None  # their memory, while others may still hold the engine
+        self._session = self._second = None  # frees their memory while others may still refer to the engine
 
 
 def _open(path: Path, threads: int) -> Any:
-    """A session of the file, with so many threads for one operator.
+    """Open a session of the file that uses ``threads`` threads for one operator.
 
     Raises:
-        ModelError: it can't be opened.
+        ModelError: ONNX Runtime can't open the file.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     # Waiting threads that spin would take the cores from decoding and mask drawing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry(*SHARED_MEMORY)
+    options.add_session_config_entry(*SHARED_ALLOCATOR)
     try:
         return ort.InferenceSession(path, options, providers=ort.get_available_providers())
     except Exception as error:
         raise ModelError(f"{path}: ONNX Runtime cannot open it: {error}") from error
 
 
-def spoken(session: Any, path: Path) -> ModelSignature:
-    """What an ONNX file says about itself."""
+def read_signature(session: Any, path: Path) -> ModelSignature:
+    """Inputs, outputs and metadata of the ONNX file at ``path`` that a session has open."""
     tensors = [*session.get_inputs(), *session.get_outputs()]
     return ModelSignature(
         source=str(path),

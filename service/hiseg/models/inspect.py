@@ -1,30 +1,25 @@
-"""Reads what a file says about itself, and tries what it can't say."""
+"""``hiseg models check``: what a model file says about itself, whether it can be served, and how fast it runs here."""
 
 from __future__ import annotations
 
-import statistics
-import time
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from hiseg.engines.base import ModelInfo
-from hiseg.engines.contract import IMAGES, ModelSignature, mask_output_of, refusals
-from hiseg.engines.onnx import OnnxEngine, spoken
-from hiseg.engines.runtime import ort
-from hiseg.models.inspect_report import Fact, Report, Run
-from hiseg.models.random_inputs import noise
+from hiseg.engines.contract import IMAGES, ModelSignature, contract_violations, mask_output_of
+from hiseg.engines.onnx import OnnxEngine, ort, read_signature
+from hiseg.models.self_test import TimedBatch, check_batches
 
 VERSION = "1"
-BATCHES = ((1, 0), (1, 1), (1, 3), (2, 3))
-"""(images, people) that are tried on the first canvas; the others see one image with one person."""
-ROUNDS = 3
-GENERATIONS = {
+"""Version that a file from anywhere is loaded as."""
+MASK_OUTPUT_TEXTS = {
     "wide_masks": "wide_masks: 3 logits a pixel (background, target, other people)",
     "masks": "masks: 3 logits a pixel (background, target, other people)",
     "instance_masks": "instance_masks: 0 or 1 a pixel; thresholds and smoothing have nothing to work with",
 }
-MISSING = {
+EFFECT_OF_MISSING = {
     "variant": "taken from the model's name",
     "canvases": "the one in the shape of images is all there is",
     "resize": "pictures are stretched to the canvas",
@@ -35,55 +30,96 @@ MISSING = {
     "training_data": "not shown to callers",
     "metrics": "not shown to callers",
 }
-"""What the service makes of a file that doesn't say so."""
+"""Metadata that a file may lack, and what the service does then."""
 
 
-def examine(path: Path, threads: int = 0) -> Report:
-    """Everything about one file; runs it if it can be run.
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One property that the service would serve the model with.
+
+    Attributes:
+        what: name of the property.
+        value: its value as text.
+        source: how it is known: "metadata", "shape", "type", "name" or "assumed".
+    """
+
+    what: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was found out about one file.
+
+    Attributes:
+        path: of the file.
+        megabytes: size of the file.
+        refused: why it can't be served, one sentence each; empty if it can.
+        facts: properties that it would be served with; empty if it can't be described.
+        missing: metadata that it lacks, and what that means.
+        runs: batches that it was run on; none if it was refused for its signature.
+    """
+
+    path: Path
+    megabytes: float
+    refused: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    missing: dict[str, str] = field(default_factory=dict)
+    runs: tuple[TimedBatch, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether the file can be served."""
+        return not self.refused
+
+
+def inspect_model(path: Path, threads: int = 0) -> Report:
+    """Inspect a file, and run it on random batches if it keeps the tensor contract.
 
     Args:
-        path: the file.
-        threads: for one operator; 0 takes the cores this process may use.
+        path: any file.
+        threads: number of threads for one operator; 0: as many as this process may use cores.
     """
     megabytes = path.stat().st_size / 1e6
     try:
         session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     except Exception as error:
         return Report(path, megabytes, (f"ONNX Runtime cannot open it: {error}",))
-    says = spoken(session, path)
+    signature = read_signature(session, path)
     del session
-    if refused := refusals(says):
-        return Report(path, megabytes, tuple(refused))
-    engine = OnnxEngine(path, name_of(path), VERSION, threads)
+    if violations := contract_violations(signature):
+        return Report(path, megabytes, tuple(violations))
+    engine = OnnxEngine(path, model_name(path), VERSION, threads)
     try:
-        runs, failures = try_batches(engine)
+        runs, problems = check_batches(engine)
     finally:
         engine.close()
-    missing = {key: effect for key, effect in MISSING.items() if key not in says.metadata}
-    return Report(path, megabytes, tuple(failures), facts(says, engine.info), missing, tuple(runs))
+    missing = {key: effect for key, effect in EFFECT_OF_MISSING.items() if key not in signature.metadata}
+    return Report(path, megabytes, tuple(problems), _facts(signature, engine.info), missing, tuple(runs))
 
 
-def name_of(path: Path) -> str:
-    """What the model would be called: its folder in a repository, else the file."""
+def model_name(path: Path) -> str:
+    """Name of the model in a file: the model's folder if the file lies in a repository, else the file's stem."""
     return path.absolute().parts[-3] if path.stem == "model" and path.parent.name.isdecimal() else path.stem
 
 
-def facts(says: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
-    """What the service would go by, and how it knows."""
+def _facts(signature: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
+    """What the service would take the model for, and how it knows."""
 
     def known(key: str, otherwise: str) -> str:
-        return "metadata" if key in says.metadata else otherwise
+        return "metadata" if key in signature.metadata else otherwise
 
-    mask_output = mask_output_of(says) or ""
+    mask_output = mask_output_of(signature) or ""
     pixels = "uint8, 0..255" if info.takes_uint8 else "float32, 0..1; four times the bytes of uint8"
-    roi_size = says.metadata.get("roi_size", "not said; nothing depends on it")
+    roi_size = signature.metadata.get("roi_size", "not said; nothing depends on it")
     return (
         Fact("variant", info.ref.variant, known("variant", "name")),
         Fact("images", pixels, "type"),
         Fact("canvases", ", ".join(_size(canvas) for canvas in info.canvases), known("canvases", "shape")),
-        Fact("shape of images", " x ".join(map(str, says.inputs[IMAGES])), "shape"),
+        Fact("shape of images", " x ".join(map(str, signature.inputs[IMAGES])), "shape"),
         Fact("resize", info.resize.value, known("resize", "assumed")),
-        Fact("people", GENERATIONS[mask_output], "shape"),
+        Fact("people", MASK_OUTPUT_TEXTS[mask_output], "shape"),
         Fact("mask size", _size(info.mask_size), known("mask_size", "shape")),
         Fact("mask extent", f"{info.crop_scale:g} times the box", known("mask_extent", "assumed")),
         Fact("roi size", roi_size, known("roi_size", "assumed")),
@@ -91,31 +127,39 @@ def facts(says: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
     )
 
 
-def try_batches(engine: OnnxEngine) -> tuple[list[Run], list[str]]:
-    """What was run and how long it took, and what came of it that can't be right."""
-    runs, failures = [], []
-    first, *others = engine.info.canvases
-    for canvas, images, people in [(first, *batch) for batch in BATCHES] + [(canvas, 1, 1) for canvas in others]:
-        batch = noise(canvas, images, people)
-        what = f"{images} x {_size(canvas)} with {people} people"
-        times = []
-        try:
-            for _ in range(ROUNDS):
-                started = time.perf_counter()
-                made = engine.run(batch)
-                times.append((time.perf_counter() - started) * 1000)
-        except Exception as error:
-            failures.append(f"{what}: {error}")
-            continue
-        shapes = made.logit_margins.shape, made.foreground.shape
-        if shapes != ((people, *engine.info.mask_size), (images, *canvas)):
-            failures.append(f"{what}: masks and foreground come in shapes {shapes[0]} and {shapes[1]}")
-        elif not np.isfinite(made.logit_margins).all():
-            failures.append(f"{what}: some masks aren't finite")
-        elif not 0 <= made.foreground.min() <= made.foreground.max() <= 1:
-            failures.append(f"{what}: the foreground isn't within 0..1")
-        runs.append(Run(canvas, images, people, round(statistics.median(times), 2)))
-    return runs, failures
+def as_json(report: Report) -> str:
+    """The whole report as JSON."""
+    return json.dumps({"fits": report.fits} | asdict(report) | {"path": str(report.path)}, indent=2)
+
+
+def as_text(report: Report) -> str:
+    """The report as tables for people; parts without content are left out."""
+    verdict = "keeps the tensor contract" if report.fits else "can't be served"
+    lines = [f"{report.path}: {report.megabytes:.1f} MB, {verdict}"]
+    lines += [f"  refused: {reason}" for reason in report.refused]
+    lines += _table((fact.what, fact.value, f"({fact.source})") for fact in report.facts)
+    lines += _part("missing from its metadata:", ((key, effect) for key, effect in report.missing.items()))
+    lines += _part("tried here:", (_run(run) for run in report.runs))
+    return "\n".join(lines)
+
+
+def _run(run: TimedBatch) -> tuple[str, ...]:
+    images = "1 image" if run.images == 1 else f"{run.images} images"
+    people = "1 person" if run.people == 1 else f"{run.people} people"
+    return f"{run.canvas[0]}x{run.canvas[1]}", images, people, f"{run.ms:.1f} ms"
+
+
+def _part(title: str, rows: Iterable[tuple[str, ...]]) -> list[str]:
+    table = _table(rows)
+    return [title, *table] if table else []
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    cells = list(rows)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    ]
 
 
 def _size(size: tuple[int, int]) -> str:

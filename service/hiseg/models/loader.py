@@ -13,7 +13,7 @@ from hiseg.engines.onnx import OnnxEngine
 from hiseg.engines.triton.address import parse_targets
 from hiseg.models.canary import Canary
 from hiseg.models.repository import StoredModel, stored_models
-from hiseg.models.self_test import try_out
+from hiseg.models.self_test import run_self_test
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import EMBEDDED, Fallback, Settings
 
@@ -72,7 +72,7 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
     targets = parse_targets(settings.engine)
 
     async def trial(engine: Engine) -> None:
-        await try_out(engine, settings.model_repository)
+        await run_self_test(engine, settings.model_repository)
 
     async with AsyncExitStack() as stack:
         spares: dict[str, Engine] = {}

@@ -16,8 +16,7 @@ from hiseg.batching.batcher import Batcher
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.repository import StoredModel, stored_versions
-from hiseg.models.self_test import try_out
-from hiseg.models.warm_up import warm_up
+from hiseg.models.self_test import run_self_test, warm_up
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
@@ -91,7 +90,7 @@ class HotReloader:
                     tracing=self._segmenter.tracing,
                 )
                 await warm_up(batcher, quick=True)
-                await try_out(engine, self._settings.model_repository)
+                await run_self_test(engine, self._settings.model_repository)
                 return batcher
         except Exception as error:
             self._refused.add(stored)

@@ -1,30 +1,157 @@
-"""An engine's first run, before it gets anybody's work: does it give masks that can be trusted?"""
+"""What a model is run on before it gets anybody's request: its canary image, random input, and its warm-up batches."""
 
 from __future__ import annotations
 
+import statistics
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hiseg.batching.admission import Admission
 from hiseg.batching.batcher import Batcher
-from hiseg.engines.base import Batch, Engine
+from hiseg.core.canvas import Size
+from hiseg.core.image import Floats
+from hiseg.engines.base import Batch, Engine, ModelInfo, Prediction
+from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import ImageLimits
 from hiseg.models.canary import Canary
+from hiseg.models.random_inputs import random_batch
 from hiseg.observability.reports import BatchReport, DropReason
 from hiseg.segmenter import Segmenter
 
-NOBODYS_BYTES = 2**62
-PEOPLE = np.array([[0, 0.25, 0.25, 0.75, 0.75], [0, 0.0, 0.0, 1.0, 1.0]], dtype=np.float32)
+UNLIMITED_BYTES = 2**62
+"""Memory limit of the admission control that a self-test goes through: in effect none."""
+WARM_UP_PEOPLE = (0, 8)
+"""RoI counts for the warm-up of an engine that names none itself."""
+CHECKED_BATCHES = ((1, 0), (1, 1), (1, 3), (2, 3))
+"""(images, people) of the batches that a file is checked with on its first canvas; the other canvases get (1, 1)."""
+CHECK_REPEATS = 3
 
 
 class SelfTestFailed(Exception):
-    """What came back can't be masks; the text says why."""
+    """The output of a model can't be masks; the text says why."""
 
 
-class _Deaf:
-    """A watcher: nobody counts a trial's batches."""
+@dataclass(frozen=True, slots=True)
+class TimedBatch:
+    """A batch of random input that a model was run on.
+
+    Attributes:
+        canvas: (height, width) in pixels.
+        images: number of images in the batch.
+        people: number of people in the batch.
+        ms: median of a few runs, in milliseconds.
+    """
+
+    canvas: Size
+    images: int
+    people: int
+    ms: float
+
+
+async def run_self_test(engine: Engine, repository: Path) -> None:
+    """Run a model on its canary image, if there is one beside this very version in the local repository.
+
+    Without a canary image the model is run on random input, and must give masks of the right shape.
+
+    Raises:
+        CanaryMismatch: the masks are not those that the version was published with.
+        SelfTestFailed: the output can't be masks.
+        Exception: what the engine raises.
+    """
+    info = engine.info
+    canary = Canary.load(repository / info.ref.name / info.ref.version)
+    if canary is None:
+        batch = random_batch(info.canvases[0], images=1, people=2)
+        if problem := find_problem(await engine.infer(batch), batch, info):
+            raise SelfTestFailed(f"{info.ref.name}: random input gave an unusable result: {problem}")
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="self-test") as workers:
+        limits = ImageLimits(len(canary.photo), canary.masks.size)
+        segmenter = Segmenter(workers, limits, Admission(UNLIMITED_BYTES))
+        async with Batcher(engine, workers, _NoMetrics()).running() as batcher:
+            segmenter.batchers[info.ref.name] = batcher
+            await canary.check(segmenter, info.ref.name)
+
+
+def check_batches(engine: OnnxEngine) -> tuple[list[TimedBatch], list[str]]:
+    """Run an engine on random batches of several sizes, on every canvas.
+
+    Returns:
+        The batches with the time that each took, and what is wrong with their results, one sentence each.
+    """
+    timed, problems = [], []
+    first, *others = engine.info.canvases
+    sizes = [(first, *batch) for batch in CHECKED_BATCHES] + [(canvas, 1, 1) for canvas in others]
+    for canvas, images, people in sizes:
+        batch = random_batch(canvas, images, people)
+        name = f"{images} x {canvas[0]}x{canvas[1]} with {people} people"
+        times = []
+        try:
+            for _ in range(CHECK_REPEATS):
+                started = time.perf_counter()
+                prediction = engine.run(batch)
+                times.append((time.perf_counter() - started) * 1000)
+        except Exception as error:
+            problems.append(f"{name}: {error}")
+            continue
+        if problem := find_problem(prediction, batch, engine.info):
+            problems.append(f"{name}: {problem}")
+        timed.append(TimedBatch(canvas, images, people, round(statistics.median(times), 2)))
+    return timed, problems
+
+
+def find_problem(prediction: Prediction, batch: Batch, info: ModelInfo) -> str | None:
+    """What is wrong with the shapes or values of a prediction for ``batch``; None if nothing is."""
+    masks, foreground = prediction.logit_margins, prediction.foreground
+    expected = (len(batch.rois), *info.mask_size), (len(batch.images), *batch.images.shape[2:])
+    if (masks.shape, foreground.shape) != expected:
+        return f"masks and foreground come in shapes {masks.shape} and {foreground.shape}"
+    if not np.isfinite(masks).all():
+        return "some masks aren't finite"
+    if not 0 <= foreground.min() <= foreground.max() <= 1:
+        return "the foreground isn't within 0..1"
+    return None
+
+
+async def warm_up(batcher: Batcher, quick: bool = False) -> None:
+    """Run every shape of batch that the engine will get, so that no caller pays for its first run.
+
+    These are all canvases, with each RoI count if the engine names its counts. Each shape is run twice; the second run
+    teaches the cost model.
+
+    Args:
+        batcher: of the engine.
+        quick: run one canvas only if the engine runs all shapes alike, because callers wait or share the machine.
+    """
+    engine = batcher.engine
+    for images, people, canvas in _warm_up_shapes(batcher, quick):
+        rois: Floats = np.tile(np.array([[0, 0.25, 0.25, 0.75, 0.75]], dtype=np.float32), (people, 1))
+        batch = Batch(np.zeros((images, 3, *canvas), dtype=np.uint8), rois)
+        await engine.infer(batch)
+        started = batcher.clock()
+        await engine.infer(batch)
+        batcher.cost.observe(images, people, (batcher.clock() - started) * 1000)
+
+
+def _warm_up_shapes(batcher: Batcher, quick: bool) -> Iterator[tuple[int, int, Size]]:
+    """Numbers of images and of people, and the canvas, of each batch to warm up with."""
+    engine, limits = batcher.engine, batcher.limits
+    counts = [count for count in engine.roi_counts if count <= limits.rois] or WARM_UP_PEOPLE
+    canvases = engine.info.canvases[:1] if quick and not engine.roi_counts else engine.info.canvases
+    for canvas in canvases:
+        most = max(1, min(limits.images, limits.bytes // (3 * canvas[0] * canvas[1]))) if engine.roi_counts else 1
+        for images in range(1, most + 1):
+            for people in counts:
+                yield images, people, canvas
+
+
+class _NoMetrics:
+    """A :class:`hiseg.batching.work.Watcher` that ignores the batches of a self-test."""
 
     def ran(self, report: BatchReport) -> None:
         pass
@@ -34,38 +161,3 @@ class _Deaf:
 
     def dropped(self, reason: DropReason) -> None:
         pass
-
-
-async def try_out(engine: Engine, repository: Path) -> None:
-    """Let it segment its canary picture, if there is one beside this very version in the local repository.
-
-    Without one it must at least give rows of the right shape, finite, for a picture of noise.
-
-    Raises:
-        CanaryDied: the masks are not those that the version was published with.
-        TrialFailed: what came back can't be masks.
-        Exception: the engine's own.
-    """
-    ref = engine.info.ref
-    canary = Canary.load(repository / ref.name / ref.version)
-    if canary is None:
-        await _try_noise(engine)
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="trial") as workers:
-        limits = ImageLimits(len(canary.photo), canary.masks.size)
-        segmenter = Segmenter(workers, limits, Admission(NOBODYS_BYTES))
-        async with Batcher(engine, workers, _Deaf()).running() as batcher:
-            segmenter.batchers[ref.name] = batcher
-            await canary.check(segmenter, ref.name)
-
-
-async def _try_noise(engine: Engine) -> None:
-    info = engine.info
-    canvas = info.canvases[0]
-    images = np.random.default_rng(0).integers(0, 256, (1, 3, *canvas), dtype=np.uint8)
-    made = await engine.infer(Batch(images, PEOPLE))
-    shapes = made.logit_margins.shape, made.foreground.shape
-    if shapes != ((len(PEOPLE), *info.mask_size), (1, *canvas)):
-        raise SelfTestFailed(f"{info.ref.name}: two people on {canvas} gave margins and foreground of shape {shapes}")
-    if not (np.isfinite(made.logit_margins).all() and 0 <= made.foreground.min() <= made.foreground.max() <= 1):
-        raise SelfTestFailed(f"{info.ref.name}: noise gave margins that aren't finite, or a foreground outside 0..1")

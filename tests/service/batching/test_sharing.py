@@ -28,7 +28,7 @@ class Shared(EchoEngine):
     async def infer(self, batch: Batch) -> Prediction:
         self.began.append(round(asyncio.get_running_loop().time() * 1000))
         self.inside += 1
-        assert self.inside <= self.room
+        assert self.inside <= self.max_in_flight
         for _ in range(PICTURE_MS):
             await asyncio.sleep(self.inside / 1000)
         self.inside -= 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from hiseg.core.result import ModelRef
 from hiseg.engines.base import UNKNOWN_COST, Batch, BatchMeta, RequestedOutputs, logit_margins
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
+from tests.test_architecture import IMPORTS
 
 B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 CANVASES = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
@@ -81,7 +85,7 @@ def test_on_the_cpu_every_roi_count_is_warm(engine: OnnxEngine) -> None:
 
 def test_on_the_cpu_batches_share_the_threads_and_get_what_they_get_alone() -> None:
     engine = OnnxEngine(B0, "hiseg_b0", "1", threads=3)
-    assert (engine.slots, engine.room) == (1, 2)
+    assert (engine.slots, engine.max_in_flight) == (1, 2)
     works = [batch((384, 640), 1, people, seed=people) for people in range(3)]
 
     async def scenario() -> None:
@@ -197,3 +201,31 @@ def test_other_files_are_refused_with_a_reason(tmp_path: Path) -> None:
         OnnxEngine(seed_like(tmp_path / "other.onnx", "heat", 1), "a", "1")
     with pytest.raises(ModelError, match="canvas"):
         OnnxEngine(seed_like(tmp_path / "dynamic.onnx", "masks", 3, ("h", "w")), "a", "1")
+
+
+LOAD = """
+import sys
+from pathlib import Path
+from hiseg.engines.onnx import OnnxEngine
+OnnxEngine(Path(sys.argv[1]), "hiseg_b0", "1")
+"""
+
+
+def test_a_loaded_model_leaves_no_trace_in_the_home_folder(tmp_path: Path) -> None:
+    """What it would send it first keeps in ``~/.cache``; but not where CI is set, which must not be why."""
+    variables = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    variables |= {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, B0],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_of_the_service_loads_it_otherwise() -> None:
+    found = [name for name, names in IMPORTS.items() if "onnxruntime" in names]
+    assert found == ["hiseg.engines.onnx"]

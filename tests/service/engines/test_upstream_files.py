@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.harness.paths import HISEG
 from benchmarks.harness.serving import serving
-from hiseg.engines.contract import variant_in
+from hiseg.engines.contract import variant_of_name
 from tests.service.engines.upstream_files import Generation, SeedFile
 
 FILES = {
@@ -114,13 +114,15 @@ def test_no_boxes_give_no_masks(client: httpx.Client) -> None:
     ],
 )
 def test_the_variant_in_a_name(name: str, variant: str) -> None:
-    assert variant_in(name) == variant
+    assert variant_of_name(name) == variant
 
 
 def test_a_path_like_the_releases(tmp_path: Path) -> None:
     """The file under its own name, checked before it is put anywhere."""
-    from hiseg.models.inspect import examine
+    from hiseg.models.inspect import inspect_model
 
-    report = examine(SeedFile(mask=(16, 12), canvas=(48, 64)).save(tmp_path / "best_model_b1_80x60_0.8551_dil1.onnx"))
+    report = inspect_model(
+        SeedFile(mask=(16, 12), canvas=(48, 64)).save(tmp_path / "best_model_b1_80x60_0.8551_dil1.onnx")
+    )
     assert report.fits
     assert {fact.what: fact.value for fact in report.facts}["variant"] == "b1"

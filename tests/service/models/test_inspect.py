@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
 from hiseg.cli.main import app
-from hiseg.models.inspect import examine, name_of
+from hiseg.models.inspect import inspect_model, model_name
 from tests.service.engines.upstream_files import Generation, SeedFile
 
 SMALL = {"canvas": (48, 64), "mask": (16, 12)}
@@ -100,13 +100,13 @@ def lie_about_resize(proto: onnx.ModelProto) -> None:
 )
 def test_what_does_not_fit_is_named(edit: Callable[[onnx.ModelProto], None], said: str, tmp_path: Path) -> None:
     path = edited(tmp_path / "any.onnx", edit)
-    report = examine(path, threads=1)
+    report = inspect_model(path, threads=1)
     assert not report.fits
     assert any(said in reason for reason in report.refused), report.refused
 
 
 def test_masks_that_are_larger_than_their_boxes_are_taken(tmp_path: Path) -> None:
-    report = examine(edited(tmp_path / "any.onnx", lambda proto: widen(proto, "1.2")), threads=1)
+    report = inspect_model(edited(tmp_path / "any.onnx", lambda proto: widen(proto, "1.2")), threads=1)
     assert report.fits, report.refused
     assert "1.2 times the box" in str(report.facts)
 
@@ -116,7 +116,7 @@ def test_masks_that_are_larger_than_their_boxes_are_taken(tmp_path: Path) -> Non
 def test_metadata_of_any_kind_breaks_nothing(key: str, value: str, tmp_path: Path) -> None:
     """What can't be read is either refused or told by the shapes."""
     path = edited(tmp_path / "any.onnx", lambda proto: helper.set_model_props(proto, {key: value}))
-    report = examine(path, threads=1)
+    report = inspect_model(path, threads=1)
     assert report.fits or report.refused[0]
 
 
@@ -130,8 +130,8 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
 
 
 def test_the_name_is_the_folders_in_a_repository() -> None:
-    assert name_of(Path("model_repository/hiseg_b0/1/model.onnx")) == "hiseg_b0"
-    assert name_of(Path("models/b7_model_opt.onnx")) == "b7_model_opt"
+    assert model_name(Path("model_repository/hiseg_b0/1/model.onnx")) == "hiseg_b0"
+    assert model_name(Path("models/b7_model_opt.onnx")) == "b7_model_opt"
 
 
 def test_another_kind_of_model_is_refused_for_all_that_is_wrong(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiseg.engines.base import RequestedOutputs
-from hiseg.models.random_inputs import noise
+from hiseg.models.random_inputs import random_batch
 
 
 @given(images=st.integers(1, 5), people=st.integers(0, 20), seed=st.integers(0, 9))
 def test_a_batch_is_one_that_callers_could_send(images: int, people: int, seed: int) -> None:
-    batch = noise((32, 64), images, people, RequestedOutputs.MASKS, seed)
+    batch = random_batch((32, 64), images, people, RequestedOutputs.MASKS, seed)
     assert (batch.images.shape, batch.images.dtype) == ((images, 3, 32, 64), np.uint8)
     assert (batch.rois.shape, batch.rois.dtype) == ((people, 5), np.float32)
     owners, corners = batch.rois[:, 0], batch.rois[:, 1:]
@@ -20,4 +20,4 @@ def test_a_batch_is_one_that_callers_could_send(images: int, people: int, seed: 
     assert ((corners >= 0) & (corners <= 1)).all()
     assert (corners[:, :2] <= corners[:, 2:]).all()
     assert batch.meta.requested is RequestedOutputs.MASKS
-    assert np.array_equal(noise((32, 64), images, people, RequestedOutputs.MASKS, seed).rois, batch.rois)
+    assert np.array_equal(random_batch((32, 64), images, people, RequestedOutputs.MASKS, seed).rois, batch.rois)

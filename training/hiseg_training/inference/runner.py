@@ -13,7 +13,7 @@ import torch
 from hiseg.core.canvas import Resize, Size
 from hiseg.core.image import Floats, Pixels
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, describe
-from hiseg.engines.onnx import spoken
+from hiseg.engines.onnx import read_signature
 from hiseg_training.config.model import CANVASES
 from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint
 
@@ -81,7 +81,7 @@ def open_onnx(path: Path, providers: Sequence[str], threads: int = 0) -> Runner:
     if providers[0] not in session.get_providers():
         # It only warns, and takes the next one: nobody should time that.
         raise ProviderMissing(f"{providers[0]} did not start; what ONNX Runtime printed above says why")
-    said = spoken(session, path)
+    said = read_signature(session, path)
     info, mask_output = describe(said, path.stem, "", "onnx")
     images = said.inputs[IMAGES][0]
 

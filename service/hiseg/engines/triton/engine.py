@@ -55,7 +55,7 @@ class TritonEngine:
         return self._slots
 
     @property
-    def room(self) -> int:
+    def max_in_flight(self) -> int:
         return self._slots
 
     @property

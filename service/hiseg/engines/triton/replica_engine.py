@@ -12,7 +12,7 @@ class ReplicaEngine:
     """Runs batches on one replica, and nowhere else."""
 
     slots = 1
-    room = 1
+    max_in_flight = 1
     roi_counts = ()
 
     def __init__(self, replica: Replica) -> None:
