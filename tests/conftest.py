@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # No test asserts a time, and a machine that is busy with something else must not fail one.
 hypothesis.settings.register_profile("hiseg", deadline=None)
+# pytest --hypothesis-profile nightly: where there is time, random schedules of the batcher by the thousand.
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("hiseg")
 
 TOOLS = ROOT / ".venv-tools"

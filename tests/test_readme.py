@@ -19,6 +19,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from benchmarks.harness.paths import ROOT
+from benchmarks.harness.ports import free_ports
 
 PAGES = (ROOT / "README.md", ROOT / "docs" / "formats.md", ROOT / "docs" / "video.md")
 README = "".join(page.read_text() for page in PAGES)
@@ -28,22 +29,37 @@ NOT_HERE = ("make test", "HISEG_DATA=", ".venv/bin/hiseg-train")
 """`make test` is what runs this; training takes hours."""
 
 
+HTTP, GRPC = "127.0.0.1:8000", "127.0.0.1:50051"
+"""The addresses that the README names. Here others stand in for them, which nobody else listens on."""
+
+
 @pytest.fixture(scope="module", autouse=True)
-def service() -> Iterator[None]:
-    """`make serve` as the README has it, on the port that it names."""
+def addresses() -> Iterator[dict[str, str]]:
+    """`make serve` as the README has it; where it listens, by the README's address."""
     assert any(SERVE in block for block in BLOCKS)
-    process = subprocess.Popen(["make", "serve"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    http, grpc = free_ports(2)
+    variables = os.environ | {"HISEG_PORT": str(http), "HISEG_GRPC_PORT": str(grpc)}
+    process = subprocess.Popen(
+        ["make", "serve"], cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         for _ in range(600):
-            assert process.poll() is None, "make serve ended; is port 8000 taken?"
+            assert process.poll() is None, "make serve ended"
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get("http://127.0.0.1:8000/readyz").status_code == 200:
+                if httpx.get(f"http://127.0.0.1:{http}/readyz").status_code == 200:
                     break
             time.sleep(0.2)
-        yield
+        yield {HTTP: f"127.0.0.1:{http}", GRPC: f"127.0.0.1:{grpc}"}
     finally:
         subprocess.run(["pkill", "-TERM", "-P", str(process.pid)], check=False)
         process.wait(30)
+
+
+def here(printed: str, addresses: dict[str, str]) -> str:
+    """A command or a program as printed, but for where the service listens."""
+    for names, listens in addresses.items():
+        printed = printed.replace(names, listens)
+    return printed
 
 
 def commands() -> list[str]:
@@ -53,13 +69,13 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_command_works_as_printed(command: str) -> None:
+def test_command_works_as_printed(command: str, addresses: dict[str, str]) -> None:
     program = command.split()[0]
     if shutil.which(program) is None and "CI" not in os.environ:
         pytest.skip(f"there is no {program}")
     written = [ROOT / name for name in re.findall(r"(?:-o|--json|--plot) (\S+)", command)]
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command],
+        ["bash", "-euo", "pipefail", "-c", here(command, addresses)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -88,10 +104,12 @@ def test_command_works_as_printed(command: str) -> None:
 
 
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
-def test_code_works_as_printed(code: str) -> None:
+def test_code_works_as_printed(code: str, addresses: dict[str, str]) -> None:
     written = [ROOT / name for name in re.findall(r"save\(\"(\S+)\"\)", code)]
     try:
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", here(code, addresses)], cwd=ROOT, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         assert all(path.exists() for path in written)
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ import yaml
 
 from benchmarks.harness.availability import missing
 from benchmarks.harness.paths import ROOT
+from benchmarks.harness.ports import free_ports
 
 FOLDER = ROOT / "docker" / "prometheus"
 DASHBOARD = ROOT / "docker" / "grafana" / "dashboards" / "hiseg.json"
@@ -62,9 +62,8 @@ def prometheus(targets: Sequence[str], folder: Path) -> Iterator[Prometheus]:
     job["static_configs"] = [{"targets": list(targets)}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
     shutil.copy(FOLDER / "alerts.yml", folder)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    (port,) = free_ports(1)
+    address = f"127.0.0.1:{port}"
     command = [program, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen([*command, f"--web.listen-address={address}"], stderr=log, stdout=log)

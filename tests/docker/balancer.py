@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.harness.availability import missing
 from benchmarks.harness.paths import ROOT
-from benchmarks.harness.triton.server import free_ports
+from benchmarks.harness.ports import free_ports
 from tests.docker.names import Names
 
 CONFIGURATION = ROOT / "docker" / "haproxy" / "haproxy.cfg"

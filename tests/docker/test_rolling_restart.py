@@ -18,10 +18,11 @@ import pytest
 import yaml
 
 from benchmarks.harness.paths import HISEG, ROOT
+from benchmarks.harness.ports import free_ports
 from benchmarks.harness.repository import REPOSITORY
 from benchmarks.harness.serving import Server, serving
 from benchmarks.harness.triton.models import copy_of_ours, targets_of
-from benchmarks.harness.triton.server import Triton, free_ports, triton
+from benchmarks.harness.triton.server import Triton, triton
 from tests.docker.balancer import balancing, need_haproxy
 from tests.docker.load import load
 from tests.docker.names import naming

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,11 +16,10 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.harness.ports import free_ports
 from benchmarks.harness.repository import REPOSITORY
 from benchmarks.harness.triton.environment import SERVER, lay_out_backends, need_triton, variables
 
-PORTS = range(20000, 32000)
-"""Under those that the kernel gives to clients: nobody takes a server's port while it is down."""
 SHARED_MEMORY = Path("/dev/shm")
 START_SECONDS = 60
 
@@ -202,15 +199,3 @@ def triton(
             yield server
         finally:
             server.kill()
-
-
-def free_ports(count: int) -> list[int]:
-    """So many different ports of 127.0.0.1 that nobody listens on."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.choice(PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            if port not in found:
-                found.append(port)
-    return found

@@ -31,7 +31,7 @@ JOBS = st.lists(
 )
 
 
-@settings(max_examples=10_000)
+@settings(max_examples=5 * settings.default.max_examples)
 @given(
     JOBS,
     st.sampled_from([(1, 0), (2, 0), (1, 1)]),

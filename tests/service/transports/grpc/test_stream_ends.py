@@ -319,7 +319,6 @@ def test_a_deadline_of_the_call_ends_the_stream_and_is_not_that_of_its_frames() 
     asyncio.run(scenario())
 
 
-@pytest.mark.slow
 def test_thousands_of_streams_leave_nothing_behind() -> None:
     async def scenario() -> None:
         process = psutil.Process()
