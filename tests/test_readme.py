@@ -38,10 +38,10 @@ def addresses() -> Iterator[dict[str, str]]:
     """`make serve` as the README has it; where it listens, by the README's address."""
     assert any(SERVE in block for block in BLOCKS)
     http, grpc = free_ports(2)
-    variables = os.environ | {"HISEG_PORT": str(http), "HISEG_GRPC_PORT": str(grpc)}
-    process = subprocess.Popen(
-        ["make", "serve"], cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    environment = pytest.MonkeyPatch()
+    environment.setenv("HISEG_PORT", str(http))
+    environment.setenv("HISEG_GRPC_PORT", str(grpc))
+    process = subprocess.Popen(["make", "serve"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(600):
             assert process.poll() is None, "make serve ended"
@@ -53,13 +53,16 @@ def addresses() -> Iterator[dict[str, str]]:
     finally:
         subprocess.run(["pkill", "-TERM", "-P", str(process.pid)], check=False)
         process.wait(30)
+        environment.undo()
 
 
 def here(printed: str, addresses: dict[str, str]) -> str:
     """A command or a program as printed, but for where the service listens."""
     for names, listens in addresses.items():
         printed = printed.replace(names, listens)
-    return printed
+    return printed.replace(
+        "hiseg bench ", f"hiseg bench --url http://{addresses[HTTP]} "
+    )  # its default is the README's
 
 
 def commands() -> list[str]:
