@@ -42,7 +42,7 @@ class Step:
     def seconds(self, batch: Batch) -> float:
         started = time.perf_counter()
         self.task.zero_grad(set_to_none=True)
-        self.task.terms(batch)["total"].backward()
+        self.task.loss_terms(batch)["total"].backward()
         return time.perf_counter() - started
 
 

@@ -1,6 +1,6 @@
-"""Everything torch: reads the data, builds and trains the models, exports and publishes them."""
+"""Training for hiseg: reads the data, builds and trains the PyTorch models, measures, exports and publishes them."""
 
 import os
 
-# As in :mod:`hiseg.engines.onnx`, for what loads ONNX Runtime here.
+# Keep ONNX Runtime's telemetry off, as :mod:`hiseg.engines.onnx` does; it must be set before the library is loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

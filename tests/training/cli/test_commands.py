@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from hiseg_training.compat.names import NAMES
 from hiseg_training.compat.unet import UNetStage
-from hiseg_training.config.names import NAMES, short
+from hiseg_training.config.names import short
 from hiseg_training.engine.checkpoints import load_checkpoint
-from hiseg_training.torchvision_shim import declare_missing_operators
+from hiseg_training.models.torchvision_shim import declare_missing_operators
 from tests.training.engine.runs import annotations, boxes_only, content, invoke, only, small
 
 B0 = NAMES[3]

@@ -1,4 +1,4 @@
-"""``hiseg-train export-unet`` writes what the seed's script of that purpose writes, of its checkpoints and of ours."""
+"""``hiseg-train export-unet`` writes what upstream's script of that purpose writes, of its checkpoints and of ours."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hiseg_training.cli.main import app
 from hiseg_training.compat.unet import UNetStage
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.engine.checkpoints import save_checkpoint
+from hiseg_training.models.encoder import IMAGENET_MEAN, IMAGENET_STD
 from hiseg_training.models.hierarchical import HierarchicalModel
-from hiseg_training.models.outputs import IMAGENET_MEAN, IMAGENET_STD
 
 
 def export(*arguments: object, code: int = 0) -> str:
@@ -30,7 +30,7 @@ def normalised(batch: int, height: int, width: int) -> torch.Tensor:
     return (images - torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)) / torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
 
 
-def test_a_seed_unet_answers_as_the_library_that_it_is_made_with(tmp_path: Path) -> None:
+def test_an_upstream_unet_answers_as_the_library_that_it_is_made_with(tmp_path: Path) -> None:
     """The checkpoint is a stand-in with random weights."""
     torch.manual_seed(0)
     stage = UNetStage("b0").train()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from hiseg_training.config.names import NAMES, UnknownConfigurationError, configuration, short
+from hiseg_training.compat.names import NAMES
+from hiseg_training.config.names import UnknownConfigurationError, configuration, short
 from hiseg_training.config.overrides import OverrideError, keys, override, parse, read
 
 P = "rgb_hierarchical_unet_v2"

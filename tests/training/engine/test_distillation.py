@@ -9,7 +9,7 @@ import torch
 from hiseg_training.config.names import configuration
 from hiseg_training.config.overrides import override, parse
 from hiseg_training.data.dataset import Batch
-from hiseg_training.engine.distillation import DistillationTask, Scene, Teacher
+from hiseg_training.engine.distillation import DistillationBatch, DistillationTask, Teacher
 from hiseg_training.losses.foreground import foreground_loss
 from hiseg_training.models.hierarchical import HierarchicalModel, to_unit
 from tests.training.engine.runs import SMALL
@@ -23,17 +23,19 @@ def task(monkeypatch: pytest.MonkeyPatch) -> DistillationTask:
     found = DistillationTask(student, Teacher(teacher.coarse, 2), chosen).eval()
     # These stand for the trainer's: there is no run, and one process.
     monkeypatch.setattr(found, "log_dict", lambda *_, **__: None)
-    monkeypatch.setattr(found, "across", lambda values: values)
+    monkeypatch.setattr(found, "sum_over_processes", lambda values: values)
     monkeypatch.setattr(found, "balance", lambda _: 1.0)
     return found
 
 
-def scene(guess: torch.Tensor | None, known: list[bool]) -> Scene:
+def scene(guess: torch.Tensor | None, known: list[bool]) -> DistillationBatch:
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.integers(0, 256, (2, 3, 96, 64), dtype=np.uint8))
     identities = torch.zeros(2, 1, 96, 64, dtype=torch.uint8)
     identities[:, :, 20:60, 10:40] = 1
-    return Scene(Batch(images, identities, torch.zeros(0, 5), torch.zeros(0).long(), guess), torch.tensor(known))
+    return DistillationBatch(
+        Batch(images, identities, torch.zeros(0, 5), torch.zeros(0).long(), guess), torch.tensor(known)
+    )
 
 
 def test_a_guess_is_learnt_as_sure_as_it_is(task: DistillationTask) -> None:
@@ -42,12 +44,12 @@ def test_a_guess_is_learnt_as_sure_as_it_is(task: DistillationTask) -> None:
     logits = task.model.run_coarse(to_unit(given.batch.images), given.batch.rois).logits
     cells = guess.reshape(2, 1, logits.shape[2], 96 // logits.shape[2], logits.shape[3], 64 // logits.shape[3])
     wanted = foreground_loss(logits, cells.double().mean((3, 5)) / 255)["total"]
-    terms = task.terms(given)
+    terms = task.loss_terms(given)
     torch.testing.assert_close(terms["task"], wanted)
-    assert terms["task"] != task.terms(scene(None, [True, True]))["task"]
+    assert terms["task"] != task.loss_terms(scene(None, [True, True]))["task"]
 
 
 def test_what_nobody_knows_is_the_teachers_alone(task: DistillationTask) -> None:
-    assert "task" not in task.terms(scene(None, [False, False]))
-    one, both = (task.terms(scene(None, known))["task"] for known in ([True, False], [True, True]))
+    assert "task" not in task.loss_terms(scene(None, [False, False]))
+    one, both = (task.loss_terms(scene(None, known))["task"] for known in ([True, False], [True, True]))
     assert one != both

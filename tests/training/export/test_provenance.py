@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.paths import PUBLISHED, ROOT
-from hiseg_training.config.toml import TomlError
+from hiseg_training.config.overrides import TomlError
 from hiseg_training.export.onnx import read_metadata
 from hiseg_training.export.provenance import read_provenance
 

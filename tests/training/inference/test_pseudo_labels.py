@@ -14,7 +14,7 @@ from hiseg.core.image import Floats, Pixels
 from hiseg_training.data.augment import random_affine, warp_smoothly
 from hiseg_training.data.coco import Photo, read_annotations
 from hiseg_training.data.dataset import AugmentConfig, People, collate
-from hiseg_training.engine.foreground import truth
+from hiseg_training.engine.foreground import target_coverage
 from hiseg_training.inference.pseudo_labels import outline
 from hiseg_training.inference.runner import Runner
 from tests.training.drawing import HEIGHT, WIDTH
@@ -87,13 +87,13 @@ def test_the_guess_moves_with_the_picture_and_reaches_the_loss(true: list[Photo]
     people = People([true[0], guessed[1]], RECIPE)
     batch = collate([people[2], people[3]])
     assert batch.guess is not None
-    where = truth(batch, CANVAS)
+    where = target_coverage(batch, CANVAS)
     torch.testing.assert_close(where[0], (batch.identities[0] > 0).float(), msg="true outlines are sure")
     matrix = random_affine(np.random.default_rng((0, 3)), (HEIGHT, WIDTH), CANVAS, RECIPE.scales)
     np.testing.assert_array_equal(batch.guess[1, 0].numpy(), warp_smoothly(guessed[1].planes()[2], matrix, CANVAS))
     assert where.max() == 1
     assert where[1].max().item() == pytest.approx(SURE, abs=0.01)
-    half = truth(batch, (64, 80))
+    half = target_coverage(batch, (64, 80))
     assert half[1].mean().item() == pytest.approx(batch.guess[1].float().mean().item() / 255, abs=1e-6)
     # Drawn linearly, the other to the nearest pixel: they part by a pixel along outlines.
     apart = (batch.identities[1] > 0) != (batch.guess[1] > 127)

@@ -8,7 +8,15 @@ import torch
 from hypothesis import given, settings
 
 from hiseg_training.config.model import MASK_TO_ROI
-from hiseg_training.losses.outlines import GAP, REACH, band_radius, between, distance_to, outline_band, signed_distance
+from hiseg_training.losses.outlines import (
+    GAP,
+    REACH,
+    band_radius,
+    distance_to,
+    outline_band,
+    proximity_weight,
+    signed_distance,
+)
 from tests.training.losses.maps import Array, blobs, nearest, seeds
 
 
@@ -51,7 +59,7 @@ def test_distances(seed: int) -> None:
     target, other = labels[0] == 1, labels[0] == 2
     signed = signed_distance(torch.from_numpy(labels == 1))[0].numpy()
     found = distance_to(torch.from_numpy(labels == 1))[0].numpy()
-    meeting = between(torch.from_numpy(labels == 1), torch.from_numpy(labels == 2))[0].numpy()
+    meeting = proximity_weight(torch.from_numpy(labels == 1), torch.from_numpy(labels == 2))[0].numpy()
     for y, x in np.ndindex(*target.shape):
         away = nearest(target, y, x)
         assert found[y, x] == (pytest.approx(away, abs=1e-3) if np.isfinite(away) else sum(target.shape))
@@ -67,5 +75,5 @@ def test_nobody_everybody_and_no_crops() -> None:
     assert (signed_distance(~nobody) == 1).all()
     assert not outline_band(nobody).any()
     assert not outline_band(~nobody).any()
-    assert between(nobody, ~nobody).max() < 1e-6
+    assert proximity_weight(nobody, ~nobody).max() < 1e-6
     assert signed_distance(nobody[:0]).shape == outline_band(nobody[:0]).shape == (0, 8, 6)

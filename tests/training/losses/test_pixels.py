@@ -1,4 +1,4 @@
-"""Cross-entropies against a pixel at a time."""
+"""Cross-entropies against a pixel at a time, and Dice against its definition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hiseg_training.losses.pixels import binary_cross_entropy, class_cross_entropy, weighted_mean
+from hiseg_training.losses.pixels import binary_cross_entropy, class_cross_entropy, soft_dice, weighted_mean
 from tests.training.losses.maps import draw, seeds, sigmoid, softmax
 
 GAMMAS = st.sampled_from([0.0, 0.5, 2.0])
@@ -62,3 +62,39 @@ def test_a_sure_and_right_pixel_has_a_finite_gradient(gamma: float) -> None:
     binary_cross_entropy(yes, torch.ones(1), gamma=gamma).backward()
     assert yes.grad is not None
     assert yes.grad.isfinite().all()
+
+
+@given(seeds)
+@settings(max_examples=20)
+def test_dice_is_as_defined(seed: int) -> None:
+    logits, labels = draw(seed, classes=2)
+    truth = labels == 1
+    found = []
+    for plane, wanted in zip(logits[:, 0], truth, strict=True):
+        overlap = total = 0.0
+        for value, there in zip(plane.ravel(), wanted.ravel(), strict=True):
+            overlap += sigmoid(value) * there
+            total += sigmoid(value) + there
+        found.append(1 - (2 * overlap + 1) / (total + 1))
+    loss = soft_dice(torch.from_numpy(logits[:, 0]).sigmoid(), torch.from_numpy(truth))
+    assert loss.item() == pytest.approx(np.mean(found), abs=1e-5)
+
+
+@given(seeds)
+@settings(max_examples=20)
+def test_dice_of_partly_covered_cells_is_least_at_the_truth(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = torch.from_numpy(rng.uniform(0, 1, (2, 5, 4)))
+    moved = torch.from_numpy(rng.uniform(0, 1, (2, 5, 4)))
+    assert soft_dice(truth, truth).item() == pytest.approx(0, abs=1e-6)
+    losses = [soft_dice(truth + step * (moved - truth), truth).item() for step in (0.1, 0.5, 1.0)]
+    assert 0 < losses[0] < losses[1] < losses[2]
+
+
+def test_dice_of_right_empty_and_no_samples() -> None:
+    truth = torch.zeros(1, 4, 4)
+    assert soft_dice(truth, truth) == 0
+    assert soft_dice(truth[:0], truth[:0]) == 0
+    truth[:, :2] = 1
+    assert soft_dice(truth, truth) == 0
+    assert soft_dice(1 - truth, truth) > 0.9

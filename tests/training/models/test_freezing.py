@@ -10,16 +10,15 @@ import torch
 from torch import nn
 
 from hiseg_training.compat.unet import UNetStage
-from hiseg_training.models.coarse import CoarseStage, build_coarse
-from hiseg_training.models.freezing import freeze
-from hiseg_training.models.hierarchical import HierarchicalModel, to_unit
-from hiseg_training.models.unfreezing import UnfreezeSchedule, trained, unfreeze
+from hiseg_training.models.coarse import CoarseNetwork, CoarseStage
+from hiseg_training.models.freezing import UnfreezeSchedule, freeze, trainable_weights, unfreeze
+from hiseg_training.models.hierarchical import HierarchicalModel, build_coarse, to_unit
 from tests.training.models.test_hierarchical import inputs
 from tests.training.models.test_options import SMALL
 
 
 @pytest.fixture(params=["residual", "efficientnet", "unet"])
-def stage(request: pytest.FixtureRequest) -> CoarseStage | UNetStage:
+def stage(request: pytest.FixtureRequest) -> CoarseNetwork:
     return build_coarse(replace(SMALL, coarse_family=request.param)).train()
 
 
@@ -41,15 +40,16 @@ def test_a_frozen_stage_keeps_weights_and_statistics_whoever_calls_train() -> No
 
 def test_joining_in() -> None:
     schedule = UnfreezeSchedule(start=5, every=3)
-    assert [schedule.unfrozen(epoch, 3) for epoch in (0, 4, 5, 7, 8, 10, 11, 99)] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert [schedule.unfrozen_blocks(epoch, 3) for epoch in (0, 4, 5, 7, 8, 10, 11, 99)] == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
-def test_the_deepest_block_is_first_the_stem_last_and_the_last_layer_always(stage: CoarseStage | UNetStage) -> None:
+def test_the_deepest_block_is_first_the_stem_last_and_the_last_layer_always(stage: CoarseNetwork) -> None:
     schedule = UnfreezeSchedule(start=1, every=1)
+    assert isinstance(stage, UNetStage | CoarseStage)
     last = stage.net.segmentation_head if isinstance(stage, UNetStage) else stage.head
     blocks, counts = stage.encoder_blocks(), []
     for epoch in range(len(blocks) + 2):
-        free = trained(stage, epoch, schedule)
+        free = trainable_weights(stage, epoch, schedule)
         assert {id(w) for w in last.parameters()} <= {id(w) for w in free.decoder}
         assert not {id(w) for w in free.decoder} & {id(w) for w in stage.encoder.parameters()}
         counts.append(len(free.encoder))
@@ -62,7 +62,7 @@ def test_the_deepest_block_is_first_the_stem_last_and_the_last_layer_always(stag
     assert {id(w) for group in free for w in group} == everything
 
 
-def test_unfreezing_moves_what_has_joined_in_and_nothing_else(stage: CoarseStage | UNetStage) -> None:
+def test_unfreezing_moves_what_has_joined_in_and_nothing_else(stage: CoarseNetwork) -> None:
     free = unfreeze(stage, 5, UnfreezeSchedule())
     before = {name: value.clone() for name, value in stage.state_dict().items()}
     optimizer = torch.optim.SGD([weight for group in free for weight in group], lr=0.1)

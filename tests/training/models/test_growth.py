@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.models.blocks import ResidualBlock
 from hiseg_training.models.fine import FineStage
-from hiseg_training.models.growth import pass_on, take_over, widen
+from hiseg_training.models.growth import load_grown, make_identity, widen
 
 
 @pytest.mark.parametrize("larger", ["b1", "b7"])
@@ -22,7 +22,7 @@ def test_a_larger_variant_begins_as_the_b0_it_is_given(larger: str) -> None:
         if isinstance(norm, torch.nn.BatchNorm2d):
             norm.running_mean.uniform_(-0.1, 0.1)  # type: ignore[union-attr]
             norm.weight.data.uniform_(0.5, 1.5)
-    fit = take_over(grown, b0.state_dict())
+    fit = load_grown(grown, b0.state_dict())
     assert fit == len(b0.state_dict()) < len(grown.state_dict())
     crops, prior = torch.rand(2, 5, 64, 64), torch.rand(2, 33, 16, 16)
     with torch.inference_mode():
@@ -32,7 +32,7 @@ def test_a_larger_variant_begins_as_the_b0_it_is_given(larger: str) -> None:
 def test_copies_of_a_channel_part_as_they_learn() -> None:
     torch.manual_seed(0)
     b0, b7 = (FineStage(ModelConfig(variant=variant), 32) for variant in ("b0", "b7"))
-    take_over(b7, b0.state_dict())
+    load_grown(b7, b0.state_dict())
     b7.train()(torch.rand(2, 5, 64, 64)).square().mean().backward()
     stem = b7.encoder.stem[0].weight  # type: ignore[union-attr,index]
     assert torch.equal(stem[::2], stem[1::2])
@@ -70,7 +70,7 @@ def test_behind_a_decoder_that_begins_anew_nothing_is_widened() -> None:
         FineStage(ModelConfig(variant=v, fine_widths=w), 32)
         for v, w in (("b0", (96, 64, 48, 32)), ("b7", (144, 96, 72, 48)))
     )
-    fit = take_over(wide, narrow.state_dict())
+    fit = load_grown(wide, narrow.state_dict())
     shapes = {name: value.shape for name, value in wide.state_dict().items()}
     assert fit == sum(shapes[name] == value.shape for name, value in narrow.state_dict().items())
 
@@ -78,13 +78,13 @@ def test_behind_a_decoder_that_begins_anew_nothing_is_widened() -> None:
 def test_weights_of_another_kind_change_nothing() -> None:
     stage = FineStage(ModelConfig(variant="b1"), 32)
     before = {name: value.clone() for name, value in stage.state_dict().items()}
-    assert take_over(stage, {"encoder.net.blocks.0.weight": torch.ones(3)}) == 0
+    assert load_grown(stage, {"encoder.net.blocks.0.weight": torch.ones(3)}) == 0
     assert all(torch.equal(value, before[name]) for name, value in stage.state_dict().items())
 
 
 def test_new_blocks_learn() -> None:
     block = ResidualBlock(8, 8)
-    pass_on(block)
+    make_identity(block)
     x = torch.rand(2, 8, 6, 6)
     torch.testing.assert_close(block(x), x)
     (block(x) * torch.rand(2, 8, 6, 6)).sum().backward()
@@ -97,5 +97,5 @@ def test_new_blocks_learn() -> None:
 def test_a_block_that_changes_sizes_is_left_alone() -> None:
     for block in (ResidualBlock(8, 12), ResidualBlock(8, 8, stride=2)):
         before = block.shortcut.weight.clone()
-        pass_on(block)
+        make_identity(block)
         assert torch.equal(block.shortcut.weight, before)

@@ -86,10 +86,10 @@ def test_the_coarse_stage_sees_boxes_if_it_is_made_to() -> None:
     for config, sees in ((ModelConfig(), False), (WITH_BOXES, True)):
         model = HierarchicalModel(config).eval()
         with torch.inference_mode():
-            told, untold = (model.run_coarse(to_unit(images), known).logits for known in (rois, rois[:0]))
+            with_boxes, without = (model.run_coarse(to_unit(images), known).logits for known in (rois, rois[:0]))
             alone = model.coarse(reduce(to_unit(images), 2)).logits
-        assert torch.equal(told, untold) is not sees
-        torch.testing.assert_close(untold, alone)
+        assert torch.equal(with_boxes, without) is not sees
+        torch.testing.assert_close(without, alone)
 
 
 def test_the_fine_stage_sees_the_boxes_of_others_unless_it_is_made_not_to() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from hiseg_training.config.model import ACTIVATIONS, NORMALIZATIONS, ModelConfig
-from hiseg_training.models.heads import three_logits
+from hiseg_training.models.fine import three_logits
 from hiseg_training.models.hierarchical import HierarchicalModel, to_unit
 from tests.training.models.test_hierarchical import inputs
 

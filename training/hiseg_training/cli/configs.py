@@ -8,7 +8,8 @@ import typer
 
 from hiseg_training.cli.errors import refused_plainly
 from hiseg_training.cli.options import Set
-from hiseg_training.config.names import NAMES, configuration, short
+from hiseg_training.compat.names import NAMES
+from hiseg_training.config.names import configuration, short
 from hiseg_training.config.overrides import override, parse
 
 

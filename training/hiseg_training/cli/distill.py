@@ -64,8 +64,8 @@ def distill(
     Without a boxes_teacher, photos with boxes only are learnt from the teacher's view alone. A student that starts
     from a checkpoint is unfrozen block by block; one that starts from nothing learns whole.
     """
-    from hiseg_training.engine.checkpoint_files import DISTILLATION
-    from hiseg_training.engine.distillation import DistillationTask, Scenes, collate_scenes
+    from hiseg_training.engine.callbacks import DISTILLATION
+    from hiseg_training.engine.distillation import DistillationDataset, DistillationTask, collate_distillation
     from hiseg_training.engine.trainer import run
 
     with refused_plainly():
@@ -94,7 +94,7 @@ def distill(
             photos += boxed(boxes_ann, boxes_images, data.limit, boxes_teacher)
         views = [p for p in read_photos(data.val_ann, data.val_images, "val", data.limit) if p.exhaustive]
         task = DistillationTask(model, teacher, with_model(chosen, model))
-        run(task, photos, views, folder, DISTILLATION, resumed, Scenes, collate_scenes)
+        run(task, photos, views, folder, DISTILLATION, resumed, DistillationDataset, collate_distillation)
         typer.echo(f"wrote {folder / 'checkpoints'}")
 
 

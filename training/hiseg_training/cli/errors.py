@@ -12,7 +12,7 @@ from hiseg.engines.contract import ModelError
 from hiseg_training.export.install import PlaceError
 from hiseg_training.export.parity import ParityError
 from hiseg_training.inference.runner import ProviderMissing
-from hiseg_training.models.pretrained import WeightsMissing
+from hiseg_training.models.encoder import WeightsMissing
 
 REFUSED = (
     *(FileNotFoundError, ValueError),

@@ -9,7 +9,7 @@ import typer
 
 from hiseg_training.cli.errors import refused_plainly
 from hiseg_training.cli.options import newest
-from hiseg_training.compat.export_unet import UNetForm
+from hiseg_training.compat.export_unet import UNetExportOptions
 from hiseg_training.compat.export_unet import export_unet as write_unet
 from hiseg_training.compat.foreground import read_foreground
 from hiseg_training.config.model import CANVASES, Size
@@ -85,7 +85,7 @@ def export_unet(
     with refused_plainly():
         source = newest(checkpoint, "checkpoint")
         output = (output_dir or source.parent) / f"{source.stem}.onnx"
-        form = UNetForm((height, width), batch_size, dynamic, opset)
+        form = UNetExportOptions((height, width), batch_size, dynamic, opset)
         found = read_foreground(source)
         output.parent.mkdir(parents=True, exist_ok=True)
         difference = write_unet(found, output, form, simplify=not no_optimize)

@@ -14,13 +14,13 @@ from hiseg_training.cli.data import app as data_commands
 from hiseg_training.cli.distill import distill
 from hiseg_training.cli.errors import refused_plainly
 from hiseg_training.cli.export_filter import app as export_filter
-from hiseg_training.cli.options import BOTH_SPELLINGS
 from hiseg_training.cli.predict import predict
 from hiseg_training.cli.pretrain import pretrain
 from hiseg_training.cli.recipe import recipe
 from hiseg_training.cli.tensorrt import tensorrt
 from hiseg_training.cli.train import train
 from hiseg_training.cli.validate import validate
+from hiseg_training.compat.names import BOTH_SPELLINGS
 from hiseg_training.data.coco import data_root, read_split
 from hiseg_training.evaluation.baselines import BASELINES
 from hiseg_training.evaluation.evaluate import evaluate

@@ -11,17 +11,14 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from hiseg_training.compat.seed import read_seed_unet
+from hiseg_training.compat.unet_weights import read_unet_weights
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.config.names import configuration
 from hiseg_training.config.overrides import override, parse, read
 from hiseg_training.config.run import Configuration
 from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint, read_run
-from hiseg_training.models.growth import take_over
+from hiseg_training.models.growth import load_grown
 from hiseg_training.models.hierarchical import HierarchicalModel
-
-BOTH_SPELLINGS = {"token_normalize_func": lambda token: token.replace("_", "-")}
-"""Context settings of the program: ``--train_ann``, as the document has it, is ``--train-ann``."""
 
 Config = Annotated[str | None, typer.Option(help="a name that `configs` lists, or its alias")]
 Annotations = Annotated[Path | None, typer.Option(help="COCO file of people; else the split of HISEG_DATA")]
@@ -128,19 +125,19 @@ def start(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalMode
     """A fresh model with what a checkpoint has of it; what is taken is said aloud.
 
     The coarse stage is taken as the checkpoint has it, whatever ``config`` says; the fine stage as far as it fits; a
-    larger one with the same decoder and head begins as what the smaller one does. The seed's UNets have a coarse stage
+    larger one with the same decoder and head begins as what the smaller one does. Upstream's UNets have a coarse stage
     only.
 
     Raises:
-        FileNotFoundError, SeedError: it isn't there, or holds no model.
+        FileNotFoundError, UpstreamCheckpointError: it isn't there, or holds no model.
     """
     torch.manual_seed(seed)
     if path is None:
         return HierarchicalModel(config)
     if not is_checkpoint(path):
-        unet = read_seed_unet(path)
+        unet = read_unet_weights(path)
         model = HierarchicalModel(unet.config(config))
-        unet.put_into(model.coarse)  # type: ignore[arg-type]
+        unet.load_into(model.coarse)
         typer.echo(f"{path}: a {unet.variant} UNet, which becomes the coarse stage")
         return model
     loaded = load_checkpoint(path)
@@ -159,7 +156,7 @@ def start(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalMode
         )
     )
     model.coarse.load_state_dict(loaded.coarse.state_dict())
-    fit, all_of_it = take_over(model.fine, loaded.fine.state_dict()), len(model.fine.state_dict())
+    fit, all_of_it = load_grown(model.fine, loaded.fine.state_dict()), len(model.fine.state_dict())
     left = "all of the fine stage" if fit == all_of_it else f"{fit} of the fine stage's {all_of_it} tensors"
     typer.echo(f"{path}: the coarse stage, and {left}")
     return model

@@ -55,7 +55,7 @@ def pretrain(
     rest: Rest = None,
 ) -> None:
     """Train the coarse stage alone (stage 1): anybody or nobody, for every pixel."""
-    from hiseg_training.engine.checkpoint_files import FOREGROUND
+    from hiseg_training.engine.callbacks import FOREGROUND
     from hiseg_training.engine.foreground import ForegroundTask
     from hiseg_training.engine.trainer import run
 

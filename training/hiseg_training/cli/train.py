@@ -54,7 +54,7 @@ def train(
 
     Started from a checkpoint the coarse stage is frozen; started from nothing it learns along.
     """
-    from hiseg_training.engine.checkpoint_files import INSTANCES
+    from hiseg_training.engine.callbacks import INSTANCES
     from hiseg_training.engine.instances import InstanceTask
     from hiseg_training.engine.trainer import run
 

@@ -1,8 +1,8 @@
-"""The seed's dilation: logits of the target raised beside pixels that are surely the target.
+"""Upstream's dilation: logits of the target are raised beside pixels that are surely the target.
 
-It is here so that files with and without it come from one model, as the seed's released ``_dil1`` files did. It is no
-dilation of the mask: a pixel that leads by more than two the other way stays as it is, and the distance is counted in
-cells of the mask. To make masks larger by pixels of the image, ask the service for ``dilation_px``.
+It exists so that exports with and without it can be made of one model, like upstream's ``_dil1`` files. It is not a
+dilation of the mask: a pixel whose background logit leads by more than two stays background, and distances are counted
+in cells of the mask. To enlarge masks by pixels of the image, use the service's option ``dilation_px``.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-TARGET = 1
-LEAST_RISE = 0.1
-"""Of the target's probability from a pixel to the surest one around it, above which the pixel's logit is raised."""
+from hiseg_training.config.model import TARGET
+
+MIN_RISE = 0.1
+"""A pixel's logit is raised if the target's probability at a pixel around it is larger by more than this."""
 BOOST = 2.0
+"""Amount by which it is raised."""
 
 
 class DilatedTarget(nn.Module):
-    """A model whose target logits are raised next to sure ones; the foreground is left alone.
+    """A model whose target logits are raised next to sure ones; the foreground is unchanged.
 
     Args:
-        model: gives logits ``[N, 3, h, w]`` of the classes background, target and other people, the foreground, and
-            logits of the same form again.
-        pixels: how far, in cells of the mask; at least 1.
+        model: gives what :class:`hiseg_training.models.hierarchical.HierarchicalModel` gives.
+        pixels: radius of the dilation in cells of the mask; at least 1.
 
     Raises:
         ValueError: ``pixels`` is less than 1.
@@ -37,22 +38,22 @@ class DilatedTarget(nn.Module):
         self.pixels = pixels
 
     def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The same tensors as the model's."""
+        """The model's three outputs, with raised target logits in the first and the last; arguments are the model's."""
         logits, foreground, wide = self.model(images, rois)
         return raise_target(logits, self.pixels), foreground, raise_target(wide, self.pixels)
 
 
 def raise_target(logits: torch.Tensor, pixels: int) -> torch.Tensor:
-    """Logits with those of the target raised by 2 where a pixel around is surer of it by more than 0.1.
+    """Raise the target's logit by :data:`BOOST` where its probability is clearly larger at a pixel nearby.
 
     Args:
-        logits: ``[N, 3, h, w]``.
-        pixels: how far around, in cells; the window is a square of ``2 * pixels + 1``.
+        logits: float ``[N, 3, h, w]`` of background, target and other people.
+        pixels: "nearby" is a square window of ``2 * pixels + 1`` cells.
 
     Returns:
-        ``[N, 3, h, w]``; background and other people are unchanged.
+        float ``[N, 3, h, w]``; logits of background and other people are unchanged.
     """
     target = functional.softmax(logits, dim=1)[:, TARGET : TARGET + 1]
     surest = functional.max_pool2d(target, kernel_size=2 * pixels + 1, stride=1, padding=pixels)
-    boost = (surest - target > LEAST_RISE).to(logits.dtype) * BOOST
+    boost = (surest - target > MIN_RISE).to(logits.dtype) * BOOST
     return torch.cat([logits[:, :TARGET], logits[:, TARGET : TARGET + 1] + boost, logits[:, TARGET + 1 :]], dim=1)

@@ -1,4 +1,4 @@
-"""Writes the network that says where anybody is as a file of its own, with the tensors of the seed's UNet files."""
+"""Export the foreground network alone, with the input and output of upstream's UNet files."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hiseg_training.compat.foreground import Foreground
+from hiseg_training.compat.foreground import ForegroundNetwork
 from hiseg_training.compat.unet import UNetStage
 from hiseg_training.config.model import Size
 from hiseg_training.export.onnx import OPSETS, STEP, check_opset, example, fold_sequences, simplified, write_checked
-from hiseg_training.models.coarse import CoarseStage, reduce
-from hiseg_training.models.outputs import IMAGENET_MEAN, IMAGENET_STD
+from hiseg_training.models.coarse import CoarseNetwork, reduce
+from hiseg_training.models.encoder import IMAGENET_MEAN, IMAGENET_STD
 
 
 @dataclass(frozen=True)
-class UNetForm:
-    """What can be chosen of the file.
+class UNetExportOptions:
+    """Options of the exported file.
 
     Attributes:
         canvas: (height, width).
-        batch: images at a time.
-        dynamic: batch, height and width may be any; ``canvas`` and ``batch`` are only what it is tried with.
-        opset: of ONNX.
+        batch: images in a batch.
+        dynamic: leave batch, height and width free; ``canvas`` and ``batch`` are then only the sizes it is tried with.
+        opset: version of ONNX's operators.
 
     Raises:
-        ValueError: one of them can't be had; names it, and what can.
+        ValueError: a value isn't allowed; the message names the option and what is.
     """
 
     canvas: Size = (640, 640)
@@ -47,23 +47,31 @@ class UNetForm:
             raise ValueError(f"batch_size: {self.batch} is less than 1")
 
 
-class Logits(nn.Module):
-    """A foreground network as the seed's files have it."""
+class NormalisedInput(nn.Module):
+    """A foreground network with the input and output of upstream's files.
+
+    Args:
+        stage: the network.
+        reduction: canvas pixels along a side that become one pixel of its input.
+    """
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, stage: CoarseStage | UNetStage, reduction: int) -> None:
+    def __init__(self, stage: CoarseNetwork, reduction: int) -> None:
         super().__init__()
         self.stage, self.reduction = stage, reduction
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Log-odds of a person, float ``[B, 1, H, W]``.
+        """Predict the foreground.
 
         Args:
-            images: RGB, float ``[B, 3, H, W]``: of 0..1, less ImageNet's mean, by its standard deviation.
+            images: RGB values 0..1 less ImageNet's mean, divided by its standard deviation, float ``[B, 3, H, W]``.
+
+        Returns:
+            Log-odds of a person, float ``[B, 1, H, W]``.
         """
         logits: torch.Tensor = self.stage(reduce(images * self.std + self.mean, self.reduction)).logits
         if isinstance(self.stage, UNetStage):
@@ -71,8 +79,14 @@ class Logits(nn.Module):
         return F.interpolate(logits, size=images.shape[2:], mode="bilinear", align_corners=False)
 
 
-def export_unet(found: Foreground, path: Path, form: UNetForm, simplify: bool = True) -> float:
-    """Write ``path``: ``input`` in, ``output`` out, as :class:`Logits` says.
+def export_unet(network: ForegroundNetwork, path: Path, options: UNetExportOptions, simplify: bool = True) -> float:
+    """Write an ONNX file with the input ``input`` and the output ``output``, as :class:`NormalisedInput` has them.
+
+    Args:
+        network: to export.
+        path: of the file.
+        options: of the file.
+        simplify: reduce the graph.
 
     Returns:
         The largest difference seen between PyTorch and ONNX Runtime.
@@ -80,34 +94,41 @@ def export_unet(found: Foreground, path: Path, form: UNetForm, simplify: bool = 
     Raises:
         ParityError: it is over the tolerance.
     """
-    judge = Logits(found.stage, found.reduction).eval()
-    folded = copy.deepcopy(judge)
+    reference = NormalisedInput(network.stage, network.reduction).eval()
+    folded = copy.deepcopy(reference)
     fold_sequences(folded)
     side = torch.export.Dim.DYNAMIC
     program = torch.onnx.export(
         folded,
-        # One image alone would make the exporter take the batch for fixed.
-        (_images(form.canvas, max(2, form.batch) if form.dynamic else form.batch),),
+        # With a batch of one image the exporter would take the batch size for fixed.
+        (_images(options.canvas, max(2, options.batch) if options.dynamic else options.batch),),
         dynamo=True,
-        opset_version=form.opset,
+        opset_version=options.opset,
         input_names=["input"],
         output_names=["output"],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1), 2: side, 3: side},) if form.dynamic else None,
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1), 2: side, 3: side},) if options.dynamic else None,
         verbose=False,
     )
     assert program is not None
     proto = simplified(program.model_proto) if simplify else program.model_proto
-    said = {"variant": found.variant, "class_names": ["person"], "input": "ImageNet-normalised RGB", "output": "logit"}
-    return write_checked(proto, path, judge, said, _trials(form))
+    metadata = {
+        "variant": network.variant,
+        "class_names": ["person"],
+        "input": "ImageNet-normalised RGB",
+        "output": "logit",
+    }
+    return write_checked(proto, path, reference, metadata, _trials(options))
 
 
-def _trials(form: UNetForm) -> Iterator[dict[str, torch.Tensor]]:
-    yield {"input": _images(form.canvas, form.batch)}
-    if form.dynamic:
-        height, width = form.canvas
-        yield {"input": _images((width, height + STEP), form.batch + 1)}
+def _trials(options: UNetExportOptions) -> Iterator[dict[str, torch.Tensor]]:
+    """Inputs that the file is tried with, by name."""
+    yield {"input": _images(options.canvas, options.batch)}
+    if options.dynamic:
+        height, width = options.canvas
+        yield {"input": _images((width, height + STEP), options.batch + 1)}
 
 
 def _images(canvas: Size, batch: int) -> torch.Tensor:
+    """Smooth random images, normalised, float ``[batch, 3, *canvas]``."""
     images, _ = example((batch, 3, *canvas), 0, dtype="float32")
     return (images - torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)) / torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)

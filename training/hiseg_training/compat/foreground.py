@@ -1,40 +1,39 @@
-"""Finds the network that says where anybody is, in a checkpoint of ours or of the seed's."""
+"""Read the network that predicts the foreground from a checkpoint of this project or of upstream."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiseg_training.compat.seed import read_seed_unet
-from hiseg_training.compat.unet import UNetStage
+from hiseg_training.compat.unet_weights import read_unet_weights
 from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint
-from hiseg_training.models.coarse import CoarseStage
+from hiseg_training.models.coarse import CoarseNetwork
 
 
 @dataclass(frozen=True)
-class Foreground:
+class ForegroundNetwork:
     """A coarse stage by itself.
 
     Attributes:
-        stage: in eval mode.
-        reduction: how many times smaller than the canvas it wants its images.
-        variant: ``b0`` and so on.
+        stage: the network, in eval mode.
+        reduction: canvas pixels along a side that become one pixel of its input.
+        variant: ``b0``, ``b1``, ``b3`` or ``b7``.
     """
 
-    stage: CoarseStage | UNetStage
+    stage: CoarseNetwork
     reduction: int
     variant: str
 
 
-def read_foreground(path: Path) -> Foreground:
-    """The coarse stage of a checkpoint of ours, or the UNet of one of the seed's.
+def read_foreground(path: Path) -> ForegroundNetwork:
+    """The coarse stage of one of this project's checkpoints, or the UNet in one of upstream's.
 
     Raises:
-        FileNotFoundError: it isn't there.
-        SeedError: it holds neither.
+        FileNotFoundError: the file doesn't exist.
+        UpstreamCheckpointError: it holds neither.
     """
     if is_checkpoint(path):
         model = load_checkpoint(path)
-        return Foreground(model.coarse, model.config.coarse_reduction, model.config.coarse[1])
-    unet = read_seed_unet(path)
-    return Foreground(unet.stage(), 1, unet.variant)
+        return ForegroundNetwork(model.coarse, model.config.coarse_reduction, model.config.coarse[1])
+    weights = read_unet_weights(path)
+    return ForegroundNetwork(weights.stage(), 1, weights.variant)

@@ -1,1 +1,1 @@
-"""What a run is, in numbers: records, the names that stand for them, and single values changed by hand."""
+"""Configuration of models and runs: validated records, the names of ready-made ones, and changes to single values."""

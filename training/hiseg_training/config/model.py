@@ -1,4 +1,4 @@
-"""What a model is, in numbers: one frozen record that travels inside checkpoints and exports."""
+"""Configuration of a model: one frozen record that is stored inside checkpoints and exports."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Any
 Size = tuple[int, int]
 """(height, width)."""
 
+BACKGROUND, TARGET, OTHER = range(3)
+"""Classes of a pixel in a person's crop: no person, the person whose box it is, other people."""
+CLASSES = 3
+
 CANVASES: tuple[Size, ...] = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
 SCALING = {"b0": (1.0, 1.0), "b1": (1.0, 1.1), "b7": (2.0, 3.1)}
 """Width and depth coefficients of the variants, those of the EfficientNets they are named after."""
 EFFICIENTNETS = {"b0": "efficientnet_b0", "b1": "efficientnet_b1", "b3": "efficientnet_b3", "b7": "efficientnet_b7"}
 FAMILIES = ("residual", "efficientnet")
 COARSE_VARIANTS = {"residual": tuple(SCALING), "efficientnet": tuple(EFFICIENTNETS), "unet": tuple(EFFICIENTNETS)}
-"""Families of the coarse stage, and the variants each comes in."""
+"""Families of the coarse stage, and the variants that each comes in."""
 ACTIVATIONS = ("relu", "silu", "gelu")
 NORMALIZATIONS = ("batchnorm", "layernorm2d", "groupnorm")
 MASK_TO_ROI: dict[Size, Size] = {(128, 96): (64, 48), (160, 120): (80, 60), (256, 192): (128, 96)}
@@ -22,30 +26,34 @@ MASK_TO_ROI: dict[Size, Size] = {(128, 96): (64, 48), (160, 120): (80, 60), (256
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A variant and its sizes.
+    """Architecture and sizes of a model.
 
     Attributes:
         variant: ``b0``, ``b1`` or ``b7``; the size of both stages' encoders.
         family: ``residual`` or ``efficientnet``; see :mod:`hiseg_training.models.encoder`.
-        mask_size: (height, width) of the output, and of the crop that the fine stage sees.
+        mask_size: (height, width) of the masks, and of the crops that the fine stage takes.
         fine_widths: decoder channels of the fine stage at 1/16, 1/8, 1/4 and 1/2 of the crop.
         coarse_widths: decoder channels of the coarse stage at the same fractions of the reduced canvas; the family
             ``unet`` has its own.
-        context: side of the crop as a multiple of the box's side.
-        pretrained: start EfficientNet encoders from timm's ImageNet weights (needs a network).
+        context: side of the crop as a multiple of the box's side, 1..2.
+        pretrained: start EfficientNet encoders from timm's ImageNet weights, which are downloaded.
         fine_depth: residual blocks at each level of the fine stage's decoder.
-        coarse_family: of the coarse stage: ``residual``, ``efficientnet``, or ``unet``, the described system's own
-            (see :mod:`hiseg_training.compat.unet`); None is ``family``.
-        coarse_variant: of the coarse stage, with ``b3`` for all but ``residual``; None is ``variant``.
-        coarse_reduction: canvas pixels a side that become one pixel of the coarse stage's input.
+        coarse_family: of the coarse stage: ``residual``, ``efficientnet``, or ``unet``, upstream's network (see
+            :mod:`hiseg_training.compat.unet`); None is ``family``.
+        coarse_variant: of the coarse stage, also ``b3`` for all families but ``residual``; None is ``variant``.
+        coarse_reduction: canvas pixels along a side that become one pixel of the coarse stage's input: 1, 2 or 4.
         activation: ``relu``, ``silu`` or ``gelu``, everywhere but inside EfficientNets.
         normalization: ``batchnorm``, ``layernorm2d`` or ``groupnorm``, everywhere but inside EfficientNets.
-        coarse_boxes: the coarse stage is told where boxes lie; ``unet`` sees pictures alone, whatever this says.
-        other_boxes: the fine stage is told where other people's boxes lie.
-        attention: gates on the fine stage's skip connections.
-        hierarchical: decide on foreground first, then on whose it is; see :mod:`hiseg_training.models.heads`.
-        contour: a branch that learns outlines, in training only.
-        distance: a branch that learns distances to outlines, in training only.
+        coarse_boxes: the coarse stage takes a map of the boxes; ``unet`` takes images alone, whatever this says.
+        other_boxes: the fine stage takes a map of other people's boxes.
+        attention: put attention gates on the fine stage's skip connections.
+        hierarchical: predict foreground first, then identity; see
+            :class:`hiseg_training.models.fine.HierarchicalHead`.
+        contour: add a branch that predicts outlines, in training only.
+        distance: add a branch that predicts distances to outlines, in training only.
+
+    Raises:
+        ValueError: a value isn't allowed; the message begins with the field's name.
     """
 
     variant: str = "b0"
@@ -96,7 +104,7 @@ class ModelConfig:
 
     @property
     def roi_size(self) -> Size:
-        """(height, width) at which the fine stage decides; half the mask's."""
+        """(height, width) at which the fine stage computes its logits; half the mask's."""
         return MASK_TO_ROI[self.mask_size]
 
     @property
@@ -105,9 +113,11 @@ class ModelConfig:
         return self.coarse_family or self.family, self.coarse_variant or self.variant
 
     def to_dict(self) -> dict[str, Any]:
+        """All fields by name."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """The inverse of :meth:`to_dict`, also after a trip through JSON (lists become tuples)."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        """The inverse of :meth:`to_dict`, also after JSON has turned tuples into lists; missing fields get defaults."""
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**fields)

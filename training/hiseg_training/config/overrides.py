@@ -1,23 +1,34 @@
-"""Single values changed by hand, by dotted key: ``schedule.learning_rate=1e-5``."""
+"""Values that people write by hand, on a command line or into a TOML file: read whole, or refused by name.
+
+A command line changes single values of a configuration by dotted key: ``schedule.learning_rate=1e-5``.
+"""
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from hiseg_training.config.run import Configuration
+from hiseg_training.config.run import Configuration, Record
+
+RecordType = TypeVar("RecordType", bound=Record)
 
 
 class OverrideError(ValueError):
-    """A key that there isn't, or a value that its field doesn't take; the text names the field."""
+    """A key that doesn't exist, or a value that its field doesn't take; the message names the field."""
+
+
+class TomlError(ValueError):
+    """A file that isn't TOML, or has other fields or values; the message names the file, the field and its value."""
 
 
 def parse(assignments: Iterable[str]) -> dict[str, Any]:
-    """``key=value`` texts; values are JSON, or text where they aren't.
+    """Parse ``key=value`` texts into values by dotted key; a value is JSON, or text where it isn't valid JSON.
 
     Raises:
         OverrideError: a text has no ``=``.
@@ -35,10 +46,14 @@ def parse(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def override(configuration: Configuration, values: Mapping[str, Any]) -> Configuration:
-    """A configuration with some values changed; keys are dotted paths to fields.
+    """A copy of a configuration with some values changed.
+
+    Args:
+        configuration: to start from.
+        values: by dotted path to a field.
 
     Raises:
-        OverrideError: see there.
+        OverrideError: a key doesn't exist, or a value doesn't fit its field.
     """
     content = configuration.model_dump(mode="json")
     for key, value in values.items():
@@ -54,7 +69,7 @@ def override(configuration: Configuration, values: Mapping[str, Any]) -> Configu
 
 
 def read(content: dict[str, Any]) -> Configuration:
-    """The configuration in what JSON or a checkpoint holds.
+    """Validate a configuration as JSON or a checkpoint holds it.
 
     Raises:
         OverrideError: a value doesn't fit its field.
@@ -67,9 +82,30 @@ def read(content: dict[str, Any]) -> Configuration:
 
 
 def keys(content: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
-    """Dotted keys of all single values."""
+    """Dotted keys of all values in nested dictionaries that aren't dictionaries themselves."""
     for name, value in content.items():
         if isinstance(value, dict):
             yield from keys(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
+
+
+def read_toml(path: Path, kind: type[RecordType]) -> RecordType:
+    """Read a TOML file into a record of type ``kind``.
+
+    Raises:
+        FileNotFoundError: the file doesn't exist.
+        TomlError: it isn't TOML, or has other fields or values.
+    """
+    try:
+        return kind.model_validate(tomllib.loads(path.read_text()))
+    except tomllib.TOMLDecodeError as error:
+        raise TomlError(f"{path}: {error}") from error
+    except ValidationError as error:
+        raise TomlError(f"{path}: {'; '.join(_invalid_fields(error))}") from error
+
+
+def _invalid_fields(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors(include_url=False):
+        field = ".".join(str(part) for part in fault["loc"])
+        yield f"{field}: {fault['msg']}, not {json.dumps(fault['input'], default=str)[:80]}"

@@ -1,4 +1,4 @@
-"""A run as one validated record: what is trained, on what, for how long; it travels inside every checkpoint."""
+"""Configuration of a training run: model, losses, data and schedule as one validated record, stored in checkpoints."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from hiseg_training.losses.distillation import DistillationConfig
 from hiseg_training.losses.foreground import ForegroundLossConfig
 from hiseg_training.losses.instance import LossConfig
 from hiseg_training.losses.schedules import TeacherShare, TemperatureSchedule
-from hiseg_training.models.unfreezing import UnfreezeSchedule
+from hiseg_training.models.freezing import UnfreezeSchedule
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
 class Record(BaseModel):
-    """Frozen; a name that it doesn't know is an error."""
+    """An immutable record; unknown field names are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Data(Record):
-    """What is learnt from.
+    """Data of a run, and how samples are made of it.
 
     Attributes:
-        train_ann: COCO file of people; None is the ``train`` split of ``HISEG_DATA``.
-        val_ann: the same to choose the best by; None is its ``val`` split.
-        train_images: folder of its images; None is the folder beside the annotations that the file's name points to.
+        train_ann: COCO file of people to train on; None is the ``train`` split of ``HISEG_DATA``.
+        val_ann: COCO file of people by which the best checkpoint is chosen; None is the ``val`` split.
+        train_images: folder of the images; None is the folder beside the annotations that the file's name points to.
         val_images: the same for ``val_ann``.
-        limit: only the first so many photos of each; 0 is all.
+        limit: use only this many images of each file; 0 is all.
         canvas: (height, width) of a sample.
-        scales: least and largest size of a picture on it, as multiples of what just fits.
-        people: RoIs a canvas at most.
-        paste: chance that somebody from another photo is put in front.
-        jitter: largest shift of a loose box's edge, as a share of its side.
-        loose: chance that a box is loose.
-        ccp: share of the Clothing Co-Parsing photos that is seen each epoch.
-        augment: False takes pictures and boxes as they are, to see whether a few photos can be learnt by heart.
-        workers: processes that make samples; samples don't depend on it.
+        scales: smallest and largest size of an image on the canvas, as multiples of the size that just fits.
+        people: maximum number of RoIs on a canvas.
+        paste: probability that a person from another image is pasted into the foreground.
+        jitter: largest shift of a loose box's edge, as a fraction of the box's side.
+        loose: probability that a box is loose.
+        ccp: fraction of the Clothing Co-Parsing images that is used in each epoch.
+        augment: False takes images and boxes as they are, to check whether a few images can be overfitted.
+        workers: number of processes that make samples; the samples don't depend on it.
     """
 
     train_ann: Path | None = None
@@ -64,23 +64,23 @@ class Data(Record):
 
 
 class Schedule(Record):
-    """How long and how fast.
+    """Duration, optimiser and precision of a run.
 
     Attributes:
-        epochs: passes over the photos.
-        minutes: stop earlier if so much time has gone, with the learning rate at its end too; 0 is no limit.
+        epochs: passes over the images.
+        minutes: stop after this time, with the learning rate decayed to its end by then; 0 is no limit.
         batch_size: canvases a step, of all processes together.
-        accumulate: batches whose gradients are added up to one step.
+        accumulate: number of batches whose gradients are added up for one step.
         learning_rate: at its peak.
-        final_rate: at the end, as a share of the peak.
-        warm_up: share of all steps on which the rate rises.
+        final_rate: learning rate at the end, as a fraction of the peak.
+        warm_up: fraction of all steps during which the rate rises.
         weight_decay: of matrices and filters; biases and norms have none.
         clip: largest norm of the gradient.
-        average: most of the averaged weights that a step keeps; its memory grows up to that.
-        patience: epochs without a better score after which a run ends; 0 is never.
-        keep: checkpoints of the last so many epochs stay.
+        average: largest decay of the exponential moving average of the weights, approached as the run goes on.
+        patience: end the run after this many epochs without a better score; 0 is never.
+        keep: number of latest epochs whose checkpoints are kept.
         precision: ``auto`` is bf16 on a GPU and float32 on a CPU.
-        seed: of weights and samples.
+        seed: random seed of weights and samples.
     """
 
     epochs: Count = 100
@@ -100,12 +100,12 @@ class Schedule(Record):
 
 
 class Instances(Record):
-    """Stage 3.
+    """Settings of stage 3, which trains the fine stage.
 
     Attributes:
-        coarse: ``frozen`` stands still and is looked at; ``trained`` learns along; ``absent`` isn't looked at;
-            ``auto`` is frozen where a run starts from a checkpoint, and trained where it starts from nothing.
-        divisor: crops are so many times smaller a side than the model's: shapes are learnt faster.
+        coarse: ``frozen`` uses the coarse stage as it is; ``trained`` trains it too; ``absent`` does without it;
+            ``auto`` is frozen if the run starts from a checkpoint, and trained if it starts from random weights.
+        divisor: train on crops whose sides are the model's divided by this; smaller ones train faster.
     """
 
     coarse: Literal["auto", "frozen", "trained", "absent"] = "auto"
@@ -113,15 +113,15 @@ class Instances(Record):
 
 
 class Distillation(Record):
-    """Stage 2.
+    """Settings of stage 2, which trains a student's coarse stage from a teacher's.
 
     Attributes:
         teacher: variant of the teacher.
-        temperature: of the soft labels, epoch by epoch.
-        share: how much the teacher counts.
-        weights: of the teacher's terms.
-        unfreezing: of an encoder that has learnt before; None is for one that hasn't, and trains from the start.
-        levels: decoder levels whose features are matched, 0 the deepest.
+        temperature: of the soft labels, by epoch.
+        share: weight of the teacher's terms in the loss.
+        weights: of the teacher's terms against each other.
+        unfreezing: schedule by which a pretrained encoder starts to learn; None trains it from the first epoch on.
+        levels: decoder levels whose features are matched; 0 is the deepest.
     """
 
     teacher: str = "b7"
@@ -133,11 +133,18 @@ class Distillation(Record):
 
 
 class Configuration(Record):
-    """One run.
+    """Configuration of one run.
 
     Attributes:
-        name: as the source document spells it; also the folder of its checkpoints.
-        kind: which of the document's lists it is in.
+        name: in upstream's spelling; also the name of the folder of its checkpoints.
+        kind: whether it is for stage 3, ``instance``, or for stage 2, ``distillation``; stage 1 takes both.
+        model: architecture of what is trained.
+        loss: weights of the fine stage's loss.
+        foreground: weights of the coarse stage's loss.
+        data: images, and how samples are made of them.
+        schedule: duration, optimiser and precision.
+        instances: settings of stage 3.
+        distillation: settings of stage 2.
     """
 
     name: str
@@ -152,4 +159,5 @@ class Configuration(Record):
 
     @property
     def canvas(self) -> Size:
+        """(height, width) of a sample."""
         return self.data.canvas

@@ -1,1 +1,1 @@
-"""What each stage of training makes small: foreground, distillation, instances."""
+"""Training: the three stages as tasks, and the trainer that runs one of them, on one process or several."""

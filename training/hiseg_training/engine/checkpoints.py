@@ -1,4 +1,7 @@
-"""Checkpoints: weights beside the configuration they belong to, safe to load from strangers."""
+"""The checkpoint format: weights beside the configuration they belong to, safe to load from strangers.
+
+Nothing here needs Lightning, whose import takes seconds: who only reads a checkpoint doesn't wait for it.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ import torch
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.models.hierarchical import HierarchicalModel
 
-PART = "model."
-"""What a run's checkpoint puts before the names of the model's weights; it has others, such as a loss's."""
+MODEL_PREFIX = "model."
+"""Prefix of the model's weights in a run's checkpoint, which has others too, such as a loss's projections."""
 
 
-def write_whole(content: dict[str, Any], path: Path) -> None:
-    """Write atomically and to the disk: a reader sees the old file or the new one, never half of one."""
+def write_atomically(content: dict[str, Any], path: Path) -> None:
+    """Save ``content`` and flush it to the disk: a reader finds the old file or the new one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
@@ -27,49 +30,51 @@ def write_whole(content: dict[str, Any], path: Path) -> None:
 
 
 def save_checkpoint(path: Path, model: HierarchicalModel, notes: dict[str, Any], half: bool = False) -> None:
-    """A model alone, without the run that made it.
+    """Save a model alone, without the state of the run that made it.
 
     Args:
-        notes: about it; any plain values.
-        half: matrices and filters in half precision: half the bytes, to start other runs from.
+        path: file to write.
+        model: to save; its weights stay as they are.
+        notes: about the model; any plain values.
+        half: store matrices and filters as float16: half the bytes, enough to start other runs from.
     """
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     if half:
         state = {k: v.half() if v.ndim > 1 else v for k, v in state.items()}
-    write_whole({"config": model.config.to_dict(), "state_dict": state, "notes": notes}, path)
+    write_atomically({"config": model.config.to_dict(), "state_dict": state, "notes": notes}, path)
 
 
 def load_checkpoint(path: Path) -> HierarchicalModel:
-    """The model in a checkpoint, in eval mode; its configuration is read from the file, never from the path.
+    """Load the model in a checkpoint, in eval mode; its configuration is read from the file, never from the path.
 
-    Of a run's checkpoint these are the averaged weights.
+    From a run's checkpoint these are the averaged weights.
 
     Raises:
-        FileNotFoundError: if it isn't there.
-        RuntimeError: if its weights don't fit its configuration.
+        FileNotFoundError: the file doesn't exist.
+        RuntimeError: its weights don't fit its configuration.
     """
     content = torch.load(path, map_location="cpu", weights_only=True)
     config = ModelConfig.from_dict({**content["config"], "pretrained": False})
     state = content["state_dict"]
     if "configuration" in content:
-        state = {name.removeprefix(PART): value for name, value in state.items() if name.startswith(PART)}
+        state = {k.removeprefix(MODEL_PREFIX): v for k, v in state.items() if k.startswith(MODEL_PREFIX)}
     model = HierarchicalModel(config)
     model.load_state_dict(state)
     return model.eval()
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a file is a checkpoint of this project's, rather than somebody else's.
+    """Whether a file is a checkpoint in this project's format.
 
     Raises:
-        FileNotFoundError: if it isn't there.
+        FileNotFoundError: the file doesn't exist.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
         raise
     except Exception:
-        # Old pickles, archives, objects: whatever torch says of them, they aren't ours.
+        # Whatever torch raises for old pickles, archives and objects: they are in another format.
         return False
     return isinstance(content, dict) and {"config", "state_dict"} <= set(content) and "mask_size" in content["config"]
 
@@ -78,7 +83,7 @@ def read_run(path: Path) -> dict[str, Any]:
     """The configuration, as JSON would have it, of the run that wrote a checkpoint.
 
     Raises:
-        FileNotFoundError: if it isn't there.
+        FileNotFoundError: the file doesn't exist.
         ValueError: it holds a model alone.
     """
     content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)

@@ -1,4 +1,4 @@
-"""Stage 2: a student's coarse stage learns from a teacher's, from its answers and from what its decoder sees."""
+"""Stage 2: a student's coarse stage learns from a teacher's, from its predictions and its decoder's features."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset
 
-from hiseg_training.compat.unet import UNetStage
 from hiseg_training.config.run import Configuration
 from hiseg_training.data.dataset import Batch, People, Sample, collate
-from hiseg_training.engine.foreground import foreground_iou, told, truth
-from hiseg_training.engine.task import Group, Task
+from hiseg_training.engine.foreground import foreground_iou, target_coverage, visible_rois
+from hiseg_training.engine.task import Task, WeightGroup
 from hiseg_training.losses.distillation import DistillationLoss
 from hiseg_training.losses.foreground import foreground_loss
-from hiseg_training.models.coarse import CoarseStage, look
-from hiseg_training.models.freezing import freeze
+from hiseg_training.models.coarse import CoarseNetwork, CoarseOutput, run_coarse
+from hiseg_training.models.freezing import freeze, unfreeze
 from hiseg_training.models.hierarchical import HierarchicalModel, to_unit
-from hiseg_training.models.outputs import Coarse
-from hiseg_training.models.unfreezing import unfreeze
 
 
-class Scene(NamedTuple):
-    """Canvases, and whether it is known, or guessed by a model, who is where on each, bool ``[B]``."""
+class DistillationBatch(NamedTuple):
+    """Canvases some of which have masks.
+
+    Attributes:
+        batch: the canvases.
+        labeled: bool ``[B]``, whether a canvas has masks, drawn by people or by a model.
+    """
 
     batch: Batch
-    known: torch.Tensor
+    labeled: torch.Tensor
 
 
-class Scenes(Dataset[tuple[Sample, bool]]):
-    """Samples that say whether their photo is outlined."""
+class DistillationDataset(Dataset[tuple[Sample, bool]]):
+    """Samples, each with whether its image has masks."""
 
     def __init__(self, people: People) -> None:
         self.people = people
@@ -40,15 +42,20 @@ class Scenes(Dataset[tuple[Sample, bool]]):
         return self.people[key], self.people.photos[key % len(self.people)].outlined
 
 
-def collate_scenes(rows: Sequence[tuple[Sample, bool]]) -> Scene:
-    """Stack canvases."""
-    return Scene(collate([sample for sample, _ in rows]), torch.tensor([known for _, known in rows]))
+def collate_distillation(rows: Sequence[tuple[Sample, bool]]) -> DistillationBatch:
+    """Stack the rows of a :class:`DistillationDataset`."""
+    return DistillationBatch(collate([sample for sample, _ in rows]), torch.tensor([labeled for _, labeled in rows]))
 
 
 class Teacher(NamedTuple):
-    """A coarse stage that has learnt, and how much it wants canvases reduced."""
+    """A trained coarse stage to learn from.
 
-    stage: CoarseStage | UNetStage
+    Attributes:
+        stage: the network.
+        reduction: canvas pixels along a side that become one pixel of its input.
+    """
+
+    stage: CoarseNetwork
     reduction: int
 
 
@@ -56,7 +63,9 @@ class DistillationTask(Task):
     """Trains the coarse stage of a student, its last layer included.
 
     Args:
-        teacher: stands still.
+        model: the student.
+        teacher: is frozen.
+        configuration: of the run.
     """
 
     def __init__(self, model: HierarchicalModel, teacher: Teacher, configuration: Configuration) -> None:
@@ -64,25 +73,26 @@ class DistillationTask(Task):
         settings = configuration.distillation
         freeze(model.fine)
         freeze(teacher.stage)
-        # In a tuple it is no part of the task: not trained, not averaged, not saved.
+        # Inside a tuple the teacher is no submodule of the task: it isn't trained, averaged or saved.
         self._teacher = teacher
         self._levels = settings.levels
-        ours, theirs = (self._chosen(stage.level_channels) for stage in (model.coarse, teacher.stage))
+        ours, theirs = (self._matched_levels(stage.level_channels) for stage in (model.coarse, teacher.stage))
         self.loss = DistillationLoss(settings.weights, ours, theirs)
         self.teacher_score: float | None = None
         self.student_score = 0.0
-        self._taught = [0.0, 0]
+        self._teacher_sum, self._teacher_count = 0.0, 0
 
-    def _chosen(self, levels: Sequence[Any]) -> list[Any]:
+    def _matched_levels(self, levels: Sequence[Any]) -> list[Any]:
+        """Those of a decoder's levels whose features are matched."""
         return [levels[level] for level in self._levels]
 
-    def groups(self) -> list[Group]:
+    def weight_groups(self) -> list[WeightGroup]:
         encoder = {id(weight) for weight in self.model.coarse.encoder.parameters()}
         unfreezing = self.configuration.distillation.unfreezing
         weights = list(self.model.coarse.parameters())
         return [
-            Group([w for w in weights if id(w) not in encoder] + list(self.loss.parameters())),
-            Group([w for w in weights if id(w) in encoder], unfreezing.encoder_rate if unfreezing else 1.0),
+            WeightGroup([w for w in weights if id(w) not in encoder] + list(self.loss.parameters())),
+            WeightGroup([w for w in weights if id(w) in encoder], unfreezing.encoder_rate if unfreezing else 1.0),
         ]
 
     def on_fit_start(self) -> None:
@@ -93,22 +103,28 @@ class DistillationTask(Task):
         if self.configuration.distillation.unfreezing:
             unfreeze(self.model.coarse, self.current_epoch, self.configuration.distillation.unfreezing)
 
-    def ask(self, images: torch.Tensor, rois: torch.Tensor) -> Coarse:
-        """The teacher's view of canvases as :func:`to_unit` gives them, and of the boxes that are known."""
-        with torch.no_grad():
-            return look(self._teacher.stage, images, rois, self._teacher.reduction)
+    def run_teacher(self, images: torch.Tensor, rois: torch.Tensor) -> CoarseOutput:
+        """The teacher's prediction, without gradients.
 
-    def terms(self, scene: Scene) -> dict[str, torch.Tensor]:
-        settings, images = self.configuration.distillation, to_unit(scene.batch.images)
-        rois = told(scene.batch)
-        student, teacher = self.model.run_coarse(images, rois), self.ask(images, rois)
+        Args:
+            images: canvases, float 0..1 ``[B, 3, H, W]``.
+            rois: known boxes, float ``[N, 5]``.
+        """
+        with torch.no_grad():
+            return run_coarse(self._teacher.stage, images, rois, self._teacher.reduction)
+
+    def loss_terms(self, batch: DistillationBatch) -> dict[str, torch.Tensor]:
+        canvases, labeled = batch
+        settings, images = self.configuration.distillation, to_unit(canvases.images)
+        rois = visible_rois(canvases)
+        student, teacher = self.model.run_coarse(images, rois), self.run_teacher(images, rois)
         size = (student.logits.shape[2], student.logits.shape[3])
         task = None
-        count = int(scene.known.sum())
-        # A process without a photo that is known learns as the others do, from its part of nothing.
-        if float(self.across(torch.tensor([float(count)]))):
-            where = truth(scene.batch, size)[scene.known]
-            task = foreground_loss(student.logits[scene.known], where, self.configuration.foreground)["total"]
+        count = int(labeled.sum())
+        # If any process has a labeled canvas, all of them compute the task's loss; its weight is 0 where there is none.
+        if float(self.sum_over_processes(torch.tensor([float(count)]))):
+            target = target_coverage(canvases, size)[labeled]
+            task = foreground_loss(student.logits[labeled], target, self.configuration.foreground)["total"]
             task = task * self.balance(count)
         share = settings.share.most
         if self.teacher_score is not None:
@@ -116,27 +132,27 @@ class DistillationTask(Task):
         temperature = settings.temperature.at(self.current_epoch)
         self.log_dict({"distill/temperature": temperature, "distill/share": share}, batch_size=1)
         logits = F.interpolate(teacher.logits, size=size, mode="bilinear", align_corners=False)
-        return self.loss(  # type: ignore[no-any-return]
-            Coarse(student.logits, student.features, tuple(self._chosen(student.levels))),
-            Coarse(logits, teacher.features, tuple(self._chosen(teacher.levels))),
+        terms: dict[str, torch.Tensor] = self.loss(
+            CoarseOutput(student.logits, student.features, tuple(self._matched_levels(student.levels))),
+            CoarseOutput(logits, teacher.features, tuple(self._matched_levels(teacher.levels))),
             temperature,
             share,
             task,
         )
+        return terms
 
     def scores(self, batch: Batch) -> torch.Tensor:
         images = to_unit(batch.images)
         if self.teacher_score is None:
-            taught = foreground_iou(self.ask(images, batch.rois), batch.identities)
-            self._taught = [self._taught[0] + float(taught.sum()), self._taught[1] + len(taught)]
+            teacher = foreground_iou(self.run_teacher(images, batch.rois), batch.identities)
+            self._teacher_sum += float(teacher.sum())
+            self._teacher_count += len(teacher)
         return foreground_iou(self.model.run_coarse(images, batch.rois), batch.identities)
 
     def on_validation_epoch_end(self) -> None:
-        total, count = self.across(torch.tensor([self._sum, float(self._count)], dtype=torch.float64)).tolist()
-        self.student_score = total / max(1.0, count)
+        self.student_score = self._mean_over_processes(self._sum, self._count)
         if self.teacher_score is None:
-            total, count = self.across(torch.tensor(self._taught, dtype=torch.float64)).tolist()
-            self.teacher_score = total / max(1.0, count)
+            self.teacher_score = self._mean_over_processes(self._teacher_sum, self._teacher_count)
         super().on_validation_epoch_end()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What all stages share: which weights move and how fast, and how the processes of a run count as one."""
+"""Base of all stages: optimiser and learning rate, logging, scores, and sums over the processes of a run."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from hiseg_training.torchvision_shim import declare_missing_operators
-
-declare_missing_operators()
-
-import lightning  # noqa: E402
-
-from hiseg_training.config.run import Configuration, Schedule  # noqa: E402
-from hiseg_training.models.hierarchical import HierarchicalModel  # noqa: E402
+from hiseg_training.config.run import Configuration, Schedule
+from hiseg_training.engine.lightning import lightning
+from hiseg_training.models.hierarchical import HierarchicalModel
 
 SCORE = "val_score"
-"""What the best checkpoint is chosen by; higher is better."""
+"""Logged name of the score by which the best checkpoint is chosen; higher is better."""
 
 
-class Group(NamedTuple):
-    """Weights that move, and how fast as a share of the schedule's rate."""
+class WeightGroup(NamedTuple):
+    """Weights that an optimiser updates at one learning rate.
+
+    Attributes:
+        weights: to update.
+        share: their learning rate as a multiple of the schedule's.
+    """
 
     weights: Sequence[nn.Parameter]
     share: float = 1.0
 
 
-def rate(schedule: Schedule, progress: float) -> float:
-    """Learning rate at ``progress`` 0..1: linear warm-up, then half a cosine."""
+def learning_rate(schedule: Schedule, progress: float) -> float:
+    """Learning rate at ``progress`` 0..1 of a run: linear warm-up, then half a cosine (Loshchilov & Hutter, 2016,
+    arXiv:1608.03983)."""
     if progress < schedule.warm_up:
         return schedule.learning_rate * (progress / schedule.warm_up + 1e-3)
     after = min(1.0, (progress - schedule.warm_up) / max(1e-9, 1 - schedule.warm_up))
@@ -39,38 +40,60 @@ def rate(schedule: Schedule, progress: float) -> float:
     return schedule.learning_rate * (schedule.final_rate + (1 - schedule.final_rate) * cosine)
 
 
+def mask_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Intersection over union of pairs of masks.
+
+    Args:
+        a: bool ``[N, ...]``.
+        b: bool of the same shape.
+
+    Returns:
+        float 0..1 ``[N]``; 1 where both masks are empty.
+    """
+    a, b = a.flatten(1), b.flatten(1)
+    union = (a | b).sum(1)
+    return torch.where(union > 0, (a & b).sum(1) / union.clamp(min=1), 1.0)
+
+
+def trainable(weights: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """Those of ``weights`` that aren't frozen."""
+    return [weight for weight in weights if weight.requires_grad]
+
+
 class Task(lightning.LightningModule):
-    """A stage: its loss, its score, its optimiser.
+    """One stage of training: its loss, its score and its optimiser.
+
+    Stages implement :meth:`weight_groups`, :meth:`loss_terms` and :meth:`scores`.
 
     Args:
         model: trained in place.
-        configuration: goes into every checkpoint.
+        configuration: of the run; it is stored in every checkpoint.
     """
 
     def __init__(self, model: HierarchicalModel, configuration: Configuration) -> None:
         super().__init__()
-        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model: HierarchicalModel = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.configuration = configuration
         self._sum, self._count = 0.0, 0
         self._losses = torch.zeros(())
         self._started = time.monotonic()
 
-    def groups(self) -> list[Group]:
-        """The weights that move."""
+    def weight_groups(self) -> list[WeightGroup]:
+        """The weights to train."""
         raise NotImplementedError
 
-    def terms(self, batch: Any) -> dict[str, torch.Tensor]:
-        """Every term of the loss by name, and their sum as ``total``."""
+    def loss_terms(self, batch: Any) -> dict[str, torch.Tensor]:
+        """Terms of the loss of a batch by name, and as ``total`` the scalar to minimise."""
         raise NotImplementedError
 
     def scores(self, batch: Any) -> torch.Tensor:
-        """A score 0..1 for each person or image."""
+        """Scores of a batch, float 0..1 ``[N]``, one for each person or canvas."""
         raise NotImplementedError
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         decay = self.configuration.schedule.weight_decay
         groups = []
-        for weights, share in self.groups():
+        for weights, share in self.weight_groups():
             # Matrices and filters decay, biases and norms don't.
             for matrices, amount in ((True, decay), (False, 0.0)):
                 chosen = [weight for weight in weights if (weight.ndim > 1) == matrices]
@@ -79,7 +102,7 @@ class Task(lightning.LightningModule):
         return torch.optim.AdamW(groups, lr=0.0)
 
     def on_train_epoch_start(self) -> None:
-        # Whatever is drawn at random depends on the epoch alone, so that a resumed run draws the same.
+        # Random numbers depend on the epoch alone, so that a resumed run draws the same.
         torch.manual_seed(self.configuration.schedule.seed * 1000003 + self.current_epoch)
         self._losses = torch.zeros((), device=self.device)
 
@@ -91,10 +114,10 @@ class Task(lightning.LightningModule):
             progress = max(progress, spent)
             self.trainer.should_stop = self.trainer.should_stop or spent >= 1
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate(schedule, progress) * group["share"]
+            group["lr"] = learning_rate(schedule, progress) * group["share"]
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-        terms = self.terms(batch)
+        terms = self.loss_terms(batch)
         for name, value in terms.items():
             self.log(f"train/{name}", value.detach(), on_step=False, on_epoch=True, batch_size=1)
         self.log("loss", terms["total"].detach(), prog_bar=True, batch_size=1)
@@ -102,7 +125,7 @@ class Task(lightning.LightningModule):
         return terms["total"]
 
     def on_validation_start(self) -> None:
-        # Once an epoch, before anything is measured or saved: asking a GPU at each step would make it wait.
+        # Checked once an epoch, before anything is measured or saved: at each step it would make a GPU wait.
         if not math.isfinite(self._losses):
             raise ValueError(
                 f"loss: it became {float(self._losses)} in epoch {self.current_epoch + 1}; a lower "
@@ -115,31 +138,34 @@ class Task(lightning.LightningModule):
         self._count += len(scores)
 
     def on_validation_epoch_end(self) -> None:
-        total, count = self.across(torch.tensor([self._sum, float(self._count)], dtype=torch.float64)).tolist()
+        self.log(SCORE, self._mean_over_processes(self._sum, self._count), prog_bar=True)
         self._sum, self._count = 0.0, 0
-        self.log(SCORE, total / max(1.0, count), prog_bar=True)
+
+    def _mean_over_processes(self, total: float, count: int) -> float:
+        """Mean of all processes' values, of which this one has ``count`` with the sum ``total``; 0 if there is none."""
+        sums = self.sum_over_processes(torch.tensor([total, float(count)], dtype=torch.float64)).tolist()
+        return float(sums[0] / max(1.0, sums[1]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.model.config.to_dict()
         checkpoint["configuration"] = self.configuration.model_dump(mode="json")
 
-    def across(self, values: torch.Tensor) -> torch.Tensor:
-        """Sum over the run's processes."""
+    def sum_over_processes(self, values: torch.Tensor) -> torch.Tensor:
+        """Sum of a float tensor of any shape over the run's processes, on the CPU if there are several."""
         if self.trainer.world_size == 1:
             return values
         values = values.float() if self.device.type == "mps" else values
-        gathered: torch.Tensor = self.all_gather(values.to(self.device))
+        gathered = self.all_gather(values.to(self.device))
+        assert isinstance(gathered, torch.Tensor)
         return gathered.sum(0).cpu()
 
     def balance(self, count: int) -> float:
-        """What a mean over ``count`` things of this process is multiplied by, so that the mean of all processes'
-        gradients is that of one process with everything: processes have different numbers of people."""
+        """Factor for a mean over ``count`` items of this process.
+
+        Processes have different numbers of people. With this factor the mean of all processes' gradients is that of
+        one process with all items.
+        """
         if self.trainer.world_size == 1:
             return 1.0
-        everybody = float(self.across(torch.tensor([float(count)])))
-        return count * self.trainer.world_size / everybody if everybody else 0.0
-
-
-def moving(weights: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-    """Those that aren't frozen."""
-    return [weight for weight in weights if weight.requires_grad]
+        total = float(self.sum_over_processes(torch.tensor([float(count)])))
+        return count * self.trainer.world_size / total if total else 0.0

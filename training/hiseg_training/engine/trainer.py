@@ -1,4 +1,4 @@
-"""Runs a stage to its end: one process or several, from the start or from where it was interrupted."""
+"""Trains a stage to its end: on one process or several, from the start or from where it was interrupted."""
 
 from __future__ import annotations
 
@@ -17,21 +17,13 @@ from hiseg_training.config.run import Configuration
 from hiseg_training.data.coco import Photo
 from hiseg_training.data.dataset import AugmentConfig, EpochSampler, People, collate
 from hiseg_training.data.eval_dataset import EvalDataset
-from hiseg_training.engine.checkpoint_files import CheckpointNaming, Checkpoints, WholeFiles
-from hiseg_training.engine.ema import EMA
+from hiseg_training.engine.callbacks import EMA, AtomicCheckpointIO, CheckpointNaming, Checkpoints
+from hiseg_training.engine.lightning import DDPStrategy, EarlyStopping, TensorBoardLogger, TQDMProgressBar, lightning
 from hiseg_training.engine.sampler import DistributedBatchSampler
 from hiseg_training.engine.task import SCORE, Task
-from hiseg_training.torchvision_shim import declare_missing_operators
 
-declare_missing_operators()
-
-import lightning  # noqa: E402
-from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar  # noqa: E402
-from lightning.pytorch.loggers import TensorBoardLogger  # noqa: E402
-from lightning.pytorch.strategies import DDPStrategy  # noqa: E402
-
-QUIET = (
-    # What it says is decided here on purpose: few workers beside few cores, a GPU left alone, frozen parts, own files.
+IGNORED_WARNINGS = (
+    # These report deliberate choices: few workers beside few cores, an unused GPU, frozen parts, own checkpoint files.
     ".*does not have many workers.*",
     ".*GPU available but not used.*",
     ".*module.s. in eval mode at the start of training.*",
@@ -43,23 +35,30 @@ QUIET = (
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which of a run's processes this one is; ``torchrun`` says so."""
+class ProcessRank:
+    """Which of a run's processes this one is, as ``torchrun`` sets it in the environment.
+
+    Attributes:
+        rank: number of this process, from 0.
+        world: number of processes.
+        local: number of processes on this machine.
+    """
 
     rank: int
     world: int
     local: int
 
     @classmethod
-    def here(cls) -> Place:
+    def from_environment(cls) -> ProcessRank:
+        """Read ``RANK``, ``WORLD_SIZE`` and ``LOCAL_WORLD_SIZE``; without them there is one process."""
         rank, world, local = (
             int(os.environ.get(name, end)) for name, end in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_WORLD_SIZE", 1))
         )
         return cls(rank, world, local)
 
 
-def recipe(configuration: Configuration) -> AugmentConfig:
-    """How samples are made."""
+def augment_config(configuration: Configuration) -> AugmentConfig:
+    """The part of a run's configuration that says how samples are made."""
     data = configuration.data
     return AugmentConfig(
         data.canvas, data.scales, data.people, data.paste, data.jitter, data.loose, data.ccp, data.augment
@@ -71,59 +70,63 @@ def run(
     train: list[Photo],
     val: list[Photo],
     folder: Path,
-    names: CheckpointNaming,
+    naming: CheckpointNaming,
     resume: Path | None = None,
     wrap: Callable[[People], Dataset[Any]] = lambda people: people,
-    gather: Callable[[list[Any]], Any] = collate,
+    collate_fn: Callable[[list[Any]], Any] = collate,
 ) -> None:
     """Train; the model in ``task`` ends with the averaged weights.
 
     Args:
-        folder: ``checkpoints/`` and ``logs/`` go there.
-        names: of the checkpoints.
-        resume: checkpoint of a run to go on with.
-        wrap: makes of samples what the task is trained on.
-        gather: makes a batch of several.
+        task: the stage, with its model and configuration.
+        train: images to train on.
+        val: images to score each epoch by.
+        folder: ``checkpoints/`` and ``logs/`` are written there.
+        naming: names of the checkpoints.
+        resume: checkpoint of a run to continue.
+        wrap: makes the data set that the task takes of the samples.
+        collate_fn: makes a batch of several rows of that data set.
 
     Raises:
-        ValueError: the schedule asks for what can't be had here; names the field.
+        ValueError: the schedule can't be run here; the message names the field.
     """
-    configuration, place = task.configuration, Place.here()
+    configuration, process = task.configuration, ProcessRank.from_environment()
     schedule, data = configuration.schedule, configuration.data
     precision = _precision(schedule.precision)
-    people = People(train, recipe(configuration), schedule.seed)
+    people = People(train, augment_config(configuration), schedule.seed)
     if data.workers:
         people.preload()
-    draws = DistributedBatchSampler(EpochSampler(people, schedule.seed), schedule.batch_size, place.rank, place.world)
+    epochs = EpochSampler(people, schedule.seed)
+    sampler = DistributedBatchSampler(epochs, schedule.batch_size, process.rank, process.world)
     loader = DataLoader(
         wrap(people),
-        batch_size=draws.batch,
-        sampler=draws,
-        collate_fn=gather,
+        batch_size=sampler.batch,
+        sampler=sampler,
+        collate_fn=collate_fn,
         num_workers=data.workers,
         persistent_workers=data.workers > 0,
         drop_last=True,
     )
-    views = EvalDataset(val, data.canvas)
-    check = DataLoader(
-        views,
+    canvases = EvalDataset(val, data.canvas)
+    val_loader = DataLoader(
+        canvases,
         batch_size=min(8, schedule.batch_size),
-        sampler=range(place.rank, len(views), place.world),
+        sampler=range(process.rank, len(canvases), process.world),
         collate_fn=collate,
         num_workers=data.workers,
         persistent_workers=data.workers > 0,
     )
     callbacks: list[lightning.Callback] = [
         EMA(schedule.average),
-        Checkpoints(folder / "checkpoints", names, task.model.config, data.canvas, schedule.keep),
+        Checkpoints(folder / "checkpoints", naming, task.model.config, data.canvas, schedule.keep),
         TQDMProgressBar(refresh_rate=10),
     ]
     if schedule.patience:
         callbacks.append(EarlyStopping(SCORE, mode="max", patience=schedule.patience))
-    # Its tips and its account of the hardware; warnings and progress stay.
+    # Lightning's tips and its list of the hardware are left out; warnings and progress stay.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        for message in QUIET:
+        for message in IGNORED_WARNINGS:
             warnings.filterwarnings("ignore", message)
         trainer = lightning.Trainer(
             max_epochs=schedule.epochs,
@@ -132,10 +135,10 @@ def run(
             gradient_clip_val=schedule.clip,
             callbacks=callbacks,
             logger=TensorBoardLogger(folder, name="", version="logs"),
-            plugins=[WholeFiles()],
-            devices=place.local,
-            num_nodes=place.world // place.local,
-            strategy=_strategy(place),
+            plugins=[AtomicCheckpointIO()],
+            devices=process.local,
+            num_nodes=process.world // process.local,
+            strategy=_strategy(process),
             use_distributed_sampler=False,
             enable_checkpointing=False,
             enable_model_summary=False,
@@ -143,10 +146,11 @@ def run(
             log_every_n_steps=1,
             deterministic="warn" if torch.cuda.is_available() else True,
         )
-        trainer.fit(task, loader, check, ckpt_path=resume, weights_only=True)
+        trainer.fit(task, loader, val_loader, ckpt_path=resume, weights_only=True)
 
 
 def _precision(wanted: str) -> str:
+    """Lightning's precision for ``schedule.precision``."""
     if wanted == "16-mixed" and not torch.cuda.is_available():
         raise ValueError("schedule.precision: 16-mixed needs a GPU; a CPU takes bf16-mixed and 32-true")
     if wanted != "auto":
@@ -154,9 +158,9 @@ def _precision(wanted: str) -> str:
     return "bf16-mixed" if torch.cuda.is_available() else "32-true"
 
 
-def _strategy(place: Place) -> Any:
-    if place.world == 1:
+def _strategy(process: ProcessRank) -> DDPStrategy | str:
+    if process.world == 1:
         return "auto"
-    # Which weights take part changes: crops may be empty, encoders unfreeze.
+    # Which weights get gradients changes: canvases may have no people, and encoders are unfrozen.
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     return DDPStrategy(find_unused_parameters=True, process_group_backend=backend)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hiseg_training.config.overrides import read_toml
 from hiseg_training.config.run import Record
-from hiseg_training.config.toml import read_toml
 
 Text = Annotated[str, Field(min_length=1)]
 

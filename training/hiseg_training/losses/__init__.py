@@ -1,1 +1,1 @@
-"""What the stages are trained to make small."""
+"""Losses of the three stages of training, and the schedules of distillation."""

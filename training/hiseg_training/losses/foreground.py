@@ -1,4 +1,4 @@
-"""What the coarse stage is trained to make small."""
+"""Loss of the coarse stage: cross-entropy and Dice of the foreground."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from hiseg_training.losses.overlap import soft_dice
-from hiseg_training.losses.pixels import binary_cross_entropy
+from hiseg_training.losses.pixels import binary_cross_entropy, soft_dice
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +14,13 @@ class ForegroundLossConfig:
     """Weights of the terms.
 
     Attributes:
-        cross_entropy: binary cross-entropy.
-        dice: of the foreground.
-        focal_gamma: of the cross-entropy's focal factor; 0 is none.
-        positive_weight: how much more a person's pixel counts than one of the background.
+        cross_entropy: of the binary cross-entropy.
+        dice: of the foreground's Dice loss.
+        focal_gamma: exponent of the cross-entropy's focal factor; 0 turns it off.
+        positive_weight: weight of a person's pixel in the cross-entropy against one of the background.
+
+    Raises:
+        ValueError: a value isn't a finite number of at least 0; the message begins with its name.
     """
 
     cross_entropy: float = 1.0
@@ -34,22 +36,26 @@ class ForegroundLossConfig:
 
 
 def foreground_loss(
-    logits: torch.Tensor, truth: torch.Tensor, config: ForegroundLossConfig | None = None
+    logits: torch.Tensor, target: torch.Tensor, config: ForegroundLossConfig | None = None
 ) -> dict[str, torch.Tensor]:
-    """Every term, unweighted, and their weighted sum as ``total``; all float32, 0 without images.
+    """Compute all terms.
 
     Args:
-        logits: float ``[B, 1, h, w]``.
-        truth: float 0..1 ``[B, 1, h, w]``; a cell may be partly covered.
+        logits: float log-odds ``[B, 1, h, w]``; B may be 0.
+        target: float 0..1 ``[B, 1, h, w]``; a cell may be partly covered.
         config: weights of the terms.
+
+    Returns:
+        float32 scalars by name: ``cross_entropy`` and ``dice``, unweighted, and their weighted sum ``total``; 0 without
+        images.
     """
     config = config or ForegroundLossConfig()
-    logits, truth = logits.float(), truth.float()
+    logits, target = logits.float(), target.float()
     terms = {
         "cross_entropy": binary_cross_entropy(
-            logits, truth, positive_weight=config.positive_weight, gamma=config.focal_gamma
+            logits, target, positive_weight=config.positive_weight, gamma=config.focal_gamma
         ),
-        "dice": soft_dice(logits.sigmoid()[:, 0], truth[:, 0]),
+        "dice": soft_dice(logits.sigmoid()[:, 0], target[:, 0]),
     }
     total = config.cross_entropy * terms["cross_entropy"] + config.dice * terms["dice"]
     return {**terms, "total": total}

@@ -1,4 +1,4 @@
-"""What the fine stage is trained to make small: one record of weights, one call, every term by name."""
+"""Loss of the fine stage: three-class labels of each person's crop, the terms by name and the weights of their sum."""
 
 from __future__ import annotations
 
@@ -8,22 +8,35 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 
-from hiseg_training.losses.labels import CLASSES, OTHER, TARGET
-from hiseg_training.losses.outlines import between, outline_band, signed_distance
-from hiseg_training.losses.overlap import soft_dice
-from hiseg_training.losses.pixels import binary_cross_entropy, class_cross_entropy, weighted_mean
+from hiseg_training.config.model import BACKGROUND, CLASSES, OTHER, TARGET
+from hiseg_training.losses.outlines import outline_band, proximity_weight, signed_distance
+from hiseg_training.losses.pixels import binary_cross_entropy, class_cross_entropy, soft_dice, weighted_mean
 
-MOST_POSITIVE = 20.0
-"""Most that a pixel of an outline's band counts against one off it, however thin the outline."""
+MAX_POSITIVE_WEIGHT = 20.0
+"""Largest weight of a pixel in an outline's band against one outside it, however thin the outline."""
 
 
-class People(Protocol):
-    """What a fine stage says of ``N`` crops while it is trained; None is a branch that it doesn't have.
+def three_class_labels(identities: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Classes of the pixels of people's crops.
+
+    Args:
+        identities: float or integer ``[N, 1, h, w]``, 0 where no person is, k where person k is.
+        targets: int64 ``[N]``, the person that each crop is about.
+
+    Returns:
+        int64 ``[N, h, w]``: background, target or other people, as numbered in :mod:`hiseg_training.config.model`.
+    """
+    crops = identities[:, 0].round().long()
+    return torch.where(crops == targets[:, None, None], TARGET, torch.where(crops > 0, OTHER, BACKGROUND))
+
+
+class FinePrediction(Protocol):
+    """What a fine stage predicts for ``N`` crops; None is a branch that it doesn't have.
 
     Attributes:
         logits: float ``[N, 3, h, w]``.
-        foreground: float ``[N, 1, h, w]``, log-odds that somebody is there.
-        identity: float ``[N, 1, h, w]``, log-odds that it is the target, given that somebody is there.
+        foreground: float ``[N, 1, h, w]``, log-odds that any person is there.
+        identity: float ``[N, 1, h, w]``, log-odds that it is the target, given that a person is there.
         contour: float ``[N, 1, h, w]``, log-odds of the target's outline.
         distance: float ``[N, 1, h, w]``, signed distance to the target's outline.
     """
@@ -45,16 +58,20 @@ class LossConfig:
     """Weights of the terms; a term of weight 0, or of a branch that the model doesn't have, isn't computed.
 
     Attributes:
-        cross_entropy: of the three classes.
-        dice: of the target.
-        class_weights: how much a pixel of background, target and others counts in the cross-entropy.
-        focal_gamma: of the cross-entropy's focal factor; 0 is none.
-        boundary: how much *more* a pixel near a change of class counts in the cross-entropy.
-        separation: how much more a pixel between the target and other people counts, at most.
-        contour: of the contour branch.
-        distance: of the distance branch.
-        foreground: of the hierarchical head's first level.
-        identity: of its second level, on people's pixels alone.
+        cross_entropy: of the three classes' cross-entropy.
+        dice: of the target's Dice loss.
+        class_weights: weight of a pixel of background, target and other people in the cross-entropy.
+        focal_gamma: exponent of the cross-entropy's focal factor; 0 turns it off.
+        boundary: *additional* weight in the cross-entropy of a pixel near a change of class.
+        separation: largest additional weight of a pixel between the target and other people.
+        contour: of the contour branch's loss.
+        distance: of the distance branch's loss.
+        foreground: of the loss of the hierarchical head's first level.
+        identity: of the loss of its second level, on people's pixels alone.
+
+    Raises:
+        ValueError: a weight isn't a finite number of at least 0, or there aren't three class weights; the message
+            begins with the name of the field.
     """
 
     cross_entropy: float = 1.0
@@ -87,12 +104,16 @@ class InstanceLoss:
 
     config: LossConfig = LossConfig()
 
-    def __call__(self, people: People, labels: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Every term, unweighted, and their weighted sum as ``total``; all float32, all finite, 0 without people.
+    def __call__(self, people: FinePrediction, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Compute all terms.
 
         Args:
-            people: what the fine stage says.
-            labels: int64 ``[N, h, w]``, as :func:`hiseg_training.losses.labels.three_class_labels` gives them.
+            people: the fine stage's prediction for ``N`` crops.
+            labels: int64 ``[N, h, w]``, as :func:`three_class_labels` gives them.
+
+        Returns:
+            float32 scalars by name: the terms, unweighted, and their weighted sum ``total``. All are finite, and 0
+            without people.
         """
         config = self.config
         logits, target = people.logits.float(), labels == TARGET
@@ -111,53 +132,69 @@ class InstanceLoss:
             terms["foreground"] = binary_cross_entropy(people.foreground[:, 0], (labels > 0).float())
         if config.identity and people.identity is not None:
             terms["identity"] = identity_loss(people.identity[:, 0], labels)
-        # Starts from the logits, so that even a sum of no terms has a gradient.
+        # The sum starts from the logits, so that it has a gradient even without a term.
         total = logits.sum() * 0.0
         for name, term in terms.items():
             total = total + getattr(config, name) * term
         return {**terms, "total": total}
 
     def pixel_weights(self, labels: torch.Tensor) -> torch.Tensor | None:
-        """How much each pixel counts in the cross-entropy for where it lies, float ``[N, h, w]``; None if all alike."""
+        """Weight of each pixel in the cross-entropy by its position.
+
+        Args:
+            labels: int64 ``[N, h, w]``.
+
+        Returns:
+            float32 ``[N, h, w]``, at least 1; None if all pixels count alike.
+        """
         if not self.config.boundary and not self.config.separation:
             return None
         weights = torch.ones(labels.shape, device=labels.device)
         if self.config.boundary:
             weights += self.config.boundary * outline_band(labels)
         if self.config.separation:
-            weights += self.config.separation * between(labels == TARGET, labels == OTHER)
+            weights += self.config.separation * proximity_weight(labels == TARGET, labels == OTHER)
         return weights
 
 
 def contour_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Binary cross-entropy of the outline's band; band and rest count alike, unless the band is very thin.
+    """Binary cross-entropy of the outline's band; band and rest weigh the same in total, unless the band is very thin.
 
     Args:
-        logits: float ``[N, h, w]``; the one sigmoid is in here.
+        logits: float log-odds ``[N, h, w]``.
         target: bool ``[N, h, w]``, the person.
+
+    Returns:
+        A float32 scalar.
     """
     band = outline_band(target).float()
     share = band.mean() if band.numel() else band.new_zeros(())
-    positive = ((1 - share) / share.clamp(min=1e-6)).clamp(1.0, MOST_POSITIVE)
+    positive = ((1 - share) / share.clamp(min=1e-6)).clamp(1.0, MAX_POSITIVE_WEIGHT)
     return binary_cross_entropy(logits, band, weights=torch.where(band > 0, positive, 1.0))
 
 
 def distance_loss(distance: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Smooth L1 between a distance map and the true, signed one; linear from a tenth of the reach on.
+    """Smooth L1 between a distance map and the true signed distance; linear for errors above 0.1.
 
     Args:
-        distance: float ``[N, h, w]``.
+        distance: float ``[N, h, w]``, -1..1 where it is right.
         target: bool ``[N, h, w]``, the person.
+
+    Returns:
+        A float32 scalar.
     """
     error = F.smooth_l1_loss(distance.float(), signed_distance(target), beta=0.1, reduction="none")
     return weighted_mean(error, torch.ones_like(error))
 
 
 def identity_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Binary cross-entropy of target against other people, over people's pixels alone; 0 where there are none.
+    """Binary cross-entropy of target against other people, over people's pixels alone.
 
     Args:
-        logits: float ``[N, h, w]``.
+        logits: float log-odds ``[N, h, w]``.
         labels: int64 ``[N, h, w]``.
+
+    Returns:
+        A float32 scalar; 0 where there are no people's pixels.
     """
     return binary_cross_entropy(logits, (labels == TARGET).float(), weights=(labels > 0).float())

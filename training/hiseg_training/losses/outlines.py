@@ -1,7 +1,7 @@
-"""Where outlines run in label maps, and how far from them a pixel is: targets and weights, never differentiated.
+"""Outlines in label maps and pixels' distances to them: targets and weights of losses, never differentiated.
 
-Lengths are in pixels of the label map and scale with it, so that a person's outline is as thick a part of the person
-at every mask size.
+Lengths are in pixels of the label map and scale with it, so that the band along a person's outline is the same fraction
+of the person at every mask size.
 """
 
 from __future__ import annotations
@@ -12,50 +12,50 @@ import torch
 import torch.nn.functional as F
 
 BAND = 1 / 64
-"""Half the width of an outline's band, as a share of the map's height: 2 pixels a side at 128x96."""
+"""Half the width of an outline's band as a fraction of the map's height: 2 pixels on each side at 128x96."""
 REACH = 1 / 8
-"""Distance to the outline, as a share of the map's height, that counts as 1: 16 pixels at 128x96."""
+"""Distance to the outline at which a distance map reaches 1, as a fraction of the map's height: 16 pixels at 128x96."""
 GAP = 1 / 32
-"""Spread of the weight between two people, as a share of the map's height: 4 pixels at 128x96."""
+"""Standard deviation of the weight between two people as a fraction of the map's height: 4 pixels at 128x96."""
 
 
 def band_radius(height: int) -> int:
-    """Pixels on each side of an outline that belong to its band; at least one, so that no outline vanishes."""
+    """Pixels on each side of an outline that belong to its band in a map of ``height`` rows; at least one."""
     return max(1, round(height * BAND))
 
 
 def outline_band(labels: torch.Tensor) -> torch.Tensor:
-    """Pixels close to where a label begins or ends.
+    """Pixels within :func:`band_radius` of a change of label.
 
-    A person cut off by the map's edge has no outline there: nobody knows how it goes on.
+    A person cut off by the map's edge has no outline there: how it goes on is unknown.
 
     Args:
         labels: bool or int64 ``[N, h, w]``.
 
     Returns:
-        bool ``[N, h, w]``; around a straight outline ``2 * band_radius(h)`` pixels wide.
+        bool ``[N, h, w]``; along a straight outline the band is ``2 * band_radius(h)`` pixels wide.
     """
     radius, values = band_radius(labels.shape[1]), labels.float()
-    return _largest_around(values, radius) != -_largest_around(-values, radius)
+    return _max_around(values, radius) != -_max_around(-values, radius)
 
 
-def _largest_around(values: torch.Tensor, radius: int) -> torch.Tensor:
-    """Largest of each pixel's neighbourhood, a square of ``2 * radius + 1``; nothing lies beyond the map's edge.
+def _max_around(values: torch.Tensor, radius: int) -> torch.Tensor:
+    """Maximum of float ``[N, h, w]`` in a square window of ``2 * radius + 1`` around each pixel, inside the map.
 
-    First along rows, then along columns: that is a thirtieth of the time of a square at once.
+    First along rows, then along columns: that takes a thirtieth of the time of a square window.
     """
     along = F.max_pool1d(values, 2 * radius + 1, stride=1, padding=radius)
     return F.max_pool1d(along.mT, 2 * radius + 1, stride=1, padding=radius).mT
 
 
 def distance_to(masks: torch.Tensor) -> torch.Tensor:
-    """Euclidean distance from each pixel's centre to that of the nearest pixel of its mask.
+    """Euclidean distance from each pixel's centre to the centre of the nearest pixel of its mask.
 
     Args:
         masks: bool ``[N, h, w]``.
 
     Returns:
-        float32 ``[N, h, w]`` in pixels, 0 inside; at least ``h + w`` where there is no mask.
+        float32 ``[N, h, w]`` in pixels, 0 inside the mask; ``h + w`` everywhere if the mask is empty.
     """
     far = float(sum(masks.shape[1:]))
     outside = (~masks).to(torch.uint8).cpu().numpy()
@@ -67,13 +67,14 @@ def distance_to(masks: torch.Tensor) -> torch.Tensor:
     ]
     if not found:
         return torch.zeros(masks.shape, device=masks.device)
-    # Squares of such distances are whole numbers. OpenCV's last bit differs from call to call, and runs shall repeat.
+    # Squares of such distances are integers. Rounding removes OpenCV's last bit, which differs from call to call, so
+    # that runs can be repeated exactly.
     exact = np.sqrt(np.rint(np.square(np.stack(found))))
     return torch.from_numpy(exact).to(masks.device)
 
 
 def signed_distance(masks: torch.Tensor) -> torch.Tensor:
-    """Distance to each mask's outline: positive inside, negative outside, 1 from ``REACH`` on.
+    """Distance to each mask's outline in units of :data:`REACH`, positive inside and negative outside, cut at 1.
 
     The outline runs between pixels, half a pixel from the centres on both sides.
 
@@ -81,21 +82,21 @@ def signed_distance(masks: torch.Tensor) -> torch.Tensor:
         masks: bool ``[N, h, w]``.
 
     Returns:
-        float32 -1..1 ``[N, h, w]``; -1 where there is no mask, 1 where there is nothing else.
+        float32 -1..1 ``[N, h, w]``; -1 everywhere if the mask is empty, 1 if it covers the map.
     """
     inner, outer = distance_to(~masks) - 0.5, distance_to(masks) - 0.5
     return (torch.where(masks, inner, -outer) / (masks.shape[1] * REACH)).clamp(-1, 1)
 
 
-def between(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """How much a pixel lies where two people meet (after Ronneberger et al., 2015, arXiv:1505.04597).
+def proximity_weight(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Weight of pixels that lie between two close masks (after Ronneberger et al., 2015, arXiv:1505.04597).
 
     Args:
         first: bool ``[N, h, w]``.
         second: bool ``[N, h, w]``.
 
     Returns:
-        float32 0..1 ``[N, h, w]``: 1 where both are, near 0 where either is far off or isn't there.
+        float32 0..1 ``[N, h, w]``: 1 where both masks are, near 0 where either is far away or empty.
     """
     spread = first.shape[1] * GAP
     return torch.exp(-((distance_to(first) + distance_to(second)) ** 2) / (2 * spread**2))

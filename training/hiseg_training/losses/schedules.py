@@ -1,4 +1,4 @@
-"""What changes while a student learns: the temperature, and how much it still listens to its teacher."""
+"""Schedules of distillation: the temperature by epoch, and the teacher's share of the loss by the scores of both."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ class TemperatureSchedule:
     """Temperature of the soft labels, from high to low.
 
     Attributes:
-        initial: at the start.
-        final: from ``epochs`` on.
-        epochs: how long the way takes.
+        initial: temperature at the start.
+        final: temperature from epoch ``epochs`` on.
+        epochs: duration of the decay.
         shape: ``linear``, ``cosine`` or ``exponential``.
+
+    Raises:
+        ValueError: a value is out of its range; the message begins with its name.
     """
 
     initial: float = 10.0
@@ -32,7 +35,7 @@ class TemperatureSchedule:
             raise ValueError(f"shape: {self.shape!r} is not one of {', '.join(SHAPES)}")
 
     def at(self, epoch: float) -> float:
-        """The temperature after ``epoch`` epochs; parts of one count."""
+        """The temperature after ``epoch`` epochs, which may be a fraction."""
         done = min(1.0, max(0.0, epoch / self.epochs))
         if self.shape == "exponential":
             return self.initial * math.pow(self.final / self.initial, done)
@@ -42,14 +45,17 @@ class TemperatureSchedule:
 
 @dataclass(frozen=True, slots=True)
 class TeacherShare:
-    """How much of the loss is the teacher's: less the closer the student comes, nothing once it is well ahead.
+    """Share of the teacher's terms in the loss: it falls as the student's score approaches the teacher's, to 0.
 
-    It depends on the scores of now alone, so a student that falls back listens again.
+    It depends on the current scores alone, so it rises again if the student falls back.
 
     Attributes:
-        most: share while the student is far behind.
-        near: student's score over the teacher's at which the share begins to fall.
-        over: the same at which it is 0.
+        most: share while the student is far behind, 0..1.
+        near: ratio of the student's score to the teacher's at which the share begins to fall.
+        over: ratio at which it reaches 0; above ``near``.
+
+    Raises:
+        ValueError: a value is out of its range; the message begins with its name.
     """
 
     most: float = 0.7
@@ -63,7 +69,7 @@ class TeacherShare:
             raise ValueError(f"near: {self.near} is not within 0..over ({self.over})")
 
     def at(self, student: float, teacher: float) -> float:
-        """The share for two scores (higher is better, at least 0); a teacher that knows nothing has no say."""
+        """The share for two scores (at least 0, higher is better); 0 for a teacher whose score is 0."""
         if teacher <= 0:
             return 0.0
         return self.most * min(1.0, max(0.0, (self.over - student / teacher) / (self.over - self.near)))

@@ -1,1 +1,1 @@
-"""The network: coarse once per image, fine once per person."""
+"""The networks: a coarse stage that runs once per image, and a fine stage that runs once per person."""

@@ -1,4 +1,4 @@
-"""The pieces of both decoders: plain 3x3 convolutions, residual blocks, attention gates."""
+"""Building blocks of both stages: plain 3x3 convolutions, residual blocks, attention gates."""
 
 from __future__ import annotations
 
@@ -12,38 +12,48 @@ from torch import nn
 
 from hiseg_training.config.model import ModelConfig
 
-MOST_GROUPS = 8
+MAX_GROUPS = 8
 
 
 @dataclass(frozen=True)
 class Style:
-    """How the pieces normalise and what bends them; named as in ``config.model.ModelConfig``."""
+    """Norm and activation of a network's blocks, by their names in :class:`hiseg_training.config.model.ModelConfig`.
+
+    Attributes:
+        activation: ``relu``, ``silu`` or ``gelu``.
+        normalization: ``batchnorm``, ``layernorm2d`` or ``groupnorm``.
+    """
 
     activation: str = "relu"
     normalization: str = "batchnorm"
 
     @classmethod
     def of(cls, config: ModelConfig) -> Style:
+        """The style of a model's configuration."""
         return cls(config.activation, config.normalization)
 
     def norm(self, channels: int) -> nn.Module:
-        """A norm of ``channels``; ``layernorm2d``, over a sample's channels and pixels, is a group norm of one."""
+        """A new norm of ``channels``; ``layernorm2d``, over a sample's channels and pixels, is a group norm of one
+        group."""
         if self.normalization == "batchnorm":
             return nn.BatchNorm2d(channels)
-        return GroupNorm(1 if self.normalization == "layernorm2d" else math.gcd(MOST_GROUPS, channels), channels)
+        return GroupNorm(1 if self.normalization == "layernorm2d" else math.gcd(MAX_GROUPS, channels), channels)
 
     def act(self) -> nn.Module:
-        # Only ReLU can be undone from what it puts out, and so work in place.
+        """A new activation."""
+        # Only ReLU's gradient follows from its output, so only ReLU can work in place.
         return {"relu": nn.ReLU(inplace=True), "silu": nn.SiLU(), "gelu": nn.GELU()}[self.activation]
 
 
 class GroupNorm(nn.GroupNorm):
-    """torch's own (Wu & He, 2018, arXiv:1803.08494), but exported so that it takes a batch of nobody.
+    """torch's group norm (Wu & He, 2018, arXiv:1803.08494), exported so that it takes a batch of 0 samples too.
 
-    The exporter's reshapes a batch to what the other sizes leave of it, which runtimes refuse where that is nothing.
+    The graph that the exporter makes of torch's own infers the batch size in a reshape, which runtimes refuse for an
+    empty tensor.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalise float ``[N, C, h, w]``; N may be 0."""
         if not torch.compiler.is_exporting():
             return super().forward(x)
         people, channels, height, width = x.shape
@@ -57,7 +67,8 @@ PLAIN = Style()
 
 
 def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1, style: Style = PLAIN) -> nn.Sequential:
-    """3x3 convolution, norm, activation."""
+    """3x3 convolution without bias, norm and activation: ``[N, in_channels, h, w]`` -> ``[N, out_channels, h/stride,
+    w/stride]``."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False),
         style.norm(out_channels),
@@ -66,11 +77,17 @@ def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1, style: S
 
 
 def convolve(convolution: nn.Module, parts: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """``convolution(torch.cat(parts, 1))`` as a sum over the parts: the large concatenated tensor isn't needed."""
+    """Compute ``convolution(torch.cat(parts, 1))`` as a sum over the parts, without the large concatenated tensor.
+
+    Args:
+        convolution: an ``nn.Conv2d`` with one group.
+        parts: float ``[N, C_k, h, w]`` each; together they have the convolution's input channels.
+    """
     assert isinstance(convolution, nn.Conv2d)
     if len(parts) == 1:
-        return convolution(parts[0])
-    weights = convolution.weight.split([part.shape[1] for part in parts], dim=1)
+        whole: torch.Tensor = convolution(parts[0])
+        return whole
+    weights = torch.split(convolution.weight, [part.shape[1] for part in parts], dim=1)
     biases = [convolution.bias, *[None] * (len(parts) - 1)]
     stride, padding = convolution.stride, convolution.padding
     outputs = [F.conv2d(x, w, b, stride, padding) for x, w, b in zip(parts, weights, biases, strict=True)]
@@ -78,7 +95,7 @@ def convolve(convolution: nn.Module, parts: tuple[torch.Tensor, ...]) -> torch.T
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around a projected shortcut (He et al., 2015, arXiv:1512.03385)."""
+    """Two 3x3 convolutions beside a projected shortcut (He et al., 2015, arXiv:1512.03385)."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, style: Style = PLAIN) -> None:
         super().__init__()
@@ -90,7 +107,10 @@ class ResidualBlock(nn.Module):
         self.act = style.act()
 
     def forward(self, *parts: torch.Tensor) -> torch.Tensor:
-        """``parts`` together have the block's input channels; they are never put into one tensor."""
+        """Float ``[N, C_k, h, w]`` each -> ``[N, out_channels, h/stride, w/stride]``.
+
+        The parts together have the block's input channels, as if they were concatenated.
+        """
         inner = self.second(self.first[1:](convolve(self.first[0], parts)))
         activated: torch.Tensor = self.act(inner + convolve(self.shortcut, parts))
         return activated
@@ -99,7 +119,7 @@ class ResidualBlock(nn.Module):
 class AttentionGate(nn.Module):
     """Additive attention on a skip connection (Oktay et al., 2018, arXiv:1804.03999).
 
-    The decoder's features say where to look; the skip's features are scaled by 0..1 per pixel.
+    The skip's features are scaled per pixel by an attention 0..1 that is computed from them and the decoder's features.
     """
 
     def __init__(self, skip_channels: int, gate_channels: int, style: Style = PLAIN) -> None:
@@ -111,12 +131,20 @@ class AttentionGate(nn.Module):
         self.act = style.act()
 
     def forward(self, skip: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
-        """``skip`` ``[N,Cs,h,w]`` and the smaller ``below`` ``[N,Cg,h/2,w/2]`` -> gated skip ``[N,Cs,h,w]``."""
-        # A 1x1 convolution may as well come before a nearest-neighbour resize: a quarter of the pixels.
+        """Gate a skip connection.
+
+        Args:
+            skip: encoder features, float ``[N, Cs, h, w]``.
+            below: features of the deeper decoder level, float ``[N, Cg, h/2, w/2]``.
+
+        Returns:
+            Float ``[N, Cs, h, w]``.
+        """
+        # A 1x1 convolution commutes with a nearest-neighbour resize; before it there are a quarter of the pixels.
         gate = upsample_to(self.gate(below), skip)
         return skip * torch.sigmoid(self.score(self.act(self.skip(skip) + gate)))
 
 
 def upsample_to(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Nearest-neighbour resize to the height and width of ``like``."""
+    """Resize float ``[N, C, h, w]`` to the height and width of ``like`` by nearest neighbour."""
     return F.interpolate(x, size=like.shape[2:], mode="nearest")

@@ -1,51 +1,100 @@
-"""Coarse stage: one light UNet over the reduced canvas says where *any* person is.
+"""Coarse stage: one light UNet over the reduced canvas predicts where *any* person is.
 
-Boxes are known wherever it runs, and say most of it: told of them, it need only find what is a person inside, and
-nobody is lost for want of a box.
+Boxes are known wherever it runs, and carry most of the information: given their map as a fourth channel, the network
+only has to find which pixels inside are a person, and no one is missed for want of a box.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hiseg_training.compat.unet import UNetStage
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.models.blocks import Style, conv_norm_act, upsample_to
-from hiseg_training.models.encoder import build_encoder
-from hiseg_training.models.freezing import Freezable
-from hiseg_training.models.outputs import IMAGENET_MEAN, IMAGENET_STD, Coarse
+from hiseg_training.models.encoder import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    EfficientNetEncoder,
+    EncoderBlocks,
+    ResidualEncoder,
+    build_encoder,
+)
+from hiseg_training.models.freezing import EncoderDecoder
 from hiseg_training.models.roi import box_map
 
 FEATURE_LEVEL = 2
+"""Decoder level, counted from the deepest, whose features the fine stage reads."""
+
+
+@dataclass(frozen=True)
+class CoarseOutput:
+    """Prediction of a coarse stage for a batch of canvases.
+
+    Attributes:
+        logits: float ``[B, 1, h, w]``, foreground log-odds.
+        features: float ``[B, C, h', w']``, decoder features for the fine stage.
+        levels: float ``[B, C_k, h_k, w_k]`` each, the features of all decoder levels, deepest first.
+    """
+
+    logits: torch.Tensor
+    features: torch.Tensor
+    levels: tuple[torch.Tensor, ...] = ()
+
+    def foreground(self, size: tuple[int, int]) -> torch.Tensor:
+        """Foreground probability, float 0..1 ``[B, 1, *size]``, resized bilinearly to ``size`` (height, width)."""
+        return torch.sigmoid(F.interpolate(self.logits, size=size, mode="bilinear", align_corners=False))
+
+
+class CoarseNetwork(EncoderDecoder):
+    """What every network that can be the coarse stage has in common.
+
+    Attributes:
+        sees_boxes: whether ``forward`` makes use of the box map.
+        level_channels: channels of :attr:`CoarseOutput.levels`.
+        feature_channels: channels of :attr:`CoarseOutput.features`.
+    """
+
+    sees_boxes: bool
+    level_channels: tuple[int, ...]
+    feature_channels: int
+
+    def forward(self, images: torch.Tensor, boxes: torch.Tensor | None = None) -> CoarseOutput:
+        """Predict the foreground.
+
+        Args:
+            images: reduced canvases, float 0..1 RGB ``[B, 3, h, w]``.
+            boxes: map of all people's boxes, float 0/1 ``[B, 1, h, w]``; None where no box is known.
+        """
+        raise NotImplementedError
 
 
 def reduce(images: torch.Tensor, reduction: int) -> torch.Tensor:
-    """Area-average canvases ``[B, 3, H, W]`` to the coarse stage's input ``[B, 3, H/reduction, W/reduction]``."""
+    """Area-average float canvases ``[B, 3, H, W]`` to the coarse stage's input ``[B, 3, H/reduction, W/reduction]``."""
     return F.avg_pool2d(images, reduction) if reduction > 1 else images
 
 
-def look(stage: CoarseStage | UNetStage, canvases: torch.Tensor, rois: torch.Tensor, reduction: int) -> Coarse:
-    """What a coarse stage sees.
+def run_coarse(stage: CoarseNetwork, canvases: torch.Tensor, rois: torch.Tensor, reduction: int) -> CoarseOutput:
+    """Run a coarse stage on canvases, with the box map if it takes one.
 
     Args:
         canvases: float 0..1 ``[B, 3, H, W]``.
-        rois: boxes that are known, ``[N, 5]``.
-        reduction: canvas pixels a side that become one of its input.
+        rois: known boxes, float ``[N, 5]``; N may be 0.
+        reduction: canvas pixels a side that become one pixel of the stage's input.
     """
-    # Before it is normalised: that many pixels fewer to touch.
+    # Reduced before it is normalised: fewer pixels to touch.
     reduced = reduce(canvases, reduction)
     size = (reduced.shape[2], reduced.shape[3])
-    seen: Coarse = stage(reduced, box_map(rois, reduced.shape[0], size) if stage.sees_boxes else None)
-    return seen
+    output: CoarseOutput = stage(reduced, box_map(rois, reduced.shape[0], size) if stage.sees_boxes else None)
+    return output
 
 
-class CoarseStage(Freezable):
-    """UNet (Ronneberger et al., 2015, arXiv:1505.04597) with one convolution a level."""
+class CoarseStage(CoarseNetwork):
+    """UNet (Ronneberger et al., 2015, arXiv:1505.04597) with one convolution a level; logits at half its input."""
 
+    encoder: ResidualEncoder | EfficientNetEncoder
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -61,37 +110,21 @@ class CoarseStage(Freezable):
             below = width
         self.decoder = nn.ModuleList(levels)
         self.head = nn.Conv2d(below, 1, 1)
-        self.level_channels: tuple[int, ...] = config.coarse_widths
+        self.level_channels = config.coarse_widths
         self.feature_channels = config.coarse_widths[FEATURE_LEVEL]
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
-    def encoder_blocks(self) -> list[Sequence[nn.Module]]:
-        """What :mod:`hiseg_training.models.unfreezing` frees together, the stem first."""
+    def encoder_blocks(self) -> EncoderBlocks:
         return self.encoder.blocks()
 
-    def forward(self, images: torch.Tensor, boxes: torch.Tensor | None = None) -> Coarse:
-        """Look at canvases.
-
-        Args:
-            images: reduced, float 0..1 ``[B, 3, h, w]``.
-            boxes: where anybody's lies, float 0/1 ``[B, 1, h, w]``; None: nobody's is known.
-
-        Returns:
-            Logits ``[B, 1, h/2, w/2]`` among the rest.
-        """
-        seen = (images - self.mean) / self.std
+    def forward(self, images: torch.Tensor, boxes: torch.Tensor | None = None) -> CoarseOutput:
+        x = (images - self.mean) / self.std
         if self.sees_boxes:
-            seen = torch.cat([seen, torch.zeros_like(seen[:, :1]) if boxes is None else boxes], dim=1)
-        *skips, x = self.encoder(seen)
+            x = torch.cat([x, torch.zeros_like(x[:, :1]) if boxes is None else boxes], dim=1)
+        *skips, x = self.encoder(x)
         levels = []
         for decode, skip in zip(self.decoder, reversed(skips), strict=True):
             x = decode(torch.cat([upsample_to(x, skip), skip], dim=1))
             levels.append(x)
-        return Coarse(self.head(x), levels[FEATURE_LEVEL], tuple(levels))
-
-
-def build_coarse(config: ModelConfig) -> CoarseStage | UNetStage:
-    """The coarse stage a configuration asks for."""
-    family, variant = config.coarse
-    return UNetStage(variant, config.pretrained) if family == "unet" else CoarseStage(config)
+        return CoarseOutput(self.head(x), levels[FEATURE_LEVEL], tuple(levels))

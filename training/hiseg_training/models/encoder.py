@@ -2,13 +2,14 @@
 
 The residual family is scaled by EfficientNet's compound coefficients (Tan & Le, 2019, arXiv:1905.11946), so that
 b0, b1 and b7 mean the same step in size; its plain 3x3 convolutions take less time to train on a CPU than depthwise
-ones. The EfficientNet family is there for those who have pretrained weights.
+ones. The EfficientNet family is there for its pretrained weights.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -16,19 +17,52 @@ from torch import nn
 
 from hiseg_training.config.model import EFFICIENTNETS, SCALING, ModelConfig
 from hiseg_training.models.blocks import PLAIN, ResidualBlock, Style, conv_norm_act
-from hiseg_training.models.pretrained import fetched
+from hiseg_training.models.torchvision_shim import declare_missing_operators
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Mean and standard deviation of ImageNet's RGB values 0..1, by which images are normalised for all encoders."""
 BASE_WIDTHS = (32, 48, 96, 192, 256)
 BASE_DEPTHS = (1, 1, 1, 2, 2)
+"""Channels and residual blocks of the residual encoder's five levels, before they are scaled by variant."""
+
+EncoderBlocks = list[Sequence[nn.Module]]
+
+
+class WeightsMissing(Exception):
+    """Pretrained weights could not be loaded; the message says of which network, and why."""
+
+
+@contextmanager
+def loading_pretrained(name: str, wanted: bool) -> Iterator[None]:
+    """Turn whatever goes wrong while a network is built with pretrained weights into one error.
+
+    Args:
+        name: the network, for the message.
+        wanted: whether pretrained weights are asked for; if not, errors pass unchanged.
+
+    Raises:
+        WeightsMissing: the weights are wanted, and their server, the network or the file failed in any way.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not wanted:
+            raise
+        raise WeightsMissing(f"model.pretrained: no weights for {name} could be loaded: {error}") from error
 
 
 class ResidualEncoder(nn.Module):
     """Residual blocks (He et al., 2015, arXiv:1512.03385) at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input.
 
     Args:
-        variant: its width and depth coefficients scale the base widths (to multiples of 8) and depths.
+        variant: ``b0``, ``b1`` or ``b7``; its width and depth coefficients scale the base widths (to multiples of 8)
+            and depths.
         in_channels: channels of the input.
         style: norm and activation.
+
+    Attributes:
+        channels: of each level, the largest map first.
     """
 
     def __init__(self, variant: str, in_channels: int, style: Style = PLAIN) -> None:
@@ -47,6 +81,7 @@ class ResidualEncoder(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Images ``[B, in_channels, H, W]`` -> five maps ``[B, C_k, H/2^k, W/2^k]``, k = 1..5."""
         x = self.stem(x)
         features = []
         for stage in self.stages:
@@ -54,44 +89,54 @@ class ResidualEncoder(nn.Module):
             features.append(x)
         return features
 
-    def blocks(self) -> list[Sequence[nn.Module]]:
-        """What is frozen and freed together, the stem first."""
+    def blocks(self) -> EncoderBlocks:
+        """Blocks that are frozen and unfrozen together, the stem first."""
         return [(self.stem,), *((stage,) for stage in self.stages)]
 
 
 class EfficientNetEncoder(nn.Module):
-    """timm's EfficientNet of a variant, at the same fractions of the input.
+    """timm's EfficientNet of a variant, with maps at the same fractions of the input as :class:`ResidualEncoder`.
 
     Args:
         variant: ``b0``, ``b1``, ``b3`` or ``b7``.
-        in_channels: channels of the input; those beyond three are context.
-        pretrained: load ImageNet weights; raises ``WeightsMissing`` where they can't be had.
+        in_channels: channels of the input; those beyond three start from copies of the RGB weights.
+        pretrained: load ImageNet weights.
+
+    Raises:
+        WeightsMissing: pretrained weights are wanted, and can't be loaded.
     """
 
     def __init__(self, variant: str, in_channels: int, pretrained: bool) -> None:
         super().__init__()
-        from hiseg_training.torchvision_shim import declare_missing_operators
-
         declare_missing_operators()
         import timm
 
         name = EFFICIENTNETS[variant]
-        with fetched(name, pretrained):
+        with loading_pretrained(name, pretrained):
             self.net = timm.create_model(name, features_only=True, in_chans=in_channels, pretrained=pretrained)
-        self.channels = cast(list[int], self.net.feature_info.channels())
+        self.channels = cast("timm.models.FeatureInfo", self.net.feature_info).channels()
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Images ``[B, in_channels, H, W]`` -> five maps ``[B, C_k, H/2^k, W/2^k]``, k = 1..5."""
         return cast(list[torch.Tensor], self.net(x))
 
-    def blocks(self) -> list[Sequence[nn.Module]]:
-        """What is frozen and freed together, the stem first."""
-        return [(self.net.conv_stem, self.net.bn1), *((block,) for block in self.net.blocks)]
+    def blocks(self) -> EncoderBlocks:
+        """Blocks that are frozen and unfrozen together, the stem first."""
+        stem = (self.net.get_submodule("conv_stem"), self.net.get_submodule("bn1"))
+        return [stem, *((block,) for block in self.net.get_submodule("blocks").children())]
 
 
 def build_encoder(
     family: str, variant: str, in_channels: int, config: ModelConfig
 ) -> ResidualEncoder | EfficientNetEncoder:
-    """The encoder that one of a configuration's stages asks for; EfficientNets keep their own norms and activations."""
+    """The encoder of one stage of a model; EfficientNets keep their own norms and activations.
+
+    Args:
+        family: ``residual`` or ``efficientnet``.
+        variant: size of the encoder.
+        in_channels: channels of its input.
+        config: the model's, for norm, activation and whether to start from pretrained weights.
+    """
     if family == "residual":
         return ResidualEncoder(variant, in_channels, Style.of(config))
     return EfficientNetEncoder(variant, in_channels, config.pretrained)

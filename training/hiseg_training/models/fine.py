@@ -1,32 +1,92 @@
-"""Fine stage: a UNet on each person's crop tells the person from everybody else."""
+"""Fine stage: a UNet on each person's crop tells the person's pixels from other people's and the background's."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hiseg_training.config.model import ModelConfig
-from hiseg_training.models.blocks import AttentionGate, ResidualBlock, Style, upsample_to
+from hiseg_training.config.model import CLASSES, ModelConfig
+from hiseg_training.models.blocks import AttentionGate, ResidualBlock, Style, conv_norm_act, upsample_to
 from hiseg_training.models.encoder import build_encoder
-from hiseg_training.models.heads import HierarchicalHead, branch, three_logits
-from hiseg_training.models.outputs import FineOutput
 
 CHANNELS = 5
-CLASSES = 3
-"""0 background, 1 target, 2 other people."""
+"""Channels of a crop: normalised RGB, the map of the person's own box, the map of other people's boxes."""
 PRIOR_LEVEL = 2
-"""Decoder level (a quarter of the crop) at which the coarse stage's view enters."""
+"""Decoder level (a quarter of the crop) at which the coarse stage's features are added."""
+BRANCH_WIDTH = 16
+
+
+@dataclass(frozen=True)
+class FineOutput:
+    """Prediction of the fine stage for ``N`` crops; None is a branch that the model doesn't have.
+
+    Attributes:
+        logits: float ``[N, 3, h, w]`` of background, target and other people.
+        levels: float ``[N, C_k, h_k, w_k]`` each, the decoder's features, deepest first.
+        foreground: float ``[N, 1, h, w]``, log-odds that any person is there.
+        identity: float ``[N, 1, h, w]``, log-odds that it is the target, given that a person is there. Where the
+            model has a hierarchical head, :attr:`logits` are made of these two.
+        contour: float ``[N, 1, h, w]``, log-odds of the target's outline.
+        distance: float ``[N, 1, h, w]``, signed distance to the target's outline, -1..1 where it is near.
+    """
+
+    logits: torch.Tensor
+    levels: tuple[torch.Tensor, ...] = ()
+    foreground: torch.Tensor | None = None
+    identity: torch.Tensor | None = None
+    contour: torch.Tensor | None = None
+    distance: torch.Tensor | None = None
+
+
+class HierarchicalHead(nn.Module):
+    """Predicts foreground first, then whose pixel it is: both at RoI size, written at mask size.
+
+    The second prediction reads features that the first one has dimmed where no person is. Being the two factors of
+    one probability, the levels can't contradict each other: the softmax of the three logits is exactly
+    p(no person), p(person) p(target | person), p(person) p(other | person).
+    """
+
+    def __init__(self, channels: int, style: Style) -> None:
+        super().__init__()
+        self.foreground = nn.Conv2d(channels, 4, 3, padding=1)
+        self.identity = nn.Sequential(
+            conv_norm_act(channels, channels, style=style), nn.Conv2d(channels, 4, 3, padding=1)
+        )
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features ``[N, C, h, w]`` -> log-odds of a person, and of the target given a person, ``[N, 1, 2h, 2w]``."""
+        foreground = self.foreground(features)
+        dimmed = features * foreground.mean(1, keepdim=True).sigmoid()
+        return F.pixel_shuffle(foreground, 2), F.pixel_shuffle(self.identity(dimmed), 2)
+
+
+def three_logits(foreground: torch.Tensor, identity: torch.Tensor) -> torch.Tensor:
+    """Combine the two levels' log-odds ``[N, 1, h, w]`` into logits of background, target, others ``[N, 3, h, w]``."""
+    # log(sigmoid(x)) is -softplus(-x), which stays finite where an exported sigmoid would round to 0.
+    target = foreground - F.softplus(-identity)
+    return torch.cat([torch.zeros_like(target), target, target - identity], dim=1)
+
+
+def auxiliary_branch(channels: int, style: Style) -> nn.Sequential:
+    """Layers that predict one map at mask size from features at RoI size, ``[N, C, h, w]`` -> ``[N, 1, 2h, 2w]``."""
+    return nn.Sequential(
+        conv_norm_act(channels, BRANCH_WIDTH, style=style),
+        nn.Conv2d(BRANCH_WIDTH, 4, 3, padding=1),
+        nn.PixelShuffle(2),
+    )
 
 
 class FineStage(nn.Module):
-    """UNet with residual blocks and attention gates; decides at RoI size, answers at crop size.
+    """UNet with residual blocks and attention gates; it computes at RoI size and its logits have crop size.
 
-    Its input has five channels: normalised RGB, the person's own box, and where other people's boxes lie.
+    Its input has the channels that :data:`CHANNELS` lists.
 
     Args:
-        config: what it is made of.
-        coarse_channels: of the coarse stage's features.
+        config: the model's.
+        coarse_channels: channels of the coarse stage's features.
     """
 
     def __init__(self, config: ModelConfig, coarse_channels: int) -> None:
@@ -46,14 +106,14 @@ class FineStage(nn.Module):
         self.decoder = nn.ModuleList(levels)
         self.deeper = nn.ModuleList(deeper)
         self.prior = nn.Conv2d(coarse_channels + 1, config.fine_widths[PRIOR_LEVEL], 1)
-        # Starts as no prior at all, so that a fine stage trained alone is unchanged when a coarse stage joins.
+        # Zero at first, so that a fine stage trained alone is unchanged when a coarse stage joins.
         nn.init.zeros_(self.prior.weight)
         nn.init.zeros_(torch.as_tensor(self.prior.bias))
         self.head = (
             HierarchicalHead(below, style) if config.hierarchical else nn.Conv2d(below, CLASSES * 4, 3, padding=1)
         )
         wanted = {"contour": config.contour, "distance": config.distance}
-        self.branches = nn.ModuleDict({name: branch(below, style) for name, there in wanted.items() if there})
+        self.branches = nn.ModuleDict({name: auxiliary_branch(below, style) for name, has in wanted.items() if has})
         self.level_channels: tuple[int, ...] = config.fine_widths
 
     def forward(self, crops: torch.Tensor, prior: torch.Tensor | None = None) -> torch.Tensor:
@@ -61,21 +121,23 @@ class FineStage(nn.Module):
 
         Args:
             crops: float ``[N, 5, h, w]``.
-            prior: float ``[N, C + 1, h/4, w/4]``, the coarse stage's features and logits in the same crops.
+            prior: float ``[N, C + 1, h/4, w/4]``, the coarse stage's features and logits in the same crops; None
+                where the coarse stage isn't used.
 
         Returns:
-            Logits ``[N, 3, h, w]``.
+            Logits of background, target and other people, float ``[N, 3, h, w]``.
         """
-        return self._decide(self._decode(crops, prior)[-1]).logits
+        return self._predict(self._decode(crops, prior)[-1]).logits
 
     def outputs(self, crops: torch.Tensor, prior: torch.Tensor | None = None) -> FineOutput:
-        """The same with everything that training looks at; its branches are run here and nowhere else."""
+        """As :meth:`forward`, with all that losses read; the auxiliary branches are run here and nowhere else."""
         levels = self._decode(crops, prior)
-        decided = self._decide(levels[-1])
+        predicted = self._predict(levels[-1])
         branches = {name: run(levels[-1]) for name, run in self.branches.items()}
-        return FineOutput(decided.logits, tuple(levels), decided.foreground, decided.identity, **branches)
+        return FineOutput(predicted.logits, tuple(levels), predicted.foreground, predicted.identity, **branches)
 
     def _decode(self, crops: torch.Tensor, prior: torch.Tensor | None) -> list[torch.Tensor]:
+        """Features of every decoder level, float ``[N, C_k, h_k, w_k]``, deepest first."""
         *skips, x = self.encoder(crops)
         levels = []
         for level, skip in enumerate(reversed(skips)):
@@ -86,7 +148,8 @@ class FineStage(nn.Module):
             levels.append(x)
         return levels
 
-    def _decide(self, features: torch.Tensor) -> FineOutput:
+    def _predict(self, features: torch.Tensor) -> FineOutput:
+        """Logits, and the hierarchical head's two levels, of features ``[N, C, h/2, w/2]``."""
         if isinstance(self.head, HierarchicalHead):
             foreground, identity = self.head(features)
             return FineOutput(three_logits(foreground, identity), foreground=foreground, identity=identity)

@@ -1,8 +1,8 @@
-"""A larger variant starts as a smaller one that has learnt: what the small one knows need not be learnt again.
+"""Start a larger variant from the weights of a smaller, trained one (Net2Net: Chen et al., 2016, arXiv:1511.05641).
 
-Both ways of Net2Net (Chen et al., 2016, arXiv:1511.05641): a deeper model's new blocks pass on what they see, and a
-wider one's channels are the narrower one's several times over. A larger model so begins as the function that the
-smaller one has learnt: exactly with ReLU, nearly with other activations.
+A deeper model's additional blocks start as the identity, and a wider model's channels as copies of the narrower one's.
+The larger model so starts as the function that the smaller one has learnt: exactly with ReLU, nearly with other
+activations.
 """
 
 from __future__ import annotations
@@ -14,42 +14,43 @@ from torch import nn
 
 from hiseg_training.models.blocks import ResidualBlock
 
-UNEVEN = 0.25
-"""By up to this share, what a copy of a channel counts for differs from an equal part: copies that count the same would
-stay the same for ever."""
+UNEVENNESS = 0.25
+"""Largest relative deviation of a channel copy's weight from an equal share: copies of equal weight would have equal
+gradients and stay copies for ever."""
 
 
-def take_over(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> int:
-    """Load the weights that fit, and those of a narrower model widened; new residual blocks pass on what they see.
+def load_grown(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> int:
+    """Load the weights that fit, widening those of a narrower model; additional residual blocks become the identity.
 
     Args:
         model: changed in place.
-        weights: another model's, by name.
+        weights: another model's state, by name.
 
     Returns:
-        How many tensors fitted, as they are or widened.
+        The number of tensors that were loaded, as they are or widened.
     """
     own = model.state_dict()
     shared = {name: value for name, value in weights.items() if name in own}
-    times = _times(own, shared)
+    times = _width_factor(own, shared)
     widened = {name: widen(value, own[name].shape, times) for name, value in shared.items()}
     fits = {name: value for name, value in widened.items() if value is not None}
     model.load_state_dict(fits, strict=False)
     for name, block in model.named_modules():
         stack, _, _ = name.rpartition(".")
-        if isinstance(block, ResidualBlock) and not _any_of(name, fits) and _any_of(stack, fits):
-            pass_on(block)
+        if isinstance(block, ResidualBlock) and not _has_any(name, fits) and _has_any(stack, fits):
+            make_identity(block)
     return len(fits)
 
 
-def _any_of(module: str, weights: Iterable[str]) -> bool:
+def _has_any(module: str, weights: Iterable[str]) -> bool:
     return any(name.startswith(f"{module}.") for name in weights)
 
 
-def _times(own: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]) -> int:
-    """How many channels of ``own`` one channel of ``weights`` becomes, where there are more.
+def _width_factor(own: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]) -> int:
+    """How many channels of ``own`` one channel of ``weights`` becomes, in those layers that are wider.
 
-    1, and nothing is widened, where that isn't the same everywhere: behind layers that begin anew, copies say nothing.
+    It is 1, and nothing is widened, where the layers differ in it: behind layers that start from random weights,
+    copies of channels mean nothing.
     """
     found = {own[name].shape[0] / len(value) for name, value in weights.items() if value.ndim} - {1.0}
     times = found.pop() if len(found) == 1 else 1.0
@@ -57,16 +58,17 @@ def _times(own: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor])
 
 
 def widen(value: torch.Tensor, shape: torch.Size, times: int) -> torch.Tensor | None:
-    """A weight for layers some of whose channels are there ``times`` times, side by side.
+    """Widen a weight of a layer some of whose channels become ``times`` copies each, side by side.
 
     Args:
-        value: of a layer, ``[out, in, ...]``, or of its channels, ``[out]``.
-        shape: that it shall have. Of channels in, the last ones are those that were widened: convolutions see the
+        value: weight of a layer, ``[out, in, ...]``, or one number a channel, ``[out]``.
+        shape: the wanted shape. Of the input channels the last ones are those that were widened: convolutions see the
             decoder's features before the encoder's.
+        times: copies of each channel.
 
     Returns:
-        A tensor that gives every copy what the one channel gave; ``value`` itself where it fits; None where no
-        widening gives that shape.
+        A tensor of ``shape`` with which every copy computes what the one channel computed; ``value`` itself where it
+        fits; None where no widening gives that shape.
     """
     if value.shape == shape:
         return value
@@ -78,22 +80,22 @@ def widen(value: torch.Tensor, shape: torch.Size, times: int) -> torch.Tensor | 
         copied, odd = divmod(shape[1] - value.shape[1], times - 1)
         if odd or not 0 < copied <= value.shape[1]:
             return None
-        kept, split = value.split([value.shape[1] - copied, copied], dim=1)
-        value = torch.cat([kept, _share_out(split, times)], dim=1)
+        kept, split = torch.split(value, [value.shape[1] - copied, copied], dim=1)
+        value = torch.cat([kept, _split_inputs(split, times)], dim=1)
     return value if value.shape == shape else None
 
 
-def _share_out(value: torch.Tensor, times: int) -> torch.Tensor:
-    """Channels in ``[out, in, ...]``, each ``times`` times: together they count for what one did."""
-    parts = 1 + UNEVEN * (2 * torch.rand(*value.shape, times) - 1)
+def _split_inputs(value: torch.Tensor, times: int) -> torch.Tensor:
+    """Repeat each input channel of ``[out, in, ...]`` ``times`` times, with weights that add up to the original's."""
+    parts = 1 + UNEVENNESS * (2 * torch.rand(*value.shape, times) - 1)
     parts = (parts / parts.sum(-1, keepdim=True)).to(value)
     shared = (value.unsqueeze(-1) * parts).movedim(-1, 2)
     return shared.flatten(1, 2)
 
 
 @torch.no_grad()
-def pass_on(block: ResidualBlock) -> None:
-    """Let a block of as many channels out as in begin as the identity; others are left alone."""
+def make_identity(block: ResidualBlock) -> None:
+    """Make a block with as many channels out as in, and stride 1, the identity; others are left as they are."""
     channels_out, channels_in = block.shortcut.weight.shape[:2]
     norm = block.second[1]
     if channels_in != channels_out or block.shortcut.stride != (1, 1):

@@ -1,19 +1,28 @@
-"""The whole model: images and boxes in, three-class logits per person and the foreground out."""
+"""The whole model: takes images and boxes, gives three-class logits per person and the foreground."""
 
 from __future__ import annotations
 
 import torch
 
+from hiseg_training.compat.unet import UNetStage
 from hiseg_training.config.model import ModelConfig
-from hiseg_training.models.coarse import build_coarse, look
-from hiseg_training.models.fine import FineStage
-from hiseg_training.models.freezing import Freezable
-from hiseg_training.models.outputs import IMAGENET_MEAN, IMAGENET_STD, Coarse, FineOutput
+from hiseg_training.models.coarse import CoarseNetwork, CoarseOutput, CoarseStage, run_coarse
+from hiseg_training.models.encoder import IMAGENET_MEAN, IMAGENET_STD
+from hiseg_training.models.fine import FineOutput, FineStage
+from hiseg_training.models.freezing import FreezableModule
 from hiseg_training.models.roi import box_channels, enlarge, roi_align
 
 
 def inner_resampling(cells: int, context: float) -> torch.Tensor:
-    """Matrix ``[cells, cells]`` that reads the middle ``1/context`` of a line at ``cells`` points, linearly."""
+    """Matrix that crops the middle ``1/context`` of a line of cells and resizes it to the same number of cells.
+
+    Args:
+        cells: length of the line.
+        context: at least 1.
+
+    Returns:
+        float32 ``[cells, cells]``, linear interpolation weights; row i makes cell i of the result.
+    """
     position = ((torch.arange(cells, dtype=torch.float64) + 0.5) / cells - 0.5) / context + 0.5
     source = position * cells - 0.5
     lower = source.floor().long()
@@ -26,16 +35,22 @@ def inner_resampling(cells: int, context: float) -> torch.Tensor:
 
 
 def to_unit(images: torch.Tensor) -> torch.Tensor:
-    """uint8 0..255 -> float 0..1; float passes through."""
+    """Convert images of any shape from uint8 0..255 to float32 0..1; float images pass unchanged."""
     # In place: large tensors come fresh from the system, and the first touch of their pages is what takes time.
     return images.float().div_(255.0) if images.dtype == torch.uint8 else images
 
 
-class HierarchicalModel(Freezable):
-    """Coarse once per image, fine once per person; implements the tensor contract.
+def build_coarse(config: ModelConfig) -> CoarseNetwork:
+    """The coarse stage of a configuration: this project's, or upstream's UNet for the family ``unet``."""
+    family, variant = config.coarse
+    return UNetStage(variant, config.pretrained) if family == "unet" else CoarseStage(config)
 
-    The crop shows the box and its surroundings (``config.context``); ``masks`` cover the box exactly, ``wide_masks``
-    the whole crop: detectors cut off hands and feet.
+
+class HierarchicalModel(FreezableModule):
+    """Runs the coarse stage once per image and the fine stage once per person; implements the tensor contract.
+
+    The crop shows the box and its surroundings (``config.context``), because detectors' boxes cut off hands and feet:
+    ``masks`` cover the box exactly, ``wide_masks`` the whole crop.
     """
 
     mean: torch.Tensor
@@ -57,10 +72,10 @@ class HierarchicalModel(Freezable):
         )
 
     def start_coarse_from_fine(self) -> None:
-        """Give the coarse stage's encoder what the fine stage's has learnt; they differ only in input channels.
+        """Copy the fine stage's encoder weights into the coarse stage's encoder, less the input channels it lacks.
 
         Raises:
-            ValueError: if their encoders are of different kinds.
+            ValueError: the encoders are of different families or variants.
         """
         fine = (self.config.family, self.config.variant)
         if self.config.coarse != fine:
@@ -71,53 +86,71 @@ class HierarchicalModel(Freezable):
                 weights[name] = weights[name][:, : own.shape[1]]
         self.coarse.encoder.load_state_dict(weights)
 
-    def run_coarse(self, images: torch.Tensor, rois: torch.Tensor) -> Coarse:
-        """The coarse stage on canvases as :func:`to_unit` gives them, and the boxes that are known, ``[N, 5]``."""
-        return look(self.coarse, images, rois, self.config.coarse_reduction)
+    def run_coarse(self, images: torch.Tensor, rois: torch.Tensor) -> CoarseOutput:
+        """Run the coarse stage.
 
-    def _look(
-        self, images: torch.Tensor, rois: torch.Tensor, coarse: Coarse | None, size: tuple[int, int]
+        Args:
+            images: canvases, float 0..1 ``[B, 3, H, W]``.
+            rois: known boxes, float ``[N, 5]``.
+        """
+        return run_coarse(self.coarse, images, rois, self.config.coarse_reduction)
+
+    def _fine_inputs(
+        self, images: torch.Tensor, rois: torch.Tensor, coarse: CoarseOutput | None, size: tuple[int, int]
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Crops ``[N, 5, *size]`` and prior ``[N, C + 1, size / 4]`` as :meth:`FineStage.forward` takes them."""
         crops = enlarge(rois, self.config.context)
         pixels = (roi_align(images, crops, size) - self.mean) / self.std
         boxes = box_channels(rois, crops, size)
         if not self.config.other_boxes:
             boxes = torch.cat([boxes[:, :1], torch.zeros_like(boxes[:, 1:])], dim=1)
-        seen = torch.cat([pixels, boxes], dim=1)
+        channels = torch.cat([pixels, boxes], dim=1)
         prior = None
         if coarse is not None:
-            at = (size[0] // 4, size[1] // 4)
-            prior = torch.cat([roi_align(coarse.features, crops, at), roi_align(coarse.logits, crops, at)], dim=1)
-        return seen.contiguous(memory_format=torch.channels_last), prior
+            quarter = (size[0] // 4, size[1] // 4)
+            maps = [roi_align(values, crops, quarter) for values in (coarse.features, coarse.logits)]
+            prior = torch.cat(maps, dim=1)
+        return channels.contiguous(memory_format=torch.channels_last), prior
 
     def crop_logits(
-        self, images: torch.Tensor, rois: torch.Tensor, coarse: Coarse | None, size: tuple[int, int]
+        self, images: torch.Tensor, rois: torch.Tensor, coarse: CoarseOutput | None, size: tuple[int, int]
     ) -> torch.Tensor:
-        """Logits ``[N, 3, *size]`` over the enlarged crops; ``images`` as :func:`to_unit` gives them."""
-        logits: torch.Tensor = self.fine(*self._look(images, rois, coarse, size))
+        """Run the fine stage on crops enlarged by ``config.context``.
+
+        Args:
+            images: canvases, float 0..1 ``[B, 3, H, W]``.
+            rois: people's boxes, float ``[N, 5]``.
+            coarse: the coarse stage's prediction for the same canvases; None to do without.
+            size: (height, width) of a crop and of its logits; multiples of 32.
+
+        Returns:
+            Logits over the enlarged crops, float ``[N, 3, *size]``.
+        """
+        logits: torch.Tensor = self.fine(*self._fine_inputs(images, rois, coarse, size))
         return logits
 
     def crop_outputs(
-        self, images: torch.Tensor, rois: torch.Tensor, coarse: Coarse | None, size: tuple[int, int]
+        self, images: torch.Tensor, rois: torch.Tensor, coarse: CoarseOutput | None, size: tuple[int, int]
     ) -> FineOutput:
-        """The same with everything that training looks at."""
-        return self.fine.outputs(*self._look(images, rois, coarse, size))
+        """As :meth:`crop_logits`, with all that losses read."""
+        return self.fine.outputs(*self._fine_inputs(images, rois, coarse, size))
 
     def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The tensor contract.
+        """Compute the outputs of the tensor contract.
 
         Args:
-            images: uint8 (or float 0..1) ``[B, 3, H, W]``.
-            rois: float ``[N, 5]``; N may be 0.
+            images: canvases, uint8 0..255 or float 0..1 ``[B, 3, H, W]``.
+            rois: people's boxes, float ``[N, 5]``; N may be 0.
 
         Returns:
-            ``masks`` ``[N, 3, mask_h, mask_w]`` logits over the boxes, ``binary_masks`` ``[B, 1, H, W]`` probability,
-            and ``wide_masks``, logits as ``masks`` but over boxes ``config.context`` times as large.
+            ``masks``, float logits ``[N, 3, mask_h, mask_w]`` over the boxes; ``binary_masks``, float 0..1
+            ``[B, 1, H, W]``, the foreground; ``wide_masks``, logits as ``masks`` but over boxes ``config.context``
+            times as large.
         """
         images = to_unit(images)
         coarse = self.run_coarse(images, rois)
         logits = self.crop_logits(images, rois, coarse, self.config.mask_size)
-        # One for each person: ONNX Runtime 1.19 can't multiply by one for all of them where there are none.
+        # A copy for each person: ONNX Runtime 1.19 can't broadcast one matrix over a batch of nobody.
         rows = self.inner_rows.expand(logits.shape[0], logits.shape[1], -1, -1)
         masks = torch.matmul(torch.matmul(rows, logits), self.inner_columns)
         return masks, coarse.foreground((images.shape[2], images.shape[3])), logits

@@ -1,4 +1,4 @@
-"""Anti-aliased RoI Align (after He et al., 2017, arXiv:1703.06870), and what boxes look like in crops and canvases."""
+"""Anti-aliased RoI Align (after He et al., 2017, arXiv:1703.06870), and maps of boxes in crops and on canvases."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import torch
 import torch.nn.functional as F
 
 SAMPLES = 2
-"""Samples a side and cell; 2 bilinear samples average up to 4 pixels without a gap."""
+"""Samples per output cell along each side; 2 bilinear samples average up to 4 pixels without a gap."""
 
 
 def enlarge(rois: torch.Tensor, factor: float) -> torch.Tensor:
-    """RoIs ``[N,5]`` grown about their centres; they may leave 0..1."""
+    """Scale RoIs, float ``[N, 5]``, by ``factor`` about their centres; the result may leave 0..1."""
     batch, low, high = rois[:, :1], rois[:, 1:3], rois[:, 3:5]
     centre, half = (low + high) / 2, (high - low) * (factor / 2)
     return torch.cat([batch, centre - half, centre + half], dim=1)
 
 
 def cell_centres(low: torch.Tensor, high: torch.Tensor, cells: int) -> torch.Tensor:
-    """Centres of ``cells`` equal cells between edges ``low`` and ``high`` (``[N]`` each) -> ``[N, cells]``."""
+    """Centres of ``cells`` equal cells between the edges ``low`` and ``high``, float ``[N]`` each: ``[N, cells]``."""
     steps = (torch.arange(cells, device=low.device, dtype=low.dtype) + 0.5) / cells
     return low[:, None] + (high - low)[:, None] * steps
 
@@ -25,7 +25,7 @@ def cell_centres(low: torch.Tensor, high: torch.Tensor, cells: int) -> torch.Ten
 def roi_align(
     features: torch.Tensor, rois: torch.Tensor, size: tuple[int, int], mode: str = "bilinear"
 ) -> torch.Tensor:
-    """Read RoIs from feature maps.
+    """Crop RoIs from feature maps and resize them to one size.
 
     RoI edges are pixel edges: the RoI 0 0 1 1 covers every row and column. Samples up to half a pixel outside the
     map take its border, those further out are 0. This is ONNX's RoiAlign (mode avg, half_pixel, sampling_ratio 2),
@@ -43,7 +43,8 @@ def roi_align(
     height, width = features.shape[2:]
     if torch.compiler.is_exporting():
         scale = torch.tensor([width, height, width, height], dtype=rois.dtype)
-        return onnx_roi_align(features, rois[:, 1:] * scale, rois[:, 0].long(), size[0], size[1])
+        aligned: torch.Tensor = onnx_roi_align(features, rois[:, 1:] * scale, rois[:, 0].long(), size[0], size[1])
+        return aligned
     samples = SAMPLES if mode == "bilinear" else 1
     rows, columns = size[0] * samples, size[1] * samples
     y = cell_centres(rois[:, 2], rois[:, 4], rows) * height
@@ -75,12 +76,17 @@ def _sample(features: torch.Tensor, index: torch.Tensor, y: torch.Tensor, x: tor
 def onnx_roi_align(
     features: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, height: int, width: int
 ) -> torch.Tensor:
-    """The operator that stands for ONNX's RoiAlign while a model is exported; it is never run.
+    """Placeholder for ONNX's RoiAlign while a model is exported; it is translated by the exporter and never run.
 
     Args:
         features: float ``[B, C, H, W]``.
         boxes: float ``[N, 4]``, ``x1 y1 x2 y2`` in pixels of the map.
-        index: int64 ``[N]``, which map.
+        index: int64 ``[N]``, the map that each box is in.
+        height: of the output.
+        width: of the output.
+
+    Returns:
+        float ``[N, C, height, width]``.
     """
     raise NotImplementedError("onnx_roi_align only stands in an exported graph")
 
@@ -91,11 +97,11 @@ def _(features: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, height: 
 
 
 def box_channels(rois: torch.Tensor, crops: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Where a person's own box, and the boxes of *other* people of the same image, lie within each crop.
+    """Maps of a person's own box and of *other* people's boxes of the same image within each crop.
 
     Args:
         rois: float ``[N, 5]``, the people's boxes.
-        crops: float ``[N, 5]``, the region each crop shows.
+        crops: float ``[N, 5]``, the region that each crop shows.
         size: (height, width) of a crop.
 
     Returns:
@@ -114,17 +120,17 @@ def box_channels(rois: torch.Tensor, crops: torch.Tensor, size: tuple[int, int])
 
 
 def box_map(rois: torch.Tensor, images: int, size: tuple[int, int]) -> torch.Tensor:
-    """Where anybody's box lies on each canvas.
+    """Map of all people's boxes on each canvas.
 
     Args:
         rois: float ``[N, 5]``; N may be 0.
-        images: how many canvases there are.
+        images: number of canvases.
         size: (height, width) of the map.
 
     Returns:
-        float 0/1 ``[images, 1, height, width]``; a cell is inside where its centre is.
+        float 0/1 ``[images, 1, height, width]``; a cell is inside a box if its centre is.
     """
-    # A RoI without area, last: some runtimes refuse to add up nothing at all.
+    # With an empty RoI at the end: some runtimes refuse a matrix product over no RoIs at all.
     rois = torch.cat([rois, rois.new_zeros(1, 5)])
     edges = torch.zeros(1, device=rois.device, dtype=rois.dtype), torch.ones(1, device=rois.device, dtype=rois.dtype)
     y, x = cell_centres(*edges, size[0]), cell_centres(*edges, size[1])

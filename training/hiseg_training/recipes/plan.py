@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from hiseg_training.config.names import configuration
-from hiseg_training.config.overrides import override
+from hiseg_training.config.overrides import TomlError, override, read_toml
 from hiseg_training.config.run import Record
-from hiseg_training.config.toml import TomlError, read_toml
 
 DATA = "data"
 """What flags call the folder of ``HISEG_DATA``."""

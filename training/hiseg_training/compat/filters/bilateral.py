@@ -1,7 +1,7 @@
-"""The seed's bilateral filters: pictures and masks with less noise and the same edges.
+"""Upstream's bilateral filters, which remove noise from images and masks and keep their edges.
 
-All take ``input`` ``[B, C, H, W]`` and give ``output`` of the same shape. Beyond the edge all is zero, but for
-:class:`Bilateral`, which mirrors.
+All filters take ``input``, float ``[B, C, H, W]``, and give ``output`` of the same shape. Values beyond the edge are 0,
+except in :class:`Bilateral`, which mirrors the image.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ from hiseg_training.compat.filters.kernels import Fixed, Separable, binarise, ga
 
 ITERATIONS = 2
 STEEPNESS = 10.0
-"""Of the weight of the blurred in :class:`BinaryMask`, by variance."""
+"""Decay of the blur's share with the local variance in :class:`BinaryMask`."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a bilateral filter can be told.
+    """Parameters of a bilateral filter.
 
     Attributes:
-        kernel_size: odd, cells.
-        sigma_spatial: of the Gaussian over distance, cells.
-        sigma_range: of the Gaussian over differences of value.
+        kernel_size: side of the window in pixels; odd, at least 3.
+        sigma_spatial: standard deviation of the Gaussian over distances, in pixels; above 0.
+        sigma_range: standard deviation of the Gaussian over differences of value; above 0.
+
+    Raises:
+        ValueError: a value is out of its range; the message begins with its name.
     """
 
     kernel_size: int = 5
@@ -41,12 +44,15 @@ class Sizes:
             raise ValueError(f"sigma_range must be positive, got {self.sigma_range}")
 
     def blur(self) -> Separable:
-        """The Gaussian over distance."""
+        """A blur by the Gaussian over distances."""
         return Separable(gaussian(self.kernel_size, self.sigma_spatial))
 
 
 class Bilateral(nn.Module):
-    """The true one: each neighbour counts by its distance and by how much its value differs, channel by channel."""
+    """The bilateral filter proper (Tomasi & Manduchi, 1998), each channel by itself.
+
+    The weight of a neighbour falls with its distance and with the difference of its value.
+    """
 
     space: torch.Tensor
     neighbours: torch.Tensor
@@ -61,17 +67,18 @@ class Bilateral(nn.Module):
         self.register_buffer("neighbours", picks)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``H`` and ``W`` must be more than half of the kernel."""
+        """Filter float ``[B, C, H, W]``; height and width must be more than half of the kernel's."""
         channels, margin = x.shape[1], self.size // 2
         padded = functional.pad(x, (margin,) * 4, mode="reflect")
         around = functional.conv2d(padded, self.neighbours.repeat(channels, 1, 1, 1), groups=channels)
-        around = around.unflatten(1, (channels, self.size**2))
+        around = torch.unflatten(around, 1, (channels, self.size**2))
         weight = self.space * torch.exp(-((around - x.unsqueeze(2)) ** 2) / (2 * self.sigma**2))
-        return (weight * around).sum(2) / weight.sum(2)
+        mean: torch.Tensor = (weight * around).sum(2) / weight.sum(2)
+        return mean
 
 
 class Fast(nn.Module):
-    """Blurred twice, the more so the less the values around a pixel vary."""
+    """Blurs twice, each pixel the more the smaller the variance around it."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -87,7 +94,7 @@ class Fast(nn.Module):
 
 
 class EdgePreserving(nn.Module):
-    """A guided filter with the picture as its own guide; ``sigma_range`` is its epsilon."""
+    """A guided filter (He et al., 2010) with the image as its own guide; ``sigma_range`` is its epsilon."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -99,11 +106,12 @@ class EdgePreserving(nn.Module):
         mean = self.mean(x)
         variance = self.mean(x * x) - mean * mean
         slope = variance / (variance + self.epsilon)
-        return self.mean(slope) * x + self.mean(mean - slope * mean)
+        filtered: torch.Tensor = self.mean(slope) * x + self.mean(mean - slope * mean)
+        return filtered
 
 
 class BinaryMask(nn.Module):
-    """Like :class:`Fast` for masks of 0..1, cut at a half."""
+    """Like :class:`Fast`, for masks 0..1; the result is thresholded at 0.5."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -119,29 +127,29 @@ class BinaryMask(nn.Module):
 
 
 class Morphological(nn.Module):
-    """For masks of 0..1: specks are taken out, outlines blurred, small holes closed; cut at a half."""
+    """For masks 0..1: opens them (removing specks), blurs, closes small holes, and thresholds at 0.5."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.blur = sizes.blur()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        opened = highest(lowest(x.clamp(0, 1)))
-        return binarise(lowest(highest(self.blur(opened))))
+        opened = dilate(erode(x.clamp(0, 1)))
+        return binarise(erode(dilate(self.blur(opened))))
 
 
-def highest(x: torch.Tensor) -> torch.Tensor:
-    """The largest value in each 3 x 3 window."""
+def dilate(x: torch.Tensor) -> torch.Tensor:
+    """Maximum of float ``[B, C, H, W]`` in a 3 x 3 window around each pixel."""
     return functional.max_pool2d(x, kernel_size=3, stride=1, padding=1)
 
 
-def lowest(x: torch.Tensor) -> torch.Tensor:
-    """The smallest value in each 3 x 3 window."""
-    return -highest(-x)
+def erode(x: torch.Tensor) -> torch.Tensor:
+    """Minimum of float ``[B, C, H, W]`` in a 3 x 3 window around each pixel."""
+    return -dilate(-x)
 
 
 class BilateralType(StrEnum):
-    """Which of them."""
+    """Names of the bilateral filters."""
 
     BILATERAL = "bilateral"
     FAST = "fast"

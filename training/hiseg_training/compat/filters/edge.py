@@ -1,6 +1,6 @@
-"""The seed's edge smoothing: a mask is blurred where it has an edge, and cut again.
+"""Upstream's edge smoothing: a mask is blurred along its edges, and thresholded again.
 
-All take ``mask`` ``[B, 1, H, W]`` of values 0..1 and give ``smoothed_mask`` of 0 and 1, in the same shape and type.
+All filters take ``mask``, float 0..1 ``[B, 1, H, W]``, and give ``smoothed_mask``, 0 or 1, of the same shape and dtype.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ TINY = 1e-8
 
 
 def blend(mask: torch.Tensor, blurred: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """``mask`` with so large a share of ``blurred`` in it."""
+    """Mix two tensors of one shape: ``share`` 0..1 of ``blurred``, the rest of ``mask``."""
     return mask * (1 - share) + blurred * share
 
 
 class Basic(nn.Module):
-    """The share of a 3 x 3 blur is a sigmoid of how much the pixel differs from its neighbours."""
+    """Mixes in a 3 x 3 blur, the more the pixel differs from its neighbours (by a sigmoid)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Basic(nn.Module):
 
 
 class Directional(nn.Module):
-    """Four blurs along lines, weighed by how the slope of the mask lies to each line."""
+    """Mixes in blurs along four lines, weighted by the angle between the mask's gradient and each line."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,8 +51,8 @@ class Directional(nn.Module):
     def forward(self, mask: torch.Tensor) -> torch.Tensor:
         x, y = self.slope_x(mask), self.slope_y(mask)
         square = x * x + y * y
-        # Squares of the cosines of the slope's angle to each line, without an angle: TensorRT has no atan2, and ONNX
-        # none either. Where there is no slope the angle is 0.
+        # Squared cosines of the gradient's angle to each line, computed without the angle: neither ONNX nor TensorRT
+        # has an atan2. Where the gradient is 0 the angle is taken to be 0.
         flat = square == 0
         known = torch.where(flat, torch.ones_like(square), square)
         horizontal = torch.where(flat, torch.ones_like(square), x * x / known)
@@ -70,7 +70,7 @@ class Directional(nn.Module):
 
 
 class Adaptive(nn.Module):
-    """A 5 x 5 box blur at edges; how strong, what an edge is and where to cut are inputs, one number each."""
+    """Mixes in a 5 x 5 box blur at edges; strength, edge sensitivity and threshold are inputs of the graph."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,14 +84,21 @@ class Adaptive(nn.Module):
         edge_sensitivity: torch.Tensor,
         final_threshold: torch.Tensor,
     ) -> torch.Tensor:
-        """The three numbers have shape ``[1]`` and hold for the whole batch; sensible are 1..5, 0.5..2 and 0.3..0.7."""
+        """Smooth a batch of masks.
+
+        Args:
+            mask: float 0..1 ``[B, 1, H, W]``.
+            blur_strength: float ``[1]``; 1..5 is sensible.
+            edge_sensitivity: float ``[1]``; 0.5..2 is sensible.
+            final_threshold: float ``[1]``; 0.3..0.7 is sensible.
+        """
         edge = (self.difference(mask).abs() > 0.5 * edge_sensitivity).to(mask.dtype)
         blurred = blend(mask, self.box(mask), blur_strength / 3)
         return binarise(blend(mask, blurred, edge), final_threshold)
 
 
 class Optimized(nn.Module):
-    """A separable 5-tap blur, and a share without exponentials; also right in half precision."""
+    """Mixes in a separable 5-tap blur by a share without exponentials; exact enough in half precision too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,7 +111,7 @@ class Optimized(nn.Module):
 
 
 def edge_filters() -> dict[str, nn.Module]:
-    """Every edge filter by the name of its file."""
+    """All edge filters by the names of their files."""
     return {
         "basic_edge_smoothing": Basic(),
         "directional_edge_smoothing": Directional(),

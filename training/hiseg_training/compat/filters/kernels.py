@@ -1,4 +1,4 @@
-"""Convolutions with fixed kernels, the material of every filter here."""
+"""Convolutions with fixed kernels, of which all filters here are made."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch.nn import functional
 BoxRows = Sequence[Sequence[float]]
 
 LAPLACIAN = [[-1.0, -1.0, -1.0], [-1.0, 8.0, -1.0], [-1.0, -1.0, -1.0]]
-"""Of all eight neighbours."""
+"""Eight times a pixel less the sum of its eight neighbours."""
 
 
 class Fixed(nn.Module):
-    """Each channel convolved with one kernel; beyond the edge all is zero.
+    """Convolves each channel with one kernel; values beyond the edge are 0.
 
     Args:
-        rows: the kernel; both sides are odd.
-        scale: every number of it is multiplied by this.
+        rows: the kernel; height and width are odd.
+        scale: factor of all its values.
     """
 
     kernel: torch.Tensor
@@ -29,21 +29,21 @@ class Fixed(nn.Module):
         self.register_buffer("kernel", torch.tensor(rows)[None, None] * scale)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``[B, C, H, W]`` -> the same shape."""
+        """Filter float ``[B, C, H, W]``; the result has the same shape."""
         channels, (height, width) = x.shape[1], self.kernel.shape[2:]
         kernel = self.kernel.expand(channels, 1, height, width)
         return functional.conv2d(x, kernel, padding=(height // 2, width // 2), groups=channels)
 
 
 class Separable(nn.Sequential):
-    """A symmetric kernel applied along the rows, then along the columns."""
+    """Convolves with a symmetric one-dimensional kernel along the rows, then along the columns."""
 
     def __init__(self, line: Sequence[float]) -> None:
         super().__init__(Fixed([list(line)]), Fixed([[value] for value in line]))
 
 
 def gaussian(size: int, sigma: float) -> list[float]:
-    """A Gaussian of ``size`` cells that sums to 1.
+    """Weights of a Gaussian kernel of ``size`` cells; their sum is 1.
 
     Raises:
         ValueError: ``size`` is even or less than 3, or ``sigma`` isn't positive.
@@ -58,5 +58,5 @@ def gaussian(size: int, sigma: float) -> list[float]:
 
 
 def binarise(x: torch.Tensor, threshold: float | torch.Tensor = 0.5) -> torch.Tensor:
-    """1 where ``x`` is above the threshold, else 0, in ``x``'s own type."""
+    """Threshold a tensor of any shape: 1 where ``x`` is above the threshold, else 0, in the dtype of ``x``."""
     return (x > threshold).to(x.dtype)

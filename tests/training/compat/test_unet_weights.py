@@ -1,6 +1,6 @@
 """Foreground UNets in every layout in which they are about.
 
-Stand-ins: no weights of the described system can be had here. These are random ones, drawn through
+Stand-ins: no weights of upstream can be had here. These are random ones, drawn through
 segmentation_models_pytorch and saved under the keys that upstream-facts 2.2, 2.3 and 2.9 list.
 """
 
@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import torch
 
-from hiseg_training.compat.seed import SHAPES, SeedError, _variant, read_seed_unet
 from hiseg_training.compat.unet import UNetStage
+from hiseg_training.compat.unet_weights import SHAPES, UpstreamCheckpointError, _variant, read_unet_weights
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.models.hierarchical import HierarchicalModel
 
@@ -78,10 +78,10 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_outputs_are_the_librarys_own(layout: str, unet: UNetStage, state: State, tmp_path: Path) -> None:
     # The name says something else: it isn't looked at.
-    seed = read_seed_unet(save(tmp_path / "best_model_b7_0.9009.pth", LAYOUTS[layout](state)))
-    assert seed.variant == "b0"
+    weights = read_unet_weights(save(tmp_path / "best_model_b7_0.9009.pth", LAYOUTS[layout](state)))
+    assert weights.variant == "b0"
     images = torch.rand(2, 3, 64, 96)
-    stage = seed.stage()
+    stage = weights.stage()
     with torch.inference_mode():
         found = stage(images)
         expected = unet.net((images - unet.mean) / unet.std)
@@ -107,14 +107,14 @@ def test_a_whole_checkpoints_wrapper_is_folded_in(
         f"{above}output_conv.bias": torch.tensor(bias),
         "rgb_feature_extractor.0.weight": torch.rand(64, 3, 3, 3),
     }
-    seed = read_seed_unet(save(tmp_path / "whole.pth", {"model_state_dict": content, "config": {"name": "x"}}))
+    weights = read_unet_weights(save(tmp_path / "whole.pth", {"model_state_dict": content, "config": {"name": "x"}}))
     images = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         logit = unet.net((images - MEAN) / STD)
         both = torch.nn.functional.conv2d(logit, torch.tensor(weight).view(2, 1, 1, 1), torch.tensor(bias))
         person = 0 if weight[0] > weight[1] else 1
         expected = both.softmax(1)[:, person : person + 1]
-        torch.testing.assert_close(seed.stage()(images).logits.sigmoid(), expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(weights.stage()(images).logits.sigmoid(), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_a_whole_checkpoint_without_the_wrapper(unet: UNetStage, state: State, tmp_path: Path) -> None:
@@ -123,10 +123,10 @@ def test_a_whole_checkpoint_without_the_wrapper(unet: UNetStage, state: State, t
         "pretrained_unet.norm_mean": MEAN,
         "pretrained_unet.norm_std": STD,
     }
-    seed = read_seed_unet(save(tmp_path / "old.pth", {"model_state_dict": content}))
+    weights = read_unet_weights(save(tmp_path / "old.pth", {"model_state_dict": content}))
     images = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
-        assert torch.equal(seed.stage()(images).logits, unet.net((images - MEAN) / STD))
+        assert torch.equal(weights.stage()(images).logits, unet.net((images - MEAN) / STD))
 
 
 @pytest.mark.parametrize("variant", ["b1", "b3", "b7"])
@@ -139,15 +139,15 @@ def test_the_variant_is_told_from_the_weights(variant: str) -> None:
 
 
 def test_it_serves_as_a_models_coarse_stage(state: State, tmp_path: Path) -> None:
-    seed = read_seed_unet(save(tmp_path / "student.pth", {"model_state_dict": prefixed(state, "unet.")}))
+    weights = read_unet_weights(save(tmp_path / "student.pth", {"model_state_dict": prefixed(state, "unet.")}))
     small = ModelConfig(fine_widths=(16, 12, 8, 8))
-    model = HierarchicalModel(seed.config(small)).eval()
+    model = HierarchicalModel(weights.config(small)).eval()
     assert isinstance(model.coarse, UNetStage)
-    seed.put_into(model.coarse)
+    weights.load_into(model.coarse)
     images = torch.randint(0, 256, (1, 3, 96, 128), dtype=torch.uint8)
     with torch.inference_mode():
         masks, foreground, _ = model(images, torch.tensor([[0, 0.1, 0.1, 0.9, 0.9]]))
-        expected = seed.stage()(images.float() / 255).logits.sigmoid()
+        expected = weights.stage()(images.float() / 255).logits.sigmoid()
     assert masks.shape == (1, 3, 128, 96)
     torch.testing.assert_close(foreground, expected, atol=1e-5, rtol=1e-4)
 
@@ -155,16 +155,16 @@ def test_it_serves_as_a_models_coarse_stage(state: State, tmp_path: Path) -> Non
 def test_live_objects_become_nothing(state: State, tmp_path: Path) -> None:
     config = {"model": LiveConfig("b0", Kind.STUDENT, Path("/nowhere"))}
     content = {"config": config, "best_iou": np.float64(0.87), "model_state_dict": prefixed(state, "unet.")}
-    assert read_seed_unet(save(tmp_path / "student.pth", content)).variant == "b0"
+    assert read_unet_weights(save(tmp_path / "student.pth", content)).variant == "b0"
 
 
 def test_an_archive_of_one_checkpoint_and_the_oldest_format(state: State, tmp_path: Path) -> None:
     inner = save(tmp_path / "2020-09-23a.pth", {"state_dict": prefixed(state, "model.")})
     with zipfile.ZipFile(tmp_path / "release.zip", "w") as archive:
         archive.write(inner, inner.name)
-    assert read_seed_unet(tmp_path / "release.zip").variant == "b0"
+    assert read_unet_weights(tmp_path / "release.zip").variant == "b0"
     old = save(tmp_path / "old.pth", state, _use_new_zipfile_serialization=False)
-    assert read_seed_unet(old).variant == "b0"
+    assert read_unet_weights(old).variant == "b0"
 
 
 class Attack:
@@ -182,33 +182,35 @@ def test_code_in_a_file_is_never_run(zipped: bool, state: State, tmp_path: Path)
     proof = tmp_path / "ran"
     content = {"state_dict": {"encoder.conv_stem.weight": state["encoder.conv_stem.weight"]}, "x": Attack(proof)}
     path = save(tmp_path / "attack.pth", content, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(SeedError, match="without running"):
-        read_seed_unet(path)
+    with pytest.raises(UpstreamCheckpointError, match="without running"):
+        read_unet_weights(path)
     assert not proof.exists()
 
 
 def test_misfits_name_the_first_key_and_both_shapes(state: State, tmp_path: Path) -> None:
     name = "decoder.blocks.0.conv1.0.weight"
     wrong = {**state, name: torch.zeros(128, 432, 3, 3)}
-    seed = read_seed_unet(save(tmp_path / "wide.pth", wrong))
-    with pytest.raises(SeedError, match=rf"{name}: the file has \(128, 432, 3, 3\), .*\(256, 432, 3, 3\)"):
-        seed.stage()
+    weights = read_unet_weights(save(tmp_path / "wide.pth", wrong))
+    with pytest.raises(
+        UpstreamCheckpointError, match=rf"{name}: the file has \(128, 432, 3, 3\), .*\(256, 432, 3, 3\)"
+    ):
+        weights.stage()
     less = {k: v for k, v in state.items() if k != "segmentation_head.0.bias"}
-    with pytest.raises(SeedError, match=r"segmentation_head.0.bias: the file has missing, .*\(1,\)"):
-        read_seed_unet(save(tmp_path / "less.pth", less)).stage()
-    with pytest.raises(SeedError, match=r"extra: the file has \(1,\), .* not part of it"):
-        dataclasses.replace(seed, state={**state, "extra": torch.zeros(1)}).stage()
+    with pytest.raises(UpstreamCheckpointError, match=r"segmentation_head.0.bias: the file has missing, .*\(1,\)"):
+        read_unet_weights(save(tmp_path / "less.pth", less)).stage()
+    with pytest.raises(UpstreamCheckpointError, match=r"extra: the file has \(1,\), .* not part of it"):
+        dataclasses.replace(weights, state={**state, "extra": torch.zeros(1)}).stage()
 
 
 def test_files_that_hold_something_else(state: State, tmp_path: Path) -> None:
-    with pytest.raises(SeedError, match=r"has 0 tensors named encoder\.conv_stem\.weight"):
-        read_seed_unet(save(tmp_path / "other.pth", {"state_dict": {"a": torch.zeros(1)}}))
-    with pytest.raises(SeedError, match="stem width, blocks and last width"):
-        read_seed_unet(save(tmp_path / "stem.pth", {"encoder.conv_stem.weight": torch.zeros(48, 3, 3, 3)}))
-    with pytest.raises(SeedError, match="not a dictionary"):
-        read_seed_unet(save(tmp_path / "list.pth", [1, 2]))
+    with pytest.raises(UpstreamCheckpointError, match=r"has 0 tensors named encoder\.conv_stem\.weight"):
+        read_unet_weights(save(tmp_path / "other.pth", {"state_dict": {"a": torch.zeros(1)}}))
+    with pytest.raises(UpstreamCheckpointError, match="stem width, blocks and last width"):
+        read_unet_weights(save(tmp_path / "stem.pth", {"encoder.conv_stem.weight": torch.zeros(48, 3, 3, 3)}))
+    with pytest.raises(UpstreamCheckpointError, match="not a dictionary"):
+        read_unet_weights(save(tmp_path / "list.pth", [1, 2]))
     (tmp_path / "text.pth").write_text("hello")
-    with pytest.raises(SeedError, match="no checkpoint"):
-        read_seed_unet(tmp_path / "text.pth")
+    with pytest.raises(UpstreamCheckpointError, match="no checkpoint"):
+        read_unet_weights(tmp_path / "text.pth")
     with pytest.raises(FileNotFoundError):
-        read_seed_unet(tmp_path / "none.pth")
+        read_unet_weights(tmp_path / "none.pth")
