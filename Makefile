@@ -61,7 +61,7 @@ lint: setup  # ruff and mypy
 	$(BIN)/mypy
 
 docs: setup  # write the tables of the docs that come from the code and the models' metrics
-	$(BIN)/python -m docs.settings_table
+	$(BIN)/python -m benchmarks.settings_table
 	$(BIN)/python -m benchmarks.model_tables
 
 format: setup  # put the code in its standard shape

@@ -19,7 +19,7 @@ from hiseg.app import serve
 from hiseg.core.canvas import Resize
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import Batch, Cost, ModelInfo, Prediction
-from hiseg.models.loader import Loaded, given
+from hiseg.models.loader import LoadedModel, preloaded
 from hiseg.settings import Settings
 
 CANVASES = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
@@ -79,9 +79,9 @@ def main(
     roi: Annotated[float, typer.Option(help="ms a person")] = 0.9,
     canvases: Annotated[int, typer.Option(help="how many canvases it has, the square one first")] = len(CANVASES),
 ) -> None:
-    """Serve on free ports; every knob but these is a HISEG_* variable."""
+    """Serve on free ports; every setting but these is a HISEG_* variable."""
     engine = GpuLike(Cost(constant, image, roi), CANVASES[:canvases])
-    serve(Settings(port=0, grpc_port=0), given(Loaded(engine)))
+    serve(Settings(port=0, grpc_port=0), preloaded(LoadedModel(engine)))
     print(f"pictures run: {engine.pictures}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""Puts the parts together: engines, batchers, the segmenter, HTTP and gRPC around it."""
+"""Puts the parts of the service together: engines, batchers, the segmenter, and HTTP and gRPC around it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hiseg.batching.batcher import Batcher
 from hiseg.core.errors import Unavailable
 from hiseg.engines.cores import available_cores
 from hiseg.images.encoded import ImageLimits
-from hiseg.lifecycle import LAST_BYTES_SECONDS, ListenAddress, ListenError, log, run_until_stopped
-from hiseg.models.loader import ExtraMissing, Loaded, Loader, embedded_engines, engines_of
-from hiseg.models.reload import rolling
+from hiseg.lifecycle import READ_RESPONSE_SECONDS, ListenAddress, ListenError, ShutdownTimes, log, run_until_stopped
+from hiseg.models.loader import ExtraMissing, LoadedModel, Loader, embedded_engines, loader_for
+from hiseg.models.reload import hot_reloading
 from hiseg.models.self_test import warm_up
 from hiseg.observability.metrics import Metrics
 from hiseg.observability.reports import ModelReport, ServiceReport
@@ -27,11 +27,11 @@ from hiseg.transports.grpc.server import add_port, create_grpc
 from hiseg.transports.http.app import create_http
 
 
-def tracing_of(settings: Settings) -> Tracing:
-    """Who takes the spans.
+def create_tracing(settings: Settings) -> Tracing:
+    """OpenTelemetry if the setting ``tracing`` is on, else tracing that does nothing.
 
     Raises:
-        ExtraMissing: the setting ``tracing`` is on, and its packages aren't installed.
+        ExtraMissing: the setting is on, and its packages aren't installed.
     """
     if not settings.tracing:
         return OFF
@@ -44,7 +44,7 @@ def tracing_of(settings: Settings) -> Tracing:
 
 
 def new_segmenter(settings: Settings, workers: ThreadPoolExecutor, tracing: Tracing = OFF) -> Segmenter:
-    """A segmenter that has no models yet and takes no requests."""
+    """A segmenter that has no models yet and accepts no requests."""
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
     return Segmenter(workers, limits, Admission(settings.max_held_bytes), tracing)
 
@@ -74,9 +74,11 @@ def service_report(segmenter: Segmenter) -> ServiceReport:
 
 
 def _keep_freed_memory() -> None:
-    """Else glibc gives the memory of each small picture back to the kernel, and waits for it page by page at the next.
+    """Make glibc keep the memory of freed images for the next ones.
 
-    It keeps as much as twice the largest block that was ever given back, so one is, which costs nothing.
+    Otherwise it returns it to the kernel after each small image, and waits for it page by page at the next. glibc keeps
+    up to twice the size of the largest block that was ever freed, so one large block is freed here, which costs
+    nothing.
     """
     np.empty(16 * MEBI, dtype=np.uint8)
 
@@ -84,12 +86,18 @@ def _keep_freed_memory() -> None:
 @asynccontextmanager
 async def models_running(
     segmenter: Segmenter, settings: Settings, metrics: Metrics, load: Loader = embedded_engines
-) -> AsyncIterator[Sequence[Loaded]]:
-    """Load the models and run a batcher for each until the end of the block.
+) -> AsyncIterator[Sequence[LoadedModel]]:
+    """Load the models, and run a batcher for each until the end of the block.
+
+    Args:
+        segmenter: gets the batchers.
+        settings: of the service.
+        metrics: to which the batchers report.
+        load: loads the models.
 
     Raises:
         InvalidRequest: the default variant isn't among the models.
-        Exception: what ``load`` raises.
+        Exception: whatever ``load`` raises.
     """
     async with AsyncExitStack() as stack:
         models = await stack.enter_async_context(load(settings, metrics))
@@ -107,22 +115,24 @@ async def models_running(
 async def models_ready(
     segmenter: Segmenter, settings: Settings, metrics: Metrics, load: Loader = embedded_engines
 ) -> AsyncIterator[None]:
-    """The same, warmed up and tried; then requests are taken, and versions that are published take over.
+    """Load, warm up and test the models, then accept requests and follow the repository until the end of the block.
+
+    The arguments and further errors are those of :func:`models_running`.
 
     Raises:
-        CanaryDied: a model doesn't give the masks that it was published with.
+        CanaryMismatch: a model doesn't give the masks that it was published with.
     """
     async with models_running(segmenter, settings, metrics, load) as models:
         for model in models:
             name = model.engine.info.ref.name
-            with suppress(Unavailable):  # an engine that went away meanwhile is tried again when it is back
+            with suppress(Unavailable):  # an engine that went away meanwhile is tested again when it is back
                 await warm_up(segmenter.batchers[name])
             if model.canary:
                 await model.canary.check(segmenter, name)
         if segmenter.admission.state is State.STARTING:
             segmenter.admission.state = State.READY
         stored = [model.stored for model in models if model.stored]
-        async with rolling(segmenter, settings, metrics, stored):
+        async with hot_reloading(segmenter, settings, metrics, stored):
             yield
 
 
@@ -130,10 +140,10 @@ async def models_ready(
 async def grpc_listening(
     segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore
 ) -> AsyncIterator[None]:
-    """gRPC on its port until the end of the block, which waits for calls to get their answers.
+    """Serve gRPC until the end of the block, which waits until calls have got their responses.
 
     Raises:
-        ListenError: the port is taken, or a file for TLS isn't usable.
+        ListenError: the port is taken, or a TLS file can't be used.
     """
     server = create_grpc(segmenter, settings, metrics, key_store)
     address = f"{settings.host}:{settings.grpc_port}"
@@ -146,28 +156,28 @@ async def grpc_listening(
     try:
         yield
     finally:
-        await server.stop(LAST_BYTES_SECONDS)
+        await server.stop(READ_RESPONSE_SECONDS)
 
 
 def serve(settings: Settings, load: Loader | None = None) -> None:
-    """Answer HTTP and gRPC until SIGINT or SIGTERM, then finish what was accepted; see :mod:`hiseg.lifecycle`.
+    """Serve HTTP and gRPC until SIGINT or SIGTERM, then finish the accepted requests; see :mod:`hiseg.lifecycle`.
 
-    It listens from the start, and answers 503 until the models are ready.
+    The service listens from the start, and answers 503 until the models are ready.
 
     Args:
-        settings: every knob.
-        load: where engines come from; the setting ``engine`` says it if this is left out.
+        settings: of the service.
+        load: loads the models; None: as the setting ``engine`` says.
 
     Raises:
         ExtraMissing: a setting needs packages that aren't installed.
         KeysUnusable: the file of API keys can't be read.
-        Exception: what :func:`models_ready` raises.
+        Exception: whatever :func:`models_ready` raises.
     """
     _keep_freed_memory()
     key_store = KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
     with (
-        closing(tracing_of(settings)) as tracing,
-        ThreadPoolExecutor(settings.workers or available_cores(), thread_name_prefix="worker") as workers,
+        closing(create_tracing(settings)) as tracing,
+        ThreadPoolExecutor(settings.image_threads or available_cores(), thread_name_prefix="worker") as workers,
     ):
         segmenter, metrics = new_segmenter(settings, workers, tracing), Metrics()
         metrics.register_service(lambda: service_report(segmenter))
@@ -183,9 +193,8 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
                 settings.trusted_proxies,
             ),
             segmenter.admission,
-            models_ready(segmenter, settings, metrics, load or engines_of(settings)),
+            models_ready(segmenter, settings, metrics, load or loader_for(settings)),
             grpc_listening(segmenter, settings, metrics, key_store),
-            settings.leave_seconds,
-            settings.drain_seconds,
+            ShutdownTimes(settings.shutdown_delay_seconds, settings.drain_seconds),
             settings.log_format,
         )

@@ -1,11 +1,11 @@
-"""From the first connection to the last answer: listen, become ready, and stop without losing what was accepted.
+"""Startup, drain and shutdown of the service process: no accepted request is lost.
 
-SIGTERM or SIGINT: from that moment the service isn't ready and takes no new request, but still answers, with 503;
-accepted requests are finished; then the process exits with 0. A second signal, or the drain limit, ends it at once,
-with 1. Before it is ready there is nothing to finish: then the first signal ends it at once, with 0.
+The process listens from the start and becomes ready once the models are. On SIGTERM or SIGINT it stops being ready and
+refuses new requests with 503, finishes the accepted ones, and exits with 0. A second signal, or the end of the drain
+time, ends it at once, with 1. Before it is ready there is nothing to finish: then the first signal ends it, with 0.
 
-Behind a load balancer requests are taken for a little longer (``leave_seconds``), until it has noticed that the service
-isn't ready: else callers would see those 503.
+Behind a load balancer requests are accepted for some more seconds (the setting ``shutdown_delay_seconds``), until the
+balancer has noticed that the process isn't ready; otherwise callers would see those 503.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from hiseg.batching.admission import Admission, State
 from hiseg.observability.logs import LogFormat, configuration
 
 log = logging.getLogger("uvicorn.error")
-LAST_BYTES_SECONDS = 5
-"""What callers get to read their answers in, once all work is done."""
+READ_RESPONSE_SECONDS = 5
+"""Seconds that callers get to read their responses after all work is done."""
 
 
 class ListenError(Exception):
-    """A port can't be had, or a file for TLS isn't usable."""
+    """A port can't be listened on, or a TLS file can't be used; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """Where HTTP is answered.
+    """Where HTTP is served.
 
     Attributes:
         host: address to listen on.
         port: 0 takes a free one.
         cert: PEM file of the certificate chain; None: plain text.
         key: PEM file of its private key.
-        client_ca: PEM file; who comes needs a certificate signed by it.
-        proxies: whose X-Forwarded-For says who calls; addresses and networks, or ``*``.
+        client_ca: PEM file of the CA that must have signed the clients' certificates; None: clients need none.
+        proxies: addresses and networks of the proxies whose ``X-Forwarded-For`` is believed; ``*``: all.
     """
 
     host: str
@@ -57,8 +57,21 @@ class ListenAddress:
     proxies: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ShutdownTimes:
+    """How long the steps of a shutdown take, in seconds.
+
+    Attributes:
+        delay: time after the signal in which requests are still accepted.
+        drain: longest time that accepted requests then get to finish.
+    """
+
+    delay: float
+    drain: float
+
+
 class _Server(uvicorn.Server):
-    """Uvicorn that leaves the signals to us: it would close its door before accepted work is done."""
+    """Uvicorn that leaves signals to us: its own handlers would close the port before accepted work is done."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -67,68 +80,65 @@ class _Server(uvicorn.Server):
 
 def run_until_stopped(
     app: FastAPI,
-    door: ListenAddress,
+    address: ListenAddress,
     admission: Admission,
     models: AbstractAsyncContextManager[None],
-    beside: AbstractAsyncContextManager[None],
-    leave_seconds: float,
-    drain_seconds: float,
+    grpc: AbstractAsyncContextManager[None],
+    times: ShutdownTimes,
     log_format: LogFormat,
 ) -> None:
-    """Answer HTTP until a signal, then drain.
+    """Serve HTTP and gRPC until a signal, then drain.
 
     Args:
-        app: what answers.
-        door: where.
-        admission: who is let in to ``app``.
-        models: entered while the service already listens; requests are taken until the signal, or a little longer.
-        beside: another transport, entered first and left last.
-        leave_seconds: how long requests are still taken after the signal.
-        drain_seconds: most time that accepted work gets, from then on.
-        log_format: how lines look.
+        app: the HTTP application.
+        address: where it is served.
+        admission: its state is changed on signals, and its requests are waited for.
+        models: entered when the service listens already; it sets the state to ready.
+        grpc: the gRPC server; entered first and left last.
+        times: of the shutdown.
+        log_format: format of the log.
 
     Raises:
-        ListenError: a file for TLS isn't usable.
-        Exception: what entering ``models`` raises.
+        ListenError: a TLS file can't be used.
+        Exception: whatever entering ``models`` or ``grpc`` raises.
     """
     config = uvicorn.Config(
         app,
-        host=door.host,
-        port=door.port,
+        host=address.host,
+        port=address.port,
         access_log=False,
-        forwarded_allow_ips=list(door.proxies),
+        forwarded_allow_ips=list(address.proxies),
         log_config=configuration(log_format),
-        timeout_graceful_shutdown=LAST_BYTES_SECONDS,
-        ssl_certfile=door.cert,
-        ssl_keyfile=door.key,
-        ssl_ca_certs=None if door.client_ca is None else str(door.client_ca),
-        ssl_cert_reqs=ssl.CERT_NONE if door.client_ca is None else ssl.CERT_REQUIRED,
+        timeout_graceful_shutdown=READ_RESPONSE_SECONDS,
+        ssl_certfile=address.cert,
+        ssl_keyfile=address.key,
+        ssl_ca_certs=None if address.client_ca is None else str(address.client_ca),
+        ssl_cert_reqs=ssl.CERT_NONE if address.client_ca is None else ssl.CERT_REQUIRED,
     )
     try:
         config.load()
     except OSError as error:
-        raise ListenError(f"cannot listen for HTTP on {door.host}:{door.port}: {error}") from error
+        raise ListenError(f"cannot listen for HTTP on {address.host}:{address.port}: {error}") from error
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_run(_Server(config), admission, models, beside, leave_seconds, drain_seconds))
+        runner.run(_run(_Server(config), admission, models, grpc, times))
 
 
 async def _run(
     server: _Server,
     admission: Admission,
     models: AbstractAsyncContextManager[None],
-    beside: AbstractAsyncContextManager[None],
-    leave_seconds: float,
-    drain_seconds: float,
+    grpc: AbstractAsyncContextManager[None],
+    times: ShutdownTimes,
 ) -> None:
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve())
         try:
-            stop = _stop_on_signals(admission, leave_seconds, drain_seconds)
-            async with beside, models:
+            drain = _drain_on_signals(admission, times)
+            async with grpc, models:
                 log.info("Ready")
-                await stop.wait()
-                log.info("Draining: %d requests inside", admission.active_requests)
+                await drain.wait()
+                log.info("Draining: %d requests in progress", admission.active_requests)
                 await admission.wait_until_empty()
         except Exception as error:  # kept: the group would wrap it
             failure = error
@@ -138,37 +148,39 @@ async def _run(
         raise failure
 
 
-def _stop_on_signals(admission: Admission, leave_seconds: float, drain_seconds: float) -> asyncio.Event:
-    stop = asyncio.Event()
+def _drain_on_signals(admission: Admission, times: ShutdownTimes) -> asyncio.Event:
+    """Install the signal handlers; the event is set when no more requests are accepted."""
+    drain = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def asked() -> None:
+    def on_signal() -> None:
         if admission.state is State.STARTING:
-            _end(0, "Stopped before it was ready")
+            _exit(0, "Stopped before it was ready")
         if admission.state is not State.READY:
-            _end(1, f"Ended by a second signal with {admission.active_requests} requests inside")
+            _exit(1, f"Ended by a second signal with {admission.active_requests} requests in progress")
         admission.state = State.LEAVING
-        if leave_seconds:
-            log.info("Leaving: requests are taken for %g s more", leave_seconds)
-            loop.call_later(leave_seconds, close)
+        if times.delay:
+            log.info("Shutting down: requests are accepted for %g s more", times.delay)
+            loop.call_later(times.delay, start_draining)
         else:
-            close()
+            start_draining()
 
-    def close() -> None:
+    def start_draining() -> None:
         admission.state = State.DRAINING
-        stop.set()
-        loop.call_later(drain_seconds, out_of_time)
+        drain.set()
+        loop.call_later(times.drain, on_drain_timeout)
 
-    def out_of_time() -> None:
-        _end(1, f"Ended by the drain limit of {drain_seconds:g} s with {admission.active_requests} requests inside")
+    def on_drain_timeout() -> None:
+        text = f"Ended by the drain limit of {times.drain:g} s with {admission.active_requests} requests in progress"
+        _exit(1, text)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked)
-    return stop
+        loop.add_signal_handler(number, on_signal)
+    return drain
 
 
-def _end(code: int, why: str) -> NoReturn:
+def _exit(code: int, why: str) -> NoReturn:
+    """End the process at once: a thread that hangs in an engine, or loads a model, can't be ended otherwise."""
     log.warning(why)
     logging.shutdown()
-    # An engine that hangs or loads holds a thread that can't be ended otherwise.
     os._exit(code)

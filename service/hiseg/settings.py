@@ -1,4 +1,10 @@
-"""Every knob of the service, from ``HISEG_*`` variables or ``hiseg.toml``; nothing else is read anywhere."""
+"""Settings of the service, from ``HISEG_*`` environment variables or the file ``hiseg.toml`` in the working folder.
+
+The service itself reads nothing else, except the variables of the libraries that it uses: ``OTEL_*`` of OpenTelemetry
+and ``ORT_DISABLE_TELEMETRY`` of ONNX Runtime. The programs around it have two variables of their own:
+``HISEG_API_KEY``, the key with which ``hiseg bench`` and the load tests call a service, and ``HISEG_DATA``, the folder
+of the training data.
+"""
 
 from __future__ import annotations
 
@@ -22,82 +28,147 @@ from hiseg.engines.triton.address import parse_targets
 from hiseg.observability.logs import LogFormat
 
 MEBI = 1024 * 1024
-MOST_GRPC_BYTES = 2**31 - 1
-"""Of one message, whatever one sets."""
+MAX_GRPC_MESSAGE_BYTES = 2**31 - 1
+"""Largest message that gRPC can send or receive, whatever the settings say."""
 ListedKey = Annotated[str, StringConstraints(pattern=f"^({NAME.pattern}:)?{DIGEST.pattern}$")]
-"""See :func:`hiseg.access.keys.listed_key`."""
-
-
+"""An API key as the setting ``api_keys`` lists it; see :func:`hiseg.access.keys.listed_key`."""
 EMBEDDED = "onnx"
+"""Value of the setting ``engine`` for the embedded engine."""
 
 
 class Fallback(StrEnum):
-    """What serves while no Triton answers."""
+    """What runs the models while no Triton server answers."""
 
     OFF = "off"
+    """Nothing: requests get 503."""
     ONNX = "onnx"
+    """The embedded engine."""
 
 
 class Settings(BaseSettings):
-    """Settings with their defaults; an environment variable wins over the file."""
+    """All settings with their defaults; an environment variable wins over the file, an argument over both.
+
+    Unknown settings, settings out of range and settings that contradict each other are refused.
+    """
 
     model_config = SettingsConfigDict(env_prefix="HISEG_", toml_file="hiseg.toml", extra="forbid")
 
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8000, ge=0, le=65535, description="HTTP port; 0 takes a free one")
-    grpc_port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one")
-    model_repository: Path = Field(Path("model_repository"), description="folder of name/version/model.onnx")
-    repository_poll_seconds: float = Field(
-        0.25, ge=0, description="how often the embedded engine looks for new versions in the repository; 0: never"
+    host: str = Field("127.0.0.1", description="Address to listen on, for HTTP and gRPC.")
+    port: int = Field(8000, ge=0, le=65535, description="Port for HTTP; 0 takes a free one.")
+    grpc_port: int = Field(50051, ge=0, le=65535, description="Port for gRPC; 0 takes a free one.")
+    model_repository: Path = Field(
+        Path("model_repository"), description="Folder with the models, laid out as `name/version/model.onnx`."
     )
-    engine: str = Field(EMBEDDED, description="what runs models: onnx (embedded), or triton://host:port,host:port")
-    fallback: Fallback = Field(Fallback.OFF, description="onnx: serve on the embedded engine while no Triton answers")
-    default_variant: str = Field("b0", description="variant that answers when none is asked for")
-    threads: int = Field(0, ge=0, description="threads of the embedded engine; 0 takes the cores there are")
-    workers: int = Field(0, ge=0, description="threads that decode images and draw masks; 0 takes the cores there are")
+    repository_poll_seconds: float = Field(
+        0.25,
+        ge=0,
+        description="Seconds between two looks for new model versions in the repository, with the embedded engine; "
+        "0: never.",
+    )
+    engine: str = Field(
+        EMBEDDED, description="Engine that runs the models: `onnx` (embedded), or `triton://host:port,host:port`."
+    )
+    fallback: Fallback = Field(
+        Fallback.OFF, description="`onnx`: the embedded engine runs the models while no Triton server answers."
+    )
+    default_variant: str = Field("b0", description="Model variant for requests that name none.")
+    threads: int = Field(
+        0, ge=0, description="Number of threads of the embedded engine; 0: as many as there are cores."
+    )
+    image_threads: int = Field(
+        0, ge=0, description="Number of threads that decode images and draw masks; 0: as many as there are cores."
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.1",),
-        description="proxies whose X-Forwarded-For says who calls: addresses, networks, with commas between; * is all",
+        description="Proxies whose `X-Forwarded-For` header is believed: addresses and networks, separated by commas; "
+        "`*`: all.",
     )
-    max_image_bytes: int = Field(20 * MEBI, gt=0, description="largest encoded image")
-    max_image_pixels: int = Field(50_000_000, gt=0, description="largest decoded image")
-    max_boxes: int = Field(100, gt=0, description="most boxes in a request")
-    max_held_bytes: int = Field(512 * MEBI, gt=0, description="most bytes that the requests inside hold together")
-    max_wait_ms: int = Field(2000, gt=0, description="longest predicted wait for the engine with which one is let in")
-    batch_budget_ms: int = Field(50, gt=0, description="predicted cost up to which jobs share a batch")
-    max_batch_images: int = Field(16, gt=0, description="most images in a batch")
-    max_batch_boxes: int = Field(128, gt=0, description="most boxes in a batch")
-    max_batch_bytes: int = Field(64 * MEBI, gt=0, description="most bytes of images in a batch")
-    default_deadline_ms: int = Field(30_000, gt=0, description="deadline of a request that names none")
-    body_seconds: float = Field(15, gt=0, description="most time that a request's body may take to come")
-    log_format: LogFormat = Field(LogFormat.TEXT, description="text, or json with a line a request")
-    tracing: bool = Field(False, description="send OpenTelemetry traces; OTEL_* variables say where to")
-    leave_seconds: float = Field(
-        0, ge=0, description="time after SIGTERM in which requests are still taken, while /readyz says 503 already"
+    max_image_bytes: int = Field(20 * MEBI, gt=0, description="Largest encoded image, in bytes.")
+    max_image_pixels: int = Field(50_000_000, gt=0, description="Largest decoded image, in pixels.")
+    max_boxes: int = Field(100, gt=0, description="Largest number of boxes in a request.")
+    max_held_bytes: int = Field(
+        512 * MEBI, gt=0, description="Largest number of bytes that all requests in progress may hold together."
     )
-    drain_seconds: float = Field(30, gt=0, description="most time that accepted work gets after that")
-    label_studio_media: Path | None = Field(None, description="Label Studio's media folder, to read uploads from")
-    label_studio_files: Path | None = Field(None, description="its LOCAL_FILES_DOCUMENT_ROOT, to read files from")
-    grpc_max_calls: int = Field(1024, gt=0, description="most unary gRPC calls at once")
-    grpc_max_streams: int = Field(256, gt=0, description="most gRPC streams at once")
-    grpc_stream_queue: int = Field(4, gt=0, le=64, description="frames of a stream that wait with DROP_OLDEST")
-    grpc_stream_in_flight: int = Field(2, gt=0, le=64, description="frames of a stream that are worked on at once")
-    grpc_keepalive_seconds: float = Field(30, ge=1, description="silence after which a gRPC client is pinged")
-    grpc_min_ping_seconds: float = Field(10, gt=0, description="a gRPC client that pings more often is cut off")
-    grpc_tls_cert: Path | None = Field(None, description="PEM file of the gRPC certificate chain; plain text if unset")
-    grpc_tls_key: Path | None = Field(None, description="PEM file of its private key")
-    grpc_tls_client_ca: Path | None = Field(None, description="PEM file; gRPC clients need a certificate signed by it")
-    http_tls_cert: Path | None = Field(None, description="PEM file of the HTTP certificate chain; plain text if unset")
-    http_tls_key: Path | None = Field(None, description="PEM file of its private key")
-    http_tls_client_ca: Path | None = Field(None, description="PEM file; HTTP clients need a certificate signed by it")
+    max_wait_ms: int = Field(
+        2000,
+        gt=0,
+        description="Longest predicted wait for the engine, in milliseconds, of an accepted request.",
+    )
+    batch_budget_ms: int = Field(
+        50, gt=0, description="Predicted engine milliseconds up to which jobs are put into one batch."
+    )
+    max_batch_images: int = Field(16, gt=0, description="Largest number of images in a batch.")
+    max_batch_boxes: int = Field(128, gt=0, description="Largest number of boxes in a batch.")
+    max_batch_bytes: int = Field(64 * MEBI, gt=0, description="Largest number of bytes of image input in a batch.")
+    default_deadline_ms: int = Field(
+        30_000, gt=0, description="Deadline of requests that name none, in milliseconds after their arrival."
+    )
+    body_timeout_seconds: float = Field(
+        15, gt=0, description="Longest time, in seconds, that the body of a request may take to arrive."
+    )
+    log_format: LogFormat = Field(
+        LogFormat.TEXT, description="Format of the log: `text`, or `json` with one line for each request."
+    )
+    tracing: bool = Field(
+        False, description="Whether to send OpenTelemetry traces; the `OTEL_*` variables say where to."
+    )
+    shutdown_delay_seconds: float = Field(
+        0,
+        ge=0,
+        description="Seconds after SIGTERM in which requests are still accepted, while `/readyz` answers 503 already.",
+    )
+    drain_seconds: float = Field(
+        30, gt=0, description="Longest time, in seconds, that accepted requests then get to finish."
+    )
+    label_studio_media_root: Path | None = Field(
+        None, description="Label Studio's media folder, from which uploaded images are read."
+    )
+    label_studio_document_root: Path | None = Field(
+        None, description="Label Studio's `LOCAL_FILES_DOCUMENT_ROOT`, from which local files are read."
+    )
+    grpc_max_calls: int = Field(1024, gt=0, description="Largest number of unary gRPC calls at once.")
+    grpc_max_streams: int = Field(256, gt=0, description="Largest number of gRPC streams at once.")
+    grpc_stream_queue: int = Field(
+        4, gt=0, le=64, description="Number of frames of a stream that may wait with the policy DROP_OLDEST."
+    )
+    grpc_stream_in_flight: int = Field(
+        2, gt=0, le=64, description="Number of frames of a stream that are worked on at once."
+    )
+    grpc_keepalive_seconds: float = Field(
+        30, ge=1, description="Seconds of silence after which the service pings a gRPC client."
+    )
+    grpc_min_ping_interval_seconds: float = Field(
+        10, gt=0, description="Shortest time, in seconds, between pings of a gRPC client; faster clients are cut off."
+    )
+    grpc_tls_cert: Path | None = Field(
+        None, description="PEM file with the certificate chain for gRPC; without it gRPC is plain text."
+    )
+    grpc_tls_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")
+    grpc_tls_client_ca: Path | None = Field(
+        None, description="PEM file with the CA that must have signed the certificates of gRPC clients."
+    )
+    http_tls_cert: Path | None = Field(
+        None, description="PEM file with the certificate chain for HTTP; without it HTTP is plain text."
+    )
+    http_tls_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")
+    http_tls_client_ca: Path | None = Field(
+        None, description="PEM file with the CA that must have signed the certificates of HTTP clients."
+    )
     api_keys: Annotated[tuple[ListedKey, ...], NoDecode] = Field(
-        (), description="API keys that callers need one of: name:SHA-256 hex digest, with commas between them"
+        (),
+        description="API keys, of which callers need one: `name:SHA-256 in hexadecimal`, separated by commas.",
     )
-    api_keys_file: Path | None = Field(None, description="file with more of them, read again whenever it changes")
-    api_key_rate: float = Field(0, ge=0, description="most requests a second with one key; 0: no limit")
-    api_key_concurrency: int = Field(0, ge=0, description="most requests at once with one key; 0: no limit")
+    api_keys_file: Path | None = Field(
+        None, description="File with further API keys, one a line; it is read again whenever it changes."
+    )
+    api_key_rate: float = Field(
+        0, ge=0, description="Largest number of requests a second with one API key; 0: no limit."
+    )
+    api_key_concurrency: int = Field(
+        0, ge=0, description="Largest number of requests at once with one API key; 0: no limit."
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="origins whose pages may ask from a browser, with commas between them; * is all"
+        (), description="Origins whose web pages may call the service, separated by commas; `*`: all."
     )
 
     @classmethod
@@ -115,8 +186,10 @@ class Settings(BaseSettings):
     def _limits_agree(self) -> Settings:
         if self.max_boxes > self.max_batch_boxes:
             raise ValueError(f"max_boxes ({self.max_boxes}) is over max_batch_boxes ({self.max_batch_boxes})")
-        if self.body_seconds >= self.drain_seconds:
-            raise ValueError(f"body_seconds ({self.body_seconds}) is not under drain_seconds ({self.drain_seconds})")
+        if self.body_timeout_seconds >= self.drain_seconds:
+            raise ValueError(
+                f"body_timeout_seconds ({self.body_timeout_seconds}) is not under drain_seconds ({self.drain_seconds})"
+            )
         if self.max_held_bytes < 2 * self.max_body_bytes:
             raise ValueError(
                 f"max_held_bytes ({self.max_held_bytes}) is under twice the largest body ({self.max_body_bytes})"
@@ -155,12 +228,12 @@ class Settings(BaseSettings):
 
     @property
     def key_limits(self) -> Limits:
-        """Of keys that have none of their own."""
+        """Limits of API keys that have none of their own."""
         return Limits(self.api_key_rate, self.api_key_concurrency)
 
     @property
     def batches(self) -> BatchLimits:
-        """What batchers go by."""
+        """Limits of batches."""
         return BatchLimits(
             budget_ms=self.batch_budget_ms,
             images=self.max_batch_images,
@@ -171,15 +244,16 @@ class Settings(BaseSettings):
 
     @property
     def max_body_bytes(self) -> int:
-        """Largest request body: an image of the largest size as base64 in JSON, and the rest of the request."""
+        """Largest HTTP body, in bytes: the largest image as base64 in JSON, and the rest of the request."""
         return self.max_image_bytes * 4 // 3 + MEBI
 
     @property
     def max_message_bytes(self) -> int:
-        """Largest gRPC message to the service: an image of the largest size, encoded or raw, and the rest."""
+        """Largest gRPC message to the service, in bytes: the largest image, encoded or raw, and the rest of the
+        request."""
         return self.max_image_bytes + MEBI
 
     @property
     def max_answer_bytes(self) -> int:
-        """Largest gRPC message from it: the largest picture as a PNG that can't be compressed, and the rest."""
-        return min(4 * self.max_image_pixels + MEBI, MOST_GRPC_BYTES)
+        """Largest gRPC message from the service, in bytes: the largest image as an incompressible PNG, and the rest."""
+        return min(4 * self.max_image_pixels + MEBI, MAX_GRPC_MESSAGE_BYTES)

@@ -13,7 +13,7 @@ import yaml
 
 from benchmarks.harness.paths import ROOT
 from docker.stack import NOT_IN_A_STACK, stack
-from hiseg.lifecycle import LAST_BYTES_SECONDS
+from hiseg.lifecycle import READ_RESPONSE_SECONDS
 from hiseg.settings import Settings
 
 FILES = [ROOT / "docker-compose.yml", ROOT / "docker" / "secrets.yml"]
@@ -45,8 +45,8 @@ def test_every_variable_is_a_setting_that_the_service_takes(monkeypatch: pytest.
             assert name.removeprefix("HISEG_").lower() in Settings.model_fields, name
             monkeypatch.setenv(name, str(value))
     settings = Settings()
-    assert settings.leave_seconds >= HEALTH_SECONDS
-    least = settings.leave_seconds + settings.drain_seconds + LAST_BYTES_SECONDS
+    assert settings.shutdown_delay_seconds >= HEALTH_SECONDS
+    least = settings.shutdown_delay_seconds + settings.drain_seconds + READ_RESPONSE_SECONDS
     assert seconds(SERVICES["service"]["stop_grace_period"]) > least
 
 

@@ -69,7 +69,7 @@ class Replica:
     def start(self) -> None:
         self._running = serving(
             self._command,
-            leave_seconds=composed("HISEG_LEAVE_SECONDS"),
+            shutdown_delay_seconds=composed("HISEG_SHUTDOWN_DELAY_SECONDS"),
             drain_seconds=composed("HISEG_DRAIN_SECONDS"),
             fallback="off",
         )

@@ -60,7 +60,10 @@ def test_sigterm_closes_the_door_at_once_and_finishes_what_was_accepted(photo: b
 
 
 def test_a_service_that_leaves_takes_requests_until_a_load_balancer_must_have_noticed(photo: bytes) -> None:
-    with ThreadPoolExecutor(8) as pool, serving(slow(*HALF_A_SECOND), batch_budget_ms=1, leave_seconds=1) as server:
+    with (
+        ThreadPoolExecutor(8) as pool,
+        serving(slow(*HALF_A_SECOND), batch_budget_ms=1, shutdown_delay_seconds=1) as server,
+    ):
         accepted = send(pool, server, photo, 1)
         with httpx.Client() as client:
             server.process.send_signal(signal.SIGTERM)
@@ -86,7 +89,7 @@ def test_a_second_signal_ends_it(photo: bytes, number: signal.Signals) -> None:
 
 
 def test_the_drain_limit_ends_it(photo: bytes) -> None:
-    settings = {"drain_seconds": 0.3, "body_seconds": 0.2}
+    settings = {"drain_seconds": 0.3, "body_timeout_seconds": 0.2}
     with ThreadPoolExecutor(8) as pool, serving(slow("--constant", "800", "--roi", "0"), code=1, **settings) as server:
         (accepted,) = send(pool, server, photo, 1)
         server.process.terminate()
@@ -107,7 +110,7 @@ def test_a_signal_before_it_is_ready_ends_it_at_once() -> None:
 
 def test_an_engine_that_hangs_cannot_hold_the_process_past_the_drain_limit(photo: bytes) -> None:
     hanging = slow("--constant", "800", "--roi", "0")
-    with serving(hanging, code=1, drain_seconds=0.2, body_seconds=0.1, max_wait_ms=10_000) as server:
+    with serving(hanging, code=1, drain_seconds=0.2, body_timeout_seconds=0.1, max_wait_ms=10_000) as server:
         # Its caller has had its 504 long before the engine is done: nobody is inside, but the engine still works.
         query, headers = {"deadline_ms": 2000}, {"content-type": "image/jpeg"}
         with httpx.Client(base_url=server.url, timeout=0.2) as client, pytest.raises(httpx.ReadTimeout):

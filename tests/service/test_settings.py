@@ -25,8 +25,8 @@ def test_unknown_and_impossible_settings_are_refused(tmp_path: Path, monkeypatch
     with pytest.raises(ValidationError, match="max_boxs"):
         Settings()
     Path("hiseg.toml").unlink()
-    with pytest.raises(ValidationError, match="workers"):
-        Settings(workers=-1)
+    with pytest.raises(ValidationError, match="image_threads"):
+        Settings(image_threads=-1)
     with pytest.raises(ValidationError, match=r"max_boxes \(200\) is over max_batch_boxes \(128\)"):
         Settings(max_boxes=200)
     with pytest.raises(ValidationError, match="max_held_bytes"):

@@ -1,4 +1,4 @@
-"""A picture whose masks are known: a model is ready only when it gives them, not when it merely answers."""
+"""The canary image: a photo with known masks, which a model must give before it counts as ready."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from hiseg.core.result import Result
 from hiseg.masks.formats.label_map import encode_png, label_map
 from hiseg.segmenter import Segmenter
 
-LEAST_IOU = 0.99
+MIN_IOU = 0.99
+"""Least IoU of each mask with the stored one."""
 PHOTO, BOXES, MASKS = "canary.jpg", "canary.json", "canary.png"
 
 
 class CanaryMismatch(Exception):
-    """A model's masks are not those that it was published with; the text says by how much."""
+    """A model's masks of the canary image differ from those that it was published with; the text says by how much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """What lies beside a model file.
+    """The canary image of one model version, stored beside its file.
 
     Attributes:
-        photo: JPEG.
-        boxes: ``x1 y1 x2 y2`` in pixels.
-        masks: uint8 ``[H, W]``, the label map of the boxes' masks: 1 for the first.
+        photo: the image as JPEG.
+        boxes: ``x1 y1 x2 y2`` of each person, in pixels.
+        masks: uint8 ``[H, W]``, the label map of the expected masks: 1 for the first box, 2 for the second.
     """
 
     photo: bytes
@@ -40,7 +41,7 @@ class Canary:
 
     @classmethod
     def load(cls, folder: Path) -> Canary | None:
-        """The one in a model version's folder, if it has one."""
+        """Read the canary from the folder of a model version; None if there is none."""
         if not (folder / PHOTO).exists():
             return None
         with PIL.Image.open(folder / MASKS) as picture:
@@ -48,30 +49,34 @@ class Canary:
         return cls((folder / PHOTO).read_bytes(), json.loads((folder / BOXES).read_text()), masks)
 
     def save(self, folder: Path) -> None:
-        """Write it beside a model file."""
+        """Write the canary into the folder of a model version."""
         (folder / PHOTO).write_bytes(self.photo)
         (folder / BOXES).write_text(json.dumps(self.boxes) + "\n")
         (folder / MASKS).write_bytes(encode_png(self.masks))
 
     async def check(self, segmenter: Segmenter, model: str) -> None:
-        """Send it the way of any request.
+        """Segment the canary as any request would be, and compare the masks.
+
+        Args:
+            segmenter: runs the model.
+            model: name of the model.
 
         Raises:
-            CanaryDied: a mask has an IoU under 0.99 with the stored one.
+            CanaryMismatch: a mask has an IoU under 0.99 with the stored one.
         """
-        found = await segment_all(segmenter, model, self.photo, self.boxes)
+        found = await segment_to_label_map(segmenter, model, self.photo, self.boxes)
         for label in range(1, len(self.boxes) + 1):
             stored, now = self.masks == label, found == label
             iou = int((stored & now).sum()) / max(1, int((stored | now).sum()))
-            if iou < LEAST_IOU:
+            if iou < MIN_IOU:
                 raise CanaryMismatch(
                     f"{model}: mask {label} of the canary picture has IoU {iou:.3f} with the stored one; "
-                    f"at least {LEAST_IOU} is ready"
+                    f"at least {MIN_IOU} is ready"
                 )
 
 
-async def segment_all(segmenter: Segmenter, model: str, photo: bytes, boxes: list[list[float]]) -> Pixels:
-    """The label map of a picture's boxes, uint8 ``[H, W]``."""
+async def segment_to_label_map(segmenter: Segmenter, model: str, photo: bytes, boxes: list[list[float]]) -> Pixels:
+    """Segment an encoded image, and return the label map of its boxes, uint8 ``[H, W]``."""
     picture = segmenter.inspect(photo)
     job = Job(picture, to_boxes(boxes, picture.width, picture.height), model)
 

@@ -1,4 +1,4 @@
-"""Where engines come from: the embedded one, Triton, or Triton with the embedded one to fall back on."""
+"""Loads the models as the setting ``engine`` says: embedded, or on Triton with or without an embedded fallback."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from hiseg.settings import EMBEDDED, Fallback, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """An engine, ready to be fed.
+class LoadedModel:
+    """A model that is loaded and can run batches.
 
     Attributes:
-        engine: what runs batches.
-        canary: the picture that shows whether it is well; None: that was seen already, or can't be.
-        stored: where it came from, if versions that are published beside it shall take its place; see
-            :mod:`hiseg.models.reload`.
+        engine: runs the model.
+        canary: the image that the model is still to be tested with; None: it was tested already, or has no canary.
+        stored: the file in the repository, if newer versions beside it are to replace the model at run time (see
+            :mod:`hiseg.models.reload`); else None.
     """
 
     engine: Engine
@@ -34,35 +34,35 @@ class Loaded:
     stored: StoredModel | None = None
 
 
-Loader = Callable[[Settings, Metrics], AbstractAsyncContextManager[Sequence[Loaded]]]
-"""Engines for as long as the block lasts."""
+Loader = Callable[[Settings, Metrics], AbstractAsyncContextManager[Sequence[LoadedModel]]]
+"""Loads the models at the start of a block, and closes their engines at its end."""
 
 
 class ExtraMissing(Exception):
-    """A setting needs packages that aren't installed; the text says how to get them."""
+    """A setting needs packages that aren't installed; the text says how to install them."""
 
 
 @asynccontextmanager
-async def embedded_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[Sequence[Loaded]]:
-    """ONNX Runtime for every model of the repository.
+async def embedded_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[Sequence[LoadedModel]]:
+    """Load the newest version of every model in the repository into the embedded engine.
 
     Raises:
         FileNotFoundError: the repository holds no model.
         ModelError: one of them doesn't keep the tensor contract.
     """
-    with _closing(await asyncio.to_thread(_load, settings)) as models:
+    with _closing_engines(await asyncio.to_thread(_load, settings)) as models:
         yield models
 
 
 @asynccontextmanager
-async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[Sequence[Loaded]]:
-    """Triton for every model that its servers have, or for every model of the repository with a fallback.
+async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[Sequence[LoadedModel]]:
+    """Use the models on Triton servers: all that the servers have or, with a fallback, all in the repository.
 
-    Without a fallback it waits until a server answers, and has seen a model through its trial.
+    Without a fallback this waits until a server runs the default variant and has passed its self-test.
 
     Raises:
         ExtraMissing: the client for Triton isn't installed.
-        FileNotFoundError, ModelError: those of :func:`embedded_engines`, with a fallback only.
+        FileNotFoundError, ModelError: with a fallback, those of :func:`embedded_engines`.
     """
     try:
         from hiseg.engines.triton.discovery import discover
@@ -71,41 +71,41 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
         raise ExtraMissing(f"engine {settings.engine} needs more packages: pip install 'hiseg[triton]'") from error
     targets = parse_targets(settings.engine)
 
-    async def trial(engine: Engine) -> None:
+    async def self_test(engine: Engine) -> None:
         await run_self_test(engine, settings.model_repository)
 
     async with AsyncExitStack() as stack:
-        spares: dict[str, Engine] = {}
+        fallbacks: dict[str, Engine] = {}
         if settings.fallback is Fallback.ONNX:
-            loaded = stack.enter_context(_closing(await asyncio.to_thread(_load, settings)))
-            spares = {model.engine.info.ref.name: model.engine for model in loaded}
-            for spare in spares.values():
-                await trial(spare)
+            loaded = stack.enter_context(_closing_engines(await asyncio.to_thread(_load, settings)))
+            fallbacks = {model.engine.info.ref.name: model.engine for model in loaded}
+            for fallback in fallbacks.values():
+                await self_test(fallback)
             infos = [model.engine.info for model in loaded]
         else:
             infos = await discover(targets, settings.default_variant)
-        engines = [await stack.enter_async_context(TritonEngine(info, targets, trial).running()) for info in infos]
+        engines = [await stack.enter_async_context(TritonEngine(info, targets, self_test).running()) for info in infos]
         for engine in engines:
             metrics.register_endpoints(engine.info.ref.name, engine.reports)
-        if spares:
-            yield [Loaded(FallbackEngine(e, spares[e.info.ref.name])) for e in engines]
+        if fallbacks:
+            yield [LoadedModel(FallbackEngine(e, fallbacks[e.info.ref.name])) for e in engines]
             return
         default = [engine for engine in engines if engine.info.ref.variant == settings.default_variant]
         for engine in default:
             await engine.usable()
-        yield [Loaded(engine) for engine in engines]
+        yield [LoadedModel(engine) for engine in engines]
 
 
-def _load(settings: Settings) -> list[Loaded]:
-    def load(stored: StoredModel) -> Loaded:
+def _load(settings: Settings) -> list[LoadedModel]:
+    def load(stored: StoredModel) -> LoadedModel:
         engine = OnnxEngine(stored.path, stored.name, stored.version, settings.threads)
-        return Loaded(engine, Canary.load(stored.path.parent), stored)
+        return LoadedModel(engine, Canary.load(stored.path.parent), stored)
 
     return [load(stored) for stored in stored_models(settings.model_repository)]
 
 
 @contextmanager
-def _closing(models: Sequence[Loaded]) -> Iterator[Sequence[Loaded]]:
+def _closing_engines(models: Sequence[LoadedModel]) -> Iterator[Sequence[LoadedModel]]:
     try:
         yield models
     finally:
@@ -113,17 +113,17 @@ def _closing(models: Sequence[Loaded]) -> Iterator[Sequence[Loaded]]:
             model.engine.close()
 
 
-def engines_of(settings: Settings) -> Loader:
-    """The loader that the setting ``engine`` asks for."""
+def loader_for(settings: Settings) -> Loader:
+    """The loader for the engine that the setting ``engine`` names."""
     return embedded_engines if settings.engine == EMBEDDED else triton_engines
 
 
-def given(*models: Loaded) -> Loader:
-    """Engines that are there already; closed at the end."""
+def preloaded(*models: LoadedModel) -> Loader:
+    """A loader of models that are loaded already; it only closes their engines at the end."""
 
     @asynccontextmanager
-    async def load(settings: Settings, metrics: Metrics) -> AsyncIterator[Sequence[Loaded]]:
-        with _closing(models):
+    async def load(settings: Settings, metrics: Metrics) -> AsyncIterator[Sequence[LoadedModel]]:
+        with _closing_engines(models):
             yield models
 
     return load

@@ -1,8 +1,8 @@
-"""A version that is published takes over while the service runs: nobody restarts anything, and no request is lost.
+"""Hot reload: a version that is published replaces the one in use while the service runs, and no request is lost.
 
-The repository is looked at every so often. A new version is loaded beside the one at work, warmed up and tried; only
-then do new jobs go to it. The old one finishes those that it has, and is closed. A version that can't be used is
-refused with a line in the log, once, and the one at work stays.
+The repository is polled. A new version is loaded beside the one in use, warmed up and tested; only then do new jobs go
+to it. The old one finishes the jobs that it has, and is closed. A version that fails its test is refused with one line
+in the log, and the version in use stays.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 
 log = logging.getLogger("uvicorn.error")
-TRIAL_S = 60.0
-"""A version that isn't done with its warm-up and trial by then is refused."""
+LOAD_TIMEOUT_S = 60.0
+"""Seconds that loading, warm-up and self-test of a version may take; after them it is refused."""
 
 
 class HotReloader:
-    """Follows the repository.
+    """Polls the repository, and replaces models by their new versions.
 
     Args:
         segmenter: whose batchers are replaced.
-        settings: where the repository is, how often it is looked at, and what batchers go by.
-        metrics: who counts.
-        running: the versions at work.
+        settings: of the service: the repository, how often to poll it, and the limits of batches.
+        metrics: count the versions that are used or refused.
+        running: the versions in use.
     """
 
     def __init__(
@@ -47,16 +47,16 @@ class HotReloader:
         self._gone: set[str] = set()
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled."""
+        """Poll the repository until cancelled."""
         async with AsyncExitStack() as batchers, asyncio.TaskGroup() as retiring:
             while True:
                 await asyncio.sleep(self._settings.repository_poll_seconds)
                 try:
-                    await self._look(batchers, retiring)
+                    await self._poll(batchers, retiring)
                 except OSError as error:  # a network drive that is away for a while: what runs goes on
                     log.warning("%s: the model repository cannot be read: %s", self._settings.model_repository, error)
 
-    async def _look(self, batchers: AsyncExitStack, retiring: asyncio.TaskGroup) -> None:
+    async def _poll(self, batchers: AsyncExitStack, retiring: asyncio.TaskGroup) -> None:
         found = await asyncio.to_thread(stored_versions, self._settings.model_repository)
         self._refused.intersection_update(stored for versions in found.values() for stored in versions)
         for name in self._running.keys() - found.keys() - self._gone:
@@ -66,17 +66,17 @@ class HotReloader:
             for stored in versions:
                 if stored == self._running.get(name):
                     break
-                if stored not in self._refused and (batcher := await self._try(stored)):
+                if stored not in self._refused and (batcher := await self._load(stored)):
                     batchers.callback(batcher.engine.close)
                     await batchers.enter_async_context(batcher.running())
-                    self._take_over(stored, batcher, retiring)
+                    self._replace(stored, batcher, retiring)
                     break
 
-    async def _try(self, stored: StoredModel) -> Batcher | None:
-        """Its batcher, warm and tried; None: it was refused."""
+    async def _load(self, stored: StoredModel) -> Batcher | None:
+        """Load, warm up and test a version; return its batcher, or None if it is refused."""
         engine: OnnxEngine | None = None
         try:
-            async with asyncio.timeout(TRIAL_S):
+            async with asyncio.timeout(LOAD_TIMEOUT_S):
                 engine = await asyncio.to_thread(
                     OnnxEngine, stored.path, stored.name, stored.version, self._settings.threads
                 )
@@ -106,16 +106,17 @@ class HotReloader:
             raise
 
     def _check_variant(self, engine: OnnxEngine) -> None:
-        """Callers ask for a variant: it must not vanish with the version that had it."""
+        """Refuse a version of another variant: callers ask for a variant, which would vanish with the version in
+        use."""
         ref = engine.info.ref
         if ref.name in self._running:
             before = self._segmenter.batchers[ref.name].engine.info.ref
             if before.variant != ref.variant:
                 raise ModelError(f"it is of variant {ref.variant}, and version {before.version} of {before.variant}")
 
-    def _take_over(self, stored: StoredModel, batcher: Batcher, retiring: asyncio.TaskGroup) -> None:
+    def _replace(self, stored: StoredModel, batcher: Batcher, retiring: asyncio.TaskGroup) -> None:
         old = self._segmenter.batchers.get(stored.name)
-        # Another dictionary: whoever goes through the one before must not see it change.
+        # A new dictionary: code that iterates over the old one must not see it change.
         self._segmenter.batchers = {**self._segmenter.batchers, stored.name: batcher}
         self._running[stored.name] = stored
         self._metrics.reloaded(stored.name, "used")
@@ -126,16 +127,19 @@ class HotReloader:
 
 
 async def _retire(batcher: Batcher) -> None:
-    """Close an engine that gets no more jobs, as soon as it has none left."""
+    """Close the engine of a batcher that gets no more jobs, as soon as it has finished those it has."""
     await batcher.wait_until_idle()
     await asyncio.to_thread(batcher.engine.close)
 
 
 @asynccontextmanager
-async def rolling(
+async def hot_reloading(
     segmenter: Segmenter, settings: Settings, metrics: Metrics, running: Iterable[StoredModel]
 ) -> AsyncIterator[None]:
-    """Follow the repository until the end of the block; never, if it isn't to be looked at or nothing came from it."""
+    """Reload models in the background until the end of the block.
+
+    Nothing is reloaded if polling is off, or if no model came from the repository.
+    """
     stored = list(running)
     if not stored or not settings.repository_poll_seconds:
         yield

@@ -11,10 +11,10 @@ class StoredModel:
     """One model file of the repository.
 
     Attributes:
-        name: its folder in the repository.
-        version: its folder in that one.
+        name: name of the model, which is its folder in the repository.
+        version: number of the version, which is its folder in that one.
         path: the ``.onnx`` file.
-        stamp: another one whenever the file is another, or what lies beside it came or went.
+        stamp: inode, times and size of file and folder; it differs once the file or the folder's content changed.
     """
 
     name: str
@@ -24,7 +24,7 @@ class StoredModel:
 
 
 def stored_versions(repository: Path) -> dict[str, list[StoredModel]]:
-    """All versions of each model, newest first; nothing where there is no such folder."""
+    """All versions of each model, by name, newest first; empty if there is no such folder."""
     found: dict[str, list[StoredModel]] = {}
     for path in sorted(repository.glob("*/*/model.onnx")):
         name, version = path.parts[-3], path.parts[-2]
@@ -32,14 +32,14 @@ def stored_versions(repository: Path) -> dict[str, list[StoredModel]]:
             try:
                 model, folder = path.stat(), path.parent.stat()
             except FileNotFoundError:
-                continue  # removed this moment
+                continue  # removed at this moment
             stamp = (model.st_ino, model.st_mtime_ns, model.st_size, folder.st_mtime_ns)
             found.setdefault(name, []).append(StoredModel(name, version, path, stamp))
     return {name: sorted(models, key=lambda model: -int(model.version)) for name, models in found.items()}
 
 
 def stored_models(repository: Path) -> list[StoredModel]:
-    """The newest version of each model, by name.
+    """The newest version of each model, in the order of their names.
 
     Raises:
         FileNotFoundError: there is no such folder, or no model in it.

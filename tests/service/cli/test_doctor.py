@@ -36,8 +36,8 @@ def test_something_wrong_ends_with_1_and_says_what_to_mend(tmp_path: Path) -> No
 
 
 def test_settings_that_do_not_stand() -> None:
-    done = doctor(HISEG_BODY_SECONDS="50", HISEG_MAX_BOXES="many")
+    done = doctor(HISEG_BODY_TIMEOUT_SECONDS="50", HISEG_MAX_BOXES="many")
     assert done.returncode == 1
     assert "max_boxes: Input should be a valid integer" in done.stdout
-    done = doctor(HISEG_BODY_SECONDS="50")
-    assert "body_seconds (50.0) is not under drain_seconds (30.0)" in done.stdout
+    done = doctor(HISEG_BODY_TIMEOUT_SECONDS="50")
+    assert "body_timeout_seconds (50.0) is not under drain_seconds (30.0)" in done.stdout

@@ -19,7 +19,7 @@ from benchmarks.harness.repository import B0, REPOSITORY
 from benchmarks.harness.serving import SERVE, Server, serving
 from benchmarks.harness.triton.models import add_version, other_masks
 from hiseg.app import new_segmenter
-from hiseg.models.reload import rolling
+from hiseg.models.reload import hot_reloading
 from hiseg.models.repository import StoredModel
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
@@ -132,7 +132,7 @@ def test_the_repository_is_left_alone_if_so_asked() -> None:
         settings = Settings(repository_poll_seconds=seconds)
         with ThreadPoolExecutor(1) as workers:
             segmenter = new_segmenter(settings, workers)
-            async with rolling(segmenter, settings, Metrics(), [StoredModel("hiseg_b0", "1", B0)]):
+            async with hot_reloading(segmenter, settings, Metrics(), [StoredModel("hiseg_b0", "1", B0)]):
                 return len(asyncio.all_tasks())
 
     assert (asyncio.run(tasks(0)), asyncio.run(tasks(60))) == (1, 2)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from benchmarks.harness.paths import ROOT
-from hiseg.app import tracing_of
+from hiseg.app import create_tracing
 from hiseg.models.loader import ExtraMissing
 from hiseg.observability.tracing import OFF, NoTracing, Span, Stage
 from hiseg.settings import Settings
@@ -22,10 +22,10 @@ TOLD = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 WHAT_SERVE_LOADS = """
 import sys
 import hiseg.cli.main
-from hiseg.app import tracing_of
+from hiseg.app import create_tracing
 from hiseg.settings import Settings
 from hiseg.observability.tracing import OFF
-assert tracing_of(Settings()) is OFF
+assert create_tracing(Settings()) is OFF
 print(*(name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))))
 """
 
@@ -49,7 +49,7 @@ def test_it_says_which_packages_it_lacks(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     monkeypatch.delitem(sys.modules, "hiseg.observability.otel", raising=False)
     with pytest.raises(ExtraMissing, match=r"pip install 'hiseg\[tracing\]'"):
-        tracing_of(Settings(tracing=True))
+        create_tracing(Settings(tracing=True))
 
 
 def test_nothing_is_measured_and_the_callers_trace_reaches_the_engine() -> None:

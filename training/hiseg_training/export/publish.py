@@ -18,7 +18,7 @@ import numpy as np
 
 from hiseg.app import models_running, new_segmenter
 from hiseg.engines.onnx import OnnxEngine
-from hiseg.models.canary import Canary, segment_all
+from hiseg.models.canary import Canary, segment_to_label_map
 from hiseg.models.loader import Loaded, given
 from hiseg.models.random_inputs import random_rois
 from hiseg.observability.metrics import Metrics
@@ -121,7 +121,7 @@ async def record_canary(model: Path, name: str, version: int) -> None:
         segmenter = new_segmenter(settings, workers)
         engine = OnnxEngine(model, name, str(version))
         async with models_running(segmenter, settings, metrics, given(Loaded(engine))):
-            masks = await segment_all(segmenter, name, photo, CANARY_BOXES)
+            masks = await segment_to_label_map(segmenter, name, photo, CANARY_BOXES)
     Canary(photo, CANARY_BOXES, masks).save(model.parent)
 
 

@@ -42,7 +42,7 @@ def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
             stream_queue=settings.grpc_stream_queue,
             stream_in_flight=settings.grpc_stream_in_flight,
             stream_unanswered=MOST_UNANSWERED,
-            ping_interval_s=settings.grpc_min_ping_seconds,
+            ping_interval_s=settings.grpc_min_ping_interval_seconds,
             drain_s=settings.drain_seconds,
             batch_budget_ms=settings.batch_budget_ms,
             batch_images=settings.max_batch_images,

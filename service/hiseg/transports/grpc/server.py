@@ -52,6 +52,6 @@ def options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", round(settings.grpc_keepalive_seconds * 1000)),
         ("grpc.keepalive_timeout_ms", PONG_SECONDS * 1000),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", round(settings.grpc_min_ping_seconds * 1000)),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", round(settings.grpc_min_ping_interval_seconds * 1000)),
         ("grpc.http2.max_ping_strikes", 2),
     ]

@@ -116,7 +116,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
                 "batch_images": settings.max_batch_images,
                 "batch_boxes": settings.max_batch_boxes,
                 "batch_bytes": settings.max_batch_bytes,
-                "body_seconds": settings.body_seconds,
+                "body_seconds": settings.body_timeout_seconds,
                 "drain_seconds": settings.drain_seconds,
                 "default_deadline_ms": settings.default_deadline_ms,
             },

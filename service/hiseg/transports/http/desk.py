@@ -90,7 +90,7 @@ class Desk:
         Args:
             request: not yet read.
             manner: how it says no.
-            read: reads the body; it gets ``body_seconds`` for it, and no more bytes than are taken.
+            read: reads the body; it gets ``body_timeout_seconds`` for it, and no more bytes than are taken.
             answer: does the rest; it is cancelled when the caller hangs up.
         """
         arrived = time.monotonic()
@@ -175,7 +175,7 @@ class Desk:
         return written, timings
 
     async def _in_time(self, reading: Awaitable[Q]) -> Q:
-        limit = self.settings.body_seconds
+        limit = self.settings.body_timeout_seconds
         try:
             async with asyncio.timeout(limit):
                 return await reading

@@ -120,14 +120,14 @@ def test_a_message_that_swells_when_it_is_unpacked_is_refused() -> None:
 
 
 def test_pings_have_limits() -> None:
-    found = dict(options(Settings(grpc_min_ping_seconds=7, grpc_keepalive_seconds=40)))
+    found = dict(options(Settings(grpc_min_ping_interval_seconds=7, grpc_keepalive_seconds=40)))
     assert found["grpc.http2.min_recv_ping_interval_without_data_ms"] == 7000
     assert found["grpc.keepalive_time_ms"] == 40_000
 
 
 def test_who_pings_too_often_is_cut_off() -> None:
     async def scenario() -> None:
-        async with running(Settings(grpc_min_ping_seconds=60)) as service:
+        async with running(Settings(grpc_min_ping_interval_seconds=60)) as service:
             service.engine.gate.clear()
             eager = [
                 *CLIENT_OPTIONS,

@@ -44,7 +44,7 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "batch_images": settings.max_batch_images,
         "batch_boxes": settings.max_batch_boxes,
         "batch_bytes": settings.max_batch_bytes,
-        "body_seconds": settings.body_seconds,
+        "body_seconds": settings.body_timeout_seconds,
         "drain_seconds": settings.drain_seconds,
         "default_deadline_ms": settings.default_deadline_ms,
     }

@@ -132,7 +132,7 @@ def test_too_many_rows_are_not_even_read(client: httpx.Client) -> None:
 
 
 def test_a_body_that_does_not_come_is_not_waited_for_for_ever(photo: bytes) -> None:
-    with serving(body_seconds=0.3) as server:
+    with serving(body_timeout_seconds=0.3) as server:
         connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
         connection.putrequest("POST", URL)
         connection.putheader("content-type", "image/jpeg")

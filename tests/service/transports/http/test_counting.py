@@ -39,7 +39,10 @@ def sums(client: httpx.Client, name: str, label: str) -> Counter[str]:
 
 def test_every_request_is_counted_once_and_nothing_is_held_afterwards(photo: bytes) -> None:
     slow = command("--canvases", "1", "--constant", "0", "--image", "100", "--roi", "0")
-    with serving(slow, max_wait_ms=1000, batch_budget_ms=1, body_seconds=1) as server, ThreadPoolExecutor(64) as pool:
+    with (
+        serving(slow, max_wait_ms=1000, batch_budget_ms=1, body_timeout_seconds=1) as server,
+        ThreadPoolExecutor(64) as pool,
+    ):
         host, _, port = server.url.removeprefix("http://").partition(":")
 
         def post(content: bytes = photo, media_type: str = "image/jpeg", **options: object) -> int:

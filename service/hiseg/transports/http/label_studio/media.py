@@ -25,9 +25,9 @@ class Media:
     """
 
     def __init__(self, settings: Settings) -> None:
-        media = settings.label_studio_media
+        media = settings.label_studio_media_root
         self._uploads = media and media / "upload"
-        self._files = settings.label_studio_files
+        self._files = settings.label_studio_document_root
         self._max_bytes = settings.max_image_bytes
 
     def find(self, reference: object, field: str) -> bytes | Path:
@@ -56,7 +56,7 @@ class Media:
                 return self._file(self._files, parse_qs(parts.query).get("d", [""])[-1], field)
         raise InvalidRequest(
             f"{field} can't be had: no URL is fetched; there are data: URIs, and files of the folders in the settings "
-            f"label_studio_media ({UPLOADS}…) and label_studio_files ({FILES}?d=…)",
+            f"label_studio_media_root ({UPLOADS}…) and label_studio_document_root ({FILES}?d=…)",
             field=field,
             value=reference[:80],
         )

@@ -29,7 +29,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def media(folder: Path) -> Media:
     return Media(
-        Settings(label_studio_media=folder / "media", label_studio_files=folder / "files", max_image_bytes=100)
+        Settings(
+            label_studio_media_root=folder / "media", label_studio_document_root=folder / "files", max_image_bytes=100
+        )
     )
 
 
@@ -87,7 +89,7 @@ def test_nothing_is_fetched(media: Media, reference: str) -> None:
 
 def test_without_folders_there_are_no_files() -> None:
     for reference in ("/data/upload/1/a.jpg", "/data/local-files/?d=a.jpg"):
-        with pytest.raises(InvalidRequest, match="label_studio_media"):
+        with pytest.raises(InvalidRequest, match="label_studio_media_root"):
             Media(Settings()).find(reference, "image")
 
 

@@ -28,7 +28,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     (folder / "upload" / "1").mkdir(parents=True)
     (folder / "upload" / "1" / "people.jpg").write_bytes(SAMPLE.read_bytes())
     with (
-        serving(label_studio_media=folder, label_studio_files=SAMPLE.parent) as running,
+        serving(label_studio_media_root=folder, label_studio_document_root=SAMPLE.parent) as running,
         httpx.Client(base_url=running.url, timeout=60) as session,
     ):
         yield session
