@@ -19,7 +19,7 @@ import numpy as np
 from hiseg.app import models_running, new_segmenter
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import Canary, segment_to_label_map
-from hiseg.models.loader import Loaded, given
+from hiseg.models.loader import LoadedModel, preloaded
 from hiseg.models.random_inputs import random_rois
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
@@ -120,7 +120,7 @@ async def record_canary(model: Path, name: str, version: int) -> None:
     with ThreadPoolExecutor(1) as workers:
         segmenter = new_segmenter(settings, workers)
         engine = OnnxEngine(model, name, str(version))
-        async with models_running(segmenter, settings, metrics, given(Loaded(engine))):
+        async with models_running(segmenter, settings, metrics, preloaded(LoadedModel(engine))):
             masks = await segment_to_label_map(segmenter, name, photo, CANARY_BOXES)
     Canary(photo, CANARY_BOXES, masks).save(model.parent)
 
