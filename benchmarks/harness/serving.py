@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Server:
     Attributes:
         url: of HTTP.
         grpc: URL of gRPC.
-        process: its log comes through ``stderr``.
+        process: its standard error is read all the time, so that a full pipe can't stop it.
     """
 
     url: str
@@ -60,11 +61,14 @@ def serving(command: Sequence[str | Path] = SERVE, code: int = 0, **settings: ob
         process.wait()
         process.stderr.close()
         raise RuntimeError("the service did not start:\n" + "".join(log))
+    reader = threading.Thread(target=log.extend, args=(process.stderr,), daemon=True)
+    reader.start()
     try:
         yield Server(url[1], f"grpc://{grpc[1]}", process)
     finally:
         if process.poll() is None:
             process.terminate()
         ended = process.wait(30)
+        reader.join()
         process.stderr.close()
         assert ended == code, f"the service ended with {ended}"

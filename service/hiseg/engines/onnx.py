@@ -118,6 +118,8 @@ class OnnxEngine:
             return await asyncio.shield(run)
         except asyncio.CancelledError:
             options.terminate = True
+            # It ends with an error that nobody awaits; asyncio logs those that were never looked at, traceback and all.
+            run.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             await asyncio.wait([run])
             raise
         finally:
