@@ -92,7 +92,7 @@ def _write(path: Path, text: str) -> None:
 def _check_contract(built: Path, name: str, other: Path, version: str) -> None:
     """Triton has one configuration for all versions of a name, and callers one variant."""
     now, before = _describe(built / "model.onnx", name), _describe(other, name)
-    for field in ("canvases", "resize", "mask_size", "mask_extent", "takes_uint8"):
+    for field in ("canvases", "resize", "mask_size", "crop_scale", "takes_uint8"):
         ours, theirs = getattr(now, field), getattr(before, field)
         if ours != theirs:
             raise PlaceError(f"{field} is {ours}, and {theirs} in version {version} of {name}; give it another name")
