@@ -18,10 +18,9 @@ import numpy as np
 
 from benchmarks.harness.echo import EchoEngine, Notes
 from benchmarks.harness.virtual_time import VirtualLoop, run
-from hiseg.batching.backlog import QueuedCost, WaitEstimator
 from hiseg.batching.batcher import Batcher
-from hiseg.batching.limits import BatchLimits
-from hiseg.batching.work import Prepared, Work
+from hiseg.batching.job import BatchJob, BatchLimits, Prepared
+from hiseg.batching.wait import WaitEstimator
 from hiseg.core.errors import Overloaded
 from hiseg.engines.base import Cost
 
@@ -37,7 +36,7 @@ WINDOWS_MS = (1, 5, 20)
 class Policy(Protocol):
     """Runs one job to its end, or refuses it."""
 
-    async def submit(self, work: Work[Prepared]) -> Any:
+    async def submit(self, job: BatchJob) -> Any:
         """Returns when the job is done."""
 
 
@@ -50,23 +49,23 @@ class FixedWindow:
         self._cost = cost
         self._window = window_ms / 1000
         self._clock = clock
-        self._backlog = WaitEstimator(clock, LIMITS.wait_ms)
-        self._waiting: list[tuple[float, int, QueuedCost, asyncio.Future[None]]] = []
+        self._wait_estimator = WaitEstimator(clock, LIMITS.wait_ms)
+        self._waiting: list[tuple[float, BatchJob, asyncio.Future[None]]] = []
         self._changed = asyncio.Event()
 
-    async def submit(self, work: Work[Prepared]) -> None:
-        claim = QueuedCost(work.client, work.share, self._cost.job(work.rois), self._cost.batch(1, work.rois))
-        self._backlog.admit(claim, work.deadline)
+    async def submit(self, job: BatchJob) -> None:
+        job.cost_ms, job.alone_ms = self._cost.job(job.rois), self._cost.batch(1, job.rois)
+        self._wait_estimator.admit(job, job.deadline)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((self._clock(), work.rois, claim, done))
+        self._waiting.append((self._clock(), job, done))
         self._changed.set()
         await done
 
     def _first_batch(self) -> int:
         """How many of those that wait fit one batch."""
         rois = 0
-        for count, (_, more, _, _) in enumerate(self._waiting):
-            rois += more
+        for count, (_, job, _) in enumerate(self._waiting):
+            rois += job.rois
             full = count >= LIMITS.images or rois > LIMITS.rois or self._cost.batch(count + 1, rois) > LIMITS.budget_ms
             if count and full:
                 return count
@@ -88,13 +87,13 @@ class FixedWindow:
                     break
             size = self._first_batch()
             batch, self._waiting = self._waiting[:size], self._waiting[size:]
-            for _, _, claim, _ in batch:
-                self._backlog.leave(claim)
-            cost = self._cost.batch(size, sum(rois for _, rois, _, _ in batch))
-            begun = self._backlog.began(cost, sum(claim.cost for _, _, claim, _ in batch))
+            for _, job, _ in batch:
+                self._wait_estimator.remove(job)
+            cost = self._cost.batch(size, sum(job.rois for _, job, _ in batch))
+            begun = self._wait_estimator.batch_started(cost, sum(job.cost_ms for _, job, _ in batch))
             await asyncio.sleep(cost / 1000)
-            self._backlog.ended(begun)
-            for _, _, _, done in batch:
+            self._wait_estimator.batch_ended(begun)
+            for _, _, done in batch:
                 done.set_result(None)
 
 
@@ -150,7 +149,7 @@ def measure(open_policy: Callable[[VirtualLoop], Any], load: float, seconds: flo
             nonlocal refused
             sent = loop.time()
             try:
-                await policy.submit(Work(CANVAS, count, lambda: Prepared(image, rows[count])))
+                await policy.submit(BatchJob(CANVAS, count, lambda: Prepared(image, rows[count])))
             except Overloaded:
                 refused += 1
             else:

@@ -14,7 +14,7 @@ import numpy as np
 
 from hiseg.batching.admission import Admission, State
 from hiseg.batching.batcher import Batcher
-from hiseg.batching.limits import BatchLimits
+from hiseg.batching.job import BatchLimits
 from hiseg.core.canvas import Resize
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import Batch, Cost, ModelInfo, Prediction

@@ -1,52 +1,51 @@
-"""The way of a request, in one page. Knows nothing of HTTP, gRPC or the engine's kind."""
+"""The way of a request: placed on a canvas, batched, run on an engine, drawn and written.
+
+Transports call :meth:`Segmenter.segment`; nothing here knows HTTP, gRPC or what kind of engine runs the model.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from hiseg.batching.admission import Admission, Reservation
 from hiseg.batching.batcher import NO_ENGINE, Batcher
-from hiseg.batching.work import Prepared, Served, Work
+from hiseg.batching.job import BatchJob, Prepared
 from hiseg.core.box import Box
 from hiseg.core.canvas import Placement, choose_canvas, to_canvas
 from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavailable
 from hiseg.core.image import ImageSource
 from hiseg.core.job import Job, Mode
 from hiseg.core.result import Instance, Result
-from hiseg.engines.base import ModelInfo, RequestedOutputs
+from hiseg.engines.base import ModelInfo, Prediction, RequestedOutputs
 from hiseg.images.encoded import Encoded, ImageLimits, inspect
 from hiseg.masks.draw import draw_masks, mask_pixels
 from hiseg.masks.logits import log_odds
 from hiseg.observability.tracing import OFF, Stage, Tracing
 
-QUICK_PIXELS = 2**17
-"""Masks over so few pixels are drawn sooner than they are handed to a thread and back."""
-QUICK_PICTURE = 2**19
-"""A JPEG or raw frame of so few pixels is decoded in about two milliseconds."""
+MAX_INLINE_MASK_PIXELS = 2**17
+"""Masks over at most so many pixels are drawn on the event loop: handing them to a thread and back takes longer."""
+MAX_INLINE_IMAGE_PIXELS = 2**19
+"""A JPEG or raw frame of at most so many pixels is decoded on the event loop: it takes about two milliseconds."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Laid(Prepared):
-    """A job's input, and what had to be done to read its picture."""
-
-    notes: tuple[str, ...]
 
 
 class Segmenter:
     """Turns images and boxes into masks.
 
     Args:
-        workers: threads for decoding and drawing.
-        limits: what images are taken.
-        admission: who is let in.
-        tracing: who is told of the stages.
+        workers: threads that decode images, draw masks and write answers.
+        limits: which images are accepted.
+        admission: the service's state, and the memory that requests may hold.
+        tracing: receives the stages of each request.
+
+    Attributes:
+        batchers: by name of the model; empty while the service starts.
     """
 
     def __init__(self, workers: Executor, limits: ImageLimits, admission: Admission, tracing: Tracing = OFF) -> None:
@@ -58,14 +57,14 @@ class Segmenter:
 
     @property
     def models(self) -> list[ModelInfo]:
-        """What is served; nothing while the service starts."""
+        """The models that are served; none while the service starts."""
         return [batcher.engine.info for batcher in self.batchers.values()]
 
     def model_for(self, variant: str) -> ModelInfo:
-        """The model of a variant.
+        """Return the model of a variant.
 
         Raises:
-            InvalidRequest: there is none.
+            InvalidRequest: no model of that variant is served.
         """
         for info in self.models:
             if info.ref.variant == variant:
@@ -79,10 +78,13 @@ class Segmenter:
         )
 
     def check_ready(self, model: str | None = None) -> None:
-        """Say whether requests shall be sent here: they are taken, and a model's engine, or any, is there.
+        """Check that requests should be sent here: they are accepted, and a model's engine answers, or any engine.
+
+        Args:
+            model: name of the model; None: any will do.
 
         Raises:
-            Unavailable: starting, about to drain, draining, or no such engine answers.
+            Unavailable: the service is starting, about to drain or draining, or no such engine answers.
         """
         self.admission.check_ready()
         self._check_engines(model)
@@ -96,13 +98,13 @@ class Segmenter:
         """Refuse a request before it is read, if no model could take even the smallest job.
 
         Args:
-            reservation: the request's; it holds the smallest canvas from now on.
-            deadline: the request's, on :func:`time.monotonic`'s clock, as far as it is known; None: not known.
+            reservation: the request's; the bytes of the smallest canvas are added to it.
+            deadline: the request's, in seconds of :func:`time.monotonic`'s clock; None: none, or not known yet.
 
         Raises:
-            Unavailable: no model has an engine that answers, or requests are not taken.
-            Overloaded: so it is.
-            DeadlineExceeded: so it is, and it would be on an idle service.
+            Unavailable: requests are not accepted, or no engine answers.
+            Overloaded: the job would wait too long for every model, or the bytes are not free.
+            DeadlineExceeded: it would miss its deadline on an idle service too.
         """
         self.admission.check_open()
         self._check_engines()
@@ -119,33 +121,33 @@ class Segmenter:
             raise min(refusals, key=lambda error: error.retry_after if isinstance(error, Overloaded) else math.inf)
 
     def inspect(self, data: bytes) -> Encoded:
-        """Read an image's header; see :func:`hiseg.images.encoded.inspect` for limits and errors."""
+        """Read the header of an encoded image; see :func:`hiseg.images.encoded.inspect` for limits and errors."""
         return inspect(data, self.limits)
 
     async def segment(
         self, job: Job, reservation: Reservation, write: Callable[[Result], T], quick: bool = False
     ) -> tuple[Result, T]:
-        """Masks for a job: one instance per box, in the order sent.
+        """Segment an image: one instance per box, in the order sent, or in binary mode its foreground.
 
         Args:
-            job: what is asked.
-            reservation: the request's, from :meth:`Admission.admit`.
-            write: makes the answer of the result, in the thread that drew the masks.
-            quick: ``write`` takes no longer than drawing; then few pixels aren't worth a thread.
+            job: the image, its boxes and what is requested.
+            reservation: the request's, from :meth:`Admission.admit`; resized to what the job holds in all.
+            write: makes the answer out of the result; runs in the thread that has drawn the masks.
+            quick: ``write`` takes no longer than drawing, so that small masks may be drawn on the event loop.
 
         Returns:
-            The result and what ``write`` made of it.
+            The result, and the answer that ``write`` made of it.
 
         Raises:
             DeadlineExceeded: not done by the job's deadline.
             TooLarge: the boxes cover too many pixels.
             Overloaded: the job would wait too long, or holds more bytes than are free.
-            UndecodableImage: the picture is damaged.
-            Superseded: a newer job took its place; jobs that are ``latest`` alone.
+            UndecodableImage: the image is damaged.
+            Superseded: a newer job has taken the place of this one, which is ``latest``.
         """
-        left = None if job.deadline is None else job.deadline - time.monotonic()
+        left_s = None if job.deadline is None else job.deadline - time.monotonic()
         try:
-            async with asyncio.timeout(left) as limit:
+            async with asyncio.timeout(left_s) as limit:
                 return await self._segment(job, reservation, write, quick)
         except TimeoutError as error:
             if not limit.expired():
@@ -157,100 +159,121 @@ class Segmenter:
     ) -> tuple[Result, T]:
         batcher = self.batchers[job.model]
         info = batcher.engine.info
+        binary = job.mode is Mode.BINARY
         width, height = job.image.width, job.image.height
+
         placement = choose_canvas(height, width, info.canvases, info.resize)
         boxes = [box.clipped(width, height) for box in job.boxes]
-        binary = job.mode is Mode.BINARY
         visible = [] if binary and not info.foreground_boxes else [box for box in boxes if not box.is_empty]
         crops = [Box(0, 0, width, height)] if binary else [box.scaled(info.crop_scale) for box in visible]
         covered = mask_pixels(crops, width, height, job.post_processing)
         reservation.reserve(job.image.nbytes + 3 * placement.canvas[0] * placement.canvas[1] + covered)
 
-        def prepare() -> Laid:
-            image = job.image.decode()
-            return Laid(to_canvas(image.pixels, placement), placement.rois(visible), image.notes)
-
-        def draw_and_write() -> tuple[Result, T]:
-            started = time.perf_counter()
-            instances, foreground = draw(job, boxes, placement, served)
-            drawn = time.perf_counter()
-            timings = {
-                "decode": served.decode_ms,
-                "queue": served.queue_ms,
-                "infer": served.infer_ms,
-                "masks": (drawn - started) * 1000,
-            }
-            made_by = served.prediction.model
-            result = Result(width, height, served.prepared.notes, instances, foreground, made_by, timings)
-            written = write(result)
-            timings["encode"] = (time.perf_counter() - drawn) * 1000
-            return result, written
-
-        work = Work(
+        batch_job = BatchJob(
             placement.canvas,
             len(visible),
-            prepare,
+            partial(prepare, job.image, placement, visible),
             job.client,
             job.priority,
             job.deadline,
-            quick=self._alone and decodes_quickly(job.image),
+            decode_inline=self._is_alone and decodes_quickly(job.image),
             latest=job.latest,
             requested=RequestedOutputs.FOREGROUND if binary else RequestedOutputs.MASKS,
             traceparent=job.traceparent,
         )
-        served = await batcher.submit(work)
-        came_back = time.perf_counter()
-        few = job.post_processing.is_plain and not binary and covered <= QUICK_PIXELS
-        if quick and self._alone and few:
-            answer = draw_and_write()
+        await batcher.submit(batch_job)
+
+        returned = time.perf_counter()
+        finish = partial(draw_and_write, job, boxes, placement, batch_job, write)
+        small = job.post_processing.is_plain and not binary and covered <= MAX_INLINE_MASK_PIXELS
+        if quick and small and self._is_alone:
+            result, answer = finish()
         else:
-            answer = await asyncio.get_running_loop().run_in_executor(self.workers, draw_and_write)
-        batcher.wait_estimator.answered((time.perf_counter() - came_back) * 1000)
+            result, answer = await asyncio.get_running_loop().run_in_executor(self.workers, finish)
+        batcher.wait_estimator.observe_answer((time.perf_counter() - returned) * 1000)
         if self.tracing.is_on:
-            self.tracing.stages(job.traceparent, stages(served, answer[0].timings_ms, batcher.clock()))
-        return answer
+            self.tracing.stages(job.traceparent, stages(batch_job, result.timings_ms, batcher.clock()))
+        return result, answer
 
     @property
-    def _alone(self) -> bool:
-        """Nobody waits for the event loop: under load the threads work, and the loop goes on with the next batch."""
+    def _is_alone(self) -> bool:
+        """Whether this request is the only one: under load the threads work, and the event loop serves the others."""
         return self.admission.active_requests == 1
 
 
-def decodes_quickly(picture: ImageSource) -> bool:
-    """On the event loop it is done sooner than in a thread and back, and nobody could tell the pause."""
+def decodes_quickly(image: ImageSource) -> bool:
+    """Whether decoding on the event loop is faster than in a thread and back, and too short a pause to be noticed."""
     # PNG and WebP take up to ten times as long.
-    slow = isinstance(picture, Encoded) and (picture.kind != "JPEG" or picture.is_progressive)
-    # A file of more bytes than pixels has more in it than the picture.
-    return not slow and max(picture.nbytes // 3, picture.width * picture.height) <= QUICK_PICTURE
+    slow = isinstance(image, Encoded) and (image.kind != "JPEG" or image.is_progressive)
+    # A file of more bytes than pixels has more in it than the image.
+    return not slow and max(image.nbytes // 3, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
 
 
-def stages(served: Served[Laid], timings: Mapping[str, float], now: float) -> list[Stage]:
-    """When each stage of a request that ends now began. Waiting goes on while the picture is decoded.
+def prepare(image: ImageSource, placement: Placement, boxes: Sequence[Box]) -> Prepared:
+    """Decode an image onto its canvas, uint8 ``[3, H, W]``, and turn its boxes into RoIs, float32 ``[N, 4]``.
 
-    Args:
-        served: what the batcher knows.
-        timings: milliseconds of each stage.
-        now: on the batcher's clock.
+    Raises:
+        UndecodableImage: the image is damaged.
     """
-    encode_s = timings["encode"] / 1000
-    return [
-        Stage("queue", now - served.arrived, (served.began - served.arrived) * 1000),
-        Stage("decode", now - served.decode_began, served.decode_ms),
-        Stage("infer", now - served.began, served.infer_ms),
-        Stage("masks", encode_s + timings["masks"] / 1000, timings["masks"]),
-        Stage("encode", encode_s, timings["encode"]),
-    ]
+    decoded = image.decode()
+    return Prepared(to_canvas(decoded.pixels, placement), placement.rois(boxes), decoded.notes)
+
+
+def draw_and_write(
+    job: Job, boxes: Sequence[Box], placement: Placement, batch_job: BatchJob, write: Callable[[Result], T]
+) -> tuple[Result, T]:
+    """Draw the masks of a job that has come back from the engine, and write the answer; both are timed."""
+    started = time.perf_counter()
+    instances, foreground = draw(job, boxes, placement, batch_job.prediction)
+    drawn = time.perf_counter()
+    timings = {
+        "decode": batch_job.decode_ms,
+        "queue": batch_job.queue_ms,
+        "infer": batch_job.infer_ms,
+        "masks": (drawn - started) * 1000,
+    }
+    model, notes = batch_job.prediction.model, batch_job.prepared.notes
+    result = Result(job.image.width, job.image.height, notes, instances, foreground, model, timings)
+    answer = write(result)
+    timings["encode"] = (time.perf_counter() - drawn) * 1000
+    return result, answer
 
 
 def draw(
-    job: Job, boxes: list[Box], placement: Placement, served: Served[Laid]
+    job: Job, boxes: Sequence[Box], placement: Placement, prediction: Prediction
 ) -> tuple[tuple[Instance, ...], Instance | None]:
-    """Instances of the boxes, or in binary mode the foreground, from the engine's rows."""
+    """Draw an instance for each box, or in binary mode the foreground.
+
+    Args:
+        job: what is requested, and the size of the image.
+        boxes: clipped to the image; some may be empty.
+        placement: of the image on its canvas.
+        prediction: the job's own rows: ``logit_margins`` float32 ``[N, mask_h, mask_w]``, one for each box that is not
+            empty, or ``foreground`` float32 ``[1, H, W]``.
+    """
     width, height = job.image.width, job.image.height
     if job.mode is Mode.BINARY:
         content_h, content_w = placement.content
-        odds = log_odds(served.prediction.foreground[0, :content_h, :content_w])
+        odds = log_odds(prediction.foreground[0, :content_h, :content_w])
         (everybody,) = draw_masks([odds], [Box(0, 0, width, height)], width, height, job.post_processing)
         return (), everybody
-    prediction = served.prediction
-    return draw_masks(prediction.logit_margins, boxes, width, height, job.post_processing, prediction.crop_scale), None
+    margins, crop_scale = prediction.logit_margins, prediction.crop_scale
+    return draw_masks(margins, boxes, width, height, job.post_processing, crop_scale), None
+
+
+def stages(batch_job: BatchJob, timings_ms: Mapping[str, float], now: float) -> list[Stage]:
+    """List the stages of a request that ends now; its image is decoded while it waits in the queue.
+
+    Args:
+        batch_job: the request's job, as it came back from the batcher.
+        timings_ms: milliseconds that each stage took.
+        now: in seconds of the batcher's clock.
+    """
+    encode_s = timings_ms["encode"] / 1000
+    return [
+        Stage("queue", now - batch_job.arrived, (batch_job.began - batch_job.arrived) * 1000),
+        Stage("decode", now - batch_job.decode_began, batch_job.decode_ms),
+        Stage("infer", now - batch_job.began, batch_job.infer_ms),
+        Stage("masks", encode_s + timings_ms["masks"] / 1000, timings_ms["masks"]),
+        Stage("encode", encode_s, timings_ms["encode"]),
+    ]

@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from hiseg.access.keys import DIGEST, NAME, Limits
-from hiseg.batching.limits import BatchLimits
+from hiseg.batching.job import BatchLimits
 from hiseg.engines.triton.address import parse_targets
 from hiseg.observability.logs import LogFormat
 

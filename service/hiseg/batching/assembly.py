@@ -1,4 +1,7 @@
-"""Jobs' inputs -> one batch, and the batch's output -> each job its own rows: the two must mirror each other."""
+"""Puts the inputs of several jobs together into one batch, and takes the batch's output apart again.
+
+The two functions must mirror each other: every job has to get exactly its own rows.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from hiseg.batching.work import Prepared
+from hiseg.batching.job import Prepared
 from hiseg.core.image import Floats
 from hiseg.engines.base import Batch, BatchMeta, Prediction
 
-ANY = BatchMeta()
 
-
-def assemble(members: Sequence[Prepared], roi_counts: Sequence[int] = (), meta: BatchMeta = ANY) -> Batch:
-    """One batch of the members' images and RoIs, in their order.
+def assemble(members: Sequence[Prepared], roi_counts: Sequence[int] = (), meta: BatchMeta | None = None) -> Batch:
+    """Put the members' images, uint8 ``[3, H, W]``, and RoIs, float32 ``[N, 4]``, together in their order.
 
     Args:
         members: at least one; all on the same canvas.
         roi_counts: numbers of RoIs that the engine was warmed up for, ascending. The RoIs are padded to the next of
             them with rows without area, which show no person and hide none. Empty, or all too small: no padding.
-        terms: what goes with the batch.
+        meta: goes to the engine with the batch; None: its defaults.
+
+    Returns:
+        Images uint8 ``[B, 3, H, W]`` and RoIs float32 ``[N, 5]``, rows ``batch_index x1 y1 x2 y2``.
     """
     # A lone image is not copied.
     images = members[0].image[None] if len(members) == 1 else np.stack([member.image for member in members])
@@ -33,11 +37,20 @@ def assemble(members: Sequence[Prepared], roi_counts: Sequence[int] = (), meta: 
         rois[start:end, 0] = index
         rois[start:end, 1:] = member.rois
         start = end
-    return Batch(images, rois, meta)
+    return Batch(images, rois, meta or BatchMeta())
 
 
 def scatter(prediction: Prediction, members: Sequence[Prepared]) -> list[Prediction]:
-    """Each member's part of a prediction for the batch that :func:`assemble` made of them."""
+    """Take a prediction apart into each member's own.
+
+    Args:
+        prediction: for the batch that :func:`assemble` made of the members: ``logit_margins`` float32
+            ``[N, mask_h, mask_w]``, ``foreground`` float32 ``[B, H, W]``.
+        members: those of the batch, in the same order.
+
+    Returns:
+        For each member ``logit_margins`` ``[n, mask_h, mask_w]`` of its own RoIs and ``foreground`` ``[1, H, W]``.
+    """
     parts, start = [], 0
     for index, member in enumerate(members):
         end = start + len(member.rois)

@@ -1,62 +1,88 @@
-"""One batch through the engine: timed, learnt from, reported, and taken apart again."""
+"""The engine's side of a batcher: a batch is assembled, waits for an engine slot, runs, and its jobs are answered."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import reduce
+from operator import or_
+from typing import Any
 
 from hiseg.batching.assembly import assemble, scatter
-from hiseg.batching.backlog import WaitEstimator
 from hiseg.batching.cost import CostModel
-from hiseg.batching.work import Prepared, Watcher
+from hiseg.batching.job import BatchJob, Watcher
+from hiseg.batching.wait import WaitEstimator
 from hiseg.core.errors import HisegError
-from hiseg.engines.base import Batch, Engine, Prediction
+from hiseg.engines.base import Batch, BatchMeta, Engine, Prediction
 from hiseg.observability.reports import BatchReport
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What became of one job in the engine.
-
-    Attributes:
-        outcome: its rows, or why there are none.
-        began: when the engine took it, on the clock.
-        infer_ms: milliseconds until it came back.
-    """
-
-    outcome: Prediction | Exception
-    began: float
-    infer_ms: float
+from hiseg.observability.tracing import Tracing
 
 
 class Dispatcher:
-    """The engine's side of a batcher."""
+    """Assembles batches, runs them on the engine and lets the cost model learn from them."""
 
     def __init__(
-        self, engine: Engine, cost: CostModel, backlog: WaitEstimator, watcher: Watcher, clock: Callable[[], float]
+        self,
+        engine: Engine,
+        cost: CostModel,
+        wait_estimator: WaitEstimator,
+        watcher: Watcher | None,
+        clock: Callable[[], float],
+        tracing: Tracing,
     ) -> None:
         self._engine = engine
         self._cost = cost
-        self._backlog = backlog
+        self._wait_estimator = wait_estimator
         self._watcher = watcher
         self._clock = clock
+        self._tracing = tracing
         self._unlearnt: deque[BatchReport] = deque()
 
-    async def run(self, members: Sequence[Prepared], batch: Batch, claimed: float) -> list[Ran]:
-        """One outcome per member, in their order; never raises for an engine that fails.
+    async def assemble(self, jobs: Sequence[BatchJob]) -> Batch:
+        """Make a batch of prepared jobs; images are copied in a thread, unless there is just one."""
+        deadlines = [job.deadline for job in jobs if job.deadline is not None]
+        meta = BatchMeta(
+            requested=reduce(or_, (job.requested for job in jobs)),
+            deadline=max(deadlines) if len(deadlines) == len(jobs) else None,
+            cost_ms=self._cost.now.batch(len(jobs), sum(job.rois for job in jobs)),
+            traceparent=next((job.traceparent for job in jobs if job.traceparent), ""),
+        )
+        arguments = [job.prepared for job in jobs], self._engine.roi_counts, meta
+        return assemble(*arguments) if len(jobs) == 1 else await asyncio.to_thread(assemble, *arguments)
+
+    async def run(self, jobs: Sequence[BatchJob], batch: Batch) -> None:
+        """Run a batch and answer its jobs, each with its own rows or an error; traced as a span, if tracing is on.
 
         Args:
-            members: what ``batch`` was assembled of.
-            batch: for the engine.
-            claimed: milliseconds of the backlog that the members stood for.
-
-        A batch that fails for no known reason is run again member by member, so that one that the engine can't stand
-        takes no other with it.
+            jobs: what ``batch`` was assembled of, in its order.
+            batch: goes to the engine.
         """
+        if not self._tracing.is_on:
+            await self._run(jobs, batch)
+            return
+        traceparents = [job.traceparent for job in jobs]
+        span = self._tracing.batch(self._engine.info.ref.name, traceparents, sum(job.rois for job in jobs))
+        outcome = "cancelled"
+        try:
+            failure = await self._run(jobs, replace(batch, meta=replace(batch.meta, traceparent=span.traceparent)))
+            outcome = type(failure).__name__ if failure else "ok"
+        finally:
+            span.end(outcome)
+
+    async def _run(self, jobs: Sequence[BatchJob], batch: Batch) -> Exception | None:
+        """Run a batch and answer its jobs; returns the first failure.
+
+        A batch that fails for no known reason is run again job by job, so that one which the engine can't run takes no
+        other with it.
+        """
+        members = [job.prepared for job in jobs]
         rois = sum(len(member.rois) for member in members)
-        predicted = self._cost.now.batch(len(members), rois)
-        run, began = self._backlog.began(predicted, claimed), self._clock()
+        predicted_ms = self._cost.now.batch(len(members), rois)
+        run = self._wait_estimator.batch_started(predicted_ms, queued_ms=sum(job.cost_ms for job in jobs))
+        began = self._clock()
         prediction: Prediction | None = None
         failure: Exception | None = None
         try:
@@ -64,20 +90,86 @@ class Dispatcher:
         except Exception as error:
             failure = error
         finally:
-            self._backlog.ended(run, well=prediction is not None)
+            self._wait_estimator.batch_ended(run, succeeded=prediction is not None)
         if prediction is not None:
             infer_ms = (self._clock() - began) * 1000
-            self._unlearnt.append(BatchReport(len(members), rois, predicted, run.had))
-            return [Ran(part, began, infer_ms) for part in scatter(prediction, members)]
-        self._watcher.failed()
-        if failure is not None and (len(members) == 1 or isinstance(failure, HisegError)):
-            return [Ran(failure, began, 0.0)] * len(members)
-        part, counts = claimed / len(members), self._engine.roi_counts
-        return [(await self.run([member], assemble([member], counts, batch.meta), part))[0] for member in members]
+            self._unlearnt.append(BatchReport(len(members), rois, predicted_ms, run.used_ms))
+            for job, part in zip(jobs, scatter(prediction, members), strict=True):
+                job.succeed(part, began, infer_ms)
+            return None
+        if self._watcher:
+            self._watcher.failed()
+        if failure is not None and (len(jobs) == 1 or isinstance(failure, HisegError)):
+            for job in jobs:
+                job.fail(failure)
+            return failure
+        counts = self._engine.roi_counts
+        failures = [await self._run([job], assemble([job.prepared], counts, batch.meta)) for job in jobs]
+        return next(filter(None, failures), None)
 
     def learn(self) -> None:
-        """Report the batches that came back since the last time, and let the cost model learn from them."""
+        """Let the cost model learn from the batches that have come back since the last call, and report them."""
         while self._unlearnt:
             report = self._unlearnt.popleft()
             self._cost.observe(report.images, report.rois, report.real_ms)
-            self._watcher.ran(report)
+            if self._watcher:
+                self._watcher.ran(report)
+
+
+class EngineSlots:
+    """A semaphore with as many slots as the engine has at the moment, which may change while batches run and wait.
+
+    Args:
+        count: returns how many slots there are now.
+    """
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+        self._taken = 0
+        self._changed = asyncio.Event()
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[None]:
+        """Acquire a slot, waiting until one is free, and release it when the block ends.
+
+        While the engine has no slots at all nobody waits: its jobs have been refused, so there is nothing to run.
+        """
+        while 0 < self._count() <= self._taken:
+            self._changed.clear()
+            await self._changed.wait()
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            self._changed.set()
+
+    def count_changed(self) -> None:
+        """Let those that wait see the new number of slots."""
+        self._changed.set()
+
+
+async def cancel_when_abandoned(answers: Sequence[asyncio.Future[Any]], run: Coroutine[Any, Any, None]) -> None:
+    """Await ``run``, and cancel it once all ``answers`` are done because their callers have left."""
+    abandoned = asyncio.timeout(None)
+    left, has_ended = 0, False
+
+    def count_left(_: asyncio.Future[Any]) -> None:
+        nonlocal left
+        left += 1
+        if left == len(answers) and not has_ended:
+            abandoned.reschedule(0)
+
+    try:
+        async with abandoned:
+            for answer in answers:
+                answer.add_done_callback(count_left)
+            try:
+                await run
+            finally:
+                has_ended = True  # a callback may be on its way
+                for answer in answers:
+                    answer.remove_done_callback(count_left)
+    except TimeoutError:
+        if not abandoned.expired():
+            raise

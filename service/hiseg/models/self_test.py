@@ -20,7 +20,6 @@ from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import ImageLimits
 from hiseg.models.canary import Canary
 from hiseg.models.random_inputs import random_batch
-from hiseg.observability.reports import BatchReport, DropReason
 from hiseg.segmenter import Segmenter
 
 UNLIMITED_BYTES = 2**62
@@ -73,7 +72,7 @@ async def run_self_test(engine: Engine, repository: Path) -> None:
     with ThreadPoolExecutor(1, thread_name_prefix="self-test") as workers:
         limits = ImageLimits(len(canary.photo), canary.masks.size)
         segmenter = Segmenter(workers, limits, Admission(UNLIMITED_BYTES))
-        async with Batcher(engine, workers, _NoMetrics()).running() as batcher:
+        async with Batcher(engine, workers).running() as batcher:
             segmenter.batchers[info.ref.name] = batcher
             await canary.check(segmenter, info.ref.name)
 
@@ -148,16 +147,3 @@ def _warm_up_shapes(batcher: Batcher, quick: bool) -> Iterator[tuple[int, int, S
         for images in range(1, most + 1):
             for people in counts:
                 yield images, people, canvas
-
-
-class _NoMetrics:
-    """A :class:`hiseg.batching.work.Watcher` that ignores the batches of a self-test."""
-
-    def ran(self, report: BatchReport) -> None:
-        pass
-
-    def failed(self) -> None:
-        pass
-
-    def dropped(self, reason: DropReason) -> None:
-        pass

@@ -157,7 +157,7 @@ class Metrics:
 
 
 class ModelMetrics:
-    """Metrics of one model's batches: a :class:`hiseg.batching.work.Watcher`."""
+    """Metrics of one model's batches: a :class:`hiseg.batching.job.Watcher`."""
 
     def __init__(self, metrics: Metrics, model: str) -> None:
         # The labelled metrics are looked up once: a batch in a fast engine takes a few milliseconds.

@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.harness.echo import EchoEngine, Notes
 from benchmarks.harness.virtual_time import VirtualLoop
-from hiseg.batching.batcher import Batcher, BatchLimits
-from hiseg.batching.work import Prepared, Served, Work
+from hiseg.batching.batcher import Batcher
+from hiseg.batching.job import BatchJob, BatchLimits, Prepared
 from hiseg.engines.base import Cost
 
 GPU = Cost(4.0, 1.0, 1.0)
@@ -32,7 +32,7 @@ class House:
     notes: Notes
     loop: VirtualLoop
 
-    async def send(self, marker: float, rois: int = 1, at: float = 0.0, **given: object) -> Served[Prepared]:
+    async def send(self, marker: float, rois: int = 1, at: float = 0.0, **given: object) -> BatchJob:
         await asyncio.sleep(at - self.loop.time())
         return await self.batcher.submit(work(marker, rois, **given))
 
@@ -48,7 +48,7 @@ async def house(loop: VirtualLoop, engine: EchoEngine, limits: BatchLimits = END
         yield House(batcher, engine, notes, loop)
 
 
-def work(marker: float, rois: int = 1, canvas: tuple[int, int] = CANVASES[0], **given: object) -> Work[Prepared]:
+def work(marker: float, rois: int = 1, canvas: tuple[int, int] = CANVASES[0], **given: object) -> BatchJob:
     """A job whose rows can be told from all others: image full of ``marker``, RoI k at x1 = marker + k/1000."""
 
     def prepare() -> Prepared:
@@ -56,10 +56,10 @@ def work(marker: float, rois: int = 1, canvas: tuple[int, int] = CANVASES[0], **
         rows[:, 0] = marker + np.arange(rois) / 1000
         return Prepared(np.full((3, *canvas), marker, dtype=np.uint8), rows)
 
-    return Work(canvas, rois, prepare, **given)  # type: ignore[arg-type]
+    return BatchJob(canvas, rois, prepare, **given)  # type: ignore[arg-type]
 
 
-def assert_own_rows(served: Served[Prepared], marker: int, rois: int) -> None:
+def assert_own_rows(served: BatchJob, marker: int, rois: int) -> None:
     # By hand: tens of thousands of answers come here, and NumPy's own tests took a tenth of the time.
     expected = 1 + marker + np.arange(rois) / 1000
     assert served.prediction.logit_margins.shape == (rois, 8, 6)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiseg.batching.assembly import assemble, scatter
-from hiseg.batching.work import Prepared
+from hiseg.batching.job import Prepared
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import Prediction
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
-from hiseg.batching.work import Prepared, Served, Superseded
+from hiseg.batching.job import BatchJob
+from hiseg.batching.latest import Superseded
 from hiseg.core.errors import Unavailable
 from hiseg.core.job import Priority
 from hiseg.engines.base import Cost
@@ -50,7 +51,7 @@ def test_every_caller_gets_exactly_its_own_rows(
         engine = EchoEngine(GPU, *slots, roi_counts=roi_counts)
         limits = replace(ENDLESS, budget_ms=budget, images=3)
 
-        async def caller(marker: int, at: int, leaves: int | None, **given: object) -> Served[Prepared] | None:
+        async def caller(marker: int, at: int, leaves: int | None, **given: object) -> BatchJob | None:
             try:
                 async with asyncio.timeout_at(None if leaves is None else (at + leaves) / 1000):
                     return await inside.send(marker, at=at / 1000, **given)
@@ -146,7 +147,7 @@ def test_at_the_end_what_was_launched_is_finished_and_the_rest_refused() -> None
             tasks = [asyncio.create_task(inside.send(marker)) for marker in range(4)]
             await asyncio.sleep(0.001)
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [type(result) for result in results] == [Served, Served, Unavailable, Unavailable]
+        assert [type(result) for result in results] == [BatchJob, BatchJob, Unavailable, Unavailable]
         with pytest.raises(Unavailable):
             await inside.send(5)
 

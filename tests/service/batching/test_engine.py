@@ -10,8 +10,7 @@ import pytest
 
 from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
-from hiseg.batching.limits import BatchLimits
-from hiseg.batching.work import Prepared, Served
+from hiseg.batching.job import BatchJob, BatchLimits, Prepared
 from hiseg.core.errors import Unavailable, UndecodableImage
 from hiseg.engines.base import Batch, Cost, Prediction, RequestedOutputs
 from tests.service.batching.house import GPU, ROOMY, assert_own_rows, house, work
@@ -43,7 +42,7 @@ def test_one_job_that_the_engine_cannot_stand_takes_no_other_with_it() -> None:
         async with house(loop, Picky(GPU)) as inside:
             sends = (inside.send(marker) for marker in (11, 12, 13, 14))
             results = await asyncio.gather(*sends, return_exceptions=True)
-            assert [type(result) for result in results] == [Served, Served, RuntimeError, Served]
+            assert [type(result) for result in results] == [BatchJob, BatchJob, RuntimeError, BatchJob]
             assert_own_rows(await inside.send(15), 15, 1)
             assert inside.batcher.wait_estimator.waiting_ms == 0
 
@@ -173,7 +172,7 @@ def test_a_batch_that_waits_for_a_slot_when_the_engine_goes_away_does_not_wait_f
             engine.slots = 0
             engine.changed()
             outcomes = await asyncio.gather(*sends, return_exceptions=True)
-            assert [type(outcome) for outcome in outcomes] == [Served] + [Unavailable] * 5
+            assert [type(outcome) for outcome in outcomes] == [BatchJob] + [Unavailable] * 5
         # Leaving the block waits for every batch that was launched.
         assert loop.time() < 1
 

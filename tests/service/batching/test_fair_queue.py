@@ -16,7 +16,7 @@ A, B = (64, 64), (48, 64)
 @dataclass(eq=False)
 class Item:
     client: str
-    cost: float = 10.0
+    cost_ms: float = 10.0
     canvas: tuple[int, int] = A
     share: float = 1.0
     number: int = 0
@@ -25,7 +25,7 @@ class Item:
 def take(queue: FairQueue[Item], canvas: tuple[int, int] | None = None) -> Item | None:
     item = queue.next(canvas)
     if item is not None:
-        queue.take(item, canvas)
+        queue.take(item)
     return item
 
 
@@ -78,7 +78,7 @@ def test_clients_that_always_wait_are_served_alike_to_within_a_job_and_a_quantum
     for _ in range(50):
         item = take(queue)
         assert item is not None
-        served[item.client] += item.cost
+        served[item.client] += item.cost_ms
         assert abs(served["ours"] - served["theirs"]) <= 2 * (QUANTUM_MS + 50)
 
 
@@ -125,7 +125,7 @@ def test_a_turn_is_earned_also_while_batches_are_on_another_canvas() -> None:
         for _ in range(5):  # a batch of five on the leader's canvas
             item = take(queue, A)
             assert item is not None
-            spent += item.cost
+            spent += item.cost_ms
     assert spent <= 150
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
-from hiseg.batching.work import Prepared, Superseded
+from hiseg.batching.job import Prepared
+from hiseg.batching.latest import Superseded
 from hiseg.core.errors import UndecodableImage
 from hiseg.engines.base import Cost
 from tests.service.batching.house import CANVASES, GPU, ROOMY, House, house, work

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
-from hiseg.batching.limits import BatchLimits
+from hiseg.batching.job import BatchLimits
 from hiseg.core.errors import DeadlineExceeded, Overloaded
 from hiseg.engines.base import Cost
 from tests.service.batching.house import GPU, assert_own_rows, house

@@ -9,8 +9,7 @@ import pytest
 
 from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
-from hiseg.batching.limits import BatchLimits
-from hiseg.batching.work import Served
+from hiseg.batching.job import BatchJob, BatchLimits
 from hiseg.core.errors import Overloaded, TooLarge
 from hiseg.engines.base import Cost
 from tests.service.batching.house import ENDLESS, GPU, house
@@ -85,6 +84,6 @@ def test_behind_a_blocked_engine_exactly_those_over_the_capacity_are_refused() -
         for error in results[capacity:]:
             assert isinstance(error, Overloaded)
             assert (error.reason, error.retry_after) == ("wait", 1)
-        assert all(isinstance(result, Served) for result in results[:capacity])
+        assert all(isinstance(result, BatchJob) for result in results[:capacity])
 
     run(scenario)

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
-from hiseg.batching.backlog import WaitEstimator
+from hiseg.batching.wait import WaitEstimator
 from hiseg.engines.base import Batch, Cost, Prediction
 from tests.service.batching.house import house
 
@@ -63,14 +63,14 @@ def test_while_more_wait_a_slot_is_shared() -> None:
 
 def test_who_shares_a_slot_is_expected_to_take_longer_by_just_that() -> None:
     now = 100.0
-    backlog = WaitEstimator(lambda: now, 1e9)
-    first = backlog.began(100, 100)
+    estimator = WaitEstimator(lambda: now, 1e9)
+    first = estimator.batch_started(100, 100)
     now += 0.05
-    assert backlog.next_free_ms() == pytest.approx(50)
-    second = backlog.began(100, 100)
-    assert backlog.running_ms() == pytest.approx(150)
-    assert backlog.next_free_ms() == pytest.approx(100)
+    assert estimator.next_free_ms() == pytest.approx(50)
+    second = estimator.batch_started(100, 100)
+    assert estimator.running_ms() == pytest.approx(150)
+    assert estimator.next_free_ms() == pytest.approx(100)
     now += 0.1
-    backlog.ended(first)
-    assert (first.had, second.had) == (pytest.approx(100), pytest.approx(50))
-    assert backlog.running_ms() == pytest.approx(50)
+    estimator.batch_ended(first)
+    assert (first.used_ms, second.used_ms) == (pytest.approx(100), pytest.approx(50))
+    assert estimator.running_ms() == pytest.approx(50)

@@ -14,7 +14,7 @@ from benchmarks.harness.echo import EchoEngine, Notes
 from benchmarks.harness.repository import REPOSITORY
 from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.batcher import Batcher
-from hiseg.batching.limits import BatchLimits
+from hiseg.batching.job import BatchLimits
 from hiseg.engines.base import Batch, Cost, Prediction
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import CanaryMismatch

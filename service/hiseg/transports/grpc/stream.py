@@ -19,7 +19,7 @@ from grpc.aio import EOF, BaseError, ServicerContext
 
 from hiseg.access.quota import ClientQuota
 from hiseg.batching.admission import State
-from hiseg.batching.work import Superseded
+from hiseg.batching.latest import Superseded
 from hiseg.core.errors import DeadlineExceeded, HisegError, InvalidRequest, Unavailable
 from hiseg.core.result import Result
 from hiseg.observability.metrics import BUG, GONE, outcome_of

@@ -13,7 +13,7 @@ from benchmarks.harness.echo import EchoEngine, echoing
 from hiseg.access.key_store import KeyStore
 from hiseg.app import service_report
 from hiseg.batching.admission import State
-from hiseg.batching.limits import BatchLimits
+from hiseg.batching.job import BatchLimits
 from hiseg.core import errors
 from hiseg.engines.base import Cost
 from hiseg.observability.metrics import Metrics

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.harness.echo import EchoEngine
 from hiseg.batching.admission import State
-from hiseg.batching.limits import BatchLimits
+from hiseg.batching.job import BatchLimits
 from hiseg.engines.base import Cost
 from tests.service.transports.http.test_problems import app
 

@@ -1,0 +1,200 @@
+"""Predicts how long a new job would wait: from the jobs that wait already, by client, and the pace at which they go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from hiseg.core.errors import DeadlineExceeded, Overloaded
+
+DEADLINE_MARGIN = 0.25
+"""Part of the time until a deadline that is kept free for errors of the prediction."""
+MAX_PACE = 10.0
+"""The highest pace that is believed, and its inverse the lowest, so that a single pause refuses nobody afterwards."""
+
+
+class WaitingJob(Protocol):
+    """What :class:`WaitEstimator` has to know of a job; nothing of it may change while the job waits."""
+
+    @property
+    def client(self) -> str:
+        """The client that sent it."""
+
+    @property
+    def share(self) -> float:
+        """Weight of the client, above 0."""
+
+    @property
+    def cost_ms(self) -> float:
+        """Predicted milliseconds that it adds to a batch."""
+
+    @property
+    def alone_ms(self) -> float:
+        """Predicted milliseconds of a batch of this job alone."""
+
+
+@dataclass(eq=False, slots=True)
+class InFlightBatch:
+    """A batch in the engine.
+
+    Attributes:
+        queued_ms: sum of its jobs' ``cost_ms``: less than ``predicted_ms``, since a batch as such costs something too.
+        predicted_ms: milliseconds of an engine slot that it is predicted to use.
+        used_ms: those that it has used by now.
+    """
+
+    queued_ms: float
+    predicted_ms: float
+    used_ms: float = 0.0
+
+
+@dataclass(slots=True)
+class _ClientWaiting:
+    jobs: int = 0
+    cost_ms: float = 0.0
+
+
+class WaitEstimator:
+    """Keeps account of the jobs that wait for one engine and of the batches in it.
+
+    Args:
+        clock: seconds, monotonic.
+        max_wait_ms: a job is refused if its predicted wait is longer.
+        slots: number of batches that the engine runs at once; if there are more, they share its slots.
+    """
+
+    def __init__(self, clock: Callable[[], float], max_wait_ms: float, slots: int = 1) -> None:
+        self._clock = clock
+        self._max_wait_ms = max_wait_ms
+        self._waiting: dict[tuple[str, float], _ClientWaiting] = {}
+        self._running: list[InFlightBatch] = []
+        self._slots = max(1, slots)
+        self._accounted_at = clock()
+        # Wall milliseconds for a millisecond of queued cost: below 1 with several slots, above 1 for what a batch as
+        # such costs, where decoding is the bottleneck, or where the cost model is behind.
+        self._pace = 1 / self._slots
+        self._after_ms = 0.0
+        self._last_end: float | None = None
+
+    @property
+    def waiting_ms(self) -> float:
+        """Predicted milliseconds of all jobs that wait; exactly 0 when there are none."""
+        return sum(waiting.cost_ms for waiting in self._waiting.values())
+
+    def resize(self, slots: int) -> None:
+        """Note that the engine has another number of slots; 0, for a while, says nothing of the pace afterwards."""
+        if slots:
+            self._account()
+            self._pace *= self._slots / slots
+            self._slots = slots
+
+    def wait_ms(self, client: str, share: float, cost_ms: float) -> float:
+        """Predict the milliseconds until a new job would be in the engine.
+
+        Before its turn each other client gets what its own share allows, but no more than it has waiting. A batch
+        that is overdue is expected to take as long again as it is late.
+        """
+        own_ms = self._waiting.get((client, share), _ClientWaiting()).cost_ms
+        ahead_ms = sum(
+            min(waiting.cost_ms, (own_ms + cost_ms) * others_share / share)
+            for (_, others_share), waiting in self._waiting.items()
+        )
+        return self.running_ms() + ahead_ms * self._pace
+
+    def running_ms(self) -> float:
+        """Predict the milliseconds until all slots are free, as a mean over the slots."""
+        self._account()
+        return sum(abs(run.predicted_ms - run.used_ms) for run in self._running) / self._slots
+
+    def next_free_ms(self) -> float:
+        """Predict the milliseconds until a slot is free: 0 if one is, negative if one should have been by now."""
+        if len(self._running) < self._slots:
+            return 0.0
+        self._account()
+        return min(run.predicted_ms - run.used_ms for run in self._running) / self._share
+
+    def admit(self, job: WaitingJob, deadline: float | None) -> None:
+        """Count a job as waiting, unless :meth:`check` refuses it.
+
+        Args:
+            job: waits from now on, until :meth:`remove`.
+            deadline: when its answer becomes worthless, in seconds of the clock; None: never.
+
+        Raises:
+            DeadlineExceeded: it would miss its deadline on an idle engine too.
+            Overloaded: it would wait too long, or miss its deadline because of those before it.
+        """
+        self.check(job.client, job.share, job.cost_ms, job.alone_ms, deadline)
+        waiting = self._waiting.setdefault((job.client, job.share), _ClientWaiting())
+        waiting.jobs += 1
+        waiting.cost_ms += job.cost_ms
+
+    def check(self, client: str, share: float, cost_ms: float, alone_ms: float, deadline: float | None) -> None:
+        """Refuse a job as :meth:`admit` does, without counting it as waiting if it isn't refused."""
+        left_ms = math.inf if deadline is None else (deadline - self._clock()) * 1000
+        if alone_ms > left_ms:
+            raise DeadlineExceeded(
+                f"it takes about {alone_ms:.0f} ms of the engine; {max(0, left_ms):.0f} ms are left",
+                field="deadline_ms",
+                limit=round(max(0, left_ms)),
+                value=round(alone_ms),
+            )
+        wait_ms = self.wait_ms(client, share, cost_ms)
+        in_time_ms = max(0.0, left_ms - alone_ms - self._after_ms) * (1 - DEADLINE_MARGIN)
+        limit_ms, reason = min((in_time_ms, "deadline"), (self._max_wait_ms, "wait"))
+        if wait_ms > limit_ms:
+            raise Overloaded(
+                f"it would wait about {wait_ms:.0f} ms; at most {limit_ms:.0f} ms are allowed",
+                reason=reason,
+                retry_after=math.ceil((wait_ms - limit_ms) / 1000),
+                limit=round(limit_ms),
+                value=round(wait_ms),
+            )
+
+    def observe_answer(self, after_ms: float) -> None:
+        """Learn that an answer was ready so many milliseconds after the engine had finished its job."""
+        self._after_ms += 0.1 * (after_ms - self._after_ms)
+
+    def remove(self, job: WaitingJob) -> None:
+        """Count an admitted job as waiting no more: it goes to the engine, or its caller has left."""
+        key = job.client, job.share
+        waiting = self._waiting[key]
+        waiting.jobs -= 1
+        waiting.cost_ms -= job.cost_ms
+        if not waiting.jobs:
+            del self._waiting[key]
+
+    def batch_started(self, predicted_ms: float, queued_ms: float) -> InFlightBatch:
+        """Count a batch as running; see :class:`InFlightBatch` for its costs."""
+        self._account()
+        run = InFlightBatch(queued_ms, predicted_ms)
+        self._running.append(run)
+        return run
+
+    def batch_ended(self, run: InFlightBatch, succeeded: bool = True) -> None:
+        """Count a batch as running no more; how fast jobs go is learnt from batches that succeeded alone."""
+        self._account()
+        self._running.remove(run)
+        now = self._clock()
+        if not succeeded:
+            self._last_end = None
+            return
+        if self._last_end is not None:
+            pace = (now - self._last_end) * 1000 / run.queued_ms
+            self._pace += 0.1 * (min(max(pace, 1 / MAX_PACE), MAX_PACE) - self._pace)
+        # The time from one end to the next says how fast jobs go only if the engine did not rest in between.
+        self._last_end = now if self._waiting or self._running else None
+
+    @property
+    def _share(self) -> float:
+        """Part of a slot that each running batch has, in (0, 1]."""
+        return min(1.0, self._slots / max(1, len(self._running)))
+
+    def _account(self) -> None:
+        """Add what the running batches have used since the last call; called before their number changes."""
+        now = self._clock()
+        for run in self._running:
+            run.used_ms += (now - self._accounted_at) * 1000 * self._share
+        self._accounted_at = now
