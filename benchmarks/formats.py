@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from hiseg.api.answer import MaskFormat, to_json, to_picture
+from hiseg.api.answer import to_json
+from hiseg.api.encoding import MaskFormat, to_png
 from hiseg.core.box import Box
 from hiseg.core.image import Floats, Image
 from hiseg.core.job import PostProcessing, Smoothing
@@ -111,9 +112,7 @@ def every_format() -> None:
     result = Result(width, height, (), (Instance(box, mask, score),), None, MODEL)
     for form in MaskFormat:
         answer = (
-            (lambda f=form: to_picture(image, result, f))
-            if form.is_picture
-            else (lambda f=form: to_json(image, result, f))
+            (lambda f=form: to_png(image, result, f)) if form.is_image else (lambda f=form: to_json(image, result, f))
         )
         (ms,) = medians({form: answer}).values()
         written = answer()
@@ -148,8 +147,8 @@ def hundred_people(form: MaskFormat, rounds: int = 7) -> tuple[float, float]:
     def answer() -> object:
         found = draw_masks(people.logit_margins, people.boxes, WIDTH, HEIGHT, PostProcessing())
         result = Result(WIDTH, HEIGHT, (), found, None, MODEL)
-        if form.is_picture:
-            return to_picture(image, result, form)
+        if form.is_image:
+            return to_png(image, result, form)
         return to_json(image, result, form).model_dump_json(exclude_none=True)
 
     Path("/proc/self/clear_refs").write_text("5")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.formats import hundred_people
-from hiseg.api.answer import MaskFormat
+from hiseg.api.encoding import MaskFormat
 
 MOST_MB = {MaskFormat.COCO_RLE: 50, MaskFormat.POLYGON: 50, MaskFormat.LABEL_MAP: 250, MaskFormat.CUTOUT: 250}
 """A bool for each of the image's pixels and each of the people were 1200."""

@@ -1,40 +1,84 @@
-"""A result as people receive it, whichever way they asked: JSON fields, or one picture."""
+"""The JSON answer: its fields, as OpenAPI documents them, and how a result fills them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import base64
+from collections.abc import Mapping
 from dataclasses import asdict
-from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from hiseg.api import mask_fields
-from hiseg.api.mask_fields import MaskContext, MaskOut
-from hiseg.core.errors import TooLarge
+from hiseg.api.encoding import EncodedCrop, EncodedMask, MaskContext, MaskFormat, check_size, encode_mask
 from hiseg.core.image import ImageSource
-from hiseg.core.result import CropMask, Instance, Result
-from hiseg.masks.formats.cutout import MOST_PIXELS, cutouts
-from hiseg.masks.formats.label_map import encode_png, label_map
-from hiseg.masks.formats.overlay import overlay
-from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX
+from hiseg.core.result import Instance, Result
+from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, Outline
 
 
-class MaskFormat(StrEnum):
-    """How masks are written."""
+class CocoRle(BaseModel):
+    """The mask over the whole image, as pycocotools reads it."""
 
-    COCO_RLE = "coco_rle"
-    PNG = "png"
-    LABEL_MAP = "label_map"
-    OVERLAY = "overlay"
-    COCO_RLE_UNCOMPRESSED = "coco_rle_uncompressed"
-    POLYGON = "polygon"
-    CUTOUT = "cutout"
-    PACKED = "packed"
+    format: Literal["coco_rle"] = "coco_rle"
+    size: list[int] = Field(description="[height, width] of the image")
+    counts: str
 
-    @property
-    def is_picture(self) -> bool:
-        """The whole answer is one PNG, not JSON."""
-        return self in (MaskFormat.LABEL_MAP, MaskFormat.OVERLAY)
+
+class CocoRleUncompressed(BaseModel):
+    """The same with plain numbers."""
+
+    format: Literal["coco_rle_uncompressed"] = "coco_rle_uncompressed"
+    size: list[int] = Field(description="[height, width] of the image")
+    counts: list[int] = Field(description="runs of background and person in turns, down the columns")
+
+
+class _Crop(BaseModel):
+    """The crop of a mask as a file in base64, and where it lies in the image."""
+
+    format: str
+    left: int
+    top: int
+    width: int
+    height: int
+    data: str = Field(description="base64; empty if the crop has no pixels")
+
+
+class PngCrop(_Crop):
+    """The mask's crop as a base64 1-bit PNG, and where it lies in the image."""
+
+    format: Literal["png"] = "png"
+
+
+class PackedCrop(_Crop):
+    """The mask's crop as bits: `np.unpackbits(rows, axis=1, count=width)` of `height` rows of bytes."""
+
+    format: Literal["packed"] = "packed"
+    data: str = Field(description="base64 of rows of (width + 7) // 8 bytes, the first pixel in the highest bit")
+
+
+class Cutout(_Crop):
+    """The person's pixels as a base64 RGBA PNG, transparent around them, and where it lies in the image."""
+
+    format: Literal["cutout"] = "cutout"
+
+
+class PolygonOut(BaseModel):
+    """One part of the mask; rings are `[x1, y1, x2, y2, …]` along the edges of pixels."""
+
+    outer: list[int]
+    holes: list[list[int]]
+
+
+class PolygonMask(BaseModel):
+    """The mask's outline; COCO's `segmentation` is the list of the outer rings, where there are no holes."""
+
+    format: Literal["polygon"] = "polygon"
+    polygons: list[PolygonOut]
+    iou: float = Field(description="of the polygons with the mask: what `tolerance_px` costs; 1 if that is 0")
+
+
+MaskOut = Annotated[
+    CocoRle | PngCrop | CocoRleUncompressed | PolygonMask | Cutout | PackedCrop, Field(discriminator="format")
+]
 
 
 class ImageOut(BaseModel):
@@ -74,73 +118,61 @@ class SegmentOut(BaseModel):
 
 
 def rounded(timings_ms: Mapping[str, float]) -> dict[str, float]:
-    """Timings to the microsecond."""
+    """Round milliseconds to the microsecond."""
     return {stage: round(milliseconds, 3) for stage, milliseconds in timings_ms.items()}
 
 
 def server_timing(timings_ms: Mapping[str, float]) -> str:
-    """Timings as the Server-Timing header has them (W3C Server Timing)."""
+    """Write timings as the value of a Server-Timing header (W3C Server Timing)."""
     return ", ".join(f"{stage};dur={milliseconds}" for stage, milliseconds in timings_ms.items())
 
 
 def to_json(
-    picture: ImageSource, result: Result, form: MaskFormat, tolerance_px: float = DEFAULT_TOLERANCE_PX
+    image: ImageSource, result: Result, mask_format: MaskFormat, tolerance_px: float = DEFAULT_TOLERANCE_PX
 ) -> SegmentOut:
-    """The answer as fields; ``form`` is none that is a picture. ``cutout`` decodes ``picture`` once more.
+    """Write a result as the JSON answer.
+
+    Args:
+        image: the image that the masks lie on; ``cutout`` decodes it once more.
+        result: the result.
+        mask_format: a format with fields for each mask: none for which ``is_image`` is true.
+        tolerance_px: how far, in pixels, the outline of ``polygon`` may be simplified.
 
     Raises:
-        TooLarge: cut-outs with more pixels than are written.
+        TooLarge: the cut-outs have more pixels than an answer may hold.
     """
-    sheet = MaskContext(picture, result.width, result.height, tolerance_px)
-    write = _WRITERS[form]
-    if form is MaskFormat.CUTOUT:
-        check_cutouts(found_masks(result))
-
-    def instance(found: Instance) -> InstanceOut:
-        box = found.box.as_tuple()
-        return InstanceOut(box=box, score=found.score, area=found.area, mask=write(found.mask, sheet))
-
+    check_size(result.masks, mask_format)
+    context = MaskContext(image, tolerance_px)
     return SegmentOut(
         image=ImageOut(width=result.width, height=result.height, notes=list(result.notes)),
         model=ModelOut(**asdict(result.model)),
-        instances=[instance(found) for found in result.instances],
-        foreground=instance(result.foreground) if result.foreground else None,
+        instances=[instance_to_json(instance, mask_format, context) for instance in result.instances],
+        foreground=instance_to_json(result.foreground, mask_format, context) if result.foreground else None,
         timings_ms=result.timings_ms,
     )
 
 
-def to_picture(picture: ImageSource, result: Result, form: MaskFormat) -> bytes:
-    """The answer as a PNG: that of ``overlay`` or ``cutout``, which decode ``picture`` once more, or a label map."""
-    if form is MaskFormat.OVERLAY:
-        found = [result.foreground] if result.foreground else list(result.instances)
-        return encode_png(overlay(picture.decode().pixels, found))
-    if form is MaskFormat.CUTOUT:
-        return encode_png(cutouts(picture.decode().pixels, found_masks(result)))
-    return encode_png(label_map(found_masks(result), result.width, result.height))
+def instance_to_json(instance: Instance, mask_format: MaskFormat, context: MaskContext) -> InstanceOut:
+    """Write one instance as it stands in the JSON answer; see :func:`to_json`."""
+    mask = _json_fields(encode_mask(instance.mask, mask_format, context))
+    return InstanceOut.model_validate(
+        {
+            "box": instance.box.as_tuple(),
+            "score": instance.score,
+            "area": instance.area,
+            "mask": {"format": mask_format.value, **mask},
+        }
+    )
 
 
-def found_masks(result: Result) -> list[CropMask]:
-    """One per instance; in binary mode that of the foreground."""
-    return [result.foreground.mask] if result.foreground else [found.mask for found in result.instances]
-
-
-def check_cutouts(masks: Sequence[CropMask]) -> None:
-    """Raise :class:`TooLarge` if their cut-outs have more pixels than are written."""
-    pixels = sum(mask.pixels.size for mask in masks)
-    if pixels > MOST_PIXELS:
-        raise TooLarge(
-            f"the cut-outs have {pixels} pixels together; at most {MOST_PIXELS} are written",
-            field="mask_format",
-            limit=MOST_PIXELS,
-            value=pixels,
-        )
-
-
-_WRITERS: dict[MaskFormat, Callable[[CropMask, MaskContext], MaskOut]] = {
-    MaskFormat.COCO_RLE: mask_fields.rle,
-    MaskFormat.COCO_RLE_UNCOMPRESSED: mask_fields.rle_uncompressed,
-    MaskFormat.PNG: mask_fields.png,
-    MaskFormat.POLYGON: mask_fields.polygon,
-    MaskFormat.CUTOUT: mask_fields.cut,
-    MaskFormat.PACKED: mask_fields.packed,
-}
+def _json_fields(encoded: EncodedMask) -> Mapping[str, Any]:
+    """The fields of an encoded mask as JSON has them: bytes in base64, rings as flat lists."""
+    if isinstance(encoded, EncodedCrop):
+        return {**asdict(encoded), "data": base64.b64encode(encoded.data).decode("ascii")}
+    if isinstance(encoded, Outline):
+        polygons = [
+            {"outer": polygon.outer.ravel().tolist(), "holes": [hole.ravel().tolist() for hole in polygon.holes]}
+            for polygon in encoded.polygons
+        ]
+        return {"polygons": polygons, "iou": encoded.iou}
+    return encoded

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hiseg.api.answer import MaskFormat
 from hiseg.api.boxes import BoxFormat, check_count, to_boxes
+from hiseg.api.encoding import MaskFormat
 from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest, TooLarge
 from hiseg.core.image import ImageSource

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from hiseg.api.answer import MaskFormat
+from hiseg.api.encoding import MaskFormat
 from hiseg.bench.arrivals import Arrivals
 from hiseg.bench.errors import BadOption, BenchError, missing_extra
 from hiseg.bench.load import Sample

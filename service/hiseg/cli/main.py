@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from hiseg.access.key_store import KeysUnusable
 from hiseg.access.keys import NAME, new_key
-from hiseg.api.answer import MaskFormat, to_json, to_picture
+from hiseg.api.answer import to_json
 from hiseg.api.boxes import parse_boxes, to_boxes
+from hiseg.api.encoding import MaskFormat, to_png
 from hiseg.app import models_running, new_segmenter, serve
 from hiseg.cli import options
 from hiseg.cli.bench import bench
@@ -103,9 +104,9 @@ def run(
     def write(picture: ImageSource, result: Result) -> None:
         if output:
             own = mask_format in (MaskFormat.LABEL_MAP, MaskFormat.CUTOUT)
-            output.write_bytes(to_picture(picture, result, mask_format if own else MaskFormat.OVERLAY))
+            output.write_bytes(to_png(picture, result, mask_format if own else MaskFormat.OVERLAY))
         if json_output:
-            form = MaskFormat.COCO_RLE if mask_format.is_picture else mask_format
+            form = MaskFormat.COCO_RLE if mask_format.is_image else mask_format
             answer = to_json(picture, result, form, tolerance_px)
             json_output.write_text(answer.model_dump_json(indent=2, exclude_none=True) + "\n")
 

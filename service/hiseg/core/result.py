@@ -26,11 +26,18 @@ class CropMask:
 
     @classmethod
     def empty(cls) -> CropMask:
-        """Nobody."""
+        """The mask of nobody: a crop without pixels."""
         return cls(0, 0, np.zeros((0, 0), dtype=np.bool_))
 
     @property
+    def region(self) -> tuple[slice, slice]:
+        """Index of the crop in an array ``[H, W, ...]`` of the whole image."""
+        height, width = self.pixels.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+    @property
     def area(self) -> int:
+        """Number of the person's pixels."""
         return int(np.count_nonzero(self.pixels))
 
 
@@ -40,8 +47,8 @@ class Instance:
 
     Attributes:
         box: the box as sent, clipped to the image.
-        mask: the person's pixels; some models draw them beyond the box too.
-        score: mean target probability over the mask, 0..1; 0 for an empty mask.
+        mask: the person's pixels; models whose crop is larger than the box find some outside of it too.
+        score: mean probability of the person over the mask, 0..1; 0 for an empty mask.
     """
 
     box: Box
@@ -50,6 +57,7 @@ class Instance:
 
     @property
     def area(self) -> int:
+        """Number of the person's pixels."""
         return self.mask.area
 
 
@@ -58,11 +66,11 @@ class ModelRef:
     """Which model answered.
 
     Attributes:
-        name: in the model repository.
-        version: there.
+        name: its name in the model repository.
+        version: its version there.
         variant: ``b0``, ``b1`` or ``b7``.
         engine: what ran it: ``onnx`` (embedded), ``triton``, or ``onnx-fallback`` (embedded, since no Triton answers);
-            empty: not said.
+            empty if that is not known.
     """
 
     name: str
@@ -76,13 +84,13 @@ class Result:
     """The answer to a job.
 
     Attributes:
-        width: of the image, pixels.
-        height: of the image, pixels.
-        notes: what the decoder had to do that the caller should know.
+        width: width of the image in pixels, after EXIF rotation.
+        height: height of the image in pixels, after EXIF rotation.
+        notes: what the decoder did to the image that the caller should know.
         instances: one per box in the order sent; empty in binary mode.
-        foreground: everybody at once; binary mode only.
+        foreground: everybody at once, in a box as large as the image; None unless the mode is binary.
         model: which model answered.
-        timings_ms: stage name -> milliseconds, in the order the stages ran.
+        timings_ms: milliseconds of each stage by its name, in the order in which the stages ran.
     """
 
     width: int
@@ -92,3 +100,8 @@ class Result:
     foreground: Instance | None
     model: ModelRef
     timings_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def masks(self) -> list[CropMask]:
+        """The masks of all instances, or in binary mode that of the foreground alone."""
+        return [found.mask for found in ([self.foreground] if self.foreground else self.instances)]

@@ -13,7 +13,8 @@ from hiseg.api.boxes import to_boxes
 from hiseg.core.image import Pixels
 from hiseg.core.job import Job
 from hiseg.core.result import Result
-from hiseg.masks.formats.label_map import encode_png, label_map
+from hiseg.masks.formats.label_map import label_map
+from hiseg.masks.formats.png import encode_png
 from hiseg.segmenter import Segmenter
 
 MIN_IOU = 0.99

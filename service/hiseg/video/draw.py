@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from hiseg.api.answer import InstanceOut
-from hiseg.api.mask_fields import CocoRle
+from hiseg.api.answer import InstanceOut, instance_to_json
+from hiseg.api.encoding import MaskContext, MaskFormat
+from hiseg.core.image import Image
 from hiseg.core.result import Instance
 from hiseg.masks.formats.overlay import overlay
-from hiseg.masks.formats.rle import coco_rle
 from hiseg.video.frame import Annotated, Frame
 
 
@@ -30,15 +30,7 @@ def annotate(frame: Frame, instances: Sequence[Instance], with_line: bool) -> An
 
 def to_line(frame: Frame, instances: Sequence[Instance]) -> bytes:
     """The masks of a frame as JSON, in the fields that the service's answer has."""
-    height, width = frame.pixels.shape[:2]
-    found = [
-        InstanceOut(
-            box=instance.box.as_tuple(),
-            score=instance.score,
-            area=instance.area,
-            mask=CocoRle(**coco_rle(instance.mask, width, height)),
-        )
-        for instance in instances
-    ]
+    context = MaskContext(Image(frame.pixels))
+    found = [instance_to_json(instance, MaskFormat.COCO_RLE, context) for instance in instances]
     line = FrameOut(frame=frame.number, time=round(frame.time, 6), instances=found)
     return line.model_dump_json().encode() + b"\n"

@@ -12,7 +12,7 @@ import numpy as np
 from hiseg.core.box import Box
 from hiseg.core.image import Floats, Pixels
 from hiseg.engines.base import logit_margins
-from hiseg.masks.formats.palette import colour
+from hiseg.masks.formats.overlay import colour
 from hiseg.masks.logits import draw_margin, log_odds
 
 GREEN = (0, 200, 80)

@@ -1,4 +1,4 @@
-"""People without what is behind them: the picture's pixels, transparent where no mask is."""
+"""People without their background: the image's own pixels, transparent where no mask is."""
 
 from __future__ import annotations
 
@@ -9,28 +9,44 @@ import numpy as np
 from hiseg.core.image import Pixels
 from hiseg.core.result import CropMask
 
-MOST_PIXELS = 50_000_000
-"""Of all cut-outs of one answer together: they overlap, so many people have more pixels than their picture."""
+MAX_CUTOUT_PIXELS = 50_000_000
+"""Upper limit of the pixels that all cut-outs of one answer have together: crops overlap, so those of a crowd have more
+pixels than the image."""
 
 
 def cutout(pixels: Pixels, mask: CropMask) -> Pixels:
-    """One person's crop, RGBA uint8 ``[h, w, 4]``; black where it is transparent, so that nothing is hidden there."""
-    rows, columns = mask.pixels.shape
-    found = np.zeros((rows, columns, 4), dtype=np.uint8)
-    _lay(found, pixels[mask.top : mask.top + rows, mask.left : mask.left + columns], mask)
-    return found
+    """Cut one person out of an image.
+
+    Args:
+        pixels: RGB uint8 ``[H, W, 3]``, the whole image.
+        mask: the person, lying inside the image.
+
+    Returns:
+        RGBA uint8 ``[h, w, 4]`` of the size of the mask's crop. Transparent pixels are black, so that no background is
+        hidden in them.
+    """
+    drawn = np.zeros((*mask.pixels.shape, 4), dtype=np.uint8)
+    _copy_person(drawn, pixels[mask.region], mask)
+    return drawn
 
 
 def cutouts(pixels: Pixels, masks: Sequence[CropMask]) -> Pixels:
-    """Everybody in their places, RGBA uint8 ``[H, W, 4]`` as large as the picture."""
-    found = np.zeros((*pixels.shape[:2], 4), dtype=np.uint8)
+    """Cut several people out of an image and leave them where they are.
+
+    Args:
+        pixels: RGB uint8 ``[H, W, 3]``, the whole image.
+        masks: the people, lying inside the image.
+
+    Returns:
+        RGBA uint8 ``[H, W, 4]``. Transparent pixels are black.
+    """
+    drawn = np.zeros((*pixels.shape[:2], 4), dtype=np.uint8)
     for mask in masks:
-        rows, columns = mask.pixels.shape
-        crop = slice(mask.top, mask.top + rows), slice(mask.left, mask.left + columns)
-        _lay(found[crop], pixels[crop], mask)
-    return found
+        _copy_person(drawn[mask.region], pixels[mask.region], mask)
+    return drawn
 
 
-def _lay(target: Pixels, pixels: Pixels, mask: CropMask) -> None:
+def _copy_person(target: Pixels, pixels: Pixels, mask: CropMask) -> None:
+    """Copy RGB ``[h, w, 3]`` to RGBA ``[h, w, 4]`` in place, both of the crop's size, where the mask is; opaque."""
     np.copyto(target[:, :, :3], pixels, where=mask.pixels[:, :, None])
     target[:, :, 3][mask.pixels] = 255

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hiseg.api.answer import MaskFormat, rounded
+from hiseg.api.answer import rounded
 from hiseg.api.boxes import check_count
+from hiseg.api.encoding import MaskFormat
 from hiseg.api.options import Options
 from hiseg.batching.admission import Reservation
 from hiseg.core.box import Box

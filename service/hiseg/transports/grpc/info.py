@@ -8,7 +8,7 @@ from importlib.metadata import version
 from hiseg.api.options import MOST_DILATION_PX
 from hiseg.images.encoded import MEDIA_TYPES
 from hiseg.masks.draw import MOST_MASK_PIXELS
-from hiseg.masks.formats.cutout import MOST_PIXELS
+from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
 from hiseg.masks.formats.polygon import MOST_TOLERANCE_PX
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
@@ -50,7 +50,7 @@ def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
             batch_bytes=settings.max_batch_bytes,
             dilation_px=MOST_DILATION_PX,
             tolerance_px=MOST_TOLERANCE_PX,
-            cutout_pixels=MOST_PIXELS,
+            cutout_pixels=MAX_CUTOUT_PIXELS,
             mask_pixels=MOST_MASK_PIXELS,
         ),
     )

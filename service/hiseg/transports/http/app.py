@@ -11,15 +11,14 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from hiseg.access.key_store import KeyStore
-from hiseg.api.answer import MaskFormat
 from hiseg.api.boxes import BoxFormat
+from hiseg.api.encoding import MaskFormat
 from hiseg.api.options import MOST_DILATION_PX
 from hiseg.core.job import Mode, Priority, Smoothing
 from hiseg.images.encoded import MEDIA_TYPES
 from hiseg.masks.draw import MOST_MASK_PIXELS
-from hiseg.masks.formats.cutout import MOST_PIXELS
-from hiseg.masks.formats.overlay import OPACITY
-from hiseg.masks.formats.palette import PALETTE
+from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
+from hiseg.masks.formats.overlay import OPACITY, PALETTE
 from hiseg.masks.formats.polygon import MOST_TOLERANCE_PX
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
@@ -109,7 +108,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
                 "dilation_px": MOST_DILATION_PX,
                 "tolerance_px": MOST_TOLERANCE_PX,
                 "mask_pixels": MOST_MASK_PIXELS,
-                "cutout_pixels": MOST_PIXELS,
+                "cutout_pixels": MAX_CUTOUT_PIXELS,
                 "held_bytes": settings.max_held_bytes,
                 "wait_ms": settings.max_wait_ms,
                 "batch_budget_ms": settings.batch_budget_ms,

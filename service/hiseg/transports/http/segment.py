@@ -8,7 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from hiseg.api.answer import MaskFormat, SegmentOut, server_timing, to_json, to_picture
+from hiseg.api.answer import SegmentOut, server_timing, to_json
+from hiseg.api.encoding import MaskFormat, to_png
 from hiseg.core.result import Result
 from hiseg.transports.http.body import JSON, MULTIPART, RAW, SegmentRequest, read_request
 from hiseg.transports.http.desk import Desk, Manner, Visit
@@ -85,8 +86,8 @@ def router(desk: Desk) -> APIRouter:
         form = options.mask_format
 
         def write(result: Result) -> bytes | SegmentOut:
-            if as_png or form.is_picture:
-                return to_picture(job.image, result, form)
+            if as_png or form.is_image:
+                return to_png(job.image, result, form)
             return to_json(job.image, result, form, options.tolerance_px)
 
         content, timings = await desk.segment(job, visit, visit.place, write, quick=form is MaskFormat.COCO_RLE)

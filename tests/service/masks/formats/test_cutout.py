@@ -9,7 +9,7 @@ import PIL.Image
 
 from hiseg.core.result import CropMask
 from hiseg.masks.formats.cutout import cutout, cutouts
-from hiseg.masks.formats.label_map import encode_png
+from hiseg.masks.formats.png import encode_png
 
 PIXELS = np.random.default_rng(0).integers(1, 255, (20, 30, 3), dtype=np.uint8)
 TRIANGLE = CropMask(4, 3, np.tri(8, 10, dtype=np.bool_))

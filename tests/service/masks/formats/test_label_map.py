@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-import PIL.Image
 import pytest
 
 from hiseg.core.result import CropMask
-from hiseg.masks.formats.label_map import encode_png, label_map
+from hiseg.masks.formats.label_map import label_map
 
 
 def block(left: int, top: int, height: int, width: int) -> CropMask:
@@ -28,10 +25,3 @@ def test_labels_follow_the_order_and_the_smaller_is_in_front() -> None:
 def test_no_room_for_more_than_255() -> None:
     with pytest.raises(ValueError, match="256"):
         label_map([CropMask.empty()] * 256, 2, 2)
-
-
-@pytest.mark.parametrize("shape", [(5, 4), (5, 4, 3)])
-def test_png_keeps_every_value(shape: tuple[int, ...]) -> None:
-    pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-    with PIL.Image.open(io.BytesIO(encode_png(pixels))) as picture:
-        np.testing.assert_array_equal(np.asarray(picture), pixels)

@@ -1,4 +1,4 @@
-"""Crops as 1-bit PNG, read back by Pillow."""
+"""PNG files, read back by Pillow, and crops as bits."""
 
 from __future__ import annotations
 
@@ -6,20 +6,45 @@ import io
 
 import numpy as np
 import PIL.Image
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hiseg.core.result import CropMask
-from hiseg.masks.formats.png import png_crop
+from hiseg.masks.formats.png import encode_png, packed_bits, png_crop
 
 
 @given(hnp.arrays(np.bool_, st.tuples(st.integers(1, 30), st.integers(1, 30))))
-def test_round_trip(pixels: np.ndarray) -> None:
+def test_a_crop_is_read_back(pixels: np.ndarray) -> None:
     with PIL.Image.open(io.BytesIO(png_crop(CropMask(5, 7, pixels)))) as picture:
         assert picture.mode == "1"
         np.testing.assert_array_equal(np.asarray(picture), pixels)
 
 
-def test_nobody_has_no_picture() -> None:
+def test_nobody_has_no_file() -> None:
     assert png_crop(CropMask.empty()) == b""
+
+
+@given(hnp.arrays(np.bool_, st.tuples(st.integers(1, 30), st.integers(1, 30))))
+def test_packed_bits_are_read_back_as_the_docs_say(pixels: np.ndarray) -> None:
+    height, width = pixels.shape
+    data = packed_bits(CropMask(5, 7, pixels))
+    assert len(data) == height * ((width + 7) // 8)
+    rows = np.frombuffer(data, np.uint8).reshape(height, (width + 7) // 8)
+    np.testing.assert_array_equal(np.unpackbits(rows, axis=1, count=width), pixels)
+
+
+def test_the_first_pixel_is_the_highest_bit() -> None:
+    assert packed_bits(CropMask(0, 0, np.array([[True, False], [False, True]]))) == b"\x80\x40"
+
+
+def test_nobody_has_no_bits() -> None:
+    assert packed_bits(CropMask.empty()) == b""
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (5, 4, 3)])
+def test_png_keeps_every_value(shape: tuple[int, ...]) -> None:
+    pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    with PIL.Image.open(io.BytesIO(encode_png(pixels))) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), pixels)

@@ -12,8 +12,8 @@ import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
-from hiseg.api.answer import MaskFormat
 from hiseg.api.boxes import BoxFormat
+from hiseg.api.encoding import MaskFormat
 from hiseg.core.job import Mode, Priority, Smoothing
 from hiseg.images.raw import PixelFormat
 from hiseg.transports.grpc.frame_queue import Policy

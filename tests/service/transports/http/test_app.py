@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hiseg.api.answer import MaskFormat
+from hiseg.api.encoding import MaskFormat
 from hiseg.settings import Settings
 
 

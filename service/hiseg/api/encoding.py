@@ -1,0 +1,148 @@
+"""How masks are written: the one place that knows which mask format is made by what.
+
+A mask becomes plain fields here (:func:`encode_mask`), or all masks of an answer one PNG (:func:`to_png`). Transports
+only copy the fields into their own messages. A new mask format is a module in :mod:`hiseg.masks.formats`, a member of
+:class:`MaskFormat`, a line in the table at the end, and a message of its name on each transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from hiseg.core.errors import TooLarge
+from hiseg.core.image import ImageSource, Pixels
+from hiseg.core.result import CropMask, Result
+from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS, cutout, cutouts
+from hiseg.masks.formats.label_map import label_map
+from hiseg.masks.formats.overlay import overlay
+from hiseg.masks.formats.png import encode_png, packed_bits, png_crop
+from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, Outline, outline
+from hiseg.masks.formats.rle import Rle, UncompressedRle, coco_rle, coco_rle_uncompressed
+
+
+class MaskFormat(StrEnum):
+    """How masks are written."""
+
+    COCO_RLE = "coco_rle"
+    PNG = "png"
+    LABEL_MAP = "label_map"
+    OVERLAY = "overlay"
+    COCO_RLE_UNCOMPRESSED = "coco_rle_uncompressed"
+    POLYGON = "polygon"
+    CUTOUT = "cutout"
+    PACKED = "packed"
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the format is one PNG for all masks of an answer, instead of fields for each mask."""
+        return self in (MaskFormat.LABEL_MAP, MaskFormat.OVERLAY)
+
+
+@dataclass(frozen=True)
+class MaskContext:
+    """What encoding a mask needs to know besides the mask.
+
+    Attributes:
+        image: the image that the masks lie on; it is decoded once more if the format shows its pixels.
+        tolerance_px: how far, in pixels, the outline of ``polygon`` may be simplified.
+    """
+
+    image: ImageSource
+    tolerance_px: float = DEFAULT_TOLERANCE_PX
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        """The image's pixels, RGB uint8 ``[H, W, 3]``.
+
+        Raises:
+            UndecodableImage: the image is damaged, which reading it for the model would have found before.
+        """
+        return self.image.decode().pixels
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedCrop:
+    """The crop of one mask as a file, and where it lies in the image.
+
+    Attributes:
+        left: column of the crop's first pixel in the image.
+        top: row of the crop's first pixel in the image.
+        width: width of the crop in pixels.
+        height: height of the crop in pixels.
+        data: the file; empty if the crop has no pixels.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    data: bytes
+
+    @classmethod
+    def of(cls, mask: CropMask, data: bytes) -> EncodedCrop:
+        """The file ``data`` beside the place of the mask that it was made of."""
+        height, width = mask.pixels.shape
+        return cls(mask.left, mask.top, width, height, data)
+
+
+EncodedMask = Rle | UncompressedRle | EncodedCrop | Outline
+
+
+def encode_mask(mask: CropMask, mask_format: MaskFormat, context: MaskContext) -> EncodedMask:
+    """Write one mask in a format that has fields for each mask, which ``is_image`` formats have not."""
+    return _ENCODERS[mask_format](mask, context)
+
+
+def to_png(image: ImageSource, result: Result, mask_format: MaskFormat) -> bytes:
+    """Write all masks of a result into one PNG as large as the image.
+
+    Args:
+        image: the image that the masks lie on; ``overlay`` and ``cutout`` decode it once more.
+        result: the masks.
+        mask_format: ``overlay``, ``cutout``, or anything else for a label map.
+
+    Raises:
+        ValueError: there are more people than a label map has labels.
+    """
+    if mask_format is MaskFormat.OVERLAY:
+        instances = [result.foreground] if result.foreground else list(result.instances)
+        return encode_png(overlay(image.decode().pixels, instances))
+    if mask_format is MaskFormat.CUTOUT:
+        return encode_png(cutouts(image.decode().pixels, result.masks))
+    return encode_png(label_map(result.masks, result.width, result.height))
+
+
+def check_size(masks: Sequence[CropMask], mask_format: MaskFormat) -> None:
+    """Refuse to write more than an answer may hold, before anything is written.
+
+    Raises:
+        TooLarge: the format is ``cutout``, and the cut-outs have more than :data:`MAX_CUTOUT_PIXELS` together.
+    """
+    pixels = sum(mask.pixels.size for mask in masks) if mask_format is MaskFormat.CUTOUT else 0
+    if pixels > MAX_CUTOUT_PIXELS:
+        raise TooLarge(
+            f"the cut-outs have {pixels} pixels together; at most {MAX_CUTOUT_PIXELS} are written",
+            field="mask_format",
+            limit=MAX_CUTOUT_PIXELS,
+            value=pixels,
+        )
+
+
+def _cutout(mask: CropMask, context: MaskContext) -> EncodedCrop:
+    """An RGBA PNG of the person's own pixels; PNG has no empty image, so a crop without pixels gives no bytes."""
+    return EncodedCrop.of(mask, encode_png(cutout(context.pixels, mask)) if mask.pixels.size else b"")
+
+
+_ENCODERS: dict[MaskFormat, Callable[[CropMask, MaskContext], EncodedMask]] = {
+    MaskFormat.COCO_RLE: lambda mask, context: coco_rle(mask, context.image.width, context.image.height),
+    MaskFormat.COCO_RLE_UNCOMPRESSED: lambda mask, context: coco_rle_uncompressed(
+        mask, context.image.width, context.image.height
+    ),
+    MaskFormat.POLYGON: lambda mask, context: outline(mask, context.tolerance_px),
+    MaskFormat.PNG: lambda mask, _: EncodedCrop.of(mask, png_crop(mask)),
+    MaskFormat.PACKED: lambda mask, _: EncodedCrop.of(mask, packed_bits(mask)),
+    MaskFormat.CUTOUT: _cutout,
+}
