@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from hiseg_training.engine.checkpoints import load_checkpoint
-from hiseg_training.recipes.follow import DONE, StepFailed, follow, table
+from hiseg_training.recipes.follow import DONE, StepFailed, follow, launch, table
 from hiseg_training.recipes.plan import Plan, read_plan
 from tests.training.engine.runs import SMALL, annotations, content, invoke, only
 
@@ -116,3 +116,7 @@ def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["early", "fine", "student", "coarse", "joint"]
     assert "hiseg-train pretrain --config b0 --pretrained_checkpoint" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_is_launched_as_the_program_itself() -> None:
+    assert launch(["configs", "b0"]) == 0

@@ -28,7 +28,7 @@ class StepFailed(ValueError):
 
 def launch(words: Sequence[str]) -> int:
     """In a process of its own, whose memory is free for the next one."""
-    return subprocess.run([sys.executable, "-m", "training", *words], check=False).returncode
+    return subprocess.run([sys.executable, "-m", "hiseg_training", *words], check=False).returncode
 
 
 def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = launch) -> dict[str, Course]:
