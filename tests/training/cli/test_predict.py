@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from benchmarks.harness.paths import SAMPLE
 from benchmarks.harness.repository import REPOSITORY
 from hiseg_training.cli.main import app
-from tests.training.drawing import HEIGHT, WIDTH
+from tests.training.drawing import HEIGHT, WIDTH, write_coco
 
 B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 
@@ -91,6 +91,15 @@ def test_the_seeds_newer_files(annotations: Path, tmp_path: Path) -> None:
     mask = cv2.imread(str(tmp_path / "000000000001_segmented_masks" / "instance_0_mask.png"), cv2.IMREAD_UNCHANGED)
     rows, columns = np.nonzero(mask)
     assert len(rows) == (np.ptp(rows) + 1) * (np.ptp(columns) + 1), "the whole box"
+
+
+def test_a_file_without_people_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "annotations" / "instances_none_2017.json"
+    write_coco(path, [{"id": 1, "file_name": "1.png", "width": WIDTH, "height": HEIGHT}], [])
+    (tmp_path / "images" / "none").mkdir(parents=True)
+    done = CliRunner().invoke(app, ["predict", "--onnx", str(B0), "--annotations", str(path)])
+    assert done.exit_code == 2
+    assert "has no image with people" in done.output
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])

@@ -54,6 +54,8 @@ def predict(
             raise ValueError("name either --annotations or --image")
         if annotations is not None:
             photos = read_annotations(annotations, images_dir or images_beside(annotations))[:num_images]
+            if not photos:
+                raise ValueError(f"{annotations} has no image with people")
         else:
             photos = [_single(Path(str(image)), boxes)]
         runner = open_onnx(onnx, PROVIDERS[provider])
