@@ -26,14 +26,16 @@ hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2000
 hypothesis.settings.load_profile("hiseg")
 
 TOOLS = ROOT / ".venv-tools"
+PHOTOGRAPHS = ROOT.parent / "shared" / "data" / "person_seg"
+"""Where tests look for photographs unless ``HISEG_DATA`` names their folder."""
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real photographs, or a skip that says where it was looked for."""
-    from hiseg_training.data.coco import DEFAULT_ROOT, ENVIRONMENT
+    from hiseg_training.data.coco import ENVIRONMENT
 
-    root = Path(os.environ.get(ENVIRONMENT, ROOT / DEFAULT_ROOT))
+    root = Path(os.environ.get(ENVIRONMENT, PHOTOGRAPHS))
     if not (root / "annotations").is_dir():
         pytest.skip(f"no data in {root}; set {ENVIRONMENT}")
     return root

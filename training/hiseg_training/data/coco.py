@@ -17,7 +17,8 @@ from hiseg.core.box import Box
 from hiseg.core.image import BoolMask, Pixels
 
 ENVIRONMENT = "HISEG_DATA"
-DEFAULT_ROOT = Path("../shared/data/person_seg")
+DEFAULT_ROOT = Path("data/person_seg")
+"""Relative to the working folder."""
 PERSON = "person"
 LEAST_SIDE = 2.0
 """Pixels; boxes that are smaller show nobody."""
@@ -30,7 +31,7 @@ class AnnotationError(ValueError):
 
 
 def data_root() -> Path:
-    """Where the data lies: ``$HISEG_DATA``, else beside the checkout."""
+    """Return the folder of the data set: ``$HISEG_DATA``, else ``data/person_seg`` below the working folder."""
     return Path(os.environ.get(ENVIRONMENT, DEFAULT_ROOT))
 
 
