@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ from hiseg_training.export.write import write_model
 from hiseg_training.inference.runner import Predict, Runner, open_onnx
 from hiseg_training.models.hierarchical import HierarchicalModel
 
-CANARY_PHOTO = Path(__file__).parents[3] / "docs" / "samples" / "people.jpg"
+CANARY_PHOTO = resources.files("hiseg.transports.http") / "playground" / "people.jpg"
+"""The playground's sample image: part of the installed package, so that models can be published without a checkout."""
 CANARY_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
 CHECKPOINT = "checkpoint.pth"
 """The weights once more, for those who train on from them."""
@@ -116,7 +118,8 @@ def publish(
 async def record_canary(model: Path, name: str, version: int) -> None:
     """Store a picture and the model's masks beside it: a service is ready only if it gives the same."""
     photo = CANARY_PHOTO.read_bytes()
-    metrics, settings = Metrics(), Settings(default_variant=name.rpartition("_")[2])
+    chosen: dict[str, Any] = {"default_variant": name.rpartition("_")[2]}
+    metrics, settings = Metrics(), Settings(**chosen)
     with ThreadPoolExecutor(1) as workers:
         segmenter = new_segmenter(settings, workers)
         engine = OnnxEngine(model, name, str(version))

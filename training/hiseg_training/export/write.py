@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def describe(model: HierarchicalModel, form: Form) -> dict[str, Any]:
     }
     if form.dilation_pixels:
         said["dilation_pixels"] = form.dilation_pixels
-    if commit := _commit():
+    if commit := checkout_commit(Path(__file__)):
         said["export_commit"] = commit
     return said
 
@@ -122,11 +123,22 @@ def _canvases(metadata: dict[str, str]) -> tuple[tuple[int, int], ...]:
     return tuple((height, width) for height, width in json.loads(metadata["canvases"]))
 
 
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
+def checkout_commit(file: Path) -> str:
+    """Return the abbreviated commit of the checkout of this project that a source file is part of.
+
+    Returns:
+        The commit; empty where the file is not tracked by a checkout of this project, as after an installation: that
+        may lie inside another project's checkout, whose commit says nothing about the exporter.
+    """
     try:
-        return subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""  # installed without its history
+        top = Path(_git(file.parent, "rev-parse", "--show-toplevel"))
+        _git(file.parent, "ls-files", "--error-unmatch", file.name)
+        project = tomllib.loads((top / "pyproject.toml").read_text())
+        return _git(top, "rev-parse", "--short", "HEAD") if project["project"]["name"] == "hiseg" else ""
+    except (OSError, subprocess.CalledProcessError, tomllib.TOMLDecodeError, KeyError):
+        return ""
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
