@@ -1,4 +1,4 @@
-"""Fits a picture into one of the model's canvases and says where its boxes land there."""
+"""Fits an image into one of the canvases that a model accepts, and converts its boxes to RoIs on that canvas."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Size = tuple[int, int]
 
 
 class Resize(StrEnum):
-    """How a picture is brought to a canvas; a model declares which one it was trained with."""
+    """How an image is resized to a canvas; a model declares which way it was trained with."""
 
     LETTERBOX = "letterbox"
-    """The aspect ratio is kept: the picture sits in the top left corner, the rest is black."""
+    """The aspect ratio is kept: the image lies in the top left corner, the rest is black."""
     STRETCH = "stretch"
-    """The picture fills the canvas."""
+    """The image fills the canvas."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a picture lies on its canvas.
+    """Where an image lies on its canvas.
 
     Attributes:
         canvas: (height, width) of the canvas.
-        content: (height, width) of the picture on it, from the top left corner.
-        image: (height, width) of the picture itself.
+        content: (height, width) of the resized image on the canvas, from its top left corner.
+        image: (height, width) of the image itself.
     """
 
     canvas: Size
@@ -40,7 +40,7 @@ class Placement:
     image: Size
 
     def rois(self, boxes: Sequence[Box]) -> Floats:
-        """Boxes in image pixels -> float32 ``[N, 4]`` rows ``x1 y1 x2 y2`` in 0..1 of the canvas."""
+        """Convert boxes in image pixels to float32 ``[N, 4]``, rows ``x1 y1 x2 y2`` in 0..1 of the canvas."""
         sx = self.content[1] / self.image[1] / self.canvas[1]
         sy = self.content[0] / self.image[0] / self.canvas[0]
         rows = np.array([b.as_tuple() for b in boxes], dtype=np.float64).reshape(-1, 4)
@@ -48,10 +48,16 @@ class Placement:
 
 
 def choose_canvas(height: int, width: int, canvases: Sequence[Size], resize: Resize = Resize.LETTERBOX) -> Placement:
-    """The canvas that shows the picture largest and, among those, has the fewest pixels.
+    """Choose the canvas that shows an image largest and, among those, has the fewest pixels.
+
+    Args:
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        canvases: (height, width) of those that the model accepts.
+        resize: how the model expects images to be resized.
 
     Raises:
-        ValueError: if the model declares no canvas.
+        ValueError: the model accepts no canvas.
     """
     if not canvases:
         raise ValueError("the model declares no canvas")
@@ -70,7 +76,15 @@ def choose_canvas(height: int, width: int, canvases: Sequence[Size], resize: Res
 
 
 def to_canvas(pixels: Pixels, placement: Placement) -> Pixels:
-    """uint8 ``[H, W, 3]`` picture -> uint8 ``[3, canvas_h, canvas_w]``, area-averaged when it shrinks."""
+    """Put an image on its canvas, area-averaged if it shrinks.
+
+    Args:
+        pixels: uint8 ``[H, W, 3]``.
+        placement: of the image on its canvas.
+
+    Returns:
+        uint8 ``[3, canvas_h, canvas_w]``.
+    """
     height, width = placement.content
     shrinks = pixels.shape[0] > height or pixels.shape[1] > width
     if pixels.shape[:2] != placement.content:

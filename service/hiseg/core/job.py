@@ -1,4 +1,4 @@
-"""A job: one image with its boxes, and what is asked about it."""
+"""What is requested of the service: an image with boxes, and how its masks are to be made."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from hiseg.core.image import ImageSource
 
 
 class Mode(StrEnum):
-    """What is asked of the model: one mask per box, or one foreground for the whole image."""
+    """What is requested of the model."""
 
     INSTANCE = "instance"
+    """One mask for each box."""
     BINARY = "binary"
+    """The foreground of the whole image: one mask of everybody in it."""
 
 
 class Priority(StrEnum):
-    """Who waits for the answer: somebody now, or a job that may take its time."""
+    """How urgently the answer is needed."""
 
     INTERACTIVE = "interactive"
+    """Somebody waits for the answer."""
     BATCH = "batch"
+    """The answer may take its time: the client gets a tenth of the share of an interactive one."""
 
 
 class Smoothing(StrEnum):
-    """What is done about noise in the model's answer before a mask is cut out of it."""
+    """Filter against noise in the model's probabilities, applied before a mask is cut out of them."""
 
     NONE = "none"
     EDGE = "edge"
@@ -33,13 +37,13 @@ class Smoothing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PostProcessing:
-    """How the model's answer becomes masks; the steps are taken in this order.
+    """How masks are made of the model's output; the steps are taken in this order.
 
     Attributes:
-        smoothing: of the probabilities, at the model's own resolution.
+        smoothing: filter of the probabilities, at the model's own resolution.
         threshold: probability above which a pixel belongs to the mask, in (0, 1).
         dilation_px: image pixels by which the mask grows on all sides, beyond its box too, but not beyond the image.
-        resolve_overlaps: a pixel that several masks claim is left to the person of whom the model is surest.
+        resolve_overlaps: whether a pixel in several masks is left to the person of whom the model is most certain.
     """
 
     smoothing: Smoothing = Smoothing.NONE
@@ -49,25 +53,25 @@ class PostProcessing:
 
     @property
     def is_plain(self) -> bool:
-        """Nothing is done that takes longer than drawing."""
+        """Whether no step takes longer than drawing the masks."""
         return self.dilation_px == 0 and not self.resolve_overlaps
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image with its boxes, waiting for, or in, a batch.
+    """One image with its boxes, and what is requested of it.
 
     Attributes:
-        image: the image, still encoded or not.
-        boxes: one per person, any number, in the caller's order.
-        model: name of the model that shall run it.
+        image: encoded, a raw frame, or decoded.
+        boxes: one for each person, any number, in the caller's order.
+        model: name of the model to run.
         mode: instance masks, or the foreground.
-        post_processing: how the model's answer becomes masks.
-        client: who asks; clients share the engine fairly.
-        priority: an interactive job's client gets ten times the share of a batch job's.
-        deadline: when the answer is worth nothing any more, on :func:`time.monotonic`'s clock; None: never.
-        latest: a newer job of the client takes its place while it waits for the engine; for live video.
-        traceparent: the caller's place in a distributed trace (W3C Trace Context); empty: none.
+        post_processing: how masks are made of the model's output.
+        client: who sent the job; clients share the engine fairly.
+        priority: decides the client's share of the engine.
+        deadline: when the answer becomes worthless, in seconds of :func:`time.monotonic`'s clock; None: never.
+        latest: a newer job of the client replaces this one while it waits for the engine; for live video.
+        traceparent: the caller's trace context (W3C Trace Context); empty: not traced.
     """
 
     image: ImageSource

@@ -1,4 +1,4 @@
-"""Pictures on canvases."""
+"""images on canvases."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_content_fits_and_keeps_the_shape(height: int, width: int) -> None:
     assert abs(content_h - content_w * height / width) <= 1 + height / width
 
 
-def test_rois_follow_the_picture() -> None:
+def test_rois_follow_the_image() -> None:
     placement = choose_canvas(1080, 1920, CANVASES)
     assert placement.content == (360, 640)
     rois = placement.rois([Box(0, 0, 1920, 1080), Box(960, 540, 1920, 1080)])
@@ -57,14 +57,14 @@ def test_rois_follow_the_picture() -> None:
     assert placement.rois([]).shape == (0, 4)
 
 
-def test_stretched_pictures_fill_the_canvas() -> None:
+def test_stretched_images_fill_the_canvas() -> None:
     placement = choose_canvas(100, 400, ((640, 640),), Resize.STRETCH)
     assert placement.content == (640, 640)
     np.testing.assert_allclose(placement.rois([Box(100, 25, 400, 100)]), [[0.25, 0.25, 1, 1]])
 
 
 @pytest.mark.parametrize(("height", "width"), [(100, 200), (2160, 3840), (360, 640)])
-def test_canvas_holds_the_picture_and_black(height: int, width: int) -> None:
+def test_canvas_holds_the_image_and_black(height: int, width: int) -> None:
     placement = choose_canvas(height, width, CANVASES)
     canvas = to_canvas(np.full((height, width, 3), (10, 20, 30), dtype=np.uint8), placement)
     content_h, content_w = placement.content
