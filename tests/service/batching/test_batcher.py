@@ -1,4 +1,4 @@
-"""Schedules of jobs through the batcher, in virtual time: who gets what, and who runs when."""
+"""Schedules of jobs through the batcher, in virtual time: who is let in, who gets what, and who is refused."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
-from hiseg.batching.job import BatchJob
+from hiseg.batching.job import BatchJob, BatchLimits
 from hiseg.batching.latest import Superseded
-from hiseg.core.errors import Unavailable
+from hiseg.core.errors import DeadlineExceeded, Overloaded, TooLarge, Unavailable
 from hiseg.core.job import Priority
 from hiseg.engines.base import Cost
-from tests.service.batching.house import CANVASES, ENDLESS, GPU, assert_own_rows, house, work
+from tests.service.batching.harness import CANVASES, ENDLESS, GPU, assert_own_rows, running_batcher
 
 JOBS = st.lists(
     st.tuples(
@@ -51,14 +51,14 @@ def test_every_caller_gets_exactly_its_own_rows(
         engine = EchoEngine(GPU, *slots, roi_counts=roi_counts)
         limits = replace(ENDLESS, budget_ms=budget, images=3)
 
-        async def caller(marker: int, at: int, leaves: int | None, **given: object) -> BatchJob | None:
+        async def caller(marker: int, at: int, leaves: int | None, **options: object) -> BatchJob | None:
             try:
                 async with asyncio.timeout_at(None if leaves is None else (at + leaves) / 1000):
-                    return await inside.send(marker, at=at / 1000, **given)
+                    return await harness.send(marker, at=at / 1000, **options)
             except (TimeoutError, Superseded):
                 return None
 
-        async with house(loop, engine, limits) as inside:
+        async with running_batcher(loop, engine, limits) as harness:
             at, callers = 0, []
             async with asyncio.TaskGroup() as tasks:
                 for marker, (gap, rois, canvas, client, priority, leaves, latest) in enumerate(jobs):
@@ -74,9 +74,9 @@ def test_every_caller_gets_exactly_its_own_rows(
                     same = [n for n, other in enumerate(jobs) if other[6] and other[2:4] == job[2:4] and n != marker]
                     newer = [n for n in same if n > marker or not any(gap for gap, *_ in jobs[n + 1 : marker + 1])]
                     assert job[5] is not None or (job[6] and newer), "only who left, or was replaced, got nothing"
-            assert inside.batcher.waiting == 0
-            assert inside.batcher.wait_estimator.waiting_ms == 0, "the ledger is back at zero"
-        order = inside.order()
+            assert harness.batcher.waiting == 0
+            assert harness.batcher.wait_estimator.waiting_ms == 0, "nothing is counted as waiting any more"
+        order = harness.order()
         assert len(order) == len(set(order)), "no job runs twice"
         gone = sum(task.result() is None for task in callers)
         assert len(jobs) - gone <= len(order) <= len(jobs)
@@ -87,33 +87,13 @@ def test_every_caller_gets_exactly_its_own_rows(
     run(scenario, decode_s)
 
 
-def test_an_idle_engine_waits_for_nobody() -> None:
-    async def scenario(loop: VirtualLoop) -> None:
-        async with house(loop, EchoEngine(GPU)) as inside:
-            served = await inside.send(1)
-            assert served.queue_ms == 0
-            assert loop.time() == pytest.approx(GPU.batch(1, 1) / 1000)
-
-    run(scenario)
-
-
-def test_what_comes_while_the_engine_works_leaves_together() -> None:
-    async def scenario(loop: VirtualLoop) -> None:
-        async with house(loop, EchoEngine(GPU)) as inside, asyncio.TaskGroup() as tasks:
-            for marker in range(6):
-                tasks.create_task(inside.send(marker, at=marker / 1000))
-        assert [len(batch.images) for batch in inside.engine.batches] == [1, 5]
-
-    run(scenario)
-
-
 def test_one_client_with_a_thousand_jobs_does_not_starve_another_with_one() -> None:
     async def scenario(loop: VirtualLoop) -> None:
-        async with house(loop, EchoEngine(Cost(0, 10, 0))) as inside:
-            flood = [asyncio.create_task(inside.send(1, client="flood")) for _ in range(1000)]
+        async with running_batcher(loop, EchoEngine(Cost(0, 10, 0))) as harness:
+            flood = [asyncio.create_task(harness.send(1, client="flood")) for _ in range(1000)]
             await asyncio.sleep(0.035)
             sent = loop.time()
-            await inside.send(2, client="single")
+            await harness.send(2, client="single")
             # At most: the batch in the engine, the one that stands before it, the one that forms, and its own.
             assert loop.time() - sent <= 4 * 0.050
             for task in flood:
@@ -125,14 +105,14 @@ def test_one_client_with_a_thousand_jobs_does_not_starve_another_with_one() -> N
 
 def test_interactive_callers_get_ten_times_the_share_of_batch_jobs() -> None:
     async def scenario(loop: VirtualLoop) -> None:
-        async with house(loop, EchoEngine(Cost(0, 10, 0)), replace(ENDLESS, images=1)) as inside:
+        async with running_batcher(loop, EchoEngine(Cost(0, 10, 0)), replace(ENDLESS, images=1)) as harness:
             tasks = [
-                asyncio.create_task(inside.send(marker, priority=priority))
+                asyncio.create_task(harness.send(marker, priority=priority))
                 for marker, priority in ((1, Priority.BATCH), (2, Priority.INTERACTIVE))
                 for _ in range(100)
             ]
             await asyncio.sleep(0.66)
-            begun = inside.order()
+            begun = harness.order()
             assert 9 <= begun.count(2) / begun.count(1) <= 11
             for task in tasks:
                 task.cancel()
@@ -143,32 +123,94 @@ def test_interactive_callers_get_ten_times_the_share_of_batch_jobs() -> None:
 
 def test_at_the_end_what_was_launched_is_finished_and_the_rest_refused() -> None:
     async def scenario(loop: VirtualLoop) -> None:
-        async with house(loop, EchoEngine(GPU), replace(ENDLESS, images=1)) as inside:
-            tasks = [asyncio.create_task(inside.send(marker)) for marker in range(4)]
+        async with running_batcher(loop, EchoEngine(GPU), replace(ENDLESS, images=1)) as harness:
+            tasks = [asyncio.create_task(harness.send(marker)) for marker in range(4)]
             await asyncio.sleep(0.001)
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(result) for result in results] == [BatchJob, BatchJob, Unavailable, Unavailable]
         with pytest.raises(Unavailable):
-            await inside.send(5)
+            await harness.send(5)
 
     run(scenario)
 
 
-def test_no_canvas_starves_another_when_decoding_is_slow() -> None:
+def test_a_job_over_the_hard_limit_is_refused_at_once() -> None:
     async def scenario(loop: VirtualLoop) -> None:
-        async with house(loop, EchoEngine(Cost(0, 1, 1))) as inside:
-            busy = True
+        async with running_batcher(loop, EchoEngine(GPU), BatchLimits(rois=10)) as harness:
+            with pytest.raises(TooLarge) as raised:
+                await harness.send(1, rois=11)
+            assert (raised.value.field, raised.value.limit, raised.value.value) == ("boxes", 10, 11)
+            assert not harness.engine.batches
 
-            async def caller() -> None:
-                while busy:
-                    await inside.batcher.submit(work(1, canvas=CANVASES[0], client="flood"))
+    run(scenario)
 
-            flood = [asyncio.create_task(caller()) for _ in range(8)]
-            await asyncio.sleep(0.1)
-            sent = loop.time()
-            await inside.batcher.submit(work(2, canvas=CANVASES[1], client="single"))
-            assert loop.time() - sent < 0.1
-            busy = False
-            await asyncio.wait(flood)
 
-    run(scenario, decode_s=0.005)
+def test_behind_a_blocked_engine_exactly_those_over_the_capacity_are_refused() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        engine = EchoEngine(Cost(0, 10, 0))
+        engine.gate.clear()
+        # While the first runs, others come in as long as at most 100 ms are before them.
+        capacity, more = 1 + 10, 7
+        async with running_batcher(loop, engine, BatchLimits(wait_ms=100)) as harness:
+            sent = [asyncio.create_task(harness.send(marker)) for marker in range(capacity + more)]
+            await asyncio.sleep(0.001)
+            refused = [task for task in sent if task.done()]
+            engine.gate.set()
+            results = await asyncio.gather(*sent, return_exceptions=True)
+        assert refused == sent[capacity:]
+        for error in results[capacity:]:
+            assert isinstance(error, Overloaded)
+            assert (error.reason, error.retry_after) == ("wait", 1)
+        assert all(isinstance(result, BatchJob) for result in results[:capacity])
+
+    run(scenario)
+
+
+def test_a_thousand_callers_who_left_never_reach_the_engine() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        engine = EchoEngine(GPU)
+        engine.gate.clear()
+        async with running_batcher(loop, engine) as harness:
+            first = asyncio.create_task(harness.send(0))
+            await asyncio.sleep(0)
+            others = [asyncio.create_task(harness.send(1)) for _ in range(1000)]
+            await asyncio.sleep(0.001)
+            for other in others:
+                other.cancel()
+            await asyncio.wait(others)
+            assert harness.batcher.waiting == 0
+            engine.gate.set()
+            assert_own_rows(await first, 0, 1)
+            last = await harness.send(2)
+            assert_own_rows(last, 2, 1)
+            assert harness.order() == [0, 2]
+            assert harness.notes.drops == ["gone"] * 1000
+
+    run(scenario)
+
+
+def test_a_job_predicted_to_miss_its_deadline_is_refused_at_once() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with running_batcher(loop, EchoEngine(Cost(0, 10, 0))) as harness, asyncio.TaskGroup() as tasks:
+            for marker in range(10):
+                tasks.create_task(harness.send(marker))
+            await asyncio.sleep(0.001)
+            with pytest.raises(Overloaded) as raised:
+                await harness.send(11, deadline=0.08)
+            assert raised.value.reason == "deadline"
+            with pytest.raises(DeadlineExceeded):
+                await harness.send(11, deadline=loop.time() + 0.005)
+            tasks.create_task(harness.send(12, deadline=0.15))
+        assert harness.order() == [*range(10), 12]
+
+    run(scenario)
+
+
+def test_a_deadline_counts_the_whole_batch_and_not_the_jobs_part_of_it() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        async with running_batcher(loop, EchoEngine(Cost(100, 1, 1))) as harness:
+            with pytest.raises(DeadlineExceeded):
+                await harness.send(1, deadline=0.05)
+            assert not harness.engine.batches
+
+    run(scenario)

@@ -60,7 +60,7 @@ def test_equal_batches_alone_leave_the_other_prices_in_their_proportion() -> Non
 
 
 @given(st.lists(st.tuples(st.integers(1, 16), st.integers(0, 100), st.floats(0, 1e5)), max_size=60))
-def test_whatever_it_is_told_no_price_is_negative_or_not_finite(batches: list[tuple[int, int, float]]) -> None:
+def test_whatever_it_observes_no_price_is_negative_or_not_finite(batches: list[tuple[int, int, float]]) -> None:
     model = CostModel(PRIOR)
     for images, rois, milliseconds in batches:
         model.observe(images, rois, milliseconds)

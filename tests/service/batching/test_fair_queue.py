@@ -51,6 +51,8 @@ def test_everything_comes_out_once_and_a_clients_items_on_a_canvas_in_their_orde
         item.number = number
         queue.put(item)
     assert len(queue) == len(items)
+    assert all(item in queue for item in items)
+    assert Item("a") not in queue
     taken = []
     for canvas in asked:
         item = take(queue, canvas)
@@ -59,6 +61,7 @@ def test_everything_comes_out_once_and_a_clients_items_on_a_canvas_in_their_orde
             taken.append(item)
     taken += drain(queue)
     assert len(queue) == 0
+    assert not any(item in queue for item in items)
     assert Counter(map(id, taken)) == Counter(map(id, items))
     for key in {(item.client, item.share, item.canvas) for item in items}:
         numbers = [item.number for item in taken if (item.client, item.share, item.canvas) == key]

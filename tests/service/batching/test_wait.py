@@ -1,4 +1,4 @@
-"""The ledger of what waits, and what it predicts."""
+"""The account of the jobs that wait, and the wait that is predicted from it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def admitted(estimator: WaitEstimator, cost: float, tries: int = 1000) -> int:
 def test_one_job_of_n_boxes_and_n_jobs_of_one_box_are_admitted_alike() -> None:
     boxes_one_by_one = admitted(WaitEstimator(Clock(), 100), 1.0)
     boxes_in_eights = admitted(WaitEstimator(Clock(), 100), 8.0) * 8
-    # The door looks at what waits before a job: the last one let in may reach over the limit.
+    # Admission looks at what waits before a job: the last one let in may reach over the limit.
     assert boxes_one_by_one == 101
     assert boxes_one_by_one - 8 < boxes_in_eights < boxes_one_by_one + 8
 
@@ -79,7 +79,7 @@ def test_a_deadline_counts_what_waits_before_and_the_job_itself() -> None:
     assert (late.value.field, late.value.limit, late.value.value) == ("deadline_ms", 50, 100)
 
 
-def test_a_flood_by_one_client_leaves_the_door_open_for_another() -> None:
+def test_a_flood_by_one_client_leaves_room_for_another() -> None:
     estimator = WaitEstimator(Clock(), 1000)
     while True:
         try:
@@ -194,7 +194,7 @@ def test_moments_of_rest_do_not_slow_the_pace() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([1.0, 0.1]), st.floats(0.01, 1e4))), st.randoms())
-def test_the_ledger_returns_to_zero(jobs: list[tuple[str, float, float]], random: object) -> None:
+def test_the_account_returns_to_zero(jobs: list[tuple[str, float, float]], random: object) -> None:
     estimator = WaitEstimator(Clock(), 1e12)
     waiting = [admit(estimator, cost, client, share) for client, share, cost in jobs]
     assert estimator.waiting_ms == pytest.approx(sum(cost for _, _, cost in jobs))
@@ -202,3 +202,18 @@ def test_the_ledger_returns_to_zero(jobs: list[tuple[str, float, float]], random
     for job in waiting:
         estimator.remove(job)
     assert estimator.waiting_ms == 0
+
+
+def test_who_shares_a_slot_is_expected_to_take_longer_by_just_that() -> None:
+    now = 100.0
+    estimator = WaitEstimator(lambda: now, 1e9)
+    first = estimator.batch_started(100, 100)
+    now += 0.05
+    assert estimator.next_free_ms() == pytest.approx(50)
+    second = estimator.batch_started(100, 100)
+    assert estimator.running_ms() == pytest.approx(150)
+    assert estimator.next_free_ms() == pytest.approx(100)
+    now += 0.1
+    estimator.batch_ended(first)
+    assert (first.used_ms, second.used_ms) == (pytest.approx(100), pytest.approx(50))
+    assert estimator.running_ms() == pytest.approx(50)

@@ -1,4 +1,4 @@
-"""A batcher in virtual time, before an engine that echoes: what its tests look at."""
+"""A running batcher in virtual time, in front of an engine whose answers are known beforehand."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ CANVASES = ((64, 64), (48, 64))
 
 
 @dataclass
-class House:
-    """A batcher and what one can see of it."""
+class Harness:
+    """A running batcher, and what a test can see of it."""
 
     batcher: Batcher
     engine: EchoEngine
     notes: Notes
     loop: VirtualLoop
 
-    async def send(self, marker: float, rois: int = 1, at: float = 0.0, **given: object) -> BatchJob:
+    async def send(self, marker: float, rois: int = 1, at: float = 0.0, **options: object) -> BatchJob:
         await asyncio.sleep(at - self.loop.time())
-        return await self.batcher.submit(work(marker, rois, **given))
+        return await self.batcher.submit(batch_job(marker, rois, **options))
 
     def order(self) -> list[float]:
         """Markers of the jobs in the order the engine got them."""
@@ -42,13 +42,15 @@ class House:
 
 
 @asynccontextmanager
-async def house(loop: VirtualLoop, engine: EchoEngine, limits: BatchLimits = ENDLESS) -> AsyncIterator[House]:
+async def running_batcher(
+    loop: VirtualLoop, engine: EchoEngine, limits: BatchLimits = ENDLESS
+) -> AsyncIterator[Harness]:
     notes = Notes()
     async with Batcher(engine, ThreadPoolExecutor(1), notes, limits, clock=loop.time).running() as batcher:
-        yield House(batcher, engine, notes, loop)
+        yield Harness(batcher, engine, notes, loop)
 
 
-def work(marker: float, rois: int = 1, canvas: tuple[int, int] = CANVASES[0], **given: object) -> BatchJob:
+def batch_job(marker: float, rois: int = 1, canvas: tuple[int, int] = CANVASES[0], **options: object) -> BatchJob:
     """A job whose rows can be told from all others: image full of ``marker``, RoI k at x1 = marker + k/1000."""
 
     def prepare() -> Prepared:
@@ -56,7 +58,7 @@ def work(marker: float, rois: int = 1, canvas: tuple[int, int] = CANVASES[0], **
         rows[:, 0] = marker + np.arange(rois) / 1000
         return Prepared(np.full((3, *canvas), marker, dtype=np.uint8), rows)
 
-    return BatchJob(canvas, rois, prepare, **given)  # type: ignore[arg-type]
+    return BatchJob(canvas, rois, prepare, **options)  # type: ignore[arg-type]
 
 
 def assert_own_rows(served: BatchJob, marker: int, rois: int) -> None:
