@@ -1,8 +1,8 @@
-"""Writes what ``docker stack deploy`` takes of ``docker-compose.yml``, for several machines.
+"""Converts ``docker-compose.yml`` into what ``docker stack deploy`` accepts, for several machines.
 
-``python docker/stack.py triton | docker stack deploy --compose-file - hiseg``, with the profiles that are wanted as
-arguments. A stack has no profiles, doesn't order starts, builds nothing, and knows GPUs by another name; it refuses a
-file that says otherwise. Variables are left as they are: ``docker stack deploy`` fills them in.
+``python docker/stack.py triton | docker stack deploy --compose-file - hiseg``, with the names of the profiles to
+include as arguments. A stack has no profiles, no order of starts and no builds, and describes GPUs differently; it
+refuses a file that says otherwise. Variables are left as they are: ``docker stack deploy`` fills them in.
 """
 
 from __future__ import annotations
@@ -16,15 +16,20 @@ import yaml
 
 COMPOSE = Path(__file__).parent.parent / "docker-compose.yml"
 NOT_IN_A_STACK = ("profiles", "depends_on", "build", "restart")
+"""Keys of a service that a stack refuses or ignores."""
 GPU = [{"discrete_resource_spec": {"kind": "NVIDIA-GPU", "value": 1}}]
-"""As a node's ``/etc/docker/daemon.json`` announces it (``node-generic-resources``)."""
+"""A GPU as a node's ``/etc/docker/daemon.json`` announces it (``node-generic-resources``)."""
 
 
 def stack(compose: dict[str, Any], profiles: Collection[str]) -> dict[str, Any]:
-    """The services without a profile and those of the profiles, without what a stack refuses.
+    """The stack file: services without a profile and those of the given profiles, without what a stack refuses.
+
+    Args:
+        compose: content of ``docker-compose.yml``.
+        profiles: names of the profiles to include.
 
     Raises:
-        ValueError: there is no such profile.
+        ValueError: a profile doesn't exist.
     """
     known = {profile for service in compose["services"].values() for profile in service.get("profiles", ())}
     if unknown := sorted(set(profiles) - known):
