@@ -16,7 +16,8 @@ from hiseg.core.box import Box
 from hiseg.core.canvas import choose_canvas, to_canvas
 from hiseg.engines.base import Batch
 from hiseg.engines.onnx import OnnxEngine
-from hiseg.images.encoded import ImageLimits, inspect
+from hiseg.images.encoded import inspect
+from hiseg.images.limits import ImageLimits
 from hiseg.models.random_inputs import random_batch
 
 ROUNDS = 30

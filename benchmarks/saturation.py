@@ -23,7 +23,8 @@ from hiseg.bench.sender import Request
 from hiseg.core.canvas import choose_canvas, to_canvas
 from hiseg.engines.base import Batch
 from hiseg.engines.onnx import OnnxEngine
-from hiseg.images.encoded import ImageLimits, inspect
+from hiseg.images.encoded import inspect
+from hiseg.images.limits import ImageLimits
 from hiseg.masks.formats.rle import coco_rle
 from hiseg.masks.logits import crop_mask
 

@@ -18,7 +18,7 @@ from hiseg.batching.job import BatchLimits
 from hiseg.core.canvas import Resize
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import Batch, Cost, ModelInfo, Prediction
-from hiseg.images.encoded import ImageLimits
+from hiseg.images.limits import ImageLimits
 from hiseg.observability.reports import BatchReport, DropReason
 from hiseg.observability.tracing import OFF, Tracing
 from hiseg.segmenter import Segmenter

@@ -16,7 +16,8 @@ from hiseg.core.canvas import Size, choose_canvas, to_canvas
 from hiseg.core.image import Floats, Pixels
 from hiseg.engines.base import Batch
 from hiseg.engines.onnx import OnnxEngine
-from hiseg.images.encoded import ImageLimits, inspect
+from hiseg.images.encoded import inspect
+from hiseg.images.limits import ImageLimits
 from hiseg.masks.formats.rle import coco_rle
 from hiseg.masks.logits import crop_mask
 from hiseg.models.repository import stored_versions

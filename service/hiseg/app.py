@@ -13,7 +13,7 @@ from hiseg.batching.admission import Admission, State
 from hiseg.batching.batcher import Batcher
 from hiseg.core.errors import Unavailable
 from hiseg.engines.cores import available_cores
-from hiseg.images.encoded import ImageLimits
+from hiseg.images.limits import ImageLimits
 from hiseg.lifecycle import READ_RESPONSE_SECONDS, ListenAddress, ListenError, ShutdownTimes, log, run_until_stopped
 from hiseg.models.loader import ExtraMissing, LoadedModel, Loader, embedded_engines, loader_for
 from hiseg.models.reload import hot_reloading

@@ -23,7 +23,8 @@ from hiseg.core.image import ImageSource
 from hiseg.core.job import Job, Mode
 from hiseg.core.result import Instance, Result
 from hiseg.engines.base import ModelInfo, Prediction, RequestedOutputs
-from hiseg.images.encoded import Encoded, ImageLimits, inspect
+from hiseg.images.encoded import EncodedImage, inspect
+from hiseg.images.limits import ImageLimits
 from hiseg.masks.draw import draw_masks, mask_pixels
 from hiseg.masks.logits import log_odds
 from hiseg.observability.tracing import OFF, Stage, Tracing
@@ -120,7 +121,7 @@ class Segmenter:
         if refusals:
             raise min(refusals, key=lambda error: error.retry_after if isinstance(error, Overloaded) else math.inf)
 
-    def inspect(self, data: bytes) -> Encoded:
+    def inspect(self, data: bytes) -> EncodedImage:
         """Read the header of an encoded image; see :func:`hiseg.images.encoded.inspect` for limits and errors."""
         return inspect(data, self.limits)
 
@@ -204,7 +205,7 @@ class Segmenter:
 def decodes_quickly(image: ImageSource) -> bool:
     """Whether decoding on the event loop is faster than in a thread and back, and too short a pause to be noticed."""
     # PNG and WebP take up to ten times as long.
-    slow = isinstance(image, Encoded) and (image.kind != "JPEG" or image.is_progressive)
+    slow = isinstance(image, EncodedImage) and (image.kind != "JPEG" or image.is_progressive)
     # A file of more bytes than pixels has more in it than the image.
     return not slow and max(image.nbytes // 3, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
 

@@ -21,7 +21,8 @@ from hiseg.core.image import Image
 from hiseg.core.job import Job, Mode
 from hiseg.core.result import Result
 from hiseg.engines.base import Cost
-from hiseg.images.encoded import Encoded, ImageLimits, inspect
+from hiseg.images.encoded import EncodedImage, inspect
+from hiseg.images.limits import ImageLimits
 from hiseg.segmenter import decodes_quickly
 
 
@@ -170,14 +171,14 @@ def test_a_small_picture_is_decoded_on_the_loop_while_nobody_else_is_inside() ->
 
 @pytest.mark.parametrize(("kind", "quick"), [("JPEG", True), ("PNG", False), ("WEBP", False)])
 def test_pictures_that_decode_slowly_never_hold_the_loop(kind: str, quick: bool) -> None:
-    assert decodes_quickly(Encoded(b"", kind, "RGB", 640, 480)) is quick
+    assert decodes_quickly(EncodedImage(b"", kind, "RGB", 640, 480)) is quick
 
 
 def test_nor_do_jpegs_that_are_drawn_over_and_over_or_hold_more_than_a_picture() -> None:
     file = io.BytesIO()
     PIL.Image.new("RGB", (64, 48)).save(file, "JPEG", progressive=True)
     assert not decodes_quickly(inspect(file.getvalue(), ImageLimits(10**6, 10**6)))
-    assert not decodes_quickly(Encoded(bytes(2 * 10**6), "JPEG", "RGB", 64, 48))
+    assert not decodes_quickly(EncodedImage(bytes(2 * 10**6), "JPEG", "RGB", 64, 48))
 
 
 def test_unknown_variant_names_those_there_are() -> None:

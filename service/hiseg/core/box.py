@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One person's rectangle in image pixels; ``x2`` and ``y2`` are exclusive, fractions are legal."""
+    """One person's rectangle, in pixels of the image.
+
+    Attributes:
+        x1: left edge; 0 is the left edge of the image. Fractions of pixels are legal.
+        y1: top edge.
+        x2: right edge, exclusive.
+        y2: bottom edge, exclusive.
+    """
 
     x1: float
     y1: float
@@ -16,25 +23,27 @@ class Box:
 
     @property
     def is_empty(self) -> bool:
+        """Whether the box has no area."""
         return self.x2 <= self.x1 or self.y2 <= self.y1
 
     @property
     def area(self) -> float:
-        """Square pixels; of a box that isn't empty."""
+        """Area in square pixels; meaningless for an empty box."""
         return (self.x2 - self.x1) * (self.y2 - self.y1)
 
     def clipped(self, width: int, height: int) -> Box:
-        """The part of the box inside a ``width`` x ``height`` image; empty if they do not meet."""
+        """Return the part of the box inside a ``width`` x ``height`` image, which is empty if they do not meet."""
         x1, x2 = (min(max(v, 0.0), float(width)) for v in (self.x1, self.x2))
         y1, y2 = (min(max(v, 0.0), float(height)) for v in (self.y1, self.y2))
         return Box(x1, y1, x2, y2)
 
     def scaled(self, factor: float) -> Box:
-        """A box about the same centre, so many times as wide and as high; it may leave the image."""
+        """Return a box about the same centre, ``factor`` times as wide and as high; it may leave the image."""
         if factor == 1:
             return self
-        across, down = (self.x2 - self.x1) * (factor - 1) / 2, (self.y2 - self.y1) * (factor - 1) / 2
-        return Box(self.x1 - across, self.y1 - down, self.x2 + across, self.y2 + down)
+        dx, dy = (self.x2 - self.x1) * (factor - 1) / 2, (self.y2 - self.y1) * (factor - 1) / 2
+        return Box(self.x1 - dx, self.y1 - dy, self.x2 + dx, self.y2 + dy)
 
     def as_tuple(self) -> tuple[float, float, float, float]:
+        """Return ``(x1, y1, x2, y2)``."""
         return self.x1, self.y1, self.x2, self.y2

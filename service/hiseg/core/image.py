@@ -1,4 +1,4 @@
-"""An image, encoded or decoded, and the arrays that pixels and masks are held in."""
+"""An image, whether it is decoded yet or not, and the array types of pixels and masks."""
 
 from __future__ import annotations
 
@@ -9,40 +9,43 @@ import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
+"""uint8 pixels, RGB ``[H, W, 3]`` unless a docstring says otherwise."""
 BoolMask = npt.NDArray[np.bool_]
+"""bool ``[H, W]``, true for the pixels of a person."""
 Floats = npt.NDArray[np.float32]
+"""float32 of any shape: logits, probabilities, coordinates."""
 
 
 class ImageSource(Protocol):
-    """An image whose size is known, decoded or not."""
+    """An image of known size that can be decoded: an encoded image, a raw frame, or an image that is decoded already."""
 
     @property
     def width(self) -> int:
-        """Pixels, after EXIF rotation."""
+        """Width in pixels, after EXIF rotation."""
 
     @property
     def height(self) -> int:
-        """Pixels, after EXIF rotation."""
+        """Height in pixels, after EXIF rotation."""
 
     @property
     def nbytes(self) -> int:
-        """Memory it takes as it is."""
+        """Bytes of memory that the source itself takes, whether its pixels are decoded or not."""
 
     def decode(self) -> Image:
-        """The pixels; may take a while, so not on the event loop.
+        """Decode the pixels, which may take too long for the event loop.
 
         Raises:
-            UndecodableImage: truncated or damaged.
+            UndecodableImage: the data is truncated or damaged.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A decoded picture.
+    """A decoded image; also an :class:`ImageSource`, which documents its properties.
 
     Attributes:
-        pixels: uint8 ``[H, W, 3]``, RGB, after EXIF rotation; pixel (0, 0) is top left.
-        notes: what the decoder had to do that the caller should know, e.g. "first frame of 12".
+        pixels: RGB uint8 ``[H, W, 3]``, after EXIF rotation; pixel (0, 0) is top left.
+        notes: what the decoder did to the image that the caller should know, such as "first frame of 12".
     """
 
     pixels: Pixels
@@ -61,5 +64,5 @@ class Image:
         return self.pixels.nbytes
 
     def decode(self) -> Image:
-        """Itself: a :class:`ImageSource` that needs no decoding."""
+        """Return the image itself, which needs no decoding."""
         return self

@@ -1,6 +1,6 @@
-"""Bytes -> pixels: what may come in, how large, and how odd pictures become plain RGB.
+"""Reads JPEG, PNG and WebP images, of every odd kind that these formats allow, as plain RGB.
 
-Type, size and rotation are read from the header; nothing is decoded before they are allowed.
+Type, size and rotation are read from the header (:func:`inspect`); nothing is decoded before they are allowed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import simplejpeg
 
 from hiseg.core.errors import TooLarge, UndecodableImage, UnsupportedImage
 from hiseg.core.image import Image, Pixels
+from hiseg.images.limits import FIELD, ImageLimits, check_pixels
 
 MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
-FIELD = "image"
+"""Media types that are read, and Pillow's names of them."""
 _SIXTEEN_BIT = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
 _WITH_ALPHA = {"RGBA", "LA", "PA", "RGBa", "La"}
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError)
-# EXIF 2.3, tag Orientation: what makes the stored rows and columns upright.
+# EXIF 2.3, tag Orientation: what makes the stored ``[H, W, 3]`` upright; 1 and unknown values change nothing.
 _UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda stored: stored[:, ::-1],
     3: lambda stored: stored[::-1, ::-1],
@@ -38,25 +39,17 @@ PIL.Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True, slots=True)
-class ImageLimits:
-    """Bytes of the encoded image, and pixels of the decoded one, that are still taken."""
-
-    max_bytes: int
-    max_pixels: int
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """An image that was let in by its header and waits to be decoded; a :class:`hiseg.core.image.ImageSource`.
+class EncodedImage:
+    """An image whose header was checked and which is not decoded yet; a :class:`hiseg.core.image.ImageSource`.
 
     Attributes:
         data: the file.
-        kind: Pillow's name of its type.
-        mode: Pillow's name of its colour model.
-        width: pixels, after rotation.
-        height: pixels, after rotation.
-        orientation: EXIF's, 1 to 8; 1 is upright.
-        is_progressive: a JPEG that is drawn over and over, as often as its writer likes.
+        kind: Pillow's name of the file type: ``JPEG``, ``PNG`` or ``WEBP``.
+        mode: Pillow's name of the colour model, such as ``RGB`` or ``LA``.
+        width: width in pixels, after rotation.
+        height: height in pixels, after rotation.
+        orientation: EXIF's orientation, 1 to 8; 1 is upright.
+        is_progressive: whether it is a JPEG that is refined in passes, of which its writer may have made many.
     """
 
     data: bytes
@@ -69,26 +62,29 @@ class Encoded:
 
     @property
     def nbytes(self) -> int:
+        """Size of the file in bytes."""
         return len(self.data)
 
     def decode(self) -> Image:
-        """The pixels.
+        """Decode the file to RGB uint8 ``[H, W, 3]``.
 
         EXIF rotation is applied, transparency is laid on white, 16 bits become 8, grey, palette and CMYK become
-        RGB, and of an animation the first frame is taken. Whatever changes what one sees is said in the notes.
+        RGB, and the first frame of an animation is taken. The notes of the image name each step that changes what
+        one sees.
 
         Raises:
-            UndecodableImage: truncated or damaged.
+            UndecodableImage: the file is truncated or damaged.
         """
         try:
-            image = self._plain_jpeg() or self._by_pillow()
+            image = self._decode_plain_jpeg() or self._decode_with_pillow()
         except _BROKEN as error:
             raise _undecodable(self.kind, error) from error
         if self.orientation in _UPRIGHT:
             return Image(np.ascontiguousarray(_UPRIGHT[self.orientation](image.pixels)), image.notes)
         return image
 
-    def _plain_jpeg(self) -> Image | None:
+    def _decode_plain_jpeg(self) -> Image | None:
+        """Decode an RGB or grey JPEG that libjpeg-turbo has no doubts about; None for everything else."""
         if self.kind != "JPEG" or self.mode not in ("RGB", "L"):
             return None
         try:
@@ -97,20 +93,25 @@ class Encoded:
         except ValueError:
             return None  # it is strict: Pillow may still read what it finds odd
 
-    def _by_pillow(self) -> Image:
-        with PIL.Image.open(io.BytesIO(self.data), formats=[self.kind]) as picture:
-            return _to_image(picture)
+    def _decode_with_pillow(self) -> Image:
+        """Decode what Pillow can open."""
+        with PIL.Image.open(io.BytesIO(self.data), formats=[self.kind]) as opened:
+            return _to_image(opened)
 
 
-def inspect(data: bytes, limits: ImageLimits) -> Encoded:
-    """Read the header of a JPEG, PNG or WebP image: cheap enough for the event loop.
+def inspect(data: bytes, limits: ImageLimits) -> EncodedImage:
+    """Read and check the header of a JPEG, PNG or WebP image, which is cheap enough for the event loop.
 
-    A rotation that is written behind the pixels, as PNG allows, doesn't count.
+    A rotation that is written behind the pixels, as PNG allows, is ignored.
+
+    Args:
+        data: the file.
+        limits: how many bytes and pixels are allowed.
 
     Raises:
-        TooLarge: more bytes or pixels than allowed.
-        UnsupportedImage: another type of file.
-        UndecodableImage: empty, or with a damaged header.
+        TooLarge: the image has more bytes or pixels than allowed.
+        UnsupportedImage: the file is of another type.
+        UndecodableImage: the file is empty or its header is damaged.
     """
     if len(data) > limits.max_bytes:
         raise TooLarge(
@@ -123,20 +124,23 @@ def inspect(data: bytes, limits: ImageLimits) -> Encoded:
         raise UndecodableImage("the image is empty", field=FIELD, value=0)
     kind = sniff(data)
     try:
-        with PIL.Image.open(io.BytesIO(data), formats=[kind]) as picture:
-            check_pixels(picture.width, picture.height, limits)
-            orientation = _orientation(picture)
-            width, height = picture.size if orientation <= 4 else picture.size[::-1]
-            return Encoded(data, kind, picture.mode, width, height, orientation, "progressive" in picture.info)
+        with PIL.Image.open(io.BytesIO(data), formats=[kind]) as opened:
+            check_pixels(opened.width, opened.height, limits)
+            orientation = _orientation(opened)
+            width, height = opened.size if orientation <= 4 else opened.size[::-1]
+            return EncodedImage(data, kind, opened.mode, width, height, orientation, "progressive" in opened.info)
     except _BROKEN as error:
         raise _undecodable(kind, error) from error
 
 
 def sniff(data: bytes) -> str:
-    """Pillow's name of the image type, by its first bytes.
+    """Tell the type of a file from its first bytes.
+
+    Returns:
+        Pillow's name of the type.
 
     Raises:
-        UnsupportedImage: none of the allowed types.
+        UnsupportedImage: the file is of none of the allowed types.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG"
@@ -152,35 +156,27 @@ def sniff(data: bytes) -> str:
     )
 
 
-def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
-    """Raise :class:`TooLarge` if ``width * height`` is over the limit."""
-    if width * height > limits.max_pixels:
-        raise TooLarge(
-            f"the image has {width} x {height} = {width * height} pixels; at most {limits.max_pixels} are taken",
-            field=FIELD,
-            limit=limits.max_pixels,
-            value=width * height,
-        )
-
-
 def _undecodable(kind: str, error: Exception) -> UndecodableImage:
+    """The error of a damaged file, with the decoder's reason."""
     return UndecodableImage(f"the {kind} image cannot be decoded: {error}", field=FIELD)
 
 
-def _orientation(picture: PIL.Image.Image) -> int:
-    if picture.format == "PNG" and "exif" not in picture.info:
+def _orientation(opened: PIL.Image.Image) -> int:
+    """EXIF's orientation, 1 to 8; 1 if there is none or an unknown one."""
+    if opened.format == "PNG" and "exif" not in opened.info:
         return 1  # Pillow would decode the whole image to look for it behind the pixels
-    found = picture.getexif().get(PIL.ExifTags.Base.Orientation, 1)
+    found = opened.getexif().get(PIL.ExifTags.Base.Orientation, 1)
     return found if found in _UPRIGHT else 1
 
 
-def _to_image(picture: PIL.Image.Image) -> Image:
+def _to_image(opened: PIL.Image.Image) -> Image:
+    """Decode an opened file to RGB uint8 ``[H, W, 3]``, as stored: not rotated yet."""
     notes = []
-    frames = getattr(picture, "n_frames", 1)
+    frames = getattr(opened, "n_frames", 1)
     if frames > 1:
-        picture.seek(0)
+        opened.seek(0)
         notes.append(f"animated: the first of {frames} frames was used")
-    flat: PIL.Image.Image = picture
+    flat: PIL.Image.Image = opened
     if flat.mode in _WITH_ALPHA or "transparency" in flat.info:
         notes.append("transparent: laid on white")
         rgba = flat.convert("RGBA")

@@ -17,7 +17,7 @@ from hiseg.core.canvas import Size
 from hiseg.core.image import Floats
 from hiseg.engines.base import Batch, Engine, ModelInfo, Prediction
 from hiseg.engines.onnx import OnnxEngine
-from hiseg.images.encoded import ImageLimits
+from hiseg.images.limits import ImageLimits
 from hiseg.models.canary import Canary
 from hiseg.models.random_inputs import random_batch
 from hiseg.segmenter import Segmenter

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from hiseg.core.errors import HisegError, TooLarge, UndecodableImage, UnsupportedImage
 from hiseg.core.image import Image
-from hiseg.images.encoded import ImageLimits, inspect
+from hiseg.images.encoded import inspect
+from hiseg.images.limits import ImageLimits
 
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)
 

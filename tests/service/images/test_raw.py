@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hiseg.core.errors import InvalidRequest, TooLarge
 from hiseg.core.image import Pixels
-from hiseg.images.encoded import ImageLimits
+from hiseg.images.limits import ImageLimits
 from hiseg.images.raw import PixelFormat, raw_frame
 
 LIMITS = ImageLimits(10**6, 10**6)

@@ -10,7 +10,8 @@ from google.protobuf.message import DecodeError, Message
 from hiseg.api.options import MAX_ROWS, Options, read_values
 from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import ImageSource
-from hiseg.images.encoded import FIELD, ImageLimits, inspect
+from hiseg.images.encoded import inspect
+from hiseg.images.limits import FIELD, ImageLimits
 from hiseg.images.raw import PixelFormat, raw_frame
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.tracking import BoxRows

@@ -15,7 +15,8 @@ from hiseg.api.boxes import parse_boxes
 from hiseg.api.options import Options, read_json, read_values
 from hiseg.batching.admission import Reservation
 from hiseg.core.errors import InvalidRequest, TooLarge, UnsupportedImage
-from hiseg.images.encoded import FIELD, MEDIA_TYPES
+from hiseg.images.encoded import MEDIA_TYPES
+from hiseg.images.limits import FIELD
 from hiseg.transports.http.schemas import JsonOptions, JsonRequest, QueryOptions
 
 RAW = {*MEDIA_TYPES, "application/octet-stream"}
