@@ -1,25 +1,34 @@
-"""All keys that open the service, by name; the file they stand in is read again whenever it has changed.
+"""API keys: how they are stored, and which client a request's key belongs to.
 
-They are compared in constant time, so that nobody can guess a digest one byte after the other. A file that can't be
-read any more, or has a line that is no key, changes nothing: neither is anybody let in who wasn't, nor all locked out.
+A key is stored as a name and a digest, so that reading the stored keys opens nothing. Keys come from the settings and
+from a file, which is read again whenever it has changed. A file that can't be read any more, or has a line that is no
+key, changes nothing: neither is anybody let in who wasn't, nor is everybody locked out.
 """
 
 from __future__ import annotations
 
 import hmac
 import logging
+import re
+import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
-from hiseg.access.keys import Key, Limits, digest, listed_key, read_keys
-from hiseg.access.quota import ClientQuota
+from hiseg.access.quota import ClientQuota, Limits
 from hiseg.core.errors import Unauthorized
 
-LOOK_S = 1.0
-"""Whether the file has changed is looked at no more often."""
+NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
+DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+RANDOM_BYTES = 32
+"""Random bytes of a new key: too many to guess, so that a quick digest protects it as well as a slow one."""
+FORM = "NAME SHA256 [rate=REQUESTS_PER_SECOND] [concurrent=REQUESTS]"
+CHECK_INTERVAL_S = 1.0
+"""Shortest time in seconds between two looks at the file's time of change."""
 BEARER = "bearer "
-WHERE = "an API key is needed, in x-api-key or authorization: Bearer"
+KEY_NEEDED = "an API key is needed, in x-api-key or authorization: Bearer"
 log = logging.getLogger("uvicorn.error")
 
 
@@ -27,14 +36,29 @@ class KeysUnusable(Exception):
     """The file of keys can't be read when the service starts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One stored key.
+
+    Attributes:
+        name: the client's name, for logs. Two keys of one name are one client, which is how a key is replaced.
+        digest: SHA-256 of the key, hexadecimal in small letters.
+        limits: what the client may ask for.
+    """
+
+    name: str
+    digest: str
+    limits: Limits
+
+
 class KeyStore:
-    """Who has a key.
+    """All keys that open the service.
 
     Args:
-        listed: keys of the settings.
-        file: more of them; None: there is no file.
-        limits: of keys that have none of their own.
-        clock: seconds, monotonic.
+        listed: keys of the setting ``api_keys``.
+        file: a file with more keys; None if there is none.
+        limits: limits of keys that have none of their own.
+        clock: the time in seconds, monotonic.
 
     Raises:
         KeysUnusable: the file can't be read, or has a line that is no key.
@@ -51,85 +75,168 @@ class KeyStore:
         self._listed = [listed_key(text, number, self._limits) for number, text in enumerate(listed, 1)]
         self._file = file
         self._clock = clock
-        self._anybody = ClientQuota()
-        self._callers: dict[str, ClientQuota] = {}
+        self._anonymous = ClientQuota()
+        self._clients: dict[str, ClientQuota] = {}
         self._keys: list[Key] = []
-        self._stamp: tuple[int, ...] | None = None
-        self._looked = clock()
+        self._file_stamp: tuple[int, ...] | None = None
+        self._checked_at = clock()
         try:
-            self._take(*self._read())
+            self._replace(*self._read_file())
         except (OSError, ValueError) as error:
             raise KeysUnusable(f"api_keys_file {file}: {error}") from error
 
     @property
     def is_needed(self) -> bool:
-        """Whether one must have a key."""
+        """Whether requests need a key. An empty file of keys lets nobody in."""
         return bool(self._listed) or self._file is not None
 
     def caller(self, headers: Iterable[tuple[str, str]]) -> ClientQuota:
-        """Who asks, by the first good key among HTTP headers or gRPC metadata.
+        """Return the client of the first known key among HTTP headers or gRPC metadata.
 
         Args:
             headers: names in small letters, and values.
 
         Raises:
-            Unauthorized: none has a key that is known.
+            Unauthorized: a key is needed, and none of the headers has a known one.
         """
         if not self.is_needed:
-            return self._anybody
-        self._look()
-        for name in map(self._name, shown_keys(headers)):
+            return self._anonymous
+        self._reload_if_changed()
+        for name in map(self._name_of, sent_keys(headers)):
             if name is not None:
-                return self._callers[name]
-        raise Unauthorized(WHERE)
+                return self._clients[name]
+        raise Unauthorized(KEY_NEEDED)
 
-    def _name(self, key: str) -> str | None:
-        shown, found = digest(key), None
-        for known in self._keys:  # all of them, so that the time doesn't say which
-            if hmac.compare_digest(shown, known.digest):
+    def _name_of(self, key: str) -> str | None:
+        """The name of a key, or None if it is unknown.
+
+        Digests are compared in constant time, and with all keys, so that the time taken tells nothing about them.
+        """
+        sent, found = digest(key), None
+        for known in self._keys:
+            if hmac.compare_digest(sent, known.digest):
                 found = known.name
         return found
 
-    def _look(self) -> None:
+    def _reload_if_changed(self) -> None:
+        """Read the file again if it has changed, looking no more often than every :data:`CHECK_INTERVAL_S`."""
         now = self._clock()
-        if self._file is None or now - self._looked < LOOK_S:
+        if self._file is None or now - self._checked_at < CHECK_INTERVAL_S:
             return
-        self._looked = now
+        self._checked_at = now
         try:
-            if self._stamp_of(self._file) != self._stamp:
-                self._take(*self._read())
+            if self._stamp(self._file) != self._file_stamp:
+                self._replace(*self._read_file())
                 log.info("API keys: %d in force", len(self._keys))
         except (OSError, ValueError) as error:
             log.error("API keys: %s is not usable, and those before stay in force: %s", self._file, error)
 
-    def _read(self) -> tuple[list[Key], tuple[int, ...] | None]:
+    def _read_file(self) -> tuple[list[Key], tuple[int, ...] | None]:
+        """The keys of the file, and its stamp when they were read."""
         if self._file is None:
             return [], None
-        # The stamp first: a change in between is then seen the next time.
-        stamp = self._stamp_of(self._file)
+        # The stamp is taken first, so that a change in between is seen the next time.
+        stamp = self._stamp(self._file)
         return read_keys(self._file.read_text("utf-8"), self._limits), stamp
 
     @staticmethod
-    def _stamp_of(file: Path) -> tuple[int, ...]:
-        found = file.stat()
-        return found.st_mtime_ns, found.st_size, found.st_ino
+    def _stamp(file: Path) -> tuple[int, ...]:
+        """What differs when a file has changed: its time of change, size and inode."""
+        status = file.stat()
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
-    def _take(self, stored: list[Key], stamp: tuple[int, ...] | None) -> None:
-        """From now on these, and those of the settings; who was there before keeps what they have used."""
-        self._keys, self._stamp = [*self._listed, *stored], stamp
-        before, self._callers = self._callers, {}
+    def _replace(self, stored: list[Key], stamp: tuple[int, ...] | None) -> None:
+        """Put the keys of the file in force; clients that were there before with the same limits keep their counts."""
+        self._keys, self._file_stamp = [*self._listed, *stored], stamp
+        before, self._clients = self._clients, {}
         for key in self._keys:
             old = before.get(key.name)
             same = old is not None and old.limits == key.limits
-            self._callers[key.name] = old if old and same else ClientQuota(key.name, key.limits, self._clock)
+            self._clients[key.name] = old if old and same else ClientQuota(key.name, key.limits, self._clock)
 
 
-def shown_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
-    """What a caller says its keys are."""
-    found = []
+def sent_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
+    """Return all keys that HTTP headers or gRPC metadata contain, known or not."""
+    keys = []
     for name, value in headers:
         if name == "x-api-key":
-            found.append(value)
+            keys.append(value)
         elif name == "authorization" and value.lower().startswith(BEARER):
-            found.append(value[len(BEARER) :].strip())
-    return found
+            keys.append(value[len(BEARER) :].strip())
+    return keys
+
+
+def new_key() -> tuple[str, str]:
+    """Make a random key; returns the key and its digest."""
+    key = secrets.token_urlsafe(RANDOM_BYTES)
+    return key, digest(key)
+
+
+def digest(key: str) -> str:
+    """Return the SHA-256 of a key in hexadecimal, which is what is stored of it."""
+    return sha256(key.encode()).hexdigest()
+
+
+def listed_key(text: str, number: int, limits: Limits) -> Key:
+    """Read a key as the setting ``api_keys`` has it: ``name:digest``, or a digest alone.
+
+    Args:
+        text: one entry of the setting.
+        number: the entry's number from 1, which names a digest alone ``key1``, ``key2``, ….
+        limits: the key's limits.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    name, colon, hexadecimal = text.rpartition(":")
+    return _key(name if colon else f"key{number}", hexadecimal, limits)
+
+
+def read_keys(text: str, limits: Limits) -> list[Key]:
+    """Read the keys of a file: one a line in :data:`FORM`, with comments after ``#``.
+
+    Args:
+        text: contents of the file.
+        limits: limits of keys that have none of their own.
+
+    Raises:
+        ValueError: a line isn't a key. The message has the line's number, but nothing of its text, which may be secret.
+    """
+    keys = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        try:
+            name, hexadecimal, *rest = words
+            keys.append(_key(name, hexadecimal, _read_limits(rest, limits)))
+        except ValueError as error:
+            raise ValueError(f"line {number} is not {FORM}") from error
+    return keys
+
+
+def _key(name: str, hexadecimal: str, limits: Limits) -> Key:
+    """A key of a valid name and digest; raises :class:`ValueError` for others."""
+    if not NAME.fullmatch(name) or not DIGEST.fullmatch(hexadecimal):
+        raise ValueError("a key is a name of 1 to 40 letters, digits, dots and dashes, and 64 hexadecimal digits")
+    return Key(name, hexadecimal.lower(), limits)
+
+
+def _read_limits(words: list[str], default: Limits) -> Limits:
+    """Limits from words like ``rate=0.5``, and from ``default`` where a word is missing.
+
+    Raises:
+        ValueError: a word is unknown, or a limit is negative or no number.
+    """
+    rate, concurrent = default.rate, default.concurrent
+    for word in words:
+        match word.split("="):
+            case ["rate", number]:
+                rate = float(number)
+            case ["concurrent", number]:
+                concurrent = int(number)
+            case _:
+                raise ValueError(word)
+    if not 0 <= rate < 1e9 or concurrent < 0:  # also false for NaN
+        raise ValueError("a limit is 0 or more")
+    return Limits(rate, concurrent)

@@ -1,4 +1,4 @@
-"""Somebody with a key, and how much of the service is theirs."""
+"""How much of the service one API key may use: requests a second, and requests at once."""
 
 from __future__ import annotations
 
@@ -6,19 +6,65 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from hiseg.access.keys import Limits
-from hiseg.access.token_bucket import TokenBucket
 from hiseg.core.errors import Overloaded
+
+ROUNDING = 1e-9
+"""Tokens by which a bucket may fall short: who comes back when told to is let in, whatever rounding makes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a key may ask for; 0 means that there is no limit.
+
+    Attributes:
+        rate: requests, or frames of streams, a second on average; as many may come at once after a quiet second.
+        concurrent: requests and streams at once.
+    """
+
+    rate: float = 0.0
+    concurrent: int = 0
+
+
+class TokenBucket:
+    """A rate limit that lets bursts of one second's worth through; the bucket is full at first.
+
+    Args:
+        rate: tokens that flow in each second, more than 0. The bucket holds as many, and at least one.
+        now: the time in seconds, on the clock that :meth:`take` is called with.
+    """
+
+    def __init__(self, rate: float, now: float) -> None:
+        self.rate = rate
+        self.size = max(1.0, rate)
+        self._tokens = self.size
+        self._filled_at = now
+
+    def take(self, now: float) -> float:
+        """Take a token if there is one.
+
+        Args:
+            now: the time in seconds; a time before that of the last call counts as that time.
+
+        Returns:
+            0 if a token was taken, else the seconds until there will be one.
+        """
+        self._tokens = min(self.size, self._tokens + max(0.0, now - self._filled_at) * self.rate)
+        self._filled_at = max(self._filled_at, now)
+        if self._tokens >= 1 - ROUNDING:
+            self._tokens -= 1
+            return 0.0
+        return (1 - self._tokens) / self.rate
 
 
 class ClientQuota:
-    """Counts what one name asks for, over HTTP and gRPC together.
+    """Counts what one client asks for, over HTTP and gRPC together.
 
     Args:
-        name: of the key; empty: nobody needs one here.
-        limits: what may be asked for.
-        clock: seconds, monotonic.
+        name: name of the client's key; empty if the service needs no keys.
+        limits: what the client may ask for.
+        clock: the time in seconds, monotonic.
     """
 
     def __init__(
@@ -31,14 +77,14 @@ class ClientQuota:
         self._bucket = TokenBucket(self.limits.rate, clock()) if self.limits.rate else None
 
     def client(self, address: str) -> str:
-        """Whose share of the engine its work has: the key's; without one the address's."""
+        """Return who shares the engine fairly with others: the key if there is one, else the address."""
         return f"key:{self.name}" if self.name else address
 
     def spend(self) -> None:
-        """One more request, or frame of a stream.
+        """Count one more request, or frame of a stream.
 
         Raises:
-            Overloaded: they come too fast.
+            Overloaded: requests come faster than the limit allows.
         """
         if self._bucket and (wait := self._bucket.take(self._clock())):
             raise Overloaded(
@@ -50,10 +96,10 @@ class ClientQuota:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """A request or stream is inside until the end of the block.
+        """Count a request or stream as active until the end of the block.
 
         Raises:
-            Overloaded: as many are inside already as may be.
+            Overloaded: as many are active already as the limit allows.
         """
         most = self.limits.concurrent
         if most and self.inside >= most:

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from hiseg.access.key_store import KeysUnusable
-from hiseg.access.keys import NAME, new_key
+from hiseg.access.key_store import NAME, KeysUnusable, new_key
 from hiseg.api.answer import to_json
 from hiseg.api.boxes import parse_boxes, to_boxes
 from hiseg.api.encoding import MaskFormat, to_png

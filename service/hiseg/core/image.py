@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class ImageSource(Protocol):
-    """An image of known size that can be decoded: an encoded image, a raw frame, or an image that is decoded already."""
+    """An image of known size that can be decoded: an encoded image, a raw frame, or one that is decoded already."""
 
     @property
     def width(self) -> int:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hiseg.access.key_store import LOOK_S, KeyStore, KeysUnusable
-from hiseg.access.keys import Limits, digest, new_key, read_keys
-from hiseg.access.quota import ClientQuota
+from hiseg.access.key_store import CHECK_INTERVAL_S, KeyStore, KeysUnusable, digest, new_key, read_keys
+from hiseg.access.quota import ClientQuota, Limits
 from hiseg.core.errors import Overloaded, Unauthorized
 
 SECRET = "correct horse"
@@ -60,15 +59,15 @@ def test_rotated_while_it_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     file.write_text(f"web {digest('old')}  # until Friday\nweb {digest('new key')} \n")
     with pytest.raises(Unauthorized):
         key_store.caller(shown("new key"))  # not looked at again yet
-    clock.now += LOOK_S
+    clock.now += CHECK_INTERVAL_S
     assert key_store.caller(shown("new key")) is key_store.caller(shown("old")) is web, "one caller, with one limit"
     file.write_text(f"web {digest('new key')}\n")
-    clock.now += LOOK_S
+    clock.now += CHECK_INTERVAL_S
     with pytest.raises(Unauthorized):
         key_store.caller(shown("old"))
     for damage in (lambda: file.write_text("web half-a-line\n"), file.unlink):
         damage()
-        clock.now += LOOK_S
+        clock.now += CHECK_INTERVAL_S
         assert key_store.caller(shown("new key")) is web
         assert key_store.caller(shown("fixed")).name == "ops"
         assert "not usable" in caplog.messages[-1]

@@ -12,7 +12,7 @@ import grpc
 from grpc.aio import ServerInterceptor, ServicerContext
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
 
-from hiseg.access.key_store import WHERE, KeyStore
+from hiseg.access.key_store import KEY_NEEDED, KeyStore
 from hiseg.access.quota import ClientQuota
 from hiseg.core.errors import Unauthorized
 from hiseg.observability.metrics import Metrics
@@ -61,4 +61,4 @@ def caller_of(key_store: KeyStore, metadata: Metadata) -> ClientQuota:
 
 async def refuse(_: object, context: ServicerContext[Any, Any]) -> None:
     """End any call."""
-    await context.abort(*refusal(Unauthorized(WHERE)))
+    await context.abort(*refusal(Unauthorized(KEY_NEEDED)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.access.token_bucket import TokenBucket
+from hiseg.access.quota import TokenBucket
 
 RATES = st.floats(0.01, 1000)
 GAPS = st.lists(st.floats(0, 10), min_size=1, max_size=60)
