@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 # No test asserts a time, and a machine that is busy with something else must not fail one.
 hypothesis.settings.register_profile("hiseg", deadline=None)
-# pytest --hypothesis-profile nightly: where there is time, random schedules of the batcher by the thousand.
+# HYPOTHESIS_PROFILE=nightly: where there is time, random schedules of the batcher by the thousand.
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2000)
-hypothesis.settings.load_profile("hiseg")
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "hiseg"))
 
 TOOLS = ROOT / ".venv-tools"
 PHOTOGRAPHS = ROOT.parent / "shared" / "data" / "person_seg"

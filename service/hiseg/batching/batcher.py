@@ -210,7 +210,7 @@ class Batcher:
         try:
             batch = await self._dispatcher.assemble(jobs)
             async with self._slots.acquire():
-                while len(remaining := self._drop_unneeded(jobs)) < len(jobs):
+                while len(remaining := self._next_batch.drop_unneeded(jobs)) < len(jobs):
                     jobs = remaining
                     batch = await self._dispatcher.assemble(jobs) if jobs else batch
                 for job in jobs:
@@ -229,18 +229,6 @@ class Batcher:
         self._advance()
         await asyncio.sleep(LEARNING_DELAY_S)
         self._dispatcher.learn()
-
-    def _drop_unneeded(self, jobs: Sequence[BatchJob]) -> list[BatchJob]:
-        """Return those whose callers still wait and will be answered in time; drop those that would be late."""
-        batch_ms = self.cost.now.batch(len(jobs), sum(job.rois for job in jobs))
-        needed = []
-        for job in jobs:
-            if job in self._waiting and not job.answer.done():
-                if self._next_batch.is_late(job, batch_ms):
-                    self._drop_late(job)
-                else:
-                    needed.append(job)
-        return needed
 
     def _drop_late(self, job: BatchJob) -> None:
         self._refuse(job, DeadlineExceeded("its turn came too late", field="deadline_ms"))

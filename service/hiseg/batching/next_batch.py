@@ -21,13 +21,13 @@ class NextBatch:
     """The batch that is being formed: ``jobs``, which were taken from ``queue``.
 
     Args:
-        engine: its slots, and its room for batches beyond them, decide when a batch leaves.
+        engine: its slots decide when a batch leaves.
         limits: how large a batch may be.
         cost: predicts what a batch costs.
         wait_estimator: predicts when the engine is free.
         clock: seconds, monotonic.
         prepare: begins to prepare a job that has joined the batch.
-        drop_late: removes a job from the queue because its deadline can't be met any more.
+        drop_late: refuses a job whose deadline can't be met any more, and removes it from the queue.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class NextBatch:
     ) -> None:
         self.queue: FairQueue[BatchJob] = FairQueue()
         self.jobs: list[BatchJob] = []
+        # Whether the batch began with jobs that the one before it left behind, since they were still being decoded.
         self._is_remainder = False
         self._engine = engine
         self._limits = limits
@@ -51,43 +52,25 @@ class NextBatch:
         self._prepare = prepare
         self._drop_late = drop_late
 
-    # The rule, from here to the end of the class. Jobs whose callers have left are removed as soon as they leave.
+    @property
+    def canvas(self) -> Size | None:
+        """(height, width) that all jobs of the batch share; None while it is empty."""
+        return self.jobs[0].canvas if self.jobs else None
+
+    # The rule, from here to the end. A job whose caller leaves is removed from queue and batch at once, by the batcher.
 
     def fill(self) -> None:
-        """Let jobs join from the queue, in fair order, until the next one doesn't fit or there is none."""
+        """Let jobs on the batch's canvas join in fair order, as long as the next one fits and isn't too late."""
         self._is_remainder = self._is_remainder and bool(self.jobs)
         while (job := self.queue.next(self.canvas)) is not None and self.fits(job):
             if self._is_remainder and self._is_turn_of_another_canvas():
                 break
-            if self.is_late(job, job.alone_ms):
+            if self._is_late(job, job.alone_ms):
                 self._drop_late(job)
                 continue
             self.queue.take(job)
             self.jobs.append(job)
             self._prepare(job)
-
-    def take_departing(self, in_flight: int) -> list[BatchJob]:
-        """Remove and return the jobs that leave for the engine now; none if the batch stays.
-
-        With an engine slot free, those that are prepared leave, and the remainder waits for the next slot. Without one
-        only a full batch leaves, once all of it is prepared: to share a slot if the engine has room for that, or else
-        to stand assembled before the engine, one batch at most.
-        """
-        ready = [job for job in self.jobs if job.is_prepared]
-        if not ready:
-            return []
-        slot_is_free = in_flight < self._engine.slots
-        may_leave_early = in_flight <= self._engine.max_in_flight and len(ready) == len(self.jobs)
-        if not slot_is_free and not (may_leave_early and self._is_full()):
-            return []
-        self.jobs = [job for job in self.jobs if not job.is_prepared]
-        self._is_remainder = bool(self.jobs)
-        return ready
-
-    @property
-    def canvas(self) -> Size | None:
-        """(height, width) that all jobs of the batch share; None while it is empty."""
-        return self.jobs[0].canvas if self.jobs else None
 
     def fits(self, job: BatchJob, instead_of: BatchJob | None = None) -> bool:
         """Whether a job on the batch's canvas may join, or take another's place; into an empty batch any job fits."""
@@ -105,22 +88,45 @@ class NextBatch:
             and not self._would_make_late(others, before_ms, cost_ms)
         )
 
-    def is_late(self, job: BatchJob, batch_ms: float) -> bool:
-        """Whether a batch of so many milliseconds, begun now, would end after the job's deadline."""
-        return job.deadline is not None and self._clock() + batch_ms / 1000 > job.deadline
-
     def _would_make_late(self, jobs: Sequence[BatchJob], before_ms: float, cost_ms: float) -> bool:
         """Whether one of ``jobs`` meets its deadline in a batch of ``before_ms``, but not in one of ``cost_ms``."""
         starts = self._clock() + self._wait_estimator.running_ms() / 1000
         deadlines = [job.deadline for job in jobs if job.deadline is not None]
         return any(starts + before_ms / 1000 <= deadline < starts + cost_ms / 1000 for deadline in deadlines)
 
-    def _is_full(self) -> bool:
-        following = self.queue.next(self.canvas)
-        return len(self.jobs) >= self._limits.images or (following is not None and not self.fits(following))
+    def _is_late(self, job: BatchJob, batch_ms: float) -> bool:
+        return job.deadline is not None and self._clock() + batch_ms / 1000 > job.deadline
 
     def _is_turn_of_another_canvas(self) -> bool:
         # A remainder keeps its canvas. If it went on taking jobs while something in it is always still being decoded,
         # jobs on other canvases would never have their turn.
         following = self.queue.next()
         return following is not None and following.canvas != self.canvas
+
+    def take_departing(self, in_flight: int) -> list[BatchJob]:
+        """Remove and return the jobs that leave for the engine now; none if the batch stays.
+
+        With a slot free, those that are prepared leave. Without one a full batch leaves, once all of it is prepared, to
+        share a slot if the engine has room for that, or else to stand assembled before it: one batch at most.
+        """
+        ready = [job for job in self.jobs if job.is_prepared]
+        slot_is_free = in_flight < self._engine.slots
+        may_leave_early = in_flight <= self._engine.max_in_flight and len(ready) == len(self.jobs)
+        if not ready or not (slot_is_free or (may_leave_early and self._is_full())):
+            return []
+        self.jobs = [job for job in self.jobs if not job.is_prepared]
+        self._is_remainder = bool(self.jobs)
+        return ready
+
+    def _is_full(self) -> bool:
+        following = self.queue.next(self.canvas)
+        return len(self.jobs) >= self._limits.images or (following is not None and not self.fits(following))
+
+    def drop_unneeded(self, jobs: Sequence[BatchJob]) -> list[BatchJob]:
+        """Of a batch that the engine can take now, return the jobs whose callers still wait; drop those too late."""
+        batch_ms = self._cost.now.batch(len(jobs), sum(job.rois for job in jobs))
+        waiting = [job for job in jobs if not job.answer.done()]
+        for job in waiting:
+            if self._is_late(job, batch_ms):
+                self._drop_late(job)
+        return [job for job in waiting if not job.answer.done()]
