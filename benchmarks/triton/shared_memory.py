@@ -17,7 +17,7 @@ from benchmarks.harness.triton.server import Triton, triton
 from benchmarks.triton.repository import B0, lay_out
 from hiseg.engines.base import Batch, Cost, Engine, RequestedOutputs
 from hiseg.engines.triton.address import Target
-from hiseg.engines.triton.connection import Described, ask_description, connect
+from hiseg.engines.triton.connection import ServedVersion, connect, describe_version
 from hiseg.engines.triton.engine import TritonEngine
 from hiseg.engines.triton.pool import Pool
 from hiseg.engines.triton.regions import PREFIX, SHARED_MEMORY
@@ -43,7 +43,7 @@ def batch(
 async def replicas(address: str) -> AsyncIterator[dict[str, Replica]]:
     """The same model on the same server, with shared memory and without."""
     client = connect(address)
-    described: Described = await ask_description(client, address, B0, 1)
+    described: ServedVersion = await describe_version(client, address, B0, 1)
     shared, plain = Pool(client, address, 8), Pool(client, address, 8)
     await shared.open()
     plain.is_refused = True
@@ -51,7 +51,7 @@ async def replicas(address: str) -> AsyncIterator[dict[str, Replica]]:
     try:
         yield {"shared memory": Replica(client, described, shared), "plain gRPC": Replica(client, described, plain)}
     finally:
-        await shared.clear(everything=True)
+        await shared.clean_up(everything=True)
         await client.close()
 
 
@@ -103,15 +103,15 @@ async def compare(server: Triton) -> None:
 async def ten_thousand(server: Triton) -> None:
     """Through the engine; regions are counted on the way, and afterwards."""
     client = connect(server.address)
-    info = (await ask_description(client, server.address, B0, 1)).info
+    info = (await describe_version(client, server.address, B0, 1)).info
     work, most = batch(1, (384, 640)), 0
 
-    async def no_trial(engine: Engine) -> None:
+    async def no_test(engine: Engine) -> None:
         pass
 
     started = time.perf_counter()
-    async with TritonEngine(info, (Target("127.0.0.1", server.grpc),), no_trial).running() as engine:
-        await engine.usable()
+    async with TritonEngine(info, (Target("127.0.0.1", server.grpc),), no_test).running() as engine:
+        await engine.wait_until_usable()
 
         async def call() -> None:
             nonlocal most

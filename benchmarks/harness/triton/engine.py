@@ -21,13 +21,13 @@ async def engine_on(
 ) -> AsyncIterator[TritonEngine]:
     """The engine of a model on the servers that the setting ``engine`` names, usable."""
 
-    async def trial(tried: Engine) -> None:
-        await run_self_test(tried, repository)
+    async def self_test(engine: Engine) -> None:
+        await run_self_test(engine, repository)
 
     targets = parse_targets(engine)
     infos = {info.ref.name: info for info in await discover(targets, "b0")}
-    async with TritonEngine(infos[model or next(iter(infos))], targets, trial).running() as running:
-        await running.usable()
+    async with TritonEngine(infos[model or next(iter(infos))], targets, self_test).running() as running:
+        await running.wait_until_usable()
         yield running
 
 

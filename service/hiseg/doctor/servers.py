@@ -19,11 +19,10 @@ from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.doctor.sharing import message_size, shared_memory
 from hiseg.engines.contract import ModelError
 from hiseg.engines.triton.address import DEFAULT_PORT, SCHEME, Target, parse_targets, resolve
-from hiseg.engines.triton.connection import ask_description, ask_models, ask_versions, connect
+from hiseg.engines.triton.connection import connect, describe_version, list_models, list_versions
 from hiseg.engines.triton.failures import CallFailed
 from hiseg.engines.triton.pool import Pool
-from hiseg.engines.triton.replica import Replica
-from hiseg.engines.triton.replica_engine import ReplicaEngine
+from hiseg.engines.triton.replica import Replica, ReplicaEngine
 from hiseg.models.canary import Canary, CanaryMismatch
 from hiseg.models.self_test import SelfTestFailed, run_self_test
 from hiseg.settings import Settings
@@ -75,7 +74,7 @@ async def server(address: str, target: Target, settings: Settings, served: list[
             for finding in await not_loaded(client, address):
                 yield finding
             yield await shared_memory(client, address, settings)
-            models = await ask_models(client, SECONDS)
+            models = await list_models(client, SECONDS)
             if not models:
                 yield wrong(
                     "models",
@@ -133,9 +132,9 @@ async def look_at_model(
     client: InferenceServerClient, address: str, model: str, settings: Settings, served: list[Served]
 ) -> AsyncIterator[Finding]:
     """The newest version of a model on a server: contract, configuration, masks, clock."""
-    version = (await ask_versions(client, model, SECONDS))[0]
+    version = (await list_versions(client, model, SECONDS))[0]
     try:
-        described = await ask_description(client, address, model, version, SECONDS)
+        described = await describe_version(client, address, model, version, SECONDS)
     except ModelError as error:
         yield warning("contract", f"{error}; it isn't served", UPDATE)
         return
@@ -158,7 +157,7 @@ async def look_at_model(
         yield wrong("masks", f"{address} can't run {model}: {error}", "Look into its log; reload the model.")
         return
     finally:
-        await pool.clear(everything=True)
+        await pool.clean_up(everything=True)
     after = time.time()
     canary = Canary.load(settings.model_repository / model / str(version))
     name = f"{address}: {model} version {version}"

@@ -13,7 +13,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from hiseg.doctor.finding import Finding, ok, warning, wrong
-from hiseg.engines.triton.regions import SHARED_MEMORY, new_region
+from hiseg.engines.triton.regions import SHARED_MEMORY, create_region
 from hiseg.settings import MEBI, Settings
 
 SECONDS = 30.0
@@ -25,7 +25,7 @@ OUTPUT_SHARE = 2
 async def shared_memory(client: InferenceServerClient, address: str, settings: Settings) -> Finding:
     """Make a region, show it to the server, and take it away again."""
     try:
-        region = new_region(f"doctor-{secrets.token_hex(4)}", 1)
+        region = create_region(f"doctor-{secrets.token_hex(4)}", 1)
     except OSError as error:
         return warning(
             "shared memory",
@@ -38,7 +38,7 @@ async def shared_memory(client: InferenceServerClient, address: str, settings: S
     except InferenceServerException as error:
         return refused(address, " ".join(str(error).split())[:200])
     finally:
-        region.remove()
+        region.destroy()
     needed = settings.max_batch_bytes * OUTPUT_SHARE
     free = shutil.disk_usage(SHARED_MEMORY).free
     if free < needed:

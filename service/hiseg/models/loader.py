@@ -92,7 +92,7 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
             return
         default = [engine for engine in engines if engine.info.ref.variant == settings.default_variant]
         for engine in default:
-            await engine.usable()
+            await engine.wait_until_usable()
         yield [LoadedModel(engine) for engine in engines]
 
 

@@ -1,4 +1,5 @@
-"""Models that run on Triton servers: one engine a model, over as many servers as there are.
+"""Models on Triton servers: one engine for each model, over all servers that run it.
 
-Nothing here is imported unless the setting ``engine`` asks for Triton; it needs the extra ``triton``.
+Only :mod:`hiseg.engines.triton.address` is imported without Triton's client; all other modules need the extra
+``triton``, and are imported when the setting ``engine`` names Triton.
 """

@@ -1,4 +1,4 @@
-"""Where the servers are: ``triton://a:8001,b:8001``, names that are looked up again and again."""
+"""Addresses of Triton servers: parsing ``triton://a:8001,b:8001``, and resolving its names by DNS."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ from urllib.parse import urlsplit
 
 SCHEME = "triton://"
 DEFAULT_PORT = 8001
-"""Triton's own for gRPC."""
+"""Triton's default port for gRPC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A name, or an address, and a port; behind a name there may be many servers."""
+    """Host and port as configured; a host name may stand for many servers.
+
+    Attributes:
+        host: DNS name, or IPv4 or IPv6 address.
+        port: of gRPC.
+    """
 
     host: str
     port: int
 
 
 def parse_targets(text: str) -> tuple[Target, ...]:
-    """The targets of ``triton://host:port,host:port``; the port may be left out, IPv6 stands in brackets.
+    """Parse ``triton://host:port,host:port``; the port may be left out, and IPv6 addresses are written in brackets.
 
     Raises:
-        ValueError: it has another form; the text says what is wrong.
+        ValueError: the text has another form; the message says what is wrong.
     """
     parts = [part.strip() for part in text.removeprefix(SCHEME).split(",")]
     if not text.startswith(SCHEME) or not all(parts):
@@ -45,9 +50,9 @@ def parse_targets(text: str) -> tuple[Target, ...]:
 
 
 async def resolve(targets: Sequence[Target]) -> set[str]:
-    """``address:port`` of every server behind the targets; nothing of a name that can't be looked up now.
+    """``address:port`` of every server behind the targets; names that can't be resolved now are left out.
 
-    Of a name that has addresses of both kinds only the IPv4 ones count: they are the same servers.
+    Of a name with IPv4 and IPv6 addresses only the IPv4 addresses are used, since they are the same servers.
     """
     found = await asyncio.gather(*(_resolve(target) for target in targets))
     return set().union(*found)

@@ -1,4 +1,4 @@
-"""A gRPC connection to one server, and the questions it is asked."""
+"""A gRPC connection to one Triton server, and queries for its models, their versions and their tensors."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from tritonclient.grpc.aio import InferenceServerClient
 from hiseg.engines.base import ModelInfo
 from hiseg.engines.contract import BINARY_OUTPUT, ModelSignature, describe
 
-SILENT_S = 0.7
-"""A question that is answered later counts as not answered."""
+ANSWER_TIMEOUT_S = 0.7
+"""Seconds in which a server must answer a question; a later answer counts as none."""
 TYPES = {"UINT8": "uint8", "FP32": "float32"}
-MOST_BYTES = 2**31 - 1
-CHANNEL = [
-    ("grpc.max_send_message_length", MOST_BYTES),
-    ("grpc.max_receive_message_length", MOST_BYTES),
-    # A server that comes back shall be found at once, and one that is away shall cost nothing.
+"""Triton's names of the contract's types, and NumPy's."""
+MAX_MESSAGE_BYTES = 2**31 - 1
+CHANNEL_OPTIONS = [
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # A server that comes back must be found at once, and one that is down must cost nothing.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 250),
-    # Of each engine's own: one that closes must not take another's connection with it.
+    # Each engine has connections of its own: closing one engine must not close another's connection.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class ServedVersion:
     """A version of a model, as a server describes it.
 
     Attributes:
-        info: what it is.
-        mask_output: which of its outputs holds the masks.
-        channels: of that output.
-        instances: batches that the server runs at once.
-        on_gpu: some of them on a GPU.
+        info: description of the model.
+        mask_output: name of the output that holds the masks.
+        channels: number of channels of that output.
+        instances: number of batches that the server runs at once.
+        on_gpu: whether any of them run on a GPU.
     """
 
     info: ModelInfo
@@ -47,27 +48,27 @@ class Described:
 
 
 def connect(address: str) -> InferenceServerClient:
-    """A client of the server at ``address:port``; it connects when it is first used."""
-    return InferenceServerClient(address, channel_args=CHANNEL)
+    """Create a client for the server at ``address:port``; it connects when it is first used."""
+    return InferenceServerClient(address, channel_args=CHANNEL_OPTIONS)
 
 
-async def ask_versions(client: InferenceServerClient, model: str, within_s: float = SILENT_S) -> list[int]:
+async def list_versions(client: InferenceServerClient, model: str, timeout_s: float = ANSWER_TIMEOUT_S) -> list[int]:
     """Versions of a model that are ready on the server, newest first.
 
     Raises:
-        InferenceServerException: it doesn't answer, or has none.
+        InferenceServerException: the server doesn't answer, or has no version.
     """
-    metadata = await client.get_model_metadata(model, client_timeout=within_s)
+    metadata = await client.get_model_metadata(model, client_timeout=timeout_s)
     return sorted((int(version) for version in metadata.versions), reverse=True)
 
 
-async def ask_models(client: InferenceServerClient, within_s: float = SILENT_S) -> dict[str, int]:
-    """Models that are ready on the server, each with its newest version.
+async def list_models(client: InferenceServerClient, timeout_s: float = ANSWER_TIMEOUT_S) -> dict[str, int]:
+    """Models that are ready on the server, by name, each with its newest version.
 
     Raises:
-        InferenceServerException: it doesn't answer.
+        InferenceServerException: the server doesn't answer.
     """
-    index = await client.get_model_repository_index(client_timeout=within_s)
+    index = await client.get_model_repository_index(client_timeout=timeout_s)
     ready: dict[str, int] = {}
     for entry in index.models:
         if entry.state == "READY" and entry.version.isdecimal():
@@ -75,28 +76,28 @@ async def ask_models(client: InferenceServerClient, within_s: float = SILENT_S) 
     return ready
 
 
-async def ask_description(
-    client: InferenceServerClient, address: str, model: str, version: int, within_s: float = SILENT_S
-) -> Described:
-    """What a version of a model is.
+async def describe_version(
+    client: InferenceServerClient, address: str, model: str, version: int, timeout_s: float = ANSWER_TIMEOUT_S
+) -> ServedVersion:
+    """Description of one version of a model on the server.
 
     Raises:
-        InferenceServerException: the server doesn't answer, or hasn't got it.
-        ModelError: it doesn't keep the tensor contract.
+        InferenceServerException: the server doesn't answer, or doesn't have the version.
+        ModelError: the version doesn't keep the tensor contract.
     """
-    metadata = await client.get_model_metadata(model, str(version), client_timeout=within_s)
-    config = (await client.get_model_config(model, str(version), client_timeout=within_s)).config
+    metadata = await client.get_model_metadata(model, str(version), client_timeout=timeout_s)
+    config = (await client.get_model_config(model, str(version), client_timeout=timeout_s)).config
     tensors = [*metadata.inputs, *metadata.outputs]
-    spoken = ModelSignature(
+    signature = ModelSignature(
         source=f"{model}, version {version}, on {address}",
         types={tensor.name: TYPES.get(tensor.datatype, tensor.datatype) for tensor in tensors},
         inputs={tensor.name: list(tensor.shape) for tensor in metadata.inputs},
         outputs={tensor.name: list(tensor.shape) for tensor in metadata.outputs},
         metadata={key: value.string_value for key, value in config.parameters.items()},
     )
-    info, mask_output = describe(spoken, model, str(version), "triton")
+    info, mask_output = describe(signature, model, str(version), "triton")
     gpu = model_config_pb2.ModelInstanceGroup.KIND_GPU
-    return Described(
+    return ServedVersion(
         info=info,
         mask_output=mask_output,
         channels=1 if mask_output == BINARY_OUTPUT else 3,

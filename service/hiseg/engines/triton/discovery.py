@@ -1,4 +1,4 @@
-"""Which models the servers have, when there is nothing else that says so."""
+"""Finds out which models the servers have, where no local repository says so."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from tritonclient.utils import InferenceServerException
 from hiseg.engines.base import ModelInfo
 from hiseg.engines.contract import ModelError
 from hiseg.engines.triton.address import Target, resolve
-from hiseg.engines.triton.connection import ask_description, ask_models, connect
+from hiseg.engines.triton.connection import connect, describe_version, list_models
 
 log = logging.getLogger("uvicorn.error")
-WAIT_S = 0.25
+RETRY_S = 0.25
 
 
 async def discover(targets: Sequence[Target], variant: str) -> list[ModelInfo]:
-    """Models of the first server that has one of ``variant``; waits for such a server for as long as it takes.
+    """Models of the first server that has one of ``variant``; wait for such a server without a limit.
 
-    Models that don't keep the tensor contract are left out, and named in the log.
+    Models that don't keep the tensor contract are left out, and named in the log once.
     """
-    told: set[str] = set()
+    logged: set[str] = set()
     while True:
         addresses = sorted(await resolve(targets))
         for address in addresses:
-            models = await _models(address, told)
+            models = await _models(address, logged)
             if any(model.ref.variant == variant for model in models):
                 return models
         text = f"Waiting for a Triton with a model of variant {variant} at {', '.join(addresses) or targets}"
-        _tell(text, told)
-        await asyncio.sleep(WAIT_S)
+        _log_once(text, logged)
+        await asyncio.sleep(RETRY_S)
 
 
-async def _models(address: str, told: set[str]) -> list[ModelInfo]:
+async def _models(address: str, logged: set[str]) -> list[ModelInfo]:
     client, models = connect(address), []
     try:
-        for name, version in (await ask_models(client)).items():
+        for name, version in (await list_models(client)).items():
             try:
-                models.append((await ask_description(client, address, name, version)).info)
+                models.append((await describe_version(client, address, name, version)).info)
             except ModelError as error:
-                _tell(f"{error}: not served", told)
+                _log_once(f"{error}: not served", logged)
     except InferenceServerException:
-        return []  # the next has it, or this one a moment later
+        return []  # another server has it, or this one will a moment later
     finally:
         await client.close()
     return models
 
 
-def _tell(text: str, told: set[str]) -> None:
-    if text not in told:
-        told.add(text)
+def _log_once(text: str, logged: set[str]) -> None:
+    if text not in logged:
+        logged.add(text)
         log.info(text)

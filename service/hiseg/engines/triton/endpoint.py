@@ -1,4 +1,4 @@
-"""One server as far as one model goes: is it there, which version does it run, and how much of ours has it to do."""
+"""One Triton server, as far as one model goes: polls it, tests its versions, and sends batches to it."""
 
 from __future__ import annotations
 
@@ -14,36 +14,39 @@ from tritonclient.utils import InferenceServerException
 from hiseg.engines.base import Batch, Engine, ModelInfo, Prediction
 from hiseg.engines.contract import ModelError
 from hiseg.engines.triton.breaker import Breaker
-from hiseg.engines.triton.connection import SILENT_S, ask_description, ask_versions, connect
-from hiseg.engines.triton.failures import CallFailed, Kind, call_failed
+from hiseg.engines.triton.connection import ANSWER_TIMEOUT_S, connect, describe_version, list_versions
+from hiseg.engines.triton.failures import CallFailed, FailureKind, classify
 from hiseg.engines.triton.pool import Pool
-from hiseg.engines.triton.replica import Replica
-from hiseg.engines.triton.replica_engine import ReplicaEngine
+from hiseg.engines.triton.replica import Replica, ReplicaEngine
 from hiseg.observability.reports import EndpointReport, EndpointState
 
 log = logging.getLogger("uvicorn.error")
 POLL_S = 0.25
-TRIAL_S = 10.0
-RETRIAL_S = 30.0
-"""So much later a version that did not end its trial is tried once more, while another one answers."""
-STALLED_TIMES = 1.5
+"""Seconds between two polls of a server."""
+SELF_TEST_S = 10.0
+"""Seconds in which a version must pass its self-test."""
+RETEST_S = 30.0
+"""Seconds after which a version that failed for a passing reason is tested again, while another version is in use."""
+STALLED_FACTOR = 1.5
+"""A poll that took this many times its timeout was delayed by this process itself, and says nothing of the server."""
 SLOW_S = 1.0
-SLOW_TIMES = 10
-"""A batch that took longer than a second, and ten times what was predicted, counts against the server."""
+SLOW_FACTOR = 10
+"""A batch counts as too slow if it took more than ``SLOW_S`` seconds and this many times its predicted time."""
 KEEP_REGIONS = 8
-Trial = Callable[[Engine], Awaitable[None]]
-"""Runs an engine for the first time; raises if its answers can't be trusted."""
+"""Largest number of unused shared memory regions that are kept for each server."""
+SelfTest = Callable[[Engine], Awaitable[None]]
+"""Runs an engine for the first time; raises if its results can't be trusted."""
 
 
 class Endpoint:
-    """Watches one server, and sends batches to it.
+    """Polls one server, and sends batches to it.
 
     Args:
-        address: ``address:port`` of its gRPC.
-        model: the model's name.
-        accepts: whether a version's description fits what batches are made for.
-        trial: see :data:`Trial`.
-        changed: called whenever :attr:`slots` is another.
+        address: ``address:port`` of the server's gRPC.
+        model: name of the model.
+        accepts: whether the description of a version fits the batches that are made.
+        self_test: see :data:`SelfTest`.
+        changed: called whenever :attr:`slots` changes.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Endpoint:
         address: str,
         model: str,
         accepts: Callable[[ModelInfo], bool],
-        trial: Trial,
+        self_test: SelfTest,
         changed: Callable[[], None],
     ) -> None:
         self.address = address
@@ -63,36 +66,39 @@ class Endpoint:
         self.batches = 0
         self.failures = 0
         self.retries = 0
-        """Batches that were run again elsewhere after they failed here."""
+        """Number of batches that failed here and were run again on another server."""
         self._model = model
         self._accepts = accepts
-        self._trial = trial
+        self._self_test = self_test
         self._changed = changed
         self._breaker = Breaker()
-        self.refused: dict[int, float] = {}
-        """Versions that failed their trial, and until when they aren't tried again unless they have been away."""
+        self.refused_until: dict[int, float] = {}
+        """Versions that failed their self-test, and the monotonic time from which each may be tested again.
+
+        A version is forgotten when the server no longer has it, or is down: it is tested anew when it comes back.
+        """
         self._calls: set[asyncio.Timeout] = set()
-        self._look_again = asyncio.Event()
-        self._leaving = False
-        self._said = ""
+        self._wake = asyncio.Event()
+        self._retired = False
+        self._last_logged = ""
 
     @property
     def slots(self) -> int:
-        """Batches that may be sent there at once."""
-        return self.replica.described.instances if self.replica and self.state is EndpointState.UP else 0
+        """Number of batches that may be sent to the server at once."""
+        return self.replica.served.instances if self.replica and self.state is EndpointState.UP else 0
 
     @property
-    def is_silent(self) -> bool:
-        """It doesn't answer, though the connection stands; batches that are there may come back, or not."""
-        return self.state is EndpointState.CIRCUIT_OPEN and self._breaker.is_silent
+    def is_unresponsive(self) -> bool:
+        """Whether the server doesn't answer though the connection is open; its batches may or may not come back."""
+        return self.state is EndpointState.CIRCUIT_OPEN and self._breaker.is_unresponsive
 
     @property
     def load(self) -> float:
-        """Milliseconds of work that each of its slots has before it."""
+        """Predicted milliseconds of work for each slot of the server."""
         return self.outstanding_ms / max(1, self.slots)
 
     def report(self) -> EndpointReport:
-        """For those who count."""
+        """Present state and counts, for the metrics."""
         return EndpointReport(
             address=self.address,
             state=self.state,
@@ -105,14 +111,14 @@ class Endpoint:
         )
 
     async def infer(self, batch: Batch) -> Prediction:
-        """Run one batch there.
+        """Run one batch on the server.
 
         Raises:
-            CallFailed: it failed; the endpoint has drawn its conclusions.
+            CallFailed: the batch failed; the state of the endpoint is updated already.
         """
         replica = self.replica
         if replica is None:
-            raise CallFailed(Kind.AWAY, f"{self.address} is away")
+            raise CallFailed(FailureKind.UNAVAILABLE, f"{self.address} is down")
         cost, started, limit = batch.meta.cost_ms, time.monotonic(), asyncio.timeout(None)
         self.in_flight += 1
         self.outstanding_ms += cost
@@ -125,173 +131,182 @@ class Endpoint:
                 except CallFailed as failure:
                     # A version that was replaced meanwhile may be gone; that says nothing of the one that is there now.
                     replaced = self.state is EndpointState.UP and self.replica is not replica
-                    if not (replaced and failure.kind is Kind.AWAY):
-                        self._failed(failure, time.monotonic() - started, cost)
+                    if not (replaced and failure.kind is FailureKind.UNAVAILABLE):
+                        self._record_failure(failure, time.monotonic() - started, cost)
                         raise
-                    prediction = await self._again(batch, failure)
+                    prediction = await self._retry_on_present_version(batch, failure)
         except TimeoutError as error:
             self.failures += 1
-            raise CallFailed(Kind.SILENT, f"{self.address} is silent", hurt=True) from error
+            raise CallFailed(FailureKind.UNRESPONSIVE, f"{self.address} does not answer", suspect=True) from error
         finally:
             self._calls.discard(limit)
             self.in_flight -= 1
             self.outstanding_ms -= cost
         self.batches += 1
         if self._is_slow(time.monotonic() - started, cost):
-            self._breaker.failed()
-            self._look_at_breaker()
+            self._breaker.record_failure()
+            self._sync_breaker()
         else:
-            self._breaker.succeeded()
+            self._breaker.record_success()
         return prediction
 
-    async def _again(self, batch: Batch, failure: CallFailed) -> Prediction:
-        """Run a batch that failed on a replaced version on the present one."""
+    async def _retry_on_present_version(self, batch: Batch, failure: CallFailed) -> Prediction:
+        """Run a batch on the present version after it failed on the version before."""
         self.failures += 1
-        if failure.hurt or self.replica is None:
+        if failure.suspect or self.replica is None:
             raise failure
         return await self.replica.infer(batch)
 
-    def give_up(self) -> None:
-        """End what is under way there, so that it is run elsewhere while there is time."""
+    def cancel_calls(self) -> None:
+        """Cancel the calls in flight, so that their batches are run on another server while there is time."""
         while self._calls:  # once each: a timeout that has begun to end can't be moved any more
             self._calls.pop().reschedule(0)
 
-    def leave(self) -> None:
-        """Its address is no server's any more: what is under way there is finished, and then it is forgotten."""
-        self._leaving = True
-        self._down(EndpointState.DOWN, "its name leads elsewhere", lost=False)
-        self._look_again.set()
+    def retire(self) -> None:
+        """Send no more batches, because the address is no longer configured; calls in flight are finished."""
+        self._retired = True
+        self._set_down(EndpointState.DOWN, "its name resolves to other addresses", lost=False)
+        self._wake.set()
 
     async def watch(self) -> None:
-        """Look after it until it leaves."""
+        """Poll the server until the endpoint is retired and has no calls in flight."""
         self._client = connect(self.address)
         self._pool = Pool(self._client, self.address, KEEP_REGIONS)
         try:
-            while not (self._leaving and not self.in_flight):
-                self._look_again.clear()
+            while not (self._retired and not self.in_flight):
+                self._wake.clear()
                 try:
-                    if not self._leaving:
-                        await self._look()
-                    await self._pool.clear()
-                except Exception:  # ours; one server that says something unheard of must not end the watch
+                    if not self._retired:
+                        await self._poll()
+                    await self._pool.clean_up()
+                except Exception:  # a bug of ours, perhaps; one strange answer must not end the polling
                     log.exception("Triton %s: its answer is not understood", self.address)
-                    self._down(EndpointState.DOWN, "its answer is not understood")
+                    self._set_down(EndpointState.DOWN, "its answer is not understood")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_S):
-                        await self._look_again.wait()
+                        await self._wake.wait()
         finally:
-            self._down(EndpointState.DOWN, "not asked any more", lost=False)
-            await self._pool.clear(everything=True)
+            self._set_down(EndpointState.DOWN, "not polled any more", lost=False)
+            await self._pool.clean_up(everything=True)
             await self._client.close()
 
-    async def _look(self) -> None:
-        asked = time.monotonic()
+    async def _poll(self) -> None:
+        """Ask the server for its versions, and test the newest one that isn't in use or refused."""
+        started = time.monotonic()
         try:
-            versions = await ask_versions(self._client, self._model)
+            versions = await list_versions(self._client, self._model)
         except InferenceServerException as error:
-            if time.monotonic() - asked < STALLED_TIMES * SILENT_S:  # else it is we who had no time to listen
-                self._not_there(error)
+            # After a longer time this process itself was too busy to read the answer.
+            if time.monotonic() - started < STALLED_FACTOR * ANSWER_TIMEOUT_S:
+                self._on_no_answer(error)
             return
-        self._breaker.heard()
-        self.refused = {version: until for version, until in self.refused.items() if version in versions}
+        self._breaker.record_answer()
+        self.refused_until = {version: until for version, until in self.refused_until.items() if version in versions}
         current = int(self.replica.ref.version) if self.replica and self.state is EndpointState.UP else None
-        if self._breaker.is_open and not self._breaker.may_try:
+        if self._breaker.is_open and not self._breaker.allows_test:
             return
         for version in versions:
             if version == current:
                 return
-            if self.refused.get(version, 0.0) <= time.monotonic() and await self._try(version):
+            if self.refused_until.get(version, 0.0) <= time.monotonic() and await self._test(version):
                 return
         if self.state is EndpointState.UP and current not in versions:
-            self._down(EndpointState.DOWN, f"none of its versions can be used: {versions or 'there are none'}")
+            self._set_down(EndpointState.DOWN, f"none of its versions can be used: {versions or 'there are none'}")
 
-    def _not_there(self, error: InferenceServerException) -> None:
-        failure = call_failed(error)
-        if failure.kind is not Kind.LATE:
-            self.refused.clear()
-            self._down(EndpointState.DOWN, str(failure))
+    def _on_no_answer(self, error: InferenceServerException) -> None:
+        """Update the state after a poll or a test failed: the server is down, or doesn't answer in time."""
+        failure = classify(error)
+        if failure.kind is not FailureKind.TIMED_OUT:
+            self.refused_until.clear()
+            self._set_down(EndpointState.DOWN, str(failure))
             return
-        self._breaker.silent()
+        self._breaker.record_missed_answer()
         if self._breaker.is_open:
-            self._down(EndpointState.CIRCUIT_OPEN, "it is silent")
+            self._set_down(EndpointState.CIRCUIT_OPEN, "it does not answer")
 
-    async def _try(self, version: int) -> bool:
-        """Use a version if it does well; whatever runs now goes on meanwhile."""
+    async def _test(self, version: int) -> bool:
+        """Test a version, and use it if it passes; the version in use goes on running meanwhile."""
         if self.state is not EndpointState.UP:
             self.state = EndpointState.TESTING
         try:
-            described = await ask_description(self._client, self.address, self._model, version)
-            if not self._accepts(described.info):
-                raise ModelError("it takes other canvases than those that are served; start anew for it")
+            served = await describe_version(self._client, self.address, self._model, version)
+            if not self._accepts(served.info):
+                raise ModelError("it takes other canvases than those that are served; restart hiseg to use it")
             if self.state is EndpointState.TESTING:
                 await self._pool.open()
-            replica = Replica(self._client, described, self._pool)
-            # At once, so that each of its instances gets one: of several that are dead some may be well.
-            trials = [self._trial(ReplicaEngine(replica)) for _ in range(described.instances)]
-            async with asyncio.timeout(TRIAL_S):
-                for outcome in await asyncio.gather(*trials, return_exceptions=True):
+            replica = Replica(self._client, served, self._pool)
+            # All at once, so that each instance of the model gets one: some of them may be dead.
+            tests = [self._self_test(ReplicaEngine(replica)) for _ in range(served.instances)]
+            async with asyncio.timeout(SELF_TEST_S):
+                for outcome in await asyncio.gather(*tests, return_exceptions=True):
                     if outcome is not None:
                         raise outcome
         except InferenceServerException as error:
-            self._not_there(error)
-            self._not_usable()
+            self._on_no_answer(error)
+            self._end_test()
             return False
         except Exception as error:
-            self._trial_failed(version, error)
-            self._not_usable()
+            self._on_test_failed(version, error)
+            self._end_test()
             return False
         self._breaker.close()
         self.replica, self.state = replica, EndpointState.UP
-        self._say(f"runs {self._model}, version {version}")
+        self._log_once(f"runs {self._model}, version {version}")
         self._changed()
         return True
 
-    def _trial_failed(self, version: int, error: Exception) -> None:
-        kind = Kind.LATE if isinstance(error, TimeoutError) else error.kind if isinstance(error, CallFailed) else None
-        if kind is Kind.AWAY:
-            self._down(EndpointState.DOWN, str(error))
+    def _on_test_failed(self, version: int, error: Exception) -> None:
+        """Open the breaker or refuse the version, by what the failure says of the server and of the version."""
+        kind = error.kind if isinstance(error, CallFailed) else None
+        if isinstance(error, TimeoutError):
+            kind = FailureKind.TIMED_OUT
+        if kind is FailureKind.UNAVAILABLE:
+            self._set_down(EndpointState.DOWN, str(error))
             return
-        may_pass = kind in (Kind.LATE, Kind.BUSY, Kind.SICK)
+        may_pass = kind in (FailureKind.TIMED_OUT, FailureKind.QUEUE_FULL, FailureKind.UNHEALTHY)
         if may_pass and self.state is EndpointState.TESTING:
             self._breaker.trip()
         else:
-            self.refused[version] = time.monotonic() + RETRIAL_S if may_pass else math.inf
+            self.refused_until[version] = time.monotonic() + RETEST_S if may_pass else math.inf
         why = error if str(error) else type(error).__name__
         log.error("Triton %s: version %d of %s is not used: %s", self.address, version, self._model, why)
 
-    def _not_usable(self) -> None:
+    def _end_test(self) -> None:
         if self.state is EndpointState.TESTING:
             self.state = EndpointState.CIRCUIT_OPEN if self._breaker.is_open else EndpointState.DOWN
 
-    def _failed(self, failure: CallFailed, took_s: float, cost_ms: float) -> None:
+    def _record_failure(self, failure: CallFailed, took_s: float, cost_ms: float) -> None:
         self.failures += 1
-        if failure.kind is Kind.AWAY:
-            self._down(EndpointState.DOWN, str(failure))
-            self._look_again.set()
-        elif failure.kind is Kind.SICK:
+        if failure.kind is FailureKind.UNAVAILABLE:
+            self._set_down(EndpointState.DOWN, str(failure))
+            self._wake.set()
+        elif failure.kind is FailureKind.UNHEALTHY:
             self._breaker.trip()
-        elif failure.kind is Kind.FAULT or (failure.kind is Kind.LATE and self._is_slow(took_s, cost_ms)):
-            self._breaker.failed()
-        self._look_at_breaker()
+        elif failure.kind is FailureKind.MODEL_ERROR or (
+            failure.kind is FailureKind.TIMED_OUT and self._is_slow(took_s, cost_ms)
+        ):
+            self._breaker.record_failure()
+        self._sync_breaker()
 
-    def _look_at_breaker(self) -> None:
+    def _sync_breaker(self) -> None:
+        """Take the server out of use if its breaker has opened."""
         if self._breaker.is_open and self.state is EndpointState.UP:
-            self._down(EndpointState.CIRCUIT_OPEN, "its batches fail, or take too long")
+            self._set_down(EndpointState.CIRCUIT_OPEN, "its batches fail, or take too long")
 
     def _is_slow(self, took_s: float, cost_ms: float) -> bool:
-        return took_s > max(SLOW_S, SLOW_TIMES * cost_ms / 1000)
+        return took_s > max(SLOW_S, SLOW_FACTOR * cost_ms / 1000)
 
-    def _down(self, state: EndpointState, why: str, lost: bool = True) -> None:
-        """Send nothing there; if it is lost to us, what it knows of shared memory is as well."""
+    def _set_down(self, state: EndpointState, why: str, lost: bool = True) -> None:
+        """Leave the state UP for ``state``; ``lost`` says that the server may have lost its shared memory as well."""
         was_up = self.state is EndpointState.UP
         self.state = state
         if was_up:
-            self._say(f"{state}: {why}")
+            self._log_once(f"{state}: {why}")
             if lost:
-                self._pool.forget()
+                self._pool.invalidate()
             self._changed()
 
-    def _say(self, text: str) -> None:
-        if text != self._said:
-            self._said = text
+    def _log_once(self, text: str) -> None:
+        if text != self._last_logged:
+            self._last_logged = text
             log.info("Triton %s: %s", self.address, text)

@@ -1,4 +1,4 @@
-"""The engine that sends batches to Triton: one model, over all servers that run it."""
+"""The engine that runs a model on Triton: sends each batch to one of the servers, and retries it on another."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ from dataclasses import replace
 from hiseg.core.errors import DeadlineExceeded, Overloaded, Unavailable
 from hiseg.engines.base import DANGEROUS, ROI_COUNTS, Batch, ModelInfo, Prediction
 from hiseg.engines.triton.address import Target, resolve
-from hiseg.engines.triton.endpoint import Endpoint, Trial
-from hiseg.engines.triton.failures import CallFailed, Kind
+from hiseg.engines.triton.endpoint import Endpoint, SelfTest
+from hiseg.engines.triton.failures import CallFailed, FailureKind
 from hiseg.observability.reports import EndpointReport, EndpointState
 
 log = logging.getLogger("uvicorn.error")
 RESOLVE_S = 5.0
-MOST_HURT = 2
-"""A batch that was there when so many servers went down is not run again."""
+"""Seconds between two resolutions of the servers' names."""
+MAX_CRASHES = 2
+"""Number of servers that may go down while they run a batch; after that the batch isn't run again."""
 
 
 class ModelFailed(Exception):
-    """A server can't run this batch, and nobody knows why."""
+    """The model failed on a batch, for a reason that isn't known."""
 
 
 class TritonEngine:
-    """Runs one model; works inside ``async with engine.running()``.
+    """Runs one model on all its servers; usable inside ``async with engine.running()``.
 
     Args:
-        model: what batches are made for; of versions that take other canvases none is used.
-        targets: where the servers are.
-        trial: how a version on a server is tried before it is used.
+        model: description that batches are made for; versions that take other canvases aren't used.
+        targets: hosts and ports of the servers.
+        self_test: tests a version on a server before it is used.
     """
 
-    def __init__(self, model: ModelInfo, targets: Sequence[Target], trial: Trial) -> None:
+    def __init__(self, model: ModelInfo, targets: Sequence[Target], self_test: SelfTest) -> None:
         self._model = model
         self._targets = targets
-        self._trial = trial
+        self._self_test = self_test
         self._listeners: list[Callable[[], None]] = []
         self._slots = 0
         self._usable = asyncio.Event()
@@ -47,7 +48,7 @@ class TritonEngine:
 
     @property
     def info(self) -> ModelInfo:
-        """The newest version that is in use; while none is, the last."""
+        """Description of the newest version in use; while none is, of the last one."""
         return self._model
 
     @property
@@ -60,7 +61,7 @@ class TritonEngine:
 
     @property
     def roi_counts(self) -> tuple[int, ...]:
-        on_gpu = any(e.replica and e.replica.described.on_gpu for e in self.endpoints.values())
+        on_gpu = any(e.replica and e.replica.served.on_gpu for e in self.endpoints.values())
         return ROI_COUNTS if on_gpu else ()
 
     def subscribe(self, changed: Callable[[], None]) -> None:
@@ -68,10 +69,10 @@ class TritonEngine:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[TritonEngine]:
-        """Owns every connection, and the tasks that watch them."""
+        """Poll and use the servers until the end of the block, which closes all connections."""
         failure: Exception | None = None
         async with asyncio.TaskGroup() as tasks:
-            following = tasks.create_task(self._follow(tasks))
+            following = tasks.create_task(self._watch_addresses(tasks))
             try:
                 yield self
             except Exception as error:
@@ -82,75 +83,76 @@ class TritonEngine:
         if failure:
             raise failure
 
-    async def usable(self) -> None:
+    async def wait_until_usable(self) -> None:
         """Wait until a server runs the model."""
         await self._usable.wait()
 
     async def infer(self, batch: Batch) -> Prediction:
         failed: set[Endpoint] = set()
-        hurt = 0
+        crashes = 0
         while endpoint := self._choose(failed):
             try:
                 return await endpoint.infer(batch)
             except CallFailed as failure:
-                if failure.kind is Kind.LATE or _is_over(batch):
+                if failure.kind is FailureKind.TIMED_OUT or _is_over(batch):
                     raise DeadlineExceeded("no answer before the deadline", field="deadline_ms") from failure
-                if failure.kind is Kind.FAULT:
+                if failure.kind is FailureKind.MODEL_ERROR:
                     raise ModelFailed(f"{endpoint.address}: {failure}") from failure
-                hurt += failure.hurt
-                if hurt >= MOST_HURT:
-                    log.error("A batch was there when %d servers went down; it is not run again", hurt)
-                    text = f"{hurt} servers went down while they ran it"
+                crashes += failure.suspect
+                if crashes >= MAX_CRASHES:
+                    log.error("%d servers went down while they ran a batch; it is not run again", crashes)
+                    text = f"{crashes} servers went down while they ran it"
                     raise Unavailable(text, reason=DANGEROUS) from failure
                 failed.add(endpoint)
                 last = failure
                 endpoint.retries += self._choose(failed) is not None
-        if failed and last.kind is Kind.BUSY:
+        if failed and last.kind is FailureKind.QUEUE_FULL:
             raise Overloaded("the queue of every Triton is full", reason="engine")
         raise Unavailable("no Triton answers")
 
     def reports(self) -> list[EndpointReport]:
-        """What its servers do now."""
+        """Present state and counts of each server, for the metrics."""
         return [endpoint.report() for endpoint in self.endpoints.values()]
 
     def close(self) -> None:
-        """Nothing: what there is belongs to :meth:`running`."""
+        """Does nothing: :meth:`running` closes the connections."""
 
     def _choose(self, failed: set[Endpoint]) -> Endpoint | None:
-        """The one with the least before it; of several the one that has rested longest."""
+        """The server with the least predicted work; of several the one that was used least recently. None if none is
+        up."""
         up = [e for e in self.endpoints.values() if e.state is EndpointState.UP and e not in failed]
         with_room = [e for e in up if e.in_flight < e.slots]
         return min(with_room or up, key=lambda e: (e.load, e.last_used), default=None)
 
-    async def _follow(self, tasks: asyncio.TaskGroup) -> None:
-        """Keep to the servers that the targets lead to."""
+    async def _watch_addresses(self, tasks: asyncio.TaskGroup) -> None:
+        """Add and retire endpoints as the addresses of the targets change."""
         while True:
-            # A name that can't be looked up for a while doesn't mean that its servers are gone.
+            # A name that can't be resolved for a while doesn't mean that its servers are gone.
             if found := await resolve(self._targets):
                 for address in found - self.endpoints.keys():
-                    endpoint = Endpoint(address, self._model.ref.name, self._accepts, self._trial, self._look)
+                    endpoint = Endpoint(address, self._model.ref.name, self._accepts, self._self_test, self._update)
                     self.endpoints[address] = endpoint
                     watching = tasks.create_task(endpoint.watch())
                     self._watching.add(watching)
                     watching.add_done_callback(self._watching.discard)
                 for address in self.endpoints.keys() - found:
-                    self.endpoints.pop(address).leave()
-                self._look()
+                    self.endpoints.pop(address).retire()
+                self._update()
             await asyncio.sleep(RESOLVE_S)
 
     def _accepts(self, info: ModelInfo) -> bool:
         return info.resize is self._model.resize and set(self._model.canvases) <= set(info.canvases)
 
-    def _look(self) -> None:
-        """Something changed at an endpoint."""
+    def _update(self) -> None:
+        """Recompute slots and description after an endpoint changed, and tell the listeners."""
         up = [e.replica for e in self.endpoints.values() if e.state is EndpointState.UP and e.replica]
         if up:
             self._usable.set()
             for endpoint in self.endpoints.values():
-                if endpoint.is_silent:  # were there no other, the batches would better wait for it
-                    endpoint.give_up()
+                if endpoint.is_unresponsive:  # without another server its batches had better wait for it
+                    endpoint.cancel_calls()
             newest = max(up, key=lambda replica: int(replica.ref.version))
-            self._model = replace(newest.described.info, canvases=self._model.canvases)
+            self._model = replace(newest.served.info, canvases=self._model.canvases)
         slots = sum(e.slots for e in self.endpoints.values())
         if slots != self._slots:
             self._slots = slots

@@ -1,4 +1,4 @@
-"""What a failed call says about the server, and about the batch."""
+"""What a failed call to Triton says about the server, and about the batch."""
 
 from __future__ import annotations
 
@@ -7,62 +7,62 @@ from enum import StrEnum
 from tritonclient.utils import InferenceServerException
 
 
-class Kind(StrEnum):
-    """What went wrong."""
+class FailureKind(StrEnum):
+    """Why a call to a server failed."""
 
-    AWAY = "away"
-    """The server is gone, or going, or has this version no more: others may do it."""
-    SICK = "sick"
-    """It answers, but what runs the model there is dead."""
-    SILENT = "silent"
-    """It doesn't answer; the call was given up."""
-    BUSY = "busy"
-    """Its queue is full, by a policy of its own."""
-    LATE = "late"
-    """The deadline passed first."""
-    FAULT = "fault"
-    """This batch, on this model, fails; who knows why."""
+    UNAVAILABLE = "unavailable"
+    """The server is down or shutting down, or no longer has this version; another server may run the batch."""
+    UNHEALTHY = "unhealthy"
+    """The server answers, but its process that runs the model is dead."""
+    UNRESPONSIVE = "unresponsive"
+    """The server doesn't answer; the call was cancelled."""
+    QUEUE_FULL = "queue_full"
+    """The server's own queue for the model is full."""
+    TIMED_OUT = "timed_out"
+    """The deadline of the batch passed first."""
+    MODEL_ERROR = "model_error"
+    """The model failed on this batch, for a reason that isn't known."""
 
 
 class CallFailed(Exception):
     """A call to a server failed.
 
     Attributes:
-        kind: in which way.
-        hurt: the batch was with the server when that went down, and may have been the reason.
+        kind: why.
+        suspect: the server had the batch when it went down, so the batch may have been the reason.
     """
 
-    def __init__(self, kind: Kind, text: str, hurt: bool = False) -> None:
+    def __init__(self, kind: FailureKind, text: str, suspect: bool = False) -> None:
         super().__init__(text)
         self.kind = kind
-        self.hurt = hurt
+        self.suspect = suspect
 
 
-BUSY_WORDS = ("maximum queue size", "timeout expired")
-"""Triton says UNAVAILABLE for these as well."""
-RESET_WORDS = ("RST_STREAM", "GOAWAY", "Socket closed", "Connection reset")
-SICK_WORDS = ("not healthy", "Stub process", "CUDA error", "CUDA failure")
-UNREGISTERED_WORDS = ("Unable to find shared memory region",)
-"""The server was started anew, or somebody took all regions from it."""
-UNSENT_WORDS = ("failed to connect", "Connection refused", "not at ready state", "unknown model")
+QUEUE_FULL_TEXTS = ("maximum queue size", "timeout expired")
+"""Triton's status is UNAVAILABLE for these as well."""
+RESET_TEXTS = ("RST_STREAM", "GOAWAY", "Socket closed", "Connection reset")
+UNHEALTHY_TEXTS = ("not healthy", "Stub process", "CUDA error", "CUDA failure")
+UNREGISTERED_TEXTS = ("Unable to find shared memory region",)
+"""The server was restarted, or somebody unregistered all of its shared memory."""
+NOT_SENT_TEXTS = ("failed to connect", "Connection refused", "not at ready state", "unknown model")
 
 
-def call_failed(error: InferenceServerException) -> CallFailed:
-    """What an error of the client means."""
+def classify(error: InferenceServerException) -> CallFailed:
+    """What an error of Triton's client means, by its status and its text."""
     text, status = str(error.message() or ""), str(error.status() or "").removeprefix("StatusCode.")
 
-    def says(words: tuple[str, ...]) -> bool:
-        return any(word in text for word in words)
+    def has_any(parts: tuple[str, ...]) -> bool:
+        return any(part in text for part in parts)
 
-    failure = f"{status}: {text}"
+    message = f"{status}: {text}"
     if status == "DEADLINE_EXCEEDED":
-        return CallFailed(Kind.LATE, failure)
-    if status == "RESOURCE_EXHAUSTED" or (status == "UNAVAILABLE" and says(BUSY_WORDS)):
-        return CallFailed(Kind.BUSY, failure)
-    if status == "NOT_FOUND" or says(UNREGISTERED_WORDS):
-        return CallFailed(Kind.AWAY, failure)
-    if status in ("UNAVAILABLE", "CANCELLED") or says(RESET_WORDS):
-        return CallFailed(Kind.AWAY, failure, hurt=not says(UNSENT_WORDS))
-    if says(SICK_WORDS):
-        return CallFailed(Kind.SICK, failure, hurt=True)
-    return CallFailed(Kind.FAULT, failure)
+        return CallFailed(FailureKind.TIMED_OUT, message)
+    if status == "RESOURCE_EXHAUSTED" or (status == "UNAVAILABLE" and has_any(QUEUE_FULL_TEXTS)):
+        return CallFailed(FailureKind.QUEUE_FULL, message)
+    if status == "NOT_FOUND" or has_any(UNREGISTERED_TEXTS):
+        return CallFailed(FailureKind.UNAVAILABLE, message)
+    if status in ("UNAVAILABLE", "CANCELLED") or has_any(RESET_TEXTS):
+        return CallFailed(FailureKind.UNAVAILABLE, message, suspect=not has_any(NOT_SENT_TEXTS))
+    if has_any(UNHEALTHY_TEXTS):
+        return CallFailed(FailureKind.UNHEALTHY, message, suspect=True)
+    return CallFailed(FailureKind.MODEL_ERROR, message)

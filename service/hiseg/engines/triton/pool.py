@@ -1,4 +1,4 @@
-"""Regions that one server knows, used again and again; none where the server refuses them."""
+"""A pool of shared memory regions that are registered with one server; it stays empty if the server refuses them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import time
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from hiseg.engines.triton.connection import SILENT_S
-from hiseg.engines.triton.regions import Region, is_leftover, new_region, remove_leftovers
+from hiseg.engines.triton.connection import ANSWER_TIMEOUT_S
+from hiseg.engines.triton.regions import Region, create_region, is_leftover, remove_leftovers
 
 log = logging.getLogger("uvicorn.error")
 QUARANTINE_S = 60.0
-"""A server may still write to a region after its call has ended badly; so long nobody else gets it."""
-MOST_RETIRED_BYTES = 256 * 1024 * 1024
-"""With more in quarantine no new regions are made: callers who leave in crowds must not fill the memory."""
+"""Seconds for which a region isn't used again after a call that failed: the server may still write to it."""
+MAX_QUARANTINED_BYTES = 256 * 1024 * 1024
+"""Bytes in quarantine above which no regions are created: many cancelled calls at once must not fill the memory."""
 PROBE_BYTES = 1
-PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
-"""These say nothing of what the server takes."""
+TEMPORARY_STATUSES = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+"""Statuses that don't say whether the server supports shared memory."""
 
 
 class Pool:
-    """One server's regions.
+    """The regions of one server.
 
     Args:
-        client: the server.
-        address: its name in the log.
-        keep: most regions that are kept for later.
+        client: of the server.
+        address: of the server, for the log.
+        keep: largest number of unused regions that are kept.
     """
 
     def __init__(self, client: InferenceServerClient, address: str, keep: int) -> None:
@@ -37,29 +37,29 @@ class Pool:
         self._address = address
         self._keep = keep
         self._token = secrets.token_hex(6)
-        self._known: set[Region] = set()
-        """Registered, and not retired."""
+        self._registered: set[Region] = set()
+        """Regions that the server knows and that aren't in quarantine."""
         self._free: list[Region] = []
-        self._retired: list[tuple[float, Region]] = []
+        self._quarantined: list[tuple[float, Region]] = []
         self.is_refused = False
-        """This server doesn't take regions; tensors go over the connection."""
+        """Whether the server refuses shared memory, so that tensors go over the connection."""
 
     async def open(self) -> None:
-        """Find out whether the server shares our memory; if it does, clear away what dead processes left."""
+        """Find out whether the server shares our memory; if it does, remove what dead processes left there."""
         self.is_refused = False
-        if (region := await self.take(PROBE_BYTES)) is None:
+        if (region := await self.acquire(PROBE_BYTES)) is None:
             return
-        self.give(region)
+        self.release(region)
         try:
-            status = await self._client.get_system_shared_memory_status(client_timeout=SILENT_S)
+            status = await self._client.get_system_shared_memory_status(client_timeout=ANSWER_TIMEOUT_S)
             for name in filter(is_leftover, status.regions):
-                await self._client.unregister_system_shared_memory(name, client_timeout=SILENT_S)
+                await self._client.unregister_system_shared_memory(name, client_timeout=ANSWER_TIMEOUT_S)
         except InferenceServerException as error:
             log.warning("%s: can't clear its shared memory of leftovers: %s", self._address, error)
         remove_leftovers()
 
-    async def take(self, size: int) -> Region | None:
-        """A region of at least ``size`` bytes; None: the tensors must go over the connection."""
+    async def acquire(self, size: int) -> Region | None:
+        """Get a region of at least ``size`` bytes; None: the tensors must go over the connection."""
         if self.is_refused:
             return None
         fitting = [region for region in self._free if region.size >= size]
@@ -67,74 +67,74 @@ class Pool:
             region = min(fitting, key=lambda region: region.size)
             self._free.remove(region)
             return region
-        if sum(region.size for _, region in self._retired) > MOST_RETIRED_BYTES:
+        if sum(region.size for _, region in self._quarantined) > MAX_QUARANTINED_BYTES:
             return None
         try:
-            region = new_region(self._token, size)
+            region = create_region(self._token, size)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 self._refuse(str(error))
             return None
         try:
             await self._client.register_system_shared_memory(
-                region.name, f"/{region.name}", region.size, client_timeout=SILENT_S
+                region.name, f"/{region.name}", region.size, client_timeout=ANSWER_TIMEOUT_S
             )
         except InferenceServerException as error:
-            region.remove()
-            if str(error.status()).removeprefix("StatusCode.") not in PASSING:
+            region.destroy()
+            if str(error.status()).removeprefix("StatusCode.") not in TEMPORARY_STATUSES:
                 self._refuse(str(error))
             return None
         except BaseException:
-            self.retire(region)  # the server may have it already
+            self.quarantine(region)  # the server may have registered it already
             raise
-        self._known.add(region)
+        self._registered.add(region)
         return region
 
-    def give(self, region: Region) -> None:
-        """Back, for the next; the server is done with it."""
-        if region not in self._known:
-            return self.retire(region)
+    def release(self, region: Region) -> None:
+        """Return a region after a call that succeeded, so that the next call can use it."""
+        if region not in self._registered:
+            return self.quarantine(region)
         self._free.append(region)
         if len(self._free) > self._keep:
             smallest = min(self._free, key=lambda region: region.size)
             self._free.remove(smallest)
-            self._known.remove(smallest)
-            self._retired.append((0.0, smallest))
+            self._registered.remove(smallest)
+            self._quarantined.append((0.0, smallest))
 
-    def retire(self, region: Region) -> None:
-        """Away: its call ended badly, and the server may not be done with it."""
-        self._known.discard(region)
-        self._retired.append((time.monotonic() + QUARANTINE_S, region))
+    def quarantine(self, region: Region) -> None:
+        """Return a region after a call that failed: the server may still write to it."""
+        self._registered.discard(region)
+        self._quarantined.append((time.monotonic() + QUARANTINE_S, region))
 
-    def forget(self) -> None:
-        """The server is away: when it is back it may know none of them, or still write to some."""
+    def invalidate(self) -> None:
+        """Stop using all regions, because the server went down: it may have lost them, or still write to some."""
         for region in self._free:
-            self.retire(region)
+            self.quarantine(region)
         self._free = []
-        self._known.clear()
+        self._registered.clear()
 
-    async def clear(self, everything: bool = False) -> None:
-        """Unregister and remove regions that were retired long enough ago.
+    async def clean_up(self, everything: bool = False) -> None:
+        """Unregister and remove the regions whose quarantine is over.
 
         Args:
-            everything: the end: also those that are free; and of those that the server may still write to, the names.
+            everything: also remove the unused regions and the files of those in quarantine, since the pool is closed.
         """
         now = time.monotonic()
-        due = [region for until, region in self._retired if until <= now]
-        self._retired = [(until, region) for until, region in self._retired if until > now]
+        due = [region for until, region in self._quarantined if until <= now]
+        self._quarantined = [(until, region) for until, region in self._quarantined if until > now]
         if everything:
             due += self._free
-            for _, region in self._retired:
-                region.remove()  # whoever starts next unregisters it
-            self._free, self._retired, self.is_refused = [], [], True
-            self._known.clear()
+            for _, region in self._quarantined:
+                region.destroy()  # the next process that starts unregisters it
+            self._free, self._quarantined, self.is_refused = [], [], True
+            self._registered.clear()
         for region in due:
-            region.remove()
+            region.destroy()
         try:
             for region in due:
-                await self._client.unregister_system_shared_memory(region.name, client_timeout=SILENT_S)
+                await self._client.unregister_system_shared_memory(region.name, client_timeout=ANSWER_TIMEOUT_S)
         except InferenceServerException:
-            pass  # it is away, and so are its registrations; or the next start unregisters them
+            pass  # the server is down with its registrations, or the next process that starts unregisters them
 
     def _refuse(self, why: str) -> None:
         self.is_refused = True

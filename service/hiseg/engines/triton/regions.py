@@ -1,7 +1,7 @@
-"""Shared memory between this process and a server on the same machine: tensors that no connection has to carry.
+"""Shared memory between this process and a server on the same machine, so that tensors need no connection.
 
-A region is a file in /dev/shm that its owner holds a lock on for as long as it lives. Whoever finds one that nobody
-holds a lock on may remove it: that works across containers too, where process numbers say nothing.
+A region is a file in /dev/shm that its owner keeps locked while it lives. A process that finds an unlocked one may
+remove it. Unlike process numbers, locks also work across containers.
 """
 
 from __future__ import annotations
@@ -20,15 +20,19 @@ from hiseg.core.image import Pixels
 log = logging.getLogger("uvicorn.error")
 SHARED_MEMORY = Path("/dev/shm")
 PREFIX = "hiseg-io-"
-LEAST_BYTES = 2 * 1024 * 1024
-"""Regions are powers of two and at least this large, so that few are made and most fit again."""
+MIN_BYTES = 2 * 1024 * 1024
+"""Smallest size of a region. Sizes are powers of two, so that few regions are created and most can be used again."""
 
 
 class Region:
     """A file in shared memory, mapped into this process."""
 
     def __init__(self, name: str, size: int) -> None:
-        """Make it.
+        """Create the file, lock it and map it.
+
+        Args:
+            name: of the file.
+            size: in bytes.
 
         Raises:
             OSError: there is no shared memory here, or too little is left.
@@ -39,30 +43,30 @@ class Region:
         self._file = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Really there, not only promised: a write to memory that isn't there would end the process.
+            # Allocates the memory now: a write to memory that was only promised would end the process.
             os.posix_fallocate(self._file, 0, size)
             self.bytes: Pixels = np.frombuffer(mmap.mmap(self._file, size), dtype=np.uint8)
         except OSError:
-            self.remove()
+            self.destroy()
             raise
 
-    def remove(self) -> None:
-        """Take its name away; the memory goes when the last who has it mapped lets go."""
+    def destroy(self) -> None:
+        """Remove the file and close it; the memory is freed when nobody has it mapped any more."""
         self._path.unlink(missing_ok=True)
         os.close(self._file)
 
 
-def new_region(token: str, size: int) -> Region:
-    """A fresh one that holds at least ``size`` bytes.
+def create_region(token: str, size: int) -> Region:
+    """Create a region of at least ``size`` bytes, whose name begins with ``token``.
 
     Raises:
         OSError: see :class:`Region`.
     """
-    return Region(f"{PREFIX}{token}-{secrets.token_hex(4)}", max(LEAST_BYTES, 1 << (size - 1).bit_length()))
+    return Region(f"{PREFIX}{token}-{secrets.token_hex(4)}", max(MIN_BYTES, 1 << (size - 1).bit_length()))
 
 
 def is_leftover(name: str) -> bool:
-    """A region of ours by its name, whose owner is dead."""
+    """Whether this is the name of a region whose owner no longer lives."""
     if not name.startswith(PREFIX):
         return False
     try:
@@ -70,7 +74,7 @@ def is_leftover(name: str) -> bool:
     except FileNotFoundError:
         return True
     except OSError:
-        return False  # another user's
+        return False  # belongs to another user
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -81,7 +85,7 @@ def is_leftover(name: str) -> bool:
 
 
 def remove_leftovers() -> int:
-    """Remove what dead processes left here; how many there were."""
+    """Remove the regions of processes that no longer live; return their number."""
     removed = 0
     for path in SHARED_MEMORY.glob(f"{PREFIX}*"):
         if is_leftover(path.name):

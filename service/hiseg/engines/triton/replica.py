@@ -1,9 +1,10 @@
-"""One version of a model on one server: a batch's tensors go there, and its rows come back."""
+"""One version of a model on one server: sends the tensors of a batch there, and gets its rows back."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,78 +14,85 @@ from tritonclient.utils import InferenceServerException
 
 from hiseg.core.image import Floats
 from hiseg.core.result import ModelRef
-from hiseg.engines.base import Batch, Prediction, RequestedOutputs, logit_margins, no_foreground, no_logit_margins
+from hiseg.engines.base import (
+    Batch,
+    ModelInfo,
+    Prediction,
+    RequestedOutputs,
+    logit_margins,
+    no_foreground,
+    no_logit_margins,
+)
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS
-from hiseg.engines.triton.connection import Described
-from hiseg.engines.triton.failures import CallFailed, Kind, call_failed
+from hiseg.engines.triton.connection import ServedVersion
+from hiseg.engines.triton.failures import CallFailed, FailureKind, classify
 from hiseg.engines.triton.pool import Pool
 from hiseg.engines.triton.regions import Region
 
-NOBODY: Floats = np.zeros((1, 5), dtype=np.float32)
-"""A RoI without area. ONNX Runtime 1.19 (Triton 24.10) fails on models that pool nothing at all."""
+EMPTY_ROI: Floats = np.zeros((1, 5), dtype=np.float32)
+"""A RoI without area, float32 ``[1, 5]``. ONNX Runtime 1.19 (Triton 24.10) fails on batches without any RoI."""
 ALIGNMENT = 64
-LONGEST_S = 60.0
-"""For a batch whose callers named no deadline."""
+"""Tensors in a region begin at multiples of this many bytes."""
+MAX_SECONDS = 60.0
+"""Timeout of a batch without a deadline, or with a later one."""
 
 
 class Replica:
-    """Sends batches; knows nothing of other servers.
+    """Runs batches on one version of a model on one server.
 
     Args:
-        client: the server.
-        described: what the version is.
-        pool: the server's shared memory.
+        client: of the server.
+        served: description of the version.
+        pool: shared memory of the server.
     """
 
-    def __init__(self, client: InferenceServerClient, described: Described, pool: Pool) -> None:
-        self.described = described
+    def __init__(self, client: InferenceServerClient, served: ServedVersion, pool: Pool) -> None:
+        self.served = served
         self._client = client
         self._pool = pool
 
     @property
     def ref(self) -> ModelRef:
-        """What answers."""
-        return self.described.info.ref
+        """Name, version and variant of the model."""
+        return self.served.info.ref
 
     async def infer(self, batch: Batch) -> Prediction:
         """Run one batch.
 
         Raises:
-            CallFailed: it failed.
+            CallFailed: the server didn't run it.
         """
         deadline = batch.meta.deadline
-        left = LONGEST_S if deadline is None else min(LONGEST_S, deadline - time.monotonic())
+        left = MAX_SECONDS if deadline is None else min(MAX_SECONDS, deadline - time.monotonic())
         if left <= 0:
-            raise CallFailed(Kind.LATE, "its deadline passed before it was sent")
-        images = batch.images if self.described.info.takes_uint8 else batch.images.astype(np.float32) / 255
+            raise CallFailed(FailureKind.TIMED_OUT, "its deadline passed before it was sent")
+        images = batch.images if self.served.info.takes_uint8 else batch.images.astype(np.float32) / 255
         if len(batch.rois) and not 0 <= batch.rois[:, 0].min() <= batch.rois[:, 0].max() < len(images):
-            raise ValueError("a RoI belongs to no image of its batch")  # ONNX Runtime 1.19 would make up an answer
-        rois = batch.rois if len(batch.rois) else NOBODY
+            raise ValueError("a RoI belongs to no image of its batch")  # ONNX Runtime 1.19 would invent a result
+        rois = batch.rois if len(batch.rois) else EMPTY_ROI
         inputs, sizes = {IMAGES: images, ROIS: rois}, self._output_bytes(batch, len(rois))
         size = sum(map(_aligned, (images.nbytes, rois.nbytes, *sizes.values())))
-        region = await self._pool.take(size)
+        region = await self._pool.acquire(size)
         try:
             arrays = await self._call(inputs, sizes, region, left, batch.meta.traceparent)
             prediction = self._prediction(arrays, batch, len(rois))
         except InferenceServerException as error:
             if region:
-                self._pool.retire(region)
-            raise call_failed(error) from error
+                self._pool.quarantine(region)
+            raise classify(error) from error
         except BaseException:
             if region:
-                self._pool.retire(region)
+                self._pool.quarantine(region)
             raise
         if region:
-            self._pool.give(region)
+            self._pool.release(region)
         return prediction
 
     def _output_bytes(self, batch: Batch, rois: int) -> dict[str, int]:
-        """Outputs that are wanted, and how large they will be."""
+        """Bytes that each requested output will have, by name."""
         requested, sizes = batch.meta.requested, {}
         if RequestedOutputs.MASKS in requested:
-            sizes[self.described.mask_output] = (
-                4 * rois * self.described.channels * math.prod(self.described.info.mask_size)
-            )
+            sizes[self.served.mask_output] = 4 * rois * self.served.channels * math.prod(self.served.info.mask_size)
         if RequestedOutputs.FOREGROUND in requested:
             sizes[FOREGROUND_OUTPUT] = 4 * len(batch.images) * math.prod(batch.images.shape[2:])
         return sizes
@@ -92,7 +100,18 @@ class Replica:
     async def _call(
         self, arrays: dict[str, Any], sizes: dict[str, int], region: Region | None, left_s: float, traceparent: str
     ) -> dict[str, Floats]:
-        """Outputs by name; in shared memory they are views of the region."""
+        """Run the model on the server.
+
+        Args:
+            arrays: inputs by name: uint8 ``[B, 3, H, W]`` or float32 images, float32 ``[N, 5]`` RoIs.
+            sizes: bytes of each requested output, by name.
+            region: shared memory for inputs and outputs; None: they go over the connection.
+            left_s: timeout in seconds.
+            traceparent: trace context of the call; empty: none.
+
+        Returns:
+            Outputs by name, float32 in the model's shapes; with shared memory they are views of the region.
+        """
         inputs, outputs, at = [], [], 0
         offsets = {}
         for name, array in arrays.items():
@@ -128,17 +147,47 @@ class Replica:
         return found
 
     def _prediction(self, arrays: dict[str, Floats], batch: Batch, rois: int) -> Prediction:
-        """A copy: the region is somebody else's next."""
-        masks, foreground = arrays.get(self.described.mask_output), arrays.get(FOREGROUND_OUTPUT)
-        info, images = self.described.info, len(batch.images)
+        """The outputs as a prediction of ``batch``, copied, since the region is used for another call next.
+
+        Args:
+            arrays: outputs by name: masks ``[N, C, h, w]``, foreground ``[B, 1, H, W]``.
+            batch: that was sent.
+            rois: number of RoIs that were sent, at least 1.
+        """
+        masks, foreground = arrays.get(self.served.mask_output), arrays.get(FOREGROUND_OUTPUT)
+        info, images = self.served.info, len(batch.images)
         if (masks is not None and len(masks) != rois) or (foreground is not None and len(foreground) != images):
-            raise CallFailed(Kind.FAULT, f"{images} images and {rois} RoIs gave other numbers of rows")
+            raise CallFailed(FailureKind.MODEL_ERROR, f"{images} images and {rois} RoIs gave other numbers of rows")
         return Prediction(
             no_logit_margins(info.mask_size) if masks is None else logit_margins(masks)[: len(batch.rois)],
             no_foreground(images) if foreground is None else np.array(foreground[:, 0], dtype=np.float32),
             self.ref,
             info.crop_scale,
         )
+
+
+class ReplicaEngine:
+    """Runs batches on one replica only."""
+
+    slots = 1
+    max_in_flight = 1
+    roi_counts = ()
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._replica.served.info
+
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        pass
+
+    async def infer(self, batch: Batch) -> Prediction:
+        return await self._replica.infer(batch)
+
+    def close(self) -> None:
+        pass
 
 
 def _aligned(size: int) -> int:

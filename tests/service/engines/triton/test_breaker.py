@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hiseg.engines.triton.breaker import COOL_DOWN_S, FAILURES, FORGET_S, LONGEST_COOL_DOWN_S, Breaker
+from hiseg.engines.triton.breaker import COOL_DOWN_S, FORGET_S, MAX_COOL_DOWN_S, MAX_FAILURES, Breaker
 
 
 class Clock:
@@ -20,12 +20,12 @@ class Clock:
 def test_it_opens_when_batches_fail_in_a_row_and_not_before() -> None:
     breaker = Breaker(Clock())
     for _ in range(10):
-        for _ in range(FAILURES - 1):
-            breaker.failed()
-        breaker.succeeded()
+        for _ in range(MAX_FAILURES - 1):
+            breaker.record_failure()
+        breaker.record_success()
     assert not breaker.is_open
-    for _ in range(FAILURES):
-        breaker.failed()
+    for _ in range(MAX_FAILURES):
+        breaker.record_failure()
     assert breaker.is_open
 
 
@@ -35,11 +35,11 @@ def test_each_time_it_opens_again_soon_it_asks_for_twice_the_patience() -> None:
     for _ in range(8):
         breaker.trip()
         clock.now += patience - 0.01
-        assert not breaker.may_try
+        assert not breaker.allows_test
         clock.now += 0.02
-        assert breaker.may_try
+        assert breaker.allows_test
         breaker.close()
-        patience = min(2 * patience, LONGEST_COOL_DOWN_S)
+        patience = min(2 * patience, MAX_COOL_DOWN_S)
 
 
 def test_long_after_it_is_patient_no_more() -> None:
@@ -48,30 +48,30 @@ def test_long_after_it_is_patient_no_more() -> None:
     for _ in range(6):
         breaker.trip()
         breaker.close()
-    clock.now += FORGET_S + LONGEST_COOL_DOWN_S + 1
+    clock.now += FORGET_S + MAX_COOL_DOWN_S + 1
     breaker.trip()
     clock.now += COOL_DOWN_S
-    assert breaker.may_try
+    assert breaker.allows_test
 
 
 def test_silence_opens_it_and_the_first_word_lets_it_be_tried() -> None:
     breaker = Breaker(Clock())
-    breaker.silent()
-    breaker.heard()
-    breaker.silent()
+    breaker.record_missed_answer()
+    breaker.record_answer()
+    breaker.record_missed_answer()
     assert not breaker.is_open, "one question unanswered is no silence"
-    breaker.silent()
+    breaker.record_missed_answer()
     assert breaker.is_open
-    assert breaker.may_try
+    assert breaker.allows_test
     breaker.close()
     assert not breaker.is_open
 
 
-@pytest.mark.parametrize("failures", [0, FAILURES - 1])
+@pytest.mark.parametrize("failures", [0, MAX_FAILURES - 1])
 def test_closing_forgives(failures: int) -> None:
     breaker = Breaker(Clock())
     for _ in range(failures):
-        breaker.failed()
+        breaker.record_failure()
     breaker.close()
-    breaker.failed()
+    breaker.record_failure()
     assert not breaker.is_open

@@ -12,7 +12,7 @@ import pytest
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import Batch, Prediction
 from hiseg.engines.triton.endpoint import Endpoint
-from hiseg.engines.triton.failures import CallFailed, Kind
+from hiseg.engines.triton.failures import CallFailed, FailureKind
 from hiseg.observability.reports import EndpointState
 
 BATCH = Batch(np.zeros((1, 3, 8, 8), np.uint8), np.zeros((0, 5), np.float32))
@@ -31,10 +31,10 @@ class Replica:
 
 
 def endpoint(run: Callable[[], Awaitable[Any]]) -> Endpoint:
-    async def no_trial(engine: object) -> None:
+    async def no_test(engine: object) -> None:
         raise AssertionError("nothing is tried here")
 
-    found = Endpoint("127.0.0.1:1", "echo", lambda info: True, no_trial, lambda: None)
+    found = Endpoint("127.0.0.1:1", "echo", lambda info: True, no_test, lambda: None)
     found.replica, found.state = Replica(run), EndpointState.UP  # type: ignore[assignment]
     return found
 
@@ -55,11 +55,11 @@ def test_given_up_twice_while_it_ends() -> None:
         run = asyncio.create_task(silent.infer(BATCH))
         await asyncio.sleep(0)
         for _ in range(3):
-            silent.give_up()
+            silent.cancel_calls()
             await asyncio.sleep(0)
         with pytest.raises(CallFailed) as raised:
             await run
-        assert (raised.value.kind, silent.in_flight) == (Kind.SILENT, 0)
+        assert (raised.value.kind, silent.in_flight) == (FailureKind.UNRESPONSIVE, 0)
 
     asyncio.run(scenario())
 
@@ -68,14 +68,14 @@ def test_given_up_while_it_runs_again_on_the_version_that_came_instead() -> None
     async def scenario() -> None:
         async def gone() -> None:
             silent.replica = Replica(for_ever)  # type: ignore[assignment,arg-type]
-            raise CallFailed(Kind.AWAY, "there is no such version")
+            raise CallFailed(FailureKind.UNAVAILABLE, "there is no such version")
 
         silent = endpoint(gone)
         run = asyncio.create_task(silent.infer(BATCH))
         await asyncio.sleep(0.01)
-        silent.give_up()
+        silent.cancel_calls()
         with pytest.raises(CallFailed) as raised:
             await run
-        assert raised.value.kind is Kind.SILENT
+        assert raised.value.kind is FailureKind.UNRESPONSIVE
 
     asyncio.run(scenario())

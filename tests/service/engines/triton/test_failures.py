@@ -5,30 +5,35 @@ from __future__ import annotations
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from hiseg.engines.triton.failures import Kind, call_failed
+from hiseg.engines.triton.failures import FailureKind, classify
 
 UNHEALTHY = "Failed to process the request(s), message: Stub process 'b0_0' is not healthy."
 
 
 @pytest.mark.parametrize(
-    ("status", "text", "kind", "hurt"),
+    ("status", "text", "kind", "suspect"),
     [
-        ("UNAVAILABLE", "failed to connect to all addresses; last error: Connection refused", Kind.AWAY, False),
-        ("UNAVAILABLE", "Socket closed", Kind.AWAY, True),
-        ("UNAVAILABLE", "recvmsg:Connection reset by peer", Kind.AWAY, True),
-        ("UNAVAILABLE", "Exceeds maximum queue size", Kind.BUSY, False),
-        ("UNAVAILABLE", "Request timeout expired", Kind.BUSY, False),
-        ("RESOURCE_EXHAUSTED", "too much", Kind.BUSY, False),
-        ("NOT_FOUND", "Request for unknown model: 'b0' has no available versions", Kind.AWAY, False),
-        ("INVALID_ARGUMENT", "Unable to find shared memory region: 'x'", Kind.AWAY, False),
-        ("INTERNAL", UNHEALTHY, Kind.SICK, True),
-        ("INTERNAL", "Received RST_STREAM with error code 2", Kind.AWAY, True),
-        ("INTERNAL", "onnx runtime error: the shapes don't fit", Kind.FAULT, False),
-        ("INVALID_ARGUMENT", "unexpected shape for input 'rois'", Kind.FAULT, False),
-        ("DEADLINE_EXCEEDED", "Deadline Exceeded", Kind.LATE, False),
+        (
+            "UNAVAILABLE",
+            "failed to connect to all addresses; last error: Connection refused",
+            FailureKind.UNAVAILABLE,
+            False,
+        ),
+        ("UNAVAILABLE", "Socket closed", FailureKind.UNAVAILABLE, True),
+        ("UNAVAILABLE", "recvmsg:Connection reset by peer", FailureKind.UNAVAILABLE, True),
+        ("UNAVAILABLE", "Exceeds maximum queue size", FailureKind.QUEUE_FULL, False),
+        ("UNAVAILABLE", "Request timeout expired", FailureKind.QUEUE_FULL, False),
+        ("RESOURCE_EXHAUSTED", "too much", FailureKind.QUEUE_FULL, False),
+        ("NOT_FOUND", "Request for unknown model: 'b0' has no available versions", FailureKind.UNAVAILABLE, False),
+        ("INVALID_ARGUMENT", "Unable to find shared memory region: 'x'", FailureKind.UNAVAILABLE, False),
+        ("INTERNAL", UNHEALTHY, FailureKind.UNHEALTHY, True),
+        ("INTERNAL", "Received RST_STREAM with error code 2", FailureKind.UNAVAILABLE, True),
+        ("INTERNAL", "onnx runtime error: the shapes don't fit", FailureKind.MODEL_ERROR, False),
+        ("INVALID_ARGUMENT", "unexpected shape for input 'rois'", FailureKind.MODEL_ERROR, False),
+        ("DEADLINE_EXCEEDED", "Deadline Exceeded", FailureKind.TIMED_OUT, False),
     ],
 )
-def test_words(status: str, text: str, kind: Kind, hurt: bool) -> None:
-    failure = call_failed(InferenceServerException(text, f"StatusCode.{status}"))
-    assert (failure.kind, failure.hurt) == (kind, hurt)
+def test_words(status: str, text: str, kind: FailureKind, suspect: bool) -> None:
+    failure = classify(InferenceServerException(text, f"StatusCode.{status}"))
+    assert (failure.kind, failure.suspect) == (kind, suspect)
     assert text in str(failure)

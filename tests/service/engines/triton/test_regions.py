@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from hiseg.engines.triton.regions import LEAST_BYTES, SHARED_MEMORY, Region, is_leftover, new_region, remove_leftovers
+from hiseg.engines.triton.regions import MIN_BYTES, SHARED_MEMORY, Region, create_region, is_leftover, remove_leftovers
 
 MAKE_ONE = """
 import time
-from hiseg.engines.triton.regions import new_region
-region = new_region("{token}", 10)
+from hiseg.engines.triton.regions import create_region
+region = create_region("{token}", 10)
 print(region.name, flush=True)
 time.sleep(60)
 """
@@ -45,13 +45,13 @@ def test_a_region_lasts_as_long_as_its_process(process: tuple[subprocess.Popen[s
 
 
 def test_ones_own_are_no_leftovers_and_others_names_are_nobodys_business() -> None:
-    region = new_region(f"t{os.getpid()}", 3 * LEAST_BYTES)
-    assert region.size == 4 * LEAST_BYTES
+    region = create_region(f"t{os.getpid()}", 3 * MIN_BYTES)
+    assert region.size == 4 * MIN_BYTES
     assert not is_leftover(region.name)
     assert not is_leftover("somebody-elses-region")
     region.bytes[:3] = 7
     assert (SHARED_MEMORY / region.name).read_bytes()[:4] == b"\7\7\7\0"
-    region.remove()
+    region.destroy()
     assert not (SHARED_MEMORY / region.name).exists()
 
 

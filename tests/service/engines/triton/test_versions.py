@@ -75,7 +75,7 @@ def test_a_new_version_is_used_after_its_canary_and_a_broken_one_never(served: t
             add_version(repository, 3, other_masks())
             assert (await asyncio.to_thread(server.load, "hiseg_b0")).status_code == 200
             (endpoint,) = engine.endpoints.values()
-            await until(lambda: 3 in endpoint.refused)
+            await until(lambda: 3 in endpoint.refused_until)
             await asking.answered_by("2")
             # Not even loadable: Triton itself keeps what it has.
             add_version(repository, 4, b"not a model")
