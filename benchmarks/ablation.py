@@ -24,7 +24,7 @@ from hiseg_training.evaluation.evaluate import evaluate
 from hiseg_training.export.publish import JITTER
 from hiseg_training.inference.runner import Runner
 from hiseg_training.models.hierarchical import to_unit
-from hiseg_training.recipes.curve import Course
+from hiseg_training.recipes.curve import RunCurve
 from hiseg_training.recipes.follow import BEST, follow
 from hiseg_training.recipes.plan import Step, read_plan
 
@@ -91,7 +91,7 @@ def best(folder: Path, step: Step) -> Path:
     return path
 
 
-def row(step: Step, courses: dict[str, Course], figures: Sequence[str]) -> str:
+def row(step: Step, courses: dict[str, RunCurve], figures: Sequence[str]) -> str:
     """Of a table in Markdown."""
     return f"| {step.name} | {step.why} | {courses[step.name].steps[-1] + 1:,} | {' | '.join(figures)} |"
 

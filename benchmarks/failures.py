@@ -20,7 +20,7 @@ from hiseg.models.repository import stored_versions
 from hiseg_training.data.coco import Photo, data_root, read_split
 from hiseg_training.evaluation.pictures import INK, PAPER, errors, instance, legend
 from hiseg_training.evaluation.scores import PhotoScore, score_photos
-from hiseg_training.export.publish import runner_of
+from hiseg_training.export.publish import open_cpu_runner
 
 KINDS = (
     *("5 or more people", "overlapping boxes", "small"),
@@ -49,7 +49,7 @@ def shape(photo: Photo, score: PhotoScore, person: int) -> Pixels:
 
 def main(out: Path) -> None:
     photos = read_split(data_root(), "val")
-    scores = score_photos(photos, runner_of(stored_versions(REPOSITORY)["hiseg_b0"][0].path))
+    scores = score_photos(photos, open_cpu_runner(stored_versions(REPOSITORY)["hiseg_b0"][0].path))
     kinds = cases(photos, scores)
     shown: dict[str, Place] = {}
     for kind in KINDS:

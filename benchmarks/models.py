@@ -24,7 +24,7 @@ from hiseg_training.data.coco import data_root, read_split
 from hiseg_training.evaluation.baselines import BASELINES
 from hiseg_training.evaluation.evaluate import evaluate
 from hiseg_training.export.onnx import read_metadata
-from hiseg_training.export.publish import JITTER, runner_of
+from hiseg_training.export.publish import JITTER, open_cpu_runner
 from hiseg_training.inference.runner import Predict, Runner
 
 REPOSITORY = Path("model_repository")
@@ -67,13 +67,15 @@ def main() -> None:
     parser.add_argument("--speed", action="store_true", help="time alone")
     arguments = parser.parse_args()
     files = {model.name: model.path for model in stored_models(REPOSITORY)}
-    runners = {name: runner_of(path) for name, path in files.items()}
+    runners = {name: open_cpu_runner(path) for name, path in files.items()}
     costs = {name: json.loads(read_metadata(path)["gmac"]) for name, path in files.items()}
     with tempfile.TemporaryDirectory() as folder:
         described = Path(folder) / "described.onnx"
         export_described(described)
         files, costs = files | {DESCRIBED: described}, costs | {DESCRIBED: multiply_adds(CANVAS)}
-        spent = times({name: each.predict for name, each in (runners | {DESCRIBED: runner_of(described)}).items()})
+        spent = times(
+            {name: each.predict for name, each in (runners | {DESCRIBED: open_cpu_runner(described)}).items()}
+        )
         sizes = {name: path.stat().st_size / 1e6 for name, path in files.items()}
     print("| | ms, 1 person | ms, 16 people | ms a person more | faster by, 1 | faster by, 16 | MB | GMAC |")
     print(f"|---|{'---:|' * 7}")

@@ -24,7 +24,7 @@ from hiseg.models.random_inputs import random_rois
 from hiseg_training.data.coco import data_root, read_split
 from hiseg_training.evaluation.evaluate import evaluate
 from hiseg_training.export.precision import Precision
-from hiseg_training.export.publish import THREADS, runner_of
+from hiseg_training.export.publish import THREADS, open_cpu_runner
 from hiseg_training.export.write import convert
 
 MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
@@ -98,7 +98,7 @@ def main() -> None:
             tables["OpenVINO"] = on_openvino(arguments.openvino, files, folder)
         photos = read_split(data_root(), "val")[: arguments.photos]
         for precision, path in files.items():
-            quality = evaluate(photos, runner_of(path)).summary()
+            quality = evaluate(photos, open_cpu_runner(path)).summary()
             print(f"{precision}: {path.stat().st_size / 1e6:.1f} MB, mIoU {quality['all']:.4f}")
             for where, table in tables.items():
                 print(f"  {where}, ms: " + ", ".join(f"{ms:.0f}" for ms in table[precision]))

@@ -18,7 +18,7 @@ import torch
 from hiseg_training.config.names import configuration
 from hiseg_training.config.run import Instances
 from hiseg_training.data.coco import data_root, read_split
-from hiseg_training.data.dataset import AugmentConfig, Batch, EpochSampler, People, collate
+from hiseg_training.data.dataset import AugmentConfig, Batch, EpochSampler, PersonDataset, collate
 from hiseg_training.engine.instances import InstanceTask
 from hiseg_training.evaluation.complexity import complexity
 from hiseg_training.models.hierarchical import HierarchicalModel
@@ -66,7 +66,7 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
     photos = read_split(data_root(), "train")
-    people = People(photos, AugmentConfig())
+    people = PersonDataset(photos, AugmentConfig())
     keys = list(EpochSampler(people))
     compute = complexity(HierarchicalModel(configuration("b0").model))
     print(f"{compute.gmac_per_image:.2f} GMAC an image, {compute.gmac_per_person:.2f} a person, forward")

@@ -16,7 +16,7 @@ from torch import nn
 
 from hiseg_training.compat.unet import UNetStage
 from hiseg_training.evaluation.complexity import gmac
-from hiseg_training.export.onnx import OPSETS, fold_sequences, simplified
+from hiseg_training.export.onnx import OPSETS, fold_sequences, simplify_graph
 
 ROI = (64, 48)
 WIDTH, BASE, DEPTH = 256, 64, 3
@@ -183,7 +183,7 @@ def export_described(path: Path) -> None:
         verbose=False,
     )
     assert program is not None
-    onnx.save(simplified(program.model_proto), path)
+    onnx.save(simplify_graph(program.model_proto), path)
 
 
 def multiply_adds(canvas: tuple[int, int]) -> tuple[float, float]:

@@ -14,7 +14,7 @@ import torch
 
 from hiseg.models.inspect import inspect_model
 from hiseg_training.config.model import MASK_TO_ROI, SCALING, ModelConfig
-from hiseg_training.export.onnx import Form, export_onnx
+from hiseg_training.export.onnx import ExportOptions, export_onnx
 from hiseg_training.export.write import describe
 from hiseg_training.models.hierarchical import HierarchicalModel
 
@@ -22,7 +22,7 @@ CANVAS = (96, 64)
 
 
 def main() -> None:
-    form = Form(canvases=(CANVAS,))
+    form = ExportOptions(canvases=(CANVAS,))
     for variant in SCALING:
         for mask_size, roi_size in MASK_TO_ROI.items():
             torch.manual_seed(0)

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from hiseg.core.image import Pixels
 from hiseg_training.data.cache import Cache, Decoded
 from hiseg_training.data.coco import Photo, read_annotations
-from hiseg_training.data.dataset import AugmentConfig, People, collate
+from hiseg_training.data.dataset import AugmentConfig, PersonDataset, collate
 from tests.training.engine.runs import assert_same
 
 RECIPE = AugmentConfig(canvas=(96, 96), paste=1.0)
@@ -59,33 +59,33 @@ def test_what_comes_out_is_what_was_made_and_the_budget_holds(sizes: list[int], 
 
 @pytest.mark.parametrize("budget", [0, 3 * ONE])
 def test_samples_do_not_depend_on_the_cache(photos: list[Photo], budget: int) -> None:
-    cached, poor = People(photos, RECIPE), People(photos, RECIPE, budget=budget)
+    cached, poor = PersonDataset(photos, RECIPE), PersonDataset(photos, RECIPE, budget=budget)
     cached.preload()
     for key in reversed(range(24)):
         assert_same(cached[key], poor[key])
 
 
 def test_samples_do_not_depend_on_the_processes(photos: list[Photo]) -> None:
-    people = People(photos, RECIPE)
+    people = PersonDataset(photos, RECIPE)
     alone = [torch.cat([b.images.flatten(), b.rois.flatten()]) for b in _loader(people, workers=0)]
     shared = [torch.cat([b.images.flatten(), b.rois.flatten()]) for b in _loader(people, workers=2)]
     for a, b in zip(alone, shared, strict=True):
         assert torch.equal(a, b)
 
 
-def _loader(people: People, workers: int) -> DataLoader:
+def _loader(people: PersonDataset, workers: int) -> DataLoader:
     return DataLoader(people, batch_size=2, collate_fn=collate, num_workers=workers)
 
 
 def test_a_picture_is_decoded_once_however_many_people_it_has(photos: list[Photo], decodings: Counter[str]) -> None:
-    people = People(photos, RECIPE)
+    people = PersonDataset(photos, RECIPE)
     for key in range(3 * len(photos)):
         people[key]
     assert decodings == {photo.path.name: 1 for photo in photos}
 
 
 def test_without_room_a_picture_is_decoded_once_an_epoch(photos: list[Photo], decodings: Counter[str]) -> None:
-    people = People(photos, RECIPE, budget=0)
+    people = PersonDataset(photos, RECIPE, budget=0)
     epochs = 20
     for key in range(epochs * len(photos)):
         people[key]
@@ -95,5 +95,5 @@ def test_without_room_a_picture_is_decoded_once_an_epoch(photos: list[Photo], de
 
 
 def test_preloading_stops_at_the_budget(photos: list[Photo], decodings: Counter[str]) -> None:
-    People(photos, RECIPE, budget=3 * ONE).preload()
+    PersonDataset(photos, RECIPE, budget=3 * ONE).preload()
     assert sum(decodings.values()) == 4

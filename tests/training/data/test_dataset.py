@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hiseg_training.data.coco import Photo, read_split
-from hiseg_training.data.dataset import CCP, AugmentConfig, EpochSampler, People, collate
+from hiseg_training.data.dataset import CCP, AugmentConfig, EpochSampler, PersonDataset, collate
 from hiseg_training.data.eval_dataset import EvalDataset
 from tests.training.engine.runs import assert_same
 
@@ -36,7 +36,7 @@ def test_masks_lie_in_their_boxes(photos: list[Photo]) -> None:
 
 
 def test_samples_are_reproducible_and_consistent(photos: list[Photo]) -> None:
-    people = People(photos[:20], AugmentConfig(canvas=(320, 320)))
+    people = PersonDataset(photos[:20], AugmentConfig(canvas=(320, 320)))
     for key in range(40):
         first, again = people[key], people[key]
         assert_same(first, again)
@@ -49,7 +49,7 @@ def test_samples_are_reproducible_and_consistent(photos: list[Photo]) -> None:
 def test_without_augmentation_samples_are_what_is_measured(photos: list[Photo]) -> None:
     """At each draw the same, but for whom of a crowd it is about."""
     people, views = (
-        People(photos[:3], AugmentConfig(canvas=(160, 192), augment=False)),
+        PersonDataset(photos[:3], AugmentConfig(canvas=(160, 192), augment=False)),
         EvalDataset(photos[:3], (160, 192)),
     )
     for key in range(9):
@@ -62,7 +62,7 @@ def test_without_augmentation_samples_are_what_is_measured(photos: list[Photo]) 
 
 
 def test_collate_numbers_the_canvases(photos: list[Photo]) -> None:
-    people = People(photos[:6], AugmentConfig(canvas=(320, 320)))
+    people = PersonDataset(photos[:6], AugmentConfig(canvas=(320, 320)))
     samples = [people[key] for key in range(6)]
     batch = collate(samples)
     assert batch.images.shape == (6, 3, 320, 320)
@@ -71,7 +71,7 @@ def test_collate_numbers_the_canvases(photos: list[Photo]) -> None:
 
 
 def test_an_epoch_sees_crowds_more_often_and_ccp_less(photos: list[Photo]) -> None:
-    people = People(photos, AugmentConfig())
+    people = PersonDataset(photos, AugmentConfig())
     sampler = EpochSampler(people)
     first, second = list(sampler), list(sampler)
     assert not set(first) & set(second), "each draw has its own randomness"
@@ -83,7 +83,7 @@ def test_an_epoch_sees_crowds_more_often_and_ccp_less(photos: list[Photo]) -> No
 
 
 def test_every_epoch_is_as_long_as_it_says_and_draws_nothing_twice(photos: list[Photo]) -> None:
-    sampler = EpochSampler(People(photos, AugmentConfig(ccp=0.5)))
+    sampler = EpochSampler(PersonDataset(photos, AugmentConfig(ccp=0.5)))
     epochs = [list(sampler) for _ in range(8)]
     assert {len(epoch) for epoch in epochs} == {len(sampler)}
     assert len({key for epoch in epochs for key in epoch}) == 8 * len(sampler)

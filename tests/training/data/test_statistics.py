@@ -9,7 +9,7 @@ import pytest
 
 from hiseg.core.box import Box
 from hiseg_training.data.coco import Person, Photo, read_people
-from hiseg_training.data.statistics import readable, statistics
+from hiseg_training.data.statistics import statistics, statistics_table
 from hiseg_training.data.weights import separation_weights
 from tests.training.drawing import annotation
 
@@ -58,7 +58,7 @@ def test_weights_follow_from_the_shares(drawn: Path) -> None:
     assert sum(ratios.values()) == pytest.approx(1)
     weights = separation_weights(ratios["background"], ratios["target"], ratios["non_target"])
     assert list(found["separation_aware_weights"].values()) == pytest.approx(weights)
-    assert f"{found['total_instances']}, " in readable(found)
+    assert f"{found['total_instances']}, " in statistics_table(found)
 
 
 def test_nobody_is_nothing_to_count() -> None:

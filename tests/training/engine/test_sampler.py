@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from hiseg_training.data.dataset import AugmentConfig, EpochSampler, People
+from hiseg_training.data.dataset import AugmentConfig, EpochSampler, PersonDataset
 from hiseg_training.data.eval_dataset import read_photos
 from hiseg_training.engine.sampler import DistributedBatchSampler
 
 
 def draws(drawn: Path, batch: int, rank: int = 0, world: int = 1) -> DistributedBatchSampler:
     photos = read_photos(drawn / "annotations" / "instances_train2017_person_only_no_crowd.json", None, "train")
-    return DistributedBatchSampler(EpochSampler(People(photos, AugmentConfig())), batch, rank, world)
+    return DistributedBatchSampler(EpochSampler(PersonDataset(photos, AugmentConfig())), batch, rank, world)
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])

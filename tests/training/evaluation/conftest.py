@@ -10,8 +10,8 @@ import pytest
 from hiseg.core.canvas import Resize
 from hiseg.core.image import Floats, Pixels
 from hiseg_training.data.coco import Photo, read_annotations
-from hiseg_training.evaluation.iou import labels_in
-from hiseg_training.evaluation.scores import loosened
+from hiseg_training.evaluation.iou import label_grid
+from hiseg_training.evaluation.scores import jittered_boxes
 from hiseg_training.inference.runner import Runner
 from tests.training.drawing import HEIGHT, WIDTH
 
@@ -36,8 +36,8 @@ def oracle(photos: list[Photo]) -> Runner:
             photo = photos[known[image.tobytes()]]
             anybody = photo.identities() > 0
             foreground.append(anybody[None].astype(np.float32))
-            for person, box in zip(photo.people, loosened([photo], 0.0)[0], strict=True):
-                labels = labels_in(box, person.mask(), anybody, GRID)
+            for person, box in zip(photo.people, jittered_boxes([photo], 0.0)[0], strict=True):
+                labels = label_grid(box, person.mask(), anybody, GRID)
                 masks.append((np.arange(3)[:, None, None] == labels) * np.float32(10))
         return np.stack(masks), np.stack(foreground)
 

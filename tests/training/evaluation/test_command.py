@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from benchmarks.harness.repository import REPOSITORY
 from hiseg_training.cli.main import app
-from hiseg_training.cli.validate import expand, named
+from hiseg_training.cli.validate import expand_patterns, short_names
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.engine.checkpoints import save_checkpoint
 from hiseg_training.models.hierarchical import HierarchicalModel
@@ -50,10 +50,10 @@ def test_patterns_stand_for_files_and_names_tell_them_apart(tmp_path: Path) -> N
     for path in paths:
         path.parent.mkdir(parents=True)
         path.touch()
-    assert expand([str(tmp_path / "*" / "*" / "best*.pth"), str(paths[0])]) == paths
-    assert named(paths) == {"a-checkpoints-best": paths[0], "b-checkpoints-best": paths[1]}
+    assert expand_patterns([str(tmp_path / "*" / "*" / "best*.pth"), str(paths[0])]) == paths
+    assert short_names(paths) == {"a-checkpoints-best": paths[0], "b-checkpoints-best": paths[1]}
     with pytest.raises(FileNotFoundError, match="worst"):
-        expand([str(tmp_path / "worst*.pth")])
+        expand_patterns([str(tmp_path / "worst*.pth")])
 
 
 def test_a_file_that_is_no_model_is_said_in_a_line(drawn: Path, tmp_path: Path) -> None:

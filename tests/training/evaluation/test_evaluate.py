@@ -14,9 +14,9 @@ from hiseg.core.image import Floats, Pixels
 from hiseg.models.repository import StoredModel, stored_models
 from hiseg_training.data.coco import read_annotations, read_split
 from hiseg_training.evaluation.baselines import BASELINES, GRID, ellipse, grabcut
-from hiseg_training.evaluation.evaluate import evaluate, foreground_untold
-from hiseg_training.export.publish import JITTER, runner_of
-from hiseg_training.inference.runner import of_function
+from hiseg_training.evaluation.evaluate import evaluate, foreground_without_boxes
+from hiseg_training.export.publish import JITTER, open_cpu_runner
+from hiseg_training.inference.runner import function_runner
 
 MODELS = stored_models(PUBLISHED)
 
@@ -53,7 +53,7 @@ def test_baselines_are_those_reported(data: Path) -> None:
 def test_a_published_model_is_as_good_as_its_card_says(data: Path, model: StoredModel, split: str) -> None:
     """On a tenth of the photos: their mean must lie within three standard errors of the whole's."""
     photos = read_split(data, split)[::10]
-    runner, told = runner_of(model.path), reported(model, split)
+    runner, told = open_cpu_runner(model.path), reported(model, split)
     found = evaluate(photos, runner)
     ious = np.array([person.iou for person in found.people])
     error = 3 * ious.std() / np.sqrt(len(ious))
@@ -75,5 +75,5 @@ def test_the_foreground_alone_is_asked_for_without_boxes(drawn: Path) -> None:
 
     annotations = drawn / "annotations" / "instances_val2017_person_only_no_crowd.json"
     photos = read_annotations(annotations, drawn / "images" / "val2017")
-    assert foreground_untold(photos, of_function(told)) == 0
-    assert max(evaluate(photos, of_function(told)).foreground) > 0
+    assert foreground_without_boxes(photos, function_runner(told)) == 0
+    assert max(evaluate(photos, function_runner(told)).foreground) > 0

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from hiseg.core.box import Box
 from hiseg.core.image import BoolMask
-from hiseg_training.evaluation.iou import boundary_iou, covered, iou, labels_in, outline
+from hiseg_training.evaluation.iou import boundary_iou, covered_share, iou, label_grid, outline
 
 MASKS = arrays.arrays(np.bool_, (7, 9))
 
@@ -58,7 +58,7 @@ def test_labels_are_those_under_the_cells_centres() -> None:
     target[4:10, 5:12] = True
     anybody[4:16, 8:20] = True
     box = Box(3.5, 2.0, 19.5, 18.0)
-    found = labels_in(box, target, anybody | target, (8, 4))
+    found = label_grid(box, target, anybody | target, (8, 4))
     for row in range(8):
         for column in range(4):
             y, x = int(2 + (row + 0.5) * 2), int(3.5 + (column + 0.5) * 4)
@@ -67,11 +67,11 @@ def test_labels_are_those_under_the_cells_centres() -> None:
 
 def test_covered() -> None:
     box = Box(0, 0, 10, 10)
-    assert covered(box, []) == 0
-    assert covered(box, [Box(5, 0, 20, 10), Box(5, 5, 20, 20)]) == pytest.approx(0.5)
+    assert covered_share(box, []) == 0
+    assert covered_share(box, [Box(5, 0, 20, 10), Box(5, 5, 20, 20)]) == pytest.approx(0.5)
 
 
 def test_beyond_the_image_is_nobody() -> None:
     everywhere = np.ones((6, 8), dtype=np.bool_)
-    labels = labels_in(Box(-4, 0, 12, 12), everywhere, everywhere, (4, 4))
+    labels = label_grid(Box(-4, 0, 12, 12), everywhere, everywhere, (4, 4))
     assert labels.tolist() == [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hiseg_training.data.coco import Photo
-from hiseg_training.evaluation.scores import loosened, score_photos
+from hiseg_training.evaluation.scores import jittered_boxes, score_photos
 from hiseg_training.evaluation.summary import summary
 from hiseg_training.evaluation.table import markdown
 from hiseg_training.inference.runner import Runner
@@ -47,9 +47,9 @@ def test_batches_change_no_score(photos: list[Photo], oracle: Runner) -> None:
 
 
 def test_loose_boxes_stay_in_the_photo_and_are_the_same_each_time(photos: list[Photo]) -> None:
-    moved = loosened(photos, 0.5)
-    assert moved == loosened(photos, 0.5)
-    assert loosened(photos, 0.0) == [[person.box for person in photo.people] for photo in photos]
+    moved = jittered_boxes(photos, 0.5)
+    assert moved == jittered_boxes(photos, 0.5)
+    assert jittered_boxes(photos, 0.0) == [[person.box for person in photo.people] for photo in photos]
     for photo, boxes in zip(photos, moved, strict=True):
         for person, box in zip(photo.people, boxes, strict=True):
             assert not box.is_empty

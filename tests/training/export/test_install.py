@@ -15,7 +15,7 @@ from benchmarks.harness.triton.models import add_float_b0, copy_of_ours, targets
 from benchmarks.harness.triton.server import Control, triton
 from hiseg.models.repository import stored_models, stored_versions
 from hiseg_training.export import install as module
-from hiseg_training.export.install import PlaceError, next_version, place
+from hiseg_training.export.install import InstallError, install, next_version
 from tests.service.engines.triton.test_versions import Asking
 
 NAME = "hiseg_b0"
@@ -40,7 +40,7 @@ def versions(repository: Path) -> list[str]:
 
 def test_beside_the_versions_that_are_there(built: Path, repository: Path) -> None:
     assert next_version(repository, NAME) == 2
-    assert place(built, repository, NAME, 2) == repository / NAME / "2"
+    assert install(built, repository, NAME, 2) == repository / NAME / "2"
     assert versions(repository) == ["2", "1"]
     assert (repository / NAME / "MODEL_CARD.md").read_text() == "the new card"
     assert (repository / NAME / "2" / "canary.jpg").exists()
@@ -49,7 +49,7 @@ def test_beside_the_versions_that_are_there(built: Path, repository: Path) -> No
 
 
 def test_a_new_model_in_a_new_repository(built: Path, tmp_path: Path) -> None:
-    place(built, tmp_path / "new", "people_b0", next_version(tmp_path / "new", "people_b0"))
+    install(built, tmp_path / "new", "people_b0", next_version(tmp_path / "new", "people_b0"))
     folder = tmp_path / "new" / "people_b0"
     for config in ("config.pbtxt", "configs/cpu.pbtxt"):
         assert (folder / config).read_text() == (REPOSITORY / NAME / config).read_text().replace(NAME, "people_b0")
@@ -57,38 +57,38 @@ def test_a_new_model_in_a_new_repository(built: Path, tmp_path: Path) -> None:
 
 
 def test_an_older_version_leaves_the_newest_ones_card_and_configuration(built: Path, repository: Path) -> None:
-    place(built, repository, NAME, 3)
+    install(built, repository, NAME, 3)
     (built / "MODEL_CARD.md").write_text("an older card")
-    place(built, repository, NAME, 2)
+    install(built, repository, NAME, 2)
     assert (repository / NAME / "MODEL_CARD.md").read_text() == "the new card"
     assert (repository / NAME / "2" / "MODEL_CARD.md").read_text() == "an older card"
 
 
 def test_a_version_that_is_there_stays_unless_it_is_to_be_replaced(built: Path, repository: Path) -> None:
-    with pytest.raises(PlaceError, match="publish version 2, or ask for --replace"):
-        place(built, repository, NAME, 1)
+    with pytest.raises(InstallError, match="publish version 2, or ask for --replace"):
+        install(built, repository, NAME, 1)
     assert (repository / NAME / "1" / "MODEL_CARD.md").read_text() != "the new card"
-    place(built, repository, NAME, 1, replace=True)
+    install(built, repository, NAME, 1, replace=True)
     assert (repository / NAME / "1" / "MODEL_CARD.md").read_text() == "the new card"
     assert versions(repository) == ["1"]
 
 
 def test_another_contract_needs_another_name(built: Path, repository: Path, tmp_path: Path) -> None:
     shutil.copy(add_float_b0(tmp_path / "floats", NAME), built / "model.onnx")
-    with pytest.raises(PlaceError, match="takes_uint8 is False, and True in version 1"):
-        place(built, repository, NAME, 2)
+    with pytest.raises(InstallError, match="takes_uint8 is False, and True in version 1"):
+        install(built, repository, NAME, 2)
     proto = onnx.load(B0)
     for entry in proto.metadata_props:
         entry.value = "b7" if entry.key == "variant" else entry.value
     onnx.save(proto, built / "model.onnx")
-    with pytest.raises(PlaceError, match="variant is b7"):
-        place(built, repository, NAME, 2)
+    with pytest.raises(InstallError, match="variant is b7"):
+        install(built, repository, NAME, 2)
     proto = onnx.load(B0)
     for entry in proto.metadata_props:
         entry.value = "1.1" if entry.key == "mask_extent" else entry.value
     onnx.save(proto, built / "model.onnx")
-    with pytest.raises(PlaceError, match=r"mask_extent is 1\.1, and 1\.2 in version 1"):
-        place(built, repository, NAME, 2)
+    with pytest.raises(InstallError, match=r"mask_extent is 1\.1, and 1\.2 in version 1"):
+        install(built, repository, NAME, 2)
     assert versions(repository) == ["1"]
 
 
@@ -98,7 +98,7 @@ def test_a_polling_triton_takes_it_over_and_no_request_fails(built: Path, tmp_pa
     async def scenario() -> None:
         async with engine_on(targets_of(server), repository) as engine, Asking(engine) as asking:
             await asking.answered_by("1")
-            await asyncio.to_thread(place, built, repository, NAME, 2)
+            await asyncio.to_thread(install, built, repository, NAME, 2)
             await asking.answered_by("2")
         assert set(asking.versions) == {"1", "2"}
         assert asking.refused == 0
@@ -131,7 +131,7 @@ def test_a_crash_at_any_step_leaves_whole_versions(
     while True:
         steps, crash_at = 0, crash_at + 1
         try:
-            place(built, repository, NAME, 2)
+            install(built, repository, NAME, 2)
             break
         except Crash:
             for path, content in before.items():

@@ -17,14 +17,14 @@ from torch import nn
 from benchmarks.harness.triton.environment import ENVIRONMENT, need_triton
 from hiseg_training.config.model import CANVASES, ModelConfig
 from hiseg_training.export.onnx import (
-    Form,
-    example,
+    ExportOptions,
+    example_inputs,
     export_onnx,
     fold_batch_norms,
     fold_sequences,
-    simplified,
-    trials,
-    write_checked,
+    parity_inputs,
+    simplify_graph,
+    write_verified,
 )
 from hiseg_training.export.parity import TOLERANCE, ParityError, worst_difference
 from hiseg_training.models.hierarchical import HierarchicalModel
@@ -38,7 +38,7 @@ def model() -> HierarchicalModel:
         ModelConfig(fine_widths=(32, 24, 16, 16), coarse_widths=(24, 16, 16, 8), coarse_boxes=True)
     ).train()
     nn.init.normal_(model.fine.prior.weight, std=0.1)
-    images, rois = example((2, 3, 96, 128), 6)
+    images, rois = example_inputs((2, 3, 96, 128), 6)
     with torch.no_grad():
         for _ in range(5):
             model(images, rois)
@@ -72,13 +72,15 @@ def test_nothing_is_left_that_runtimes_dislike(exported: Path) -> None:
 
 def test_other_canvases_agree_with_pytorch_too(model: HierarchicalModel, exported: Path) -> None:
     """Those that it declares were compared when it was exported."""
-    assert worst_difference(model, exported, trials(Form(canvases=((96, 128), (224, 160))))) <= TOLERANCE
+    assert (
+        worst_difference(model, exported, parity_inputs(ExportOptions(canvases=((96, 128), (224, 160))))) <= TOLERANCE
+    )
 
 
 def test_folding_changes_nothing(model: HierarchicalModel) -> None:
     folded = fold_batch_norms(model)
     assert any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
-    images, rois = example((1, 3, 96, 128), 2)
+    images, rois = example_inputs((1, 3, 96, 128), 2)
     with torch.inference_mode():
         for a, b in zip(model(images, rois), folded(images, rois), strict=True):
             torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
@@ -89,7 +91,9 @@ def test_a_wrong_export_is_refused(model: HierarchicalModel, exported: Path, tmp
     with torch.no_grad():
         other.fine.head.bias.add_(0.01)  # type: ignore[union-attr]
     with pytest.raises(ParityError, match=r"differ by 0\.01"):
-        write_checked(onnx.load(exported), tmp_path / "model.onnx", other, {}, trials(Form(canvases=((96, 128),))))
+        write_verified(
+            onnx.load(exported), tmp_path / "model.onnx", other, {}, parity_inputs(ExportOptions(canvases=((96, 128),)))
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -123,7 +127,7 @@ def test_transposed_convolutions_are_folded_as_well() -> None:
 
 def test_what_simplifying_leaves_out_changes_nothing(exported: Path) -> None:
     """Once simplified it stays as it is, and says the same about itself."""
-    again = simplified(onnx.load(exported))
+    again = simplify_graph(onnx.load(exported))
     assert len(again.graph.node) == len(onnx.load(exported).graph.node)
     assert {entry.key for entry in again.metadata_props} == {"variant", "canvases"}
 
@@ -139,4 +143,4 @@ def test_what_simplifying_leaves_out_changes_nothing(exported: Path) -> None:
 )
 def test_a_form_that_there_is_not_is_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Form(**wrong)
+        ExportOptions(**wrong)

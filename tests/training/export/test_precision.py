@@ -14,7 +14,7 @@ from benchmarks.harness.repository import B0
 from benchmarks.harness.triton.models import other_masks
 from hiseg_training.export.onnx import read_metadata
 from hiseg_training.export.parity import ParityError
-from hiseg_training.export.precision import Precision, check_agreement, noise, to_fp16, to_int8
+from hiseg_training.export.precision import Precision, check_agreement, noise_inputs, to_fp16, to_int8
 
 SMALL = ((96, 64), (64, 96))
 
@@ -28,7 +28,7 @@ def fp16(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_fp16_is_half_as_large_and_decides_alike(fp16: Path) -> None:
     assert fp16.stat().st_size < 0.56 * B0.stat().st_size
-    assert check_agreement(B0, fp16, Precision.FP16, noise(SMALL, "uint8")) > 0.999
+    assert check_agreement(B0, fp16, Precision.FP16, noise_inputs(SMALL, "uint8")) > 0.999
     assert read_metadata(fp16) == read_metadata(B0)
     before, after = (ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in (B0, fp16))
     for tensors in (lambda s: s.get_inputs(), lambda s: s.get_outputs()):
@@ -51,9 +51,9 @@ def test_fp16_never_rounds_where_people_are(fp16: Path) -> None:
 
 
 def test_int8_is_a_quarter_as_large_and_decides_alike(tmp_path: Path) -> None:
-    to_int8(B0, tmp_path / "model.onnx", noise(SMALL, "uint8"))
+    to_int8(B0, tmp_path / "model.onnx", noise_inputs(SMALL, "uint8"))
     assert (tmp_path / "model.onnx").stat().st_size < 0.3 * B0.stat().st_size
-    assert check_agreement(B0, tmp_path / "model.onnx", Precision.INT8, noise(SMALL, "uint8")) > 0.97
+    assert check_agreement(B0, tmp_path / "model.onnx", Precision.INT8, noise_inputs(SMALL, "uint8")) > 0.97
     assert read_metadata(tmp_path / "model.onnx") == read_metadata(B0)
     session = ort.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     none = {"images": np.zeros((1, 3, 96, 64), np.uint8), "rois": np.zeros((0, 5), np.float32)}
@@ -64,4 +64,4 @@ def test_what_decides_otherwise_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.onnx"
     other.write_bytes(other_masks())
     with pytest.raises(ParityError, match=r"of the cells alike; at least 99\.50% is taken"):
-        check_agreement(B0, other, Precision.FP16, noise(SMALL, "uint8"))
+        check_agreement(B0, other, Precision.FP16, noise_inputs(SMALL, "uint8"))

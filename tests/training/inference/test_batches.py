@@ -13,9 +13,9 @@ from hiseg.core.canvas import Resize
 from hiseg.core.image import Floats, Pixels
 from hiseg.engines.contract import ModelError
 from hiseg_training.data.coco import Photo, read_annotations
-from hiseg_training.evaluation.scores import loosened
-from hiseg_training.inference.batches import answers, load_batches
-from hiseg_training.inference.masks import anybody, person_masks
+from hiseg_training.evaluation.scores import jittered_boxes
+from hiseg_training.inference.batches import load_batches, predict_photos
+from hiseg_training.inference.masks import foreground_probability, full_masks
 from hiseg_training.inference.runner import ProviderMissing, Runner, open_onnx, open_runner
 
 
@@ -35,9 +35,9 @@ def echo(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
 @pytest.mark.parametrize("size", [2, 3, 8])
 def test_every_photo_gets_its_own_answer(photos: list[Photo], size: int) -> None:
     runner = Runner(((96, 64), (64, 96)), Resize.LETTERBOX, echo)
-    boxes = loosened(photos, 0.0)
-    alone = {answer.index: answer for answer in answers(photos, boxes, runner, 1)}
-    together = {answer.index: answer for answer in answers(photos, boxes, runner, size)}
+    boxes = jittered_boxes(photos, 0.0)
+    alone = {answer.index: answer for answer in predict_photos(photos, boxes, runner, 1)}
+    together = {answer.index: answer for answer in predict_photos(photos, boxes, runner, size)}
     assert sorted(together) == sorted(alone) == list(range(len(photos)))
     for index, photo in enumerate(photos):
         assert len(together[index].masks) == len(photo.people)
@@ -49,7 +49,7 @@ def test_every_photo_gets_its_own_answer(photos: list[Photo], size: int) -> None
 
 def test_batches_are_as_large_as_they_may_be(photos: list[Photo]) -> None:
     runner = Runner(((64, 96),), Resize.STRETCH, echo)
-    assert [len(b.images) for b in load_batches(photos, loosened(photos, 0.0), runner, 3)] == [3, 3, 2]
+    assert [len(b.images) for b in load_batches(photos, jittered_boxes(photos, 0.0), runner, 3)] == [3, 3, 2]
 
 
 def test_masks_may_cover_more_than_their_boxes(photos: list[Photo]) -> None:
@@ -60,15 +60,15 @@ def test_masks_may_cover_more_than_their_boxes(photos: list[Photo]) -> None:
 
     for crop_scale in (1.0, 1.5):
         runner = Runner(((64, 96),), Resize.LETTERBOX, sure, crop_scale=crop_scale)
-        for answer in answers(photos, loosened(photos, 0.0), runner, 4):
+        for answer in predict_photos(photos, jittered_boxes(photos, 0.0), runner, 4):
             photo = photos[answer.index]
             assert list(answer.boxes) == [person.box for person in photo.people]
             union = np.zeros((photo.height, photo.width), dtype=np.bool_)
-            for (mask, _), box in zip(person_masks(answer), answer.boxes, strict=True):
+            for (mask, _), box in zip(full_masks(answer), answer.boxes, strict=True):
                 part = box.scaled(crop_scale).clipped(photo.width, photo.height)
                 assert abs(mask.sum() - part.area) <= photo.width + photo.height
                 union |= mask
-            assert np.array_equal(anybody(answer) > 127, union)
+            assert np.array_equal(foreground_probability(answer) > 127, union)
 
 
 def test_a_provider_that_is_not_there_is_named() -> None:

@@ -11,11 +11,11 @@ import torch
 
 from hiseg.core.canvas import Resize
 from hiseg.core.image import Floats, Pixels
-from hiseg_training.data.augment import random_affine, warp_smoothly
+from hiseg_training.data.augment import random_affine, warp_linear
 from hiseg_training.data.coco import Photo, read_annotations
-from hiseg_training.data.dataset import AugmentConfig, People, collate
+from hiseg_training.data.dataset import AugmentConfig, PersonDataset, collate
 from hiseg_training.engine.foreground import target_coverage
-from hiseg_training.inference.pseudo_labels import outline
+from hiseg_training.inference.pseudo_labels import add_pseudo_labels
 from hiseg_training.inference.runner import Runner
 from tests.training.drawing import HEIGHT, WIDTH
 
@@ -49,7 +49,7 @@ def runner(target: float, other: float = -9.0) -> Runner:
 
 @pytest.fixture(scope="module")
 def guessed(boxed: list[Photo]) -> list[Photo]:
-    return outline(boxed, runner(float(np.log(SURE / (1 - SURE)))))
+    return add_pseudo_labels(boxed, runner(float(np.log(SURE / (1 - SURE)))))
 
 
 def test_masks_are_cut_at_a_half_and_the_guess_is_not(guessed: list[Photo]) -> None:
@@ -67,7 +67,7 @@ def test_masks_are_cut_at_a_half_and_the_guess_is_not(guessed: list[Photo]) -> N
 
 
 def test_other_people_are_somebody_too(boxed: list[Photo]) -> None:
-    (photo,) = outline(boxed[:1], runner(-2.0, other=3.0))
+    (photo,) = add_pseudo_labels(boxed[:1], runner(-2.0, other=3.0))
     _, identities, guess = photo.planes()
     assert not identities.any()
     assert (guess > 240).any()
@@ -76,7 +76,7 @@ def test_other_people_are_somebody_too(boxed: list[Photo]) -> None:
 def test_what_is_true_stays(true: list[Photo], boxed: list[Photo]) -> None:
     first, *rest = true[1].people
     mixed = replace(true[1], people=(first, *(replace(person, rle=None) for person in rest)))
-    outlined, untouched = outline([mixed, true[0]], runner(0.5))
+    outlined, untouched = add_pseudo_labels([mixed, true[0]], runner(0.5))
     assert untouched == true[0]
     assert untouched.guess is None
     assert outlined.people[0] == first
@@ -84,13 +84,13 @@ def test_what_is_true_stays(true: list[Photo], boxed: list[Photo]) -> None:
 
 
 def test_the_guess_moves_with_the_picture_and_reaches_the_loss(true: list[Photo], guessed: list[Photo]) -> None:
-    people = People([true[0], guessed[1]], RECIPE)
+    people = PersonDataset([true[0], guessed[1]], RECIPE)
     batch = collate([people[2], people[3]])
     assert batch.guess is not None
     where = target_coverage(batch, CANVAS)
     torch.testing.assert_close(where[0], (batch.identities[0] > 0).float(), msg="true outlines are sure")
     matrix = random_affine(np.random.default_rng((0, 3)), (HEIGHT, WIDTH), CANVAS, RECIPE.scales)
-    np.testing.assert_array_equal(batch.guess[1, 0].numpy(), warp_smoothly(guessed[1].planes()[2], matrix, CANVAS))
+    np.testing.assert_array_equal(batch.guess[1, 0].numpy(), warp_linear(guessed[1].planes()[2], matrix, CANVAS))
     assert where.max() == 1
     assert where[1].max().item() == pytest.approx(SURE, abs=0.01)
     half = target_coverage(batch, (64, 80))
@@ -102,9 +102,11 @@ def test_the_guess_moves_with_the_picture_and_reaches_the_loss(true: list[Photo]
 
 def test_guessed_people_are_not_cut_out_and_pasted_ones_are_sure(true: list[Photo], guessed: list[Photo]) -> None:
     assert all(
-        people[key].guess is not None for people in [People(guessed, replace(RECIPE, paste=1.0))] for key in (0, 1)
+        people[key].guess is not None
+        for people in [PersonDataset(guessed, replace(RECIPE, paste=1.0))]
+        for key in (0, 1)
     )
-    mixed = People([guessed[1], true[0]], replace(RECIPE, paste=1.0))
+    mixed = PersonDataset([guessed[1], true[0]], replace(RECIPE, paste=1.0))
     newcomer = len(guessed[1].people) + 1
     pasted = [sample for sample in (mixed[key] for key in range(0, 20, 2)) if (sample.identities == newcomer).any()]
     assert pasted
@@ -114,4 +116,4 @@ def test_guessed_people_are_not_cut_out_and_pasted_ones_are_sure(true: list[Phot
 
 
 def test_without_guesses_batches_have_none(true: list[Photo]) -> None:
-    assert collate([People(true, RECIPE)[key] for key in range(2)]).guess is None
+    assert collate([PersonDataset(true, RECIPE)[key] for key in range(2)]).guess is None

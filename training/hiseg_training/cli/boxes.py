@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from hiseg_training.cli.options import newest
+from hiseg_training.cli.options import latest_match
 from hiseg_training.data.coco import Photo
 from hiseg_training.data.eval_dataset import read_photos
-from hiseg_training.inference.pseudo_labels import outline
+from hiseg_training.inference.pseudo_labels import add_pseudo_labels
 from hiseg_training.inference.runner import open_runner
 
 BoxesAnn = Annotated[Path | None, typer.Option(help="COCO file of people with boxes only, to learn from too")]
@@ -36,4 +36,4 @@ def boxed(annotations: Path, images: Path | None, limit: int, teacher: str | Non
     photos = read_photos(annotations, images, "", limit)
     if teacher is None:
         return photos
-    return outline(photos, open_runner(newest(teacher, "boxes_teacher")))
+    return add_pseudo_labels(photos, open_runner(latest_match(teacher, "boxes_teacher")))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import Set
 from hiseg_training.compat.names import NAMES
 from hiseg_training.config.names import configuration, short
@@ -18,7 +18,7 @@ def configs(
     set: Set = [],  # noqa: B006
 ) -> None:
     """List the configurations, or print one as JSON."""
-    with refused_plainly():
+    with cli_errors():
         if name is not None:
             typer.echo(override(configuration(name), parse(set)).model_dump_json(indent=2))
             return

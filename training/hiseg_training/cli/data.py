@@ -10,7 +10,7 @@ import typer
 
 from hiseg_training.data.build import build as build_files
 from hiseg_training.data.coco import read_people
-from hiseg_training.data.statistics import readable, statistics
+from hiseg_training.data.statistics import statistics, statistics_table
 
 app = typer.Typer(no_args_is_help=True, help="Build person-only annotation files, and count what is in them.")
 Annotations = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a COCO file with outlines")]
@@ -37,5 +37,5 @@ def stats(
     found = statistics(read_people(annotations, Path()))
     path = output or Path(f"{annotations.stem}_stats.json")
     path.write_text(json.dumps(found, indent=2) + "\n")
-    typer.echo(readable(found))
+    typer.echo(statistics_table(found))
     typer.echo(f"wrote {path}")

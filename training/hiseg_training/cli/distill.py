@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hiseg_training.cli.boxes import BoxesAnn, BoxesTeacher, boxed
-from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import (
     Annotations,
     BatchSize,
@@ -21,13 +21,13 @@ from hiseg_training.cli.options import (
     Rest,
     Resume,
     Set,
-    common,
-    folder_of,
-    newest,
-    settled,
-    start,
-    start_from,
-    with_model,
+    common_values,
+    initial_model,
+    initial_weights,
+    latest_match,
+    resolve_config,
+    run_folder,
+    with_model_config,
 )
 from hiseg_training.cli.pretrain import CANVAS
 from hiseg_training.compat.foreground import read_foreground
@@ -68,32 +68,32 @@ def distill(
     from hiseg_training.engine.distillation import DistillationDataset, DistillationTask, collate_distillation
     from hiseg_training.engine.trainer import run
 
-    with refused_plainly():
+    with cli_errors():
         if teacher_checkpoint is None:
             raise ValueError("teacher_checkpoint: which? a checkpoint of this program, or a UNet of the seed's")
-        resumed = newest(resume, "resume", rest) if resume else None
-        values = common(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate) | {
+        resumed = latest_match(resume, "resume", rest) if resume else None
+        values = common_values(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate) | {
             "distillation.temperature.initial": initial_temperature,
             "distillation.temperature.final": final_temperature,
             "distillation.temperature.epochs": temperature_decay_epochs,
         }
-        chosen = settled(student_config, resumed, "distillation", values, set, CANVAS)
+        chosen = resolve_config(student_config, resumed, "distillation", values, set, CANVAS)
         data = chosen.data
-        teacher, variant = read_teacher(newest(teacher_checkpoint, "teacher_checkpoint"))
+        teacher, variant = read_teacher(latest_match(teacher_checkpoint, "teacher_checkpoint"))
         if teacher_config is not None and (wanted := configuration(teacher_config).model.variant) != variant:
             raise ValueError(f"teacher_checkpoint: it holds a {variant}, but teacher_config says {wanted}")
-        weights = start_from(resumed, pretrained_checkpoint, rest)
-        model = start(chosen.model, weights, chosen.schedule.seed)
+        weights = initial_weights(resumed, pretrained_checkpoint, rest)
+        model = initial_model(chosen.model, weights, chosen.schedule.seed)
         if not weights and not chosen.model.pretrained:
             typer.echo("distillation.unfreezing: none, as the student starts from nothing")
             settings = Distillation.model_validate(chosen.distillation.model_dump() | {"unfreezing": None})
             chosen = chosen.model_copy(update={"distillation": settings})
-        folder = folder_of(output, chosen.name, resumed)
+        folder = run_folder(output, chosen.name, resumed)
         photos = read_photos(data.train_ann, data.train_images, "train", data.limit)
         if boxes_ann is not None:
             photos += boxed(boxes_ann, boxes_images, data.limit, boxes_teacher)
         views = [p for p in read_photos(data.val_ann, data.val_images, "val", data.limit) if p.exhaustive]
-        task = DistillationTask(model, teacher, with_model(chosen, model))
+        task = DistillationTask(model, teacher, with_model_config(chosen, model))
         run(task, photos, views, folder, DISTILLATION, resumed, DistillationDataset, collate_distillation)
         typer.echo(f"wrote {folder / 'checkpoints'}")
 

@@ -9,20 +9,20 @@ import typer
 
 from hiseg.core.errors import InvalidRequest
 from hiseg.engines.contract import ModelError
-from hiseg_training.export.install import PlaceError
+from hiseg_training.export.install import InstallError
 from hiseg_training.export.parity import ParityError
 from hiseg_training.inference.runner import ProviderMissing
 from hiseg_training.models.encoder import WeightsMissing
 
 REFUSED = (
     *(FileNotFoundError, ValueError),
-    *(InvalidRequest, ModelError, ParityError, PlaceError, ProviderMissing, WeightsMissing),
+    *(InvalidRequest, ModelError, ParityError, InstallError, ProviderMissing, WeightsMissing),
 )
 """Missing files and hardware, values out of range, files that aren't what they should be, work not good enough."""
 
 
 @contextmanager
-def refused_plainly() -> Iterator[None]:
+def cli_errors() -> Iterator[None]:
     """End a command with the message of what is in :data:`REFUSED`, and exit code 2."""
     try:
         yield

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from hiseg_training.cli.errors import refused_plainly
-from hiseg_training.cli.options import newest
+from hiseg_training.cli.errors import cli_errors
+from hiseg_training.cli.options import latest_match
 from hiseg_training.compat.export_unet import UNetExportOptions
 from hiseg_training.compat.export_unet import export_unet as write_unet
 from hiseg_training.compat.foreground import read_foreground
 from hiseg_training.config.model import CANVASES, Size
 from hiseg_training.data.coco import data_root
 from hiseg_training.engine.checkpoints import load_checkpoint
-from hiseg_training.export.onnx import OPSETS, Form
+from hiseg_training.export.onnx import OPSETS, ExportOptions
 from hiseg_training.export.optimize import optimize as optimize_file
 from hiseg_training.export.precision import Precision
 from hiseg_training.export.provenance import read_provenance
@@ -28,7 +28,7 @@ Origin = Annotated[
 ]
 
 
-def sizes(texts: list[str]) -> tuple[Size, ...]:
+def parse_sizes(texts: list[str]) -> tuple[Size, ...]:
     """``H,W`` each, as (height, width).
 
     Raises:
@@ -60,11 +60,11 @@ def export(
     provenance: Origin = None,
 ) -> None:
     """Write a checkpoint as ONNX, checked against PyTorch; or give an exported .onnx another precision."""
-    with refused_plainly():
-        form = Form(sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
+    with cli_errors():
+        form = ExportOptions(parse_sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
         if source.suffix != ".onnx":
             said = write_model(load_checkpoint(source), output, form, precision, data, read_provenance(provenance))
-        elif precision is Precision.FP32 or form != Form() or provenance is not None:
+        elif precision is Precision.FP32 or form != ExportOptions() or provenance is not None:
             raise ValueError("of an .onnx file only the precision can be changed, to fp16 or int8")
         else:
             said = convert(source, output, precision, data)
@@ -82,8 +82,8 @@ def export_unet(
     opset: Annotated[int, typer.Option(help=f"{OPSETS[0]} to {OPSETS[-1]}")] = OPSETS[0],
 ) -> None:
     """Write the foreground network of a checkpoint as ONNX: normalised image in, logit of a person out."""
-    with refused_plainly():
-        source = newest(checkpoint, "checkpoint")
+    with cli_errors():
+        source = latest_match(checkpoint, "checkpoint")
         output = (output_dir or source.parent) / f"{source.stem}.onnx"
         form = UNetExportOptions((height, width), batch_size, dynamic, opset)
         found = read_foreground(source)
@@ -100,5 +100,5 @@ def optimize(
     output: Annotated[Path, typer.Argument(metavar="OUT")],
 ) -> None:
     """Simplify any ONNX file; refused if it then gives anything else."""
-    with refused_plainly():
+    with cli_errors():
         typer.echo(optimize_file(source, output))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.errors import cli_errors
 from hiseg_training.compat.filters.bilateral import BILATERAL_FILTERS, BilateralType, Sizes
 from hiseg_training.compat.filters.edge import edge_filters
 from hiseg_training.compat.filters.write import write_filter
@@ -40,7 +40,7 @@ def bilateral(
     sigma_range: Annotated[float, typer.Option(help="of the Gaussian over differences of value")] = 0.1,
 ) -> None:
     """Write one of the filters that smooth and keep edges."""
-    with refused_plainly():
+    with cli_errors():
         sizes = Sizes(kernel_size, sigma_spatial, sigma_range)
     said = {
         "filter": model_type.value,

@@ -12,7 +12,7 @@ from hiseg_training.cli import export as exporting
 from hiseg_training.cli.configs import configs
 from hiseg_training.cli.data import app as data_commands
 from hiseg_training.cli.distill import distill
-from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.export_filter import app as export_filter
 from hiseg_training.cli.predict import predict
 from hiseg_training.cli.pretrain import pretrain
@@ -24,7 +24,7 @@ from hiseg_training.compat.names import BOTH_SPELLINGS
 from hiseg_training.data.coco import data_root, read_split
 from hiseg_training.evaluation.baselines import BASELINES
 from hiseg_training.evaluation.evaluate import evaluate
-from hiseg_training.export.install import check_place, next_version
+from hiseg_training.export.install import check_version_is_free, next_version
 from hiseg_training.export.precision import Precision
 from hiseg_training.export.provenance import read_provenance
 from hiseg_training.export.publish import publish as publish_model
@@ -64,8 +64,8 @@ def publish(
 ) -> None:
     """Export a checkpoint or take an exported .onnx, measure it, and put it into a repository that may be served."""
     number = version or next_version(repository, name)
-    with refused_plainly():
-        check_place(repository, name, number, replace)
+    with cli_errors():
+        check_version_is_free(repository, name, number, replace)
         origin = read_provenance(provenance)
         metrics = publish_model(source, repository, name, number, data, replace, precision, origin)
     for split, quality in metrics["quality"].items():

@@ -33,7 +33,7 @@ Output = Annotated[Path, typer.Option(help="folder of experiments; each run make
 Rest = Annotated[list[str] | None, typer.Argument(hidden=True, help="what a shell has made of a pattern")]
 
 
-def newest(pattern: str, flag: str, rest: Sequence[str] | None = None) -> Path:
+def latest_match(pattern: str, flag: str, rest: Sequence[str] | None = None) -> Path:
     """The file, or the newest file that a pattern matches; which one is said aloud.
 
     Args:
@@ -51,7 +51,7 @@ def newest(pattern: str, flag: str, rest: Sequence[str] | None = None) -> Path:
     return path
 
 
-def settled(
+def resolve_config(
     name: str | None,
     resume: Path | None,
     kind: str | None,
@@ -85,7 +85,7 @@ def settled(
     return override(start, given | parse(assignments))
 
 
-def common(
+def common_values(
     train_ann: Path | None,
     val_ann: Path | None,
     train_images: Path | None,
@@ -106,12 +106,12 @@ def common(
     }
 
 
-def start_from(resumed: Path | None, pretrained: str | None, rest: Sequence[str] | None) -> Path | None:
+def initial_weights(resumed: Path | None, pretrained: str | None, rest: Sequence[str] | None) -> Path | None:
     """Whose weights a run begins with: those of the run it goes on with, else of ``--pretrained_checkpoint``."""
-    return resumed or (newest(pretrained, "pretrained_checkpoint", rest) if pretrained else None)
+    return resumed or (latest_match(pretrained, "pretrained_checkpoint", rest) if pretrained else None)
 
 
-def folder_of(output: Path, name: str, resume: Path | None) -> Path:
+def run_folder(output: Path, name: str, resume: Path | None) -> Path:
     """Where a run's files go: a new folder, ``name``, ``name_2`` and so on; that of the run which is resumed."""
     if resume is not None and resume.parent.name == "checkpoints":
         return resume.parent.parent
@@ -121,7 +121,7 @@ def folder_of(output: Path, name: str, resume: Path | None) -> Path:
     return folder
 
 
-def start(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalModel:
+def initial_model(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalModel:
     """A fresh model with what a checkpoint has of it; what is taken is said aloud.
 
     The coarse stage is taken as the checkpoint has it, whatever ``config`` says; the fine stage as far as it fits; a
@@ -162,6 +162,6 @@ def start(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalMode
     return model
 
 
-def with_model(given: Configuration, model: HierarchicalModel) -> Configuration:
+def with_model_config(given: Configuration, model: HierarchicalModel) -> Configuration:
     """The configuration of what is really trained."""
     return given.model_copy(update={"model": model.config})

@@ -12,12 +12,12 @@ import typer
 from tqdm import tqdm
 
 from hiseg.api.boxes import parse_boxes, to_boxes
-from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.errors import cli_errors
 from hiseg_training.data.coco import Person, Photo, read_annotations
 from hiseg_training.data.layout import images_beside
-from hiseg_training.inference.batches import load_batches, split_answers
+from hiseg_training.inference.batches import load_batches, split_predictions
 from hiseg_training.inference.runner import Runner, open_onnx
-from hiseg_training.predict.save import Look, save
+from hiseg_training.predict.save import DrawOptions, save
 from hiseg_training.predict.timing import Timings
 
 
@@ -49,7 +49,7 @@ def predict(
     output_dir: Annotated[Path, typer.Option(help="for the pictures")] = Path("test_outputs"),
 ) -> None:
     """Draw what an exported model says about photos, and say how long it took."""
-    with refused_plainly():
+    with cli_errors():
         if (annotations is None) == (image is None):
             raise ValueError("name either --annotations or --image")
         if annotations is not None:
@@ -61,9 +61,9 @@ def predict(
         runner = open_onnx(onnx, PROVIDERS[provider])
         if runner.images not in (None, batch_size):
             raise ValueError(f"{onnx} takes exactly {runner.images} images a run, not {batch_size}")
-        look = Look(binary_mode, alpha, score_threshold, save_masks)
+        options = DrawOptions(binary_mode, alpha, score_threshold, save_masks)
         output_dir.mkdir(parents=True, exist_ok=True)
-        timings = run(photos, runner, batch_size, look, output_dir, warm_rois=provider is not Provider.CPU)
+        timings = run(photos, runner, batch_size, options, output_dir, warm_rois=provider is not Provider.CPU)
     people = sum(len(photo.people) for photo in photos)
     typer.echo(f"{onnx.name} on {provider.value}: {len(photos)} images, {people} people, {batch_size} images a batch")
     typer.echo(timings.table())
@@ -71,7 +71,7 @@ def predict(
 
 
 def run(
-    photos: Sequence[Photo], runner: Runner, size: int, look: Look, folder: Path, warm_rois: bool = False
+    photos: Sequence[Photo], runner: Runner, size: int, options: DrawOptions, folder: Path, warm_rois: bool = False
 ) -> Timings:
     """Predict, draw and write; each shape is run once before it is timed.
 
@@ -89,8 +89,8 @@ def run(
         with timings.of("model"):
             masks, foreground = runner.predict(loaded.images, loaded.rois)
         with timings.of("draw"):
-            for answer in split_answers(loaded, asked, runner.crop_scale, masks, foreground):
-                save(answer, photos[answer.index].path.stem, look, folder)
+            for answer in split_predictions(loaded, asked, runner.crop_scale, masks, foreground):
+                save(answer, photos[answer.index].path.stem, options, folder)
         timings.images += len(loaded.indices)
         progress.update(len(loaded.indices))
     progress.close()

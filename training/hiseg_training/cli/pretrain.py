@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hiseg_training.cli.boxes import BoxesAnn, BoxesTeacher, boxed, check_outlined
-from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import (
     Annotations,
     BatchSize,
@@ -21,13 +21,13 @@ from hiseg_training.cli.options import (
     Rest,
     Resume,
     Set,
-    common,
-    folder_of,
-    newest,
-    settled,
-    start,
-    start_from,
-    with_model,
+    common_values,
+    initial_model,
+    initial_weights,
+    latest_match,
+    resolve_config,
+    run_folder,
+    with_model_config,
 )
 from hiseg_training.data.eval_dataset import read_photos
 
@@ -59,22 +59,22 @@ def pretrain(
     from hiseg_training.engine.foreground import ForegroundTask
     from hiseg_training.engine.trainer import run
 
-    with refused_plainly():
+    with cli_errors():
         check_outlined(boxes_ann, boxes_teacher)
-        resumed = newest(resume, "resume", rest) if resume else None
-        values = common(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
-        chosen = settled(config, resumed, None, values, set, CANVAS)
+        resumed = latest_match(resume, "resume", rest) if resume else None
+        values = common_values(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
+        chosen = resolve_config(config, resumed, None, values, set, CANVAS)
         data = chosen.data
-        weights = start_from(resumed, pretrained_checkpoint, rest)
-        model = start(chosen.model, weights, chosen.schedule.seed)
+        weights = initial_weights(resumed, pretrained_checkpoint, rest)
+        model = initial_model(chosen.model, weights, chosen.schedule.seed)
         if from_fine and resumed is None:
             if weights is None:
                 raise ValueError("from_fine: there is no fine stage without a pretrained_checkpoint")
             model.start_coarse_from_fine()
-        folder = folder_of(output, f"{chosen.name}_pretrain", resumed)
+        folder = run_folder(output, f"{chosen.name}_pretrain", resumed)
         photos = read_photos(data.train_ann, data.train_images, "train", data.limit)
         if boxes_ann is not None:
             photos += boxed(boxes_ann, boxes_images, data.limit, boxes_teacher)
         views = [p for p in read_photos(data.val_ann, data.val_images, "val", data.limit) if p.exhaustive]
-        run(ForegroundTask(model, with_model(chosen, model)), photos, views, folder, FOREGROUND, resumed)
+        run(ForegroundTask(model, with_model_config(chosen, model)), photos, views, folder, FOREGROUND, resumed)
         typer.echo(f"wrote {folder / 'checkpoints'}")

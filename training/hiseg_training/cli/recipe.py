@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import Set
 from hiseg_training.config.overrides import parse
 from hiseg_training.recipes.plan import read_plan
@@ -20,13 +20,13 @@ def recipe(
     list: Annotated[bool, typer.Option("--list", help="only print the commands")] = False,
 ) -> None:
     """Follow a recipe step by step; the same command again goes on where it was interrupted."""
-    from hiseg_training.recipes.follow import command, follow, spoken, table
+    from hiseg_training.recipes.follow import command, follow, shell_command, table
 
-    with refused_plainly():
+    with cli_errors():
         plan = read_plan(file, parse(set))
         if list:
             for step in plan.step:
-                typer.echo(spoken(step, command(plan, step, output)))
+                typer.echo(shell_command(step, command(plan, step, output)))
             return
         output.mkdir(parents=True, exist_ok=True)
         typer.echo(table(plan, follow(plan, output, typer.echo)))

@@ -10,7 +10,7 @@ import onnx
 import typer
 
 from hiseg.models.repository import stored_versions
-from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.errors import cli_errors
 from hiseg_training.export.onnx import read_metadata
 from hiseg_training.export.tensorrt.plan import FOLDER_END, Profile, build_script
 from hiseg_training.export.tensorrt.support import problems
@@ -25,7 +25,7 @@ def tensorrt(
     full: Annotated[bool, typer.Option("--full-precision", help="FP32 throughout, rather than FP16")] = False,
 ) -> None:
     """Write Triton's configuration of a model's TensorRT plans, and the script that builds them where the GPU is."""
-    with refused_plainly():
+    with cli_errors():
         profile = Profile(images, people, half=not full)
         stored = stored_versions(repository).get(name)
         if not stored:

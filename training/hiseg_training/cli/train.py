@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from hiseg_training.cli.boxes import BoxesAnn, BoxesTeacher, boxed, check_outlined
-from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import (
     Annotations,
     BatchSize,
@@ -20,13 +20,13 @@ from hiseg_training.cli.options import (
     Rest,
     Resume,
     Set,
-    common,
-    folder_of,
-    newest,
-    settled,
-    start,
-    start_from,
-    with_model,
+    common_values,
+    initial_model,
+    initial_weights,
+    latest_match,
+    resolve_config,
+    run_folder,
+    with_model_config,
 )
 from hiseg_training.config.run import Instances
 from hiseg_training.data.eval_dataset import read_photos
@@ -58,24 +58,24 @@ def train(
     from hiseg_training.engine.instances import InstanceTask
     from hiseg_training.engine.trainer import run
 
-    with refused_plainly():
+    with cli_errors():
         check_outlined(boxes_ann, boxes_teacher)
-        resumed = newest(resume, "resume", rest) if resume else None
-        values = common(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
-        chosen = settled(config, resumed, "instance", values, set)
+        resumed = latest_match(resume, "resume", rest) if resume else None
+        values = common_values(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
+        chosen = resolve_config(config, resumed, "instance", values, set)
         data = chosen.data
-        weights = start_from(resumed, pretrained_checkpoint, rest)
-        model = start(chosen.model, weights, chosen.schedule.seed)
+        weights = initial_weights(resumed, pretrained_checkpoint, rest)
+        model = initial_model(chosen.model, weights, chosen.schedule.seed)
         if chosen.instances.coarse == "auto":
             coarse = "frozen" if weights else "trained"
             typer.echo(f"instances.coarse: {coarse}, as the run starts from {weights or 'nothing'}")
             chosen = chosen.model_copy(
                 update={"instances": Instances.model_validate({**chosen.instances.model_dump(), "coarse": coarse})}
             )
-        folder = folder_of(output, chosen.name, resumed)
+        folder = run_folder(output, chosen.name, resumed)
         photos = read_photos(data.train_ann, data.train_images, "train", data.limit)
         if boxes_ann is not None:
             photos += boxed(boxes_ann, boxes_images, data.limit, boxes_teacher)
         views = read_photos(data.val_ann, data.val_images, "val", data.limit)
-        run(InstanceTask(model, with_model(chosen, model)), photos, views, folder, INSTANCES, resumed)
+        run(InstanceTask(model, with_model_config(chosen, model)), photos, views, folder, INSTANCES, resumed)
         typer.echo(f"wrote {folder / 'checkpoints'}")

@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import cv2
 import typer
 
-from hiseg_training.cli.errors import refused_plainly
+from hiseg_training.cli.errors import cli_errors
 from hiseg_training.data.coco import Photo, data_root, read_annotations
 from hiseg_training.data.layout import images_beside
-from hiseg_training.evaluation.pictures import sheet
-from hiseg_training.evaluation.scores import PhotoScore, loosened, score_photo, score_photos
+from hiseg_training.evaluation.pictures import comparison_sheet
+from hiseg_training.evaluation.scores import PhotoScore, jittered_boxes, score_photo, score_photos
 from hiseg_training.evaluation.summary import summary
 from hiseg_training.evaluation.table import markdown
-from hiseg_training.inference.batches import answers
+from hiseg_training.inference.batches import predict_photos
 from hiseg_training.inference.runner import Runner, open_runner
 
 TRUE_BOXES = "ground truth boxes"
@@ -41,15 +41,15 @@ def validate(
     ),
 ) -> None:
     """IoU, detection rates, boundary IoU, AP and foreground, by kind of case, with true and with loose boxes."""
-    with refused_plainly():
-        paths = expand(checkpoints)
+    with cli_errors():
+        paths = expand_patterns(checkpoints)
         annotations = val_ann or data_root() / "annotations" / "instances_val_person_only_no_crowd.json"
         photos = read_annotations(annotations, images_dir or images_beside(annotations))
         if not all(each.outlined for each in photos):
             raise ValueError(f"{annotations} has people without outlines; there is nothing to compare with")
         output_dir.mkdir(parents=True, exist_ok=True)
         reports: dict[str, dict[str, Any]] = {}
-        for name, path in named(paths).items():
+        for name, path in short_names(paths).items():
             runner = open_runner(path)
             size = runner.images or batch_size
             scores = score_photos(photos, runner, batch=size)
@@ -65,7 +65,7 @@ def validate(
     about = {
         "annotations": str(annotations),
         "images": len(photos),
-        "checkpoints": {n: str(p) for n, p in named(paths).items()},
+        "checkpoints": {n: str(p) for n, p in short_names(paths).items()},
     }
     (output_dir / "validation.json").write_text(json.dumps(about | {"models": reports}, indent=2) + "\n")
     table = markdown(reports)
@@ -74,7 +74,7 @@ def validate(
     typer.echo(f"wrote {output_dir}")
 
 
-def expand(patterns: Sequence[str]) -> list[Path]:
+def expand_patterns(patterns: Sequence[str]) -> list[Path]:
     """Files, and what patterns stand for, each once, in order.
 
     Raises:
@@ -89,7 +89,7 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     return list(found)
 
 
-def named(paths: Sequence[Path]) -> dict[str, Path]:
+def short_names(paths: Sequence[Path]) -> dict[str, Path]:
     """A short name for each file: its own, or with as many folders as it takes to tell them apart."""
     for depth in range(1, max(len(path.parts) for path in paths) + 1):
         names = ["-".join(part for part in path.with_suffix("").parts[-depth:] if part != "/") for path in paths]
@@ -110,7 +110,7 @@ def _chosen(photos: Sequence[Photo], scores: Sequence[PhotoScore], names: Sequen
 
 def _draw(photos: Sequence[Photo], runner: Runner, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for answer in answers(photos, loosened(photos, 0.0), runner, runner.images or 1):
+    for answer in predict_photos(photos, jittered_boxes(photos, 0.0), runner, runner.images or 1):
         photo = photos[answer.index]
-        picture = sheet(photo, answer, score_photo(photo, answer))
+        picture = comparison_sheet(photo, answer, score_photo(photo, answer))
         cv2.imwrite(str(folder / f"{answer.index + 1:03d}_{photo.path.stem}.png"), picture[:, :, ::-1])

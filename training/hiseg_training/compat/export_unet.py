@@ -14,7 +14,15 @@ from torch import nn
 from hiseg_training.compat.foreground import ForegroundNetwork
 from hiseg_training.compat.unet import UNetStage
 from hiseg_training.config.model import Size
-from hiseg_training.export.onnx import OPSETS, STEP, check_opset, example, fold_sequences, simplified, write_checked
+from hiseg_training.export.onnx import (
+    OPSETS,
+    STEP,
+    check_opset,
+    example_inputs,
+    fold_sequences,
+    simplify_graph,
+    write_verified,
+)
 from hiseg_training.models.coarse import CoarseNetwork, reduce
 from hiseg_training.models.encoder import IMAGENET_MEAN, IMAGENET_STD
 
@@ -110,14 +118,14 @@ def export_unet(network: ForegroundNetwork, path: Path, options: UNetExportOptio
         verbose=False,
     )
     assert program is not None
-    proto = simplified(program.model_proto) if simplify else program.model_proto
+    proto = simplify_graph(program.model_proto) if simplify else program.model_proto
     metadata = {
         "variant": network.variant,
         "class_names": ["person"],
         "input": "ImageNet-normalised RGB",
         "output": "logit",
     }
-    return write_checked(proto, path, reference, metadata, _trials(options))
+    return write_verified(proto, path, reference, metadata, _trials(options))
 
 
 def _trials(options: UNetExportOptions) -> Iterator[dict[str, torch.Tensor]]:
@@ -130,5 +138,5 @@ def _trials(options: UNetExportOptions) -> Iterator[dict[str, torch.Tensor]]:
 
 def _images(canvas: Size, batch: int) -> torch.Tensor:
     """Smooth random images, normalised, float ``[batch, 3, *canvas]``."""
-    images, _ = example((batch, 3, *canvas), 0, dtype="float32")
+    images, _ = example_inputs((batch, 3, *canvas), 0, dtype="float32")
     return (images - torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)) / torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)

@@ -36,7 +36,7 @@ def random_affine(
     return np.column_stack([linear, shift])
 
 
-def fitting(image_size: tuple[int, int], canvas_size: tuple[int, int]) -> npt.NDArray[np.float64]:
+def fit_matrix(image_size: tuple[int, int], canvas_size: tuple[int, int]) -> npt.NDArray[np.float64]:
     """2x3 matrix image -> canvas that just fits it, top left; sizes are (height, width)."""
     scale = min(canvas_size[0] / image_size[0], canvas_size[1] / image_size[1])
     # Pixel centres are whole numbers to OpenCV, and edges to our boxes.
@@ -48,10 +48,10 @@ def warp(
 ) -> tuple[Pixels, Pixels]:
     """Draw picture (linear) and identities (nearest) on a canvas of (height, width) ``size``; black outside."""
     nearest = cv2.warpAffine(identities, matrix, (size[1], size[0]), flags=cv2.INTER_NEAREST)
-    return warp_smoothly(image, matrix, size), np.asarray(nearest, dtype=np.uint8)
+    return warp_linear(image, matrix, size), np.asarray(nearest, dtype=np.uint8)
 
 
-def warp_smoothly(plane: Pixels, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> Pixels:
+def warp_linear(plane: Pixels, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> Pixels:
     """Draw a picture, or a plane of shades, on a canvas of (height, width) ``size``; linear, 0 outside."""
     return np.asarray(cv2.warpAffine(plane, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR), dtype=np.uint8)
 

@@ -14,13 +14,13 @@ from torch.utils.data import Dataset, Sampler
 from hiseg.core.image import Pixels
 from hiseg_training.data.augment import (
     Rng,
-    fitting,
+    fit_matrix,
     jitter_boxes,
     paste_person,
     random_affine,
     random_colour,
     warp,
-    warp_smoothly,
+    warp_linear,
 )
 from hiseg_training.data.cache import Cache, Decoded
 from hiseg_training.data.coco import SOMEBODY, Photo
@@ -78,7 +78,7 @@ class AugmentConfig:
     augment: bool = True
 
 
-class People(Dataset[Sample]):
+class PersonDataset(Dataset[Sample]):
     """Photos as samples; each access is a fresh augmentation, the same for the same seed and draw.
 
     Samples don't depend on what is cached, nor on how many processes make them.
@@ -130,11 +130,11 @@ class People(Dataset[Sample]):
         image, identities, *guessed = self._decoded(index)
         if not recipe.augment:
             recipe = replace(recipe, paste=0, jitter=0)
-            matrix = fitting(identities.shape[:2], recipe.canvas)
+            matrix = fit_matrix(identities.shape[:2], recipe.canvas)
         else:
             matrix = random_affine(rng, identities.shape[:2], recipe.canvas, recipe.scales)
         image, identities = warp(image, identities, matrix, recipe.canvas)
-        guess = warp_smoothly(guessed[0], matrix, recipe.canvas) if guessed else None
+        guess = warp_linear(guessed[0], matrix, recipe.canvas) if guessed else None
         people = len(self.photos[index].people)
         visible = _visible(identities)
         if visible.size and self._pool and rng.random() < recipe.paste:
@@ -214,9 +214,9 @@ def _guessed(sample: Sample) -> torch.Tensor:
 
 
 class EpochSampler(Sampler[int]):
-    """Draw keys for :class:`People`: photos with many people come up more often, CCP photos less."""
+    """Draw keys for :class:`PersonDataset`: photos with many people come up more often, CCP photos less."""
 
-    def __init__(self, dataset: People, seed: int = 0) -> None:
+    def __init__(self, dataset: PersonDataset, seed: int = 0) -> None:
         self.dataset = dataset
         self.seed = seed
         self.epoch = 0

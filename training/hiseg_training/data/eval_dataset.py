@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from hiseg_training.config.model import Size
-from hiseg_training.data.augment import fitting, warp
+from hiseg_training.data.augment import fit_matrix, warp
 from hiseg_training.data.coco import Photo, data_root, read_annotations, read_split
 from hiseg_training.data.dataset import Sample
 from hiseg_training.data.layout import images_beside
@@ -28,7 +28,7 @@ class EvalDataset(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         photo = self.photos[index]
         height, width = self.canvas
-        matrix = fitting((photo.height, photo.width), self.canvas)
+        matrix = fit_matrix((photo.height, photo.width), self.canvas)
         image, identities = warp(photo.pixels(), photo.identities(), matrix, self.canvas)
         seen = set(np.unique(identities).tolist())
         targets = [k for k in range(1, len(photo.people) + 1) if k in seen]

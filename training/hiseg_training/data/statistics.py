@@ -123,7 +123,7 @@ def _spread(values: list[float]) -> dict[str, float]:
     }
 
 
-def readable(found: dict[str, Any]) -> str:
+def statistics_table(found: dict[str, Any]) -> str:
     """The same as a Markdown table."""
     overlap, roi, weights = found["overlap_stats"], found["roi_stats"], found["separation_aware_weights"]
     images, people = found["total_images"], found["total_instances"]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from hiseg_training.config.run import Configuration
-from hiseg_training.data.dataset import Batch, People, Sample, collate
+from hiseg_training.data.dataset import Batch, PersonDataset, Sample, collate
 from hiseg_training.engine.foreground import foreground_iou, target_coverage, visible_rois
 from hiseg_training.engine.task import Task, WeightGroup
 from hiseg_training.losses.distillation import DistillationLoss
@@ -35,7 +35,7 @@ class DistillationBatch(NamedTuple):
 class DistillationDataset(Dataset[tuple[Sample, bool]]):
     """Samples, each with whether its image has masks."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: PersonDataset) -> None:
         self.people = people
 
     def __getitem__(self, key: int) -> tuple[Sample, bool]:

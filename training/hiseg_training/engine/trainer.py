@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from hiseg_training.config.run import Configuration
 from hiseg_training.data.coco import Photo
-from hiseg_training.data.dataset import AugmentConfig, EpochSampler, People, collate
+from hiseg_training.data.dataset import AugmentConfig, EpochSampler, PersonDataset, collate
 from hiseg_training.data.eval_dataset import EvalDataset
 from hiseg_training.engine.callbacks import EMA, AtomicCheckpointIO, CheckpointNaming, Checkpoints
 from hiseg_training.engine.lightning import DDPStrategy, EarlyStopping, TensorBoardLogger, TQDMProgressBar, lightning
@@ -72,7 +72,7 @@ def run(
     folder: Path,
     naming: CheckpointNaming,
     resume: Path | None = None,
-    wrap: Callable[[People], Dataset[Any]] = lambda people: people,
+    wrap: Callable[[PersonDataset], Dataset[Any]] = lambda people: people,
     collate_fn: Callable[[list[Any]], Any] = collate,
 ) -> None:
     """Train; the model in ``task`` ends with the averaged weights.
@@ -93,7 +93,7 @@ def run(
     configuration, process = task.configuration, ProcessRank.from_environment()
     schedule, data = configuration.schedule, configuration.data
     precision = _precision(schedule.precision)
-    people = People(train, augment_config(configuration), schedule.seed)
+    people = PersonDataset(train, augment_config(configuration), schedule.seed)
     if data.workers:
         people.preload()
     epochs = EpochSampler(people, schedule.seed)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from hiseg.core.image import Floats, Pixels
-from hiseg_training.inference.runner import Runner, of_function
+from hiseg_training.inference.runner import Runner, function_runner
 
 GRID = (128, 96)
 """(height, width) of the masks, as the models'."""
@@ -58,6 +58,6 @@ def _no_foreground(images: Pixels) -> Floats:
 
 
 BASELINES: dict[str, Runner] = {
-    name: of_function(predict)
+    name: function_runner(predict)
     for name, predict in (("whole box", whole_box), ("ellipse", ellipse), ("GrabCut", grabcut))
 }

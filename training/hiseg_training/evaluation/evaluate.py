@@ -11,7 +11,7 @@ from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.iou import iou
 from hiseg_training.evaluation.scores import PersonScore, foreground_mask, score_photos
 from hiseg_training.evaluation.summary import slices
-from hiseg_training.inference.batches import answers
+from hiseg_training.inference.batches import predict_photos
 from hiseg_training.inference.runner import Runner
 
 
@@ -44,7 +44,7 @@ def evaluate(photos: Sequence[Photo], runner: Runner, jitter: float = 0.0) -> Ev
     return Evaluation(people, [score.foreground for score in scores if score.foreground is not None])
 
 
-def foreground_untold(photos: Sequence[Photo], runner: Runner) -> float | None:
+def foreground_without_boxes(photos: Sequence[Photo], runner: Runner) -> float | None:
     """Mean foreground IoU of exhaustive photos where the model is told of no boxes; None if there are none."""
     whole = [photo for photo in photos if photo.exhaustive]
     found = [
@@ -52,6 +52,6 @@ def foreground_untold(photos: Sequence[Photo], runner: Runner) -> float | None:
             foreground_mask(answer.foreground, whole[answer.index]),
             np.logical_or.reduce([person.mask() for person in whole[answer.index].people]),
         )
-        for answer in answers(whole, [[] for _ in whole], runner, 1)
+        for answer in predict_photos(whole, [[] for _ in whole], runner, 1)
     ]
     return float(np.mean(found)) if found else None

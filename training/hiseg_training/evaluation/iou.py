@@ -44,7 +44,7 @@ def outline(mask: BoolMask, width: int) -> BoolMask:
     return mask & (inner == 0)
 
 
-def labels_in(region: Box, target: BoolMask, anybody: BoolMask, size: Size) -> Pixels:
+def label_grid(region: Box, target: BoolMask, anybody: BoolMask, size: Size) -> Pixels:
     """What a model should say about a region: uint8 ``size`` of 0 nobody, 1 the target, 2 other people.
 
     Each cell has the label of the pixel under its centre; beyond the image is nobody.
@@ -63,7 +63,7 @@ def labels_in(region: Box, target: BoolMask, anybody: BoolMask, size: Size) -> P
     return np.where(inside & target[cells], 1, np.where(inside & anybody[cells], 2, 0)).astype(np.uint8)
 
 
-def covered(box: Box, others: list[Box]) -> float:
+def covered_share(box: Box, others: list[Box]) -> float:
     """Share of the box that other boxes cover, to the pixel."""
     height, width = round(box.y2 - box.y1), round(box.x2 - box.x1)
     grid = np.zeros((max(1, height), max(1, width)), dtype=np.bool_)

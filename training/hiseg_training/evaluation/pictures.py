@@ -16,7 +16,7 @@ from hiseg.masks.formats.label_map import label_map
 from hiseg.masks.formats.overlay import overlay
 from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.scores import PhotoScore, Rle
-from hiseg_training.inference.batches import Answer
+from hiseg_training.inference.batches import PhotoPrediction
 
 PANEL = 560
 """Pixels of a panel's longer side."""
@@ -31,7 +31,7 @@ LISTED = 9
 """People whose IoU has room in a caption."""
 
 
-def sheet(photo: Photo, answer: Answer, score: PhotoScore) -> Pixels:
+def comparison_sheet(photo: Photo, answer: PhotoPrediction, score: PhotoScore) -> Pixels:
     """The four panels under a title with the IoU, RGB uint8 ``[H, W, 3]``."""
     scale = PANEL / max(photo.height, photo.width)
     size = (round(photo.width * scale), round(photo.height * scale))

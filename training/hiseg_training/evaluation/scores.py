@@ -13,9 +13,9 @@ from tqdm import tqdm
 from hiseg.core.box import Box
 from hiseg.core.image import BoolMask, Floats
 from hiseg_training.data.coco import Photo
-from hiseg_training.evaluation.iou import boundary_iou, covered, iou, labels_in
-from hiseg_training.inference.batches import Answer, answers
-from hiseg_training.inference.masks import person_masks
+from hiseg_training.evaluation.iou import boundary_iou, covered_share, iou, label_grid
+from hiseg_training.inference.batches import PhotoPrediction, predict_photos
+from hiseg_training.inference.masks import full_masks
 from hiseg_training.inference.runner import Runner
 
 Rle = dict[str, object]
@@ -82,19 +82,21 @@ def score_photos(photos: Sequence[Photo], runner: Runner, jitter: float = 0.0, b
         jitter: each edge of each box is moved by a uniform share of its side up to this, the same for every model.
         batch: photos a run of the model.
     """
-    boxes = loosened(photos, jitter)
+    boxes = jittered_boxes(photos, jitter)
     found: dict[int, PhotoScore] = {}
-    for answer in tqdm(answers(photos, boxes, runner, batch), desc="validate", total=len(photos), mininterval=10):
+    for answer in tqdm(
+        predict_photos(photos, boxes, runner, batch), desc="validate", total=len(photos), mininterval=10
+    ):
         found[answer.index] = score_photo(photos[answer.index], answer)
     return [found[index] for index in range(len(photos))]
 
 
-def score_photo(photo: Photo, answer: Answer) -> PhotoScore:
+def score_photo(photo: Photo, answer: PhotoPrediction) -> PhotoScore:
     """Compare an answer with the photo's own masks."""
     truths = [person.mask() for person in photo.people]
     anybody = np.logical_or.reduce(truths)
     people = []
-    answered = zip(person_masks(answer), answer.masks, answer.regions, strict=True)
+    answered = zip(full_masks(answer), answer.masks, answer.regions, strict=True)
     for k, ((drawn, confidence), masks, region) in enumerate(answered):
         others = [p.box for p in photo.people if p is not photo.people[k]]
         people.append(
@@ -107,7 +109,7 @@ def score_photo(photo: Photo, answer: Answer) -> PhotoScore:
                 source=photo.source,
                 size=_size(truths[k]),
                 people=len(photo.people),
-                covered=covered(photo.people[k].box, others),
+                covered=covered_share(photo.people[k].box, others),
             )
         )
     if not photo.exhaustive:
@@ -121,7 +123,7 @@ def foreground_mask(foreground: Floats, photo: Photo) -> BoolMask:
     return np.asarray(cv2.resize(foreground, (photo.width, photo.height)) > 0.5)
 
 
-def loosened(photos: Sequence[Photo], share: float, seed: int = 0) -> list[list[Box]]:
+def jittered_boxes(photos: Sequence[Photo], share: float, seed: int = 0) -> list[list[Box]]:
     """Everybody's box, each edge moved by a uniform share of its side up to ``share``, but not out of the photo."""
     rng = np.random.default_rng(seed)
     return [[_moved(p.box, rng, share, photo.width, photo.height) for p in photo.people] for photo in photos]
@@ -137,7 +139,7 @@ def _moved(box: Box, rng: np.random.Generator, share: float, width: int, height:
 def _classes(
     masks: Floats, region: Box, target: BoolMask, anybody: BoolMask
 ) -> tuple[float | None, float, float | None]:
-    truth = labels_in(region, target, anybody, masks.shape[1:])
+    truth = label_grid(region, target, anybody, masks.shape[1:])
     if len(masks) == 1:
         return None, iou(masks[0] > 0.5, truth == 1), None
     found = masks.argmax(axis=0)

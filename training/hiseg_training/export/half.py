@@ -14,7 +14,7 @@ STAY = ("RoiAlign", "Cast", "Range")
 """They take coordinates, or say themselves which type they give."""
 
 
-def halve(graph: onnx.GraphProto) -> None:
+def graph_to_fp16(graph: onnx.GraphProto) -> None:
     """Do so in place.
 
     Args:

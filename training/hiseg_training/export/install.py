@@ -20,7 +20,7 @@ FOR_READERS = ("MODEL_CARD.md", "metrics.json")
 """In each version, and once more in the model's folder, where they are the newest version's."""
 
 
-class PlaceError(Exception):
+class InstallError(Exception):
     """The version can't be put there; the text says why, and what to do."""
 
 
@@ -29,18 +29,18 @@ def next_version(repository: Path, name: str) -> int:
     return 1 + max((int(stored.version) for stored in stored_versions(repository).get(name, ())), default=0)
 
 
-def check_place(repository: Path, name: str, version: int, replace: bool) -> None:
+def check_version_is_free(repository: Path, name: str, version: int, replace: bool) -> None:
     """Say no before any work is done.
 
     Raises:
-        PlaceError: there is such a version, and it isn't to be replaced.
+        InstallError: there is such a version, and it isn't to be replaced.
     """
     if (repository / name / str(version)).exists() and not replace:
         free = next_version(repository, name)
-        raise PlaceError(f"version {version} of {name} exists; publish version {free}, or ask for --replace")
+        raise InstallError(f"version {version} of {name} exists; publish version {free}, or ask for --replace")
 
 
-def place(built: Path, repository: Path, name: str, version: int, replace: bool = False) -> Path:
+def install(built: Path, repository: Path, name: str, version: int, replace: bool = False) -> Path:
     """Put a version there.
 
     Args:
@@ -55,9 +55,9 @@ def place(built: Path, repository: Path, name: str, version: int, replace: bool 
         The version's folder.
 
     Raises:
-        PlaceError: there is such a version, or the other versions keep another contract.
+        InstallError: there is such a version, or the other versions keep another contract.
     """
-    check_place(repository, name, version, replace)
+    check_version_is_free(repository, name, version, replace)
     others = [stored for stored in stored_versions(repository).get(name, ()) if int(stored.version) != version]
     if others:
         _check_contract(built, name, others[0].path, others[0].version)
@@ -95,9 +95,9 @@ def _check_contract(built: Path, name: str, other: Path, version: str) -> None:
     for field in ("canvases", "resize", "mask_size", "crop_scale", "takes_uint8"):
         ours, theirs = getattr(now, field), getattr(before, field)
         if ours != theirs:
-            raise PlaceError(f"{field} is {ours}, and {theirs} in version {version} of {name}; give it another name")
+            raise InstallError(f"{field} is {ours}, and {theirs} in version {version} of {name}; give it another name")
     if now.ref.variant != before.ref.variant:
-        raise PlaceError(f"variant is {now.ref.variant}, and {before.ref.variant} in version {version} of {name}")
+        raise InstallError(f"variant is {now.ref.variant}, and {before.ref.variant} in version {version} of {name}")
 
 
 def _describe(path: Path, name: str) -> ModelInfo:

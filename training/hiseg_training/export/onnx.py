@@ -42,7 +42,7 @@ def check_opset(opset: int) -> None:
 
 
 @dataclass(frozen=True)
-class Form:
+class ExportOptions:
     """What can be chosen of an exported file.
 
     Attributes:
@@ -71,7 +71,9 @@ class Form:
                 raise ValueError(f"image_size: {height},{width} is not made of multiples of {STEP}")
 
 
-def export_onnx(model: HierarchicalModel, path: Path, metadata: dict[str, Any], form: Form | None = None) -> float:
+def export_onnx(
+    model: HierarchicalModel, path: Path, metadata: dict[str, Any], form: ExportOptions | None = None
+) -> float:
     """Write ``path``: batch, people, height and width dynamic.
 
     Args:
@@ -85,12 +87,12 @@ def export_onnx(model: HierarchicalModel, path: Path, metadata: dict[str, Any], 
     Raises:
         ParityError: it is over the tolerance, or a batch norm is left in the graph.
     """
-    form = form or Form()
+    form = form or ExportOptions()
     plain: nn.Module = fold_batch_norms(model)
     whole = DilatedTarget(plain, form.dilation_pixels) if form.dilation_pixels else plain
     batch, people = torch.export.Dim("batch", min=1), torch.export.Dim("people", min=0)
     height, width = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
-    images, rois = example((2, 3, 480, 640), 3, dtype=form.dtype)
+    images, rois = example_inputs((2, 3, 480, 640), 3, dtype=form.dtype)
     program = torch.onnx.export(
         whole.eval(),
         (images, rois),
@@ -103,30 +105,30 @@ def export_onnx(model: HierarchicalModel, path: Path, metadata: dict[str, Any], 
         verbose=False,
     )
     assert program is not None
-    judge = DilatedTarget(model, form.dilation_pixels) if form.dilation_pixels else model
-    return write_checked(simplified(program.model_proto), path, judge.eval(), metadata, trials(form))
+    reference = DilatedTarget(model, form.dilation_pixels) if form.dilation_pixels else model
+    return write_verified(simplify_graph(program.model_proto), path, reference.eval(), metadata, parity_inputs(form))
 
 
-def write_checked(
+def write_verified(
     proto: onnx.ModelProto,
     path: Path,
-    judge: nn.Module,
+    reference: nn.Module,
     metadata: dict[str, Any],
     asked: Iterable[Mapping[str, torch.Tensor]],
 ) -> float:
-    """Write a graph to ``path`` if it answers what is asked as ``judge`` does; see :func:`export_onnx`."""
+    """Write a graph to ``path`` if it answers what is asked as ``reference`` does; see :func:`export_onnx`."""
     if any(node.op_type == "BatchNormalization" for node in proto.graph.node):
         raise ParityError("a batch norm that follows no convolution is left in the graph; some runtimes have none")
     onnx.save(proto, path)
     write_metadata(path, metadata)
-    difference = worst_difference(judge, path, asked)
+    difference = worst_difference(reference, path, asked)
     if difference > TOLERANCE:
         path.unlink()
         raise ParityError(f"ONNX Runtime and PyTorch differ by {difference:.2g}; at most {TOLERANCE:.0e} is taken")
     return difference
 
 
-def simplified(proto: onnx.ModelProto) -> onnx.ModelProto:
+def simplify_graph(proto: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph with fewer nodes, checked: shapes that are known are worked out, what is there twice is once."""
     slim = onnxslim.slim(proto)
     assert isinstance(slim, onnx.ModelProto)
@@ -182,7 +184,7 @@ def _roi_align(features: Any, boxes: Any, index: Any, height: int, width: int) -
     )
 
 
-def example(
+def example_inputs(
     shape: tuple[int, int, int, int], people: int, seed: int = 0, dtype: str = "uint8"
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Smooth random images of ``shape``, 0..255 or 0..1 by type, and RoIs ``[people, 5]`` spread over them."""
@@ -193,9 +195,9 @@ def example(
     return images if dtype == "uint8" else images.float() / 255, rois
 
 
-def trials(form: Form) -> Iterator[dict[str, torch.Tensor]]:
+def parity_inputs(form: ExportOptions) -> Iterator[dict[str, torch.Tensor]]:
     """Every canvas, 1 and 2 images, 0, 1 and 5 people."""
     for seed, canvas in enumerate(form.canvases):
         for images_count, people in ((1, 0), (1, 1), (2, 5)):
-            images, rois = example((images_count, 3, *canvas), people, seed, form.dtype)
+            images, rois = example_inputs((images_count, 3, *canvas), people, seed, form.dtype)
             yield {"images": images, "rois": rois}

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from hiseg_training.export.onnx import simplified
+from hiseg_training.export.onnx import simplify_graph
 from hiseg_training.export.parity import ParityError
 
 TOLERANCE = 1e-4
@@ -30,8 +30,8 @@ def optimize(source: Path, output: Path) -> str:
         ValueError: an input is of a type that isn't known here.
     """
     before = onnx.load(source)
-    after = simplified(before)
-    given = chance(source)
+    after = simplify_graph(before)
+    given = random_inputs(source)
     outputs = []
     for proto in (before, after):
         try:
@@ -49,7 +49,7 @@ def optimize(source: Path, output: Path) -> str:
     return f"{len(before.graph.node)} nodes became {len(after.graph.node)}; outputs differ by {worst:.1e} at most"
 
 
-def chance(path: Path) -> dict[str, Any]:
+def random_inputs(path: Path) -> dict[str, Any]:
     """Inputs that a file takes: numbers between 0 and 1, bytes between 0 and 255, and ``rois`` of the first image."""
     rng = np.random.default_rng(0)
     made: dict[str, Any] = {}

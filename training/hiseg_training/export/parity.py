@@ -17,11 +17,11 @@ class ParityError(Exception):
     """The exported file doesn't compute what the model computes."""
 
 
-def worst_difference(judge: nn.Module, path: Path, asked: Iterable[Mapping[str, torch.Tensor]]) -> float:
+def worst_difference(reference: nn.Module, path: Path, asked: Iterable[Mapping[str, torch.Tensor]]) -> float:
     """Largest difference between PyTorch and ONNX Runtime.
 
     Args:
-        judge: takes the inputs in their order, gives one tensor or several.
+        reference: takes the inputs in their order, gives one tensor or several.
         path: the file; its outputs have the same order.
         asked: inputs by name.
 
@@ -32,7 +32,7 @@ def worst_difference(judge: nn.Module, path: Path, asked: Iterable[Mapping[str, 
     worst = 0.0
     for given in asked:
         with torch.inference_mode():
-            answer = judge(*given.values())
+            answer = reference(*given.values())
         expected = (answer,) if isinstance(answer, torch.Tensor) else answer
         found = session.run(None, {name: value.numpy() for name, value in given.items()})
         for a, b in zip(expected, found, strict=True):

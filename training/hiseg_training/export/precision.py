@@ -24,8 +24,8 @@ from hiseg.core.image import Floats
 from hiseg.engines.base import logit_margins
 from hiseg.engines.contract import MASK_OUTPUTS
 from hiseg_training.data.coco import Photo
-from hiseg_training.export.half import halve
-from hiseg_training.export.onnx import example
+from hiseg_training.export.half import graph_to_fp16
+from hiseg_training.export.onnx import example_inputs
 from hiseg_training.export.parity import ParityError
 
 
@@ -43,40 +43,40 @@ CALIBRATION_PHOTOS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ModelInputs:
     """One run of a model: ``images`` as it takes them, ``rois`` float32 ``[N, 5]``."""
 
     images: Any
     rois: Floats
 
 
-def questions(photos: Sequence[Photo], canvases: Sequence[Size], dtype: str) -> Iterator[Question]:
+def photo_inputs(photos: Sequence[Photo], canvases: Sequence[Size], dtype: str) -> Iterator[ModelInputs]:
     """Photographs with their people, as a service would send them."""
     for photo in photos:
         placement = choose_canvas(photo.height, photo.width, tuple(canvases))
         rois = placement.rois([person.box for person in photo.people])
         images = to_canvas(photo.pixels(), placement)[None]
         numbered = np.concatenate([np.zeros((len(rois), 1), np.float32), rois], axis=1)
-        yield Question(images if dtype == "uint8" else images.astype(np.float32) / 255, numbered.astype(np.float32))
+        yield ModelInputs(images if dtype == "uint8" else images.astype(np.float32) / 255, numbered.astype(np.float32))
 
 
-def noise(canvases: Sequence[Size], dtype: str) -> Iterator[Question]:
+def noise_inputs(canvases: Sequence[Size], dtype: str) -> Iterator[ModelInputs]:
     """Smooth noise on each canvas, with three people each; for those who have no photographs."""
     for seed, canvas in enumerate(canvases):
-        images, rois = example((1, 3, *canvas), 3, seed, dtype)
-        yield Question(images.numpy(), rois.numpy())
+        images, rois = example_inputs((1, 3, *canvas), 3, seed, dtype)
+        yield ModelInputs(images.numpy(), rois.numpy())
 
 
 def to_fp16(source: Path, output: Path) -> None:
     """Write ``source`` in FP16 from the first convolutions on; inputs and outputs stay as they are."""
     proto = onnx.shape_inference.infer_shapes(onnx.load(source))
-    halve(proto.graph)
+    graph_to_fp16(proto.graph)
     del proto.graph.value_info[:]  # of types that are no more
     onnx.checker.check_model(proto, full_check=True)
     onnx.save(proto, output)
 
 
-def to_int8(source: Path, output: Path, calibration: Iterator[Question]) -> None:
+def to_int8(source: Path, output: Path, calibration: Iterator[ModelInputs]) -> None:
     """Write ``source`` with convolutions in INT8, a scale for each channel of the weights.
 
     The last convolution, which gives the logits, stays as it is; so does everything between convolutions: quantised as
@@ -114,7 +114,7 @@ def to_int8(source: Path, output: Path, calibration: Iterator[Question]) -> None
     onnx.save(proto, output)
 
 
-def check_agreement(source: Path, output: Path, precision: Precision, asked: Iterator[Question]) -> float:
+def check_agreement(source: Path, output: Path, precision: Precision, asked: Iterator[ModelInputs]) -> float:
     """Share of the masks' cells that both files decide alike.
 
     Raises:

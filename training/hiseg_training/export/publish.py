@@ -29,10 +29,10 @@ from hiseg_training.data.coco import read_split
 from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
 from hiseg_training.evaluation.baselines import BASELINES
 from hiseg_training.evaluation.complexity import complexity
-from hiseg_training.evaluation.evaluate import evaluate, foreground_untold
+from hiseg_training.evaluation.evaluate import evaluate, foreground_without_boxes
 from hiseg_training.export.card import model_card
-from hiseg_training.export.install import place
-from hiseg_training.export.onnx import Form, read_metadata, write_metadata
+from hiseg_training.export.install import install
+from hiseg_training.export.onnx import ExportOptions, read_metadata, write_metadata
 from hiseg_training.export.precision import Precision
 from hiseg_training.export.provenance import Provenance
 from hiseg_training.export.write import write_model
@@ -77,7 +77,7 @@ def publish(
         ParityError: ONNX Runtime disagrees with PyTorch, or a lower precision with FP32.
         FileNotFoundError: no data to measure on.
         ValueError: the file doesn't say what ours say, or is exported and shall have another precision.
-        PlaceError: there is such a version, or others keep another contract.
+        InstallError: there is such a version, or others keep another contract.
     """
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder)
@@ -88,7 +88,7 @@ def publish(
             shutil.copy(source, path)
         else:
             model = load_checkpoint(source)
-            write_model(model, path, Form(), precision or Precision.FP32, data)
+            write_model(model, path, ExportOptions(), precision or Precision.FP32, data)
             save_checkpoint(built / CHECKPOINT, model, {"published as": f"{name} {version}"}, half=True)
         metadata: dict[str, Any] = read_metadata(path) | (provenance.facts() if provenance else {})
         if missing := {"config", "canvases"} - metadata.keys():
@@ -111,7 +111,7 @@ def publish(
         metrics["megabytes"] = path.stat().st_size / 1e6
         (built / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
         (built / "MODEL_CARD.md").write_text(model_card(name, version, config, metrics, provenance))
-        place(built, repository, name, version, replace)
+        install(built, repository, name, version, replace)
     return metrics
 
 
@@ -128,7 +128,7 @@ async def record_canary(model: Path, name: str, version: int) -> None:
     Canary(photo, CANARY_BOXES, masks).save(model.parent)
 
 
-def runner_of(path: Path, threads: int = THREADS) -> Runner:
+def open_cpu_runner(path: Path, threads: int = THREADS) -> Runner:
     """Runs an exported file as a service would."""
     return open_onnx(path, ["CPUExecutionProvider"], threads)
 
@@ -136,7 +136,7 @@ def runner_of(path: Path, threads: int = THREADS) -> Runner:
 def measure(path: Path, data: Path) -> dict[str, Any]:
     """Quality on ``val`` and ``ood`` beside the baselines, and speed on this machine."""
     quality: dict[str, Any] = {}
-    runner = runner_of(path)
+    runner = open_cpu_runner(path)
     for split in ("val", "ood"):
         photos = read_split(data, split)
         quality[split] = {
@@ -145,7 +145,7 @@ def measure(path: Path, data: Path) -> dict[str, Any]:
             "boxes jittered by 10%": evaluate(photos, runner, JITTER).summary(),
             "baselines": {name: evaluate(photos, run).summary()["all"] for name, run in BASELINES.items()},
         }
-        alone = foreground_untold(photos, runner)
+        alone = foreground_without_boxes(photos, runner)
         if alone is not None:
             quality[split]["ground truth boxes"]["foreground, no boxes told"] = alone
     return {"quality": quality, "speed": speed(runner.predict)}

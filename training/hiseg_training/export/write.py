@@ -16,14 +16,14 @@ import onnx
 
 from hiseg_training.data.coco import Photo, read_split
 from hiseg_training.evaluation.complexity import complexity
-from hiseg_training.export.onnx import Form, export_onnx, read_metadata, write_metadata
+from hiseg_training.export.onnx import ExportOptions, export_onnx, read_metadata, write_metadata
 from hiseg_training.export.precision import (
     CALIBRATION_PHOTOS,
+    ModelInputs,
     Precision,
-    Question,
     check_agreement,
-    noise,
-    questions,
+    noise_inputs,
+    photo_inputs,
     to_fp16,
     to_int8,
 )
@@ -34,7 +34,7 @@ from hiseg_training.models.hierarchical import HierarchicalModel
 def write_model(
     model: HierarchicalModel,
     output: Path,
-    form: Form,
+    form: ExportOptions,
     precision: Precision,
     data: Path,
     provenance: Provenance | None = None,
@@ -73,24 +73,24 @@ def convert(source: Path, output: Path, precision: Precision, data: Path) -> str
     """Write an exported FP32 file in another precision; the rest is as in :func:`write_model`."""
     metadata = read_metadata(source)
     taken = onnx.load(source).graph.input[0].type.tensor_type.elem_type
-    form = Form(canvases=_canvases(metadata), dtype="uint8" if taken == onnx.TensorProto.UINT8 else "float32")
+    form = ExportOptions(canvases=_canvases(metadata), dtype="uint8" if taken == onnx.TensorProto.UINT8 else "float32")
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "model.onnx"
-        asked: Iterator[Question]
+        asked: Iterator[ModelInputs]
         if precision is Precision.INT8:
             photos = sample(data, CALIBRATION_PHOTOS + len(form.canvases))
-            to_int8(source, made, questions(photos[:CALIBRATION_PHOTOS], form.canvases, form.dtype))
-            asked = questions(photos[CALIBRATION_PHOTOS:], form.canvases, form.dtype)
+            to_int8(source, made, photo_inputs(photos[:CALIBRATION_PHOTOS], form.canvases, form.dtype))
+            asked = photo_inputs(photos[CALIBRATION_PHOTOS:], form.canvases, form.dtype)
         else:
             to_fp16(source, made)
-            asked = noise(form.canvases, form.dtype)
+            asked = noise_inputs(form.canvases, form.dtype)
         share = check_agreement(source, made, precision, asked)
         write_metadata(made, metadata | {"precision": precision.value})
         shutil.move(made, output)
     return f"{share:.2%} of the masks' cells are decided as in FP32"
 
 
-def describe(model: HierarchicalModel, form: Form) -> dict[str, Any]:
+def describe(model: HierarchicalModel, form: ExportOptions) -> dict[str, Any]:
     """What the shapes of a model's file can't say."""
     config, compute = model.config, complexity(model)
     said: dict[str, Any] = {

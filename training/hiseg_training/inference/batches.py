@@ -18,7 +18,7 @@ Boxes = Sequence[Box]
 
 
 @dataclass(frozen=True)
-class Loaded:
+class ImageBatch:
     """A batch.
 
     Attributes:
@@ -39,7 +39,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PhotoPrediction:
     """What a model says about one photo.
 
     Attributes:
@@ -59,7 +59,7 @@ class Answer:
     foreground: Floats
 
 
-def load_batches(photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner, size: int) -> Iterator[Loaded]:
+def load_batches(photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner, size: int) -> Iterator[ImageBatch]:
     """All photos in batches of up to ``size``, canvas by canvas.
 
     Args:
@@ -76,29 +76,31 @@ def load_batches(photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner
 
 def _load(
     indices: list[int], photos: Sequence[Photo], boxes: Sequence[Boxes], placements: Sequence[Placement]
-) -> Loaded:
+) -> ImageBatch:
     pixels = [photos[index].pixels() for index in indices]
     placed = [placements[index] for index in indices]
     rois = [placement.rois(boxes[index]) for index, placement in zip(indices, placed, strict=True)]
     counts = [len(rows) for rows in rois]
     numbers = np.repeat(np.arange(len(indices), dtype=np.float32), counts)
     images = np.stack([to_canvas(image, placement) for image, placement in zip(pixels, placed, strict=True)])
-    return Loaded(indices, pixels, placed, images, np.column_stack([numbers, np.concatenate(rois)]), counts)
+    return ImageBatch(indices, pixels, placed, images, np.column_stack([numbers, np.concatenate(rois)]), counts)
 
 
-def split_answers(
-    loaded: Loaded, boxes: Sequence[Boxes], crop_scale: float, masks: Floats, foreground: Floats
-) -> Iterator[Answer]:
+def split_predictions(
+    loaded: ImageBatch, boxes: Sequence[Boxes], crop_scale: float, masks: Floats, foreground: Floats
+) -> Iterator[PhotoPrediction]:
     """What came back for a batch, photo by photo; masks cover regions ``crop_scale`` times as large as boxes."""
     rows = np.split(masks, np.cumsum(loaded.counts)[:-1])
     for place, index in enumerate(loaded.indices):
         height, width = loaded.placements[place].content
         seen = np.ascontiguousarray(foreground[place, 0, :height, :width])
         regions = [box.scaled(crop_scale) for box in boxes[index]]
-        yield Answer(index, loaded.pixels[place], boxes[index], regions, rows[place], seen)
+        yield PhotoPrediction(index, loaded.pixels[place], boxes[index], regions, rows[place], seen)
 
 
-def answers(photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner, size: int) -> Iterator[Answer]:
+def predict_photos(
+    photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner, size: int
+) -> Iterator[PhotoPrediction]:
     """Ask a model about photos, in the order in which it takes them."""
     for loaded in load_batches(photos, boxes, runner, size):
-        yield from split_answers(loaded, boxes, runner.crop_scale, *runner.predict(loaded.images, loaded.rois))
+        yield from split_predictions(loaded, boxes, runner.crop_scale, *runner.predict(loaded.images, loaded.rois))

@@ -10,13 +10,13 @@ import numpy as np
 from hiseg.core.image import BoolMask, Floats, Pixels
 from hiseg.engines.base import logit_margins
 from hiseg.masks.logits import crop_mask, draw_margin
-from hiseg_training.inference.batches import Answer
+from hiseg_training.inference.batches import PhotoPrediction
 
 SURE = 50.0
 """Log-odds beyond which a probability is 0 or 1 to float32."""
 
 
-def person_masks(answer: Answer) -> Iterator[tuple[BoolMask, float]]:
+def full_masks(answer: PhotoPrediction) -> Iterator[tuple[BoolMask, float]]:
     """Mask, bool ``[H, W]`` of the photo's size, and the service's score of each person, in the boxes' order."""
     height, width = answer.pixels.shape[:2]
     for margin, region in zip(logit_margins(answer.masks), answer.regions, strict=True):
@@ -27,10 +27,10 @@ def person_masks(answer: Answer) -> Iterator[tuple[BoolMask, float]]:
         yield whole, score
 
 
-def anybody(answer: Answer) -> Pixels:
+def foreground_probability(answer: PhotoPrediction) -> Pixels:
     """Probability that anybody is there, by what the model says in all boxes together: uint8 0..255 ``[H, W]``.
 
-    It is above a half wherever :func:`person_masks` has somebody, and 0 outside what the masks cover.
+    It is above a half wherever :func:`full_masks` has somebody, and 0 outside what the masks cover.
     """
     height, width = answer.pixels.shape[:2]
     odds = np.full((height, width), -SURE, dtype=np.float32)

@@ -44,7 +44,7 @@ class Runner:
     crop_scale: float = 1.0
 
 
-def of_function(predict: Predict, crop_scale: float = 1.0) -> Runner:
+def function_runner(predict: Predict, crop_scale: float = 1.0) -> Runner:
     """Something that isn't a file; it takes the canvases of our models."""
     return Runner(CANVASES, Resize.LETTERBOX, predict, crop_scale=crop_scale)
 
@@ -105,4 +105,4 @@ def open_checkpoint(path: Path) -> Runner:
             _, foreground, wide = model(torch.from_numpy(images).to(device), torch.from_numpy(rois).to(device))
         return wide.float().cpu().numpy(), foreground.float().cpu().numpy()
 
-    return of_function(predict, model.config.context)
+    return function_runner(predict, model.config.context)

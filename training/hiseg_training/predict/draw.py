@@ -20,7 +20,7 @@ FAR = 50.0
 """Pixels; further from an outline nothing changes."""
 
 
-class Soft(NamedTuple):
+class SoftMask(NamedTuple):
     """A person in the photo, to fractions of pixels.
 
     Attributes:
@@ -43,7 +43,7 @@ class Soft(NamedTuple):
         return whole
 
 
-def soft_masks(masks: Floats, boxes: Sequence[Box], width: int, height: int, threshold: float) -> list[Soft]:
+def soft_masks(masks: Floats, boxes: Sequence[Box], width: int, height: int, threshold: float) -> list[SoftMask]:
     """Each person at the photo's resolution.
 
     A pixel is the person's where its likeliest class is the target, and the target's probability is over the threshold.
@@ -67,7 +67,7 @@ def target_probability(masks: Floats) -> Floats:
     return np.asarray(powers[:, 1] / powers.sum(axis=1), dtype=np.float32)
 
 
-def _soft(margin: Floats, target: Floats, box: Box, width: int, height: int, threshold: float) -> Soft:
+def _soft(margin: Floats, target: Floats, box: Box, width: int, height: int, threshold: float) -> SoftMask:
     least = float(log_odds(np.array(threshold, dtype=np.float32)))
     # Both conditions are "above 0", so the smaller of the two decides.
     decided = np.minimum(margin, log_odds(target) - least)
@@ -76,10 +76,10 @@ def _soft(margin: Floats, target: Floats, box: Box, width: int, height: int, thr
     drawn = draw_margin(decided, box, left, top, right, bottom)
     slope = np.hypot(cv2.Sobel(drawn, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=1 / 8))
     distance = np.clip(drawn / np.maximum(slope, np.abs(drawn) / FAR + 1e-6), -FAR, FAR)
-    return Soft(left, top, distance, draw_margin(target, box, left, top, right, bottom))
+    return SoftMask(left, top, distance, draw_margin(target, box, left, top, right, bottom))
 
 
-def draw_people(pixels: Pixels, people: Sequence[Soft], alpha: float) -> Pixels:
+def draw_people(pixels: Pixels, people: Sequence[SoftMask], alpha: float) -> Pixels:
     """A copy of RGB uint8 ``[H, W, 3]`` with people on it, smaller ones in front, coloured in their order.
 
     Args:

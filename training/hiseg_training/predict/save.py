@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from hiseg.core.image import Floats, Pixels
-from hiseg_training.inference.batches import Answer
+from hiseg_training.inference.batches import PhotoPrediction
 from hiseg_training.predict.draw import draw_foreground, draw_people, soft_masks
 
 
 @dataclass(frozen=True)
-class Look:
+class DrawOptions:
     """What is drawn.
 
     Attributes:
@@ -30,7 +30,7 @@ class Look:
     masks: bool = False
 
 
-def save(answer: Answer, stem: str, look: Look, folder: Path) -> Path:
+def save(answer: PhotoPrediction, stem: str, options: DrawOptions, folder: Path) -> Path:
     """Write ``<stem>_segmented.png`` or ``<stem>_binary.png``.
 
     With masks there is a folder beside it, ``<stem>_segmented_masks`` with ``instance_<k>_mask.png`` and
@@ -39,20 +39,20 @@ def save(answer: Answer, stem: str, look: Look, folder: Path) -> Path:
     """
     height, width = answer.pixels.shape[:2]
     layers: dict[str, tuple[Floats, Floats]] = {}
-    if look.binary:
+    if options.binary:
         probability = np.asarray(cv2.resize(answer.foreground, (width, height)), dtype=np.float32)
-        drawn = draw_foreground(answer.pixels, probability, look.alpha)
+        drawn = draw_foreground(answer.pixels, probability, options.alpha)
         layers["foreground"] = (probability > 0.5).astype(np.float32), probability
     else:
-        people = soft_masks(answer.masks, answer.regions, width, height, look.threshold)
-        drawn = draw_people(answer.pixels, people, look.alpha)
+        people = soft_masks(answer.masks, answer.regions, width, height, options.threshold)
+        drawn = draw_people(answer.pixels, people, options.alpha)
         for k, person in enumerate(people):
             mask = (person.distance > 0).astype(np.float32)
             parts = (person.on_photo(part, width, height) for part in (mask, person.probability))
             layers[f"instance_{k}"] = next(parts), next(parts)
-    path = folder / f"{stem}_{'binary' if look.binary else 'segmented'}.png"
+    path = folder / f"{stem}_{'binary' if options.binary else 'segmented'}.png"
     _write(path, drawn[:, :, ::-1])
-    if look.masks:
+    if options.masks:
         for name, (mask, probability) in layers.items():
             _write(path.with_name(f"{path.stem}_masks") / f"{name}_mask.png", _grey(mask))
             _write(path.with_name(f"{path.stem}_masks") / f"{name}_probs.png", _grey(probability))

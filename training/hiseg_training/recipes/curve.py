@@ -17,7 +17,7 @@ MOST_COLUMNS = 5
 
 
 @dataclass(frozen=True)
-class Course:
+class RunCurve:
     """A run's.
 
     Attributes:
@@ -37,7 +37,7 @@ class Course:
         return max(self.scores)
 
 
-def read_course(logs: Path) -> Course:
+def read_curve(logs: Path) -> RunCurve:
     """What a run's ``logs/`` hold; those of a resumed run have several files.
 
     Raises:
@@ -57,7 +57,7 @@ def read_course(logs: Path) -> Course:
     moments = sorted(event.wall_time for event in scores.values())
     gaps = [after - before for before, after in pairwise(moments)]
     steps = sorted(scores)
-    return Course(
+    return RunCurve(
         steps,
         [scores[step].value for step in steps],
         [losses.get(step, float("nan")) for step in steps],
@@ -65,7 +65,7 @@ def read_course(logs: Path) -> Course:
     )
 
 
-def save_curves(courses: Mapping[str, Course], path: Path) -> None:
+def save_curves(courses: Mapping[str, RunCurve], path: Path) -> None:
     """Write a PNG: of each run the score on ``val`` and the loss over the steps, side by side."""
     columns = min(len(courses), MOST_COLUMNS)
     rows = ceil(len(courses) / columns)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hiseg_training.data.coco import data_root
-from hiseg_training.recipes.curve import Course, read_course, save_curves
+from hiseg_training.recipes.curve import RunCurve, read_curve, save_curves
 from hiseg_training.recipes.plan import DATA, Plan, Step
 
 DONE, CURVE, CURVES = "done.json", "curve.png", "curves.png"
@@ -31,7 +31,7 @@ def launch(words: Sequence[str]) -> int:
     return subprocess.run([sys.executable, "-m", "hiseg_training", *words], check=False).returncode
 
 
-def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = launch) -> dict[str, Course]:
+def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = launch) -> dict[str, RunCurve]:
     """Make every step's folder in ``output``, with its run, ``curve.png`` and ``done.json``, and ``curves.png`` of all.
 
     Args:
@@ -44,15 +44,15 @@ def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = l
     Raises:
         StepFailed: a run did; what was done stays, and the same call goes on there.
     """
-    courses: dict[str, Course] = {}
+    courses: dict[str, RunCurve] = {}
     for step in plan.step:
         folder = output / step.name
         if not (folder / DONE).exists():
             words = command(plan, step, output)
-            say(spoken(step, words))
+            say(shell_command(step, words))
             if code := run(words):
                 raise StepFailed(f"{step.name}: it ended with {code}; the same command again goes on with it")
-            course = read_course(_run(folder) / "logs")
+            course = read_curve(_run(folder) / "logs")
             save_curves({f"{plan.title}, {step.name}": course}, folder / CURVE)
             (folder / DONE).write_text(json.dumps(asdict(course)))
         courses[step.name] = _written(folder / DONE)
@@ -60,9 +60,9 @@ def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = l
     return courses
 
 
-def _written(path: Path) -> Course:
+def _written(path: Path) -> RunCurve:
     try:
-        return Course(**json.loads(path.read_text()))
+        return RunCurve(**json.loads(path.read_text()))
     except (TypeError, ValueError) as error:
         raise StepFailed(f"{path}: not as it was written ({error}); without it the step is done again") from error
 
@@ -83,12 +83,12 @@ def command(plan: Plan, step: Step, output: Path) -> list[str]:
     return [*words, *(flag.format(**meant) for flag in step.flags), "--output", str(folder)]
 
 
-def spoken(step: Step, words: Sequence[str]) -> str:
+def shell_command(step: Step, words: Sequence[str]) -> str:
     """A step's command, as a shell takes it."""
     return f"{step.name}: {shlex.join(['hiseg-train', *words])}"
 
 
-def table(plan: Plan, courses: Mapping[str, Course]) -> str:
+def table(plan: Plan, courses: Mapping[str, RunCurve]) -> str:
     """A row for each step, in Markdown."""
     lines = ["| step | why | optimiser steps | minutes | best on `val` |", "|---|---|---:|---:|---:|"]
     for step in plan.step:
