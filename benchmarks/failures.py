@@ -18,7 +18,7 @@ from hiseg.core.image import Pixels
 from hiseg.masks.formats.label_map import label_map
 from hiseg.models.repository import stored_versions
 from hiseg_training.data.coco import Photo, data_root, read_split
-from hiseg_training.evaluation.pictures import INK, PAPER, errors, instance, legend
+from hiseg_training.evaluation.comparison import INK, PAPER, errors, instance, legend
 from hiseg_training.evaluation.scores import PhotoScore, score_photos
 from hiseg_training.export.publish import open_cpu_runner
 

@@ -9,8 +9,7 @@ import pytest
 
 from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.scores import jittered_boxes, score_photos
-from hiseg_training.evaluation.summary import summary
-from hiseg_training.evaluation.table import markdown
+from hiseg_training.evaluation.summary import markdown, summary
 from hiseg_training.inference.runner import Runner
 
 

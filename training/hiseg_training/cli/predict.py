@@ -13,12 +13,11 @@ from tqdm import tqdm
 
 from hiseg.api.boxes import parse_boxes, to_boxes
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.data.coco import Person, Photo, read_annotations
-from hiseg_training.data.layout import images_beside
+from hiseg_training.data.coco import Person, Photo, images_beside, read_annotations
 from hiseg_training.inference.batches import load_batches, split_predictions
 from hiseg_training.inference.runner import Runner, open_onnx
-from hiseg_training.predict.save import DrawOptions, save
-from hiseg_training.predict.timing import Timings
+from hiseg_training.inference.save import DrawOptions, save
+from hiseg_training.inference.timing import Timings
 
 
 class Provider(StrEnum):

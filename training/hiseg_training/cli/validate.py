@@ -12,12 +12,10 @@ import cv2
 import typer
 
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.data.coco import Photo, data_root, read_annotations
-from hiseg_training.data.layout import images_beside
-from hiseg_training.evaluation.pictures import comparison_sheet
+from hiseg_training.data.coco import Photo, data_root, images_beside, read_annotations
+from hiseg_training.evaluation.comparison import comparison_sheet
 from hiseg_training.evaluation.scores import PhotoScore, jittered_boxes, score_photo, score_photos
-from hiseg_training.evaluation.summary import summary
-from hiseg_training.evaluation.table import markdown
+from hiseg_training.evaluation.summary import markdown, summary
 from hiseg_training.inference.batches import predict_photos
 from hiseg_training.inference.runner import Runner, open_runner
 

@@ -10,9 +10,8 @@ from torch.utils.data import Dataset
 
 from hiseg_training.config.model import Size
 from hiseg_training.data.augment import fit_matrix, warp
-from hiseg_training.data.coco import Photo, data_root, read_annotations, read_split
+from hiseg_training.data.coco import Photo, data_root, images_beside, read_annotations, read_split
 from hiseg_training.data.dataset import Sample
-from hiseg_training.data.layout import images_beside
 
 
 class EvalDataset(Dataset[Sample]):

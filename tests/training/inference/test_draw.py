@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hiseg.core.box import Box
-from hiseg_training.predict.draw import draw_foreground, draw_people, soft_masks
+from hiseg_training.inference.draw import draw_foreground, draw_people, soft_masks
 
 PHOTO = np.full((60, 80, 3), 100, dtype=np.uint8)
 BOX = Box(10, 5, 50, 55)

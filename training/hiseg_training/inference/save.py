@@ -10,7 +10,7 @@ import numpy as np
 
 from hiseg.core.image import Floats, Pixels
 from hiseg_training.inference.batches import PhotoPrediction
-from hiseg_training.predict.draw import draw_foreground, draw_people, soft_masks
+from hiseg_training.inference.draw import draw_foreground, draw_people, soft_masks
 
 
 @dataclass(frozen=True)

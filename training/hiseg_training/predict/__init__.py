@@ -1,1 +1,0 @@
-"""Draws what an exported model says about photos, and how long it takes."""
