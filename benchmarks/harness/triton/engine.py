@@ -21,8 +21,8 @@ async def engine_on(
 ) -> AsyncIterator[TritonEngine]:
     """The engine of a model on the servers that the setting ``engine`` names, usable."""
 
-    async def self_test(engine: Engine) -> None:
-        await run_self_test(engine, repository)
+    async def self_test(tested: Engine) -> None:
+        await run_self_test(tested, repository)
 
     targets = parse_targets(engine)
     infos = {info.ref.name: info for info in await discover(targets, "b0")}

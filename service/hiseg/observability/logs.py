@@ -1,6 +1,7 @@
-"""Logs for machines: JSON, one line an event and one line a request, each with the request's id; never a picture.
+"""Logging: JSON with one line for each event and each request, or text for people at a terminal.
 
-As text, for people at a terminal, there is no line a request.
+Every line of JSON that belongs to a request has the request's id. As text there is no line for each request. Images are
+never logged.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from typing import Any
 from uvicorn.config import LOGGING_CONFIG
 
 REQUEST_ID = "x-request-id"
-"""Header of HTTP; the key of gRPC's metadata is the same."""
+"""Name of the HTTP header, and of the key in gRPC metadata."""
 current_id: ContextVar[str] = ContextVar("current_id", default="")
-"""Of the request that is being worked on."""
+"""Id of the request that the current task works on; empty outside of requests."""
 log = logging.getLogger("hiseg.requests")
-_FORM = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_VALID_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
 class LogFormat(StrEnum):
-    """How lines look."""
+    """Format of the log."""
 
     TEXT = "text"
     JSON = "json"
@@ -35,16 +36,16 @@ class LogFormat(StrEnum):
 
 @dataclass(slots=True)
 class RequestLogEntry:
-    """What is known of a request in the end.
+    """The log line of one request, filled in while the request is worked on.
 
     Attributes:
         outcome: as in the metrics.
-        client: the address that it came from.
-        key: name of its API key; empty: it needed none.
-        variant: the model's.
-        people: masks that were made.
-        timings_ms: of each stage.
-        trace_id: of the caller's trace; empty: it isn't traced.
+        client: address of the caller.
+        key: name of the caller's API key; empty: none was needed.
+        variant: of the model.
+        people: number of masks that were made; None: the request didn't get so far.
+        timings_ms: milliseconds of each stage, by name.
+        trace_id: of the caller's trace; empty: the request isn't traced.
     """
 
     outcome: str = ""
@@ -56,7 +57,7 @@ class RequestLogEntry:
     trace_id: str = ""
 
     def write(self, **more: object) -> None:
-        """The request's line; what is empty is left out."""
+        """Write the line, with further fields; fields that are empty are left out."""
         if log.isEnabledFor(logging.INFO):
             own = {name: getattr(self, name) for name in self.__slots__}
             fields = {name: value for name, value in (more | own).items() if value not in ("", None, {})}
@@ -64,17 +65,17 @@ class RequestLogEntry:
 
 
 def read_request_id(text: str) -> str:
-    """The caller's id of a request if it is one that may stand in a log, else a new one."""
-    return text if _FORM.fullmatch(text) else uuid.uuid4().hex
+    """Return the caller's request id if it has a valid form, else a new one."""
+    return text if _VALID_ID.fullmatch(text) else uuid.uuid4().hex
 
 
 def trace_id(traceparent: str) -> str:
-    """Which trace a W3C trace context belongs to; empty if there is none."""
+    """The id of the trace in a W3C trace context, which may be empty."""
     return traceparent.split("-")[1] if traceparent else ""
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON."""
+    """Formats a log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -88,9 +89,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def configuration(form: LogFormat) -> dict[str, Any]:
-    """What :func:`logging.config.dictConfig` is given."""
-    if form is LogFormat.TEXT:
+def configuration(log_format: LogFormat) -> dict[str, Any]:
+    """The configuration for :func:`logging.config.dictConfig`."""
+    if log_format is LogFormat.TEXT:
         return LOGGING_CONFIG
     return {
         "version": 1,

@@ -1,4 +1,4 @@
-"""Spans to an OpenTelemetry collector over OTLP (gRPC); where it is, how many are kept and all else say ``OTEL_*``."""
+"""Tracing with OpenTelemetry: spans are sent to a collector over OTLP (gRPC), as the ``OTEL_*`` variables configure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from hiseg.observability.tracing import Span, Stage
 
 
 class OtelSpan:
-    """A :class:`hiseg.observability.tracing.Span`."""
+    """A :class:`hiseg.observability.tracing.Span` of OpenTelemetry."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
-        own = span.get_span_context()
-        self.traceparent = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
+        context = span.get_span_context()
+        self.traceparent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
     def end(self, outcome: str) -> None:
         self._span.set_attribute("hiseg.outcome", outcome)
@@ -32,7 +32,8 @@ class OtelSpan:
 
 
 class OtelTracing:
-    """A :class:`hiseg.observability.tracing.Tracing`. Spans are sent by a thread of its own, some seconds later."""
+    """A :class:`hiseg.observability.tracing.Tracing` of OpenTelemetry. A thread of its own sends the spans, seconds
+    later."""
 
     is_on = True
 
@@ -43,17 +44,17 @@ class OtelTracing:
         self._tracer = self._provider.get_tracer("hiseg")
 
     def request(self, name: str, traceparent: str) -> Span:
-        return OtelSpan(self._tracer.start_span(name, within(traceparent), SpanKind.SERVER))
+        return OtelSpan(self._tracer.start_span(name, parent_context(traceparent), SpanKind.SERVER))
 
     def stages(self, traceparent: str, stages: Sequence[Stage]) -> None:
-        parent, now = within(traceparent), time.time_ns()
+        parent, now = parent_context(traceparent), time.time_ns()
         for stage in stages:
             began = now - round(stage.ago_s * 1e9)
             span = self._tracer.start_span(stage.name, parent, start_time=began)
             span.end(began + round(stage.ms * 1e6))
 
     def batch(self, model: str, traceparents: Sequence[str], rois: int) -> Span:
-        requests = [told for told in map(context_of, traceparents) if told is not None]
+        requests = [context for context in map(parse_traceparent, traceparents) if context is not None]
         first = next(filter(None, traceparents), "")
         attributes: dict[str, str | int] = {
             "hiseg.model": model,
@@ -61,21 +62,21 @@ class OtelTracing:
             "hiseg.boxes": rois,
         }
         links = [Link(request) for request in requests]
-        return OtelSpan(self._tracer.start_span("batch", within(first), SpanKind.CLIENT, attributes, links))
+        return OtelSpan(self._tracer.start_span("batch", parent_context(first), SpanKind.CLIENT, attributes, links))
 
     def close(self) -> None:
         self._provider.shutdown()
 
 
-def context_of(traceparent: str) -> SpanContext | None:
-    """What W3C's text says, which must be valid; None if it is empty."""
+def parse_traceparent(traceparent: str) -> SpanContext | None:
+    """The span context in a valid W3C trace context; None if the text is empty."""
     if not traceparent:
         return None
     _, trace_id, span_id, flags = traceparent.split("-")
     return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
 
 
-def within(traceparent: str) -> Context:
-    """The context whose spans belong to that one."""
-    told = context_of(traceparent)
-    return Context() if told is None else trace.set_span_in_context(trace.NonRecordingSpan(told), Context())
+def parent_context(traceparent: str) -> Context:
+    """The OpenTelemetry context in which new spans are children of a W3C trace context, or roots if it is empty."""
+    parent = parse_traceparent(traceparent)
+    return Context() if parent is None else trace.set_span_in_context(trace.NonRecordingSpan(parent), Context())

@@ -1,5 +1,5 @@
 """Models on Triton servers: one engine for each model, over all servers that run it.
 
-Only :mod:`hiseg.engines.triton.address` is imported without Triton's client; all other modules need the extra
-``triton``, and are imported when the setting ``engine`` names Triton.
+The modules that talk to servers need Triton's client, from the extra ``triton``, and are imported only when the setting
+``engine`` names Triton. The settings themselves import :mod:`hiseg.engines.triton.address`, which needs nothing.
 """

@@ -118,8 +118,7 @@ class TritonEngine:
         """Does nothing: :meth:`running` closes the connections."""
 
     def _choose(self, failed: set[Endpoint]) -> Endpoint | None:
-        """The server with the least predicted work; of several the one that was used least recently. None if none is
-        up."""
+        """The server with the least predicted work, or of several the least recently used; None if none is up."""
         up = [e for e in self.endpoints.values() if e.state is EndpointState.UP and e not in failed]
         with_room = [e for e in up if e.in_flight < e.slots]
         return min(with_room or up, key=lambda e: (e.load, e.last_used), default=None)
