@@ -107,13 +107,13 @@ class Notes:
         self.drops: list[DropReason] = []
         self.failures = 0
 
-    def ran(self, report: BatchReport) -> None:
+    def on_batch(self, report: BatchReport) -> None:
         self.batches.append(report)
 
-    def failed(self) -> None:
+    def on_failure(self) -> None:
         self.failures += 1
 
-    def dropped(self, reason: DropReason) -> None:
+    def on_drop(self, reason: DropReason) -> None:
         self.drops.append(reason)
 
 

@@ -58,13 +58,13 @@ class Batcher:
         self.engine = engine
         self.limits = limits or BatchLimits()
         self.clock = clock
-        self.cost = CostModel(engine.info.cost_prior)
+        self.cost_model = CostModel(engine.info.cost_prior)
         self.wait_estimator = WaitEstimator(clock, self.limits.wait_ms, engine.slots)
-        self._dispatcher = Dispatcher(engine, self.cost, self.wait_estimator, watcher, clock, tracing)
+        self._dispatcher = Dispatcher(engine, self.cost_model, self.wait_estimator, watcher, clock, tracing)
         self._workers = workers
         self._watcher = watcher
         self._next_batch = NextBatch(
-            engine, self.limits, self.cost, self.wait_estimator, clock, self._start_preparing, self._drop_late
+            engine, self.limits, self.cost_model, self.wait_estimator, clock, self._start_preparing, self._drop_late
         )
         self._latest = LatestJobs(self._next_batch, self._start_preparing, self._supersede)
         # Let in and neither in the engine yet nor gone, oldest first.
@@ -115,7 +115,7 @@ class Batcher:
             Overloaded: it would wait too long.
             DeadlineExceeded: there is no time left for it.
         """
-        share, cost = SHARES[Priority.INTERACTIVE], self.cost.now
+        share, cost = SHARES[Priority.INTERACTIVE], self.cost_model.now
         self.wait_estimator.check(client, share, cost.job(0), cost.batch(1, 0), deadline)
 
     async def submit(self, job: BatchJob) -> BatchJob:
@@ -141,7 +141,7 @@ class Batcher:
                 value=job.rois,
             )
         job.share = SHARES[job.priority]
-        job.cost_ms, job.alone_ms = self.cost.now.job(job.rois), self.cost.now.batch(1, job.rois)
+        job.cost_ms, job.alone_ms = self.cost_model.now.job(job.rois), self.cost_model.now.batch(1, job.rois)
         self.wait_estimator.admit(job, job.deadline)
         job.arrived, job.answer = self.clock(), asyncio.get_running_loop().create_future()
         self._waiting[job] = None
@@ -240,7 +240,7 @@ class Batcher:
 
     def _report_drop(self, reason: DropReason) -> None:
         if self._watcher:
-            self._watcher.dropped(reason)
+            self._watcher.on_drop(reason)
 
     def _refuse(self, job: BatchJob, error: Exception) -> None:
         if job in self._waiting:

@@ -27,14 +27,14 @@ class Dispatcher:
     def __init__(
         self,
         engine: Engine,
-        cost: CostModel,
+        cost_model: CostModel,
         wait_estimator: WaitEstimator,
         watcher: Watcher | None,
         clock: Callable[[], float],
         tracing: Tracing,
     ) -> None:
         self._engine = engine
-        self._cost = cost
+        self._cost_model = cost_model
         self._wait_estimator = wait_estimator
         self._watcher = watcher
         self._clock = clock
@@ -47,7 +47,7 @@ class Dispatcher:
         meta = BatchMeta(
             requested=reduce(or_, (job.requested for job in jobs)),
             deadline=max(deadlines) if len(deadlines) == len(jobs) else None,
-            cost_ms=self._cost.now.batch(len(jobs), sum(job.rois for job in jobs)),
+            cost_ms=self._cost_model.now.batch(len(jobs), sum(job.rois for job in jobs)),
             traceparent=next((job.traceparent for job in jobs if job.traceparent), ""),
         )
         arguments = [job.prepared for job in jobs], self._engine.roi_counts, meta
@@ -80,7 +80,7 @@ class Dispatcher:
         """
         members = [job.prepared for job in jobs]
         rois = sum(len(member.rois) for member in members)
-        predicted_ms = self._cost.now.batch(len(members), rois)
+        predicted_ms = self._cost_model.now.batch(len(members), rois)
         run = self._wait_estimator.batch_started(predicted_ms, queued_ms=sum(job.cost_ms for job in jobs))
         began = self._clock()
         prediction: Prediction | None = None
@@ -98,7 +98,7 @@ class Dispatcher:
                 job.succeed(part, began, infer_ms)
             return None
         if self._watcher:
-            self._watcher.failed()
+            self._watcher.on_failure()
         if failure is not None and (len(jobs) == 1 or isinstance(failure, HisegError)):
             for job in jobs:
                 job.fail(failure)
@@ -111,9 +111,9 @@ class Dispatcher:
         """Let the cost model learn from the batches that have come back since the last call, and report them."""
         while self._unlearnt:
             report = self._unlearnt.popleft()
-            self._cost.observe(report.images, report.rois, report.real_ms)
+            self._cost_model.observe(report.images, report.rois, report.real_ms)
             if self._watcher:
-                self._watcher.ran(report)
+                self._watcher.on_batch(report)
 
 
 class EngineSlots:

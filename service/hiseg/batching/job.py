@@ -131,11 +131,11 @@ class BatchJob:
 class Watcher(Protocol):
     """Learns what happens in a batcher, for metrics. Its methods must be quick and never raise."""
 
-    def ran(self, report: BatchReport) -> None:
+    def on_batch(self, report: BatchReport) -> None:
         """A batch has come back from the engine."""
 
-    def failed(self) -> None:
+    def on_failure(self) -> None:
         """The engine has failed to run a batch."""
 
-    def dropped(self, reason: DropReason) -> None:
+    def on_drop(self, reason: DropReason) -> None:
         """A job that was let in has left before it reached the engine."""

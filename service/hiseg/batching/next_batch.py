@@ -23,7 +23,7 @@ class NextBatch:
     Args:
         engine: its slots decide when a batch leaves.
         limits: how large a batch may be.
-        cost: predicts what a batch costs.
+        cost_model: predicts what a batch costs.
         wait_estimator: predicts when the engine is free.
         clock: seconds, monotonic.
         prepare: begins to prepare a job that has joined the batch.
@@ -34,7 +34,7 @@ class NextBatch:
         self,
         engine: Engine,
         limits: BatchLimits,
-        cost: CostModel,
+        cost_model: CostModel,
         wait_estimator: WaitEstimator,
         clock: Callable[[], float],
         prepare: Callable[[BatchJob], None],
@@ -46,7 +46,7 @@ class NextBatch:
         self._is_remainder = False
         self._engine = engine
         self._limits = limits
-        self._cost = cost
+        self._cost_model = cost_model
         self._wait_estimator = wait_estimator
         self._clock = clock
         self._prepare = prepare
@@ -77,22 +77,22 @@ class NextBatch:
         others = [other for other in self.jobs if other is not instead_of]
         if not others:
             return True
-        images, rois_before = len(others) + 1, sum(other.rois for other in others)
-        rois = rois_before + job.rois
-        before_ms, cost_ms = self._cost.now.batch(len(others), rois_before), self._cost.now.batch(images, rois)
+        cost = self._cost_model.now
+        images, rois = len(others) + 1, sum(other.rois for other in others) + job.rois
+        without_ms, with_ms = cost.batch(images - 1, rois - job.rois), cost.batch(images, rois)
         return (
             images <= self._limits.images
             and rois <= self._limits.rois
             and images * 3 * job.canvas[0] * job.canvas[1] <= self._limits.bytes
-            and cost_ms <= self._limits.budget_ms
-            and not self._would_make_late(others, before_ms, cost_ms)
+            and with_ms <= self._limits.budget_ms
+            and not self._would_make_late(others, without_ms, with_ms)
         )
 
-    def _would_make_late(self, jobs: Sequence[BatchJob], before_ms: float, cost_ms: float) -> bool:
-        """Whether one of ``jobs`` meets its deadline in a batch of ``before_ms``, but not in one of ``cost_ms``."""
+    def _would_make_late(self, jobs: Sequence[BatchJob], without_ms: float, with_ms: float) -> bool:
+        """Whether one of ``jobs`` meets its deadline in a batch of ``without_ms``, but not in one of ``with_ms``."""
         starts = self._clock() + self._wait_estimator.running_ms() / 1000
         deadlines = [job.deadline for job in jobs if job.deadline is not None]
-        return any(starts + before_ms / 1000 <= deadline < starts + cost_ms / 1000 for deadline in deadlines)
+        return any(starts + without_ms / 1000 <= deadline < starts + with_ms / 1000 for deadline in deadlines)
 
     def _is_late(self, job: BatchJob, batch_ms: float) -> bool:
         return job.deadline is not None and self._clock() + batch_ms / 1000 > job.deadline
@@ -124,7 +124,7 @@ class NextBatch:
 
     def drop_unneeded(self, jobs: Sequence[BatchJob]) -> list[BatchJob]:
         """Of a batch that the engine can take now, return the jobs whose callers still wait; drop those too late."""
-        batch_ms = self._cost.now.batch(len(jobs), sum(job.rois for job in jobs))
+        batch_ms = self._cost_model.now.batch(len(jobs), sum(job.rois for job in jobs))
         waiting = [job for job in jobs if not job.answer.done()]
         for job in waiting:
             if self._is_late(job, batch_ms):

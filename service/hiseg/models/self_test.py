@@ -134,7 +134,7 @@ async def warm_up(batcher: Batcher, quick: bool = False) -> None:
         await engine.infer(batch)
         started = batcher.clock()
         await engine.infer(batch)
-        batcher.cost.observe(images, people, (batcher.clock() - started) * 1000)
+        batcher.cost_model.observe(images, people, (batcher.clock() - started) * 1000)
 
 
 def _warm_up_shapes(batcher: Batcher, quick: bool) -> Iterator[tuple[int, int, Size]]:

@@ -169,17 +169,17 @@ class ModelMetrics:
         self._failures = metrics._failures.labels(model)
         self._dropped = {reason: metrics._dropped.labels(model, reason) for reason in DROP_REASONS}
 
-    def ran(self, report: BatchReport) -> None:
+    def on_batch(self, report: BatchReport) -> None:
         self._images.observe(report.images)
         self._rois.observe(report.rois)
         self._predicted.observe(report.predicted_ms / 1000)
         self._real.observe(report.real_ms / 1000)
         self._busy.inc(report.real_ms / 1000)
 
-    def failed(self) -> None:
+    def on_failure(self) -> None:
         self._failures.inc()
 
-    def dropped(self, reason: DropReason) -> None:
+    def on_drop(self, reason: DropReason) -> None:
         self._dropped[reason].inc()
 
 

@@ -162,7 +162,7 @@ def begun(jobs: int) -> list[int]:
             await asyncio.gather(*(harness.send(marker) for marker in range(jobs)))
             # Learnt from as if each had had the slot for itself: an idle engine is as fast as before.
             await asyncio.sleep(1)
-            assert harness.batcher.cost.now.batch(1, 1) == pytest.approx(PICTURE_MS, rel=0.05)
+            assert harness.batcher.cost_model.now.batch(1, 1) == pytest.approx(PICTURE_MS, rel=0.05)
             took = [report.real_ms for report in harness.notes.batches]
             assert took == pytest.approx([PICTURE_MS] * jobs, rel=0.05)
 

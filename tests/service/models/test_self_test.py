@@ -101,6 +101,6 @@ def test_the_cost_model_learns_from_it() -> None:
         engine = EchoEngine(cost=Cost(10, 10, 5), prior=Cost(1, 1, 1))
         batcher = Batcher(engine, ThreadPoolExecutor(1), Notes(), clock=loop.time)
         await warm_up(batcher)
-        return batcher.cost.now.batch(1, 8)
+        return batcher.cost_model.now.batch(1, 8)
 
     assert run(scenario) == pytest.approx(60, rel=0.35)
