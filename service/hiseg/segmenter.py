@@ -96,18 +96,17 @@ class Segmenter:
             raise Unavailable(NO_ENGINE)
 
     def check_capacity(self, reservation: Reservation, deadline: float | None) -> None:
-        """Refuse a request before it is read, if no model could take even the smallest job.
+        """Refuse a request that was admitted before it is read, if no model could take even the smallest job.
 
         Args:
             reservation: the request's; the bytes of the smallest canvas are added to it.
             deadline: the request's, in seconds of :func:`time.monotonic`'s clock; None: none, or not known yet.
 
         Raises:
-            Unavailable: requests are not accepted, or no engine answers.
+            Unavailable: no engine answers.
             Overloaded: the job would wait too long for every model, or the bytes are not free.
             DeadlineExceeded: it would miss its deadline on an idle service too.
         """
-        self.admission.check_open()
         self._check_engines()
         canvases = [canvas for info in self.models for canvas in info.canvases]
         reservation.reserve(reservation.bytes + min((3 * height * width for height, width in canvases), default=0))

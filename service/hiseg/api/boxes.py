@@ -1,4 +1,7 @@
-"""Boxes as people send them -> boxes in image pixels, or an error that names the one at fault."""
+"""Boxes as callers send them are parsed, checked and converted to image pixels here, and nowhere else.
+
+Errors name the box at fault: ``boxes[2]``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class BoxFormat(StrEnum):
 
 
 def parse_boxes(text: str) -> list[list[float]]:
-    """``x1,y1,x2,y2;x1,y1,x2,y2;…`` -> rows of numbers; empty text is no boxes.
+    """Parse ``x1,y1,x2,y2;x1,y1,x2,y2;…`` into rows of numbers; an empty text is no boxes.
 
     Raises:
         InvalidRequest: something in it is not a number.
@@ -42,13 +45,20 @@ def check_count(count: int, limit: int) -> None:
 
 
 def to_boxes(
-    rows: Sequence[Sequence[float]], width: int, height: int, form: BoxFormat = BoxFormat.XYXY, normalized: bool = False
+    rows: Sequence[Sequence[float]],
+    width: int,
+    height: int,
+    box_format: BoxFormat = BoxFormat.XYXY,
+    normalized: bool = False,
 ) -> tuple[Box, ...]:
-    """Rows of four numbers -> boxes in pixels of a ``width`` x ``height`` image, not yet clipped to it.
+    """Convert rows of four numbers to boxes in pixels of an image; they may reach beyond the image.
 
     Args:
-        form: what the numbers mean.
-        normalized: they are shares of the image's width and height instead of pixels.
+        rows: one row of four numbers for each person.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+        box_format: what the numbers mean.
+        normalized: they are shares of the image's width and height, 0..1, instead of pixels.
 
     Raises:
         InvalidRequest: not four finite numbers, or a box without area, or with its corners reversed.
@@ -62,7 +72,7 @@ def to_boxes(
         if not all(math.isfinite(number) for number in row):
             raise InvalidRequest(f"{name} has a number that is not finite", field=name, value=str(list(row)))
         a, b, c, d = (number * factor for number, factor in zip(row, scale, strict=True))
-        match form:
+        match box_format:
             case BoxFormat.XYXY:
                 box = Box(a, b, c, d)
             case BoxFormat.XYWH:

@@ -1,95 +1,127 @@
-"""The options of a request, the same on every transport, and the job that they make of an image."""
+"""The options of a segmentation request, which are the same on every transport, and the job that they make of an image.
+
+Also how JSON and other values of a request are validated, with errors that name the field at fault.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hiseg.api.boxes import BoxFormat, check_count, to_boxes
+from hiseg.api.boxes import BoxFormat, to_boxes
 from hiseg.api.encoding import MaskFormat
 from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest, TooLarge
 from hiseg.core.image import ImageSource
 from hiseg.core.job import Job, Mode, PostProcessing, Priority, Smoothing
+from hiseg.images.encoded import inspect
+from hiseg.images.limits import ImageLimits
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MOST_TOLERANCE_PX
-from hiseg.segmenter import Segmenter
 
-LONGEST_DEADLINE_S = 600
+MAX_DEADLINE_S = 600
+"""Longest deadline that a request may name."""
 MOST_DILATION_PX = 100
+"""Largest value of ``dilation_px``."""
 MAX_ROWS = 10_000
-"""Boxes that are read at all; how many are taken is a setting."""
-MOST_COMMAS = 15 * MAX_ROWS
-"""Of JSON, three times what so many boxes have; each value that is wrong takes a kilobyte on its way into an error."""
+"""Upper limit of the boxes that are parsed at all; how many are taken is the setting ``max_boxes``."""
+MAX_COMMAS = 15 * MAX_ROWS
+"""Upper limit of the commas in a JSON body: three times those of ``MAX_ROWS`` boxes.
+
+The validator takes a kilobyte for each value that is wrong, so that a body of short values could fill the memory.
+"""
+Boxes: TypeAlias = Sequence[Sequence[float]] | Callable[[int, int], tuple[Box, ...]]
+"""Rows of four numbers in the format that the options name, or a function that returns the boxes in pixels of an image
+of the given width and height."""
 M = TypeVar("M", bound=BaseModel)
 
 
 class Options(BaseModel):
-    """What every form of a segmentation request can say."""
+    """The options of a segmentation request, without its image and boxes."""
 
     model_config = ConfigDict(extra="forbid")
 
-    variant: str | None = Field(None, description="`b0`, `b1` or `b7`; the service's default if left out")
-    mode: Mode = Field(Mode.INSTANCE, description="a mask per box, or the foreground: everybody at once")
-    box_format: BoxFormat = Field(BoxFormat.XYXY, description="what the four numbers of a box mean")
-    normalized: bool = Field(False, description="boxes are shares 0..1 of the image's width and height")
+    variant: str | None = Field(default=None, description="`b0`, `b1` or `b7`; the service's default if left out")
+    mode: Mode = Field(default=Mode.INSTANCE, description="a mask per box, or the foreground: everybody at once")
+    box_format: BoxFormat = Field(default=BoxFormat.XYXY, description="what the four numbers of a box mean")
+    normalized: bool = Field(default=False, description="boxes are shares 0..1 of the image's width and height")
     mask_format: MaskFormat = Field(
-        MaskFormat.COCO_RLE,
+        default=MaskFormat.COCO_RLE,
         description="`label_map` and `overlay` answer with a PNG, and so does `cutout` with `Accept: image/png`",
     )
     tolerance_px: float = Field(
-        DEFAULT_TOLERANCE_PX,
+        default=DEFAULT_TOLERANCE_PX,
         ge=0,
         le=MOST_TOLERANCE_PX,
         allow_inf_nan=False,
         description="of `polygon`: how far corners that are left out may lie from the line; 0 leaves out none",
     )
     threshold: float = Field(
-        0.5, gt=0, lt=1, allow_inf_nan=False, description="probability above which a pixel belongs to the mask"
+        default=0.5, gt=0, lt=1, allow_inf_nan=False, description="probability above which a pixel belongs to the mask"
     )
     smoothing: Smoothing = Field(
-        Smoothing.NONE,
+        default=Smoothing.NONE,
         description="of the probabilities: `edge` evens out ragged outlines, `bilateral` noise beside sharp outlines",
     )
     dilation_px: int = Field(
-        0,
+        default=0,
         ge=0,
         le=MOST_DILATION_PX,
         description="image pixels by which masks grow on all sides, beyond their boxes too, but not beyond the image",
     )
     resolve_overlaps: bool = Field(
-        False, description="a pixel that several masks claim is left to the person of whom the model is surest"
+        default=False, description="a pixel that several masks claim is left to the person of whom the model is surest"
     )
     deadline_ms: int | None = Field(
-        None, gt=0, le=LONGEST_DEADLINE_S * 1000, description="the answer is worthless after this time"
+        default=None, gt=0, le=MAX_DEADLINE_S * 1000, description="the answer is worthless after this time"
     )
-    priority: Priority = Field(Priority.INTERACTIVE, description="`batch` gets a tenth of the share of `interactive`")
+    priority: Priority = Field(
+        default=Priority.INTERACTIVE, description="`batch` gets a tenth of the share of `interactive`"
+    )
 
-    @property
-    def finish(self) -> PostProcessing:
-        """How masks are made."""
-        return PostProcessing(self.smoothing, self.threshold, self.dilation_px, self.resolve_overlaps)
-
-    def job(
+    def to_job(
         self,
-        picture: ImageSource,
-        boxes: tuple[Box, ...],
-        *,
+        image: bytes | ImageSource,
+        boxes: Boxes,
+        limits: ImageLimits,
         model: str,
-        client: str,
-        deadline: float,
-        traceparent: str,
+        *,
+        client: str = "",
+        deadline: float | None = None,
         latest: bool = False,
+        traceparent: str = "",
     ) -> Job:
-        """The job that these options make of a picture and its boxes; see :class:`Job` for the rest."""
+        """Make the job of an image and its boxes; every job is made here. Of an encoded image only the header is read.
+
+        Args:
+            image: encoded, or an image source.
+            boxes: of the people; see :data:`Boxes`.
+            limits: of the encoded image.
+            model: name of the model that shall run the job.
+            client: whose share of the engine it has.
+            deadline: when the answer is of no use any more, on :func:`time.monotonic`'s clock; None: never.
+            latest: a newer job of the client may take its place; see :class:`Job`.
+            traceparent: trace context; empty: it isn't traced.
+
+        Raises:
+            TooLarge: more bytes or pixels than are taken.
+            UnsupportedImage: not an image type that is taken.
+            UndecodableImage: the header is damaged.
+            InvalidRequest: a bad box.
+        """
+        source = inspect(image, limits) if isinstance(image, bytes) else image
+        if callable(boxes):
+            in_pixels = boxes(source.width, source.height)
+        else:
+            in_pixels = to_boxes(boxes, source.width, source.height, self.box_format, self.normalized)
         return Job(
-            picture,
-            boxes,
+            source,
+            in_pixels,
             model,
             self.mode,
-            self.finish,
+            PostProcessing(self.smoothing, self.threshold, self.dilation_px, self.resolve_overlaps),
             client,
             self.priority,
             deadline,
@@ -98,41 +130,46 @@ class Options(BaseModel):
         )
 
 
-def read_json(model: type[M], text: bytes, most_commas: int = MOST_COMMAS) -> M:
-    """What the JSON of a request says.
+def read_json(model: type[M], text: bytes, max_commas: int = MAX_COMMAS) -> M:
+    """Parse and validate JSON of a request.
+
+    Args:
+        model: what it must be.
+        text: the JSON.
+        max_commas: most commas that are parsed.
 
     Raises:
-        TooLarge: it has more values than are read.
-        InvalidRequest: malformed, or not what is asked for.
+        TooLarge: it has more commas.
+        InvalidRequest: it is malformed, or not valid for the model.
     """
     commas = text.count(b",")
-    if commas > most_commas:
+    if commas > max_commas:
         raise TooLarge(
-            f"the JSON has {commas} commas; at most {most_commas} are read",
+            f"the JSON has {commas} commas; at most {max_commas} are read",
             field="body",
-            limit=most_commas,
+            limit=max_commas,
             value=commas,
         )
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise to_hiseg_error(error) from error
 
 
 def read_values(model: type[M], values: Mapping[str, object]) -> M:
-    """What a request says that isn't JSON.
+    """Validate values of a request that didn't come as JSON, such as those of a query.
 
     Raises:
-        InvalidRequest: not what is asked for.
+        InvalidRequest: they are not valid for the model.
     """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise to_hiseg_error(error) from error
 
 
-def invalid(error: ValidationError) -> InvalidRequest | TooLarge:
-    """The first thing pydantic found, in our words."""
+def to_hiseg_error(error: ValidationError) -> InvalidRequest | TooLarge:
+    """The first error that pydantic found, with the field, the limit and the value at fault."""
     first: Any = error.errors(include_url=False)[0]
     field = "request"
     for part in first["loc"]:
@@ -146,40 +183,3 @@ def invalid(error: ValidationError) -> InvalidRequest | TooLarge:
     bounds = {"ge", "gt", "le", "lt"} & set(first.get("ctx", {}))
     limit = first["ctx"][bounds.pop()] if bounds else None
     return InvalidRequest(f"{field}: {first['msg']}", field=field, limit=limit, value=shown)
-
-
-def to_job(
-    segmenter: Segmenter,
-    data: bytes,
-    rows: Sequence[Sequence[float]],
-    options: Options,
-    *,
-    model: str,
-    client: str,
-    deadline: float,
-    max_boxes: int,
-    traceparent: str = "",
-) -> Job:
-    """The job that is asked for.
-
-    Args:
-        segmenter: what will run it.
-        data: the encoded image.
-        rows: boxes in the caller's form.
-        options: how to read them, and what to do.
-        model: name of the model.
-        client: who asks.
-        deadline: on :func:`time.monotonic`'s clock.
-        max_boxes: most boxes that are taken.
-        traceparent: the caller's place in a trace.
-
-    Raises:
-        TooLarge: more boxes, bytes or pixels than are taken.
-        UnsupportedImage: not an image type that is taken.
-        UndecodableImage: with a damaged header.
-        InvalidRequest: a bad box.
-    """
-    check_count(len(rows), max_boxes)
-    picture = segmenter.inspect(data)
-    boxes = to_boxes(rows, picture.width, picture.height, options.box_format, options.normalized)
-    return options.job(picture, boxes, model=model, client=client, deadline=deadline, traceparent=traceparent)

@@ -98,3 +98,17 @@ class Unauthorized(HisegError):
     """A key is needed, and none that is known was sent."""
 
     title = "No valid API key"
+
+
+class InternalError(HisegError):
+    """A bug: an unexpected exception, which was logged.
+
+    Args:
+        id: under which it stands in the log.
+    """
+
+    title = "Internal error"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"a bug; the log has more under the id {id}")
+        self.id = id

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from hiseg.api.boxes import to_boxes
-from hiseg.core.image import Pixels
-from hiseg.core.job import Job
+from hiseg.api.exchange import segment_embedded
+from hiseg.api.options import Options
+from hiseg.core.image import ImageSource, Pixels
 from hiseg.core.result import Result
 from hiseg.masks.formats.label_map import label_map
 from hiseg.masks.formats.png import encode_png
@@ -78,12 +78,9 @@ class Canary:
 
 async def segment_to_label_map(segmenter: Segmenter, model: str, photo: bytes, boxes: list[list[float]]) -> Pixels:
     """Segment an encoded image, and return the label map of its boxes, uint8 ``[H, W]``."""
-    picture = segmenter.inspect(photo)
-    job = Job(picture, to_boxes(boxes, picture.width, picture.height), model)
 
-    def write(result: Result) -> Pixels:
+    def write(_: ImageSource, result: Result) -> Pixels:
         return label_map([instance.mask for instance in result.instances], result.width, result.height)
 
-    with segmenter.admission.reserve() as place:
-        _, labels = await segmenter.segment(job, place, write)
+    _, labels = await segment_embedded(segmenter, photo, boxes, Options(), model, write)
     return labels

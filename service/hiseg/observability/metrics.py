@@ -117,6 +117,10 @@ class Metrics:
         if isinstance(error, Overloaded | Unavailable):
             self._rejected.labels(error.reason).inc()
 
+    def bug(self) -> None:
+        """Count an unexpected exception outside of a request that :meth:`answered` counts."""
+        self._bugs.inc()
+
     def unauthorized(self, transport: str) -> None:
         """Count a request over "http" or "grpc" that was refused because it has no valid API key."""
         self._unauthorized.labels(transport).inc()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
+from hiseg.api.exchange import segment_embedded
+from hiseg.api.options import Options
 from hiseg.app import models_running, new_segmenter
 from hiseg.core.box import Box
 from hiseg.core.image import Image
-from hiseg.core.job import Job, PostProcessing
+from hiseg.core.job import PostProcessing
 from hiseg.core.result import Instance
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
@@ -23,15 +26,16 @@ NOBODY_ELSE = {"max_wait_ms": 3_600_000, "max_held_bytes": 2**40}
 class Embedded:
     """A :class:`hiseg.video.frame.Masker` over a segmenter."""
 
-    def __init__(self, segmenter: Segmenter, model: str, finish: PostProcessing) -> None:
+    def __init__(self, segmenter: Segmenter, model: str, options: Options) -> None:
         self._segmenter = segmenter
         self._model = model
-        self._finish = finish
+        self._options = options
 
     async def masks(self, frame: Frame, boxes: tuple[Box, ...]) -> tuple[Instance, ...]:
-        job = Job(Image(frame.pixels), boxes, self._model, post_processing=self._finish)
-        with self._segmenter.admission.reserve() as place:
-            result, _ = await self._segmenter.segment(job, place, lambda _: None)
+        image = Image(frame.pixels)
+        result, _ = await segment_embedded(
+            self._segmenter, image, lambda *_: boxes, self._options, self._model, lambda *_: None
+        )
         return result.instances
 
 
@@ -50,4 +54,4 @@ async def embedded(
     segmenter = new_segmenter(alone, workers)
     async with models_running(segmenter, alone, Metrics()):
         model = segmenter.model_for(variant or alone.default_variant)
-        yield Embedded(segmenter, model.ref.name, finish)
+        yield Embedded(segmenter, model.ref.name, Options(**asdict(finish)))

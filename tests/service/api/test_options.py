@@ -8,12 +8,12 @@ import tracemalloc
 import pytest
 from pydantic import BaseModel
 
-from hiseg.api.options import MOST_COMMAS, read_json
+from hiseg.api.options import MAX_COMMAS, read_json
 from hiseg.core.errors import InvalidRequest, TooLarge
+from hiseg.transports.http.body import JsonOptions
 from hiseg.transports.http.kserve.tensors import InferIn
-from hiseg.transports.http.label_studio.tasks import MOST_COMMAS as MOST_OF_LABEL_STUDIO
+from hiseg.transports.http.label_studio.tasks import MAX_COMMAS as MAX_COMMAS_OF_TASKS
 from hiseg.transports.http.label_studio.tasks import PredictIn
-from hiseg.transports.http.schemas import JsonOptions
 
 MEBI = 1024 * 1024
 MANY = 1_000_000
@@ -26,11 +26,11 @@ def zeros(before: str, after: str) -> bytes:
 @pytest.mark.parametrize(
     ("model", "text", "limit"),
     [
-        (InferIn, zeros('{"inputs":[', "]}"), MOST_COMMAS),
-        (JsonOptions, zeros('{"boxes":[[', "]]}"), MOST_COMMAS),
-        (PredictIn, zeros('{"label_config":"","tasks":[', "]}"), MOST_OF_LABEL_STUDIO),
-        (PredictIn, zeros('{"label_config":"","tasks":[{"data":{},"annotations":[', "]}]}"), MOST_OF_LABEL_STUDIO),
-        (PredictIn, zeros('{"label_config":"","tasks":[{"data":{},"predictions":[', "]}]}"), MOST_OF_LABEL_STUDIO),
+        (InferIn, zeros('{"inputs":[', "]}"), MAX_COMMAS),
+        (JsonOptions, zeros('{"boxes":[[', "]]}"), MAX_COMMAS),
+        (PredictIn, zeros('{"label_config":"","tasks":[', "]}"), MAX_COMMAS_OF_TASKS),
+        (PredictIn, zeros('{"label_config":"","tasks":[{"data":{},"annotations":[', "]}]}"), MAX_COMMAS_OF_TASKS),
+        (PredictIn, zeros('{"label_config":"","tasks":[{"data":{},"predictions":[', "]}]}"), MAX_COMMAS_OF_TASKS),
     ],
 )
 def test_a_million_wrong_values_take_little_memory(model: type[BaseModel], text: bytes, limit: int) -> None:
@@ -41,7 +41,7 @@ def test_a_million_wrong_values_take_little_memory(model: type[BaseModel], text:
     tracemalloc.stop()
     assert peak < 64 * MEBI
     if isinstance(raised.value, TooLarge):
-        assert (raised.value.field, raised.value.limit) == ("body", MOST_COMMAS)
+        assert (raised.value.field, raised.value.limit) == ("body", MAX_COMMAS)
 
 
 def test_all_the_boxes_that_are_read_at_all_are_not_too_many_values() -> None:

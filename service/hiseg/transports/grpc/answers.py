@@ -7,10 +7,26 @@ from dataclasses import asdict
 from typing import Any
 
 from hiseg.api.encoding import EncodedCrop, EncodedMask, MaskContext, MaskFormat, check_size, encode_mask, to_png
+from hiseg.api.exchange import RequestContext
+from hiseg.api.options import Boxes, Options
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Instance, Result
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, Outline
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
+
+
+async def segment(
+    context: RequestContext, image: bytes | ImageSource, boxes: Boxes, options: Options, latest: bool = False
+) -> tuple[Result, pb.SegmentResponse]:
+    """Segment an image, and write the result as a message; see :meth:`RequestContext.segment`."""
+
+    def write(source: ImageSource, result: Result) -> pb.SegmentResponse:
+        return to_message(source, result, options.mask_format, options.tolerance_px)
+
+    is_quick = options.mask_format is MaskFormat.COCO_RLE
+    result, message = await context.segment(image, boxes, options, write, latest=latest, write_is_quick=is_quick)
+    message.timings_ms.update(result.timings_ms)
+    return result, message
 
 
 def to_message(

@@ -1,108 +1,91 @@
-"""One frame's way through a stream, and the response that it ends with."""
+"""A frame of a stream from its arrival to its response, and the responses of frames that have no masks."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 
+from hiseg.api.exchange import RequestContext
 from hiseg.api.options import Options
-from hiseg.batching.admission import Reservation
 from hiseg.core import errors
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.requests import read_rows
-from hiseg.transports.grpc.status import CODES, Refusal, number, sentence
-from hiseg.transports.grpc.tracking import BoxRows
+from hiseg.transports.grpc.status import CODES, message_of, number
 
-SUPERSEDED = "superseded"
-"""Outcome of a frame that was dropped for a newer one."""
 DROPS: dict[type[errors.HisegError], pb.DropReason] = {
     errors.Overloaded: pb.DROP_REASON_OVERLOADED,
     errors.DeadlineExceeded: pb.DROP_REASON_DEADLINE,
     errors.Unavailable: pb.DROP_REASON_UNAVAILABLE,
 }
-"""Errors that aren't the frame's fault."""
+"""Errors that aren't the frame's fault: such a frame is dropped, and not answered with an error."""
 
 
 @dataclass(eq=False, slots=True)
 class PendingFrame:
-    """A frame that was taken.
+    """A frame that was read and whose response isn't written yet.
 
     Attributes:
-        number: how many came before it.
-        frame: as it was sent; its image is let go with :meth:`close`.
-        options: what is wanted of it.
-        arrived: on the loop's clock.
-        response: what becomes of it.
-        place: where its bytes are counted.
-        timer: drops it at its deadline while it waits.
-        begun: it doesn't wait any more.
+        number: how many frames of the stream came before it.
+        message: the frame as it was sent; it is released with :meth:`respond`.
+        context: of the frame, which is a request of its own.
+        options: of the frame, or of the stream if the frame has none.
+        response: the response, as soon as it is known.
+        model: name of the model that will run it.
+        timer: drops the frame at its deadline while it waits for its turn.
+        begun: its turn came, and it wasn't superseded after that.
     """
 
     number: int
-    frame: pb.Frame
+    message: pb.Frame
+    context: RequestContext
     options: Options
-    arrived: float
     response: asyncio.Future[pb.SegmentStreamResponse]
-    place: Reservation | None = None
+    model: str = ""
     timer: asyncio.TimerHandle | None = None
     begun: bool = False
 
     @property
-    def rows(self) -> BoxRows | None:
-        """Its boxes, if it says anything about boxes."""
-        return read_rows(self.frame, self.options) if self.frame.boxes or self.frame.forget_boxes else None
+    def has_boxes(self) -> bool:
+        """Whether the frame has boxes of its own, or says that there are none."""
+        return bool(self.message.boxes) or self.message.forget_boxes
 
     def begin(self) -> None:
-        """It waits no more."""
+        """Its turn has come."""
         self.begun = True
-        self.stop_waiting()
+        self.stop_timer()
 
-    def stop_waiting(self) -> None:
-        """Its timer is needed no more."""
+    def stop_timer(self) -> None:
+        """Don't drop the frame at its deadline any more."""
         if self.timer:
             self.timer.cancel()
             self.timer = None
 
-    def forget_image(self) -> None:
-        """Somebody else has it."""
-        self.frame.ClearField("encoded_image")
-        self.frame.ClearField("raw_frame")
+    def release_image(self) -> None:
+        """Release the message's own copy of the image."""
+        self.message.ClearField("encoded_image")
+        self.message.ClearField("raw_frame")
 
-    def close(self, outcome: pb.SegmentStreamResponse) -> None:
-        """Say what became of it; it holds nothing from now on but that."""
-        outcome.sequence = self.frame.sequence
-        outcome.timestamp_us = self.frame.timestamp_us
-        self.release()
-        if not self.response.done():
-            self.response.set_result(outcome)
-
-    def release(self) -> None:
-        """Give back what it holds; more than once does no harm."""
-        self.stop_waiting()
-        self.frame = pb.Frame()
-        if self.place:
-            self.place.__exit__(None, None, None)
-            self.place = None
+    def respond(self, response: pb.SegmentStreamResponse) -> None:
+        """Set the response; the frame holds nothing else from now on."""
+        response.sequence = self.message.sequence
+        response.timestamp_us = self.message.timestamp_us
+        self.stop_timer()
+        self.message = pb.Frame()
+        self.response.set_result(response)
 
 
 def superseded() -> pb.SegmentStreamResponse:
-    """A newer frame came while it waited."""
+    """The response to a frame that was dropped because a newer one came while it waited."""
     return _dropped(pb.DROP_REASON_SUPERSEDED, "a newer frame came while it waited")
 
 
 def failed(error: errors.HisegError) -> pb.SegmentStreamResponse:
-    """The response to an error of ours: a drop if the frame isn't at fault."""
-    text = sentence(error)
+    """The response to a frame that failed: a drop if the frame isn't at fault, else an error."""
+    text = message_of(error)
     if reason := DROPS.get(type(error)):
         return _dropped(reason, text, getattr(error, "retry_after", 0))
     return pb.SegmentStreamResponse(
         error=pb.FrameError(code=number(CODES[type(error)]), message=text, field=error.field)
     )
-
-
-def broken(bug: Refusal) -> pb.SegmentStreamResponse:
-    """The response to an error that isn't ours to explain."""
-    return pb.SegmentStreamResponse(error=pb.FrameError(code=number(bug.code), message=bug.details))
 
 
 def _dropped(reason: pb.DropReason, text: str, retry_after: int = 0) -> pb.SegmentStreamResponse:

@@ -1,4 +1,4 @@
-"""Where the frames of one stream wait, and which of them has to go when there are too many."""
+"""Holds the frames of one stream that wait for their turn, and decides which one is dropped when there are too many."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Policy(StrEnum):
-    """What becomes of a frame that can't be worked on at once."""
+    """What becomes of frames that come faster than they are segmented."""
 
     WAIT = "wait"
     DROP_OLDEST = "drop_oldest"
@@ -19,16 +19,16 @@ class Policy(StrEnum):
 
 
 class FrameQueue(Generic[T]):
-    """Frames that wait, the oldest first.
+    """The waiting frames of one stream, oldest first.
 
     Args:
-        policy: which of them goes.
-        queue: most that wait with DROP_OLDEST.
+        policy: which of them is dropped.
+        capacity: most frames that wait with DROP_OLDEST; with the other policies it is one.
     """
 
-    def __init__(self, policy: Policy, queue: int) -> None:
+    def __init__(self, policy: Policy, capacity: int) -> None:
         self._policy = policy
-        self._room = queue if policy is Policy.DROP_OLDEST else 1
+        self._capacity = capacity if policy is Policy.DROP_OLDEST else 1
         self._waiting: deque[T] = deque()
 
     def __len__(self) -> int:
@@ -39,22 +39,18 @@ class FrameQueue(Generic[T]):
 
     @property
     def is_open(self) -> bool:
-        """One more may be put in: always, unless by the policy it is the sender who waits."""
-        return self._policy is not Policy.WAIT or len(self._waiting) < self._room
+        """Whether another frame may be put in: always, except with WAIT, where the sender waits instead."""
+        return self._policy is not Policy.WAIT or len(self._waiting) < self._capacity
 
     def put(self, frame: T) -> T | None:
-        """Let a frame wait.
-
-        Returns:
-            The one that had to go for it.
-        """
+        """Add a frame, and return the frame that was dropped for it, if any."""
         self._waiting.append(frame)
-        return self._waiting.popleft() if len(self._waiting) > self._room else None
+        return self._waiting.popleft() if len(self._waiting) > self._capacity else None
 
     def next(self) -> T:
-        """The frame whose turn it is; it waits no more."""
+        """Remove the oldest frame and return it."""
         return self._waiting.popleft()
 
     def remove(self, frame: T) -> None:
-        """A frame waits no more, for a reason of its own."""
+        """Remove a frame, for instance since its deadline has passed."""
         self._waiting.remove(frame)

@@ -1,4 +1,4 @@
-"""A request's bytes -> a message, and its fields -> options, boxes and a picture in our own words."""
+"""Reads requests and frames: bytes into a message, and its fields into options, boxes and an image."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TypeAlias, TypeVar
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import DecodeError, Message
 
-from hiseg.api.options import MAX_ROWS, Options, read_values
+from hiseg.api.boxes import check_count
+from hiseg.api.options import Options, read_values
 from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import ImageSource
-from hiseg.images.encoded import inspect
 from hiseg.images.limits import FIELD, ImageLimits
 from hiseg.images.raw import PixelFormat, raw_frame
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
@@ -23,16 +23,16 @@ ENUMS: dict[str, EnumTypeWrapper] = {
     "priority": pb.Priority,
     "smoothing": pb.Smoothing,
 }
-"""Options that are enums, by field. Their values are ours in capitals, after the field's name: ``MODE_BINARY``."""
-Pictured: TypeAlias = pb.SegmentRequest | pb.Frame
+"""The enum of each option that has one; its values are named as ours, in capitals after the field: ``MODE_BINARY``."""
+ImageMessage: TypeAlias = pb.SegmentRequest | pb.Frame
 M = TypeVar("M", bound=Message)
 
 
 def parse(kind: type[M], data: bytes) -> M:
-    """The message.
+    """Parse a message.
 
     Raises:
-        InvalidRequest: it is none of that kind.
+        InvalidRequest: the bytes are no message of that kind.
     """
     try:
         return kind.FromString(data)
@@ -41,62 +41,68 @@ def parse(kind: type[M], data: bytes) -> M:
         raise InvalidRequest(f"the message is not a {name}", field="request") from error
 
 
-def read_picture(message: Pictured, limits: ImageLimits) -> ImageSource:
-    """The image, checked but not decoded; a copy of it, so that the message can go.
+def read_image(message: ImageMessage, limits: ImageLimits) -> bytes | ImageSource:
+    """Copy the image out of a message, so that the message can be released.
+
+    Returns:
+        An encoded image, which isn't checked yet, or a raw frame, which is.
 
     Raises:
         InvalidRequest: there is none, or a raw frame whose sizes don't fit.
-        TooLarge: more bytes or pixels than are taken.
-        UnsupportedImage: not an image type that is taken.
-        UndecodableImage: with a damaged header.
+        TooLarge: a raw frame with more bytes or pixels than are taken.
     """
     match message.WhichOneof(FIELD):
         case "encoded_image":
-            return inspect(message.encoded_image, limits)
+            return message.encoded_image
         case "raw_frame":
             raw = message.raw_frame
-            form = PixelFormat(spelled(pb.PixelFormat, raw.format, "pixel_format", "raw_frame.format"))
-            return raw_frame(raw.data, form, raw.width, raw.height, limits, raw.stride, raw.chroma_stride)
+            pixel_format = PixelFormat(enum_value(pb.PixelFormat, raw.format, "pixel_format", "raw_frame.format"))
+            return raw_frame(raw.data, pixel_format, raw.width, raw.height, limits, raw.stride, raw.chroma_stride)
         case _:
             raise InvalidRequest("there is no image; set encoded_image or raw_frame", field=FIELD)
 
 
 def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:
-    """What the message says; what it leaves out has its default.
+    """Read the options of a message; those that it leaves out have their defaults.
 
     Raises:
         InvalidRequest: an option has a value that it can't have.
     """
     plain = ("normalized", "dilation_px", "resolve_overlaps")
-    given: dict[str, object] = {field: getattr(message, field) for field in plain}
+    values: dict[str, object] = {field: getattr(message, field) for field in plain}
     for field, enum in ENUMS.items():
         if number := getattr(message, field):
-            given[field] = spelled(enum, number, field)
+            values[field] = enum_value(enum, number, field)
     if message.variant:
-        given["variant"] = message.variant
+        values["variant"] = message.variant
     for field in ("threshold", "tolerance_px"):
         if message.HasField(field):
-            given[field] = getattr(message, field)
-    return read_values(Options, given)
+            values[field] = getattr(message, field)
+    return read_values(Options, values)
 
 
-def read_rows(message: Pictured, options: Options) -> BoxRows:
-    """The boxes, in the caller's form; of far too many, which are refused by their number, only the first."""
-    numbers = [(box.x1, box.y1, box.x2, box.y2) for box in message.boxes[:MAX_ROWS]]
+def read_rows(message: ImageMessage, options: Options, max_boxes: int) -> BoxRows:
+    """Read the boxes of a message as they were sent.
+
+    Raises:
+        TooLarge: more boxes than are taken.
+    """
+    check_count(len(message.boxes), max_boxes)
+    numbers = [(box.x1, box.y1, box.x2, box.y2) for box in message.boxes]
     return BoxRows(numbers, options.box_format, options.normalized)
 
 
-def spelled(enum: EnumTypeWrapper, number: int, prefix: str, field: str = "") -> str:
-    """An enum's value in our own words.
+def enum_value(enum: EnumTypeWrapper, number: int, prefix: str, field: str = "") -> str:
+    """Convert a value of a protobuf enum to the text that the rest of the service has for it.
 
     Args:
-        enum: whose value it is.
-        number: what was sent.
-        prefix: of all names of the enum, in small letters.
-        field: where it stands; by the name of the prefix, if left out.
+        enum: the enum.
+        number: the value that was sent.
+        prefix: of the names of all values of the enum, in small letters.
+        field: of the request, that it stands in; the same as ``prefix`` if it is left out.
 
     Raises:
-        InvalidRequest: it is none of its values, or the unspecified one, which callers of this may not mean.
+        InvalidRequest: it is none of the enum's values, or the unspecified one.
     """
     field = field or prefix
     names = [name for name, value in enum.items() if value]

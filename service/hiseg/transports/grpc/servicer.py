@@ -1,61 +1,71 @@
-"""``SegmentationService``: images and boxes in, masks out."""
+"""``SegmentationService``: its calls, from gRPC's context to the answer or the status that a call ends with."""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import time
+from functools import partial
 from typing import Any
 
 import grpc
-from grpc.aio import EOF, ServicerContext
+from grpc.aio import EOF, BaseError, ServicerContext
 
 from hiseg.access.key_store import KeyStore
-from hiseg.api.answer import rounded, server_timing
-from hiseg.api.options import LONGEST_DEADLINE_S
-from hiseg.core.errors import DeadlineExceeded, HisegError, InvalidRequest
+from hiseg.access.quota import ClientQuota
+from hiseg.api.answer import server_timing
+from hiseg.api.exchange import Exchange
+from hiseg.api.options import MAX_DEADLINE_S
+from hiseg.api.outcomes import ClientDisconnected, failure_of
+from hiseg.core.errors import HisegError, InvalidRequest
 from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_id, read_request_id, trace_id
-from hiseg.observability.metrics import BUG, GONE, Metrics, outcome_of
+from hiseg.observability.metrics import GONE, Metrics, outcome_of
 from hiseg.observability.tracing import HEADER, read_traceparent
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
+from hiseg.transports.grpc.answers import segment
 from hiseg.transports.grpc.auth import caller_of
 from hiseg.transports.grpc.compression import answer_as_asked
 from hiseg.transports.grpc.concurrency_limit import ConcurrencyLimit
-from hiseg.transports.grpc.desk import Desk
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.info import describe
 from hiseg.transports.grpc.peer import TrustedProxies
-from hiseg.transports.grpc.requests import parse, read_options, read_rows
-from hiseg.transports.grpc.status import Refusal, bug, refusal, status_name
+from hiseg.transports.grpc.requests import parse, read_image, read_options, read_rows
+from hiseg.transports.grpc.status import STATUS_NAMES, Refusal, refusal
 from hiseg.transports.grpc.stream import Stream
 from hiseg.transports.grpc.stream_config import read_config
 
-TRANSPORT = "grpc"
 SERVICE = pb.DESCRIPTOR.services_by_name["SegmentationService"].full_name
-SLACK_S = 0.01
-"""A call that is cancelled so shortly before its deadline has run out of time: the caller's clock started earlier."""
+CALL, FRAME = "grpc", "grpc_stream"
+"""Names of the transport in the metrics."""
 Context = ServicerContext[Any, Any]
 
 
 class SegmentationServicer:
-    """The service's calls around a segmenter."""
+    """The calls of the service.
+
+    Args:
+        segmenter: runs the jobs.
+        settings: with the limits.
+        metrics: count calls, streams and frames.
+        key_store: says who calls.
+    """
 
     def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> None:
-        self._desk = Desk(segmenter, settings, metrics)
+        self._exchange = Exchange(segmenter, settings, metrics)
         self._segmenter = segmenter
         self._settings = settings
-        self._metrics = metrics
-        self._ring = key_store
+        self._key_store = key_store
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._calls = ConcurrencyLimit("calls", settings.grpc_max_calls)
         self._streams = ConcurrencyLimit("streams", settings.grpc_max_streams)
-        self._numbers = itertools.count()
+        self._stream_numbers = itertools.count()
 
     @property
     def handlers(self) -> grpc.GenericRpcHandler:
-        """What a server is given. Requests come as bytes, so that one that isn't a request is refused, and counted,
-        like any other that is wrong."""
+        """The handlers of the calls, to be registered with a server.
+
+        Requests come as bytes, so that bytes which are no request are refused and counted like any wrong request.
+        """
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "Segment": grpc.unary_unary_rpc_method_handler(
                 self.segment, request_deserializer=None, response_serializer=pb.SegmentResponse.SerializeToString
@@ -72,106 +82,116 @@ class SegmentationServicer:
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     async def segment(self, data: bytes, context: Context) -> pb.SegmentResponse:
-        """Masks for the people in the boxes of one image."""
-        arrived = time.monotonic()
-        failure: HisegError | str | None = None
-        variant = ""
-        note = self._note(context)
-        span = self._segmenter.tracing.request(f"{SERVICE}/Segment", traceparent(context))
-        note.trace_id = trace_id(span.traceparent)
-        deadline = arrived + self._seconds(context)
+        """Segment the people in the boxes of one image."""
+        started, entry = time.perf_counter(), self._log_entry(context)
         try:
-            await answer_as_asked(context)
-            caller = caller_of(self._ring, context.invocation_metadata())
-            note.key = caller.name
-            client = caller.client(note.client)
-            caller.spend()
-            with self._calls.one(), caller.one(), self._segmenter.admission.admit(client, len(data)) as place:
-                self._segmenter.check_capacity(place, deadline)
+            with (
+                self._exchange.open(
+                    CALL,
+                    f"{SERVICE}/Segment",
+                    caller_of(self._key_store, context.invocation_metadata()),
+                    entry.client,
+                    len(data),
+                    deadline_s=self._seconds_left(context),
+                    traceparent=traceparent_of(context),
+                    log_entry=entry,
+                ) as request,
+                self._calls.one(),
+            ):
+                await answer_as_asked(context)
                 message = parse(pb.SegmentRequest, data)
                 options = read_options(message)
-                variant = self._desk.variant(options)
-                on = read_rows(message, options).on
-                job = self._desk.job(message, on, options, client, deadline, span.traceparent)
+                request.choose_model(options)
+                boxes = read_rows(message, options, self._settings.max_boxes).numbers
+                image = read_image(message, self._segmenter.limits)
                 del message  # it has a copy of the image
-                result, answer = await self._desk.answer(job, place, options)
-                note.people, note.timings_ms = len(result.instances), rounded(result.timings_ms)
-                trailing = (("server-timing", server_timing(note.timings_ms)), (REQUEST_ID, current_id.get()))
-                context.set_trailing_metadata(trailing)
-                return answer
-        except asyncio.CancelledError:
-            late = time.monotonic() > deadline - SLACK_S
-            failure = DeadlineExceeded("cancelled at the deadline") if late else GONE
-            raise
+                result, response = await segment(request, image, boxes, options)
+                context.set_trailing_metadata(
+                    (("server-timing", server_timing(result.timings_ms)), (REQUEST_ID, current_id.get()))
+                )
+                return response
         except HisegError as error:
-            failure = error
-            refused = refusal(error)
-        except Exception:
-            failure = BUG
-            refused = bug()
+            entry.outcome, refused = outcome_of(failure_of(error)), refusal(error)
         finally:
-            seconds = time.monotonic() - arrived
-            self._metrics.answered(TRANSPORT, variant, seconds, failure)
-            note.variant, note.outcome = variant, outcome_of(failure)
-            span.end(note.outcome)
-            status = status_name(failure)
-            note.write(rpc="Segment", status=status, bytes_in=len(data), ms=round(seconds * 1000, 2))
-        await context.abort(*identified(refused))
+            milliseconds = round((time.perf_counter() - started) * 1000, 2)
+            entry.write(rpc="Segment", status=STATUS_NAMES[entry.outcome], bytes_in=len(data), ms=milliseconds)
+        await context.abort(*with_request_id(refused))
 
     async def segment_stream(self, _: object, context: Context) -> None:
-        """Masks for the frames of one camera; refused like a call if it can't begin."""
-        await answer_as_asked(context)
-        arrived, note = time.monotonic(), self._note(context)
-        failure: HisegError | str | None = GONE
-        stream: Stream | None = None
+        """Segment the frames of one camera; a stream that can't begin is refused like a call."""
+        started, entry = time.perf_counter(), self._log_entry(context)
+        outcome, stream = GONE, None
         try:
-            caller = caller_of(self._ring, context.invocation_metadata())
-            note.key = caller.name
-            with self._streams.one(), caller.one(), self._metrics.streaming():
-                self._segmenter.admission.check_open()
-                first = await context.read()
-                if first is EOF:
-                    raise InvalidRequest("the stream has no message", field="config")
-                config = read_config(first, self._settings)
-                note.variant = self._desk.variant(config.options)
-                client = f"{caller.client(note.client)}#{next(self._numbers)}"
-                stream = Stream(self._desk, context, config, caller, client, traceparent(context))
+            quota = caller_of(self._key_store, context.invocation_metadata())
+            with self._streams.one(), self._exchange.open_stream(quota, entry):
+                stream = await self._begin_stream(context, quota, entry)
                 await stream.run()
-                failure = None
+                outcome = outcome_of(None)
                 return
+        except ClientDisconnected:
+            return
         except HisegError as error:
-            failure = error
-            refused = refusal(error)
+            outcome, refused = outcome_of(failure_of(error)), refusal(error)
         finally:
-            status = stream.ending.code.name if stream and stream.ending else status_name(failure)
-            seconds = time.monotonic() - arrived
-            note.write(rpc="SegmentStream", status=status, frames=stream and dict(stream.frames), s=round(seconds, 3))
-        await context.abort(*identified(refused))
+            status = stream.ending.code.name if stream and stream.ending else STATUS_NAMES[outcome]
+            frames, seconds = stream and dict(stream.outcomes), time.perf_counter() - started
+            entry.write(rpc="SegmentStream", status=status, frames=frames, s=round(seconds, 3))
+        await context.abort(*with_request_id(refused))
+
+    async def _begin_stream(self, context: Context, quota: ClientQuota, entry: RequestLogEntry) -> Stream:
+        """Read the first message of a stream.
+
+        Raises:
+            InvalidRequest: there is none, or it isn't a usable config.
+            ClientDisconnected: the caller hung up.
+        """
+        try:
+            await answer_as_asked(context)
+            first = await context.read()
+        except BaseError as error:
+            raise ClientDisconnected from error
+        if first is EOF:
+            raise InvalidRequest("the stream has no message", field="config")
+        config = read_config(first, self._settings)
+        variant = config.options.variant or self._settings.default_variant
+        entry.variant = self._segmenter.model_for(variant).ref.variant
+        open_frame = partial(
+            self._exchange.open,
+            FRAME,
+            f"{FRAME} frame",
+            quota,
+            entry.client,
+            deadline_s=config.deadline_s,
+            traceparent=traceparent_of(context),
+            stream=next(self._stream_numbers),
+            variant=entry.variant,
+        )
+        return Stream(context, config, open_frame, self._segmenter, self._settings)
 
     async def get_info(self, _: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:
-        """What is served, what can be asked for, and every limit in force."""
+        """Say what is served, what can be asked for, and every limit in force."""
         return describe(self._segmenter, self._settings)
 
-    def _note(self, context: Context) -> RequestLogEntry:
-        """What the call's line in the log will say; from now on the call has its id."""
+    def _log_entry(self, context: Context) -> RequestLogEntry:
+        """Begin the log entry of a call, which has its id from now on."""
         metadata = [*(context.invocation_metadata() or ())]
-        given = [str(value) for key, value in metadata if key == REQUEST_ID]
-        current_id.set(read_request_id(given[0] if given else ""))
+        ids = [str(value) for key, value in metadata if key == REQUEST_ID]
+        current_id.set(read_request_id(ids[0] if ids else ""))
         client = self._proxies.caller(context.peer(), metadata)
-        return RequestLogEntry(client=client, trace_id=trace_id(traceparent(context)))
+        return RequestLogEntry(client=client, trace_id=trace_id(traceparent_of(context)))
 
-    def _seconds(self, context: Context) -> float:
-        """From now to the deadline."""
+    def _seconds_left(self, context: Context) -> float:
+        """Seconds until the deadline of the call, or the default if it has none."""
         left: float | None = context.time_remaining()
-        return self._settings.default_deadline_ms / 1000 if left is None else min(left, LONGEST_DEADLINE_S)
+        return self._settings.default_deadline_ms / 1000 if left is None else min(left, MAX_DEADLINE_S)
 
 
-def identified(refused: Refusal) -> Refusal:
-    """The same with the call's id."""
+def with_request_id(refused: Refusal) -> Refusal:
+    """The same refusal, with the id of the call in its trailing metadata."""
     return refused._replace(trailing=(*refused.trailing, (REQUEST_ID, current_id.get())))
 
 
-def traceparent(context: Context) -> str:
-    """The caller's place in a trace, from its metadata."""
+def traceparent_of(context: Context) -> str:
+    """The caller's trace context from the metadata of a call; empty if there is none."""
     texts = [value for key, value in context.invocation_metadata() or () if key == HEADER]
     return read_traceparent(str(texts[0])) if texts else ""

@@ -1,9 +1,7 @@
-"""Errors as gRPC statuses: the code, one sentence, and the same for programs: ``google.rpc`` details."""
+"""Errors as gRPC statuses: a code, one sentence for people, and ``google.rpc`` details for programs."""
 
 from __future__ import annotations
 
-import logging
-import uuid
 from typing import NamedTuple
 
 from google.protobuf.any_pb2 import Any
@@ -15,7 +13,7 @@ from grpc import StatusCode
 from grpc_status.rpc_status import to_status
 
 from hiseg.core import errors
-from hiseg.observability.metrics import BUG
+from hiseg.observability.metrics import BUG, GONE
 
 CODES: dict[type[errors.HisegError], StatusCode] = {
     errors.InvalidRequest: StatusCode.INVALID_ARGUMENT,
@@ -26,16 +24,20 @@ CODES: dict[type[errors.HisegError], StatusCode] = {
     errors.Unavailable: StatusCode.UNAVAILABLE,
     errors.DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
     errors.Unauthorized: StatusCode.UNAUTHENTICATED,
+    errors.InternalError: StatusCode.INTERNAL,
 }
+STATUS_NAMES = {"ok": StatusCode.OK.name, GONE: StatusCode.CANCELLED.name, BUG: StatusCode.INTERNAL.name} | {
+    kind.__name__: code.name for kind, code in CODES.items()
+}
+"""Names of statuses for the log, by the outcome of the call as the metrics have it."""
 RETRY_AFTER = "retry-after"
-"""Trailing metadata of refusals: seconds after which a new try makes sense. gRPC's own refusals don't have it."""
-MOST_CHARACTERS = 500
-"""Of a message. It travels as a header, of which clients take 8 KiB, and may quote what the caller sent."""
-log = logging.getLogger("hiseg.grpc")
+"""Key of the trailing metadata of refusals: seconds after which a new try makes sense. gRPC's own refusals lack it."""
+MAX_MESSAGE_LENGTH = 500
+"""Most characters of a message: it travels as a header, of which clients take 8 KiB, and may quote the caller."""
 
 
 class Refusal(NamedTuple):
-    """How a call ends that isn't answered: the arguments of ``context.abort``."""
+    """The arguments of ``context.abort`` with which a call ends that isn't answered."""
 
     code: StatusCode
     details: str
@@ -43,46 +45,29 @@ class Refusal(NamedTuple):
 
 
 def refusal(error: errors.HisegError) -> Refusal:
-    """The answer to an error of ours."""
-    code, text = CODES[type(error)], sentence(error)
+    """The status that a call ends with because of an error."""
+    code, text = CODES[type(error)], message_of(error)
     if isinstance(error, errors.Overloaded | errors.Unavailable):
         retry = RetryInfo(retry_delay=Duration(seconds=error.retry_after))
-        return Refusal(code, text, ((RETRY_AFTER, str(error.retry_after)), *_rich(code, text, retry)))
+        return Refusal(code, text, ((RETRY_AFTER, str(error.retry_after)), *_status_details(code, text, retry)))
     if code is StatusCode.INVALID_ARGUMENT:
         violation = BadRequest.FieldViolation(field=error.field, description=text)
-        return Refusal(code, text, _rich(code, text, BadRequest(field_violations=[violation])))
+        return Refusal(code, text, _status_details(code, text, BadRequest(field_violations=[violation])))
     return Refusal(code, text)
 
 
-def status_name(failure: errors.HisegError | str | None) -> str:
-    """How a call ended, for logs; what isn't an error is an outcome of :mod:`hiseg.observability.metrics`."""
-    match failure:
-        case None:
-            return StatusCode.OK.name
-        case errors.HisegError():
-            return CODES[type(failure)].name
-    return (StatusCode.INTERNAL if failure == BUG else StatusCode.CANCELLED).name
-
-
-def sentence(error: errors.HisegError) -> str:
-    """What is wrong, not too long."""
+def message_of(error: errors.HisegError) -> str:
+    """The sentence that says what is wrong, cut to :data:`MAX_MESSAGE_LENGTH`."""
     text = error.detail
-    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
-
-
-def bug() -> Refusal:
-    """The answer to an error that isn't ours to explain; must be called while it is being handled."""
-    incident = uuid.uuid4().hex
-    log.exception("internal error %s", incident)
-    return Refusal(StatusCode.INTERNAL, f"a bug; the log has more under the id {incident}")
+    return text if len(text) <= MAX_MESSAGE_LENGTH else text[: MAX_MESSAGE_LENGTH - 1] + "…"
 
 
 def number(code: StatusCode) -> int:
-    """As it goes over the wire."""
+    """The number that stands for a code on the wire."""
     return int(code.value[0])
 
 
-def _rich(code: StatusCode, text: str, note: Message) -> tuple[tuple[str, str | bytes], ...]:
+def _status_details(code: StatusCode, text: str, detail: Message) -> tuple[tuple[str, str | bytes], ...]:
     packed = Any()
-    packed.Pack(note)
+    packed.Pack(detail)
     return tuple(to_status(Status(code=number(code), message=text, details=[packed])).trailing_metadata)

@@ -1,8 +1,8 @@
 """One camera's stream: frames in, and for each exactly one response out, in the same order.
 
 Three kinds of task share it. One reads frames from the connection, for as long as the policy lets another one wait.
-Whenever a frame may begin, a task of its own works on it. And one writes the responses, in order, as fast as they are
-read; a frame keeps its turn until its response is written, so who doesn't read doesn't get the next one worked on.
+Whenever a frame's turn comes, a task of its own segments it. And one writes the responses, in order, as fast as they
+are read; a frame keeps its turn until its response is written, so a client that doesn't read gets no more work done.
 
 With LATEST_ONLY the newest frame is chosen as late as possible: while one is in the engine the next is decoded and
 stands ready, and is replaced, ready for ready, by a newer one for as long as it waits.
@@ -12,31 +12,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from grpc.aio import EOF, BaseError, ServicerContext
 
-from hiseg.access.quota import ClientQuota
+from hiseg.api.exchange import RequestContext
+from hiseg.api.limits import MAX_UNANSWERED_FRAMES
+from hiseg.api.options import Boxes
+from hiseg.api.outcomes import failure_of
 from hiseg.batching.admission import State
 from hiseg.batching.latest import Superseded
-from hiseg.core.errors import DeadlineExceeded, HisegError, InvalidRequest, Unavailable
+from hiseg.core.errors import DeadlineExceeded, HisegError, InvalidRequest, TooLarge, Unavailable
 from hiseg.core.result import Result
-from hiseg.observability.metrics import BUG, GONE, outcome_of
-from hiseg.transports.grpc.desk import Desk
-from hiseg.transports.grpc.frame import SUPERSEDED, PendingFrame, broken, failed, superseded
+from hiseg.observability.metrics import GONE, outcome_of
+from hiseg.segmenter import Segmenter
+from hiseg.settings import Settings
+from hiseg.transports.grpc.answers import segment
+from hiseg.transports.grpc.frame import PendingFrame, failed, superseded
 from hiseg.transports.grpc.frame_queue import FrameQueue
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.requests import read_options, read_rows
-from hiseg.transports.grpc.status import Refusal, bug, refusal
+from hiseg.transports.grpc.requests import read_image, read_options, read_rows
+from hiseg.transports.grpc.status import Refusal, refusal
 from hiseg.transports.grpc.stream_config import NEWEST_IN_FLIGHT, Config, read_frame
 from hiseg.transports.grpc.tracking import BoxTracker
 
-TRANSPORT = "grpc_stream"
-MOST_UNANSWERED = 256
-"""Frames of a stream whose responses are not written; with so many, no more are read."""
 POLL_S = 0.25
-"""So long after it began at most, a stream notices that the service drains."""
+"""Seconds between two looks at whether the service drains."""
 Context = ServicerContext[Any, pb.SegmentStreamResponse]
 
 
@@ -44,49 +47,54 @@ class Stream:
     """A stream after its first message.
 
     Args:
-        desk: what does the work.
-        context: gRPC's.
-        config: how it goes.
-        caller: who has opened it; its frames count like requests.
-        client: whose share of the engine it has; each stream must have another.
-        traceparent: the caller's place in a trace, for all its frames.
+        context: gRPC's context of the call.
+        config: the configuration of the stream.
+        open_frame: opens a frame of so many bytes as a request of its own.
+        segmenter: runs the frames.
+        settings: with the limits of frames.
     """
 
     def __init__(
-        self, desk: Desk, context: Context, config: Config, caller: ClientQuota, client: str, traceparent: str = ""
+        self,
+        context: Context,
+        config: Config,
+        open_frame: Callable[[int], RequestContext],
+        segmenter: Segmenter,
+        settings: Settings,
     ) -> None:
-        self._desk = desk
         self._context = context
         self._config = config
-        self._caller = caller
-        self._client = client
-        self._traceparent = traceparent
+        self._open_frame = open_frame
+        self._segmenter = segmenter
+        self._max_boxes = settings.max_boxes
         self._loop = asyncio.get_running_loop()
-        self._line: FrameQueue[PendingFrame] = FrameQueue(config.policy, desk.settings.grpc_stream_queue)
-        self._memory = BoxTracker()
-        self._order: asyncio.Queue[PendingFrame | None] = asyncio.Queue()
-        self._moved = asyncio.Event()
-        self._open: set[PendingFrame] = set()
-        self.frames: Counter[str] = Counter()
-        """That are over, by outcome."""
-        self._taken = 0
+        self._queue: FrameQueue[PendingFrame] = FrameQueue(config.policy, settings.grpc_stream_queue)
+        self._tracker = BoxTracker()
+        self._responses: asyncio.Queue[PendingFrame | None] = asyncio.Queue()
+        """Frames in the order in which their responses are written; None: there are no more."""
+        self._unanswered: set[PendingFrame] = set()
+        self._changed = asyncio.Event()
+        self.outcomes: Counter[str] = Counter()
+        """Number of frames that have ended, by outcome."""
+        self._received = 0
         self._last_arrival = self._loop.time()
-        self._gap_s = 0.0
-        """Between the last two frames."""
-        self._working = 0
+        self._interval_s = 0.0
+        """Seconds between the last two frames."""
+        self._in_progress = 0
         self._unwritten = 0
-        """Of those that have begun and were not superseded."""
+        """Number of frames whose turn came, that were not superseded, and whose response isn't written."""
         self.ending: Refusal | None = None
+        """The status that the stream ends with; None: OK."""
         self._ended = False
         """No more frames are taken."""
         self._draining = False
 
     async def run(self) -> None:
-        """From the first frame to the last response."""
+        """Serve the stream from its first frame to its last response."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 reading = self._tasks.create_task(self._read())
-                draining = self._tasks.create_task(self._notice_draining())
+                draining = self._tasks.create_task(self._end_when_draining())
                 await self._write()
                 draining.cancel()
                 if self.ending:
@@ -97,8 +105,10 @@ class Stream:
         except* BaseError:
             pass  # the caller is gone: nothing can be written any more
         finally:
-            for ticket in self._open:
-                ticket.release()
+            for frame in self._unanswered:
+                frame.stop_timer()
+                frame.context.close(asyncio.CancelledError())
+                self.outcomes[GONE] += not frame.response.done()
 
     async def _read(self) -> None:
         while not self._ended:
@@ -109,129 +119,136 @@ class Stream:
             if data is EOF or self._ended:
                 break
             try:
-                self._take(read_frame(data), len(data))
+                self._receive(read_frame(data), len(data))
             except InvalidRequest as error:
                 self._end(refusal(error))
-            while not self._ended and not (self._line.is_open and len(self._open) < MOST_UNANSWERED):
-                self._moved.clear()
-                await self._moved.wait()
+            while not self._ended and not (self._queue.is_open and len(self._unanswered) < MAX_UNANSWERED_FRAMES):
+                self._changed.clear()
+                await self._changed.wait()
         self._end()
 
-    async def _notice_draining(self) -> None:
-        while self._desk.segmenter.admission.state is not State.DRAINING:  # noqa: ASYNC110
+    async def _end_when_draining(self) -> None:
+        while self._segmenter.admission.state is not State.DRAINING:  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
         self._draining = True
         self._end(refusal(Unavailable("the service is shutting down", reason=State.DRAINING)))
 
     def _end(self, ending: Refusal | None = None) -> None:
-        """Take no more frames; the stream ends when all that were taken have their responses, with OK if left out."""
+        """Take no more frames; the stream ends as soon as all that were taken have their responses.
+
+        Args:
+            ending: the status; None: OK.
+        """
         if not self._ended:
             self._ended, self.ending = True, ending
-            self._order.put_nowait(None)
+            self._responses.put_nowait(None)
         self._advance()
 
-    def _take(self, frame: pb.Frame, size: int) -> None:
-        ticket = PendingFrame(self._taken, frame, self._config.options, self._loop.time(), self._loop.create_future())
-        self._taken += 1
-        self._gap_s, self._last_arrival = ticket.arrived - self._last_arrival, ticket.arrived
-        self._open.add(ticket)
-        self._order.put_nowait(ticket)
+    def _receive(self, message: pb.Frame, size: int) -> None:
+        """Admit a frame and let it wait for its turn; it may take the place of an older one."""
+        context = self._open_frame(size)
+        frame = PendingFrame(self._received, message, context, self._config.options, self._loop.create_future())
+        self._received += 1
+        now = self._loop.time()
+        self._interval_s, self._last_arrival = now - self._last_arrival, now
+        self._unanswered.add(frame)
+        self._responses.put_nowait(frame)
         try:
-            if frame.HasField("options"):
-                ticket.options = read_options(frame.options)
-            self._caller.spend()
-            ticket.place = self._desk.segmenter.admission.admit(self._client, size)
-        except HisegError as error:
-            self._close(ticket, failed(error), error)
+            context.admit()
+            if message.HasField("options"):
+                frame.options = read_options(message.options)
+            frame.model = context.choose_model(frame.options).name
+        except Exception as error:
+            self._fail(frame, error)
             return
-        ticket.timer = self._loop.call_later(self._config.deadline_s, self._expire, ticket)
-        if oldest := self._line.put(ticket):
-            self._close(oldest, superseded(), SUPERSEDED)
+        frame.timer = self._loop.call_later(self._config.deadline_s, self._expire, frame)
+        if oldest := self._queue.put(frame):
+            self._fail(oldest, Superseded())
         self._advance()
 
-    def _expire(self, ticket: PendingFrame) -> None:
-        self._line.remove(ticket)
-        error = DeadlineExceeded("it waited until its deadline", field="config.frame_deadline_ms")
-        self._close(ticket, failed(error), error)
-        self._moved.set()
+    def _expire(self, frame: PendingFrame) -> None:
+        self._queue.remove(frame)
+        self._fail(frame, DeadlineExceeded("it waited until its deadline", field="config.frame_deadline_ms"))
+        self._changed.set()
 
     def _advance(self) -> None:
-        """Begin what may begin; called after every change."""
-        most = self._config.in_flight
+        """Begin every frame whose turn has come; called after every change."""
+        limit = self._config.in_flight
         # In the end frames don't wait for those before them to be read: the service waits for all that it has taken.
-        while len(self._line) and self._has_turn() and (self._draining or self._unwritten < most):
-            ticket = self._line.next()
-            ticket.begin()
-            self._working += 1
+        while len(self._queue) and self._has_turn() and (self._draining or self._unwritten < limit):
+            frame = self._queue.next()
+            frame.begin()
+            self._in_progress += 1
             self._unwritten += 1
-            self._tasks.create_task(self._work(ticket))
-        self._moved.set()
+            self._tasks.create_task(self._process(frame))
+        self._changed.set()
 
     def _has_turn(self) -> bool:
-        """Whether one more is worked on."""
-        if not self._config.latest or self._working < NEWEST_IN_FLIGHT - 1:
-            return self._working < self._config.in_flight
+        """Whether another frame may be in progress."""
+        if not self._config.latest or self._in_progress < NEWEST_IN_FLIGHT - 1:
+            return self._in_progress < self._config.in_flight
+        if self._in_progress >= NEWEST_IN_FLIGHT:
+            return False
         # To decode a frame in another's place is for nothing if two more will come before the engine can take it: one
         # may come too late to be decoded.
-        following = next(iter(self._line))
-        return self._working < NEWEST_IN_FLIGHT and self._desk.free_in_s(following.options) <= 2 * self._gap_s
+        following = next(iter(self._queue))
+        free_in_ms = self._segmenter.batchers[following.model].wait_estimator.next_free_ms()
+        return free_in_ms / 1000 <= 2 * self._interval_s
 
-    async def _work(self, ticket: PendingFrame) -> None:
-        failure: HisegError | str | None = None
-        span = self._desk.segmenter.tracing.request(f"{TRANSPORT} frame", self._traceparent)
+    async def _process(self, frame: PendingFrame) -> None:
+        """Segment a frame whose turn has come."""
         try:
-            outcome = pb.SegmentStreamResponse(result=await self._masks(ticket, span.traceparent))
-        except Superseded:
-            failure, outcome = SUPERSEDED, superseded()
-            # It waits for those before it to be written, and must not keep others from being worked on meanwhile.
+            with frame.context:
+                response = pb.SegmentStreamResponse(result=await self._segment(frame))
+        except Superseded as error:
+            # It waits for those before it to be written, and must not keep others from being segmented meanwhile.
             self._unwritten -= 1
-            ticket.begun = False
+            frame.begun = False
+            self._fail(frame, error)
         except HisegError as error:
-            failure, outcome = error, failed(error)
-        except Exception:
-            failure, outcome = BUG, broken(bug())
-        except asyncio.CancelledError:
-            failure = GONE
-            raise
+            self._fail(frame, error)
+        else:
+            self._finish(frame, response)
         finally:
-            self._working -= 1
-            span.end(outcome_of(failure))
-        self._close(ticket, outcome, failure)
+            self._in_progress -= 1
         self._advance()
 
-    async def _masks(self, ticket: PendingFrame, traceparent: str) -> pb.SegmentResponse:
-        given = ticket.rows is not None or not self._config.reuse_boxes
-        boxes = read_rows(ticket.frame, ticket.options).on if given else self._memory.on
-        deadline = ticket.arrived + self._config.deadline_s
-        job = self._desk.job(
-            ticket.frame, boxes, ticket.options, self._client, deadline, traceparent, self._config.latest
-        )
-        ticket.forget_image()
-        assert ticket.place
-        result, message = await self._desk.answer(job, ticket.place, ticket.options)
-        self._remember(ticket, result)
+    async def _segment(self, frame: PendingFrame) -> pb.SegmentResponse:
+        boxes: Boxes = self._tracker.on
+        if frame.has_boxes or not self._config.reuse_boxes:
+            boxes = read_rows(frame.message, frame.options, self._max_boxes).numbers
+        image = read_image(frame.message, self._segmenter.limits)
+        frame.release_image()
+        result, message = await segment(frame.context, image, boxes, frame.options, self._config.latest)
+        self._track(frame, result)
         return message
 
-    def _remember(self, ticket: PendingFrame, result: Result | None) -> None:
+    def _track(self, frame: PendingFrame, result: Result | None) -> None:
+        """Remember where the people of a frame are, for later frames without boxes."""
         if not self._config.reuse_boxes:
             return
         if result and not result.foreground:
-            self._memory.found(ticket.number, result)
-        elif ticket.rows is not None:
-            self._memory.given(ticket.number, ticket.rows)
+            self._tracker.found(frame.number, result)
+        elif frame.has_boxes:
+            with suppress(TooLarge):
+                self._tracker.given(frame.number, read_rows(frame.message, frame.options, self._max_boxes))
 
-    def _close(self, ticket: PendingFrame, outcome: pb.SegmentStreamResponse, failure: HisegError | str | None) -> None:
-        """Every frame comes here once, unless the caller is gone before."""
-        if outcome.HasField("dropped"):
-            self._remember(ticket, None)
-        variant, seconds = self._desk.label(ticket.options), self._loop.time() - ticket.arrived
-        self.frames[outcome_of(failure)] += 1
-        self._desk.metrics.answered(TRANSPORT, variant, seconds, failure)
-        ticket.close(outcome)
+    def _fail(self, frame: PendingFrame, error: Exception) -> None:
+        """End a frame that got no masks."""
+        answer = frame.context.close(error) or error
+        response = failed(answer) if isinstance(answer, HisegError) else superseded()
+        if response.HasField("dropped"):
+            self._track(frame, None)
+        self._finish(frame, response, answer)
+
+    def _finish(self, frame: PendingFrame, response: pb.SegmentStreamResponse, error: Exception | None = None) -> None:
+        """Every frame comes here once, unless its caller is gone before."""
+        self.outcomes[outcome_of(failure_of(error))] += 1
+        frame.respond(response)
 
     async def _write(self) -> None:
-        while ticket := await self._order.get():
-            await self._context.write(await ticket.response)
-            self._open.discard(ticket)
-            self._unwritten -= ticket.begun
+        while frame := await self._responses.get():
+            await self._context.write(await frame.response)
+            self._unanswered.discard(frame)
+            self._unwritten -= frame.begun
             self._advance()

@@ -1,32 +1,32 @@
-"""The first message of a stream: how it shall go."""
+"""Reads the messages of a stream: the first one, which configures it, and the frames that follow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hiseg.api.options import LONGEST_DEADLINE_S, Options
+from hiseg.api.options import MAX_DEADLINE_S, Options
 from hiseg.core.errors import InvalidRequest
 from hiseg.settings import Settings
 from hiseg.transports.grpc.frame_queue import Policy
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.requests import parse, read_options, spelled
+from hiseg.transports.grpc.requests import enum_value, parse, read_options
 
-MOST_DEADLINE_MS = LONGEST_DEADLINE_S * 1000
+MAX_DEADLINE_MS = MAX_DEADLINE_S * 1000
 FIELD = "config"
 NEWEST_IN_FLIGHT = 3
-"""With LATEST_ONLY: one in the engine, one ready to be the next, and one being decoded to take its place."""
+"""Frames in flight with LATEST_ONLY: one in the engine, one decoded to be next, and one being decoded to replace it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """How a stream goes.
+    """The configuration of a stream.
 
     Attributes:
-        policy: what becomes of frames that can't be worked on at once.
-        options: of frames that have none.
-        reuse_boxes: frames without boxes have the last ones, moved.
-        deadline_s: from a frame's arrival until it is worth nothing.
-        in_flight: frames that are worked on, or whose masks wait to be read, at once.
+        policy: what becomes of frames that come faster than they are segmented.
+        options: of frames that have none of their own.
+        reuse_boxes: frames without boxes get the boxes of the frame before, moved to where its masks found the people.
+        deadline_s: seconds from a frame's arrival until its masks are of no use.
+        in_flight: most frames that are segmented, or whose responses wait to be read, at once.
         latest: a newer frame takes the place of one that still waits for the engine.
     """
 
@@ -39,24 +39,24 @@ class Config:
 
 
 def read_config(data: bytes, settings: Settings) -> Config:
-    """What a stream's first message says.
+    """Read the first message of a stream.
 
     Raises:
-        InvalidRequest: it has no config, or an unusable one.
+        InvalidRequest: it has no config, or the config has a value that isn't allowed.
     """
     message = parse(pb.SegmentStreamRequest, data)
     if message.WhichOneof("message") != FIELD:
         raise InvalidRequest("the first message has no config", field=FIELD)
     config = message.config
-    if config.frame_deadline_ms > MOST_DEADLINE_MS:
+    if config.frame_deadline_ms > MAX_DEADLINE_MS:
         raise InvalidRequest(
-            f"config.frame_deadline_ms is {config.frame_deadline_ms}; at most {MOST_DEADLINE_MS} is taken",
+            f"config.frame_deadline_ms is {config.frame_deadline_ms}; at most {MAX_DEADLINE_MS} is taken",
             field="config.frame_deadline_ms",
-            limit=MOST_DEADLINE_MS,
+            limit=MAX_DEADLINE_MS,
             value=config.frame_deadline_ms,
         )
     number = config.policy or pb.STREAM_POLICY_WAIT
-    policy = Policy(spelled(pb.StreamPolicy, number, "stream_policy", "config.policy"))
+    policy = Policy(enum_value(pb.StreamPolicy, number, "stream_policy", "config.policy"))
     # Boxes that are used again come from the masks of the frame before, so nothing can be begun ahead.
     latest = policy is Policy.LATEST_ONLY and not config.reuse_boxes
     in_flight = NEWEST_IN_FLIGHT if latest else settings.grpc_stream_in_flight
@@ -71,10 +71,10 @@ def read_config(data: bytes, settings: Settings) -> Config:
 
 
 def read_frame(data: bytes) -> pb.Frame:
-    """What every further message has.
+    """Read a further message of a stream.
 
     Raises:
-        InvalidRequest: this one hasn't, so nobody could say which frame is meant.
+        InvalidRequest: it has no frame, so no response could say which frame it belongs to.
     """
     message = parse(pb.SegmentStreamRequest, data)
     if message.WhichOneof("message") != "frame":

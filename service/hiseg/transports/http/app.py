@@ -13,27 +13,23 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from hiseg.access.key_store import KeyStore
 from hiseg.api.boxes import BoxFormat
 from hiseg.api.encoding import MaskFormat
-from hiseg.api.options import MOST_DILATION_PX
+from hiseg.api.exchange import Exchange
+from hiseg.api.limits import limits_in_force
 from hiseg.core.job import Mode, Priority, Smoothing
 from hiseg.images.encoded import MEDIA_TYPES
-from hiseg.masks.draw import MOST_MASK_PIXELS
-from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
 from hiseg.masks.formats.overlay import OPACITY, PALETTE
-from hiseg.masks.formats.polygon import MOST_TOLERANCE_PX
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.http import problems, segment
-from hiseg.transports.http.desk import Desk
-from hiseg.transports.http.guard import AuthMiddleware
-from hiseg.transports.http.journal import AccessLogMiddleware
 from hiseg.transports.http.kserve import routes as kserve
 from hiseg.transports.http.label_studio import routes as label_studio
+from hiseg.transports.http.middleware import AccessLogMiddleware, AuthMiddleware
 from hiseg.transports.http.playground import page
 
 
 def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> FastAPI:
-    """The application around a segmenter; starts and stops nothing itself."""
+    """Make the application that serves a segmenter; it starts and stops nothing itself."""
     # Swagger UI from files of our own: the page works where no other host can be reached.
     app = FastAPIOffline(
         title="hiseg",
@@ -42,10 +38,11 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
         redoc_url=None,
         static_url="/docs/assets",
     )
-    problems.install(app)
+    exchange = Exchange(segmenter, settings, metrics)
+    problems.install(app, exchange)
     app.add_middleware(AuthMiddleware, key_store=key_store, metrics=metrics)
     if settings.cors_origins:
-        # Around the guard: browsers ask first whether they may, without a key.
+        # Around the authentication: browsers send a preflight request without a key.
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
@@ -54,9 +51,8 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
             expose_headers=["Retry-After", "Server-Timing", "X-Request-ID"],
         )
     app.add_middleware(AccessLogMiddleware)
-    desk = Desk(segmenter, settings, metrics)
-    for face in (segment, kserve, label_studio):
-        app.include_router(face.router(desk))
+    for api in (segment, kserve, label_studio):
+        app.include_router(api.router(exchange))
 
     app.include_router(page.router())
 
@@ -100,25 +96,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
             "smoothings": list(Smoothing),
             "palette": list(PALETTE),
             "overlay_opacity": OPACITY,
-            "limits": {
-                "image_bytes": settings.max_image_bytes,
-                "image_pixels": settings.max_image_pixels,
-                "body_bytes": settings.max_body_bytes,
-                "boxes": settings.max_boxes,
-                "dilation_px": MOST_DILATION_PX,
-                "tolerance_px": MOST_TOLERANCE_PX,
-                "mask_pixels": MOST_MASK_PIXELS,
-                "cutout_pixels": MAX_CUTOUT_PIXELS,
-                "held_bytes": settings.max_held_bytes,
-                "wait_ms": settings.max_wait_ms,
-                "batch_budget_ms": settings.batch_budget_ms,
-                "batch_images": settings.max_batch_images,
-                "batch_boxes": settings.max_batch_boxes,
-                "batch_bytes": settings.max_batch_bytes,
-                "body_seconds": settings.body_timeout_seconds,
-                "drain_seconds": settings.drain_seconds,
-                "default_deadline_ms": settings.default_deadline_ms,
-            },
+            "limits": limits_in_force(settings),
         }
 
     return app

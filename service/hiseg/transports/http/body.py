@@ -1,4 +1,4 @@
-"""The three forms of a request body -> image bytes, rows of boxes, options."""
+"""Reads the three forms of a request for masks (a raw image, multipart, JSON) into one."""
 
 from __future__ import annotations
 
@@ -7,25 +7,49 @@ import binascii
 from dataclasses import dataclass
 
 from fastapi import Request
+from pydantic import Field
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.types import Message
 
 from hiseg.api.boxes import parse_boxes
-from hiseg.api.options import Options, read_json, read_values
-from hiseg.batching.admission import Reservation
-from hiseg.core.errors import InvalidRequest, TooLarge, UnsupportedImage
+from hiseg.api.options import MAX_ROWS, Options, read_json, read_values
+from hiseg.core.errors import InvalidRequest, UnsupportedImage
 from hiseg.images.encoded import MEDIA_TYPES
 from hiseg.images.limits import FIELD
-from hiseg.transports.http.schemas import JsonOptions, JsonRequest, QueryOptions
 
 RAW = {*MEDIA_TYPES, "application/octet-stream"}
 MULTIPART, JSON = "multipart/form-data", "application/json"
 
 
+class QueryOptions(Options):
+    """Options in the query of a request whose body is the image."""
+
+    boxes: str = Field("", description="`x1,y1,x2,y2;x1,y1,x2,y2;…`", examples=["171,49,414,512"])
+
+
+class JsonOptions(Options):
+    """Options as JSON: the `request` part of a multipart body."""
+
+    boxes: list[list[float]] = Field(
+        default_factory=list, max_length=MAX_ROWS, description="one row of four numbers per person"
+    )
+
+
+class JsonRequest(JsonOptions):
+    """A request that is all JSON. A third more bytes than the other forms, and slower to read."""
+
+    image: str = Field(description="the image, base64")
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentRequest:
-    """A request, read but not yet understood: the image is still encoded, the boxes still in the caller's form."""
+    """A request for masks in any of the three forms.
+
+    Attributes:
+        image: encoded.
+        boxes: rows of numbers as they were sent; what they mean is among the options.
+        options: validated.
+    """
 
     image: bytes
     boxes: list[list[float]]
@@ -33,12 +57,12 @@ class SegmentRequest:
 
 
 async def read_request(request: Request) -> SegmentRequest:
-    """Read any of the three forms, by content type.
+    """Read the form that the content type names.
 
     Raises:
-        UnsupportedImage: a content type that is none of them.
+        UnsupportedImage: the content type is none of them.
         InvalidRequest: options, boxes, JSON or multipart are malformed.
-        TooLarge: the body is over the limit.
+        TooLarge: the JSON has too many values.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type in RAW:
@@ -82,45 +106,3 @@ def _from_base64(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidRequest(f"image is not base64: {error}", field=FIELD, value=text[:20]) from error
-
-
-def announced_bytes(request: Request, max_bytes: int) -> int:
-    """Size of the body by its header; 0 if it doesn't say.
-
-    Raises:
-        TooLarge: over the limit.
-    """
-    announced = request.headers.get("content-length", "")
-    size = int(announced) if announced.isdecimal() else 0
-    if size > max_bytes:
-        raise _too_large(size, max_bytes)
-    return size
-
-
-def announced_deadline(request: Request, arrived: float) -> float | None:
-    """When the answer is worth nothing any more, by the query; None if that names no deadline, or what can't be one."""
-    named = request.query_params.get("deadline_ms", "")
-    return arrived + int(named) / 1000 if named.isdecimal() and len(named) < 10 and int(named) else None
-
-
-def counted(request: Request, place: Reservation, max_bytes: int) -> Request:
-    """The same request; reading it raises :class:`TooLarge` past the limit, and ``place`` holds what was read."""
-    received = 0
-
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > max_bytes:
-            raise _too_large(received, max_bytes)
-        if received > place.bytes:
-            place.reserve(received)
-        return message
-
-    return Request(request.scope, receive)
-
-
-def _too_large(size: int, max_bytes: int) -> TooLarge:
-    return TooLarge(
-        f"the body has {size} bytes or more; at most {max_bytes} are taken", field="body", limit=max_bytes, value=size
-    )

@@ -10,19 +10,29 @@ from pydantic import BaseModel
 
 from hiseg.api.answer import SegmentOut, server_timing, to_json
 from hiseg.api.encoding import MaskFormat, to_png
+from hiseg.api.exchange import Exchange, RequestContext
+from hiseg.core.image import ImageSource
 from hiseg.core.result import Result
-from hiseg.transports.http.body import JSON, MULTIPART, RAW, SegmentRequest, read_request
-from hiseg.transports.http.desk import Desk, Manner, Visit
-from hiseg.transports.http.problems import MEDIA_TYPE, bug, problem
-from hiseg.transports.http.schemas import JsonOptions, JsonRequest, QueryOptions
+from hiseg.transports.http.body import (
+    JSON,
+    MULTIPART,
+    RAW,
+    JsonOptions,
+    JsonRequest,
+    QueryOptions,
+    SegmentRequest,
+    read_request,
+)
+from hiseg.transports.http.handler import handle
+from hiseg.transports.http.problems import MEDIA_TYPE, problem
 
-MANNER = Manner("http", problem, bug)
+TRANSPORT = "http"
 BINARY_BODY = {"type": "string", "format": "binary"}
 PNG = "image/png"
 
 
 def documentation() -> dict[str, object]:
-    """What OpenAPI can't read off the handler, since the handler reads the body itself."""
+    """Parameters and body for OpenAPI, which FastAPI can't derive since the handler reads the body itself."""
     parameters = [
         {"name": name, "in": "query", "schema": schema, "description": schema.get("description", "")}
         for name, schema in inlined_schema(QueryOptions)["properties"].items()
@@ -40,7 +50,11 @@ def documentation() -> dict[str, object]:
 
 
 def inlined_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of ``model`` with each reference to ``$defs`` replaced by what it refers to."""
+    """The JSON schema of ``model`` with each reference to ``$defs`` replaced by the definition.
+
+    FastAPI adds the definitions only of models that it derives itself to the components of its document, and pydantic
+    has no way to write a schema without references.
+    """
     root = model.model_json_schema()
     definitions = root.pop("$defs", {})
 
@@ -55,8 +69,8 @@ def inlined_schema(model: type[BaseModel]) -> dict[str, Any]:
     return dict(resolve(root))
 
 
-def router(desk: Desk) -> APIRouter:
-    """The route to a desk."""
+def router(exchange: Exchange) -> APIRouter:
+    """The route ``/v1/segment``."""
     routes = APIRouter(tags=["segment"])
 
     @routes.post(
@@ -78,26 +92,34 @@ def router(desk: Desk) -> APIRouter:
         `request` (JSON), or JSON with the image in base64.
         """
         as_png = wants_png(request.headers.get("accept", ""))
-        return await desk.attend(request, MANNER, read_request, partial(answer, as_png=as_png))
-
-    async def answer(received: SegmentRequest, visit: Visit, as_png: bool) -> Response:
-        options = received.options
-        job = desk.job(visit, received.image, received.boxes, options)
-        form = options.mask_format
-
-        def write(result: Result) -> bytes | SegmentOut:
-            if as_png or form.is_image:
-                return to_png(job.image, result, form)
-            return to_json(job.image, result, form, options.tolerance_px)
-
-        content, timings = await desk.segment(job, visit, visit.place, write, quick=form is MaskFormat.COCO_RLE)
-        headers = {"Server-Timing": server_timing(timings)}
-        if isinstance(content, bytes):
-            return Response(content, media_type=PNG, headers=headers)
-        body = content.model_copy(update={"timings_ms": timings}).model_dump_json(exclude_none=True)
-        return Response(body, media_type=JSON, headers=headers)
+        return await handle(exchange, TRANSPORT, request, read_request, partial(answer, as_png=as_png), problem)
 
     return routes
+
+
+async def answer(received: SegmentRequest, context: RequestContext, as_png: bool) -> Response:
+    """Segment the image and write the response.
+
+    Args:
+        received: the request.
+        context: of the request.
+        as_png: a PNG is wanted even if the mask format is written as JSON.
+    """
+    options = received.options
+    mask_format = options.mask_format
+
+    def write(image: ImageSource, result: Result) -> bytes | SegmentOut:
+        if as_png or mask_format.is_image:
+            return to_png(image, result, mask_format)
+        return to_json(image, result, mask_format, options.tolerance_px)
+
+    is_quick = mask_format is MaskFormat.COCO_RLE
+    result, content = await context.segment(received.image, received.boxes, options, write, write_is_quick=is_quick)
+    headers = {"Server-Timing": server_timing(result.timings_ms)}
+    if isinstance(content, bytes):
+        return Response(content, media_type=PNG, headers=headers)
+    content.timings_ms = result.timings_ms
+    return Response(content.model_dump_json(exclude_none=True), media_type=JSON, headers=headers)
 
 
 def wants_png(accept: str) -> bool:

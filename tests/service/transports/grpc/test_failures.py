@@ -14,9 +14,9 @@ from hiseg.batching.admission import State
 from hiseg.core.errors import HisegError, Overloaded
 from hiseg.core.result import Result
 from hiseg.settings import MEBI, Settings
-from hiseg.transports.grpc import desk, servicer
+from hiseg.transports.grpc import answers, servicer
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.status import CODES, MOST_CHARACTERS
+from hiseg.transports.grpc.status import CODES, MAX_MESSAGE_LENGTH
 from tests.service.transports.grpc.harness import BOX, PHOTO, Running, running, until
 
 REQUEST = pb.SegmentRequest(encoded_image=PHOTO, boxes=[BOX])
@@ -87,7 +87,7 @@ def test_what_a_caller_sent_makes_no_endless_message() -> None:
         async with running() as service:
             error = await service.refused(pb.SegmentRequest(encoded_image=PHOTO, variant="ö" * 100_000))
             assert error.code() is StatusCode.INVALID_ARGUMENT
-            assert len(str(error.details())) == MOST_CHARACTERS
+            assert len(str(error.details())) == MAX_MESSAGE_LENGTH
 
     asyncio.run(scenario())
 
@@ -159,7 +159,7 @@ def test_a_bug_has_an_id_that_stands_in_the_log(
             assert service.counted() == {"bug": 1}
             return error
 
-    monkeypatch.setattr(desk, "to_message", broken)
+    monkeypatch.setattr(answers, "to_message", broken)
     with caplog.at_level(logging.ERROR):
         error = asyncio.run(scenario())
     assert error.code() is StatusCode.INTERNAL

@@ -18,11 +18,12 @@ from grpc.aio import AioRpcError
 from grpc_status import rpc_status
 
 from benchmarks.harness.paths import ROOT
+from hiseg.api.limits import MAX_UNANSWERED_FRAMES
 from hiseg.batching.admission import State
 from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from hiseg.transports.grpc.stream import MOST_UNANSWERED, POLL_S
+from hiseg.transports.grpc.stream import POLL_S
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, Running, running, until
 
@@ -222,7 +223,7 @@ def test_a_reader_that_stops_makes_nothing_pile_up(policy: Any) -> None:
             memory = psutil.Process().memory_info().rss
             await asyncio.sleep(1)
             assert taken(service) == settled, "nothing moves until somebody reads"
-            assert settled < MOST_UNANSWERED + 40
+            assert settled < MAX_UNANSWERED_FRAMES + 40
             assert service.segmenter.admission.reserved_bytes < 10 * MEBI
             assert psutil.Process().memory_info().rss < memory + 10 * MEBI
             # And whoever reads again gets everything.

@@ -47,6 +47,14 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "body_seconds": settings.body_timeout_seconds,
         "drain_seconds": settings.drain_seconds,
         "default_deadline_ms": settings.default_deadline_ms,
+        "message_bytes": settings.max_message_bytes,
+        "answer_bytes": settings.max_answer_bytes,
+        "calls": settings.grpc_max_calls,
+        "streams": settings.grpc_max_streams,
+        "stream_queue": settings.grpc_stream_queue,
+        "stream_in_flight": settings.grpc_stream_in_flight,
+        "stream_unanswered": 256,
+        "ping_interval_s": settings.grpc_min_ping_interval_seconds,
     }
     assert info["variants"] == ["b0"]
     assert info["mask_formats"] == list(MaskFormat)

@@ -1,4 +1,4 @@
-"""What the model's tensors mean: a request's -> image, boxes and options; a result -> an answer's."""
+"""What tensors mean for our models: those of a request become image, boxes and options, a result becomes tensors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hiseg.core.errors import InvalidRequest, UnsupportedImage
 from hiseg.core.job import Priority
 from hiseg.core.result import Result
 from hiseg.masks.formats.rle import coco_rle
-from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, InferIn, TensorOut, read_bytes, read_rows, split
+from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, InferIn, TensorOut, read_bytes, read_rows, split_body
 
 IMAGE, BOXES = "image", "boxes"
 INPUTS = [
@@ -34,21 +34,22 @@ OUTPUTS = [
 NAMES = tuple(str(output["name"]) for output in OUTPUTS)
 BINARY, ALL_BINARY = "binary_data", "binary_data_output"
 TIMEOUT_US, PRIORITY = "timeout", "priority"
-SAID_ELSEWHERE = {"variant": "the URL names the model", "mask_format": "masks are COCO RLE"}
+FIXED_OPTIONS = {"variant": "the URL names the model", "mask_format": "masks are COCO RLE"}
+"""Options that can't be chosen in this protocol, and why."""
 HIGHEST_PRIORITY = 1
-"""Triton's; 0 is its default, and larger numbers wait for smaller ones."""
+"""Triton's highest priority: 0 is its default, and larger numbers wait for smaller ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inference:
-    """A request, read but not yet understood.
+class InferRequest:
+    """A request for masks as the protocol has it.
 
     Attributes:
-        id: the caller's name for it.
-        image: the encoded file.
-        rows: boxes in the caller's form.
-        options: how to read them, and what to do.
-        outputs: what is asked for, in this order, and whether in binary.
+        id: the caller's name for the request, which the response repeats; None: it has none.
+        image: encoded.
+        rows: boxes as they were sent; what the numbers mean is among the options.
+        options: validated.
+        outputs: names of the output tensors in the order of the response, and whether each is binary.
     """
 
     id: str | None
@@ -58,8 +59,8 @@ class Inference:
     outputs: Mapping[str, bool]
 
 
-async def read_inference(request: Request) -> Inference:
-    """A request's body, in JSON or with binary tensors behind it.
+async def read_infer_request(request: Request) -> InferRequest:
+    """Read a body of JSON, with or without binary tensors after it.
 
     Raises:
         InvalidRequest: something in it is wrong.
@@ -73,65 +74,70 @@ async def read_inference(request: Request) -> Inference:
             limit="identity",
             value=encoding[:20],
         )
-    asked, blobs = split(await request.body(), request.headers.get(HEADER_LENGTH))
-    tensors = {tensor.name: tensor for tensor in asked.inputs}
+    body, blobs = split_body(await request.body(), request.headers.get(HEADER_LENGTH))
+    tensors = {tensor.name: tensor for tensor in body.inputs}
     if unknown := sorted(set(tensors) - {IMAGE, BOXES}):
         raise _unknown("input", unknown[0], (IMAGE, BOXES))
-    if len(tensors) < len(asked.inputs):
-        raise InvalidRequest("an input is there twice", field="inputs", value=len(asked.inputs))
+    if len(tensors) < len(body.inputs):
+        raise InvalidRequest("an input is there twice", field="inputs", value=len(body.inputs))
     if IMAGE not in tensors:
         raise InvalidRequest("there is no input 'image'", field=IMAGE)
     rows = read_rows(tensors[BOXES], blobs.get(BOXES)) if BOXES in tensors else []
     image = read_bytes(tensors[IMAGE], blobs.get(IMAGE))
-    return Inference(asked.id, image, rows, read_options(asked.parameters), read_outputs(asked))
+    return InferRequest(body.id, image, rows, read_options(body.parameters), read_outputs(body))
 
 
 def read_options(parameters: Mapping[str, Any]) -> Options:
-    """The options of ``/v1/segment`` under their own names; also Triton's ``timeout`` and numbers as ``priority``.
+    """Read the options of ``/v1/segment`` from parameters of the same names.
+
+    Triton's own parameters are understood too: ``timeout`` in microseconds, and a number as ``priority``.
 
     Raises:
         InvalidRequest: a name or a value that there isn't.
     """
-    given = {name: value for name, value in parameters.items() if name != ALL_BINARY}
-    for name, why in SAID_ELSEWHERE.items():
-        if name in given:
-            raise InvalidRequest(f"{name} can't be chosen here: {why}", field=name, value=str(given[name])[:80])
-    microseconds = given.pop(TIMEOUT_US, None)
+    values = {name: value for name, value in parameters.items() if name != ALL_BINARY}
+    for name, why in FIXED_OPTIONS.items():
+        if name in values:
+            raise InvalidRequest(f"{name} can't be chosen here: {why}", field=name, value=str(values[name])[:80])
+    microseconds = values.pop(TIMEOUT_US, None)
     if microseconds is not None:
         if type(microseconds) is not int or microseconds <= 0:
             raise InvalidRequest(
                 "timeout is not a number of microseconds above 0", field=TIMEOUT_US, value=str(microseconds)[:80]
             )
-        given.setdefault("deadline_ms", -(-microseconds // 1000))
-    if type(given.get(PRIORITY)) is int:
-        given[PRIORITY] = Priority.INTERACTIVE if given[PRIORITY] <= HIGHEST_PRIORITY else Priority.BATCH
-    return read_values(Options, given)
+        values.setdefault("deadline_ms", -(-microseconds // 1000))
+    if type(values.get(PRIORITY)) is int:
+        values[PRIORITY] = Priority.INTERACTIVE if values[PRIORITY] <= HIGHEST_PRIORITY else Priority.BATCH
+    return read_values(Options, values)
 
 
-def read_outputs(asked: InferIn) -> dict[str, bool]:
-    """The outputs that are asked for, all if none is named, and whether in binary.
+def read_outputs(body: InferIn) -> dict[str, bool]:
+    """The requested outputs, all of them if none is named, and whether each is binary.
 
     Raises:
         InvalidRequest: one that there isn't.
     """
-    everything = asked.parameters.get(ALL_BINARY) is True
-    if not asked.outputs:
-        return dict.fromkeys(NAMES, everything)
-    chosen = {output.name: output.parameters.get(BINARY, everything) is True for output in asked.outputs}
-    if unknown := sorted(set(chosen) - set(NAMES)):
+    all_binary = body.parameters.get(ALL_BINARY) is True
+    if not body.outputs:
+        return dict.fromkeys(NAMES, all_binary)
+    outputs = {output.name: output.parameters.get(BINARY, all_binary) is True for output in body.outputs}
+    if unknown := sorted(set(outputs) - set(NAMES)):
         raise _unknown("output", unknown[0], NAMES)
-    return chosen
+    return outputs
 
 
-def tensors(result: Result) -> dict[str, TensorOut]:
-    """All outputs of a result by their names; one row per box, in binary mode one for everybody."""
-    found = [result.foreground] if result.foreground else list(result.instances)
-    rles = [coco_rle(instance.mask, result.width, result.height) for instance in found]
-    boxes = np.array([instance.box.as_tuple() for instance in found], np.float32).reshape(-1, 4)
+def output_tensors(result: Result) -> dict[str, TensorOut]:
+    """All outputs of a result by their names, as :data:`OUTPUTS` describes them.
+
+    They have one row for each box; in binary mode one row, for the foreground.
+    """
+    instances = [result.foreground] if result.foreground else list(result.instances)
+    rles = [coco_rle(instance.mask, result.width, result.height) for instance in instances]
+    boxes = np.array([instance.box.as_tuple() for instance in instances], np.float32).reshape(-1, 4)
     outputs = (
         TensorOut("masks", [json.dumps(rle).encode() for rle in rles]),
-        TensorOut("scores", np.array([instance.score for instance in found], np.float32)),
-        TensorOut("areas", np.array([instance.area for instance in found], np.int64)),
+        TensorOut("scores", np.array([instance.score for instance in instances], np.float32)),
+        TensorOut("areas", np.array([instance.area for instance in instances], np.int64)),
         TensorOut("boxes", boxes),
         TensorOut("image_size", np.array([result.height, result.width], np.int64)),
     )

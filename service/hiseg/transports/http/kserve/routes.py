@@ -1,6 +1,6 @@
-"""``/v2``: the Open Inference Protocol around the same door, queue and engine as ``/v1/segment``.
+"""``/v2``: the Open Inference Protocol, with the same checks, queue and engine as ``/v1/segment``.
 
-One model is one of ours by its name. Its tensors are documented in ``docs/integrations.md``.
+A model of the protocol is a model of the repository. Its tensors are documented in ``docs/integrations.md``.
 """
 
 from __future__ import annotations
@@ -13,51 +13,45 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from hiseg.api.exchange import Exchange, RequestContext
 from hiseg.core.errors import HisegError, Unavailable
+from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
-from hiseg.transports.http.desk import Desk, Manner, Visit
-from hiseg.transports.http.kserve.infer import INPUTS, OUTPUTS, Inference, read_inference, tensors
-from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, TensorOut, join
-from hiseg.transports.http.problems import STATUS, how_to_return, incident
+from hiseg.transports.http.handler import handle
+from hiseg.transports.http.kserve.infer import INPUTS, OUTPUTS, InferRequest, output_tensors, read_infer_request
+from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, TensorOut, join_body
+from hiseg.transports.http.problems import STATUS, error_headers
 
+TRANSPORT = "kserve"
 OCTETS = "application/octet-stream"
 
 
-def problem(error: HisegError) -> JSONResponse:
-    """An error of ours in the protocol's form."""
-    return JSONResponse({"error": error.detail}, STATUS[type(error)], how_to_return(error))
+def error_response(error: HisegError) -> JSONResponse:
+    """An error in the protocol's format."""
+    return JSONResponse({"error": error.detail}, STATUS[type(error)], error_headers(error))
 
 
-def bug() -> JSONResponse:
-    """Any other error in the protocol's form; must be called while it is being handled."""
-    text = f"a bug; the log has more under the id {incident()}"
-    return JSONResponse({"error": text}, HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-MANNER = Manner("kserve", problem, bug)
-
-
-def router(desk: Desk) -> APIRouter:
-    """The protocol's routes to a desk."""
+def router(exchange: Exchange) -> APIRouter:
+    """The protocol's routes."""
     routes = APIRouter(prefix="/v2", tags=["open inference protocol"])
-    segmenter = desk.segmenter
+    segmenter = exchange.segmenter
 
     def find(name: str, number: str = "") -> ModelRef | JSONResponse:
-        """The model, or the answer that it isn't there."""
+        """The model, or the response that it isn't served."""
         for info in segmenter.models:
             if info.ref.name == name and number in ("", info.ref.version):
                 return info.ref
         try:
             segmenter.admission.check_open()
         except Unavailable as error:
-            return problem(error)
+            return error_response(error)
         known = ", ".join(f"{info.ref.name} ({info.ref.version})" for info in segmenter.models)
-        wanted = f"model {name[:80]!r}" + (f", version {number[:20]!r}," if number else "")
-        return JSONResponse({"error": f"{wanted} is not served; there is {known}"}, HTTPStatus.NOT_FOUND)
+        named = f"model {name[:80]!r}" + (f", version {number[:20]!r}," if number else "")
+        return JSONResponse({"error": f"{named} is not served; there is {known}"}, HTTPStatus.NOT_FOUND)
 
     @routes.get("")
     async def server() -> dict[str, Any]:
-        """The server, and what it speaks beside the protocol itself."""
+        """The server's name, version and protocol extensions."""
         return {"name": "hiseg", "version": version("hiseg"), "extensions": ["binary_tensor_data"]}
 
     @routes.get("/health/live")
@@ -71,7 +65,7 @@ def router(desk: Desk) -> APIRouter:
         try:
             segmenter.check_ready()
         except Unavailable as error:
-            return JSONResponse({"ready": False, "error": error.detail}, 503, how_to_return(error))
+            return JSONResponse({"ready": False, "error": error.detail}, 503, error_headers(error))
         return JSONResponse({"ready": True})
 
     @routes.get("/models/{name}")
@@ -81,8 +75,8 @@ def router(desk: Desk) -> APIRouter:
         model = find(name, number)
         if isinstance(model, Response):
             return model
-        described = {"name": name, "versions": [model.version], "platform": "hiseg"}
-        return JSONResponse(described | {"inputs": INPUTS, "outputs": OUTPUTS})
+        fields = {"name": name, "versions": [model.version], "platform": "hiseg"}
+        return JSONResponse(fields | {"inputs": INPUTS, "outputs": OUTPUTS})
 
     @routes.get("/models/{name}/ready")
     @routes.get("/models/{name}/versions/{number}/ready")
@@ -94,7 +88,7 @@ def router(desk: Desk) -> APIRouter:
         try:
             segmenter.check_ready(name)
         except Unavailable as error:
-            return problem(error)
+            return error_response(error)
         return JSONResponse({"name": name, "ready": True})
 
     @routes.post("/models/{name}/infer")
@@ -104,26 +98,29 @@ def router(desk: Desk) -> APIRouter:
         model = find(name, number)
         if isinstance(model, Response):
             return model
-        return await desk.attend(request, MANNER, read_inference, partial(answer, model=model))
-
-    async def answer(asked: Inference, visit: Visit, model: ModelRef) -> Response:
-        job = desk.job(visit, asked.image, asked.rows, asked.options, model)
-        (made_by, found), timings = await desk.segment(job, visit, visit.place, outputs, quick=True)
-        fields: dict[str, Any] = {
-            "model_name": made_by.name,
-            "model_version": made_by.version,
-            "parameters": {f"{stage}_ms": milliseconds for stage, milliseconds in timings.items()},
-        }
-        if asked.id is not None:
-            fields["id"] = asked.id
-        body, header = join(fields, [(found[output], binary) for output, binary in asked.outputs.items()])
-        if header is None:
-            return Response(body, media_type="application/json")
-        return Response(body, media_type=OCTETS, headers={HEADER_LENGTH: str(header)})
+        segment_with = partial(answer, model=model)
+        return await handle(exchange, TRANSPORT, request, read_infer_request, segment_with, error_response)
 
     return routes
 
 
-def outputs(result: Result) -> tuple[ModelRef, dict[str, TensorOut]]:
-    """What made a result, and its tensors by their names."""
-    return result.model, tensors(result)
+async def answer(received: InferRequest, context: RequestContext, model: ModelRef) -> Response:
+    """Segment the image with a model and write the response."""
+
+    def write(_: ImageSource, result: Result) -> dict[str, TensorOut]:
+        return output_tensors(result)
+
+    result, tensors = await context.segment(
+        received.image, received.rows, received.options, write, model=model, write_is_quick=True
+    )
+    fields: dict[str, Any] = {
+        "model_name": result.model.name,
+        "model_version": result.model.version,
+        "parameters": {f"{stage}_ms": milliseconds for stage, milliseconds in result.timings_ms.items()},
+    }
+    if received.id is not None:
+        fields["id"] = received.id
+    body, json_bytes = join_body(fields, [(tensors[name], binary) for name, binary in received.outputs.items()])
+    if json_bytes is None:
+        return Response(body, media_type="application/json")
+    return Response(body, media_type=OCTETS, headers={HEADER_LENGTH: str(json_bytes)})

@@ -1,4 +1,4 @@
-"""Tensors as the Open Inference Protocol writes them, in JSON or behind it (binary tensor data extension). No I/O."""
+"""Tensors as the Open Inference Protocol writes them: in JSON, or as bytes after it (binary tensor data extension)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from hiseg.api.options import read_json
 from hiseg.core.errors import InvalidRequest
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-"""HTTP header: bytes of JSON, behind which binary tensors follow."""
+"""HTTP header: number of bytes of JSON in the body; binary tensors follow them."""
 BINARY_SIZE = "binary_data_size"
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 LENGTH = struct.Struct("<I")
-"""Before each element of a BYTES tensor in binary form."""
+"""Length in bytes, before each element of a BYTES tensor in binary form."""
 Side = Annotated[int, Field(ge=0, lt=2**31)]
 Numbers: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int64]
 
 
 class TensorIn(BaseModel):
-    """A tensor of a request."""
+    """An input tensor of a request; its data may follow the JSON in binary form instead."""
 
-    name: str = Field(max_length=LONGEST_NAME)
+    name: str = Field(max_length=MAX_NAME_LENGTH)
     shape: list[Side] = Field(max_length=8)
     datatype: str
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -37,14 +37,14 @@ class TensorIn(BaseModel):
 
 
 class OutputIn(BaseModel):
-    """A tensor that is asked for."""
+    """An output tensor that a request names."""
 
-    name: str = Field(max_length=LONGEST_NAME)
+    name: str = Field(max_length=MAX_NAME_LENGTH)
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
 class InferIn(BaseModel):
-    """A request; of what the protocol has beside this, nothing says what is wanted."""
+    """A request; fields of the protocol that are of no consequence here are ignored."""
 
     id: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -52,12 +52,15 @@ class InferIn(BaseModel):
     outputs: list[OutputIn] | None = None
 
 
-def split(body: bytes, header_length: str | None) -> tuple[InferIn, dict[str, bytes]]:
-    """A body -> the request, and the bytes of its binary tensors by their names.
+def split_body(body: bytes, header_length: str | None) -> tuple[InferIn, dict[str, bytes]]:
+    """Parse a body, and cut off the bytes of its binary tensors.
 
     Args:
-        body: all of it.
-        header_length: value of the header of that name; None: all is JSON.
+        body: the whole body.
+        header_length: value of the header :data:`HEADER_LENGTH`; None: all of the body is JSON.
+
+    Returns:
+        The request, and the bytes of its binary tensors by their names.
 
     Raises:
         InvalidRequest: the header, the JSON or the sizes are wrong.
@@ -95,7 +98,7 @@ def split(body: bytes, header_length: str | None) -> tuple[InferIn, dict[str, by
 
 
 def read_bytes(tensor: TensorIn, blob: bytes | None) -> bytes:
-    """The only element of a BYTES tensor; in JSON it is base64.
+    """Read the only element of a BYTES tensor; in JSON it is base64.
 
     Raises:
         InvalidRequest: another datatype or shape, or data that doesn't fit them.
@@ -110,19 +113,19 @@ def read_bytes(tensor: TensorIn, blob: bytes | None) -> bytes:
         )
     if blob is not None:
         if len(blob) < LENGTH.size or LENGTH.unpack_from(blob)[0] != len(blob) - LENGTH.size:
-            raise _misfit(tensor, "its bytes are not one element with its length before it")
+            raise _wrong_data(tensor, "its bytes are not one element with its length before it")
         return blob[LENGTH.size :]
     flat = _flat(tensor)
     if len(flat) != 1 or not isinstance(flat[0], str):
-        raise _misfit(tensor, "data is not one string in base64")
+        raise _wrong_data(tensor, "data is not one string in base64")
     try:
         return base64.b64decode(flat[0], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _misfit(tensor, f"data is not base64: {error}") from error
+        raise _wrong_data(tensor, f"data is not base64: {error}") from error
 
 
 def read_rows(tensor: TensorIn, blob: bytes | None) -> list[list[float]]:
-    """The rows of an FP32 tensor ``[N, 4]``.
+    """Read the rows of an FP32 tensor ``[N, 4]``.
 
     Raises:
         InvalidRequest: another datatype or shape, or data that doesn't fit them.
@@ -138,24 +141,24 @@ def read_rows(tensor: TensorIn, blob: bytes | None) -> list[list[float]]:
     count = 4 * tensor.shape[0]
     if blob is not None:
         if len(blob) != 4 * count:
-            raise _misfit(tensor, f"{len(blob)} bytes are not the {4 * count} of its shape {tensor.shape}")
+            raise _wrong_data(tensor, f"{len(blob)} bytes are not the {4 * count} of its shape {tensor.shape}")
         numbers = np.frombuffer(blob, "<f4").tolist()
     else:
         numbers = _flat(tensor)
         if len(numbers) != count or not all(type(number) in (int, float) for number in numbers):
-            raise _misfit(tensor, f"data is not the {count} numbers of its shape {tensor.shape}")
+            raise _wrong_data(tensor, f"data is not the {count} numbers of its shape {tensor.shape}")
     try:
         return [[float(number) for number in numbers[first : first + 4]] for first in range(0, count, 4)]
     except OverflowError as error:
-        raise _misfit(tensor, f"a number is too large: {error}") from error
+        raise _wrong_data(tensor, f"a number is too large: {error}") from error
 
 
 class TensorOut:
-    """A tensor of an answer.
+    """An output tensor of a response.
 
     Args:
         name: of the output.
-        values: numbers of any shape, or the elements of a BYTES tensor of one dimension.
+        values: float32 or int64 numbers of any shape, or the elements of a BYTES tensor of one dimension.
     """
 
     def __init__(self, name: str, values: Numbers | Sequence[bytes]) -> None:
@@ -168,25 +171,29 @@ class TensorOut:
             self.datatype, self.shape = "BYTES", [len(values)]
 
     def as_json(self) -> dict[str, Any]:
-        """With its data; the bytes must be text."""
+        """The tensor with its data in JSON; elements of a BYTES tensor must be UTF-8 text."""
         values = self.values
         data = values.ravel().tolist() if isinstance(values, np.ndarray) else [value.decode() for value in values]
-        return self._described() | {"data": data}
+        return self._description() | {"data": data}
 
     def as_binary(self) -> tuple[dict[str, Any], bytes]:
-        """Without its data, and the data."""
+        """The tensor in JSON without its data, and the data as bytes."""
         if isinstance(self.values, np.ndarray):
             blob = self.values.astype(self.values.dtype.newbyteorder("<")).tobytes()
         else:
             blob = b"".join(LENGTH.pack(len(value)) + value for value in self.values)
-        return self._described() | {"parameters": {BINARY_SIZE: len(blob)}}, blob
+        return self._description() | {"parameters": {BINARY_SIZE: len(blob)}}, blob
 
-    def _described(self) -> dict[str, Any]:
+    def _description(self) -> dict[str, Any]:
         return {"name": self.name, "datatype": self.datatype, "shape": self.shape}
 
 
-def join(fields: dict[str, Any], tensors: Sequence[tuple[TensorOut, bool]]) -> tuple[bytes, int | None]:
-    """An answer's fields and its tensors, each in binary or not -> the body.
+def join_body(fields: dict[str, Any], tensors: Sequence[tuple[TensorOut, bool]]) -> tuple[bytes, int | None]:
+    """Write the body of a response.
+
+    Args:
+        fields: of the response, without its outputs.
+        tensors: the outputs, and whether each is binary.
 
     Returns:
         The body, and how many bytes of it are JSON; None: all.
@@ -203,19 +210,19 @@ def join(fields: dict[str, Any], tensors: Sequence[tuple[TensorOut, bool]]) -> t
     return (header + b"".join(blobs), len(header)) if blobs else (header, None)
 
 
-def _check_type(tensor: TensorIn, wanted: str) -> None:
-    if tensor.datatype != wanted:
+def _check_type(tensor: TensorIn, datatype: str) -> None:
+    if tensor.datatype != datatype:
         raise InvalidRequest(
-            f"{tensor.name} has the datatype {tensor.datatype[:20]!r}; it must be {wanted}",
+            f"{tensor.name} has the datatype {tensor.datatype[:20]!r}; it must be {datatype}",
             field=tensor.name,
-            limit=wanted,
+            limit=datatype,
             value=tensor.datatype[:20],
         )
 
 
 def _flat(tensor: TensorIn) -> list[Any]:
     if tensor.data is None:
-        raise _misfit(tensor, f"it has neither data nor {BINARY_SIZE}")
+        raise _wrong_data(tensor, f"it has neither data nor {BINARY_SIZE}")
     flat: list[Any] = tensor.data
     # As deep as its shape says and no deeper: the protocol takes both nested and flat lists.
     for _ in tensor.shape[1:]:
@@ -224,5 +231,5 @@ def _flat(tensor: TensorIn) -> list[Any]:
     return flat
 
 
-def _misfit(tensor: TensorIn, why: str) -> InvalidRequest:
+def _wrong_data(tensor: TensorIn, why: str) -> InvalidRequest:
     return InvalidRequest(f"{tensor.name}: {why}", field=tensor.name)

@@ -1,4 +1,4 @@
-"""A project's labelling configuration (XML) -> the tags that masks are for."""
+"""Reads from a project's labelling configuration (XML) which tags masks are for."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from xml.etree import ElementTree
 
 from hiseg.core.errors import InvalidRequest
 
-LONGEST = 100_000
-"""Characters of a configuration."""
+MAX_LENGTH = 100_000
+"""Most characters of a configuration."""
 BRUSHES = {"brushlabels": "BrushLabels", "brush": "Brush"}
-"""Types of results that are masks, and the tags that they are for."""
+"""Types of results that are masks, and the tags that they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """Where masks go.
+    """The tags of a project that masks belong to.
 
     Attributes:
-        brush: name of the tag that masks are for.
+        brush: name of the tag for masks.
         kind: type of their results: ``brushlabels`` or ``brush``.
         labels: that a mask can have; none with ``brush``.
-        image: name of the image's tag.
-        key: of a task's data, where the image is.
+        image: name of the tag of the image.
+        key: in a task's data, of the reference to the image.
     """
 
     brush: str
@@ -33,21 +33,21 @@ class Labelling:
 
 
 def read_labelling(text: str, field: str) -> Labelling:
-    """The configuration's image and its brush.
+    """Find the image of a configuration and the brush for it.
 
     Args:
-        text: XML.
-        field: of the request, where it stood.
+        text: the configuration, XML.
+        field: of the request, that the configuration stood in.
 
     Raises:
-        InvalidRequest: no XML, or without an image or a brush for it.
+        InvalidRequest: it is no XML, or has no image or no brush for it.
     """
     # Entities are how a small document becomes a large one; Label Studio's configurations have none.
-    if len(text) > LONGEST or "<!" in text.replace("<!--", ""):
+    if len(text) > MAX_LENGTH or "<!" in text.replace("<!--", ""):
         raise InvalidRequest(
-            f"{field} is longer than {LONGEST} characters, or declares entities",
+            f"{field} is longer than {MAX_LENGTH} characters, or declares entities",
             field=field,
-            limit=LONGEST,
+            limit=MAX_LENGTH,
             value=len(text),
         )
     try:

@@ -1,6 +1,6 @@
-"""Where a task says that its image is -> the image, without any request to anybody.
+"""Finds the image that a task refers to, without fetching any URL.
 
-The service fetches no URLs. Images that stand in the task, or in folders that it shares with Label Studio, it can have.
+Images can stand in the task itself (``data:`` URIs) or in folders that the service shares with Label Studio.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ UPLOADS, FILES = "/data/upload/", "/data/local-files/"
 
 
 class Media:
-    """Finds images.
+    """Finds the images of tasks.
 
     Args:
-        settings: with the folders and the limits.
+        settings: with the shared folders and the limit of an image's bytes.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -31,14 +31,17 @@ class Media:
         self._max_bytes = settings.max_image_bytes
 
     def find(self, reference: object, field: str) -> bytes | Path:
-        """The image, or a file that holds it.
+        """Find the image that a task refers to.
 
         Args:
-            reference: what the task's data say.
-            field: of the request, where that stood.
+            reference: as it stands in the task's data.
+            field: of the request, that it stands in.
+
+        Returns:
+            The encoded image, or the path of the file that holds it.
 
         Raises:
-            InvalidRequest: it can't be had, or isn't there.
+            InvalidRequest: the reference is of no kind that is served, or there is no such file.
             TooLarge: the file has more bytes than are taken.
         """
         if not isinstance(reference, str):
@@ -70,7 +73,7 @@ class Media:
         except (OSError, ValueError, RuntimeError):
             there = False
         if not there:
-            # The same for what lies outside, so that nobody learns what there is.
+            # The same error for files outside of the folder, so that nobody learns which exist.
             raise InvalidRequest(f"{field}: there is no such file in the folder", field=field, value=relative[:80])
         if size > self._max_bytes:
             raise TooLarge(

@@ -1,110 +1,126 @@
-"""``/predict``, ``/setup`` and ``/health`` as Label Studio asks its machine learning backends."""
+"""``/predict``, ``/setup`` and ``/health``, the routes that Label Studio expects of a machine learning backend."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
-from hiseg.api.options import Options, invalid, read_json
+from hiseg.api.exchange import Exchange, RequestContext
+from hiseg.api.options import Options, read_json, to_hiseg_error
 from hiseg.core.errors import HisegError
+from hiseg.core.image import ImageSource
 from hiseg.core.result import Result
 from hiseg.transports.http.body import JSON
-from hiseg.transports.http.desk import Desk, Manner, Visit
+from hiseg.transports.http.handler import handle
 from hiseg.transports.http.label_studio.labelling import Labelling, read_labelling
 from hiseg.transports.http.label_studio.media import Media
 from hiseg.transports.http.label_studio.tasks import (
-    MOST_COMMAS,
+    MAX_COMMAS,
     Params,
     PredictIn,
     SetupIn,
     Task,
-    prediction,
-    rectangles,
-    row,
+    box_of,
+    rectangles_of,
+    to_prediction,
 )
-from hiseg.transports.http.problems import bug, problem
+from hiseg.transports.http.problems import problem
 
-MANNER = Manner("label_studio", problem, bug)
+TRANSPORT = "label_studio"
 OPTIONS = Options.model_validate({"normalized": True})
 
 
-def router(desk: Desk) -> APIRouter:
-    """The backend's routes to a desk."""
+def router(exchange: Exchange) -> APIRouter:
+    """The backend's routes."""
     routes = APIRouter(tags=["label studio"])
-    media = Media(desk.settings)
+    media = Media(exchange.settings)
 
     @routes.get("/health")
     async def health() -> dict[str, str]:
         """Takes requests."""
-        desk.segmenter.check_ready()
+        exchange.segmenter.check_ready()
         return {"status": "UP"}
 
     @routes.post("/setup")
     async def setup(request: Request) -> Response:
         """Look whether masks fit into a project; nothing is kept of it."""
-        return await desk.attend(request, MANNER, read_setup, accept)
-
-    async def accept(labelling: Labelling, visit: Visit) -> Response:
-        model = desk.segmenter.model_for(desk.settings.default_variant).ref
-        visit.variant = model.variant
-        return JSONResponse({"model_version": f"{model.name} {model.version}"})
+        return await handle(exchange, TRANSPORT, request, read_setup, answer_setup, problem)
 
     @routes.post("/predict")
     async def predict(request: Request) -> Response:
         """Brush masks for the rectangles of tasks."""
-        return await desk.attend(request, MANNER, read_predict, answer)
-
-    async def answer(asked: tuple[PredictIn, Labelling], visit: Visit) -> Response:
-        request, labelling = asked
-        results = []
-        for index, task in enumerate(request.tasks):
-            try:
-                results.append(await predicted(task, request.params, labelling, visit))
-            except HisegError as error:
-                raise error.within(f"tasks[{index}]") from error
-        return Response(json.dumps({"results": results}, separators=(",", ":")), media_type=JSON)
-
-    async def predicted(task: Task, params: Params | None, labelling: Labelling, visit: Visit) -> dict[str, Any]:
-        try:
-            drawn = rectangles(task, params, labelling.image)
-        except ValidationError as error:
-            raise invalid(error) from error
-        found = media.find(task.data.get(labelling.key), f"data.{labelling.key}")
-        size = len(found) if isinstance(found, bytes) else found.stat().st_size
-        # A place for each task: the request's own holds its body. The door may have closed since; who is in is served.
-        with desk.segmenter.admission.reserve(visit.client, size) as place:
-            data = found if isinstance(found, bytes) else await asyncio.to_thread(found.read_bytes)
-            boxes = [row(region, rectangle) for region, rectangle in drawn]
-            job = desk.job(visit, data, boxes, OPTIONS)
-
-            def write(result: Result) -> dict[str, Any]:
-                return prediction(result, [rectangle for _, rectangle in drawn], labelling)
-
-            written, _ = await desk.segment(job, visit, place, write)
-            return written
+        return await handle(exchange, TRANSPORT, request, read_predict, partial(answer_predict, media=media), problem)
 
     return routes
 
 
 async def read_setup(request: Request) -> Labelling:
-    """The project's labelling configuration.
+    """Read the labelling configuration of a project.
 
     Raises:
-        InvalidRequest: malformed, or masks don't fit into it.
+        InvalidRequest: it is malformed, or masks don't fit into it.
     """
     return read_labelling(read_json(SetupIn, await request.body()).schema_, "schema")
 
 
+async def answer_setup(_: Labelling, context: RequestContext) -> Response:
+    """Write which model will answer the project's requests."""
+    model = context.choose_model(OPTIONS)
+    return JSONResponse({"model_version": f"{model.name} {model.version}"})
+
+
 async def read_predict(request: Request) -> tuple[PredictIn, Labelling]:
-    """The tasks, and where their masks go.
+    """Read the tasks, and the labelling configuration of their project.
 
     Raises:
-        InvalidRequest: malformed, or masks don't fit into the project.
+        InvalidRequest: they are malformed, or masks don't fit into the project.
     """
-    asked = read_json(PredictIn, await request.body(), MOST_COMMAS)
-    return asked, read_labelling(asked.label_config, "label_config")
+    body = read_json(PredictIn, await request.body(), MAX_COMMAS)
+    return body, read_labelling(body.label_config, "label_config")
+
+
+async def answer_predict(received: tuple[PredictIn, Labelling], context: RequestContext, media: Media) -> Response:
+    """Segment the tasks one after the other and write their predictions.
+
+    Raises:
+        HisegError: of a task; its field begins with ``tasks[index]``.
+    """
+    body, labelling = received
+    predictions = []
+    for index, task in enumerate(body.tasks):
+        try:
+            predictions.append(await segment_task(task, body.params, labelling, context, media))
+        except HisegError as error:
+            raise error.within(f"tasks[{index}]") from error
+    return Response(json.dumps({"results": predictions}, separators=(",", ":")), media_type=JSON)
+
+
+async def segment_task(
+    task: Task, params: Params | None, labelling: Labelling, context: RequestContext, media: Media
+) -> dict[str, Any]:
+    """Segment the image of a task, and return its prediction in Label Studio's format.
+
+    Raises:
+        HisegError: of the task's image or rectangles, or what :meth:`RequestContext.segment` raises.
+    """
+    try:
+        rectangles = rectangles_of(task, params, labelling.image)
+    except ValidationError as error:
+        raise to_hiseg_error(error) from error
+    encoded = media.find(task.data.get(labelling.key), f"data.{labelling.key}")
+    size = len(encoded) if isinstance(encoded, bytes) else encoded.stat().st_size
+
+    def write(_: ImageSource, result: Result) -> dict[str, Any]:
+        return to_prediction(result, [rectangle for _, rectangle in rectangles], labelling)
+
+    with context.image(size) as reservation:
+        data = encoded if isinstance(encoded, bytes) else await asyncio.to_thread(encoded.read_bytes)
+        boxes = [box_of(region, rectangle) for region, rectangle in rectangles]
+        _, prediction = await context.segment(data, boxes, OPTIONS, write, reservation=reservation)
+    return prediction

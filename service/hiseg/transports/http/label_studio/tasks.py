@@ -1,4 +1,4 @@
-"""What Label Studio asks and is answered: tasks -> boxes, masks -> brush regions."""
+"""Label Studio's tasks and predictions: rectangles of a task become boxes, masks become brush regions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from pydantic import BaseModel, Field
 
 from hiseg.core.result import Instance, Result
 from hiseg.masks.formats.brush_rle import brush_rle
-from hiseg.transports.http.label_studio.labelling import LONGEST, Labelling
+from hiseg.transports.http.label_studio.labelling import MAX_LENGTH, Labelling
 
-MOST_SIDE = 1_000_000
-"""Pixels."""
-MOST_COMMAS = 2_000_000
-"""Of a request: what was drawn with a brush comes back as thousands of numbers."""
+MAX_SIDE = 1_000_000
+"""Largest width and height of an image, in pixels, that a region may name."""
+MAX_COMMAS = 2_000_000
+"""Upper limit of the commas in a request: masks that were drawn with a brush come back as thousands of numbers."""
 RECTANGLES = ("rectanglelabels", "rectangle")
 
 
 class Rectangle(BaseModel):
-    """Of a region; per cent of the image's width and height, turned clockwise about its top left corner."""
+    """The rectangle of a region, in per cent of the image's width and height.
+
+    ``rotation`` is in degrees, clockwise about the top left corner.
+    """
 
     x: float = Field(allow_inf_nan=False)
     y: float = Field(allow_inf_nan=False)
@@ -32,12 +35,12 @@ class Rectangle(BaseModel):
 
 
 class Region(BaseModel):
-    """Something that was drawn, or said, about an image."""
+    """One item of an annotation: something that was drawn on an image, or chosen for it."""
 
     type: str = ""
     to_name: str = ""
-    original_width: int = Field(1, gt=0, le=MOST_SIDE)
-    original_height: int = Field(1, gt=0, le=MOST_SIDE)
+    original_width: int = Field(1, gt=0, le=MAX_SIDE)
+    original_height: int = Field(1, gt=0, le=MAX_SIDE)
     value: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -49,7 +52,7 @@ class Regions(BaseModel):
 
 
 class Task(BaseModel):
-    """An image, and what is known about it."""
+    """An image with its annotations and predictions."""
 
     data: dict[str, Any]
     annotations: list[Regions] | None = Field(None, fail_fast=True)
@@ -57,7 +60,7 @@ class Task(BaseModel):
 
 
 class Params(BaseModel):
-    """What goes for all tasks of a request."""
+    """Parameters of a request, which hold for all of its tasks."""
 
     context: Regions | None = None
 
@@ -66,33 +69,40 @@ class PredictIn(BaseModel):
     """A request for predictions."""
 
     tasks: list[Task] = Field(fail_fast=True)  # an error for each wrong one could fill the memory
-    label_config: str = Field(max_length=LONGEST)
+    label_config: str = Field(max_length=MAX_LENGTH)
     params: Params | None = None
 
 
 class SetupIn(BaseModel):
     """A project that the backend is connected to."""
 
-    schema_: str = Field(alias="schema", max_length=LONGEST)
+    schema_: str = Field(alias="schema", max_length=MAX_LENGTH)
 
 
-def rectangles(task: Task, params: Params | None, image: str) -> list[tuple[Region, Rectangle]]:
-    """The rectangles that masks are wanted for: those just drawn, if the request is interactive; else those of the
-    latest annotation that has any, else of the latest such prediction.
+def rectangles_of(task: Task, params: Params | None, image: str) -> list[tuple[Region, Rectangle]]:
+    """The rectangles of a task that get masks, with the regions that they belong to.
+
+    Those just drawn, if the request is interactive; else those of the latest annotation that has any; else those of the
+    latest prediction that has any.
+
+    Args:
+        task: with annotations and predictions.
+        params: of the request.
+        image: name of the image's tag in the labelling configuration.
 
     Raises:
         ValidationError: one isn't a rectangle.
     """
     if params and params.context and params.context.result:
-        return _of(params.context, image)
-    given = [found for found in task.annotations or [] if not found.was_cancelled]
-    for source in (*reversed(given), *reversed(task.predictions or [])):
-        if found := _of(source, image):
+        return _rectangles_in(params.context, image)
+    annotations = [annotation for annotation in task.annotations or [] if not annotation.was_cancelled]
+    for source in (*reversed(annotations), *reversed(task.predictions or [])):
+        if found := _rectangles_in(source, image):
             return found
     return []
 
 
-def _of(source: Regions, image: str) -> list[tuple[Region, Rectangle]]:
+def _rectangles_in(source: Regions, image: str) -> list[tuple[Region, Rectangle]]:
     return [
         (region, Rectangle.model_validate(region.value))
         for region in source.result
@@ -100,8 +110,8 @@ def _of(source: Regions, image: str) -> list[tuple[Region, Rectangle]]:
     ]
 
 
-def row(region: Region, rectangle: Rectangle) -> list[float]:
-    """The rectangle as a box: ``xyxy`` in shares of the image; of a turned one, what it fits into."""
+def box_of(region: Region, rectangle: Rectangle) -> list[float]:
+    """The box of a rectangle, around it if it is turned: ``x1 y1 x2 y2`` as shares of the image."""
     # Turned in pixels: a share of the width is not a share of the height.
     w, h = region.original_width / 100, region.original_height / 100
     turn = math.radians(rectangle.rotation)
@@ -120,10 +130,10 @@ def row(region: Region, rectangle: Rectangle) -> list[float]:
     ]
 
 
-def prediction(result: Result, drawn: Sequence[Rectangle], labelling: Labelling) -> dict[str, Any]:
-    """A task's prediction: a brush region for each rectangle with somebody in it."""
+def to_prediction(result: Result, rectangles: Sequence[Rectangle], labelling: Labelling) -> dict[str, Any]:
+    """The prediction of a task: a brush region for each rectangle with a person in it."""
     found = [
-        (instance, rectangle) for instance, rectangle in zip(result.instances, drawn, strict=True) if instance.area
+        (instance, rectangle) for instance, rectangle in zip(result.instances, rectangles, strict=True) if instance.area
     ]
     score = sum(instance.score for instance, _ in found) / len(found) if found else 0.0
     regions = [_region(instance, rectangle, result, labelling) for instance, rectangle in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hiseg.core.errors import InvalidRequest
-from hiseg.transports.http.label_studio.labelling import LONGEST, Labelling, read_labelling
+from hiseg.transports.http.label_studio.labelling import MAX_LENGTH, Labelling, read_labelling
 
 USUAL = """<View>
   <!-- people -->
@@ -35,7 +35,7 @@ def test_a_brush_without_labels() -> None:
         '<View><Image name="a" value="$b"/><BrushLabels name="c" toName="other"/></View>',
         '<View><Image name="a"/><BrushLabels name="c" toName="a"/></View>',
         '<!DOCTYPE a [<!ENTITY b "c">]><View>&b;</View>',
-        " " * (LONGEST + 1),
+        " " * (MAX_LENGTH + 1),
         "<a>" * 14_000 + "</a>" * 14_000,
     ],
 )

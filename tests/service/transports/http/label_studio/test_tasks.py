@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hiseg.transports.http.label_studio.tasks import Params, Rectangle, Region, Task, rectangles, row
+from hiseg.transports.http.label_studio.tasks import Params, Rectangle, Region, Task, box_of, rectangles_of
 
 
 def region(x: float, kind: str = "rectanglelabels", to_name: str = "photo", **value: Any) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def region(x: float, kind: str = "rectanglelabels", to_name: str = "photo", **va
 
 def chosen(task: dict[str, Any], params: dict[str, Any] | None = None) -> list[float]:
     given_params = None if params is None else Params.model_validate(params)
-    found = rectangles(Task.model_validate({"data": {}} | task), given_params, "photo")
+    found = rectangles_of(Task.model_validate({"data": {}} | task), given_params, "photo")
     return [rectangle.x for _, rectangle in found]
 
 
@@ -58,7 +58,7 @@ SHARES = st.floats(0, 100)
 
 @given(SHARES, SHARES, SHARES, SHARES)
 def test_per_cents_become_shares(x: float, y: float, width: float, height: float) -> None:
-    found = row(Region(original_width=640, original_height=480), Rectangle(x=x, y=y, width=width, height=height))
+    found = box_of(Region(original_width=640, original_height=480), Rectangle(x=x, y=y, width=width, height=height))
     assert found == pytest.approx([x / 100, y / 100, (x + width) / 100, (y + height) / 100])
 
 
@@ -75,5 +75,5 @@ def test_per_cents_become_shares(x: float, y: float, width: float, height: float
 )
 def test_a_turned_rectangle_is_what_it_fits_into(rotation: float, expected: list[float]) -> None:
     drawn = Rectangle(x=50, y=20, width=20, height=10, rotation=rotation)
-    x1, y1, x2, y2 = row(Region(original_width=1000, original_height=500), drawn)
+    x1, y1, x2, y2 = box_of(Region(original_width=1000, original_height=500), drawn)
     assert [x1 * 1000, y1 * 500, x2 * 1000, y2 * 500] == pytest.approx(expected)

@@ -1,0 +1,383 @@
+"""What every request, call and frame goes through, whatever transport it came over.
+
+One place decides in which order the checks are made (rate of the key, concurrent requests of the key, memory, predicted
+wait), measures and counts what becomes of the request, and turns an unexpected exception into an error that has an id.
+A transport opens a :class:`RequestContext`, reads the request, calls :meth:`RequestContext.segment`, and maps the
+:class:`HisegError` that may come out to its own status. It can't leave out a check, for there is no other way in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import TracebackType
+from typing import TypeVar
+
+from hiseg.access.quota import ClientQuota
+from hiseg.api.answer import rounded
+from hiseg.api.boxes import check_count
+from hiseg.api.options import Boxes, Options
+from hiseg.api.outcomes import ClientDisconnected, failure_of, log_bug
+from hiseg.batching.admission import Reservation
+from hiseg.core.errors import HisegError, InternalError, TooLarge
+from hiseg.core.image import ImageSource
+from hiseg.core.result import ModelRef, Result
+from hiseg.observability.logs import RequestLogEntry, trace_id
+from hiseg.observability.metrics import BUG, Metrics, outcome_of
+from hiseg.segmenter import Segmenter
+from hiseg.settings import Settings
+
+T = TypeVar("T")
+Write = Callable[[ImageSource, Result], T]
+"""Writes the answer from the image and its result, in the thread that drew the masks."""
+
+
+class Exchange:
+    """Opens a request context for each request; one for all transports of a service.
+
+    Args:
+        segmenter: runs the jobs.
+        settings: with the limits of requests, and the variant and deadline of requests that name none.
+        metrics: count every request and every bug.
+    """
+
+    def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics) -> None:
+        self.segmenter = segmenter
+        self.settings = settings
+        self.metrics = metrics
+
+    def open(
+        self,
+        transport: str,
+        operation: str,
+        quota: ClientQuota,
+        address: str,
+        announced_bytes: int = 0,
+        *,
+        deadline_s: float | None = None,
+        traceparent: str = "",
+        log_entry: RequestLogEntry | None = None,
+        stream: int | None = None,
+        variant: str = "",
+    ) -> RequestContext:
+        """Open a request that has just arrived and isn't read yet; enter the context that is returned.
+
+        Args:
+            transport: value of the label ``transport`` in the metrics.
+            operation: name of the span.
+            quota: of the caller's key.
+            address: of the caller; without a key it says whose share of the engine the request has.
+            announced_bytes: size of the request, as far as it is known.
+            deadline_s: seconds from now until the answer is of no use; None: not known before the request is read.
+            traceparent: the caller's trace context; empty: none.
+            log_entry: receives what becomes known of the request.
+            stream: number of the stream that the request is a frame of. It has a share of the engine of its own, and
+                the stream itself counts as one of the key's concurrent requests.
+            variant: that is going to answer, if it is known.
+        """
+        return RequestContext(
+            self,
+            transport,
+            operation,
+            quota,
+            address,
+            announced_bytes,
+            deadline_s,
+            traceparent,
+            log_entry or RequestLogEntry(),
+            stream,
+            variant,
+        )
+
+    @contextmanager
+    def open_stream(self, quota: ClientQuota, log_entry: RequestLogEntry) -> Iterator[None]:
+        """Admit a stream of frames: until the end of the block it is one of its key's concurrent requests.
+
+        Each of its frames is opened on its own.
+
+        Raises:
+            Overloaded: too many requests of this key.
+            Unavailable: starting or draining.
+            InternalError: a bug.
+        """
+        log_entry.key = quota.name
+        with self.reporting_bugs(), quota.one(), self.metrics.streaming():
+            self.segmenter.admission.check_open()
+            yield
+
+    @contextmanager
+    def reporting_bugs(self) -> Iterator[None]:
+        """Let no exception but a :class:`HisegError` leave the block: others are bugs, see :meth:`report_bug`."""
+        try:
+            yield
+        except (HisegError, ClientDisconnected):
+            raise
+        except Exception as error:
+            raise self.report_bug(error) from error
+
+    def report_bug(self, error: Exception) -> InternalError:
+        """Log an unexpected exception under an id and count it; return the error to answer with, which names the id."""
+        self.metrics.bug()
+        return log_bug(error)
+
+
+class RequestContext:
+    """One request: who asks, under which limits, by when, and what is logged and counted of it.
+
+    Use it as a context manager. Entering it makes every check that can be made before the request is read. At the end
+    of the block the outcome is determined, counted and logged, once, and what the request held is released. A
+    :class:`HisegError` leaves the block as it is, and any other error as an :class:`InternalError`; cancellation,
+    :class:`ClientDisconnected` and :class:`Superseded` are outcomes, not bugs.
+
+    A frame that first waits for its turn within its stream is admitted when it arrives, and entered at its turn.
+
+    Attributes:
+        client: whose share of the engine the request has.
+        deadline: when the answer is of no use any more, on :func:`time.monotonic`'s clock; None: not known yet.
+        reservation: the memory that the request may hold; there is none before it is admitted.
+        traceparent: trace context for what is done for the request; empty: it isn't traced.
+        log_entry: what will be logged of the request.
+        variant: of the model that answers; empty until it is known.
+    """
+
+    reservation: Reservation
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        transport: str,
+        operation: str,
+        quota: ClientQuota,
+        address: str,
+        announced_bytes: int,
+        deadline_s: float | None,
+        traceparent: str,
+        log_entry: RequestLogEntry,
+        stream: int | None,
+        variant: str,
+    ) -> None:
+        self._exchange = exchange
+        self._transport = transport
+        self._quota = quota
+        self._announced_bytes = announced_bytes
+        self._is_frame = stream is not None
+        self._arrived = time.monotonic()
+        self._span = exchange.segmenter.tracing.request(operation, traceparent)
+        self._held = ExitStack()
+        self._is_admitted, self._is_closed = False, False
+        client = quota.client(address)
+        self.client = f"{client}#{stream}" if self._is_frame else client
+        self.deadline = None if deadline_s is None else self._arrived + deadline_s
+        self.traceparent = self._span.traceparent
+        self.log_entry = log_entry
+        log_entry.key, log_entry.trace_id = quota.name, trace_id(self.traceparent)
+        self.variant = variant
+
+    def admit(self) -> None:
+        """Check the size of the request, the rate and the concurrent requests of its key, and reserve its memory.
+
+        Raises:
+            TooLarge: more bytes than are taken.
+            Overloaded: too many requests of this key, or the memory isn't free.
+            Unavailable: starting or draining.
+        """
+        self._is_admitted = True
+        self._check_size(self._announced_bytes)
+        self._quota.spend()
+        if not self._is_frame:
+            self._held.enter_context(self._quota.one())
+        admission = self._exchange.segmenter.admission
+        self.reservation = self._held.enter_context(admission.admit(self.client, self._announced_bytes))
+
+    def __enter__(self) -> RequestContext:
+        """Admit the request if it isn't yet, and refuse it if even the smallest job would have to be refused.
+
+        Raises:
+            TooLarge: more bytes than are taken.
+            Overloaded: too many requests of this key, or too much work or memory waiting.
+            Unavailable: starting, draining, or no engine answers.
+            DeadlineExceeded: the time left is too short even for an idle engine.
+            InternalError: a bug.
+        """
+        try:
+            if not self._is_admitted:
+                self.admit()
+            self._exchange.segmenter.check_capacity(self.reservation, self.deadline)
+        except Exception as error:
+            self._close_and_raise(error)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close_and_raise(error)
+
+    def receive(self, nbytes: int) -> None:
+        """Reserve memory for ``nbytes`` of the request that have been received so far.
+
+        Raises:
+            TooLarge: more bytes than are taken.
+            Overloaded: the memory isn't free.
+        """
+        self._check_size(nbytes)
+        if nbytes > self.reservation.bytes:
+            self.reservation.reserve(nbytes)
+
+    @contextmanager
+    def image(self, nbytes: int) -> Iterator[Reservation]:
+        """Reserve memory for one of several images of the request until the end of the block, after the same checks.
+
+        Requests that were admitted are finished, so it doesn't matter whether the service has begun to drain.
+
+        Args:
+            nbytes: size of the encoded image.
+
+        Raises:
+            Overloaded: too much work or memory waiting.
+            Unavailable: no engine answers.
+            DeadlineExceeded: the time left is too short even for an idle engine.
+        """
+        segmenter = self._exchange.segmenter
+        with segmenter.admission.reserve(self.client, nbytes) as reservation:
+            segmenter.check_capacity(reservation, self._deadline_of(None))
+            yield reservation
+
+    def choose_model(self, options: Options) -> ModelRef:
+        """The model of the variant that the options ask for, or of the default one.
+
+        Raises:
+            InvalidRequest: the variant isn't served.
+        """
+        self.variant = ""
+        variant = options.variant or self._exchange.settings.default_variant
+        model = self._exchange.segmenter.model_for(variant).ref
+        self.variant = model.variant
+        return model
+
+    async def segment(
+        self,
+        image: bytes | ImageSource,
+        boxes: Boxes,
+        options: Options,
+        write: Write[T],
+        *,
+        model: ModelRef | None = None,
+        reservation: Reservation | None = None,
+        latest: bool = False,
+        write_is_quick: bool = False,
+    ) -> tuple[Result, T]:
+        """Segment the people in the boxes of an image, and count the stages and the people.
+
+        Args:
+            image: encoded, or a raw frame.
+            boxes: of the people; see :data:`Boxes`.
+            options: what to do.
+            write: writes the answer.
+            model: that answers; None: the options say so.
+            reservation: of the image, if the request has several; None: that of the request.
+            latest: a newer frame of the client may take this one's place.
+            write_is_quick: ``write`` takes no longer than drawing.
+
+        Returns:
+            The result, with its timings rounded to microseconds, and what ``write`` returned.
+
+        Raises:
+            HisegError: of the image, the boxes, the variant, or what :meth:`Segmenter.segment` raises.
+            Superseded: a newer frame took this one's place.
+        """
+        model = model or self.choose_model(options)
+        self.variant = model.variant
+        segmenter, settings = self._exchange.segmenter, self._exchange.settings
+        if not callable(boxes):
+            check_count(len(boxes), settings.max_boxes)
+        job = options.to_job(
+            image,
+            boxes,
+            segmenter.limits,
+            model.name,
+            client=self.client,
+            deadline=self._deadline_of(options),
+            latest=latest,
+            traceparent=self.traceparent,
+        )
+        result, written = await segmenter.segment(
+            job, reservation or self.reservation, partial(write, job.image), write_is_quick
+        )
+        timings = rounded(result.timings_ms)
+        result.timings_ms.update(timings)
+        people = len(result.instances)
+        self._exchange.metrics.staged(timings, people)
+        self.log_entry.people = (self.log_entry.people or 0) + people
+        self.log_entry.timings_ms = timings
+        return result, written
+
+    def close(self, error: BaseException | None = None) -> HisegError | None:
+        """End the request: count and log its outcome and release what it holds. A second call does nothing.
+
+        Args:
+            error: what ended the request; None: it was answered.
+
+        Returns:
+            The error to answer with: ``error`` itself, or an :class:`InternalError` if it is a bug; None: there is no
+            error, or nobody to answer.
+        """
+        if self._is_closed:
+            return None
+        self._is_closed = True
+        self._held.close()
+        failure = failure_of(error, self.deadline)
+        self.log_entry.variant, self.log_entry.outcome = self.variant, outcome_of(failure)
+        self._span.end(self.log_entry.outcome)
+        self._exchange.metrics.answered(self._transport, self.variant, time.monotonic() - self._arrived, failure)
+        if isinstance(error, Exception) and failure == BUG:
+            return error if isinstance(error, InternalError) else log_bug(error)
+        return error if isinstance(error, HisegError) else None
+
+    def _close_and_raise(self, error: BaseException | None) -> None:
+        answer = self.close(error)
+        if answer is not None and answer is not error:
+            raise answer from error
+
+    def _deadline_of(self, options: Options | None) -> float:
+        if options and options.deadline_ms:
+            return self._arrived + options.deadline_ms / 1000
+        if self.deadline is not None:
+            return self.deadline
+        return self._arrived + self._exchange.settings.default_deadline_ms / 1000
+
+    def _check_size(self, nbytes: int) -> None:
+        limit = self._exchange.settings.max_body_bytes
+        if nbytes > limit:
+            raise TooLarge(
+                f"the body has {nbytes} bytes or more; at most {limit} are taken",
+                field="body",
+                limit=limit,
+                value=nbytes,
+            )
+
+
+async def segment_embedded(
+    segmenter: Segmenter, image: bytes | ImageSource, boxes: Boxes, options: Options, model: str, write: Write[T]
+) -> tuple[Result, T]:
+    """Segment for the service itself or a program around it: no caller, so no quota, no deadline and no metrics.
+
+    Args:
+        segmenter: runs the job; it need not take requests yet.
+        image: encoded, or decoded already.
+        boxes: of the people; see :data:`Boxes`.
+        options: what to do; the variant and the deadline are not looked at.
+        model: name of the model.
+        write: writes the answer.
+
+    Returns:
+        The result and what ``write`` returned.
+
+    Raises:
+        HisegError: of the image or the boxes, or what :meth:`Segmenter.segment` raises.
+    """
+    job = options.to_job(image, boxes, segmenter.limits, model)
+    with segmenter.admission.reserve() as reservation:
+        return await segmenter.segment(job, reservation, partial(write, job.image))

@@ -1,0 +1,53 @@
+"""What becomes of a request that ends with an exception: what it is counted as, and how a bug is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+
+from hiseg.batching.latest import Superseded
+from hiseg.core.errors import DeadlineExceeded, HisegError, InternalError
+from hiseg.observability.metrics import BUG, GONE
+
+SUPERSEDED = "superseded"
+"""Outcome of a frame that was dropped because a newer one of the same stream took its place."""
+TIMER_SLACK_S = 0.01
+"""A request that is cancelled so shortly before its deadline missed it: the caller's clock started earlier."""
+log = logging.getLogger("hiseg.exchange")
+
+
+class ClientDisconnected(Exception):
+    """The caller hung up, so there is nobody to answer. Transports raise it, whatever their library calls it."""
+
+
+def failure_of(error: BaseException | None, deadline: float | None = None) -> HisegError | str | None:
+    """What the metrics count a request as that ended with an error.
+
+    Args:
+        error: None: it was answered.
+        deadline: of the request, on :func:`time.monotonic`'s clock.
+
+    Returns:
+        The error itself if callers may see it, else the outcome in one word; None: it was answered.
+    """
+    match error:
+        case InternalError():
+            return BUG
+        case None | HisegError():
+            return error
+        case Superseded():
+            return SUPERSEDED
+        case asyncio.CancelledError() if deadline is not None and time.monotonic() > deadline - TIMER_SLACK_S:
+            return DeadlineExceeded("cancelled at the deadline")
+        case Exception() if not isinstance(error, ClientDisconnected):
+            return BUG
+    return GONE
+
+
+def log_bug(error: Exception) -> InternalError:
+    """Log an unexpected exception under a new id, and return the error that names it."""
+    number = uuid.uuid4().hex
+    log.error("internal error %s", number, exc_info=error)
+    return InternalError(number)
