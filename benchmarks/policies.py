@@ -2,7 +2,7 @@
 
 Time is virtual: policies are compared, not machines, and every run gives the same figures. The engine costs what B0
 costs on a GPU (4 ms a batch + 0.9 ms a person), pictures have 1 to 6 people and come at random (Poisson). Every policy
-has the same limits of a batch and the same door.
+has the same limits of a batch and the same admission control.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ class FixedWindow:
             for _, job, _ in batch:
                 self._wait_estimator.remove(job)
             cost = self._cost.batch(size, sum(job.rois for _, job, _ in batch))
-            begun = self._wait_estimator.batch_started(cost, sum(job.cost_ms for _, job, _ in batch))
+            begun = self._wait_estimator.start_batch(cost, sum(job.cost_ms for _, job, _ in batch))
             await asyncio.sleep(cost / 1000)
-            self._wait_estimator.batch_ended(begun)
+            self._wait_estimator.end_batch(begun)
             for _, _, done in batch:
                 done.set_result(None)
 

@@ -26,7 +26,7 @@ from hiseg.images.limits import ImageLimits
 from hiseg.segmenter import decodes_quickly
 
 
-def picture(red: int = 0, width: int = 128, height: int = 96) -> Image:
+def image(red: int = 0, width: int = 128, height: int = 96) -> Image:
     pixels = np.zeros((height, width, 3), dtype=np.uint8)
     pixels[:, width // 2 :, 0] = red
     return Image(pixels)
@@ -48,7 +48,7 @@ def run(engine: EchoEngine, job: Job) -> Result:
 def test_one_instance_per_box_in_the_order_sent_also_when_empty() -> None:
     engine = EchoEngine()
     boxes = (Box(64, 0, 128, 96), Box(500, 500, 600, 600), Box(-10, -10, 32, 48), Box(32, 0, 64, 48))
-    result = run(engine, Job(picture(), boxes, "echo"))
+    result = run(engine, Job(image(), boxes, "echo"))
     assert [instance.box for instance in result.instances] == [
         Box(64, 0, 128, 96),
         Box(128, 96, 128, 96),
@@ -67,11 +67,11 @@ def test_one_instance_per_box_in_the_order_sent_also_when_empty() -> None:
 
 
 def test_no_boxes() -> None:
-    assert run(EchoEngine(), Job(picture(), (), "echo")).instances == ()
+    assert run(EchoEngine(), Job(image(), (), "echo")).instances == ()
 
 
 def test_binary_mode_gives_the_foreground_of_the_whole_image() -> None:
-    result = run(EchoEngine(), Job(picture(red=255), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
+    result = run(EchoEngine(), Job(image(red=255), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
     assert result.instances == ()
     assert result.foreground is not None
     mask = result.foreground.mask
@@ -80,15 +80,15 @@ def test_binary_mode_gives_the_foreground_of_the_whole_image() -> None:
     assert not mask.pixels[:, :62].any()
 
 
-@pytest.mark.parametrize(("crop_scale", "told"), [(1.0, 0), (1.2, 1)])
-def test_binary_mode_tells_boxes_to_models_that_look_at_them(crop_scale: float, told: int) -> None:
+@pytest.mark.parametrize(("crop_scale", "rois"), [(1.0, 0), (1.2, 1)])
+def test_binary_mode_sends_boxes_to_models_whose_foreground_depends_on_them(crop_scale: float, rois: int) -> None:
     engine = EchoEngine(crop_scale=crop_scale)
-    run(engine, Job(picture(), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
-    assert len(engine.batches[0].rois) == told
+    run(engine, Job(image(), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
+    assert len(engine.batches[0].rois) == rois
 
 
 def test_a_mask_is_as_large_as_what_its_model_sees() -> None:
-    (found,) = run(EchoEngine(crop_scale=1.5), Job(picture(), (Box(40, 20, 80, 60),), "echo")).instances
+    (found,) = run(EchoEngine(crop_scale=1.5), Job(image(), (Box(40, 20, 80, 60),), "echo")).instances
     assert found.box == Box(40, 20, 80, 60)
     assert (found.mask.left, found.mask.top, found.mask.pixels.shape) == (30, 10, (60, 60))
     assert found.mask.pixels.all()
@@ -100,9 +100,9 @@ def test_deadline() -> None:
         engine.gate.clear()
         async with echoing(engine) as segmenter:
             with segmenter.admission.admit() as first, segmenter.admission.admit() as second:
-                blocking = asyncio.create_task(segmenter.segment(Job(picture(), (), "echo"), first, str))
+                blocking = asyncio.create_task(segmenter.segment(Job(image(), (), "echo"), first, str))
                 await asyncio.sleep(0.02)
-                job = Job(picture(), (), "echo", deadline=time.monotonic() + 0.05)
+                job = Job(image(), (), "echo", deadline=time.monotonic() + 0.05)
                 with pytest.raises(DeadlineExceeded):
                     await segmenter.segment(job, second, str)
                 engine.gate.set()
@@ -120,7 +120,7 @@ def test_a_request_is_refused_unread_if_even_the_smallest_job_would_be_late_or_t
             with ExitStack() as inside:
                 for _ in range(3):
                     reservation = inside.enter_context(segmenter.admission.admit())
-                    tasks.create_task(segmenter.segment(Job(picture(), (), "echo"), reservation, str))
+                    tasks.create_task(segmenter.segment(Job(image(), (), "echo"), reservation, str))
                 await asyncio.sleep(0.02)
                 with segmenter.admission.admit("second") as reservation:
                     segmenter.check_capacity(reservation, time.monotonic() + 10)
@@ -141,8 +141,8 @@ def test_a_request_is_refused_unread_if_even_the_smallest_job_would_be_late_or_t
 
 
 @dataclass
-class Watched:
-    """A picture that notes the threads it is decoded in."""
+class WatchedImage:
+    """An image source that records the threads it is decoded in."""
 
     width: int
     height: int
@@ -151,13 +151,13 @@ class Watched:
 
     def decode(self) -> Image:
         self.threads.append(threading.get_ident())
-        return picture(width=self.width, height=self.height)
+        return image(width=self.width, height=self.height)
 
 
-def test_a_small_picture_is_decoded_on_the_loop_while_nobody_else_is_inside() -> None:
+def test_a_small_image_is_decoded_on_the_loop_while_nobody_else_is_inside() -> None:
     async def scenario() -> None:
         async with echoing(EchoEngine()) as segmenter:
-            here, small, large = threading.get_ident(), Watched(128, 96), Watched(1024, 768)
+            here, small, large = threading.get_ident(), WatchedImage(128, 96), WatchedImage(1024, 768)
             with segmenter.admission.admit() as reservation:
                 for each in (small, large):
                     await segmenter.segment(Job(each, (), "echo"), reservation, str)
@@ -170,11 +170,11 @@ def test_a_small_picture_is_decoded_on_the_loop_while_nobody_else_is_inside() ->
 
 
 @pytest.mark.parametrize(("kind", "quick"), [("JPEG", True), ("PNG", False), ("WEBP", False)])
-def test_pictures_that_decode_slowly_never_hold_the_loop(kind: str, quick: bool) -> None:
+def test_images_that_decode_slowly_never_hold_the_loop(kind: str, quick: bool) -> None:
     assert decodes_quickly(EncodedImage(b"", kind, "RGB", 640, 480)) is quick
 
 
-def test_nor_do_jpegs_that_are_drawn_over_and_over_or_hold_more_than_a_picture() -> None:
+def test_nor_do_jpegs_that_are_drawn_over_and_over_or_hold_more_than_an_image() -> None:
     file = io.BytesIO()
     PIL.Image.new("RGB", (64, 48)).save(file, "JPEG", progressive=True)
     assert not decodes_quickly(inspect(file.getvalue(), ImageLimits(10**6, 10**6)))

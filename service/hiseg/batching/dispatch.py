@@ -81,7 +81,7 @@ class Dispatcher:
         members = [job.prepared for job in jobs]
         rois = sum(len(member.rois) for member in members)
         predicted_ms = self._cost_model.now.batch(len(members), rois)
-        run = self._wait_estimator.batch_started(predicted_ms, queued_ms=sum(job.cost_ms for job in jobs))
+        run = self._wait_estimator.start_batch(predicted_ms, queued_ms=sum(job.cost_ms for job in jobs))
         began = self._clock()
         prediction: Prediction | None = None
         failure: Exception | None = None
@@ -90,7 +90,7 @@ class Dispatcher:
         except Exception as error:
             failure = error
         finally:
-            self._wait_estimator.batch_ended(run, succeeded=prediction is not None)
+            self._wait_estimator.end_batch(run, succeeded=prediction is not None)
         if prediction is not None:
             infer_ms = (self._clock() - began) * 1000
             self._unlearnt.append(BatchReport(len(members), rois, predicted_ms, run.used_ms))

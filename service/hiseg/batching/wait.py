@@ -75,7 +75,7 @@ class WaitEstimator:
         # Wall milliseconds for a millisecond of queued cost: below 1 with several slots, above 1 for what a batch as
         # such costs, where decoding is the bottleneck, or where the cost model is behind.
         self._pace = 1 / self._slots
-        self._after_ms = 0.0
+        self._answer_ms = 0.0
         self._last_end: float | None = None
 
     @property
@@ -142,7 +142,7 @@ class WaitEstimator:
                 value=round(alone_ms),
             )
         wait_ms = self.wait_ms(client, share, cost_ms)
-        in_time_ms = max(0.0, left_ms - alone_ms - self._after_ms) * (1 - DEADLINE_MARGIN)
+        in_time_ms = max(0.0, left_ms - alone_ms - self._answer_ms) * (1 - DEADLINE_MARGIN)
         limit_ms, reason = min((in_time_ms, "deadline"), (self._max_wait_ms, "wait"))
         if wait_ms > limit_ms:
             raise Overloaded(
@@ -155,7 +155,7 @@ class WaitEstimator:
 
     def observe_answer(self, after_ms: float) -> None:
         """Learn that an answer was ready so many milliseconds after the engine had finished its job."""
-        self._after_ms += 0.1 * (after_ms - self._after_ms)
+        self._answer_ms += 0.1 * (after_ms - self._answer_ms)
 
     def remove(self, job: WaitingJob) -> None:
         """Count an admitted job as waiting no more: it goes to the engine, or its caller has left."""
@@ -166,14 +166,14 @@ class WaitEstimator:
         if not waiting.jobs:
             del self._waiting[key]
 
-    def batch_started(self, predicted_ms: float, queued_ms: float) -> InFlightBatch:
+    def start_batch(self, predicted_ms: float, queued_ms: float) -> InFlightBatch:
         """Count a batch as running; see :class:`InFlightBatch` for its costs."""
         self._account()
         run = InFlightBatch(queued_ms, predicted_ms)
         self._running.append(run)
         return run
 
-    def batch_ended(self, run: InFlightBatch, succeeded: bool = True) -> None:
+    def end_batch(self, run: InFlightBatch, succeeded: bool = True) -> None:
         """Count a batch as running no more; how fast jobs go is learnt from batches that succeeded alone."""
         self._account()
         self._running.remove(run)

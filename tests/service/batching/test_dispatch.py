@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
+from hiseg.batching.batcher import Batcher
 from hiseg.batching.dispatch import EngineSlots, cancel_when_abandoned
 from hiseg.batching.job import BatchJob, BatchLimits, Prepared
 from hiseg.core.errors import Unavailable, UndecodableImage
@@ -120,6 +122,33 @@ def test_an_engine_that_is_away_is_not_asked_again_for_each_job() -> None:
             results = await asyncio.gather(*(harness.send(marker) for marker in range(9)), return_exceptions=True)
         assert all(isinstance(result, Unavailable) for result in results)
         assert engine.asked <= 3
+
+    run(scenario)
+
+
+def test_without_a_watcher_batches_fail_run_and_are_learnt_from_alike() -> None:
+    class FailsOnce(EchoEngine):
+        failures = 0
+
+        async def infer(self, batch: Batch) -> Prediction:
+            if not self.failures:
+                self.failures += 1
+                raise Unavailable("no server answers")
+            return await super().infer(batch)
+
+    async def scenario(loop: VirtualLoop) -> None:
+        engine = FailsOnce(Cost(10.0, 0.0, 0.0), prior=Cost(1.0, 1.0, 1.0))
+        async with Batcher(engine, ThreadPoolExecutor(1), clock=loop.time).running() as batcher:
+            with pytest.raises(Unavailable):
+                await batcher.submit(batch_job(1))
+            assert_own_rows(await batcher.submit(batch_job(2)), 2, 1)
+            leaver = asyncio.create_task(batcher.submit(batch_job(3)))
+            await asyncio.sleep(0)
+            leaver.cancel()
+            await asyncio.wait([leaver])
+            assert batcher.waiting == 0
+            await asyncio.sleep(1)
+            assert batcher.cost_model.now != engine.info.cost_prior
 
     run(scenario)
 

@@ -123,13 +123,13 @@ def test_a_batch_job_expects_to_wait_ten_times_as_long_among_interactive_ones() 
 def test_a_running_batch_counts_for_what_is_left_of_it_and_more_when_it_is_late() -> None:
     clock = Clock()
     estimator = WaitEstimator(clock, 10_000)
-    run = estimator.batch_started(100, 90)
+    run = estimator.start_batch(100, 90)
     assert estimator.wait_ms("a", 1.0, 1.0) == pytest.approx(100)
     clock.now += 0.08
     assert estimator.wait_ms("a", 1.0, 1.0) == pytest.approx(20)
     clock.now += 0.32
     assert estimator.wait_ms("a", 1.0, 1.0) == pytest.approx(300)
-    estimator.batch_ended(run)
+    estimator.end_batch(run)
     assert estimator.wait_ms("a", 1.0, 1.0) == 0
 
 
@@ -139,9 +139,9 @@ def test_the_pace_follows_the_bottleneck() -> None:
     for _ in range(1000):
         admit(estimator, 1.0)
     for _ in range(100):  # each batch costs 10 ms of the engine, but comes only every 30
-        run = estimator.batch_started(10, 10)
+        run = estimator.start_batch(10, 10)
         clock.now += 0.01
-        estimator.batch_ended(run)
+        estimator.end_batch(run)
         clock.now += 0.02
     assert estimator.wait_ms("a", 1.0, 1.0) == pytest.approx(3000, rel=0.05)
 
@@ -152,9 +152,9 @@ def test_the_pace_includes_what_a_batch_costs_beside_its_jobs() -> None:
     for _ in range(10):
         admit(estimator, 10.0)
     for _ in range(100):  # a job claims 10 ms, a batch of one takes 15
-        run = estimator.batch_started(15, 10)
+        run = estimator.start_batch(15, 10)
         clock.now += 0.015
-        estimator.batch_ended(run)
+        estimator.end_batch(run)
     assert estimator.wait_ms("a", 1.0, 1.0) == pytest.approx(150, rel=0.05)
 
 
@@ -175,7 +175,7 @@ def test_several_slots_share_the_work() -> None:
     for _ in range(8):
         admit(estimator, 10.0)
     for _ in range(4):
-        estimator.batch_started(10, 10)
+        estimator.start_batch(10, 10)
     assert estimator.wait_ms("a", 1.0, 1.0) == pytest.approx((40 + 80) / 4)
 
 
@@ -185,9 +185,9 @@ def test_moments_of_rest_do_not_slow_the_pace() -> None:
     for _ in range(50):
         job = admit(estimator, 10.0)
         estimator.remove(job)
-        run = estimator.batch_started(10, 10)
+        run = estimator.start_batch(10, 10)
         clock.now += 0.01
-        estimator.batch_ended(run)
+        estimator.end_batch(run)
         clock.now += 60
     admit(estimator, 10.0)
     assert estimator.wait_ms("a", 1.0, 1.0) == pytest.approx(10)
@@ -207,13 +207,13 @@ def test_the_account_returns_to_zero(jobs: list[tuple[str, float, float]], rando
 def test_who_shares_a_slot_is_expected_to_take_longer_by_just_that() -> None:
     now = 100.0
     estimator = WaitEstimator(lambda: now, 1e9)
-    first = estimator.batch_started(100, 100)
+    first = estimator.start_batch(100, 100)
     now += 0.05
     assert estimator.next_free_ms() == pytest.approx(50)
-    second = estimator.batch_started(100, 100)
+    second = estimator.start_batch(100, 100)
     assert estimator.running_ms() == pytest.approx(150)
     assert estimator.next_free_ms() == pytest.approx(100)
     now += 0.1
-    estimator.batch_ended(first)
+    estimator.end_batch(first)
     assert (first.used_ms, second.used_ms) == (pytest.approx(100), pytest.approx(50))
     assert estimator.running_ms() == pytest.approx(50)
