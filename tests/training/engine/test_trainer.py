@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -12,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from hiseg_training.cli.main import app
 from hiseg_training.engine.checkpoints import load_checkpoint
 from tests.training.engine.runs import annotations, assert_same, boxes_only, content, invoke, only, small
 
@@ -103,20 +104,34 @@ def one_step(drawn: Path, teacher: Path, output: Path) -> list[list[str]]:
     return [train, distill]
 
 
+def run_commands(commands: list[list[str]]) -> None:
+    """Entry point of each of two processes: run commands of ``hiseg-train`` one after the other."""
+    # Threads of OpenMP don't survive a fork.
+    torch.set_num_threads(1)
+    for words in commands:
+        assert not app(words, standalone_mode=False)
+
+
+def launch(commands: list[list[str]]) -> None:
+    """Run commands as ``torchrun --nproc_per_node 2`` does, in forks of this process: most of the time is imports."""
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=2,
+        run_id="test",
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        start_method="fork",
+        max_restarts=0,
+        monitor_interval=0.05,
+    )
+    elastic_launch(config, run_commands)(commands)
+
+
 def test_two_processes_are_one(drawn: Path, whole: Path, tmp_path: Path) -> None:
     teacher = only(whole, "best_model_b0_*")
     one, two = tmp_path / "one", tmp_path / "two"
-    # Both commands in the same processes: half of the time is starting them.
-    script = "import json, sys\nfrom hiseg_training.cli.main import app\n"
-    script += "for words in json.loads(sys.argv[1]): assert not app(words, standalone_mode=False)\n"
-    (tmp_path / "script.py").write_text(script)
-    subprocess.run(
-        [BIN / "torchrun", "--nproc_per_node", "2", tmp_path / "script.py", json.dumps(one_step(drawn, teacher, two))],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
+    launch(one_step(drawn, teacher, two))
     for words in one_step(drawn, teacher, one):
         invoke(*words)
     for stage in ("train", "distill"):

@@ -29,6 +29,10 @@ IGNORED_WARNINGS = (
     ".*module.s. in eval mode at the start of training.*",
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*You called `self.log.*",
+    # The score is summed over the processes already; of the loss's terms one process's are enough.
+    ".*when logging on epoch level in distributed setting.*",
+    # Lightning gathers scores by a function that newer versions of torch advise against.
+    ".*torch.distributed.nn.functional.all_gather is deprecated.*",
     # Lightning looks for optional programs in a way that newer Pythons warn of.
     ".*pkg_resources.*",
 )
