@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Generic, TypeVar
 
+from hiseg.core.policy import Policy
+
 T = TypeVar("T")
-
-
-class Policy(StrEnum):
-    """What becomes of frames that come faster than they are segmented."""
-
-    WAIT = "wait"
-    DROP_OLDEST = "drop_oldest"
-    LATEST_ONLY = "latest_only"
 
 
 class FrameQueue(Generic[T]):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from hiseg.api.options import MAX_DEADLINE_S, Options
 from hiseg.core.errors import InvalidRequest
+from hiseg.core.policy import Policy
 from hiseg.settings import Settings
-from hiseg.transports.grpc.frame_queue import Policy
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.requests import enum_value, parse, read_options
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hiseg.core.errors import Overloaded
+from hiseg.core.policy import Policy
 from hiseg.transports.grpc.concurrency_limit import ConcurrencyLimit
-from hiseg.transports.grpc.frame_queue import FrameQueue, Policy
+from hiseg.transports.grpc.frame_queue import FrameQueue
 
 
 @pytest.mark.parametrize(

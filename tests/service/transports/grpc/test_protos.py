@@ -15,8 +15,8 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from hiseg.api.boxes import BoxFormat
 from hiseg.api.encoding import MaskFormat
 from hiseg.core.job import Mode, Priority, Smoothing
+from hiseg.core.policy import Policy
 from hiseg.images.raw import PixelFormat
-from hiseg.transports.grpc.frame_queue import Policy
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.requests import ENUMS
 from protos.generate import SOURCE, TARGET, compile_protos, generate
