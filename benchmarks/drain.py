@@ -17,7 +17,7 @@ from benchmarks.gpu_like import command
 from benchmarks.harness.paths import ROOT
 from benchmarks.loads import requests
 from hiseg.bench.run import ClosedLoop, Plan, run
-from hiseg.bench.sender import OK
+from hiseg.bench.sender import Outcome
 
 TIMES = 50
 CALLERS = 32
@@ -50,7 +50,7 @@ def once() -> tuple[int, int, dict[str, int], float, int]:
     for sample in samples:
         outcomes[sample.reply.outcome] = outcomes.get(sample.reply.outcome, 0) + 1
     # The generator's first request, before the loop, isn't among the samples.
-    return ran, outcomes[OK] + 1, outcomes, took, code
+    return ran, outcomes[Outcome.OK] + 1, outcomes, took, code
 
 
 def main() -> None:

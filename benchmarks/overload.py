@@ -7,7 +7,7 @@ from benchmarks.harness.serving import SERVE, serving
 from benchmarks.loads import MEBI, highest_memory, load, requests
 from hiseg.bench.report import Report
 from hiseg.bench.run import ClosedLoop, OpenLoop
-from hiseg.bench.sender import OK
+from hiseg.bench.sender import Outcome
 
 SECONDS = 60
 DEADLINES_MS = (3000, 1000)
@@ -33,7 +33,7 @@ def main() -> None:
 
 def show(over: Report, peak: float, deadline: int) -> None:
     """One overload in words."""
-    late = over.outcomes["504"] / (over.outcomes[OK] + over.outcomes["504"])
+    late = over.outcomes["504"] / (over.outcomes[Outcome.OK] + over.outcomes["504"])
     print(f"  deadline {deadline} ms: goodput {over.ok_per_s:.1f}/s, {over.ok_per_s / peak:.2f} of the peak")
     print(
         f"    latency p50 {over.latency_ms['p50']:.0f} p99 {over.latency_ms['p99']:.0f} ms; let in and late {late:.2%}"

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "lifecycle": "batching observability",
     "transports": "access api batching core images masks observability segmenter settings",
     "client": "core masks transports.grpc.generated",
-    "bench": "client transports.grpc",
+    "bench": "client core transports.grpc",
     "doctor": "client engines models settings",
     "app": "access batching core engines images lifecycle models observability segmenter settings transports",
     "video": "api app client core images masks observability segmenter settings",

@@ -22,10 +22,10 @@ from benchmarks.peers.agreement import least_iou
 from benchmarks.peers.masks import DEADLINE_S
 from benchmarks.peers.server import PEERS, ROOT, describe, peer_serving
 from benchmarks.peers.ways import WAYS
-from hiseg.bench.errors import BenchError
 from hiseg.bench.report import percentiles
 from hiseg.bench.run import ClosedLoop, OpenLoop, Plan, run
-from hiseg.bench.sender import OK, Request
+from hiseg.bench.sender import Outcome, Request
+from hiseg.core.command_errors import CommandError
 
 SHARES = (0.3, 0.7, 1.0, 1.5)
 CALLERS = 8
@@ -59,7 +59,7 @@ def capacity(url: str, sent: list[Request]) -> float:
     plan = Plan(url, ClosedLoop(CALLERS), TRIAL_S, WARM_UP_S, TIMEOUT_S)
     try:
         return run(plan, sent, np.random.default_rng(0))[0].ok_per_s
-    except BenchError:
+    except CommandError:
         return 0.0
 
 
@@ -67,7 +67,7 @@ def figures(url: str, sent: list[Request], rate: float, seconds: float) -> Figur
     """One open loop."""
     plan = Plan(url, OpenLoop(rate), seconds, WARM_UP_S, TIMEOUT_S)
     report, samples = run(plan, sent, np.random.default_rng(1))
-    took = [s.latency_ms for s in samples if s.intended >= WARM_UP_S and s.reply.outcome == OK]
+    took = [s.latency_ms for s in samples if s.intended >= WARM_UP_S and s.reply.outcome == Outcome.OK]
     points = percentiles(took, 50, 99)
     in_time = sum(each <= DEADLINE_S * 1000 for each in took)
     outcomes = {name: number for name, number in report.outcomes.items() if number}

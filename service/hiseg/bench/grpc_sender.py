@@ -1,4 +1,4 @@
-"""Requests over gRPC: built before the run, so that sending one costs little."""
+"""Sends requests over gRPC; messages are built before the run, so that sending one costs little."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from urllib.parse import urlsplit
 import grpc
 from grpc.aio import AioRpcError, Channel, UnaryUnaryMultiCallable, insecure_channel
 
-from hiseg.bench.errors import BadOption
-from hiseg.bench.sender import CONNECTION, LATE, OK, SHED, TIMEOUT, UNAVAILABLE, USUAL, Reply, Request, stages
+from hiseg.bench.sender import USUAL, Outcome, Reply, Request, parse_server_timing
+from hiseg.core.command_errors import BadOption
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.requests import ENUMS
 from hiseg.transports.grpc.servicer import SERVICE
 from hiseg.transports.grpc.status import RETRY_AFTER
 
-OUTCOMES = {
-    grpc.StatusCode.RESOURCE_EXHAUSTED: SHED,
-    grpc.StatusCode.UNAVAILABLE: UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED: LATE,
+OUTCOMES: dict[grpc.StatusCode, str] = {
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Outcome.OVERLOADED,
+    grpc.StatusCode.UNAVAILABLE: Outcome.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: Outcome.DEADLINE_EXCEEDED,
     grpc.StatusCode.INVALID_ARGUMENT: "422",
     grpc.StatusCode.INTERNAL: "500",
 }
-"""What HTTP would have answered; codes that the service doesn't give go by their names."""
+"""What HTTP would have answered; codes that the service doesn't give are called by their names."""
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.enable_http_proxy", 0),
@@ -34,10 +34,11 @@ OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 Prepared = tuple[bytes, bytes, float | None]
+"""The message's image, the rest of the message, and the call's deadline in seconds."""
 
 
 class GrpcSender:
-    """Sends to ``SegmentationService.Segment``; all requests share one connection, as gRPC's clients do."""
+    """Calls ``SegmentationService.Segment``; all requests share one connection, as those of gRPC's clients do."""
 
     def __init__(
         self,
@@ -60,7 +61,14 @@ class GrpcSender:
     async def open(
         cls, url: str, requests: Sequence[Request], timeout_s: float, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[GrpcSender]:
-        """A sender for these requests, and no others; an answer is waited for ``timeout_s``.
+        """Connect, until the end of the block.
+
+        Args:
+            url: ``grpc://HOST:PORT``.
+            requests: the requests that will be sent, and no others.
+            timeout_s: seconds for which an answer is waited for.
+            headers: sent with every request, as metadata.
+
 
         Raises:
             BadOption: the URL names no port, or the requests pretend to come from several callers.
@@ -82,17 +90,17 @@ class GrpcSender:
                 answer: bytes = await call
                 trailing = await call.trailing_metadata()
         except TimeoutError:
-            return Reply(TIMEOUT)
+            return Reply(Outcome.TIMEOUT)
         except AioRpcError as error:
             return _failed(error)
-        return Reply(OK, len(answer), stages(str(trailing.get("server-timing", ""))))
+        return Reply(Outcome.OK, len(answer), parse_server_timing(str(trailing.get("server-timing", ""))))
 
 
 def _failed(error: AioRpcError) -> Reply:
     code, detail = error.code(), error.details() or ""
     refused_by_service = RETRY_AFTER in (error.trailing_metadata() or ())
     if code is grpc.StatusCode.UNAVAILABLE and not refused_by_service:
-        return Reply(CONNECTION, detail=detail)
+        return Reply(Outcome.CONNECTION_ERROR, detail=detail)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not refused_by_service:
         return Reply(code.name, detail=detail)
     outcome = OUTCOMES.get(code, code.name)
@@ -100,7 +108,7 @@ def _failed(error: AioRpcError) -> Reply:
 
 
 def _rest(request: Request) -> bytes:
-    """All but the image: two messages one after the other are read as one."""
+    """Serialise all but the image: protobuf reads two messages written one after the other as one."""
     message = pb.SegmentRequest(boxes=[pb.Box(x1=x1, y1=y1, x2=x2, y2=y2) for x1, y1, x2, y2 in request.boxes])
     for name, value in request.options.items():
         if name in ENUMS:

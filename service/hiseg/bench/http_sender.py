@@ -1,4 +1,4 @@
-"""Requests over HTTP: built before the run, so that sending one costs little."""
+"""Sends requests over HTTP; they are built before the run, so that sending one costs little."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
-from hiseg.bench.sender import CONNECTION, OK, TIMEOUT, USUAL, Reply, Request, stages
+from hiseg.bench.sender import USUAL, Outcome, Reply, Request, parse_server_timing
 
 IDLE_S = 2.5
-"""An idle connection isn't used again after this; servers close theirs after 5 s, and one closed just as it is used
-would count as an error."""
+"""Seconds after which an idle connection isn't used again: the service closes it after 5, and one that is closed
+just as it is used would count as an error."""
 Prepared = tuple[URL, aiohttp.BytesPayload, dict[str, str]]
+"""URL, body and headers of a request."""
 
 
 class HttpSender:
-    """Sends to ``POST /v1/segment``; as many connections as there are requests under way."""
+    """Sends to ``POST /v1/segment``, over as many connections as there are requests under way."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, requests: Sequence[Request]) -> None:
         self._session = session
@@ -37,7 +38,14 @@ class HttpSender:
     async def open(
         cls, url: str, requests: Sequence[Request], timeout_s: float, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[HttpSender]:
-        """A sender for these requests, and no others; an answer is waited for ``timeout_s``."""
+        """Open a session, until the end of the block.
+
+        Args:
+            url: URL of the service.
+            requests: the requests that will be sent, and no others.
+            timeout_s: seconds for which an answer is waited for.
+            headers: sent with every request.
+        """
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S)
         async with aiohttp.ClientSession(
             connector=connector,
@@ -54,11 +62,11 @@ class HttpSender:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 answer = await response.read()
         except TimeoutError:
-            return Reply(TIMEOUT)
+            return Reply(Outcome.TIMEOUT)
         except (aiohttp.ClientError, OSError) as error:
-            return Reply(CONNECTION, detail=_reason(error))
+            return Reply(Outcome.CONNECTION_ERROR, detail=_reason(error))
         if response.status == 200:
-            return Reply(OK, len(answer), stages(response.headers.get("Server-Timing", "")))
+            return Reply(Outcome.OK, len(answer), parse_server_timing(response.headers.get("Server-Timing", "")))
         outcome = str(response.status)
         return Reply(outcome, len(answer), detail="" if outcome in USUAL else _detail(answer))
 

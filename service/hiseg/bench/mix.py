@@ -1,4 +1,4 @@
-"""Mixes: which values occur in a run, and how often, as one writes them on the command line."""
+"""Mixes: which image sizes and numbers of people occur in a run, and how often, as the command line writes them."""
 
 from __future__ import annotations
 
@@ -9,32 +9,38 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from hiseg.bench.errors import BadOption
+from hiseg.core.command_errors import BadOption
 
 T = TypeVar("T")
 Size = tuple[int, int]
+"""Width and height, pixels."""
 MAX_SIDE = 16384
 MAX_PEOPLE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Mix(Generic[T]):
-    """Values and how often each of them occurs, relative to the others."""
+    """Values and how often each of them occurs.
+
+    Attributes:
+        values: the values that occur.
+        weights: how often each of them does, relative to the others; above 0.
+    """
 
     values: tuple[T, ...]
     weights: tuple[float, ...]
 
     def draw(self, count: int, random: np.random.Generator) -> list[T]:
-        """``count`` of the values, at random."""
+        """Draw ``count`` of the values at random."""
         shares = np.asarray(self.weights) / sum(self.weights)
         return [self.values[index] for index in random.choice(len(self.values), count, p=shares)]
 
 
 def parse_sizes(text: str, option: str = "--sizes") -> Mix[Size]:
-    """``640x480:3,1280x720:1`` -> widths and heights, three times as many of the first.
+    """Parse ``640x480:3,1280x720:1``: widths and heights, three times as many of the first as of the second.
 
     Raises:
-        BadOption: naming the option and the part of it that is wrong.
+        BadOption: a part of the text is wrong; the error names it.
     """
     values: list[Size] = []
     weights: list[float] = []
@@ -51,10 +57,10 @@ def parse_sizes(text: str, option: str = "--sizes") -> Mix[Size]:
 
 
 def parse_people(text: str, option: str = "--people") -> Mix[int]:
-    """``1-6`` (each as often) or ``1:2,4:1`` (weighted) -> people in an image; a range shares its weight out.
+    """Parse ``1-6`` (each as often) or ``1:2,4:1`` (weighted): people in an image; a range divides its weight evenly.
 
     Raises:
-        BadOption: naming the option and the part of it that is wrong.
+        BadOption: a part of the text is wrong; the error names it.
     """
     values: list[int] = []
     weights: list[float] = []

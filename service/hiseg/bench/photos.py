@@ -1,4 +1,4 @@
-"""JPEGs to send, one a size, made before the run so that none of it costs time during it."""
+"""JPEGs to send, one for each size, made before the run so that making them costs no time during it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
-from hiseg.bench.errors import BadOption
 from hiseg.bench.mix import Size
+from hiseg.core.command_errors import BadOption
 
-QUALITY = 85
+JPEG_QUALITY = 85
 GRAIN = 5.0
-"""Noise of a synthetic photo, in grey levels; with it a pixel takes about as many bytes as in a photo: 0.2."""
+"""Standard deviation of a synthetic image's noise, in grey levels: a pixel then takes 0.2 bytes, as in a photo."""
 
 
 def make_photos(sizes: Iterable[Size], photo: Path | None, random: np.random.Generator) -> dict[Size, bytes]:
-    """A JPEG for each size: the photo cropped and resized to it, or a synthetic one.
+    """Make a JPEG for each size: the photo cropped and resized to it, or a synthetic one.
 
     Raises:
         BadOption: the photo can't be read.
@@ -36,7 +36,7 @@ def make_photos(sizes: Iterable[Size], photo: Path | None, random: np.random.Gen
 
 
 def _synthetic(width: int, height: int, random: np.random.Generator) -> PIL.Image.Image:
-    """Gradients, blobs from large to small, and grain: what a JPEG decoder has to do with it is like a photo's."""
+    """Draw gradients, blobs from large to small, and grain: as much work for a JPEG decoder as a photo is."""
     pixels = np.full((height, width, 3), 128, np.float32)
     for cells in (2, 5, 12, 40):
         blobs = random.normal(0, 60 / np.sqrt(cells), (cells, cells, 3)).astype(np.float32)
@@ -47,5 +47,5 @@ def _synthetic(width: int, height: int, random: np.random.Generator) -> PIL.Imag
 
 def _jpeg(image: PIL.Image.Image) -> bytes:
     stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=QUALITY)
+    image.save(stream, "JPEG", quality=JPEG_QUALITY)
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""A picture of a run: every request over time, and the percentiles of the good ones."""
+"""A chart of a run: every request over time, and the percentiles of the good ones."""
 
 from __future__ import annotations
 
@@ -13,32 +13,40 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from hiseg.bench.load import Sample
 from hiseg.bench.report import count_outcomes, measured
-from hiseg.bench.sender import CONNECTION, LATE, OK, SHED, TIMEOUT, UNAVAILABLE
+from hiseg.bench.sender import Outcome
 
-COLOURS = {
-    OK: "#2a78b8",
-    SHED: "#e8a33d",
-    UNAVAILABLE: "#c96a2b",
-    LATE: "#c23b3b",
-    CONNECTION: "#4d4d4d",
-    TIMEOUT: "#7a4fa3",
+COLOURS: dict[str, str] = {
+    Outcome.OK: "#2a78b8",
+    Outcome.OVERLOADED: "#e8a33d",
+    Outcome.UNAVAILABLE: "#c96a2b",
+    Outcome.DEADLINE_EXCEEDED: "#c23b3b",
+    Outcome.CONNECTION_ERROR: "#4d4d4d",
+    Outcome.TIMEOUT: "#7a4fa3",
 }
-OTHER = "#b0489a"
+OTHER_COLOUR = "#b0489a"
 GREY = "#666666"
 LOG_RANGE = 30
 """Latencies that differ by more than this factor are drawn on a logarithmic axis."""
 SHARES = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
+"""Percentiles on the axis; the first four are written at the curve too."""
 
 
 def save_plot(path: Path, samples: Sequence[Sample], warm_up: float, title: str) -> None:
-    """Write a PNG of these, one at least."""
+    """Write the chart as a PNG.
+
+    Args:
+        path: where to.
+        samples: all requests of the run, at least one.
+        warm_up: seconds at the start that don't count.
+        title: stands above the chart.
+    """
     with matplotlib.rc_context({"font.size": 10, "axes.edgecolor": "#999999", "axes.titlesize": 11}):
         # A figure of its own, not pyplot's: no window, no global state.
         figure = Figure(figsize=(12, 5), dpi=120, layout="constrained")
         over_time, curve = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
         figure.suptitle(title, fontsize=11, color="#333333")
         _draw_dots(over_time, samples, warm_up)
-        _draw_percentiles(curve, [s.latency_ms for s in measured(samples, warm_up) if s.reply.outcome == OK])
+        _draw_percentiles(curve, [s.latency_ms for s in measured(samples, warm_up) if s.reply.outcome == Outcome.OK])
         _scale(over_time, [sample.latency_ms for sample in samples])
         over_time.set_ylabel("latency from intended send time, ms", color=GREY)
         figure.legend(loc="outside lower left", ncols=8, frameon=False, markerscale=2, handletextpad=0.3)
@@ -63,7 +71,7 @@ def _draw_dots(axes: Axes, samples: Sequence[Sample], warm_up: float) -> None:
                 [sample.intended for sample in dots],
                 [sample.latency_ms for sample in dots],
                 s=size,
-                color=COLOURS.get(outcome, OTHER),
+                color=COLOURS.get(outcome, OTHER_COLOUR),
                 alpha=0.6,
                 linewidths=0,
                 label=f"{outcome} ({counted.get(outcome, 0)})",
@@ -84,15 +92,15 @@ def _draw_percentiles(axes: Axes, latencies: Sequence[float]) -> None:
     # Each step of ten is one more nine: 90%, 99%, 99.9%; as far as there are requests.
     one_in = np.geomspace(1, len(latencies), 400)
     values = np.percentile(latencies, 100 - 100 / one_in)
-    axes.plot(one_in, values, color=COLOURS[OK], linewidth=2, solid_capstyle="round")
-    axes.fill_between(one_in, values, color=COLOURS[OK], alpha=0.08, linewidth=0)
+    axes.plot(one_in, values, color=COLOURS[Outcome.OK], linewidth=2, solid_capstyle="round")
+    axes.fill_between(one_in, values, color=COLOURS[Outcome.OK], alpha=0.08, linewidth=0)
     for share in SHARES[:4]:
-        place = 1 / (1 - share)
-        if place <= len(latencies):
+        one_in_share = 1 / (1 - share)
+        if one_in_share <= len(latencies):
             value = float(np.percentile(latencies, share * 100))
-            axes.plot(place, value, "o", color=COLOURS[OK], markersize=5)
+            axes.plot(one_in_share, value, "o", color=COLOURS[Outcome.OK], markersize=5)
             text = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-            axes.annotate(text, (place, value), (6, -12), textcoords="offset points", fontsize=9)
+            axes.annotate(text, (one_in_share, value), (6, -12), textcoords="offset points", fontsize=9)
     axes.set_xticks([1 / (1 - share) for share in SHARES], [f"{share * 100:g}%" for share in SHARES])
     axes.set_xlim(1, max(100, len(latencies)) * 1.1)
     axes.xaxis.set_minor_locator(NullLocator())

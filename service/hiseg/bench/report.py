@@ -1,4 +1,4 @@
-"""Samples -> figures. Pure arithmetic: nothing here knows of clocks or transports."""
+"""The figures of a run, computed from its samples: pure arithmetic, without clocks or transports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from hiseg.bench.load import Sample
-from hiseg.bench.sender import OK, REFUSALS, UNANSWERED, USUAL
+from hiseg.bench.sender import REFUSALS, UNANSWERED, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +18,19 @@ class Report:
     """The figures of a run, without its warm-up.
 
     Attributes:
-        seconds: that were measured.
+        seconds: length of the measured time.
         sent: requests meant for the measured time; the outcomes add up to it.
         answered: how many of them got any answer.
-        ok_per_s: good answers that came within the measured time, a second.
-        people_per_s: masks asked for in these.
-        latency_ms: of good answers, from the intended send time: p50, p95, p99, max.
-        refusal_ms: the same for requests turned away, p50 and p99.
-        outcomes: how many requests ended how.
-        details: for each outcome that load alone doesn't explain, what the first said.
+        ok_per_s: good answers a second that came within the measured time.
+        people_per_s: boxes a second in these answers.
+        latency_ms: p50, p95, p99 and max of good answers, from the intended send time.
+        refusal_ms: p50 and p99 of requests that the service turned away, from the intended send time.
+        outcomes: number of requests by outcome.
+        details: for each outcome that load alone doesn't explain, what the first answer said.
         late_ms: p99 of how late requests were sent; None in a closed loop, which has no times to be late for.
-        stages_ms: median of what the service says it spent on good answers, by stage.
-        cpu_ms: processor time of the generator itself, a request.
-        cpu_share: of one core.
+        stages_ms: median milliseconds that the service says it spent on good answers, by stage.
+        cpu_ms: processor time of the load generator itself, in milliseconds a request.
+        cpu_share: the same as a share of one core.
     """
 
     seconds: float
@@ -51,19 +51,19 @@ class Report:
 def report(
     samples: Sequence[Sample], warm_up: float, seconds: float, cpu_s: float, wall_s: float, scheduled: bool
 ) -> Report:
-    """The figures of a run.
+    """Compute the figures of a run.
 
     Args:
-        samples: of all of it.
-        warm_up: requests meant to be sent before it don't count.
-        seconds: that follow it, and are measured.
-        cpu_s: processor time of the generator for all of the samples.
-        wall_s: time until the last answer.
-        scheduled: requests had times to be sent at (open loop).
+        samples: all requests of the run.
+        warm_up: seconds at the start that don't count.
+        seconds: seconds after the warm-up, which are measured.
+        cpu_s: processor time, in seconds, that the generator spent on all samples.
+        wall_s: seconds from the start until the last answer.
+        scheduled: whether requests had times to be sent at (open loop).
     """
     counted = measured(samples, warm_up)
-    good = [sample for sample in counted if sample.reply.outcome == OK]
-    inside = [s.people for s in samples if s.reply.outcome == OK and warm_up <= s.done < warm_up + seconds]
+    good = [sample for sample in counted if sample.reply.outcome == Outcome.OK]
+    inside = [s.people for s in samples if s.reply.outcome == Outcome.OK and warm_up <= s.done < warm_up + seconds]
     outcomes = count_outcomes(sample.reply.outcome for sample in counted)
     details: dict[str, str] = {}
     for sample in counted:
@@ -88,25 +88,25 @@ def report(
 
 
 def measured(samples: Iterable[Sample], warm_up: float) -> list[Sample]:
-    """The samples that count: meant to be sent after the warm-up."""
+    """Select the samples that count: those meant to be sent after the warm-up."""
     return [sample for sample in samples if sample.intended >= warm_up]
 
 
 def percentiles(values: Sequence[float], *points: float) -> dict[str, float | None]:
-    """``p50``, ``p99`` and so on, ``max`` for 100; None where there are no values."""
+    """Compute percentiles, called ``p50``, ``p99`` and so on, ``max`` for 100; None where there are no values."""
     names = ["max" if point == 100 else f"p{point:g}" for point in points]
     found = np.percentile(values, points).tolist() if values else [None] * len(points)
     return dict(zip(names, found, strict=True))
 
 
 def count_outcomes(outcomes: Iterable[str]) -> dict[str, int]:
-    """How often each occurs: the usual ones always and first, then others, the most frequent first."""
+    """Count outcomes: first every :class:`Outcome`, also where it is 0, then others, the most frequent first."""
     counts = Counter(outcomes)
-    return dict.fromkeys(USUAL, 0) | dict(counts.most_common())
+    return dict.fromkeys(map(str, Outcome), 0) | dict(counts.most_common())
 
 
 def stage_medians(replies: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Median milliseconds of each stage, in the order the service names them."""
+    """Compute the median milliseconds of each stage, in the order in which the service names them."""
     stages: defaultdict[str, list[float]] = defaultdict(list)
     for reply in replies:
         for stage, milliseconds in reply.items():

@@ -1,32 +1,39 @@
-"""One run, from the plan to the samples: connect, see that somebody answers, then the loop."""
+"""One run of the load generator: connect, see that a service answers, run the loop, compute the figures."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from time import perf_counter, process_time
+from urllib.parse import urlsplit
 
 import numpy as np
 
-from hiseg.bench.arrivals import Arrivals, arrival_times
-from hiseg.bench.connect import connect
-from hiseg.bench.errors import BenchError
-from hiseg.bench.load import Sample, closed_loop, open_loop
+from hiseg.bench.grpc_sender import GrpcSender
+from hiseg.bench.load import Arrivals, Sample, arrival_times, closed_loop, open_loop
 from hiseg.bench.report import Report, report
-from hiseg.bench.sender import CONNECTION, OK, Request
+from hiseg.bench.sender import Outcome, Request, Sender
+from hiseg.core.command_errors import BadOption, CommandError, missing_extra
 
 DEADLINE_S = 30.0
-"""The service's own, of a request that names none."""
+"""The deadline that the service gives a request which names none."""
 GRACE_S = 5.0
-"""An answer is waited for so long after its deadline."""
-CONNECTIONS = 65536
+"""Seconds after its deadline for which an answer is still waited for."""
+MAX_OPEN_FILES = 65536
+"""As many connections at once as a load generator may need."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenLoop:
-    """So many requests a second, come what may."""
+    """Requests are sent at a fixed rate, whether or not earlier ones are answered.
+
+    Attributes:
+        rate: requests a second.
+        spacing: how the requests are distributed over time.
+    """
 
     rate: float
     spacing: Arrivals = Arrivals.POISSON
@@ -37,7 +44,11 @@ class OpenLoop:
 
 @dataclass(frozen=True, slots=True)
 class ClosedLoop:
-    """So many callers, each waiting for its answer."""
+    """A fixed number of callers each send a request, wait for the answer and send the next.
+
+    Attributes:
+        concurrency: number of callers.
+    """
 
     concurrency: int
 
@@ -47,15 +58,15 @@ class ClosedLoop:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where to, how, and for how long.
+    """What a run of the load generator does.
 
     Attributes:
-        url: of the service.
+        url: URL of the service.
         loop: open or closed.
         duration: seconds that are measured.
-        warm_up: seconds before these.
-        timeout: seconds after which an answer is waited for no longer.
-        api_key: sent with every request.
+        warm_up: seconds before these, which aren't.
+        timeout: seconds for which an answer is waited for.
+        api_key: key sent with every request, if any.
     """
 
     url: str
@@ -67,20 +78,62 @@ class Plan:
 
 
 def run(plan: Plan, requests: Sequence[Request], random: np.random.Generator) -> tuple[Report, list[Sample]]:
-    """Carry the plan out.
+    """Carry a plan out.
+
+    Args:
+        plan: what to do.
+        requests: requests to send in turn, over and over.
+        random: decides when they are sent, where a plan leaves it to chance.
+
+    Returns:
+        The figures, and what they are computed from.
 
     Raises:
-        BenchError: the service can't be reached, or no request was answered well.
+        BadOption: the URL isn't one that can be sent to.
+        CommandError: the service can't be reached, a package is missing, or no request was answered well.
     """
-    _allow_connections()
+    _raise_open_file_limit()
     with asyncio.Runner(loop_factory=_event_loop()) as runner:
         samples, cpu_s, wall_s = runner.run(_load(plan, requests, random))
     figures = report(samples, plan.warm_up, plan.duration, cpu_s, wall_s, isinstance(plan.loop, OpenLoop))
-    if not figures.outcomes[OK]:
+    if not figures.outcomes[Outcome.OK]:
         counts = ", ".join(f"{outcome} {count}" for outcome, count in figures.outcomes.items() if count)
         why = "".join(f"; {outcome}: {detail}" for outcome, detail in figures.details.items())
-        raise BenchError(f"no request was ok: {counts or 'none was sent'}{why}")
+        raise CommandError(f"no request was ok: {counts or 'none was sent'}{why}")
     return figures, samples
+
+
+def connect(
+    url: str, requests: Sequence[Request], timeout_s: float, api_key: str | None = None
+) -> AbstractAsyncContextManager[Sender]:
+    """Return a sender for the transport that the URL names, to be entered with ``async with``.
+
+    Args:
+        url: ``http://…``, ``https://…`` or ``grpc://HOST:PORT``.
+        requests: the requests that will be sent, and no others.
+        timeout_s: seconds for which an answer is waited for.
+        api_key: key sent with every request, if any.
+
+    Raises:
+        BadOption: the URL isn't one that can be sent to.
+        CommandError: the transport's package isn't installed.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise BadOption("--url", url, "is not a URL with a host, such as http://127.0.0.1:8000")
+    headers = {} if api_key is None else {"x-api-key": api_key}
+    match parts.scheme:
+        case "http" | "https":
+            try:
+                # Not at the top: aiohttp is an optional extra.
+                from hiseg.bench.http_sender import HttpSender
+            except ModuleNotFoundError as error:
+                raise missing_extra(error, "bench") from error
+            return HttpSender.open(url, requests, timeout_s, headers)
+        case "grpc":
+            return GrpcSender.open(url, requests, timeout_s, headers)
+        case scheme:
+            raise BadOption("--url", url, f"has the scheme {scheme!r}; http, https and grpc are there")
 
 
 async def _load(
@@ -89,8 +142,8 @@ async def _load(
     seconds = plan.warm_up + plan.duration
     async with connect(plan.url, requests, plan.timeout, plan.api_key) as sender:
         first = await sender.send(requests[0])
-        if first.outcome == CONNECTION:
-            raise BenchError(f"no service at {plan.url}: {first.detail}")
+        if first.outcome == Outcome.CONNECTION_ERROR:
+            raise CommandError(f"no service at {plan.url}: {first.detail}")
         wall, cpu = perf_counter(), process_time()
         match plan.loop:
             case OpenLoop(rate, spacing):
@@ -108,13 +161,13 @@ def _event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _allow_connections() -> None:
-    """An open loop holds a connection for each unanswered request, soon more than the usual 1024 open files."""
+def _raise_open_file_limit() -> None:
+    """Allow more open files: an open loop holds a connection for each unanswered request, soon more than 1024."""
     if sys.platform == "win32":
         return
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

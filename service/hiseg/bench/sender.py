@@ -1,18 +1,28 @@
-"""What the generator and a transport agree on: a request to send, and what became of it."""
+"""What the load generator and a transport agree on: a request to send, and what became of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
-OK = "ok"
-SHED, UNAVAILABLE, LATE = "429", "503", "504"
-CONNECTION, TIMEOUT = "connection error", "timeout"
-USUAL = (OK, SHED, UNAVAILABLE, LATE, CONNECTION, TIMEOUT)
-"""What a service under load answers, or doesn't. Any other outcome is a status of its own."""
-REFUSALS = frozenset({SHED, UNAVAILABLE})
-UNANSWERED = frozenset({CONNECTION, TIMEOUT})
+
+class Outcome(StrEnum):
+    """What a service under load answers, or doesn't, called by its HTTP status where it has one."""
+
+    OK = "ok"
+    OVERLOADED = "429"
+    UNAVAILABLE = "503"
+    DEADLINE_EXCEEDED = "504"
+    CONNECTION_ERROR = "connection error"
+    TIMEOUT = "timeout"
+
+
+USUAL = frozenset(Outcome)
+"""Outcomes that load alone explains; any other (``422``, ``500``, …) needs a reason."""
+REFUSALS = frozenset({Outcome.OVERLOADED, Outcome.UNAVAILABLE})
+UNANSWERED = frozenset({Outcome.CONNECTION_ERROR, Outcome.TIMEOUT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +30,10 @@ class Request:
     """One image with its boxes.
 
     Attributes:
-        number: its place among the requests of the run; they are sent in turn.
-        image: a JPEG.
-        boxes: ``x1 y1 x2 y2`` in pixels.
-        options: as the service names them.
+        number: its index among the requests of the run, which are sent in turn.
+        image: a JPEG file.
+        boxes: ``x1 y1 x2 y2`` in pixels, one box per person.
+        options: options of the request by the service's names.
         caller: the address that the request pretends to come from, if any.
     """
 
@@ -35,6 +45,7 @@ class Request:
 
     @property
     def people(self) -> int:
+        """The number of boxes."""
         return len(self.boxes)
 
 
@@ -43,10 +54,10 @@ class Reply:
     """What became of a request.
 
     Attributes:
-        outcome: ``ok``, an HTTP status (other transports translate theirs), ``connection error`` or ``timeout``.
+        outcome: an :class:`Outcome`, or another HTTP status; other transports translate theirs.
         size: bytes of the answer's body.
         stages: milliseconds that the service says it spent, by stage.
-        detail: why, if the outcome is none that load alone explains.
+        detail: why, if load alone doesn't explain the outcome.
     """
 
     outcome: str
@@ -63,13 +74,13 @@ class Sender(Protocol):
         ...
 
 
-def stages(server_timing: str) -> dict[str, float]:
-    """``decode;dur=1.5, infer;dur=40`` -> milliseconds by stage; what has no duration is left out."""
-    found = {}
-    for part in server_timing.split(","):
+def parse_server_timing(header: str) -> dict[str, float]:
+    """Read ``decode;dur=1.5, infer;dur=40`` as milliseconds by stage; leave out what has no duration."""
+    stages = {}
+    for part in header.split(","):
         stage, _, milliseconds = part.partition(";dur=")
         try:
-            found[stage.strip()] = float(milliseconds.partition(";")[0])
+            stages[stage.strip()] = float(milliseconds.partition(";")[0])
         except ValueError:
             continue
-    return found
+    return stages

@@ -1,4 +1,4 @@
-"""A report as people read it in a terminal."""
+"""The figures of a run as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from hiseg.bench.report import Report
 
 LATE_MS = 5.0
+"""Requests sent later than this make the generator, not the service, the limit."""
 BUSY = 0.9
+"""Share of a core from which on the generator may be the limit."""
 
 
 def table(report: Report) -> str:
-    """The figures, a line each, and a warning for each reason not to believe them."""
+    """Write the figures, a line each, and a warning for each reason not to believe them."""
     late = (
         "not measured: a closed loop has no times to keep"
         if report.late_ms is None
@@ -33,7 +35,7 @@ def table(report: Report) -> str:
 
 
 def warnings(report: Report) -> list[str]:
-    """Reasons to think that the generator, not the service, was the limit."""
+    """List reasons to think that the generator, not the service, was the limit."""
     found = []
     if report.late_ms is not None and report.late_ms > LATE_MS:
         found.append(

@@ -1,4 +1,4 @@
-"""What is sent: requests drawn from the mixes before the run, the same ones for the same seed."""
+"""The requests of a run, drawn from the mixes before it starts: the same ones for the same random seed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ from hiseg.bench.photos import make_photos
 from hiseg.bench.sender import Request
 
 REQUESTS = 2048
-"""So many different ones; a longer run sends them again, in the same order."""
+"""Number of different requests; a longer run sends them again, in the same order."""
 FIRST_CALLER = ipaddress.IPv4Address("198.18.0.1")
-"""Addresses set aside for benchmarks (RFC 2544)."""
+"""First of the addresses set aside for benchmarks (RFC 2544)."""
 MAX_CALLERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """How the requests of a run look."""
+    """What the requests of a run are like.
+
+    Attributes:
+        sizes: mix of image sizes.
+        people: mix of boxes in an image.
+        options: options of every request, by the service's names.
+        callers: number of addresses that requests pretend to come from; 1: they don't pretend.
+        photo: file that the images are made of; None: they are synthetic.
+    """
 
     sizes: Mix[Size]
     people: Mix[int]
@@ -31,7 +39,7 @@ class Workload:
     photo: Path | None = None
 
     def requests(self, random: np.random.Generator) -> list[Request]:
-        """Requests to send in turn, over and over.
+        """Draw the requests, to be sent in turn, over and over.
 
         Raises:
             BadOption: the photo can't be read.
@@ -52,7 +60,7 @@ class Workload:
 
 
 def person_box(width: int, height: int, random: np.random.Generator) -> tuple[int, int, int, int]:
-    """A rectangle inside the image, as high and narrow as people are, at least one pixel large."""
+    """Draw a box inside the image, as high and narrow as people are, at least one pixel large: ``x1 y1 x2 y2``."""
     tall = max(1, int(height * random.uniform(0.3, 0.95)))
     wide = min(width, max(1, int(tall * random.uniform(0.3, 0.6))))
     left, top = int(random.integers(0, width - wide + 1)), int(random.integers(0, height - tall + 1))

@@ -1,10 +1,11 @@
-"""``hiseg bench``: options in, a table out, and files if they are asked for."""
+"""``hiseg bench``: loads a running service, prints the figures, and writes them to files if that is asked for."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,48 +13,50 @@ import numpy as np
 import typer
 
 from hiseg.api.encoding import MaskFormat
-from hiseg.bench.arrivals import Arrivals
-from hiseg.bench.errors import BadOption, BenchError, missing_extra
-from hiseg.bench.load import Sample
+from hiseg.bench.load import Arrivals, Sample
 from hiseg.bench.mix import parse_people, parse_sizes
 from hiseg.bench.run import DEADLINE_S, GRACE_S, ClosedLoop, OpenLoop, Plan, run
 from hiseg.bench.table import table, warnings
 from hiseg.bench.workload import MAX_CALLERS, Workload
+from hiseg.cli.options import exit_on
+from hiseg.core.command_errors import BadOption, CommandError, missing_extra
 from hiseg.core.job import Priority
 
 
 def bench(
-    url: Annotated[str, typer.Option(help="the running service")] = "http://127.0.0.1:8000",
+    url: Annotated[str, typer.Option(help="URL of the running service")] = "http://127.0.0.1:8000",
     rate: Annotated[float | None, typer.Option(help="open loop: requests a second, answered or not", min=0.01)] = None,
     concurrency: Annotated[int | None, typer.Option(help="closed loop: callers that wait for answers", min=1)] = None,
     arrivals: Annotated[Arrivals, typer.Option(help="how an open loop spaces its requests")] = Arrivals.POISSON,
     duration: Annotated[float, typer.Option(help="seconds that are measured", min=0.1)] = 10,
     warm_up: Annotated[float, typer.Option(help="seconds before these, left out of the figures", min=0)] = 1,
-    sizes: Annotated[str, typer.Option(help="images, with weights: 640x480:3,1280x720:1")] = "640x480",
-    people: Annotated[str, typer.Option(help="boxes in an image: 1-6, each as often, or 1:2,4:1")] = "1-6",
+    sizes: Annotated[str, typer.Option(help="image sizes, with weights: 640x480:3,1280x720:1")] = "640x480",
+    people: Annotated[str, typer.Option(help="boxes in an image: 1-6 evenly, or with weights: 1:2,4:1")] = "1-6",
     photo: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="resized to each size; else a synthetic one")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="resized to each size; otherwise synthetic images")
     ] = None,
-    mask_format: Annotated[MaskFormat | None, typer.Option(help="as the service takes it")] = None,
-    deadline_ms: Annotated[int | None, typer.Option(help="as the service takes it", min=1)] = None,
-    priority: Annotated[Priority | None, typer.Option(help="as the service takes it")] = None,
-    callers: Annotated[int, typer.Option(help="pretend to be so many (X-Forwarded-For)", min=1, max=MAX_CALLERS)] = 1,
+    mask_format: Annotated[MaskFormat | None, typer.Option(help="option of every request")] = None,
+    deadline_ms: Annotated[int | None, typer.Option(help="option of every request", min=1)] = None,
+    priority: Annotated[Priority | None, typer.Option(help="option of every request")] = None,
+    callers: Annotated[
+        int, typer.Option(help="number of addresses to pretend to send from (X-Forwarded-For)", min=1, max=MAX_CALLERS)
+    ] = 1,
     api_key: Annotated[str | None, typer.Option(help="for services that need one", envvar="HISEG_API_KEY")] = None,
-    seed: Annotated[int, typer.Option(help="the same one sends the same requests at the same times", min=0)] = 0,
-    json_output: Annotated[Path | None, typer.Option("--json", help="the figures, as JSON")] = None,
-    plot: Annotated[Path | None, typer.Option(help="a picture of all requests and percentiles (PNG)")] = None,
+    seed: Annotated[int, typer.Option(help="the same seed sends the same requests at the same times", min=0)] = 0,
+    json_output: Annotated[Path | None, typer.Option("--json", help="write the figures to this file, as JSON")] = None,
+    plot: Annotated[Path | None, typer.Option(help="write a chart of all requests to this file, as PNG")] = None,
 ) -> None:
     """Load a running service and measure it: at a fixed rate, or with a fixed number of callers.
 
     Latency counts from when a request should have been sent, so that a service that stalls can't look fast.
     """
     options = {"mask_format": mask_format, "deadline_ms": deadline_ms, "priority": priority}
-    given = {name: str(value) for name, value in options.items() if value is not None}
-    try:
+    request_options = {name: str(value) for name, value in options.items() if value is not None}
+    with exit_on(CommandError, OSError), _usage_errors():
         loop = _loop(rate, concurrency, arrivals)
         _check_folders({"--json": json_output, "--plot": plot})
-        save_plot = _plotter() if plot else None
-        workload = Workload(parse_sizes(sizes), parse_people(people), given, callers, photo)
+        save_plot = _load_plotter() if plot else None
+        workload = Workload(parse_sizes(sizes), parse_people(people), request_options, callers, photo)
         timeout = (DEADLINE_S if deadline_ms is None else deadline_ms / 1000) + GRACE_S
         random = np.random.default_rng(seed)
         plan = Plan(url, loop, duration, warm_up, timeout, api_key)
@@ -62,16 +65,20 @@ def bench(
         typer.echo(f"{title}\n{table(figures)}")
         if json_output:
             settings = {"url": url, "loop": str(loop), "duration_s": duration, "warm_up_s": warm_up, "sizes": sizes}
-            settings |= {"people": people, "callers": callers, "seed": seed, "options": given}
+            settings |= {"people": people, "callers": callers, "seed": seed, "options": request_options}
             document = settings | dataclasses.asdict(figures) | {"warnings": warnings(figures)}
             json_output.write_text(json.dumps(document, indent=2) + "\n")
         if plot and save_plot:
             save_plot(plot, samples, warm_up, title)
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Report a bad option as Typer reports those that it finds itself: with the usage, and exit code 2."""
+    try:
+        yield
     except BadOption as error:
         raise typer.BadParameter(str(error)) from error
-    except (BenchError, OSError) as error:
-        typer.echo(f"hiseg: {error}", err=True)
-        raise typer.Exit(1) from error
 
 
 def _loop(rate: float | None, concurrency: int | None, arrivals: Arrivals) -> OpenLoop | ClosedLoop:
@@ -88,10 +95,10 @@ def _check_folders(outputs: Mapping[str, Path | None]) -> None:
             raise BadOption(option, str(path), "is in a folder that doesn't exist")
 
 
-def _plotter() -> Callable[[Path, Sequence[Sample], float, str], None]:
+def _load_plotter() -> Callable[[Path, Sequence[Sample], float, str], None]:
     try:
         # Not at the top: matplotlib is an optional extra.
         from hiseg.bench.plot import save_plot
     except ModuleNotFoundError as error:
-        raise missing_extra(error) from error
+        raise missing_extra(error, "bench") from error
     return save_plot

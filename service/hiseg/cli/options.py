@@ -1,21 +1,39 @@
-"""Command-line options that ``hiseg run`` and ``hiseg video`` share: how masks are made."""
+"""What several commands share: options, the settings that these override, and the end of a command by an error."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
-from hiseg.api.options import MOST_DILATION_PX
-from hiseg.core.job import Smoothing
+from hiseg.settings import Settings
 
-Threshold = Annotated[float, typer.Option(help="probability above which a pixel belongs", min=1e-6, max=1 - 1e-6)]
-SmoothingOption = Annotated[
-    Smoothing, typer.Option("--smoothing", help="edge evens out ragged outlines, bilateral noise beside sharp ones")
-]
-DilationPx = Annotated[
-    int, typer.Option(help="image pixels by which masks grow, beyond their boxes too", min=0, max=MOST_DILATION_PX)
-]
-ResolveOverlaps = Annotated[
-    bool, typer.Option("--resolve-overlaps", help="no pixel has two owners: the person of whom the model is surest")
-]
+Repository = Annotated[Path | None, typer.Option("--repository", help="folder of name/version/model.onnx")]
+Engine = Annotated[str | None, typer.Option(help="onnx (embedded), or triton://host:port,host:port")]
+Variant = Annotated[str | None, typer.Option(help="b0, b1 or b7")]
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Read the settings from ``HISEG_*`` variables and hiseg.toml; an override that is None leaves its setting as is.
+
+    Raises:
+        typer.BadParameter: a setting has a value that it can't have.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@contextmanager
+def exit_on(*errors: type[Exception]) -> Iterator[None]:
+    """Within the block, print any of these errors as one line on standard error and exit with 1."""
+    try:
+        yield
+    except errors as error:
+        typer.echo(f"hiseg: {error}", err=True)
+        raise typer.Exit(1) from error

@@ -1,39 +1,35 @@
-"""``hiseg video``: options in, an annotated video out."""
+"""``hiseg video``: segments the people of a video, and shows how far it has come."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from hiseg.cli import options
+from hiseg.cli import mask_options
+from hiseg.cli.options import Repository, Variant, exit_on, read_settings
+from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
 from hiseg.core.job import PostProcessing, Smoothing
+from hiseg.core.policy import Policy
 from hiseg.engines.contract import ModelError
 from hiseg.engines.cores import available_cores
 from hiseg.images.raw import PixelFormat
-from hiseg.settings import Settings
 from hiseg.video.boxes import BoxTrack, read_boxes, same_for_all
 from hiseg.video.embedded import embedded
-from hiseg.video.errors import VideoError
 from hiseg.video.frame import Masker
-from hiseg.video.frame_buffer import Policy
-from hiseg.video.inputs import STANDARD
-from hiseg.video.open import RawOptions, check_outputs, open_sink, open_source
+from hiseg.video.inputs import STANDARD_STREAM
+from hiseg.video.open import RawOptions, check_outputs, open_sinks, open_source
 from hiseg.video.pipeline import Pipeline, Plan
-from hiseg.video.progress import progress
 from hiseg.video.remote import remote
 from hiseg.video.run_stats import RunStats
-from hiseg.video.signals import stopping
-
-USERS = (VideoError, HisegError, ModelError, FileNotFoundError)
-"""Errors that are told in one line."""
+from hiseg.video.signals import stop_on_signal
 
 
 def video(
@@ -53,79 +49,98 @@ def video(
     box: Annotated[list[str] | None, typer.Option(help="x1,y1,x2,y2 in pixels for all frames; once per person")] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="masks of every frame, as JSON lines")] = None,
     policy: Annotated[
-        Policy | None, typer.Option(help="frames that come too fast; live inputs have latest_only, others wait")
+        Policy | None, typer.Option(help="for frames that come too fast; default: latest_only if live, else wait")
     ] = None,
-    every: Annotated[int, typer.Option(help="take each so manieth frame, leave out the others", min=1)] = 1,
-    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of raw frames, or what a camera is asked for")] = None,
-    fps: Annotated[str | None, typer.Option(help="rate of raw frames, or what a camera is asked for")] = None,
-    pixel_format: Annotated[PixelFormat | None, typer.Option(help="how raw frames are written")] = None,
-    server: Annotated[str | None, typer.Option(help="grpc://HOST:PORT of a running service; else no server")] = None,
-    variant: Annotated[str | None, typer.Option(help="b0, b1 or b7")] = None,
-    threshold: options.Threshold = 0.5,
-    smoothing: options.SmoothingOption = Smoothing.NONE,
-    dilation_px: options.DilationPx = 0,
-    resolve_overlaps: options.ResolveOverlaps = False,
-    repository: Annotated[Path | None, typer.Option(help="folder of name/version/model.onnx")] = None,
+    every: Annotated[int, typer.Option(help="take every n-th frame only", min=1)] = 1,
+    size: Annotated[
+        str | None, typer.Option(help="WIDTHxHEIGHT of raw frames, or what a camera is asked to deliver")
+    ] = None,
+    fps: Annotated[
+        str | None, typer.Option(help="frames a second of raw frames, or what a camera is asked to deliver")
+    ] = None,
+    pixel_format: Annotated[PixelFormat | None, typer.Option(help="pixel layout of raw frames")] = None,
+    server: Annotated[
+        str | None, typer.Option(help="grpc://HOST:PORT of a running service; without it the model runs here")
+    ] = None,
+    variant: Variant = None,
+    threshold: mask_options.Threshold = 0.5,
+    smoothing: mask_options.SmoothingOption = Smoothing.NONE,
+    dilation_px: mask_options.DilationPx = 0,
+    resolve_overlaps: mask_options.ResolveOverlaps = False,
+    repository: Repository = None,
 ) -> None:
     """Tint the people of a video; no server needed. A frame without boxes of its own has the latest ones before it."""
-    with _told():
-        settings = _settings(repository)
-        finish = PostProcessing(smoothing, threshold, dilation_px, resolve_overlaps)
-        track = _track(boxes, box or [], settings.max_boxes)
+    with exit_on(CommandError, HisegError, ModelError, FileNotFoundError):
+        settings = read_settings(model_repository=repository)
+        post_processing = PostProcessing(smoothing, threshold, dilation_px, resolve_overlaps)
+        track = _read_track(boxes, box or [], settings.max_boxes)
         check_outputs(source, output, json_output)
         frames = open_source(source, every, RawOptions(size, fps, pixel_format))
-        sink = open_sink(output, json_output, frames.traits)
+        sinks = open_sinks(output, json_output, frames.format)
         policy = policy or (Policy.LATEST_ONLY if frames.live else Policy.WAIT)
         if track.is_empty:
             typer.echo("hiseg: there are no boxes, so nobody is looked for; give --box or --boxes", err=True)
-        tally = RunStats()
+        stats = RunStats()
 
         async def run() -> int:
             with ThreadPoolExecutor(available_cores(), thread_name_prefix="worker") as workers:
-                masking: AbstractAsyncContextManager[Masker] = (
-                    remote(server, policy, variant, finish)
+                opening: AbstractAsyncContextManager[Masker] = (
+                    remote(server, policy, variant, post_processing)
                     if server is not None
-                    else embedded(settings, workers, variant, finish)
+                    else embedded(settings, workers, variant, post_processing)
                 )
                 plan = Plan(policy, track, json_output is not None, workers)
-                async with masking as masker:
-                    pipeline = Pipeline(plan, frames, masker, sink, tally)
-                    with progress(frames.expected, tally) as move, stopping(pipeline.stop) as stopped:
+                async with opening as masker:
+                    pipeline = Pipeline(plan, frames, masker, sinks, stats)
+                    with _progress_bar(frames.expected, stats) as advance, stop_on_signal(pipeline.stop) as received:
                         try:
-                            await pipeline.run(move)
+                            await pipeline.run(advance)
                         except asyncio.CancelledError:
-                            if stopped.by is None:
+                            if received.signal is None:
                                 raise
-            return 0 if stopped.by is None else 128 + stopped.by
+            return 0 if received.signal is None else 128 + received.signal
 
         try:
             code = asyncio.run(run())
         finally:
-            if tally.written or tally.dropped:
-                typer.echo(tally, err=output == STANDARD)
+            if stats.written or stats.dropped:
+                typer.echo(stats, err=output == STANDARD_STREAM)
     if code:
         raise typer.Exit(code)
 
 
-def _settings(repository: Path | None) -> Settings:
-    given = {} if repository is None else {"model_repository": repository}
-    return Settings(**given)  # type: ignore[arg-type]
-
-
-def _track(boxes: Path | None, box: list[str], limit: int) -> BoxTrack:
+def _read_track(boxes: Path | None, box: list[str], limit: int) -> BoxTrack:
     if boxes is None:
         return same_for_all(box, limit)
     if box:
-        raise VideoError("give either --boxes or --box")
+        raise CommandError("give either --boxes or --box")
     return read_boxes(boxes, limit)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except ValidationError as error:
-        raise typer.BadParameter(str(error)) from error
-    except USERS as error:
-        typer.echo(f"hiseg: {error}", err=True)
-        raise typer.Exit(1) from error
+def _progress_bar(total: int | None, stats: RunStats) -> Iterator[Callable[[], None]]:
+    """Show a bar on standard error, if that is a terminal, until the end of the block.
+
+    Args:
+        total: number of frames to come, if that is known.
+        stats: counts the frames.
+
+    Yields:
+        A function to be called after every frame.
+    """
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    # Not at the top: it takes a while, and is for terminals only.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+
+        def advance() -> None:
+            dropped = f", {stats.dropped} dropped" if stats.dropped else ""
+            bar.update(task, completed=stats.written + stats.dropped, description=f"{stats.fps:.1f} fps{dropped}")
+
+        yield advance

@@ -1,4 +1,4 @@
-"""The embedded engine: does each model of the repository open, keep the contract and give the masks it should?"""
+"""Does each model of the repository open in the embedded engine, keep the contract and give the masks it should?"""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hiseg.models.self_test import SelfTestFailed, run_self_test
 from hiseg.settings import Settings
 
 
-async def embedded(settings: Settings) -> AsyncIterator[Finding]:
-    """Every model of the repository."""
+async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
+    """Check every model of the repository, and that the default variant is among them."""
     repository = settings.model_repository
     try:
         stored = stored_models(repository)
@@ -30,7 +30,7 @@ async def embedded(settings: Settings) -> AsyncIterator[Finding]:
         return
     variants = set()
     for model in stored:
-        for finding in versions(repository / model.name, model):
+        for finding in check_versions(repository / model.name, model):
             yield finding
         try:
             engine = OnnxEngine(model.path, model.name, model.version, settings.threads)
@@ -39,8 +39,8 @@ async def embedded(settings: Settings) -> AsyncIterator[Finding]:
             continue
         try:
             variants.add(engine.info.ref.variant)
-            yield contract(engine.info)
-            yield await masks(engine, repository)
+            yield check_contract(engine.info)
+            yield await check_masks(engine, repository)
         finally:
             engine.close()
     if settings.default_variant not in variants:
@@ -51,8 +51,8 @@ async def embedded(settings: Settings) -> AsyncIterator[Finding]:
         )
 
 
-def versions(folder: Path, served: StoredModel) -> Iterator[Finding]:
-    """What lies in a model's folder beside the version that is served."""
+def check_versions(folder: Path, served: StoredModel) -> Iterator[Finding]:
+    """Check that no newer version of a model lies in its folder unfinished."""
     numbers = sorted((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), reverse=True)
     empty = [number for number in numbers if not (folder / str(number) / "model.onnx").exists()]
     if any(number > int(served.version) for number in empty):
@@ -65,8 +65,8 @@ def versions(folder: Path, served: StoredModel) -> Iterator[Finding]:
         yield ok("versions", f"{served.name}: {served.version} is served, of {', '.join(map(str, numbers))}")
 
 
-def contract(info: ModelInfo) -> Finding:
-    """A model that could be described keeps it; whether it says all that helps is another matter."""
+def check_contract(info: ModelInfo) -> Finding:
+    """Describe a model that keeps the tensor contract; warn if it takes FP32 images, which are four times as large."""
     canvases = ", ".join(f"{height}x{width}" for height, width in info.canvases)
     described = f"{info.ref.name} version {info.ref.version} keeps it: variant {info.ref.variant}, canvases {canvases}"
     if not info.takes_uint8:
@@ -78,8 +78,8 @@ def contract(info: ModelInfo) -> Finding:
     return ok("contract", described)
 
 
-async def masks(engine: Engine, repository: Path) -> Finding:
-    """Whether an engine gives the masks that its model was published with, sent the way of any request."""
+async def check_masks(engine: Engine, repository: Path) -> Finding:
+    """Check, through the same code as any request, that a model gives the masks which it was published with."""
     ref = engine.info.ref
     name = f"{ref.name} version {ref.version}"
     try:
@@ -89,7 +89,7 @@ async def masks(engine: Engine, repository: Path) -> Finding:
     if Canary.load(repository / ref.name / ref.version) is None:
         return warning(
             "masks",
-            f"{name} answers, but it has no canary picture: nobody can tell whether its masks are right",
+            f"{name} answers, but it has no canary image: nobody can tell whether its masks are right",
             "Publish it with `hiseg-train publish`, which puts one beside it.",
         )
     return ok("masks", f"{name} gives the masks that it was published with")

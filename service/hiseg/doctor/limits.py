@@ -1,4 +1,4 @@
-"""Settings that are each allowed and don't go together, with one another or with this machine."""
+"""Do the settings, each of which is allowed, fit each other and this machine?"""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.settings import MEBI, Settings
 
 OWN_FILES = 128
-"""Descriptors besides those of callers: model files, libraries, the log, connections to engines."""
-FEWEST_FILES = 256
+"""File descriptors besides those of callers: model files, libraries, the log, connections to engines."""
+MIN_FILES = 256
+"""With fewer file descriptors than this the service is of no use."""
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 MEMORY = Path("/proc/meminfo")
 
 
-def settings_agree(settings: Settings) -> Iterator[Finding]:
-    """Settings against each other, beyond what they refuse to start with."""
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """Compare settings with each other, as far as the service would start with them."""
     found = False
     for finding in _disagreements(settings):
         found = True
@@ -58,21 +59,21 @@ def _disagreements(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def files(settings: Settings, allowed: int | None = None) -> Finding:
-    """Open files that this process may have (of the machine if ``allowed`` isn't given), against callers let in."""
+def check_open_files(settings: Settings, allowed: int | None = None) -> Finding:
+    """Compare the open files that are allowed (by the system, unless ``allowed`` is given) with the callers let in."""
     if allowed is None:
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     calls, streams = settings.grpc_max_calls, settings.grpc_max_streams
     needed = calls + streams + OWN_FILES
     found = f"{allowed} open files allowed; {calls} gRPC calls and {streams} streams at once may need {needed}"
     mend = f"Raise it: `ulimit -n {needed}`, LimitNOFILE= in a systemd unit, `ulimits: nofile` in a compose file."
-    if allowed < FEWEST_FILES:
+    if allowed < MIN_FILES:
         return wrong("open files", found, mend)
     return ok("open files", found) if allowed >= needed else warning("open files", found, mend)
 
 
-def memory(settings: Settings, limit: int | None = None) -> Finding:
-    """Memory of this machine or container (or ``limit``), in bytes, against what requests may hold."""
+def check_memory(settings: Settings, limit: int | None = None) -> Finding:
+    """Compare the bytes of memory there are (here, unless ``limit`` is given) with what requests may hold."""
     if limit is None:
         limit = memory_limit()
     held = settings.max_held_bytes
@@ -84,7 +85,7 @@ def memory(settings: Settings, limit: int | None = None) -> Finding:
 
 
 def memory_limit(cgroup: Path = CGROUP_LIMIT, machine: Path = MEMORY) -> int:
-    """Bytes of memory: the container's share (cgroup version 2) or the machine's, whichever is less."""
+    """Read how many bytes of memory the container (cgroup version 2) or the machine has, whichever is less."""
     total = int(machine.read_text().split("MemTotal:")[1].split()[0]) * 1024
     try:
         return min(total, int(cgroup.read_text()))

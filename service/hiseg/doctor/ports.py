@@ -1,4 +1,4 @@
-"""Whether the service could listen where it is told to."""
+"""Could the service listen on the ports that the settings name?"""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from hiseg.doctor.finding import Finding, ok, wrong
 from hiseg.settings import Settings
 
-SECONDS = 2.0
+ANSWER_S = 2.0
+"""Seconds that a running service has to answer."""
 
 
-def ports(settings: Settings) -> Iterator[Finding]:
-    """HTTP's and gRPC's. A port that a running hiseg has is as it should be."""
+def check_ports(settings: Settings) -> Iterator[Finding]:
+    """Check the ports of HTTP and gRPC; one that is taken by a running hiseg is as it should be."""
     if settings.port == settings.grpc_port != 0:
         yield wrong("ports", f"port {settings.port} is set for HTTP and for gRPC", "Give each its own.")
         return
@@ -50,7 +51,7 @@ def _hiseg_answers(host: str, port: int) -> bool:
         return False
     own = "127.0.0.1" if host == "0.0.0.0" else "[::1]" if host == "::" else host
     try:
-        with urllib.request.urlopen(f"http://{own}:{port}/v1/info", timeout=SECONDS) as answer:
+        with urllib.request.urlopen(f"http://{own}:{port}/v1/info", timeout=ANSWER_S) as answer:
             return "limits" in json.load(answer)
     except (OSError, ValueError):
         return False

@@ -1,4 +1,4 @@
-"""What the embedded engine runs on, against what this machine has."""
+"""Does the embedded engine use what this machine has: its GPU and its cores?"""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from hiseg.engines.onnx import PROVIDERS_FOR_ANY_SHAPE, ort
 from hiseg.settings import Settings
 
 GPU = Path("/dev/nvidia0")
+"""Device file of the first GPU."""
 
 
-def provider(available: list[str] | None = None, gpu: Path = GPU) -> Finding:
-    """ONNX Runtime's providers (those it was built with, unless given) against the GPU's device file."""
+def check_provider(available: list[str] | None = None, gpu: Path = GPU) -> Finding:
+    """Compare ONNX Runtime's providers (``available``, else those it was built with) with the GPU's device file."""
     fast = [name for name in available or ort.get_available_providers() if name not in PROVIDERS_FOR_ANY_SHAPE]
     if gpu.exists() and not fast:
         return warning(
@@ -30,8 +31,8 @@ def provider(available: list[str] | None = None, gpu: Path = GPU) -> Finding:
     return ok("provider", f"ONNX Runtime runs on {', '.join(fast) if fast else 'the CPU; there is no GPU here'}")
 
 
-def threads(settings: Settings, cores: int | None = None) -> Finding:
-    """The engine's threads against the cores that this process may use (or ``cores``)."""
+def check_threads(settings: Settings, cores: int | None = None) -> Finding:
+    """Compare the engine's threads with the cores that this process may use (``cores``, else the system's answer)."""
     cores = cores or available_cores()
     if settings.threads > cores:
         return warning(

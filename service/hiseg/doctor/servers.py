@@ -1,6 +1,6 @@
-"""Triton: is each server there, does it share our memory, do its models keep the contract and give the right masks?
+"""Does each Triton server answer, share our memory, and have models that keep the contract and give the right masks?
 
-Needs the extra ``triton``, as the engine that it looks after does.
+This needs the extra ``triton``, as the engine does that it checks.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from hiseg.doctor.clock import offset
-from hiseg.doctor.embedded import contract
+from hiseg.doctor.clock import check_offset
+from hiseg.doctor.embedded import check_contract
 from hiseg.doctor.finding import Finding, ok, warning, wrong
-from hiseg.doctor.sharing import message_size, shared_memory
+from hiseg.doctor.sharing import check_message_size, check_shared_memory
 from hiseg.engines.contract import ModelError
 from hiseg.engines.triton.address import DEFAULT_PORT, SCHEME, Target, parse_targets, resolve
 from hiseg.engines.triton.connection import connect, describe_version, list_models, list_versions
@@ -27,22 +27,22 @@ from hiseg.models.canary import Canary, CanaryMismatch
 from hiseg.models.self_test import SelfTestFailed, run_self_test
 from hiseg.settings import Settings
 
-SECONDS = 5.0
-"""For a server to answer a question; nobody waits for the doctor's answer in the middle of a batch."""
-UPDATE = "Unload it (`POST /v2/repository/models/NAME/unload`) or publish it with `hiseg-train publish`."
+ANSWER_S = 5.0
+"""Seconds that a server has for an answer, in the middle of a batch perhaps."""
+REPUBLISH = "Unload it (`POST /v2/repository/models/NAME/unload`) or publish it with `hiseg-train publish`."
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A version of a model on a server."""
+    """A usable version of a model on a server."""
 
     model: str
     version: int
     variant: str
 
 
-async def servers(settings: Settings) -> AsyncIterator[Finding]:
-    """Every server behind the setting ``engine``, each for itself and then all together."""
+async def check_servers(settings: Settings) -> AsyncIterator[Finding]:
+    """Check every server that the setting ``engine`` names, each for itself and then all together."""
     found: dict[str, list[Served]] = {}
     for target in parse_targets(settings.engine):
         addresses = await resolve([target])
@@ -54,27 +54,29 @@ async def servers(settings: Settings) -> AsyncIterator[Finding]:
             )
         for address in sorted(addresses):
             found[address] = []
-            async for finding in server(address, target, settings, found[address]):
+            async for finding in _check_server(address, target, settings, found[address]):
                 yield finding
-    for finding in together(found, settings):
+    for finding in _compare(found, settings):
         yield finding
 
 
-async def server(address: str, target: Target, settings: Settings, served: list[Served]) -> AsyncIterator[Finding]:
-    """One server; its usable models are appended to ``served``."""
+async def _check_server(
+    address: str, target: Target, settings: Settings, served: list[Served]
+) -> AsyncIterator[Finding]:
+    """Check one server; its usable models are appended to ``served``."""
     client = connect(address)
     try:
         try:
-            about = await client.get_server_metadata(client_timeout=SECONDS)
+            about = await client.get_server_metadata(client_timeout=ANSWER_S)
         except InferenceServerException as error:
-            yield not_there(address, target, error)
+            yield _unreachable(address, target, error)
             return
         yield ok("reachable", f"{address} is {about.name} {about.version}")
         try:
-            for finding in await not_loaded(client, address):
+            for finding in await _check_loading(client, address):
                 yield finding
-            yield await shared_memory(client, address, settings)
-            models = await list_models(client, SECONDS)
+            yield await check_shared_memory(client, address, settings)
+            models = await list_models(client, ANSWER_S)
             if not models:
                 yield wrong(
                     "models",
@@ -82,18 +84,18 @@ async def server(address: str, target: Target, settings: Settings, served: list[
                     "Start it with --model-repository on hiseg's repository; its log says why a model doesn't load.",
                 )
             for model in models:
-                async for finding in look_at_model(client, address, model, settings, served):
+                async for finding in _check_model(client, address, model, settings, served):
                     yield finding
             if models:
-                yield await message_size(client, address, next(iter(models)), settings)
+                yield await check_message_size(client, address, next(iter(models)), settings)
         except InferenceServerException as error:
             yield wrong("reachable", f"{address} stopped answering: {error}", "Look into its log, then ask again.")
     finally:
         await client.close()
 
 
-def not_there(address: str, target: Target, error: InferenceServerException) -> Finding:
-    """Why a server doesn't answer, as far as one can tell from outside."""
+def _unreachable(address: str, target: Target, error: InferenceServerException) -> Finding:
+    """Say why a server doesn't answer, as far as that can be told from outside."""
     text = " ".join(str(error).split())[:200]
     if "Connection refused" in text:
         return wrong(
@@ -104,7 +106,7 @@ def not_there(address: str, target: Target, error: InferenceServerException) -> 
     if "timed out" in text or error.status() == "StatusCode.DEADLINE_EXCEEDED":
         return wrong(
             "reachable",
-            f"{address} doesn't answer within {SECONDS:g} s ({text})",
+            f"{address} doesn't answer within {ANSWER_S:g} s ({text})",
             "See whether Triton hangs (its log), or a firewall drops packets.",
         )
     return wrong(
@@ -114,9 +116,9 @@ def not_there(address: str, target: Target, error: InferenceServerException) -> 
     )
 
 
-async def not_loaded(client: InferenceServerClient, address: str) -> list[Finding]:
-    """Models in the server's repository that it tried to load in vain."""
-    index = await client.get_model_repository_index(client_timeout=SECONDS)
+async def _check_loading(client: InferenceServerClient, address: str) -> list[Finding]:
+    """List the models of the server's repository that it tried to load in vain."""
+    index = await client.get_model_repository_index(client_timeout=ANSWER_S)
     return [
         wrong(
             "models",
@@ -128,20 +130,20 @@ async def not_loaded(client: InferenceServerClient, address: str) -> list[Findin
     ]
 
 
-async def look_at_model(
+async def _check_model(
     client: InferenceServerClient, address: str, model: str, settings: Settings, served: list[Served]
 ) -> AsyncIterator[Finding]:
-    """The newest version of a model on a server: contract, configuration, masks, clock."""
-    version = (await list_versions(client, model, SECONDS))[0]
+    """Check the newest version of a model on a server: contract, configuration, masks, and the server's clock."""
+    version = (await list_versions(client, model, ANSWER_S))[0]
     try:
-        described = await describe_version(client, address, model, version, SECONDS)
+        described = await describe_version(client, address, model, version, ANSWER_S)
     except ModelError as error:
-        yield warning("contract", f"{error}; it isn't served", UPDATE)
+        yield warning("contract", f"{error}; it isn't served", REPUBLISH)
         return
     served.append(Served(model, version, described.info.ref.variant))
-    yield contract(described.info)
-    config = (await client.get_model_config(model, str(version), client_timeout=SECONDS)).config
-    for finding in configuration(address, model, config):
+    yield check_contract(described.info)
+    config = (await client.get_model_config(model, str(version), client_timeout=ANSWER_S)).config
+    for finding in _check_configuration(address, model, config):
         yield finding
     where = "a GPU" if described.on_gpu else "the CPU"
     yield ok("provider", f"{address} runs {model} on {where}, {described.instances} at once")
@@ -164,17 +166,17 @@ async def look_at_model(
     if canary is None:
         yield warning(
             "masks",
-            f"{name} answers, but its canary picture isn't in {settings.model_repository}: it was tried with noise",
+            f"{name} answers, but its canary image isn't in {settings.model_repository}: it was tried with noise",
             "Let model_repository be the servers' repository, or a copy of it.",
         )
     else:
         yield ok("masks", f"{name} gives the masks that it was published with")
-    statistics = await client.get_inference_statistics(model, str(version), client_timeout=SECONDS)
-    yield offset(address, before, statistics.model_stats[0].last_inference / 1000, after)
+    statistics = await client.get_inference_statistics(model, str(version), client_timeout=ANSWER_S)
+    yield check_offset(address, before, statistics.model_stats[0].last_inference / 1000, after)
 
 
-def configuration(address: str, model: str, config: Any) -> Iterator[Finding]:
-    """What a ``config.pbtxt`` allows that doesn't go with batches made in front."""
+def _check_configuration(address: str, model: str, config: Any) -> Iterator[Finding]:
+    """Check that a ``config.pbtxt`` fits batches which the service makes itself."""
     where = f"{address}: {model}"
     if config.max_batch_size > 0 or config.HasField("dynamic_batching"):
         yield wrong(
@@ -186,7 +188,7 @@ def configuration(address: str, model: str, config: Any) -> Iterator[Finding]:
     if not config.model_warmup:
         yield warning(
             "configuration",
-            f"{where} has no model_warmup: the first pictures on each canvas are slow",
+            f"{where} has no model_warmup: the first images on each canvas are slow",
             "Publish it again with `hiseg-train publish`, which writes one sample for each canvas.",
         )
     if config.version_policy.WhichOneof("policy_choice") == "latest" and config.version_policy.latest.num_versions < 2:
@@ -197,8 +199,8 @@ def configuration(address: str, model: str, config: Any) -> Iterator[Finding]:
         )
 
 
-def together(found: dict[str, list[Served]], settings: Settings) -> Iterator[Finding]:
-    """What only shows when servers are compared."""
+def _compare(found: dict[str, list[Served]], settings: Settings) -> Iterator[Finding]:
+    """Compare the servers: do they have the default variant, and the same versions of each model?"""
     if not any(found.values()):
         return  # why, was said of each
     variants = {served.variant for models in found.values() for served in models}
@@ -213,10 +215,10 @@ def together(found: dict[str, list[Served]], settings: Settings) -> Iterator[Fin
         versions = {a: served.version for a, models in found.items() for served in models if served.model == model}
         lacking = [address for address, models in found.items() if address not in versions]
         if len(set(versions.values())) > 1:
-            told = ", ".join(f"{version} on {address}" for address, version in versions.items())
+            listed = ", ".join(f"{version} on {address}" for address, version in versions.items())
             yield warning(
                 "versions",
-                f"{model} differs: {told}",
+                f"{model} differs: {listed}",
                 "During a roll-out that passes; otherwise give every server the same repository.",
             )
         elif lacking:

@@ -1,4 +1,4 @@
-"""How tensors get to a Triton: through shared memory where it sees ours, else in messages, which must get through."""
+"""Do tensors reach a Triton server: through shared memory where it sees ours, else in messages of the largest size?"""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.engines.triton.regions import SHARED_MEMORY, create_region
 from hiseg.settings import MEBI, Settings
 
-SECONDS = 30.0
-"""For a message of the largest size to arrive."""
+TRANSFER_S = 30.0
+"""Seconds for a message of the largest size to arrive."""
 OUTPUT_SHARE = 2
-"""Outputs may take as much room as images do: FP32 foreground is 4/3 of a UINT8 image, masks add to that."""
+"""Factor on a batch's bytes for its outputs, which may be as large: FP32 foreground is 4/3 of a UINT8 image."""
 
 
-async def shared_memory(client: InferenceServerClient, address: str, settings: Settings) -> Finding:
-    """Make a region, show it to the server, and take it away again."""
+async def check_shared_memory(client: InferenceServerClient, address: str, settings: Settings) -> Finding:
+    """Make a region of shared memory, let the server open it, and remove it again."""
     try:
         region = create_region(f"doctor-{secrets.token_hex(4)}", 1)
     except OSError as error:
@@ -33,10 +33,12 @@ async def shared_memory(client: InferenceServerClient, address: str, settings: S
             "In a container give it room: --shm-size, or --ipc=host beside a Triton with --ipc=host.",
         )
     try:
-        await client.register_system_shared_memory(region.name, f"/{region.name}", region.size, client_timeout=SECONDS)
-        await client.unregister_system_shared_memory(region.name, client_timeout=SECONDS)
+        await client.register_system_shared_memory(
+            region.name, f"/{region.name}", region.size, client_timeout=TRANSFER_S
+        )
+        await client.unregister_system_shared_memory(region.name, client_timeout=TRANSFER_S)
     except InferenceServerException as error:
-        return refused(address, " ".join(str(error).split())[:200])
+        return _not_shared(address, " ".join(str(error).split())[:200])
     finally:
         region.destroy()
     needed = settings.max_batch_bytes * OUTPUT_SHARE
@@ -51,8 +53,8 @@ async def shared_memory(client: InferenceServerClient, address: str, settings: S
     return ok("shared memory", f"{address} shares ours: tensors of a batch needn't go over the connection")
 
 
-def refused(address: str, why: str) -> Finding:
-    """On another machine that is as it must be; on this one it costs."""
+def _not_shared(address: str, why: str) -> Finding:
+    """Judge a server that can't open our memory: no wonder on another machine, a loss of time on this one."""
     if not is_here(address.rpartition(":")[0].strip("[]")):
         return ok("shared memory", f"{address} is another machine: tensors go over the connection")
     return warning(
@@ -63,7 +65,7 @@ def refused(address: str, why: str) -> Finding:
 
 
 def is_here(host: str) -> bool:
-    """An address of this machine."""
+    """Tell whether an IP address is one of this machine's."""
     address = ipaddress.ip_address(host)
     if address.is_loopback:
         return True
@@ -75,17 +77,17 @@ def is_here(host: str) -> bool:
     return True
 
 
-async def message_size(client: InferenceServerClient, address: str, model: str, settings: Settings) -> Finding:
-    """Whether a message as large as the largest batch gets there.
+async def check_message_size(client: InferenceServerClient, address: str, model: str, settings: Settings) -> Finding:
+    """Check that a message as large as the largest batch reaches the server.
 
-    It is addressed to an input that no model has, so that the server must read all of it and computes nothing.
+    It has an input that no model has, so that the server must read all of it and computes nothing.
     """
     size = settings.max_batch_bytes
     tensor = InferInput("doctor", [size], "UINT8")
     tensor.set_data_from_numpy(np.zeros(size, dtype=np.uint8))
     found = f"a message of {size // MEBI} MiB (max_batch_bytes)"
     try:
-        await client.infer(model, [tensor], client_timeout=SECONDS)
+        await client.infer(model, [tensor], client_timeout=TRANSFER_S)
     except InferenceServerException as error:
         if error.status() == "StatusCode.INVALID_ARGUMENT":
             return ok("message size", f"{found} gets to {address}")

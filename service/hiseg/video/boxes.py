@@ -13,15 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hiseg.api.boxes import check_count, parse_boxes, to_boxes
 from hiseg.core.box import Box
+from hiseg.core.command_errors import BadOption
 from hiseg.core.errors import HisegError
-from hiseg.video.errors import BadOption, VideoError
+from hiseg.video.frame import VideoError
 
 SLACK_S = 0.001
-"""Times are often written rounded to milliseconds; a line counts for a frame that is so little earlier."""
+"""Times are often rounded to milliseconds, so a line counts for a frame that is this many seconds earlier."""
 
 
 class Line(BaseModel):
-    """One line of the file; whatever else stands in it is left alone."""
+    """One line of the file; other fields are ignored."""
 
     model_config = ConfigDict(strict=True)
 
@@ -35,9 +36,9 @@ class BoxTrack:
     """Boxes over time.
 
     Attributes:
-        starts: from which frame or second on, ascending and each once.
-        boxes: which boxes, for each of them.
-        by_time: ``starts`` are seconds, not numbers of frames.
+        starts: frame numbers or seconds at which the boxes change, strictly ascending.
+        boxes: the boxes that count from each start on.
+        by_time: whether ``starts`` are seconds instead of frame numbers.
     """
 
     starts: Sequence[float]
@@ -45,21 +46,21 @@ class BoxTrack:
     by_time: bool = False
 
     def at(self, number: int, time: float) -> tuple[Box, ...]:
-        """The boxes of a frame: its own, or the latest earlier ones, or none."""
+        """Return the boxes of a frame: its own, or the latest earlier ones, or none."""
         after = bisect_right(self.starts, time + SLACK_S if self.by_time else number)
         return self.boxes[after - 1] if after else ()
 
     @property
     def is_empty(self) -> bool:
-        """There is no box in it at all."""
+        """Whether there is no box at all."""
         return not any(self.boxes)
 
 
 def same_for_all(options: Iterable[str], limit: int) -> BoxTrack:
-    """Boxes given as ``x1,y1,x2,y2``, one a person, for every frame.
+    """Parse texts ``x1,y1,x2,y2``, one per person, as boxes for every frame.
 
     Raises:
-        VideoError: one is not a box, or they are too many.
+        VideoError: a text is not a box, or there are more than ``limit``.
     """
     rows = [text.replace(";", " ") for text in options]
     try:
@@ -71,12 +72,13 @@ def same_for_all(options: Iterable[str], limit: int) -> BoxTrack:
 
 
 def read_boxes(path: Path, limit: int) -> BoxTrack:
-    """Boxes of a JSONL file: ``{"frame": n, "boxes": [[x1, y1, x2, y2], …]}``, or ``"time": seconds`` for frame.
+    """Read a JSONL file: ``{"frame": n, "boxes": [[x1, y1, x2, y2], …]}``, or ``"time": seconds`` instead of ``frame``.
 
     Lines may come in any order; of two for the same frame the later one counts.
 
     Raises:
-        VideoError: the file can't be read, or a line in it can't be used.
+        BadOption: the file can't be read, or mixes frames and times.
+        VideoError: a line is wrong, or has more than ``limit`` boxes.
     """
     found: dict[float, tuple[Box, ...]] = {}
     kinds: set[str] = set()

@@ -1,4 +1,4 @@
-"""A frame and its masks -> the frame with people tinted, and one line of JSON."""
+"""Draws the masks of a frame, and writes them as one line of JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hiseg.api.encoding import MaskContext, MaskFormat
 from hiseg.core.image import Image
 from hiseg.core.result import Instance
 from hiseg.masks.formats.overlay import overlay
-from hiseg.video.frame import Annotated, Frame
+from hiseg.video.frame import AnnotatedFrame, Frame
 
 
 class FrameOut(BaseModel):
@@ -22,14 +22,14 @@ class FrameOut(BaseModel):
     instances: list[InstanceOut]
 
 
-def annotate(frame: Frame, instances: Sequence[Instance], with_line: bool) -> Annotated:
-    """Draw the masks, one colour a box; a while's work, so not on the event loop."""
-    drawn = overlay(frame.pixels, instances) if instances else frame.pixels
-    return Annotated(frame, drawn, to_line(frame, instances) if with_line else b"")
+def annotate(frame: Frame, instances: Sequence[Instance], with_json: bool) -> AnnotatedFrame:
+    """Draw the masks, one colour for each box; this takes milliseconds, so it isn't for the event loop."""
+    pixels = overlay(frame.pixels, instances) if instances else frame.pixels
+    return AnnotatedFrame(frame, pixels, to_json_line(frame, instances) if with_json else b"")
 
 
-def to_line(frame: Frame, instances: Sequence[Instance]) -> bytes:
-    """The masks of a frame as JSON, in the fields that the service's answer has."""
+def to_json_line(frame: Frame, instances: Sequence[Instance]) -> bytes:
+    """Write the masks of a frame as JSON, with the fields that the service's answer has."""
     context = MaskContext(Image(frame.pixels))
     found = [instance_to_json(instance, MaskFormat.COCO_RLE, context) for instance in instances]
     line = FrameOut(frame=frame.number, time=round(frame.time, 6), instances=found)

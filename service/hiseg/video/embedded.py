@@ -1,4 +1,4 @@
-"""Masks without a server: the engine in this process, batching frames as the service batches requests."""
+"""Makes masks without a server: the engine runs in this process, and batches frames as the service batches requests."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.video.frame import Frame
 
-NOBODY_ELSE = {"max_wait_ms": 3_600_000, "max_held_bytes": 2**40}
-"""The pipeline bounds what is under way; the door, made for many callers, must not turn frames away."""
+NO_ADMISSION_LIMITS = {"max_wait_ms": 3_600_000, "max_held_bytes": 2**40}
+"""The pipeline bounds the frames in flight, so the service's admission control must refuse none."""
 
 
-class Embedded:
+class EmbeddedMasker:
     """A :class:`hiseg.video.frame.Masker` over a segmenter."""
 
     def __init__(self, segmenter: Segmenter, model: str, options: Options) -> None:
@@ -41,17 +41,17 @@ class Embedded:
 
 @asynccontextmanager
 async def embedded(
-    settings: Settings, workers: ThreadPoolExecutor, variant: str | None, finish: PostProcessing
-) -> AsyncIterator[Embedded]:
-    """Load the models until the end of the block.
+    settings: Settings, workers: ThreadPoolExecutor, variant: str | None, post_processing: PostProcessing
+) -> AsyncIterator[EmbeddedMasker]:
+    """Keep the models loaded until the end of the block.
 
     Raises:
-        FileNotFoundError: there are none.
-        ModelError: one can't be used.
-        InvalidRequest: the variant isn't among them.
+        FileNotFoundError: there are no models.
+        ModelError: a model can't be used.
+        InvalidRequest: the variant isn't among the models.
     """
-    alone = settings.model_copy(update=NOBODY_ELSE)
-    segmenter = new_segmenter(alone, workers)
-    async with models_running(segmenter, alone, Metrics()):
-        model = segmenter.model_for(variant or alone.default_variant)
-        yield Embedded(segmenter, model.ref.name, Options(**asdict(finish)))
+    unlimited = settings.model_copy(update=NO_ADMISSION_LIMITS)
+    segmenter = new_segmenter(unlimited, workers)
+    async with models_running(segmenter, unlimited, Metrics()):
+        model = segmenter.model_for(variant or unlimited.default_variant)
+        yield EmbeddedMasker(segmenter, model.ref.name, Options(**asdict(post_processing)))

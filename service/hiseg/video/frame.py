@@ -1,4 +1,4 @@
-"""What flows through a video: frames, where they come from, and what becomes of them."""
+"""The frames of a video, and the protocols of what they pass through: a source, a masker, and sinks."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from fractions import Fraction
 from typing import Protocol
 
 from hiseg.core.box import Box
+from hiseg.core.command_errors import CommandError
 from hiseg.core.image import Pixels
 from hiseg.core.result import Instance
 
 
+class VideoError(CommandError):
+    """A video can't be read, segmented or written, or not to its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a video.
+    """One frame of a video.
 
     Attributes:
-        number: counted from 0 over all frames of the input, those left out included.
-        ticks: when it is shown, in the video's time base; 0 for the first frame, and always later than the one before.
-        time: the same in seconds.
-        pixels: uint8 ``[H, W, 3]``, RGB, upright.
-        arrived: when it was read, on :func:`time.monotonic`'s clock.
+        number: index among all frames of the input, from 0; frames that are left out count too.
+        ticks: presentation time in units of the video's time base; 0 for the first frame, then strictly increasing.
+        time: presentation time in seconds.
+        pixels: RGB, uint8 ``[H, W, 3]``, upright.
+        arrived: when the frame was read, on :func:`time.monotonic`'s clock.
     """
 
     number: int
@@ -31,28 +36,28 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Annotated:
+class AnnotatedFrame:
     """A frame with its masks drawn.
 
     Attributes:
-        frame: as it was read.
-        drawn: its pixels with people tinted; the very same if there are none.
-        line: its masks as one line of JSON, with the line feed; empty if nobody asked.
+        frame: the frame as it was read.
+        pixels: RGB, uint8 ``[H, W, 3]``, with the people tinted; the frame's own array if there are none.
+        json_line: the masks as one line of JSON, with the line feed; empty if that isn't wanted.
     """
 
     frame: Frame
-    drawn: Pixels
-    line: bytes
+    pixels: Pixels
+    json_line: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
+class VideoFormat:
     """What the frames of a video have in common.
 
     Attributes:
         time_base: seconds of one tick.
-        rate: frames a second, nominal.
-        pixel_aspect: width of a pixel by its height.
+        rate: nominal frames a second.
+        pixel_aspect: width of a pixel divided by its height.
     """
 
     time_base: Fraction
@@ -61,50 +66,50 @@ class Traits:
 
 
 class Source(Protocol):
-    """Where frames come from; used by one thread at a time, but for ``interrupt``."""
+    """Where frames come from; used by one thread at a time, except for ``interrupt``."""
 
     @property
-    def traits(self) -> Traits:
-        """What its frames have in common."""
+    def format(self) -> VideoFormat:
+        """What the frames have in common."""
 
     @property
     def live(self) -> bool:
-        """It goes on whether or not frames are taken."""
+        """Whether frames go on coming when nobody takes them."""
 
     @property
     def frame_bytes(self) -> int:
-        """Memory that a frame takes, about."""
+        """Bytes of memory that a frame takes, approximately."""
 
     @property
     def expected(self) -> int | None:
-        """How many frames there will be, about; None: nobody knows."""
+        """The number of frames to come, approximately; None if that isn't known."""
 
     def read(self) -> Frame | None:
-        """The next frame, as soon as there is one; None at the end.
+        """Return the next frame, waiting until there is one; None at the end.
 
         Raises:
-            VideoError: it breaks off, or is damaged.
+            VideoError: the input breaks off, or is damaged.
         """
 
     def interrupt(self) -> None:
         """Let a ``read`` that waits in another thread return."""
 
     def close(self) -> None:
-        """Give everything back."""
+        """Release the input."""
 
 
 class Sink(Protocol):
     """Where frames go; used by one thread at a time."""
 
-    def write(self, annotated: Annotated) -> None:
-        """Add a frame.
+    def write(self, annotated: AnnotatedFrame) -> None:
+        """Write a frame.
 
         Raises:
             VideoError: it can't be written.
         """
 
     def close(self) -> None:
-        """Finish what was written, so that it can be read.
+        """Complete the output, so that what was written can be read.
 
         Raises:
             VideoError: it can't be written.
@@ -112,10 +117,11 @@ class Sink(Protocol):
 
 
 class Masker(Protocol):
-    """What finds the people in frames: the embedded engine, or a server."""
+    """What segments the people in frames: the embedded engine, or a server."""
 
     async def masks(self, frame: Frame, boxes: tuple[Box, ...]) -> tuple[Instance, ...] | None:
-        """One instance per box, in the order given; None: the frame was dropped.
+        """Segment a frame; it may be called for a frame before the frames before it are done.
 
-        Frames may be given before those before them are answered.
+        Returns:
+            One instance per box, in the order of the boxes; None if the frame was dropped.
         """

@@ -1,4 +1,4 @@
-"""What INPUT on the command line means: a camera, a URL or a file."""
+"""Tells whether INPUT on the command line means a camera, a URL or a file."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hiseg.video.errors import VideoError
+from hiseg.video.frame import VideoError
 
-STANDARD = "-"
-"""Standard input, or output: raw frames."""
+STANDARD_STREAM = "-"
+"""Standard input or output, for raw frames."""
 LIVE_SCHEMES = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt", "tcp"}
 CAMERAS = {"Linux": ("v4l2", "/dev/video{}"), "Darwin": ("avfoundation", "{}")}
-"""FFmpeg's format, and how a camera is called by its index."""
+"""By operating system: FFmpeg's input format, and the name of the camera with a given index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class Input:
     """Something that FFmpeg's libraries can open.
 
     Attributes:
-        url: its name for FFmpeg.
-        form: its format, where the name doesn't tell.
-        live: it goes on whether or not frames are taken; None: that depends on whether it has a length.
+        url: FFmpeg's name of it.
+        form: FFmpeg's input format, where the name doesn't tell it.
+        live: whether frames go on coming when nobody takes them; None: if it turns out to have no length.
     """
 
     url: str
@@ -32,15 +32,15 @@ class Input:
 
     @property
     def is_camera(self) -> bool:
-        """It can be asked for a size and a rate."""
+        """Whether it can be asked for a size and a rate."""
         return self.form is not None
 
 
 def parse_input(text: str) -> Input:
-    """A path, a URL, ``/dev/videoN`` or a camera's index.
+    """Parse a path, a URL, ``/dev/videoN`` or a camera's index.
 
     Raises:
-        VideoError: there is no such file, or no way to a camera on this system.
+        VideoError: there is no such file, or cameras can't be named by index on this system.
     """
     if text.isascii() and text.isdigit():
         if platform.system() not in CAMERAS:

@@ -1,4 +1,4 @@
-"""Options -> where frames come from and go to; the only place that knows that PyAV is optional."""
+"""Opens the source and the sinks that the options name; the only place that knows that PyAV is optional."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from hiseg.core.command_errors import BadOption, missing_extra
 from hiseg.images.raw import PixelFormat
-from hiseg.video.errors import BadOption, VideoError, missing_extra
-from hiseg.video.files import LineSink, RawSink, Sinks
-from hiseg.video.frame import Sink, Source, Traits
-from hiseg.video.inputs import STANDARD, parse_input
+from hiseg.video.files import JsonLinesSink, RawSink
+from hiseg.video.frame import Sink, Source, VideoError, VideoFormat
+from hiseg.video.inputs import STANDARD_STREAM, parse_input
 from hiseg.video.raw import RawSource
 
 
 @dataclass(frozen=True, slots=True)
 class RawOptions:
-    """What raw frames don't say themselves; cameras are asked for it.
+    """What raw frames don't say about themselves, and what cameras can be asked for; None where it wasn't given.
 
     Attributes:
-        size: WIDTHxHEIGHT.
-        fps: frames a second, perhaps a fraction.
-        form: how pixels are written.
+        size: ``WIDTHxHEIGHT``.
+        fps: frames a second, also as a fraction: ``30000/1001``.
+        form: layout of the pixels.
     """
 
     size: str | None
@@ -32,54 +32,63 @@ class RawOptions:
 
 
 def open_source(text: str, every: int, raw: RawOptions) -> Source:
-    """The input.
+    """Open the input.
+
+    Args:
+        text: INPUT as it was typed.
+        every: take every n-th frame only.
+        raw: size, rate and pixel format, for raw frames and cameras.
 
     Raises:
-        VideoError: it can't be opened, or an option doesn't fit it.
+        BadOption: an option has a value that can't be used.
+        VideoError: the input can't be opened, or an option doesn't fit it.
     """
     size = parse_size(raw.size) if raw.size is not None else None
     rate = parse_rate(raw.fps) if raw.fps is not None else None
-    if text == STANDARD:
+    if text == STANDARD_STREAM:
         if size is None or rate is None or raw.form is None:
             raise VideoError("raw frames on standard input need --size, --fps and --pixel-format")
         return RawSource(size, rate, raw.form, every)
-    given = parse_input(text)
-    if raw.form is not None or (not given.is_camera and (size or rate)):
+    found = parse_input(text)
+    if raw.form is not None or (not found.is_camera and (size or rate)):
         raise VideoError("--size and --fps are for cameras and raw frames, --pixel-format for raw frames; this is none")
-    asked = {"video_size": "x".join(map(str, size)) if size else None, "framerate": str(rate) if rate else None}
+    camera = {"video_size": "x".join(map(str, size)) if size else None, "framerate": str(rate) if rate else None}
     with _optional():
         from hiseg.video.reader import VideoReader
-    return VideoReader(given, every, {name: value for name, value in asked.items() if value})
+    return VideoReader(found, every, {name: value for name, value in camera.items() if value})
 
 
-def open_sink(output: str | None, json_output: Path | None, traits: Traits) -> Sink:
-    """Everything that was asked for, as one; files are made when the first frame comes.
+def open_sinks(output: str | None, json_output: Path | None, video_format: VideoFormat) -> list[Sink]:
+    """Open all outputs; their files are made when the first frame comes.
 
     Raises:
-        VideoError: what this needs isn't installed.
+        CommandError: a package that this needs isn't installed.
     """
     sinks: list[Sink] = []
-    if output == STANDARD:
+    if output == STANDARD_STREAM:
         sinks.append(RawSink())
     elif output is not None:
         with _optional():
             from hiseg.video.writer import VideoWriter
-        sinks.append(VideoWriter(Path(output), traits))
+        sinks.append(VideoWriter(Path(output), video_format))
     if json_output is not None:
-        sinks.append(LineSink(json_output))
-    return Sinks(sinks)
+        sinks.append(JsonLinesSink(json_output))
+    return sinks
 
 
 def check_outputs(text: str, output: str | None, json_output: Path | None) -> None:
-    """Say now what would fail only after the first frames, or destroy the input.
+    """Refuse outputs that would fail only after the first frames, or destroy the input.
 
     Raises:
-        BadOption: an output can't be where it shall be.
-        VideoError: there is none.
+        BadOption: an output's folder doesn't exist, or it is the input.
+        VideoError: there is no output.
     """
     if output is None and json_output is None:
         raise VideoError("nothing to write: give -o, --json or both")
-    files = {"--output": Path(output) if output is not None and output != STANDARD else None, "--json": json_output}
+    files = {
+        "--output": Path(output) if output is not None and output != STANDARD_STREAM else None,
+        "--json": json_output,
+    }
     for option, path in files.items():
         if path is not None and not path.parent.is_dir():
             raise BadOption(option, str(path), "is in a folder that doesn't exist")
@@ -88,10 +97,10 @@ def check_outputs(text: str, output: str | None, json_output: Path | None) -> No
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """``1280x720`` -> (1280, 720).
+    """Parse ``1280x720`` as width and height in pixels.
 
     Raises:
-        BadOption: it isn't that.
+        BadOption: the text isn't a size.
     """
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
@@ -100,10 +109,10 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_rate(text: str) -> Fraction:
-    """``30``, ``29.97`` or ``30000/1001``.
+    """Parse ``30``, ``29.97`` or ``30000/1001`` as frames a second.
 
     Raises:
-        BadOption: it is none of them, or out of bounds.
+        BadOption: the text is no number above 0 and up to 1000.
     """
     try:
         rate = Fraction(text)
@@ -116,7 +125,8 @@ def parse_rate(text: str) -> Fraction:
 
 @contextmanager
 def _optional() -> Iterator[None]:
+    """Let the import of an optional package fail with the extra that installs it."""
     try:
         yield
     except ModuleNotFoundError as error:
-        raise missing_extra(error) from error
+        raise missing_extra(error, "video") from error

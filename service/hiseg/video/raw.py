@@ -1,4 +1,4 @@
-"""Raw frames on standard input, as ffmpeg's ``-f rawvideo`` writes them."""
+"""Reads raw frames from standard input, as ffmpeg's ``-f rawvideo`` writes them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import threading
 import time
 from fractions import Fraction
 
+from hiseg.core.command_errors import BadOption
 from hiseg.images.raw import PixelFormat, RawFrame
-from hiseg.video.errors import BadOption, VideoError
-from hiseg.video.frame import Frame, Traits
+from hiseg.video.frame import Frame, VideoError, VideoFormat
 
-LOOK_S = 0.2
-"""How often a reader that waits looks whether it should stop."""
-PIECE = 2**20
+POLL_S = 0.2
+"""A reader that waits for data looks this often, in seconds, whether it should stop."""
+CHUNK_BYTES = 2**20
 """Most bytes of one read."""
 
 
@@ -23,10 +23,10 @@ class RawSource:
     """Frames of a known size and format; a :class:`hiseg.video.frame.Source`.
 
     Args:
-        size: (width, height).
+        size: width and height, pixels.
         rate: frames a second.
-        form: how pixels are written.
-        every: take each so manieth frame.
+        form: layout of the pixels.
+        every: take every n-th frame only.
 
     Raises:
         BadOption: pixels of this format can't have this size.
@@ -45,36 +45,37 @@ class RawSource:
         self._every = every
         self._number = 0
         self._stop = threading.Event()
-        self.traits = Traits(1 / rate, rate / every)
+        self.format = VideoFormat(1 / rate, rate / every)
 
     @property
     def frame_bytes(self) -> int:
         return 3 * self._width * self._height
 
     def read(self) -> Frame | None:
-        while (data := self._next()) is not None:
+        while (data := self._read_bytes()) is not None:
             number, self._number = self._number, self._number + 1
             if number % self._every == 0:
-                picture = RawFrame(data, self._form, self._width, self._height, self._stride, self._stride)
-                seconds = float(number * self.traits.time_base)
-                return Frame(number, number, seconds, picture.decode().pixels, time.monotonic())
+                raw = RawFrame(data, self._form, self._width, self._height, self._stride, self._stride)
+                seconds = float(number * self.format.time_base)
+                return Frame(number, number, seconds, raw.decode().pixels, time.monotonic())
         return None
 
     def interrupt(self) -> None:
         self._stop.set()
 
     def close(self) -> None:
-        """Standard input isn't ours to close."""
+        """Leave standard input open: others may still use it."""
 
-    def _next(self) -> bytes | None:
+    def _read_bytes(self) -> bytes | None:
+        """Read the bytes of one frame; None at the end of the input, or when interrupted."""
         data, length = bytearray(), self._stride * self._rows
         while len(data) < length and not self._stop.is_set():
-            ready, _, _ = select.select([sys.stdin.fileno()], [], [], LOOK_S)
+            ready, _, _ = select.select([sys.stdin.fileno()], [], [], POLL_S)
             if ready:
-                piece = os.read(sys.stdin.fileno(), min(PIECE, length - len(data)))
-                if not piece:
+                chunk = os.read(sys.stdin.fileno(), min(CHUNK_BYTES, length - len(data)))
+                if not chunk:
                     break
-                data += piece
+                data += chunk
         if len(data) == length:
             return bytes(data)
         if data and not self._stop.is_set():

@@ -1,4 +1,4 @@
-"""Masks from a running service: one stream for the whole video, frames out and masks back in the same order."""
+"""Gets masks from a running service, over one stream for the whole video."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from contextlib import asynccontextmanager
 from hiseg import client
 from hiseg.client.request import FrameOptions
 from hiseg.core.box import Box
+from hiseg.core.command_errors import BadOption
 from hiseg.core.job import PostProcessing
+from hiseg.core.policy import Policy
 from hiseg.core.result import Instance
-from hiseg.video.errors import BadOption, VideoError
-from hiseg.video.frame import Frame
-from hiseg.video.frame_buffer import Policy
+from hiseg.video.frame import Frame, VideoError
 
-PATIENCE_S = 60.0
-"""How long a frame of which none may be dropped is offered to a server that turns it away."""
+RESEND_S = 60.0
+"""With WAIT, seconds for which a frame that the server drops is sent again."""
 PAUSE_S = 1.0
-"""Between two offers, if the server names no time itself."""
+"""Seconds before a frame is sent again, if the server names no time itself."""
 SCHEMES = ("grpc://", "grpcs://")
-Answer = asyncio.Future[client.Outcome]
+PendingOutcome = asyncio.Future[client.Outcome]
 
 
-class Remote:
+class RemoteMasker:
     """A :class:`hiseg.video.frame.Masker` over the client's stream.
 
     Args:
-        policy: with WAIT a frame that the server drops is sent once more.
+        policy: of the stream; with WAIT a frame that the server drops is sent again.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._asked: asyncio.Queue[tuple[client.Frame, Answer] | None] = asyncio.Queue()
-        self._unanswered: deque[Answer] = deque()
-        self._gone: Exception | None = None
+        self._to_send: asyncio.Queue[tuple[client.Frame, PendingOutcome] | None] = asyncio.Queue()
+        self._sent: deque[PendingOutcome] = deque()
+        self._broken: Exception | None = None
 
     async def masks(self, frame: Frame, boxes: tuple[Box, ...]) -> tuple[Instance, ...] | None:
-        question = client.Frame(frame.pixels, [box.as_tuple() for box in boxes], round(frame.time * 1e6))
-        until = time.monotonic() + PATIENCE_S
+        request = client.Frame(frame.pixels, [box.as_tuple() for box in boxes], round(frame.time * 1e6))
+        until = time.monotonic() + RESEND_S
         while True:
-            match await self._ask(question):
+            match await self._send(request):
                 case client.Segmented(result=result):
                     return tuple(Instance(Box(*found.box), found.crop, found.score) for found in result.instances)
                 case client.Failed(error=error):
@@ -54,54 +54,62 @@ class Remote:
                         raise VideoError(f"the server dropped frame {frame.number}: {dropped.detail}")
                     await asyncio.sleep(dropped.retry_after or PAUSE_S)
 
-    async def relay(self, to: client.AsyncClient, variant: str | None, finish: PostProcessing) -> None:
-        """Carry frames and answers until :meth:`end`; if the stream breaks, whatever is asked then fails with why."""
+    async def relay(self, to: client.AsyncClient, variant: str | None, post_processing: PostProcessing) -> None:
+        """Run the stream until :meth:`end`; if it breaks, frames without an answer, and later ones, fail with why.
+
+        Args:
+            to: client of the service.
+            variant: which model answers; None: the service's default.
+            post_processing: how the model's answer becomes masks.
+        """
         options: FrameOptions = {
-            "threshold": finish.threshold,
-            "smoothing": finish.smoothing,
-            "dilation_px": finish.dilation_px,
-            "resolve_overlaps": finish.resolve_overlaps,
+            "threshold": post_processing.threshold,
+            "smoothing": post_processing.smoothing,
+            "dilation_px": post_processing.dilation_px,
+            "resolve_overlaps": post_processing.resolve_overlaps,
         }
         if variant is not None:
             options["variant"] = variant
         try:
             async for outcome in to.stream(self._frames(), self._policy.value, **options):
-                _settle(self._unanswered.popleft(), outcome)
-            self._gone = VideoError("the server ended the stream")
+                _complete(self._sent.popleft(), outcome)
+            self._broken = VideoError("the server ended the stream")
         except client.ClientError as error:
-            self._gone = VideoError(f"the server: {error}")
+            self._broken = VideoError(f"the server: {error}")
         except Exception as error:  # nobody shall wait for an answer that can't come
-            self._gone = error
-        while not self._asked.empty():
-            if (asked := self._asked.get_nowait()) is not None:
-                self._unanswered.append(asked[1])
-        for answer in self._unanswered:
-            _settle(answer, self._gone)
+            self._broken = error
+        while not self._to_send.empty():
+            if (unsent := self._to_send.get_nowait()) is not None:
+                self._sent.append(unsent[1])
+        for pending in self._sent:
+            _complete(pending, self._broken)
 
     def end(self) -> None:
-        """No frame will follow."""
-        self._asked.put_nowait(None)
+        """End the stream: no frame will follow."""
+        self._to_send.put_nowait(None)
 
-    async def _ask(self, question: client.Frame) -> client.Outcome:
-        if self._gone is not None:
-            raise self._gone
-        answer: Answer = asyncio.get_running_loop().create_future()
-        self._asked.put_nowait((question, answer))
-        return await answer
+    async def _send(self, frame: client.Frame) -> client.Outcome:
+        if self._broken is not None:
+            raise self._broken
+        pending: PendingOutcome = asyncio.get_running_loop().create_future()
+        self._to_send.put_nowait((frame, pending))
+        return await pending
 
     async def _frames(self) -> AsyncIterator[client.Frame]:
-        while (asked := await self._asked.get()) is not None:
-            question, answer = asked
-            self._unanswered.append(answer)
-            yield question
+        while (unsent := await self._to_send.get()) is not None:
+            frame, pending = unsent
+            self._sent.append(pending)
+            yield frame
 
 
 @asynccontextmanager
-async def remote(url: str, policy: Policy, variant: str | None, finish: PostProcessing) -> AsyncIterator[Remote]:
-    """A stream to the service until the end of the block.
+async def remote(
+    url: str, policy: Policy, variant: str | None, post_processing: PostProcessing
+) -> AsyncIterator[RemoteMasker]:
+    """Keep a stream to the service open until the end of the block.
 
     Raises:
-        BadOption: not the URL of a service with streams.
+        BadOption: the URL isn't that of a service with streams.
     """
     if not url.startswith(SCHEMES):
         raise BadOption("--server", url, "is not grpc://HOST:PORT or grpcs://HOST:PORT; streams go over gRPC alone")
@@ -110,21 +118,21 @@ async def remote(url: str, policy: Policy, variant: str | None, finish: PostProc
     except ValueError as error:
         raise BadOption("--server", url, f"can't be used: {error}") from error
     async with to:
-        own = Remote(policy)
-        relaying = asyncio.create_task(own.relay(to, variant, finish))
+        masker = RemoteMasker(policy)
+        relaying = asyncio.create_task(masker.relay(to, variant, post_processing))
         try:
-            yield own
-            own.end()
+            yield masker
+            masker.end()
             await relaying
         finally:
             relaying.cancel()
             await asyncio.wait([relaying])
 
 
-def _settle(answer: Answer, outcome: client.Outcome | Exception) -> None:
-    if answer.done():
-        return  # who asked has gone
+def _complete(pending: PendingOutcome, outcome: client.Outcome | Exception) -> None:
+    if pending.done():
+        return  # cancelled
     if isinstance(outcome, Exception):
-        answer.set_exception(outcome)
+        pending.set_exception(outcome)
     else:
-        answer.set_result(outcome)
+        pending.set_result(outcome)

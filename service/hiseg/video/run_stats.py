@@ -1,4 +1,4 @@
-"""What a run did: frames, drops, and how old frames were when they were written."""
+"""Figures of a run: frames written and dropped, and the age of frames when they were written."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-REMEMBERED = 2**16
-"""Latencies that are kept; percentiles of an endless stream are those of its last half hour or so."""
+MAX_LATENCIES = 2**16
+"""Latencies that are kept: percentiles of an endless stream are those of its last half hour or so."""
 
 
 @dataclass(slots=True)
 class RunStats:
-    """Counts as frames go by.
+    """Counts frames as they pass.
 
     Attributes:
         written: frames in the output.
-        dropped: frames that were read and had no place, here or at the server.
-        seconds: from the first frame's arrival to the last one's writing.
+        dropped: frames that were read and dropped, here or by the server.
+        seconds: seconds from reading the first frame to writing the last one.
     """
 
     written: int = 0
     dropped: int = 0
     seconds: float = 0.0
     _began: float | None = None
-    _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_LATENCIES))
 
-    def wrote(self, arrived: float) -> None:
-        """Count a frame that has just been written and was read at ``arrived``."""
+    def record_written(self, arrived: float) -> None:
+        """Count a frame that has just been written and was read at ``arrived``, on :func:`time.monotonic`'s clock."""
         now = time.monotonic()
         self._began = arrived if self._began is None else self._began
         self.written += 1

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one ends the reading, and what was read is still written; a later one ends it all."""
+"""Ctrl-C and SIGTERM: the first one ends reading, and what was read is still written; a later one cancels the run."""
 
 from __future__ import annotations
 
@@ -9,28 +9,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-AT_ONCE_S = 0.5
-"""Signals within this time are one: `timeout` and some shells send it to the process and again to its group."""
+SAME_SIGNAL_S = 0.5
+"""Signals within so many seconds are one: `timeout` and some shells send it to the process and again to its group."""
 
 
-class Stopped:
-    """Which signal came, if any did, and when."""
+class ReceivedSignal:
+    """The first signal that came.
+
+    Attributes:
+        signal: which one; None while there is none.
+        at: when it came, on :func:`time.monotonic`'s clock.
+    """
 
     def __init__(self) -> None:
-        self.by: signal.Signals | None = None
+        self.signal: signal.Signals | None = None
         self.at = 0.0
 
 
 @contextmanager
-def stopping(stop: Callable[[], None]) -> Iterator[Stopped]:
+def stop_on_signal(stop: Callable[[], None]) -> Iterator[ReceivedSignal]:
     """Call ``stop`` at the first signal within the block, and cancel this task at a later one."""
-    loop, task, stopped = asyncio.get_running_loop(), asyncio.current_task(), Stopped()
+    loop, task, received = asyncio.get_running_loop(), asyncio.current_task(), ReceivedSignal()
 
-    def handle(by: signal.Signals) -> None:
-        if stopped.by is None:
-            stopped.by, stopped.at = by, time.monotonic()
+    def handle(number: signal.Signals) -> None:
+        if received.signal is None:
+            received.signal, received.at = number, time.monotonic()
             stop()
-        elif task is not None and time.monotonic() - stopped.at > AT_ONCE_S:
+        elif task is not None and time.monotonic() - received.at > SAME_SIGNAL_S:
             task.cancel()
 
     # Some platforms have no such handlers; there Ctrl-C cancels at once.
@@ -38,7 +43,7 @@ def stopping(stop: Callable[[], None]) -> Iterator[Stopped]:
         for number in SIGNALS:
             loop.add_signal_handler(number, handle, number)
     try:
-        yield stopped
+        yield received
     finally:
         with suppress(NotImplementedError):
             for number in SIGNALS:

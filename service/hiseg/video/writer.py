@@ -1,4 +1,4 @@
-"""Annotated frames -> a video file, H.264 wherever the codec is there (PyAV)."""
+"""Writes annotated frames to a video file (PyAV): H.264 where PyAV was built with it, else MPEG-4."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from hiseg.core.image import Pixels
-from hiseg.video.errors import VideoError
-from hiseg.video.frame import Annotated, Traits
-from hiseg.video.reader import reason
+from hiseg.video.frame import AnnotatedFrame, VideoError, VideoFormat
+from hiseg.video.reader import describe_error
 
 CODECS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {"qscale": "3"}}
-"""The first that PyAV was built with is taken."""
+"""Codecs and their options; the first one that PyAV was built with is used."""
 AVCOL_BT709 = 1
 """FFmpeg's AVCOL_SPC_BT709."""
-FINEST = 65_535
-"""MPEG-4 counts no more ticks a second."""
+MPEG4_MAX_TICKS = 65_535
+"""Most ticks a second that MPEG-4 can count."""
 
 
 class VideoWriter:
-    """One video file, made at the first frame; a :class:`hiseg.video.frame.Sink`."""
+    """Writes one video file, made at the first frame; a :class:`hiseg.video.frame.Sink`.
 
-    def __init__(self, path: Path, traits: Traits) -> None:
+    Args:
+        path: the file; its suffix decides the container.
+        video_format: time base, rate and pixel aspect of the frames.
+    """
+
+    def __init__(self, path: Path, video_format: VideoFormat) -> None:
         self._path = path
-        self._traits = traits
+        self._format = video_format
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._shape: tuple[int, ...] = ()
-        self._last = -1
 
-    def write(self, annotated: Annotated) -> None:
-        pixels = annotated.drawn
+    def write(self, annotated: AnnotatedFrame) -> None:
+        pixels = annotated.pixels
         try:
             if self._container is None or self._stream is None:
                 self._container = av.open(str(self._path), "w")
@@ -47,15 +50,13 @@ class VideoWriter:
                     f"frame {annotated.frame.number} is {pixels.shape[1]}x{pixels.shape[0]}, those before it are "
                     f"{self._shape[1]}x{self._shape[0]}; one file can't hold both"
                 )
-            picture = av.VideoFrame.from_ndarray(even(pixels), format="rgb24")
-            picture = picture.reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-            )
-            picture.pts = annotated.frame.ticks
-            picture.time_base = self._traits.time_base
-            self._container.mux(self._stream.encode(picture))
+            frame = av.VideoFrame.from_ndarray(pad_to_even(pixels), format="rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+            frame.pts = annotated.frame.ticks
+            frame.time_base = self._format.time_base
+            self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, ValueError) as error:
-            raise self._failed(error) from error
+            raise self._error(error) from error
 
     def close(self) -> None:
         if self._container is None:
@@ -65,30 +66,37 @@ class VideoWriter:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
         except av.FFmpegError as error:
-            raise self._failed(error) from error
+            raise self._error(error) from error
 
     def _add_stream(self, container: OutputContainer, pixels: Pixels) -> VideoStream:
         codec = next(name for name in CODECS if name in av.codecs_available)
-        stream = container.add_stream(codec, rate=self._traits.rate, options=CODECS[codec])
+        stream = container.add_stream(codec, rate=self._format.rate, options=CODECS[codec])
         assert isinstance(stream, VideoStream)
-        stream.height, stream.width = even(pixels).shape[:2]
+        stream.height, stream.width = pad_to_even(pixels).shape[:2]
         stream.pix_fmt = "yuv420p"
-        how = stream.codec_context
-        how.colorspace, how.color_range = AVCOL_BT709, ColorRange.MPEG
-        how.color_primaries, how.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-        how.sample_aspect_ratio = self._traits.pixel_aspect
-        how.time_base = self._traits.time_base
-        if codec == "mpeg4" and how.time_base.denominator > FINEST:
-            how.time_base = Fraction(1, FINEST)
+        context = stream.codec_context
+        context.colorspace, context.color_range = AVCOL_BT709, ColorRange.MPEG
+        context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        context.sample_aspect_ratio = self._format.pixel_aspect
+        context.time_base = self._format.time_base
+        if codec == "mpeg4" and context.time_base.denominator > MPEG4_MAX_TICKS:
+            context.time_base = Fraction(1, MPEG4_MAX_TICKS)
         return stream
 
-    def _failed(self, error: Exception) -> VideoError:
-        words = reason(error) if isinstance(error, av.FFmpegError) else str(error)
+    def _error(self, error: Exception) -> VideoError:
+        words = describe_error(error) if isinstance(error, av.FFmpegError) else str(error)
         return VideoError(f"{self._path} can't be written: {words}")
 
 
-def even(pixels: Pixels) -> Pixels:
-    """Both sides made even, as the codec's halved colour planes need it: the last row or column comes twice."""
+def pad_to_even(pixels: Pixels) -> Pixels:
+    """Repeat the last row or column of an odd side: the codec's colour planes have half the size.
+
+    Args:
+        pixels: uint8 ``[H, W, 3]``.
+
+    Returns:
+        uint8 ``[H, W, 3]`` with H and W even; the same array if they are.
+    """
     height, width = pixels.shape[:2]
     if height % 2 == 0 and width % 2 == 0:
         return pixels

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from hiseg.batching.admission import State
-from hiseg.bench.errors import BadOption
 from hiseg.bench.grpc_sender import GrpcSender
 from hiseg.bench.load import closed_loop
 from hiseg.bench.mix import parse_people, parse_sizes
 from hiseg.bench.sender import Reply, Request
 from hiseg.bench.workload import Workload
+from hiseg.core.command_errors import BadOption
 from hiseg.core.errors import Overloaded
 from tests.service.transports.grpc.harness import Running, running
 

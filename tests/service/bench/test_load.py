@@ -1,13 +1,14 @@
-"""The loops, against a real server on loopback."""
+"""Send times of the open loop; both loops, against a real server on loopback."""
 
 from __future__ import annotations
 
 import asyncio
 
 import numpy as np
+import pytest
 
 from hiseg.bench.http_sender import HttpSender
-from hiseg.bench.load import Sample, closed_loop, open_loop
+from hiseg.bench.load import Arrivals, Sample, arrival_times, closed_loop, open_loop
 from hiseg.bench.mix import parse_people, parse_sizes
 from hiseg.bench.sender import Request
 from hiseg.bench.workload import Workload
@@ -73,3 +74,22 @@ def test_what_goes_wrong_is_an_outcome() -> None:
     with serving(Behaviour(status=500)) as url:
         reply = run_open(url, [0])[0].reply
     assert (reply.outcome, reply.detail) == ("500", "because of the moon")
+
+
+def test_even_spacing() -> None:
+    assert arrival_times(Arrivals.EVEN, 4, 1, np.random.default_rng(0)) == [0, 0.25, 0.5, 0.75]
+
+
+def test_poisson_keeps_the_rate_and_its_gaps_are_exponential() -> None:
+    times = arrival_times(Arrivals.POISSON, 200, 100, np.random.default_rng(0))
+    assert len(times) == pytest.approx(20_000, rel=0.03)
+    assert times == sorted(times)
+    assert min(times) >= 0
+    assert max(times) < 100
+    gaps = np.diff(times)
+    assert gaps.std() == pytest.approx(gaps.mean(), rel=0.05)
+
+
+def test_the_seed_decides() -> None:
+    first, again, other = (arrival_times(Arrivals.POISSON, 50, 2, np.random.default_rng(s)) for s in (3, 3, 4))
+    assert first == again != other

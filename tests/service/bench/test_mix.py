@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hiseg.bench.errors import BadOption
 from hiseg.bench.mix import parse_people, parse_sizes
+from hiseg.core.command_errors import BadOption
 
 
 def test_sizes_with_and_without_weights() -> None:

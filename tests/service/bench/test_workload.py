@@ -10,10 +10,10 @@ import PIL.Image
 import pytest
 
 from benchmarks.harness.paths import SAMPLE
-from hiseg.bench.errors import BadOption
 from hiseg.bench.mix import parse_people, parse_sizes
 from hiseg.bench.photos import make_photos
 from hiseg.bench.workload import Workload, person_box
+from hiseg.core.command_errors import BadOption
 
 
 @pytest.mark.parametrize("photo", [None, SAMPLE])

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from hiseg.doctor import clock
-from hiseg.doctor.clock import Clock, offset, synchronised
+from hiseg.doctor.clock import Clock, check_offset, synchronised
 from hiseg.doctor.finding import Level
 
 
@@ -36,4 +36,4 @@ def test_the_kernel_is_asked() -> None:
     ("theirs", "level"), [(100.0, Level.OK), (100.9, Level.OK), (98.0, Level.WARNING), (107.0, Level.WARNING)]
 )
 def test_a_server_that_is_ahead_or_behind(theirs: float, level: Level) -> None:
-    assert offset("a:8001", 99.9, theirs, 100.1).level is level
+    assert check_offset("a:8001", 99.9, theirs, 100.1).level is level

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.harness.repository import REPOSITORY
-from hiseg.doctor.embedded import embedded
+from hiseg.doctor.embedded import check_embedded
 from hiseg.doctor.finding import Finding, Level
 from hiseg.settings import Settings
 from tests.service.engines.test_onnx import seed_like
@@ -16,7 +16,7 @@ from tests.service.engines.test_onnx import seed_like
 
 def examine(repository: Path, **given: str) -> list[Finding]:
     async def collect() -> list[Finding]:
-        return [finding async for finding in embedded(Settings(model_repository=repository, **given))]  # type: ignore[arg-type]
+        return [finding async for finding in check_embedded(Settings(model_repository=repository, **given))]  # type: ignore[arg-type]
 
     return asyncio.run(collect())
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from hiseg.doctor.finding import Level
-from hiseg.doctor.limits import files, memory, memory_limit, settings_agree
+from hiseg.doctor.limits import check_memory, check_open_files, check_settings, memory_limit
 from hiseg.settings import MEBI, Settings
 
 
 def test_the_defaults_agree() -> None:
-    (finding,) = settings_agree(Settings())
+    (finding,) = check_settings(Settings())
     assert (finding.level, finding.mend) == (Level.OK, "")
 
 
@@ -26,7 +26,7 @@ def test_the_defaults_agree() -> None:
     ],
 )
 def test_two_that_contradict_each_other_are_both_named(given: dict[str, int], level: Level, named: str) -> None:
-    (finding,) = settings_agree(Settings(**given))  # type: ignore[arg-type]
+    (finding,) = check_settings(Settings(**given))  # type: ignore[arg-type]
     assert finding.level is level
     assert named in finding.found
     assert next(iter(given)) in finding.found + finding.mend
@@ -35,20 +35,20 @@ def test_two_that_contradict_each_other_are_both_named(given: dict[str, int], le
 
 def test_an_image_of_the_largest_size_that_can_be_held_is_enough() -> None:
     held = Settings().max_held_bytes
-    (finding,) = settings_agree(Settings(max_image_pixels=held // 3))
+    (finding,) = check_settings(Settings(max_image_pixels=held // 3))
     assert finding.level is Level.OK
 
 
 @pytest.mark.parametrize(("allowed", "level"), [(64, Level.WRONG), (1024, Level.WARNING), (65536, Level.OK)])
 def test_open_files(allowed: int, level: Level) -> None:
-    finding = files(Settings(), allowed)
+    finding = check_open_files(Settings(), allowed)
     assert finding.level is level
     assert str(allowed) in finding.found
 
 
 @pytest.mark.parametrize(("mebi", "level"), [(256, Level.WRONG), (900, Level.WARNING), (2048, Level.OK)])
 def test_memory(mebi: int, level: Level) -> None:
-    assert memory(Settings(), mebi * MEBI).level is level
+    assert check_memory(Settings(), mebi * MEBI).level is level
 
 
 def test_a_container_has_its_own_memory(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import httpx
 
 from benchmarks.harness.serving import Server
 from hiseg.doctor.finding import Level
-from hiseg.doctor.ports import ports
+from hiseg.doctor.ports import check_ports
 from hiseg.settings import Settings
 
 
 def test_free_ports() -> None:
-    assert [finding.level for finding in ports(Settings(port=0, grpc_port=0))] == [Level.OK, Level.OK]
+    assert [finding.level for finding in check_ports(Settings(port=0, grpc_port=0))] == [Level.OK, Level.OK]
 
 
 def test_somebody_else_listens_there() -> None:
@@ -21,7 +21,7 @@ def test_somebody_else_listens_there() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = other.getsockname()[1]
-        http, grpc = ports(Settings(port=0, grpc_port=taken))
+        http, grpc = check_ports(Settings(port=0, grpc_port=taken))
     assert http.level is Level.OK
     assert grpc.level is Level.WRONG
     assert f"gRPC on 127.0.0.1:{taken}" in grpc.found
@@ -30,15 +30,15 @@ def test_somebody_else_listens_there() -> None:
 
 def test_a_running_hiseg_may_have_them(server: Server) -> None:
     port, grpc_port = httpx.URL(server.url).port, httpx.URL(server.grpc).port
-    found = list(ports(Settings(port=port, grpc_port=grpc_port)))
+    found = list(check_ports(Settings(port=port, grpc_port=grpc_port)))
     assert [finding.level for finding in found] == [Level.OK, Level.OK]
     assert all("hiseg runs here" in finding.found for finding in found)
 
 
 def test_one_port_for_both() -> None:
-    (finding,) = ports(Settings(port=9999, grpc_port=9999))
+    (finding,) = check_ports(Settings(port=9999, grpc_port=9999))
     assert finding.level is Level.WRONG
 
 
 def test_an_address_of_another_machine() -> None:
-    assert [finding.level for finding in ports(Settings(host="192.0.2.1"))] == [Level.WRONG, Level.WRONG]
+    assert [finding.level for finding in check_ports(Settings(host="192.0.2.1"))] == [Level.WRONG, Level.WRONG]

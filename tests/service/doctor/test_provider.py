@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hiseg.doctor.finding import Level
-from hiseg.doctor.provider import provider, threads
+from hiseg.doctor.provider import check_provider, check_threads
 from hiseg.settings import Settings
 
 CPU, CUDA = ["CPUExecutionProvider"], ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -22,9 +22,9 @@ def test_provider(tmp_path: Path, available: list[str], device: bool, level: Lev
     gpu = tmp_path / "nvidia0"
     if device:
         gpu.touch()
-    assert provider(available, gpu).level is level
+    assert check_provider(available, gpu).level is level
 
 
 @pytest.mark.parametrize(("asked", "level"), [(0, Level.OK), (2, Level.OK), (4, Level.WARNING)])
 def test_threads(asked: int, level: Level) -> None:
-    assert threads(Settings(threads=asked), cores=2).level is level
+    assert check_threads(Settings(threads=asked), cores=2).level is level

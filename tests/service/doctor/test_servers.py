@@ -16,7 +16,7 @@ from benchmarks.harness.repository import REPOSITORY
 from benchmarks.harness.triton.narrow import narrow
 from benchmarks.harness.triton.server import Triton, triton
 from hiseg.doctor.finding import Finding, Level
-from hiseg.doctor.servers import servers
+from hiseg.doctor.servers import check_servers
 from hiseg.settings import Settings
 
 ALONE = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /dev/shm && exec "$0" "$@"')
@@ -27,7 +27,7 @@ def examine(*addresses: str, repository: Path = REPOSITORY, **given: object) -> 
     async def collect() -> list[Finding]:
         engine = f"triton://{','.join(addresses)}"
         settings = Settings(engine=engine, model_repository=repository, **given)  # type: ignore[arg-type]
-        return [finding async for finding in servers(settings)]
+        return [finding async for finding in check_servers(settings)]
 
     return asyncio.run(collect())
 
@@ -153,7 +153,7 @@ def test_a_proxy_that_lets_only_small_messages_through(triton_server: Triton) ->
     async def collect() -> list[Finding]:
         async with narrow(triton_server.address) as address:
             settings = Settings(engine=f"triton://{address}", model_repository=REPOSITORY)
-            return [finding async for finding in servers(settings)]
+            return [finding async for finding in check_servers(settings)]
 
     findings = asyncio.run(collect())
     assert bad(findings) == [("message size", Level.WRONG)]

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiseg.core.box import Box
+from hiseg.core.command_errors import BadOption
 from hiseg.video.boxes import BoxTrack, read_boxes, same_for_all
-from hiseg.video.errors import VideoError
+from hiseg.video.frame import VideoError
 
 TRACKS = st.dictionaries(st.integers(0, 60), st.lists(st.integers(1, 9), max_size=3), max_size=12)
 
@@ -87,5 +88,5 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, told: str) -> None:
 def test_frame_and_time_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "boxes.jsonl"
     path.write_text('{"frame": 0, "boxes": []}\n{"time": 0, "boxes": []}\n')
-    with pytest.raises(VideoError, match="throughout"):
+    with pytest.raises(BadOption, match="throughout"):
         read_boxes(path, 2)

@@ -13,12 +13,11 @@ import numpy as np
 import pytest
 
 from hiseg.core.box import Box
+from hiseg.core.policy import Policy
 from hiseg.core.result import CropMask, Instance
 from hiseg.video.boxes import BoxTrack
-from hiseg.video.errors import VideoError
-from hiseg.video.frame import Annotated, Frame, Traits
-from hiseg.video.frame_buffer import QUEUE, FrameBuffer, Policy
-from hiseg.video.pipeline import MEBI, MOST_FRAMES, Pipeline, Plan, frames_under_way
+from hiseg.video.frame import AnnotatedFrame, Frame, VideoError, VideoFormat
+from hiseg.video.pipeline import MAX_FRAMES, MEBI, Pipeline, Plan, max_in_flight
 from hiseg.video.run_stats import RunStats
 
 TRACK = BoxTrack((0,), ((Box(0, 0, 4, 4),),))
@@ -33,7 +32,7 @@ class Numbers:
 
     live = False
     expected = None
-    traits = Traits(Fraction(1, 10), Fraction(10))
+    format = VideoFormat(Fraction(1, 10), Fraction(10))
 
     def __init__(self, count: int, pause: float = 0.0, error: str = "", frame_bytes: int = 1) -> None:
         self.frame_bytes = frame_bytes
@@ -69,7 +68,7 @@ class Shelf:
         self.closed = False
         self._breaks_at = breaks_at
 
-    def write(self, annotated: Annotated) -> None:
+    def write(self, annotated: AnnotatedFrame) -> None:
         if annotated.frame.number == self._breaks_at:
             raise VideoError("the disk is full")
         self.numbers.append(annotated.frame.number)
@@ -97,12 +96,12 @@ class Slow:
 
 
 def run(source: Numbers, shelf: Shelf, masker: Slow, policy: Policy = Policy.WAIT, stop_after: int = -1) -> RunStats:
-    tally = RunStats()
+    stats = RunStats()
     steps = 0
 
     async def scenario() -> None:
         with ThreadPoolExecutor(2) as workers:
-            pipeline = Pipeline(Plan(policy, TRACK, False, workers), source, masker, shelf, tally)
+            pipeline = Pipeline(Plan(policy, TRACK, False, workers), source, masker, [shelf], stats)
 
             def step() -> None:
                 nonlocal steps
@@ -117,25 +116,25 @@ def run(source: Numbers, shelf: Shelf, masker: Slow, policy: Policy = Policy.WAI
     finally:
         assert source.closed
         assert shelf.closed
-    assert steps == tally.written + len(masker._drops & set(range(source.given)))
-    return tally
+    assert steps == stats.written + len(masker._drops & set(range(source.given)))
+    return stats
 
 
 def test_all_frames_in_order_several_at_once_and_few_in_memory() -> None:
     source, shelf = Numbers(100), Shelf()
     masker = Slow(source, shelf)
-    tally = run(source, shelf, masker)
+    stats = run(source, shelf, masker)
     assert shelf.numbers == list(range(100))
-    assert (tally.written, tally.dropped) == (100, 0)
-    assert 4 <= masker.most_inside <= MOST_FRAMES
-    assert masker.most_ahead <= MOST_FRAMES + 3, "one in the mailbox, one on each side of it"
+    assert (stats.written, stats.dropped) == (100, 0)
+    assert 4 <= masker.most_inside <= MAX_FRAMES
+    assert masker.most_ahead <= MAX_FRAMES + 3, "one in the buffer, one on each side of it"
 
 
 def test_what_the_masker_drops_is_counted_and_left_out() -> None:
     source, shelf = Numbers(20), Shelf()
-    tally = run(source, shelf, Slow(source, shelf, frozenset({0, 7, 19})))
+    stats = run(source, shelf, Slow(source, shelf, frozenset({0, 7, 19})))
     assert shelf.numbers == [n for n in range(20) if n not in (0, 7, 19)]
-    assert (tally.written, tally.dropped) == (17, 3)
+    assert (stats.written, stats.dropped) == (17, 3)
 
 
 def test_an_input_that_breaks_off_keeps_what_was_read() -> None:
@@ -157,15 +156,15 @@ def test_stop_writes_what_was_read() -> None:
     run(source, shelf, Slow(source, shelf), stop_after=30)
     assert source.interrupted
     assert shelf.numbers == list(range(source.given))
-    assert 30 <= source.given <= 30 + MOST_FRAMES + 3
+    assert 30 <= source.given <= 30 + MAX_FRAMES + 3
 
 
 def test_latest_only_is_never_far_behind() -> None:
     source, shelf = Numbers(60, pause=0.002), Shelf()
     masker = Slow(source, shelf, most=0.04)
-    tally = run(source, shelf, masker, Policy.LATEST_ONLY)
-    assert tally.dropped > 5
-    assert tally.written + tally.dropped == 60
+    stats = run(source, shelf, masker, Policy.LATEST_ONLY)
+    assert stats.dropped > 5
+    assert stats.written + stats.dropped == 60
     assert shelf.numbers == sorted(set(shelf.numbers))
     assert shelf.numbers[-1] == 59
     assert masker.most_inside <= 2
@@ -174,31 +173,12 @@ def test_latest_only_is_never_far_behind() -> None:
 @pytest.mark.parametrize(
     ("policy", "frame_bytes", "expected"),
     [
-        (Policy.WAIT, 1, MOST_FRAMES),
+        (Policy.WAIT, 1, MAX_FRAMES),
         (Policy.WAIT, 6 * MEBI, 10),
         (Policy.WAIT, 500 * MEBI, 2),
         (Policy.LATEST_ONLY, 1, 2),
         (Policy.DROP_OLDEST, 1, 2),
     ],
 )
-def test_frames_under_way(policy: Policy, frame_bytes: int, expected: int) -> None:
-    assert frames_under_way(policy, frame_bytes) == expected
-
-
-@pytest.mark.parametrize(
-    ("policy", "left"),
-    [(Policy.LATEST_ONLY, [11]), (Policy.DROP_OLDEST, list(range(12 - QUEUE, 12)))],
-)
-def test_who_must_go(policy: Policy, left: list[int]) -> None:
-    async def scenario() -> None:
-        mailbox = FrameBuffer(policy)
-        dropped = [await mailbox.put(frame(number)) for number in range(12)]
-        await mailbox.end()
-        assert sum(dropped) == 12 - len(left)
-        kept = []
-        while (found := await mailbox.get()) is not None:
-            kept.append(found.number)
-        assert kept == left
-        assert await mailbox.get() is None
-
-    asyncio.run(scenario())
+def test_max_in_flight(policy: Policy, frame_bytes: int, expected: int) -> None:
+    assert max_in_flight(policy, frame_bytes) == expected

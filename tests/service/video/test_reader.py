@@ -1,9 +1,9 @@
-"""What files say, and what they don't: colours, rotation, length; and PyAV, which may not be there."""
+"""What files say, and what they don't: colours, rotation, length; and timestamps that an encoder takes."""
 
 from __future__ import annotations
 
-import sys
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hiseg.video.errors import VideoError
-from hiseg.video.frame import Frame
+from hiseg.video.frame import Frame, VideoError
 from hiseg.video.inputs import Input, parse_input
-from hiseg.video.reader import VideoReader, upright
+from hiseg.video.reader import Timeline, VideoReader, to_upright_rgb
 from tests.service.video.clips import FRAMES, RATE, Clip, picture
-from tests.service.video.running import hiseg_video
 
 COLOUR = 200, 50, 20
 
@@ -71,7 +71,7 @@ def test_a_camera_that_was_held_otherwise(rotation: int, turns: int) -> None:
             return getattr(self._frame, name)
 
     pixels = picture(0)
-    seen = upright(cast(av.VideoFrame, Held(av.VideoFrame.from_ndarray(pixels))))
+    seen = to_upright_rgb(cast(av.VideoFrame, Held(av.VideoFrame.from_ndarray(pixels))))
     assert np.array_equal(seen, np.rot90(pixels, turns))
     assert seen.flags.c_contiguous
 
@@ -79,7 +79,7 @@ def test_a_camera_that_was_held_otherwise(rotation: int, turns: int) -> None:
 def test_every_third_frame_keeps_its_number_and_time(clip: Clip) -> None:
     reader = VideoReader(parse_input(str(clip.path)), every=3)
     assert reader.expected == 6
-    assert reader.traits.rate == Fraction(RATE, 3)
+    assert reader.format.rate == Fraction(RATE, 3)
     frames = all_of(reader)
     assert [frame.number for frame in frames] == [0, 3, 6, 9, 12, 15]
     assert [frame.time for frame in frames] == [number / RATE for number in range(0, FRAMES, 3)]
@@ -113,10 +113,21 @@ def test_what_input_means(text: str, expected: Input) -> None:
     assert parse_input(text) == expected
 
 
-def test_without_pyav_one_line_says_what_to_install(
-    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "av", None)
-    monkeypatch.delitem(sys.modules, "hiseg.video.reader")
-    done = hiseg_video(clip.path, "-o", tmp_path / "out.mp4", expect=1)
-    assert done.err == "hiseg: this needs av: pip install 'hiseg[video]'\n"
+@given(st.lists(st.none() | st.integers(-(10**9), 10**9)), st.integers(-5, 1000))
+def test_from_zero_and_always_later(stamps: list[int | None], step: int) -> None:
+    timeline = Timeline(step)
+    placed = [timeline.next_ticks(stamp) for stamp in stamps]
+    assert placed[:1] in ([], [0])
+    assert all(later > earlier for earlier, later in pairwise(placed))
+
+
+@given(st.integers(-(10**6), 10**6), st.sets(st.integers(1, 10**6)))
+def test_distances_are_kept(origin: int, later: set[int]) -> None:
+    timeline = Timeline(40)
+    distances = [0, *sorted(later)]
+    assert [timeline.next_ticks(origin + distance) for distance in distances] == distances
+
+
+def test_a_clock_that_jumps_back_goes_on() -> None:
+    timeline = Timeline(40)
+    assert [timeline.next_ticks(stamp) for stamp in (9000, 9040, 5, 45, None, 125)] == [0, 40, 80, 120, 160, 200]

@@ -12,12 +12,11 @@ import pytest
 from hiseg import client
 from hiseg.core.box import Box
 from hiseg.core.job import PostProcessing, Smoothing
+from hiseg.core.policy import Policy
 from hiseg.core.result import ModelRef
 from hiseg.video import remote
-from hiseg.video.errors import VideoError
-from hiseg.video.frame import Frame
-from hiseg.video.frame_buffer import Policy
-from hiseg.video.remote import Remote
+from hiseg.video.frame import Frame, VideoError
+from hiseg.video.remote import RemoteMasker
 
 BOXES = (Box(0, 0, 4, 4),)
 FINISH = PostProcessing(Smoothing.EDGE, 0.4, 3, True)
@@ -45,12 +44,12 @@ class FakeClient:
 
 def ask(behaviour: Behaviour, policy: Policy, count: int = 4) -> tuple[list[Any], FakeClient]:
     async def scenario() -> tuple[list[Any], FakeClient]:
-        to, own = FakeClient(behaviour), Remote(policy)
-        relaying = asyncio.create_task(own.relay(cast(client.AsyncClient, to), "b0", FINISH))
+        to, masker = FakeClient(behaviour), RemoteMasker(policy)
+        relaying = asyncio.create_task(masker.relay(cast(client.AsyncClient, to), "b0", FINISH))
         pixels = np.zeros((8, 8, 3), dtype=np.uint8)
         frames = [Frame(number, number, float(number), pixels, 0.0) for number in range(count)]
-        answers = await asyncio.gather(*(own.masks(frame, BOXES) for frame in frames), return_exceptions=True)
-        own.end()
+        answers = await asyncio.gather(*(masker.masks(frame, BOXES) for frame in frames), return_exceptions=True)
+        masker.end()
         await relaying
         return answers, to
 
@@ -92,7 +91,7 @@ def test_a_dropped_frame_is_sent_again_when_none_may_be() -> None:
 
 
 def test_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(remote, "RESEND_S", 0.05)
     answers, _ = ask(lambda *_: dropped(), Policy.WAIT, 1)
     assert isinstance(answers[0], VideoError)
     assert "too much to do" in str(answers[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import cv2
@@ -165,6 +166,15 @@ def test_mistakes_are_told_in_one_line(arguments: list[str], told: str, clip: Cl
     done = hiseg_video(*(argument.format(**known) for argument in arguments), expect=1)
     assert told in done.err.splitlines()[-1]
     assert not (tmp_path / "x.mp4").exists()
+
+
+def test_without_pyav_one_line_says_what_to_install(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.delitem(sys.modules, "hiseg.video.reader")
+    done = hiseg_video(clip.path, "-o", tmp_path / "out.mp4", expect=1)
+    assert done.err == "hiseg: this needs av: pip install 'hiseg[video]'\n"
 
 
 def one_line(done: Done) -> str:

@@ -1,0 +1,27 @@
+"""Options that ``hiseg run`` and ``hiseg video`` share: how masks are made of the model's answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hiseg.api.options import MOST_DILATION_PX
+from hiseg.core.job import Smoothing
+
+Threshold = Annotated[
+    float, typer.Option(help="probability above which a pixel belongs to a mask", min=1e-6, max=1 - 1e-6)
+]
+SmoothingOption = Annotated[
+    Smoothing,
+    typer.Option(
+        "--smoothing", help="edge evens out ragged outlines, bilateral removes noise and keeps outlines sharp"
+    ),
+]
+DilationPx = Annotated[
+    int, typer.Option(help="image pixels by which masks grow, beyond their boxes too", min=0, max=MOST_DILATION_PX)
+]
+ResolveOverlaps = Annotated[
+    bool,
+    typer.Option("--resolve-overlaps", help="give a pixel that several masks claim to the most probable person alone"),
+]

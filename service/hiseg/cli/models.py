@@ -1,0 +1,50 @@
+"""``hiseg models`` lists the models of the repository; ``hiseg models check`` tells whether a file can be served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hiseg.cli.options import Repository, exit_on, read_settings
+from hiseg.engines.contract import ModelError
+from hiseg.engines.onnx import OnnxEngine
+from hiseg.models.repository import stored_models
+
+models = typer.Typer(invoke_without_command=True, add_completion=False)
+
+
+@models.callback()
+def list_models(context: typer.Context, repository: Repository = None) -> None:
+    """List the models of the repository, or check a file: what it is, how large, how good."""
+    if context.invoked_subcommand:
+        return
+    with exit_on(FileNotFoundError, ModelError):
+        stored = stored_models(read_settings(model_repository=repository).model_repository)
+        # One thread: nothing is run, so no session for a second batch needs to be opened.
+        infos = [OnnxEngine(model.path, model.name, model.version, threads=1).info for model in stored]
+    for info in infos:
+        card: dict[str, Any] = info.card
+        size = f"{card['bytes'] / 1e6:.1f} MB"
+        mask = "x".join(str(side) for side in info.mask_size)
+        typer.echo(f"{info.ref.name}  version {info.ref.version}  variant {info.ref.variant}  mask {mask}  {size}")
+        typer.echo("  canvases: " + ", ".join(f"{height}x{width}" for height, width in info.canvases))
+        for key in ("licence", "training_data", "metrics"):
+            if key in card:
+                typer.echo(f"  {key}: {card[key]}")
+
+
+@models.command()
+def check(
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="any .onnx file")],
+    as_json_text: Annotated[bool, typer.Option("--json", help="print all of it as JSON")] = False,
+    threads: Annotated[int, typer.Option(min=0, help="threads to run it with; 0: the cores this process may use")] = 0,
+) -> None:
+    """Tell whether a file can be served, as what, and how fast it is here; exits with 1 if it can't."""
+    # Not at the top: running a model takes the whole segmenter, which listing models doesn't.
+    from hiseg.models.inspect import as_json, as_text, inspect_model
+
+    report = inspect_model(path, threads)
+    typer.echo(as_json(report) if as_json_text else as_text(report))
+    raise typer.Exit(0 if report.fits else 1)

@@ -1,0 +1,81 @@
+"""``hiseg run``: segments one photo without a server."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hiseg.api.answer import to_json
+from hiseg.api.boxes import parse_boxes, to_boxes
+from hiseg.api.encoding import MaskFormat, to_png
+from hiseg.app import models_running, new_segmenter
+from hiseg.cli import mask_options
+from hiseg.cli.options import Repository, Variant, exit_on, read_settings
+from hiseg.core.errors import HisegError
+from hiseg.core.image import ImageSource
+from hiseg.core.job import Job, Mode, PostProcessing, Smoothing
+from hiseg.core.result import Result
+from hiseg.engines.contract import ModelError
+from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MOST_TOLERANCE_PX
+from hiseg.models.canary import CanaryMismatch
+from hiseg.models.self_test import SelfTestFailed
+from hiseg.observability.metrics import Metrics
+
+
+def run(
+    photo: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG, PNG or WebP")],
+    box: Annotated[list[str] | None, typer.Option(help="x1,y1,x2,y2 in pixels; once per person")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="PNG: the masks drawn on the image, or the label map or cut-out"),
+    ] = None,
+    json_output: Annotated[Path | None, typer.Option("--json", help="the answer as the service would give it")] = None,
+    variant: Variant = None,
+    mask_format: Annotated[
+        MaskFormat, typer.Option(help="how --json writes masks; label_map and cutout also say what -o is")
+    ] = MaskFormat.COCO_RLE,
+    tolerance_px: Annotated[
+        float, typer.Option(help="how far polygons may be simplified", min=0, max=MOST_TOLERANCE_PX)
+    ] = DEFAULT_TOLERANCE_PX,
+    mode: Annotated[Mode, typer.Option(help="a mask per box, or everybody at once")] = Mode.INSTANCE,
+    threshold: mask_options.Threshold = 0.5,
+    smoothing: mask_options.SmoothingOption = Smoothing.NONE,
+    dilation_px: mask_options.DilationPx = 0,
+    resolve_overlaps: mask_options.ResolveOverlaps = False,
+    repository: Repository = None,
+) -> None:
+    """Segment one photo; no server needed."""
+    settings = read_settings(model_repository=repository)
+    post_processing = PostProcessing(smoothing, threshold, dilation_px, resolve_overlaps)
+
+    def write(image: ImageSource, result: Result) -> None:
+        if output:
+            own = mask_format in (MaskFormat.LABEL_MAP, MaskFormat.CUTOUT)
+            output.write_bytes(to_png(image, result, mask_format if own else MaskFormat.OVERLAY))
+        if json_output:
+            form = MaskFormat.COCO_RLE if mask_format.is_image else mask_format
+            answer = to_json(image, result, form, tolerance_px)
+            json_output.write_text(answer.model_dump_json(indent=2, exclude_none=True) + "\n")
+
+    async def segment() -> Result:
+        rows = parse_boxes(";".join(box or []))
+        with ThreadPoolExecutor(1) as workers:
+            segmenter = new_segmenter(settings, workers)
+            image = segmenter.inspect(photo.read_bytes())
+            boxes = to_boxes(rows, image.width, image.height)
+            async with models_running(segmenter, settings, Metrics()):
+                model = segmenter.model_for(variant or settings.default_variant).ref.name
+                with segmenter.admission.reserve() as reservation:
+                    job = Job(image, boxes, model, mode, post_processing)
+                    return (await segmenter.segment(job, reservation, lambda result: write(image, result)))[0]
+
+    with exit_on(FileNotFoundError, ModelError, CanaryMismatch, SelfTestFailed, HisegError):
+        result = asyncio.run(segment())
+    for instance in (*result.instances, *([result.foreground] if result.foreground else [])):
+        corners = ", ".join(f"{v:g}" for v in instance.box.as_tuple())
+        typer.echo(f"box {corners}: {instance.area} pixels, score {instance.score:.2f}")
+    typer.echo("  ".join(f"{stage} {ms:.1f} ms" for stage, ms in result.timings_ms.items()))

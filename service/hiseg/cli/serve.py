@@ -1,0 +1,51 @@
+"""``hiseg serve``: runs the service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hiseg import app
+from hiseg.access.key_store import KeysUnusable
+from hiseg.cli.options import Engine, Repository, exit_on, read_settings
+from hiseg.core.errors import HisegError
+from hiseg.engines.contract import ModelError
+from hiseg.lifecycle import ListenError
+from hiseg.models.canary import CanaryMismatch
+from hiseg.models.loader import ExtraMissing
+from hiseg.models.self_test import SelfTestFailed
+from hiseg.settings import Fallback
+
+REASONS_NOT_TO_START = (
+    FileNotFoundError,
+    ModelError,
+    CanaryMismatch,
+    SelfTestFailed,
+    ListenError,
+    ExtraMissing,
+    KeysUnusable,
+    HisegError,
+)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
+    port: Annotated[int | None, typer.Option(help="HTTP port; 0 takes a free one")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="gRPC port; 0 takes a free one")] = None,
+    repository: Repository = None,
+    engine: Engine = None,
+    fallback: Annotated[Fallback | None, typer.Option(help="what serves while no Triton answers")] = None,
+) -> None:
+    """Run the service. Every other setting is a HISEG_* variable or a line in hiseg.toml."""
+    with exit_on(*REASONS_NOT_TO_START):
+        app.serve(
+            read_settings(
+                host=host,
+                port=port,
+                grpc_port=grpc_port,
+                model_repository=repository,
+                engine=engine,
+                fallback=fallback,
+            )
+        )

@@ -1,0 +1,60 @@
+"""All checks of the doctor, in the order in which they are printed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+
+from pydantic import ValidationError
+
+from hiseg.doctor.clock import Clock
+from hiseg.doctor.embedded import check_embedded
+from hiseg.doctor.finding import Finding, wrong
+from hiseg.doctor.limits import check_memory, check_open_files, check_settings
+from hiseg.doctor.ports import check_ports
+from hiseg.doctor.provider import check_provider, check_threads
+from hiseg.settings import EMBEDDED, Fallback, Settings
+
+
+async def examine(overrides: Mapping[str, object]) -> AsyncIterator[Finding]:
+    """Make every check; with settings that are refused, say only what is wrong with them.
+
+    Args:
+        overrides: settings that take the place of ``HISEG_*`` variables and hiseg.toml.
+    """
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "".join(f"{part}: " for part in problem["loc"])
+            text = problem["msg"].removeprefix("Value error, ")
+            yield wrong("settings", f"{name}{text}", "Mend the HISEG_* variable or the line in hiseg.toml.")
+        return
+    clock = Clock()
+    for finding in (*check_settings(settings), check_open_files(settings), check_memory(settings)):
+        yield finding
+    for finding in check_ports(settings):
+        yield finding
+    if settings.engine != EMBEDDED:
+        async for finding in _check_triton(settings):
+            yield finding
+    if settings.engine == EMBEDDED or settings.fallback is Fallback.ONNX:
+        yield check_provider()
+        yield check_threads(settings)
+        async for finding in check_embedded(settings):
+            yield finding
+    for finding in clock.findings():
+        yield finding
+
+
+async def _check_triton(settings: Settings) -> AsyncIterator[Finding]:
+    """Check the Triton servers, if the package that talks to them is installed."""
+    try:
+        # Not at the top: Triton's client is an optional extra.
+        from hiseg.doctor.servers import check_servers
+    except ImportError as error:
+        yield wrong(
+            "reachable", f"engine {settings.engine} needs more packages: {error}", "pip install 'hiseg[triton]'"
+        )
+        return
+    async for finding in check_servers(settings):
+        yield finding

@@ -1,0 +1,56 @@
+"""``hiseg run``: one photo, no server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from benchmarks.harness.paths import ROOT, SAMPLE, SAMPLE_BOXES
+from tests.service.cli.running import assert_one_line, hiseg
+
+BOXES = [part for box in SAMPLE_BOXES for part in ("--box", ",".join(f"{v:g}" for v in box))]
+
+
+def test_run_draws_the_people_and_writes_the_answer(tmp_path: Path) -> None:
+    picture, answer = tmp_path / "out.png", tmp_path / "out.json"
+    done = hiseg("run", SAMPLE, *BOXES, "-o", picture, "--json", answer)
+    assert done.stdout.count("pixels, score") == 2
+    assert "infer" in done.stdout
+    with PIL.Image.open(picture) as drawn, PIL.Image.open(SAMPLE) as original:
+        assert drawn.size == original.size
+        assert (np.asarray(drawn) != np.asarray(original)).any(axis=2).mean() > 0.2
+    assert len(json.loads(answer.read_text())["instances"]) == 2
+
+
+def test_run_in_binary_mode(tmp_path: Path) -> None:
+    answer = tmp_path / "out.json"
+    hiseg("run", SAMPLE, "--mode", "binary", "--json", answer)
+    assert json.loads(answer.read_text())["foreground"]["area"] > 0
+
+
+def test_run_writes_masks_in_other_formats(tmp_path: Path) -> None:
+    picture, answer = tmp_path / "out.png", tmp_path / "out.json"
+    how = ("--smoothing", "edge", "--dilation-px", "5", "--resolve-overlaps")
+    hiseg("run", SAMPLE, *BOXES, "--mask-format", "cutout", "-o", picture, "--json", answer, *how)
+    with PIL.Image.open(picture) as everybody:
+        assert everybody.mode == "RGBA"
+        opaque = np.asarray(everybody)[:, :, 3] == 255
+    instances = json.loads(answer.read_text())["instances"]
+    assert [instance["mask"]["format"] for instance in instances] == ["cutout"] * 2
+    assert opaque.sum() == sum(instance["area"] for instance in instances)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", SAMPLE, "--box", "1,2,3"], "boxes[0]"),
+        (["run", SAMPLE, "--variant", "b9"], "b9"),
+        (["run", ROOT / "pyproject.toml"], "image/jpeg"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments: list[str | Path], told: str) -> None:
+    assert_one_line(hiseg(*arguments, expect=1).stderr, told)
