@@ -62,6 +62,7 @@ class EchoEngine:
             foreground_boxes=crop_scale > 1,
         )
         self.slots = slots
+        self._listeners: list[Callable[[], None]] = []
         self._extra = extra
         self.roi_counts = roi_counts
         self.batches: list[Batch] = []
@@ -76,7 +77,12 @@ class EchoEngine:
         return self.slots + self._extra if self.slots else 0
 
     def subscribe(self, changed: Callable[[], None]) -> None:
-        self.changed = changed
+        self._listeners.append(changed)
+
+    def changed(self) -> None:
+        """Tell everybody who subscribed that the slots have changed."""
+        for listener in self._listeners:
+            listener()
 
     async def infer(self, batch: Batch) -> Prediction:
         assert self.running < self.max_in_flight, "no more batches at once than there is room for"

@@ -107,6 +107,7 @@ async def models_running(
                 model.engine, segmenter.workers, metrics.watcher(name), settings.batches, tracing=segmenter.tracing
             )
             segmenter.batchers[name] = await stack.enter_async_context(batcher.running())
+            model.engine.subscribe(segmenter.engines_changed)
         segmenter.model_for(settings.default_variant)
         yield models
 

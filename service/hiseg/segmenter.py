@@ -55,6 +55,7 @@ class Segmenter:
         self.admission = admission
         self.workers = workers
         self.tracing = tracing
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def models(self) -> list[ModelInfo]:
@@ -89,6 +90,16 @@ class Segmenter:
         """
         self.admission.check_ready()
         self._check_engines(model)
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call ``listener``, on the event loop, whenever :meth:`check_ready` may have another answer than before."""
+        self.admission.subscribe(listener)
+        self._listeners.append(listener)
+
+    def engines_changed(self) -> None:
+        """Tell the listeners that an engine began or ceased to answer; for :meth:`Engine.subscribe`."""
+        for listener in self._listeners:
+            listener()
 
     def _check_engines(self, model: str | None = None) -> None:
         batchers = self.batchers.values() if model is None else [self.batchers[model]]

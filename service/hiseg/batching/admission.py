@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from enum import StrEnum
 from types import TracebackType
 
@@ -73,12 +74,28 @@ class Admission:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self.state = State.STARTING
+        self._state = State.STARTING
+        self._listeners: list[Callable[[], None]] = []
         self.active_requests = 0
         self.reserved_bytes = 0
         self._bytes_of_client: defaultdict[str, int] = defaultdict(int)
         self._empty = asyncio.Event()
         self._empty.set()
+
+    @property
+    def state(self) -> State:
+        """What the service is doing; setting it calls the listeners."""
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._state = state
+        for listener in self._listeners:
+            listener()
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call ``listener``, on the event loop, whenever :attr:`state` has been set."""
+        self._listeners.append(listener)
 
     def check_open(self) -> None:
         """Raise :class:`Unavailable` unless requests are taken."""

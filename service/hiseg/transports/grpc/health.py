@@ -1,4 +1,8 @@
-"""gRPC's standard health service, which says what ``/readyz`` says: whether requests are taken."""
+"""gRPC's standard health service, which says what ``/readyz`` says: whether requests should be sent here.
+
+Its messages and its table of methods come from ``grpc_health``. The servicer of that package does not fit: it does not
+answer ``List``, and its watchers stay until the server's grace period is over, which would delay every shutdown.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from typing import Any
 
 import grpc
 from grpc.aio import ServicerContext
-from grpc_health.v1.health import SERVICE_NAME
 from grpc_health.v1.health_pb2 import (
     HealthCheckRequest,
     HealthCheckResponse,
@@ -21,63 +24,60 @@ from hiseg.core.errors import Unavailable
 from hiseg.segmenter import Segmenter
 from hiseg.transports.grpc.servicer import SERVICE
 
-POLL_S = 0.25
-"""So long after a change at most, watchers hear of it."""
 SERVICES = ("", SERVICE)
-"""Whose health can be asked for: the server's as a whole, and its service's, which is the same."""
+"""Names whose health can be asked for: the server as a whole, and its service, which are always equally healthy."""
 Context = ServicerContext[Any, Any]
 
 
 class Health:
-    """Reads the state whenever it is asked."""
+    """Answers with the segmenter's state at that moment, and wakes watchers whenever it changes.
+
+    Its methods are those that ``health_pb2_grpc.add_HealthServicer_to_server`` registers.
+    """
 
     def __init__(self, segmenter: Segmenter) -> None:
         self._segmenter = segmenter
+        self._changed = asyncio.Event()
+        segmenter.subscribe(self._wake_watchers)
 
-    @property
-    def handlers(self) -> grpc.GenericRpcHandler:
-        """What a server is given."""
-        answer = HealthCheckResponse.SerializeToString
-        question = HealthCheckRequest.FromString
-        return grpc.method_handlers_generic_handler(
-            SERVICE_NAME,
-            {
-                "Check": grpc.unary_unary_rpc_method_handler(self.check, question, answer),
-                "Watch": grpc.unary_stream_rpc_method_handler(self.watch, question, answer),
-                "List": grpc.unary_unary_rpc_method_handler(
-                    self.list, HealthListRequest.FromString, HealthListResponse.SerializeToString
-                ),
-            },
-        )
-
-    async def check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
-        """The status now."""
+    async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:  # noqa: N802
+        """Return the status now; NOT_FOUND for a service that is not there."""
         if request.service not in SERVICES:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no service {request.service[:80]!r}")
-        return self._status(request.service)
+        return HealthCheckResponse(status=self._status(request.service))
 
-    async def list(self, request: HealthListRequest, context: Context) -> HealthListResponse:
-        """The status of every service now."""
-        return HealthListResponse(statuses={service: self._status(service) for service in SERVICES})
+    async def List(self, request: HealthListRequest, context: Context) -> HealthListResponse:  # noqa: N802
+        """Return the status of every service now."""
+        return HealthListResponse(
+            statuses={service: HealthCheckResponse(status=self._status(service)) for service in SERVICES}
+        )
 
-    async def watch(self, request: HealthCheckRequest, context: Context) -> AsyncIterator[HealthCheckResponse]:
-        """The status now and after each change. It ends with the draining, which so doesn't wait for watchers."""
-        told = None
+    async def Watch(  # noqa: N802
+        self, request: HealthCheckRequest, context: Context
+    ) -> AsyncIterator[HealthCheckResponse]:
+        """Send the status now and after each change, until the service drains: watchers must not delay its end."""
+        sent = None
         while True:
-            last = self._segmenter.admission.state is State.DRAINING
+            changed = self._changed
+            draining = self._segmenter.admission.state is State.DRAINING
             status = self._status(request.service)
-            if status != told:
-                told = status
-                yield status
-            if last:
+            if status != sent:
+                sent = status
+                yield HealthCheckResponse(status=status)
+            if draining:
                 return
-            await asyncio.sleep(POLL_S)
+            await changed.wait()
 
-    def _status(self, service: str) -> HealthCheckResponse:
+    def _status(self, service: str) -> HealthCheckResponse.ServingStatus:
         if service not in SERVICES:
-            return HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
+            return HealthCheckResponse.SERVICE_UNKNOWN
         try:
             self._segmenter.check_ready()
         except Unavailable:
-            return HealthCheckResponse(status=HealthCheckResponse.NOT_SERVING)
-        return HealthCheckResponse(status=HealthCheckResponse.SERVING)
+            return HealthCheckResponse.NOT_SERVING
+        return HealthCheckResponse.SERVING
+
+    def _wake_watchers(self) -> None:
+        """Wake who waits for this change; who comes from now on waits for the next one."""
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grpc.aio
+from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_reflection.v1alpha import reflection
 
@@ -23,8 +24,9 @@ def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
     """The server around a segmenter, to be called on the loop that it shall run on; starts and stops nothing itself."""
     interceptors = [ApiKeys(key_store, metrics)] if key_store.is_needed else []
     server = grpc.aio.server(interceptors=interceptors, options=options(settings))
-    servicer, health = SegmentationServicer(segmenter, settings, metrics, key_store), Health(segmenter)
-    server.add_generic_rpc_handlers((servicer.handlers, health.handlers))
+    servicer = SegmentationServicer(segmenter, settings, metrics, key_store)
+    server.add_generic_rpc_handlers((servicer.handlers,))
+    health_pb2_grpc.add_HealthServicer_to_server(Health(segmenter), server)
     reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), server)
     return server
 

@@ -56,6 +56,23 @@ def test_watch_tells_changes_and_ends_with_the_draining(name: str) -> None:
     asyncio.run(scenario())
 
 
+def test_watchers_hear_that_no_engine_answers_and_that_one_is_back() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            service.engine.subscribe(service.segmenter.engines_changed)
+            health = HealthStub(service.channel)
+            watch = health.Watch(HealthCheckRequest())
+            async with asyncio.timeout(5):
+                for slots, status in ((1, SERVING), (0, NOT_SERVING), (1, SERVING)):
+                    service.engine.slots = slots
+                    service.engine.changed()
+                    assert (await watch.read()).status == status
+                    assert (await health.Check(HealthCheckRequest())).status == status
+            watch.cancel()
+
+    asyncio.run(scenario())
+
+
 def test_watching_a_service_that_is_not_there() -> None:
     async def scenario() -> None:
         async with running() as service:
