@@ -48,3 +48,8 @@ def test_a_command_that_there_is_not() -> None:
     done = CliRunner().invoke(app, ["teach"])
     assert done.exit_code == 2
     assert "No such command 'teach'" in done.output
+
+
+def test_the_interpreter_alone_can_run_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "hiseg", "--help"], capture_output=True, text=True, check=True)
+    assert "serve" in done.stdout

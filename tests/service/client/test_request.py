@@ -13,10 +13,10 @@ from hiseg.client.request import ask, rows
 
 @pytest.mark.parametrize(
     "boxes",
-    [[[1, 2, 3, 4]], ((1, 2, 3, 4),), np.array([[1, 2, 3, 4]]), iter([range(1, 5)]), [np.float32([1, 2, 3, 4])]],
+    [[[1, 2, 3, 4]], ((1, 2, 3, 4),), np.array([[1, 2, 3, 4]]), [range(1, 5)], [np.float32([1, 2, 3, 4])]],
 )
 def test_boxes_of_any_kind(boxes: Any) -> None:
-    assert rows(boxes) == ((1.0, 2.0, 3.0, 4.0),)
+    assert rows(boxes) == rows(iter(boxes)) == ((1.0, 2.0, 3.0, 4.0),)
 
 
 @pytest.mark.parametrize(
