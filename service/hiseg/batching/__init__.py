@@ -1,1 +1,1 @@
-"""What stands between jobs and the engine: who is let in, who runs when, and with whom."""
+"""Between jobs and an engine: admission control, the fair queue, the rule of batching, and the dispatch of batches."""

@@ -1,9 +1,9 @@
 """Feeds an engine with batches of jobs, and gives each caller exactly its own rows of what comes back.
 
-The way of a job: :meth:`Batcher.submit` lets it in if it can be answered in time, and queues it; the rule in
-:mod:`hiseg.batching.next_batch` takes it into the next batch, and a worker thread prepares it; the batch is assembled
-and run by :mod:`hiseg.batching.dispatch`, which answers it. Whatever changes on the way, :meth:`Batcher._advance` looks
-whether a batch can leave.
+The way of a job: :meth:`Batcher.submit` admits it if it can be answered in time, and queues it; by the rule in
+:mod:`hiseg.batching.next_batch` it joins the next batch, and a worker thread prepares it; the batch is assembled, run
+and answered by :mod:`hiseg.batching.dispatch`. After every change on the way :meth:`Batcher._advance` checks whether a
+batch can leave.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Batcher:
     Args:
         engine: runs the batches.
         workers: threads that prepare jobs.
-        watcher: learns what happens, for metrics; None: nobody does.
+        watcher: receives events, for metrics; None: nobody does.
         limits: how large a batch may be, and how long a job may wait.
         clock: seconds, monotonic; the jobs' deadlines are on it.
         tracing: receives the spans of batches.
@@ -67,7 +67,7 @@ class Batcher:
             engine, self.limits, self.cost_model, self.wait_estimator, clock, self._start_preparing, self._drop_late
         )
         self._latest = LatestJobs(self._next_batch, self._start_preparing, self._supersede)
-        # Let in and neither in the engine yet nor gone, oldest first.
+        # Admitted jobs that are not in the engine yet, oldest first.
         self._waiting: dict[BatchJob, None] = {}
         self._slots = EngineSlots(lambda: engine.max_in_flight)
         self._in_flight = 0
@@ -77,7 +77,10 @@ class Batcher:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Batcher]:
-        """Own every task of the batcher; at the end batches that have left are finished, and all other jobs refused."""
+        """Accept jobs until the block ends; then finish the batches that are on their way and refuse all other jobs.
+
+        All tasks of the batcher belong to this block.
+        """
         failure: Exception | None = None
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
@@ -94,16 +97,16 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        """Number of jobs that were let in and are not in the engine yet."""
+        """Number of admitted jobs that are not in the engine yet."""
         return len(self._waiting)
 
     def oldest_wait_s(self) -> float:
-        """Seconds that the oldest of them has waited; 0 if there is none."""
+        """Return the seconds that the oldest waiting job has waited; 0 if no job waits."""
         oldest = next(iter(self._waiting), None)
         return self.clock() - oldest.arrived if oldest else 0.0
 
     async def wait_until_idle(self) -> None:
-        """Wait until no job is inside, neither waiting nor in the engine."""
+        """Wait until no job waits and none is in the engine."""
         while self._waiting or self._in_flight:
             self._changed.clear()
             await self._changed.wait()
@@ -172,7 +175,7 @@ class Batcher:
             self._tasks.create_task(self._launch(jobs))
 
     def _on_engine_change(self) -> None:
-        """The engine has another number of slots; without any, nobody waits for what may never come."""
+        """Adapt to another number of engine slots; without any, all jobs are refused, since none may ever come back."""
         self.wait_estimator.resize(self.engine.slots)
         self._slots.count_changed()
         if not self.engine.slots:
@@ -206,7 +209,7 @@ class Batcher:
         return prepared, (self.clock() - started) * 1000
 
     async def _launch(self, jobs: Sequence[BatchJob]) -> None:
-        """Assemble a batch, run it as soon as the engine has a slot, and leave out whose callers leave meanwhile."""
+        """Assemble a batch and run it as soon as the engine has a slot, without the jobs that nobody needs by then."""
         try:
             batch = await self._dispatcher.assemble(jobs)
             async with self._slots.acquire():
@@ -248,7 +251,7 @@ class Batcher:
         job.fail(error)
 
     def _withdraw(self, job: BatchJob) -> None:
-        """Stop waiting with a job, wherever it is: it goes to the engine, or away."""
+        """Remove a job from wherever it waits, because it goes to the engine, is refused, or its caller has left."""
         del self._waiting[job]
         self.wait_estimator.remove(job)
         if job.latest:

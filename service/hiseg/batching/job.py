@@ -1,4 +1,4 @@
-"""One job on its way through a batcher, the limits it is held to, and who learns what became of it."""
+"""A job as a batcher sees it, the limits of batches, and the interface through which metrics receive events."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class BatchJob:
     """One image with its boxes, from the moment it is submitted to a batcher until it is answered.
 
     Whoever submits the job says what is to be done; all other attributes are set by the batcher. Those without a
-    default are set when the job is let in (``arrived``, ``answer``), has been prepared (``prepared``) or has come back
-    from the engine (``prediction``).
+    default are set when the job is admitted (``arrived``, ``answer``), when it has been prepared (``prepared``) or when
+    it has come back from the engine (``prediction``).
 
     Attributes:
         canvas: (height, width) of the image's canvas; only jobs on the same canvas share a batch.
@@ -66,14 +66,14 @@ class BatchJob:
         client: who sent the job; clients share the engine fairly.
         priority: decides the client's weight.
         deadline: when the answer becomes worthless, in seconds of the batcher's clock; None: never.
-        decode_inline: ``prepare`` is so short that it runs on the event loop, which saves the way to a thread and back.
+        decode_inline: run ``prepare`` on the event loop, since it takes less time than handing it to a thread.
         latest: a newer job of the client replaces this one while it waits, as soon as the newer one is prepared.
         requested: outputs that the caller needs.
         traceparent: the caller's trace context (W3C Trace Context); empty: not traced.
         share: weight of the client, above 0.
         cost_ms: predicted milliseconds that the job adds to a batch.
         alone_ms: predicted milliseconds of a batch of this job alone.
-        arrived: when the job was let in, in seconds of the batcher's clock.
+        arrived: when the job was admitted, in seconds of the batcher's clock.
         answer: done when the job has been answered or has failed; its caller waits for it.
         preparing: the task that prepares the job; None while the job waits in the queue.
         is_prepared: whether ``prepared``, ``decode_began`` and ``decode_ms`` are set.
@@ -129,7 +129,7 @@ class BatchJob:
 
 
 class Watcher(Protocol):
-    """Learns what happens in a batcher, for metrics. Its methods must be quick and never raise."""
+    """Receives the events of a batcher, for metrics. Its methods must be quick and never raise."""
 
     def on_batch(self, report: BatchReport) -> None:
         """A batch has come back from the engine."""
@@ -138,4 +138,4 @@ class Watcher(Protocol):
         """The engine has failed to run a batch."""
 
     def on_drop(self, reason: DropReason) -> None:
-        """A job that was let in has left before it reached the engine."""
+        """An admitted job has left before it reached the engine."""
