@@ -1,10 +1,14 @@
-"""A drawn data set for all tests of training that need no photographs."""
+"""What all tests of training share: a drawn data set for those that need no photographs, and a faster exporter."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch.onnx._internal._lazy_import import onnxscript_apis
 
 from tests.training.drawing import draw_split
 
@@ -16,3 +20,20 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_split(root, "train2017", 8)
     draw_split(root, "val2017", 4)
     return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def operators_listed_once() -> Iterator[None]:
+    """Let torch's exporter list ONNX Script's operators once a session: it takes a second of each of many exports."""
+
+    @functools.cache
+    def operators() -> list[Any]:
+        # Imported late: tests that export nothing don't need it.
+        from onnxscript._framework_apis import torch_2_11
+
+        found: list[Any] = torch_2_11.get_torchlib_ops()
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(vars(onnxscript_apis), "get_torchlib_ops", operators)
+        yield

@@ -58,7 +58,14 @@ def test_the_coarse_stage_of_our_checkpoints_too(tmp_path: Path) -> None:
     small = ModelConfig(fine_widths=(16, 16, 16, 16), coarse_widths=(16, 16, 16, 8), coarse_boxes=True)
     model = HierarchicalModel(small).eval()
     save_checkpoint(tmp_path / "ours.pth", model, {})
-    export("--checkpoint", tmp_path / "ours.pth", "--dynamic", "--output_dir", tmp_path / "out", "--height", 64)
+    export(
+        "--checkpoint",
+        tmp_path / "ours.pth",
+        "--dynamic",
+        "--output_dir",
+        tmp_path / "out",
+        *("--height", 64, "--width", 96),
+    )
     session = ort.InferenceSession(tmp_path / "out" / "ours.onnx", providers=["CPUExecutionProvider"])
     mean, std = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
     for shape in ((1, 3, 64, 96), (3, 3, 128, 32)):

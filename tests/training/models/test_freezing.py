@@ -13,8 +13,8 @@ from hiseg_training.compat.unet import UNetStage
 from hiseg_training.models.coarse import CoarseNetwork, CoarseStage
 from hiseg_training.models.freezing import UnfreezeSchedule, freeze, trainable_weights, unfreeze
 from hiseg_training.models.hierarchical import HierarchicalModel, build_coarse, to_unit
+from tests.training.config.test_model import SMALL
 from tests.training.models.test_hierarchical import inputs
-from tests.training.models.test_options import SMALL
 
 
 @pytest.fixture(params=["residual", "efficientnet", "unet"])
