@@ -6,7 +6,7 @@ What one transport alone enforces stands in it too: a caller may choose the tran
 from __future__ import annotations
 
 from hiseg.api.options import MOST_DILATION_PX
-from hiseg.masks.draw import MOST_MASK_PIXELS
+from hiseg.masks.draw import MAX_MASK_PIXELS
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
 from hiseg.masks.formats.polygon import MOST_TOLERANCE_PX
 from hiseg.settings import Settings
@@ -26,7 +26,7 @@ def limits_in_force(settings: Settings) -> dict[str, float]:
         "boxes": settings.max_boxes,
         "dilation_px": MOST_DILATION_PX,
         "tolerance_px": MOST_TOLERANCE_PX,
-        "mask_pixels": MOST_MASK_PIXELS,
+        "mask_pixels": MAX_MASK_PIXELS,
         "cutout_pixels": MAX_CUTOUT_PIXELS,
         "held_bytes": settings.max_held_bytes,
         "wait_ms": settings.max_wait_ms,

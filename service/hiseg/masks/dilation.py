@@ -1,4 +1,4 @@
-"""Makes a mask larger by so many image pixels on all sides."""
+"""Grows a mask by a number of image pixels on all sides."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from hiseg.core.result import CropMask
 
 
 def dilate(mask: CropMask, pixels: int, width: int, height: int) -> CropMask:
-    """Every pixel of the image whose centre lies at most ``pixels`` from that of one of the mask's.
+    """Add every pixel whose centre is at most ``pixels`` away from the centre of one of the mask's pixels.
 
-    The crop grows with the mask, but no pixel lies outside the ``width`` x ``height`` image. The time doesn't depend
-    on ``pixels``, but for the larger crop.
+    It takes the exact distance transform of the crop's background, so that time grows with the crop but not otherwise
+    with ``pixels``.
+
+    Args:
+        mask: the mask, lying inside the image; it is not changed.
+        pixels: distance in pixels of the image, 0 or more.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
+
+    Returns:
+        A mask whose bool ``[h, w]`` crop has grown by ``pixels`` on all sides, but not beyond the image.
     """
     if pixels == 0 or not mask.pixels.any():
         return mask

@@ -1,4 +1,4 @@
-"""The model's rows -> instances: each mask made at the size of what it covers, then finished as was asked."""
+"""Makes instances of the model's output: each mask is drawn at the size of what it covers, then post-processed."""
 
 from __future__ import annotations
 
@@ -15,27 +15,34 @@ from hiseg.masks.logits import crop_mask
 from hiseg.masks.overlaps import Claim, resolve_overlaps
 from hiseg.masks.smoothing import smooth
 
-MOST_MASK_PIXELS = 200_000_000
-"""Of all masks of one picture together: they overlap, so a crowd's have more pixels than the picture."""
+MAX_MASK_PIXELS = 200_000_000
+"""Upper limit of the pixels that all crops of one image have together: they overlap, so those of a crowd have more
+pixels than the image."""
 
 
-def mask_pixels(boxes: Iterable[Box], width: int, height: int, finish: PostProcessing) -> int:
-    """Pixels, and so bytes, of all crops that :func:`draw_masks` makes of boxes that are not empty.
+def mask_pixels(boxes: Iterable[Box], width: int, height: int, post_processing: PostProcessing) -> int:
+    """Count the pixels of all crops that :func:`draw_masks` will make; each takes one byte.
+
+    Args:
+        boxes: what the crops cover, before they are clipped to the image; none is empty.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
+        post_processing: its dilation makes crops larger.
 
     Raises:
-        TooLarge: more than are made.
+        TooLarge: they are more than :data:`MAX_MASK_PIXELS`.
     """
-    grown = finish.dilation_px
+    margin = post_processing.dilation_px
     pixels = 0
     for box in boxes:
-        across = min(width, math.ceil(box.x2) + grown) - max(0, math.floor(box.x1) - grown)
-        down = min(height, math.ceil(box.y2) + grown) - max(0, math.floor(box.y1) - grown)
-        pixels += across * down
-    if pixels > MOST_MASK_PIXELS:
+        crop_width = min(width, math.ceil(box.x2) + margin) - max(0, math.floor(box.x1) - margin)
+        crop_height = min(height, math.ceil(box.y2) + margin) - max(0, math.floor(box.y1) - margin)
+        pixels += crop_width * crop_height
+    if pixels > MAX_MASK_PIXELS:
         raise TooLarge(
-            f"the boxes' masks cover {pixels} pixels of the image together; at most {MOST_MASK_PIXELS} are taken",
+            f"the boxes' masks cover {pixels} pixels of the image together; at most {MAX_MASK_PIXELS} are taken",
             field="boxes",
-            limit=MOST_MASK_PIXELS,
+            limit=MAX_MASK_PIXELS,
             value=pixels,
         )
     return pixels
@@ -46,18 +53,18 @@ def draw_masks(
     boxes: Sequence[Box],
     width: int,
     height: int,
-    finish: PostProcessing,
+    post_processing: PostProcessing,
     crop_scale: float = 1.0,
 ) -> tuple[Instance, ...]:
-    """One instance per box, in their order.
+    """Draw one instance per box, in their order.
 
     Args:
-        logit_margins: float32 ``[mh, mw]`` for each box that is not empty, log-odds of "this pixel is the person".
-        boxes: clipped to the image.
-        width: of the image.
-        height: of the image.
-        finish: what is done to the masks.
-        crop_scale: sides of what the margins cover, as multiples of the box's.
+        logit_margins: float32 ``[mh, mw]`` for each box that is not empty: log-odds of "this pixel is the person".
+        boxes: boxes clipped to the image; an empty one gets an empty mask.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
+        post_processing: the steps between logits and finished mask.
+        crop_scale: sides of what the margins cover, as multiples of the box's sides.
     """
     rows = iter(logit_margins)
     found, claims = [], []
@@ -65,13 +72,13 @@ def draw_masks(
         if box.is_empty:
             found.append(Instance(box, CropMask.empty(), 0.0))
             continue
-        margin = smooth(next(rows), finish.smoothing)
-        seen = box.scaled(crop_scale)
-        mask, score = crop_mask(margin, seen, width, height, finish.threshold)
-        mask = dilate(mask, finish.dilation_px, width, height)
+        logit_margin = smooth(next(rows), post_processing.smoothing)
+        crop_box = box.scaled(crop_scale)
+        mask, score = crop_mask(logit_margin, crop_box, width, height, post_processing.threshold)
+        mask = dilate(mask, post_processing.dilation_px, width, height)
         found.append(Instance(box, mask, score))
-        claims.append(Claim(mask, margin, seen))
-    if not finish.resolve_overlaps:
+        claims.append(Claim(mask, logit_margin, crop_box))
+    if not post_processing.resolve_overlaps:
         return tuple(found)
     resolve_overlaps(claims)
     return tuple(each if each.mask.pixels.any() else Instance(each.box, each.mask, 0.0) for each in found)

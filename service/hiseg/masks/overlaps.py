@@ -1,7 +1,7 @@
 """Gives each pixel that several masks claim to one person, without an array of the image for each.
 
-Masks are compared in strips of the image. A strip has the highest margin so far at each of its pixels, and whose it
-is; the margins are drawn again for the parts of crops that meet others.
+Masks are compared in strips of the image. A strip has the highest log-odds so far at each of its pixels, and whose they
+are; log-odds are drawn again for the parts of crops that meet others.
 """
 
 from __future__ import annotations
@@ -15,25 +15,32 @@ import numpy as np
 from hiseg.core.box import Box
 from hiseg.core.image import Floats
 from hiseg.core.result import CropMask
-from hiseg.masks.logits import draw_margin
+from hiseg.masks.logits import resample
 
 STRIP_ROWS = 128
+"""Height of a strip in pixels of the image."""
 NO_EVIDENCE = -1e9
-"""Margin of a pixel that the model didn't look at, where a mask came by growing: any other claim is better."""
+"""Log-odds of a pixel outside of the model's crop, which dilation added to a mask: any other claim is better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A mask, and how sure the model is of it: the margin map and the box that it covers."""
+    """A mask, and how sure the model is of it.
+
+    Attributes:
+        mask: the mask; pixels that others get are taken away from it in place.
+        logit_margin: float32 ``[mh, mw]``, log-odds of "this pixel is the person"; its edges are the box's edges.
+        box: what the map covers, in image pixels.
+    """
 
     mask: CropMask
-    margin: Floats
+    logit_margin: Floats
     box: Box
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Whole pixels of the image; ``right`` and ``bottom`` are exclusive."""
+    """A rectangle of whole pixels of the image; ``right`` and ``bottom`` are exclusive."""
 
     left: int
     top: int
@@ -42,15 +49,17 @@ class Area:
 
     @classmethod
     def of(cls, mask: CropMask) -> Area:
+        """The area that the crop of a mask covers."""
         rows, columns = mask.pixels.shape
         return cls(mask.left, mask.top, mask.left + columns, mask.top + rows)
 
     @property
     def is_empty(self) -> bool:
+        """Whether it has no pixels."""
         return self.left >= self.right or self.top >= self.bottom
 
-    def within(self, other: Area) -> Area:
-        """What both have in common."""
+    def intersection(self, other: Area) -> Area:
+        """The area that both have in common."""
         return Area(
             max(self.left, other.left),
             max(self.top, other.top),
@@ -58,8 +67,8 @@ class Area:
             min(self.bottom, other.bottom),
         )
 
-    def around(self, other: Area) -> Area:
-        """The smallest that has both in it."""
+    def union(self, other: Area) -> Area:
+        """The smallest area that contains both."""
         return Area(
             min(self.left, other.left),
             min(self.top, other.top),
@@ -67,15 +76,15 @@ class Area:
             max(self.bottom, other.bottom),
         )
 
-    def at(self, left: int, top: int) -> tuple[slice, slice]:
-        """Rows and columns of an array whose first pixel is (``left``, ``top``)."""
+    def index_in(self, left: int, top: int) -> tuple[slice, slice]:
+        """Index of the area in an array ``[h, w]`` whose first pixel is (``left``, ``top``) of the image."""
         return slice(self.top - top, self.bottom - top), slice(self.left - left, self.right - left)
 
 
 def resolve_overlaps(claims: Sequence[Claim]) -> None:
-    """Take pixels away from the masks, in place, until none has two owners.
+    """Take pixels away from masks, in place, until none belongs to two of them.
 
-    A pixel stays with the claim whose margin is highest there; the first in order of equals.
+    A pixel stays with the claim of the highest log-odds there; among equals with the first.
     """
     contested = {number: area for number, area in enumerate(_contested(claims)) if area is not None}
     if not contested:
@@ -84,46 +93,46 @@ def resolve_overlaps(claims: Sequence[Claim]) -> None:
     first, last = min(a.top for a in contested.values()), max(a.bottom for a in contested.values())
     for top in range(first, last, STRIP_ROWS):
         strip = Area(left, top, right, min(top + STRIP_ROWS, last))
-        parts = {number: area.within(strip) for number, area in contested.items()}
-        _settle(claims, {number: part for number, part in parts.items() if not part.is_empty}, strip)
+        parts = {number: area.intersection(strip) for number, area in contested.items()}
+        _resolve_strip(claims, {number: part for number, part in parts.items() if not part.is_empty}, strip)
 
 
 def _contested(claims: Sequence[Claim]) -> list[Area | None]:
-    """For each claim the smallest area with all that its crop shares with others."""
+    """For each claim the smallest area with all pixels that its crop shares with others; None if it shares none."""
     areas = [Area.of(claim.mask) for claim in claims]
     shared: list[Area | None] = [None] * len(areas)
     for i, one in enumerate(areas):
         for j in range(i):
-            common = one.within(areas[j])
+            common = one.intersection(areas[j])
             if not common.is_empty:
                 for number in (i, j):
                     known = shared[number]
-                    shared[number] = common if known is None else known.around(common)
+                    shared[number] = common if known is None else known.union(common)
     return shared
 
 
-def _settle(claims: Sequence[Claim], parts: dict[int, Area], strip: Area) -> None:
-    """Decide one strip between the claims that have a part in it."""
+def _resolve_strip(claims: Sequence[Claim], parts: dict[int, Area], strip: Area) -> None:
+    """Resolve one strip between the claims that have a part in it, by their numbers."""
     best = np.full((strip.bottom - strip.top, strip.right - strip.left), -np.inf, dtype=np.float32)
     owner = np.full(best.shape, -1, dtype=np.int16)
     for number, part in parts.items():
-        claim, here = claims[number], part.at(strip.left, strip.top)
-        margin = _margin(claim, part)
-        claimed = claim.mask.pixels[part.at(claim.mask.left, claim.mask.top)]
-        wins = claimed & (margin > best[here])
-        np.copyto(best[here], margin, where=wins)
-        np.copyto(owner[here], number, where=wins)
+        claim, index = claims[number], part.index_in(strip.left, strip.top)
+        log_odds = _log_odds(claim, part)
+        claimed = claim.mask.pixels[part.index_in(claim.mask.left, claim.mask.top)]
+        wins = claimed & (log_odds > best[index])
+        np.copyto(best[index], log_odds, where=wins)
+        np.copyto(owner[index], number, where=wins)
     for number, part in parts.items():
         mask = claims[number].mask
-        mask.pixels[part.at(mask.left, mask.top)] &= owner[part.at(strip.left, strip.top)] == number
+        mask.pixels[part.index_in(mask.left, mask.top)] &= owner[part.index_in(strip.left, strip.top)] == number
 
 
-def _margin(claim: Claim, part: Area) -> Floats:
-    """How sure the model is in that part of the mask."""
+def _log_odds(claim: Claim, part: Area) -> Floats:
+    """The log-odds of a claim in a part of its mask's crop, float32 ``[h, w]`` of the part's size."""
     box = claim.box
-    inside = part.within(Area(math.floor(box.x1), math.floor(box.y1), math.ceil(box.x2), math.ceil(box.y2)))
-    margin = np.full((part.bottom - part.top, part.right - part.left), NO_EVIDENCE, dtype=np.float32)
+    inside = part.intersection(Area(math.floor(box.x1), math.floor(box.y1), math.ceil(box.x2), math.ceil(box.y2)))
+    log_odds = np.full((part.bottom - part.top, part.right - part.left), NO_EVIDENCE, dtype=np.float32)
     if not inside.is_empty:
-        drawn = draw_margin(claim.margin, box, inside.left, inside.top, inside.right, inside.bottom)
-        margin[inside.at(part.left, part.top)] = drawn
-    return margin
+        drawn = resample(claim.logit_margin, box, inside.left, inside.top, inside.right, inside.bottom)
+        log_odds[inside.index_in(part.left, part.top)] = drawn
+    return log_odds

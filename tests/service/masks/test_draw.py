@@ -8,7 +8,7 @@ import pytest
 from hiseg.core.box import Box
 from hiseg.core.errors import TooLarge
 from hiseg.core.job import PostProcessing, Smoothing
-from hiseg.masks.draw import MOST_MASK_PIXELS, draw_masks, mask_pixels
+from hiseg.masks.draw import MAX_MASK_PIXELS, draw_masks, mask_pixels
 from tests.service.masks.crops import full_size
 
 WIDTH, HEIGHT = 80, 60
@@ -78,4 +78,4 @@ def test_a_hundred_boxes_over_a_whole_huge_image_are_refused() -> None:
     whole = Box(0, 0, 8000, 6000)
     with pytest.raises(TooLarge) as raised:
         mask_pixels([whole] * 100, 8000, 6000, PostProcessing())
-    assert (raised.value.field, raised.value.limit, raised.value.value) == ("boxes", MOST_MASK_PIXELS, 48_000_000 * 100)
+    assert (raised.value.field, raised.value.limit, raised.value.value) == ("boxes", MAX_MASK_PIXELS, 48_000_000 * 100)

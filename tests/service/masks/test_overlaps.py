@@ -11,7 +11,7 @@ from hiseg.core.box import Box
 from hiseg.core.result import CropMask
 from hiseg.masks import overlaps
 from hiseg.masks.dilation import dilate
-from hiseg.masks.logits import crop_mask, draw_margin
+from hiseg.masks.logits import crop_mask, resample
 from hiseg.masks.overlaps import Claim, resolve_overlaps
 from tests.service.masks.crops import full_size
 
@@ -70,7 +70,7 @@ def rank(claim: Claim, mask: np.ndarray) -> np.ndarray:
     inside = np.zeros_like(mask)
     box = claim.box
     inside[int(box.y1) : int(np.ceil(box.y2)), int(box.x1) : int(np.ceil(box.x2))] = True
-    drawn = np.where(inside, draw_margin(claim.margin, box, 0, 0, WIDTH, HEIGHT), overlaps.NO_EVIDENCE)
+    drawn = np.where(inside, resample(claim.logit_margin, box, 0, 0, WIDTH, HEIGHT), overlaps.NO_EVIDENCE)
     return np.where(mask, drawn, -np.inf)
 
 

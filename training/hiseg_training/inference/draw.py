@@ -13,7 +13,7 @@ from hiseg.core.box import Box
 from hiseg.core.image import Floats, Pixels
 from hiseg.engines.base import logit_margins
 from hiseg.masks.formats.overlay import colour
-from hiseg.masks.logits import draw_margin, log_odds
+from hiseg.masks.logits import log_odds, resample
 
 GREEN = (0, 200, 80)
 FAR = 50.0
@@ -73,10 +73,10 @@ def _soft(margin: Floats, target: Floats, box: Box, width: int, height: int, thr
     decided = np.minimum(margin, log_odds(target) - least)
     left, top = max(0, math.floor(box.x1)), max(0, math.floor(box.y1))
     right, bottom = min(width, math.ceil(box.x2)), min(height, math.ceil(box.y2))
-    drawn = draw_margin(decided, box, left, top, right, bottom)
+    drawn = resample(decided, box, left, top, right, bottom)
     slope = np.hypot(cv2.Sobel(drawn, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=1 / 8))
     distance = np.clip(drawn / np.maximum(slope, np.abs(drawn) / FAR + 1e-6), -FAR, FAR)
-    return SoftMask(left, top, distance, draw_margin(target, box, left, top, right, bottom))
+    return SoftMask(left, top, distance, resample(target, box, left, top, right, bottom))
 
 
 def draw_people(pixels: Pixels, people: Sequence[SoftMask], alpha: float) -> Pixels:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hiseg.core.image import BoolMask, Floats, Pixels
 from hiseg.engines.base import logit_margins
-from hiseg.masks.logits import crop_mask, draw_margin
+from hiseg.masks.logits import crop_mask, resample
 from hiseg_training.inference.batches import PhotoPrediction
 
 SURE = 50.0
@@ -38,7 +38,7 @@ def foreground_probability(answer: PhotoPrediction) -> Pixels:
         part = region.clipped(width, height)
         left, top, right, bottom = (*map(math.floor, (part.x1, part.y1)), *map(math.ceil, (part.x2, part.y2)))
         seen = odds[top:bottom, left:right]
-        np.maximum(seen, draw_margin(inside, region, left, top, right, bottom), out=seen)
+        np.maximum(seen, resample(inside, region, left, top, right, bottom), out=seen)
     return np.asarray(np.round(255 / (1 + np.exp(-np.clip(odds, -SURE, SURE)))), dtype=np.uint8)
 
 

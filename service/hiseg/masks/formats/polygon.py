@@ -1,4 +1,4 @@
-"""A mask's outline as polygons along the edges of its pixels, with holes, and what simplifying them costs."""
+"""The outline of a mask as polygons along the edges of its pixels, with holes, and what simplifying them costs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hiseg.core.result import CropMask
 
 DEFAULT_TOLERANCE_PX = 1.0
 MOST_TOLERANCE_PX = 100.0
+"""Upper limit of ``tolerance_px`` in requests."""
 Ring = npt.NDArray[np.int32]
 """int32 ``[P, 2]``: x and y of corners of pixels; the last is joined to the first."""
 
@@ -43,12 +44,13 @@ class Outline:
 
 
 def outline(mask: CropMask, tolerance_px: float = DEFAULT_TOLERANCE_PX) -> Outline:
-    """The polygons of a mask.
+    """Trace the polygons of a mask.
 
     Args:
-        mask: whose; none are made of an empty one.
-        tolerance_px: corners may be left out as long as the line stays that near to them (Ramer, Douglas and Peucker).
-            A ring of which nothing would remain is kept as it is. 0: all corners, and an IoU of 1.
+        mask: a crop of the image; an empty mask has no polygons.
+        tolerance_px: corners may be left out as long as the line stays that near to them, by the algorithm of Ramer,
+            Douglas and Peucker. A ring of which nothing would remain is kept as it is. With 0 all corners are kept,
+            and the IoU is 1.
     """
     rings, parents = _rings(mask.pixels)
     if tolerance_px:
@@ -66,7 +68,16 @@ def outline(mask: CropMask, tolerance_px: float = DEFAULT_TOLERANCE_PX) -> Outli
 
 
 def rasterise(rings: Sequence[Ring], rows: int, columns: int) -> BoolMask:
-    """Bool ``[rows, columns]``: the pixels whose centres an odd number of rings go around."""
+    """Fill rings by the even-odd rule.
+
+    Args:
+        rings: at least one; each int32 ``[P, 2]``, x and y from 0 to ``columns`` and ``rows``.
+        rows: height of the result in pixels.
+        columns: width of the result in pixels.
+
+    Returns:
+        bool ``[rows, columns]``: the pixels whose centres an odd number of rings go around.
+    """
     flips = np.zeros((rows, columns + 1), dtype=np.uint8)
     starts = np.concatenate(rings).astype(np.int64)
     ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings]).astype(np.int64)
@@ -82,7 +93,7 @@ def rasterise(rings: Sequence[Ring], rows: int, columns: int) -> BoolMask:
 
 
 def _rings(pixels: BoolMask) -> tuple[list[Ring], list[int]]:
-    """All rings along pixel edges, and for each hole the number of the ring around it; -1 for outer rings."""
+    """All rings along the edges of bool ``[h, w]`` pixels, and of each the ring around it; -1 for outer rings."""
     if not pixels.any():
         return [], []
     # OpenCV follows the centres of border pixels. In twice the size these lie a quarter of a pixel inside the edges,
@@ -94,7 +105,7 @@ def _rings(pixels: BoolMask) -> tuple[list[Ring], list[int]]:
 
 
 def _corners(contour: Ring) -> Ring:
-    """The corners of a ring in the doubled picture, in the real one, without those that are none."""
+    """Corners int32 ``[P, 2]`` of a contour that was found at twice the size, without points on straight lines."""
     ring = (contour + 1) // 2
     ring = ring[(ring != np.roll(ring, 1, axis=0)).any(axis=1)]
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
@@ -102,9 +113,11 @@ def _corners(contour: Ring) -> Ring:
 
 
 def _simplified(ring: Ring, tolerance_px: float) -> Ring:
+    """The ring with fewer corners, or the ring itself if fewer than three would remain."""
     fewer = np.asarray(cv2.approxPolyDP(ring[:, None], tolerance_px, closed=True)[:, 0], dtype=np.int32)
     return fewer if len(fewer) > 2 else ring
 
 
 def _iou(found: BoolMask, expected: BoolMask) -> float:
+    """Intersection over union of two masks of the same shape; 0 if both are empty."""
     return int(np.count_nonzero(found & expected)) / max(1, int(np.count_nonzero(found | expected)))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from hiseg.core.result import CropMask
 
 Counts = npt.NDArray[np.int64]
+"""int64 ``[R]``, lengths of runs of pixels."""
 
 
 class Rle(TypedDict):
@@ -32,19 +33,25 @@ class UncompressedRle(TypedDict):
 
 
 def coco_rle(mask: CropMask, width: int, height: int) -> Rle:
-    """Exactly what pycocotools writes for the full-size mask."""
+    """Encode a mask over the whole image, with the same bytes that pycocotools writes for the full-size mask.
+
+    Args:
+        mask: a crop inside the image.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
+    """
     return Rle(size=[height, width], counts=compress(run_lengths(mask, width, height)))
 
 
 def coco_rle_uncompressed(mask: CropMask, width: int, height: int) -> UncompressedRle:
-    """What pycocotools' ``frPyObjects`` takes for the full-size mask."""
+    """Encode a mask over the whole image as plain run lengths, which pycocotools' ``frPyObjects`` takes."""
     return UncompressedRle(size=[height, width], counts=run_lengths(mask, width, height).tolist())
 
 
 def run_lengths(mask: CropMask, width: int, height: int) -> Counts:
-    """Lengths of alternating background and person runs down the columns of the whole image, int64 ``[R]``.
+    """Count the lengths of alternating runs of background and person, down the columns of the whole image.
 
-    The first run is background and may be 0 long; the lengths add up to ``width * height``.
+    The first run is background and may be 0 long; the lengths, int64 ``[R]``, add up to ``width * height``.
     """
     rows, columns = mask.pixels.shape
     # One row of background below the crop ends the runs of its columns. A crop of full height gets none: there
@@ -60,7 +67,7 @@ def run_lengths(mask: CropMask, width: int, height: int) -> Counts:
 
 
 def compress(runs: Counts) -> str:
-    """Run lengths -> the printable string of the COCO format."""
+    """Write run lengths, int64 ``[R]``, as the printable string of the COCO format."""
     values = runs.copy()
     values[3:] -= runs[1:-2]
     # Without its sign, -1 - v has as many bits as v.
