@@ -45,8 +45,8 @@ class Canary:
         """Read the canary from the folder of a model version; None if there is none."""
         if not (folder / PHOTO).exists():
             return None
-        with PIL.Image.open(folder / MASKS) as picture:
-            masks = np.asarray(picture)
+        with PIL.Image.open(folder / MASKS) as image:
+            masks = np.asarray(image)
         return cls((folder / PHOTO).read_bytes(), json.loads((folder / BOXES).read_text()), masks)
 
     def save(self, folder: Path) -> None:
@@ -71,7 +71,7 @@ class Canary:
             iou = int((stored & now).sum()) / max(1, int((stored | now).sum()))
             if iou < MIN_IOU:
                 raise CanaryMismatch(
-                    f"{model}: mask {label} of the canary picture has IoU {iou:.3f} with the stored one; "
+                    f"{model}: mask {label} of the canary image has IoU {iou:.3f} with the stored one; "
                     f"at least {MIN_IOU} is ready"
                 )
 

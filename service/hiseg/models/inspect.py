@@ -22,7 +22,7 @@ MASK_OUTPUT_TEXTS = {
 EFFECT_OF_MISSING = {
     "variant": "taken from the model's name",
     "canvases": "the one in the shape of images is all there is",
-    "resize": "pictures are stretched to the canvas",
+    "resize": "images are stretched to the canvas",
     "mask_size": "taken from the shape of the masks",
     "gmac": "the first batches are planned with a guess of what they cost",
     "class_names": "not shown to callers",
@@ -112,7 +112,7 @@ def _facts(signature: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
 
     mask_output = mask_output_of(signature) or ""
     pixels = "uint8, 0..255" if info.takes_uint8 else "float32, 0..1; four times the bytes of uint8"
-    roi_size = signature.metadata.get("roi_size", "not said; nothing depends on it")
+    roi_size = signature.metadata.get("roi_size", "unknown; nothing depends on it")
     return (
         Fact("variant", info.ref.variant, known("variant", "name")),
         Fact("images", pixels, "type"),

@@ -50,7 +50,7 @@ def test_other_masks_are_noticed() -> None:
     shifted = replace(canary, masks=np.roll(canary.masks, 10, axis=1))
 
     async def scenario(segmenter: Segmenter) -> None:
-        with pytest.raises(CanaryMismatch, match=r"hiseg_b0: mask 1 of the canary picture has IoU 0\.9"):
+        with pytest.raises(CanaryMismatch, match=r"hiseg_b0: mask 1 of the canary image has IoU 0\.9"):
             await shifted.check(segmenter, "hiseg_b0")
 
     with_b0(scenario)

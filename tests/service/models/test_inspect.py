@@ -43,7 +43,7 @@ def test_what_a_released_file_runs_as(generation: Generation, tmp_path: Path) ->
 def test_it_is_said_in_words_too(tmp_path: Path) -> None:
     said = checked(SeedFile(**SMALL).save(tmp_path / RELEASED), 0)
     assert "keeps the tensor contract" in said
-    assert "pictures are stretched to the canvas" in said
+    assert "images are stretched to the canvas" in said
 
 
 def edited(path: Path, edit: Callable[[onnx.ModelProto], None]) -> Path:

@@ -51,7 +51,7 @@ class Region:
             raise
 
     def destroy(self) -> None:
-        """Remove the file and close it; the memory is freed when nobody has it mapped any more."""
+        """Remove the file and close it; the memory is freed when no process has it mapped any more."""
         self._path.unlink(missing_ok=True)
         os.close(self._file)
 

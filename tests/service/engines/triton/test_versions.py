@@ -71,7 +71,7 @@ def test_a_new_version_is_used_after_its_canary_and_a_broken_one_never(served: t
             assert (await asyncio.to_thread(server.load, "hiseg_b0")).status_code == 200
             await asking.answered_by("2")
             assert engine.info.ref.version == "2"
-            # Loadable, of the right form, and wrong: the canary picture's masks are others.
+            # Loadable, of the right form, and wrong: the canary image's masks are others.
             add_version(repository, 3, other_masks())
             assert (await asyncio.to_thread(server.load, "hiseg_b0")).status_code == 200
             (endpoint,) = engine.endpoints.values()

@@ -1,0 +1,71 @@
+"""What keeps the tensor contract, by signatures alone: the files themselves are tested with the engines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hiseg.core.canvas import Resize
+from hiseg.engines.base import UNKNOWN_COST
+from hiseg.engines.contract import (
+    MS_PER_GMAC,
+    ModelError,
+    ModelSignature,
+    contract_violations,
+    describe,
+    mask_output_of,
+)
+
+SIGNATURE = ModelSignature(
+    source="model.onnx",
+    types={"images": "uint8", "rois": "float32", "masks": "float32", "binary_masks": "float32"},
+    inputs={"images": ["batch", 3, 640, 640], "rois": ["people", 5]},
+    outputs={"masks": ["people", 3, 128, 96], "binary_masks": ["batch", 1, 640, 640]},
+    metadata={},
+)
+
+
+def test_shapes_alone_describe_a_model_without_metadata() -> None:
+    info, mask_output = describe(SIGNATURE, "hiseg_b1", "3", "onnx")
+    assert (info.ref.name, info.ref.version, info.ref.variant) == ("hiseg_b1", "3", "b1")
+    assert (info.canvases, info.mask_size, info.resize) == (((640, 640),), (128, 96), Resize.STRETCH)
+    assert (info.takes_uint8, info.crop_scale, info.cost_prior) == (True, 1.0, UNKNOWN_COST)
+    assert mask_output == "masks"
+
+
+def test_metadata_goes_before_shapes() -> None:
+    metadata = {"variant": "b7", "canvases": "[[480, 640]]", "resize": "letterbox", "gmac": "[2, 0.5]"}
+    info, _ = describe(replace(SIGNATURE, metadata=metadata), "hiseg_b1", "3", "onnx")
+    assert (info.ref.variant, info.canvases, info.resize) == ("b7", ((480, 640),), Resize.LETTERBOX)
+    assert (info.cost_prior.image, info.cost_prior.roi) == (2 * MS_PER_GMAC, 0.5 * MS_PER_GMAC)
+
+
+def test_wide_masks_are_preferred_and_must_say_how_wide() -> None:
+    wide = replace(
+        SIGNATURE,
+        types=SIGNATURE.types | {"wide_masks": "float32"},
+        outputs=SIGNATURE.outputs | {"wide_masks": ["people", 3, 128, 96]},
+    )
+    assert mask_output_of(wide) == "wide_masks"
+    assert contract_violations(wide) == ["mask_extent is None in its metadata, not a number of 1 to 2"]
+    info, _ = describe(replace(wide, metadata={"mask_extent": "1.2"}), "hiseg_b0", "1", "onnx")
+    assert info.crop_scale == 1.2
+
+
+@pytest.mark.parametrize("missing", ["images", "rois", "masks", "binary_masks"])
+def test_a_missing_tensor_is_an_error_and_no_crash(missing: str) -> None:
+    signature = replace(
+        SIGNATURE,
+        inputs={name: shape for name, shape in SIGNATURE.inputs.items() if name != missing},
+        outputs={name: shape for name, shape in SIGNATURE.outputs.items() if name != missing},
+    )
+    assert contract_violations(signature)
+    with pytest.raises(ModelError, match=r"^model\.onnx: "):
+        describe(signature, "hiseg_b0", "1", "onnx")
+
+
+def test_all_violations_are_named_at_once() -> None:
+    wrong = replace(SIGNATURE, types=SIGNATURE.types | {"images": "float64"}, metadata={"resize": "crop"})
+    with pytest.raises(ModelError, match=r"images are float64, not uint8 or float32; resize is 'crop'"):
+        describe(wrong, "hiseg_b0", "1", "onnx")
