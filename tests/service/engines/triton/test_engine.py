@@ -18,13 +18,19 @@ from benchmarks.harness.triton.proxy import Proxy
 from benchmarks.harness.triton.server import Triton, triton
 from hiseg.core.errors import DeadlineExceeded, Unavailable
 from hiseg.engines.base import DANGEROUS, Batch, BatchMeta, RequestedOutputs
+from hiseg.engines.triton import breaker, regions
 from hiseg.engines.triton import engine as engine_module
-from hiseg.engines.triton import regions
 from hiseg.engines.triton.engine import ModelFailed, TritonEngine
 from hiseg.observability.reports import EndpointState
 from tests.service.engines.triton.harness import NOTHING, assert_own, marked
 
 CALLERS = 6
+
+
+@pytest.fixture(autouse=True)
+def cool_downs_of_one_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a server seems slow more often, and cool-downs would grow longer than any test waits."""
+    monkeypatch.setattr(breaker, "MAX_COOL_DOWN_S", breaker.COOL_DOWN_S)
 
 
 @pytest.fixture(scope="module")
