@@ -12,12 +12,14 @@ import typer
 from hiseg.api.answer import to_json
 from hiseg.api.boxes import parse_boxes, to_boxes
 from hiseg.api.encoding import MaskFormat, to_png
+from hiseg.api.exchange import segment_embedded
+from hiseg.api.options import Options
 from hiseg.app import models_running, new_segmenter
 from hiseg.cli import mask_options
 from hiseg.cli.options import Repository, Variant, exit_on, read_settings
 from hiseg.core.errors import HisegError
 from hiseg.core.image import ImageSource
-from hiseg.core.job import Job, Mode, PostProcessing, Smoothing
+from hiseg.core.job import Mode, Smoothing
 from hiseg.core.result import Result
 from hiseg.engines.contract import ModelError
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MOST_TOLERANCE_PX
@@ -50,7 +52,13 @@ def run(
 ) -> None:
     """Segment one photo; no server needed."""
     settings = read_settings(model_repository=repository)
-    post_processing = PostProcessing(smoothing, threshold, dilation_px, resolve_overlaps)
+    options = Options(
+        mode=mode,
+        smoothing=smoothing,
+        threshold=threshold,
+        dilation_px=dilation_px,
+        resolve_overlaps=resolve_overlaps,
+    )
 
     def write(image: ImageSource, result: Result) -> None:
         if output:
@@ -69,9 +77,8 @@ def run(
             boxes = to_boxes(rows, image.width, image.height)
             async with models_running(segmenter, settings, Metrics()):
                 model = segmenter.model_for(variant or settings.default_variant).ref.name
-                with segmenter.admission.reserve() as reservation:
-                    job = Job(image, boxes, model, mode, post_processing)
-                    return (await segmenter.segment(job, reservation, lambda result: write(image, result)))[0]
+                result, _ = await segment_embedded(segmenter, image, lambda *_: boxes, options, model, write)
+                return result
 
     with exit_on(FileNotFoundError, ModelError, CanaryMismatch, SelfTestFailed, HisegError):
         result = asyncio.run(segment())
