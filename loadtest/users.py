@@ -17,7 +17,7 @@ from locust import FastHttpUser, User, constant_throughput, events, task
 from locust.argument_parser import LocustArgumentParser
 
 from hiseg.client import Client, Dropped, Failed, Frame, Segmented
-from hiseg.client.connection import API_KEY
+from hiseg.client.transport import API_KEY
 from loadtest.shots import Shot, shots
 
 # Else the first gRPC call would hold up all users.

@@ -1,7 +1,7 @@
 """hiseg: an image and the boxes of the people in it go in, one mask per person comes out.
 
 ``from hiseg import Client`` works without loading the client's libraries until a name is first used: the service and
-the command line import this package too, and must not pay for them.
+the command line import this package too, and must not wait for them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,66 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hiseg.client import AsyncClient as AsyncClient
     from hiseg.client import Client as Client
+    from hiseg.client import ClientError as ClientError
+    from hiseg.client import ConnectionFailed as ConnectionFailed
+    from hiseg.client import ConnectionLost as ConnectionLost
+    from hiseg.client import DeadlineExceeded as DeadlineExceeded
+    from hiseg.client import Dropped as Dropped
+    from hiseg.client import Failed as Failed
+    from hiseg.client import Frame as Frame
+    from hiseg.client import Instance as Instance
+    from hiseg.client import InternalError as InternalError
+    from hiseg.client import InvalidRequest as InvalidRequest
+    from hiseg.client import Outcome as Outcome
+    from hiseg.client import Overloaded as Overloaded
+    from hiseg.client import Policy as Policy
+    from hiseg.client import RawFrame as RawFrame
+    from hiseg.client import Result as Result
+    from hiseg.client import Segmented as Segmented
+    from hiseg.client import Tls as Tls
+    from hiseg.client import TooLarge as TooLarge
+    from hiseg.client import Unauthorized as Unauthorized
+    from hiseg.client import Unavailable as Unavailable
+    from hiseg.client import UndecodableImage as UndecodableImage
+    from hiseg.client import UnexpectedAnswer as UnexpectedAnswer
+    from hiseg.client import UnsupportedImage as UnsupportedImage
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "ConnectionFailed",
+    "ConnectionLost",
+    "DeadlineExceeded",
+    "Dropped",
+    "Failed",
+    "Frame",
+    "Instance",
+    "InternalError",
+    "InvalidRequest",
+    "Outcome",
+    "Overloaded",
+    "Policy",
+    "RawFrame",
+    "Result",
+    "Segmented",
+    "Tls",
+    "TooLarge",
+    "Unauthorized",
+    "Unavailable",
+    "UndecodableImage",
+    "UnexpectedAnswer",
+    "UnsupportedImage",
+]
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from :mod:`hiseg.client` when it is first asked for (PEP 562)."""
+    """Load a public name from :mod:`hiseg.client` when it is first used (PEP 562)."""
     if name in __all__:
         return getattr(import_module("hiseg.client"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

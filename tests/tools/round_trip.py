@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hiseg.client.http_wire import to_result
+from hiseg.client.http import to_result
 from hiseg.client.result import Result
 
 Arrays = dict[str, np.ndarray]

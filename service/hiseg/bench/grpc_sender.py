@@ -11,11 +11,10 @@ import grpc
 from grpc.aio import AioRpcError, Channel, UnaryUnaryMultiCallable, insecure_channel
 
 from hiseg.bench.sender import USUAL, Outcome, Reply, Request, parse_server_timing
+from hiseg.client.grpc import RETRY_AFTER, SEGMENT
 from hiseg.core.command_errors import BadOption
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.requests import ENUMS
-from hiseg.transports.grpc.servicer import SERVICE
-from hiseg.transports.grpc.status import RETRY_AFTER
 
 OUTCOMES: dict[grpc.StatusCode, str] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: Outcome.OVERLOADED,
@@ -47,7 +46,7 @@ class GrpcSender:
         timeout_s: float,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._call: UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/Segment")
+        self._call: UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(SEGMENT)
         self._timeout_s = timeout_s
         self._metadata = tuple((headers or {}).items())
         images = {image: pb.SegmentRequest(encoded_image=image) for image in {request.image for request in requests}}

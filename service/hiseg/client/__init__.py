@@ -1,4 +1,4 @@
-"""Asking a hiseg service from Python, over HTTP or gRPC, with no part of the service itself.
+"""The Python client of a hiseg service, over HTTP or gRPC, with no part of the service itself.
 
 Importing this loads neither transport's library: httpx comes with the first ``http`` URL, grpc with the first ``grpc``
 one.
@@ -20,11 +20,12 @@ from hiseg.client.errors import (
     UnexpectedAnswer,
     UnsupportedImage,
 )
-from hiseg.client.frames import Dropped, Failed, Frame, Outcome, Policy, Segmented
+from hiseg.client.frames import Dropped, Failed, Frame, Outcome, Segmented
 from hiseg.client.images import RawFrame
 from hiseg.client.result import Instance, Result
 from hiseg.client.sync import Client
 from hiseg.client.tls import Tls
+from hiseg.core.policy import Policy
 
 __all__ = [
     "AsyncClient",

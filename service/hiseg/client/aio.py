@@ -7,21 +7,21 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from hiseg.client.connect import connect_async
-from hiseg.client.connection import StreamOptions, address
 from hiseg.client.errors import ClientError
-from hiseg.client.frames import FrameLike, Outcome, Policy
+from hiseg.client.frames import FrameLike, Outcome
 from hiseg.client.images import ImageLike
-from hiseg.client.request import Boxes, FrameOptions, Options, ask, checked
+from hiseg.client.request import Boxes, FrameOptions, Options, check_options, make_request
 from hiseg.client.result import Result
 from hiseg.client.retry import RetryBudget
 from hiseg.client.tls import Tls
+from hiseg.client.transport import Address, AsyncTransport, StreamOptions, parse_address
+from hiseg.core.policy import Policy
 
 T = TypeVar("T")
 
 
 class AsyncClient:
-    """:class:`hiseg.client.Client` for one event loop, on which it is made; the arguments are the same."""
+    """A connection to a service, used on the event loop on which it is made; for the arguments see :class:`Client`."""
 
     def __init__(
         self,
@@ -36,16 +36,16 @@ class AsyncClient:
     ) -> None:
         self._timeout = timeout
         self._retries = retries
-        self._transport = connect_async(
-            address(url, api_key=api_key, headers=headers, tls=tls, jpeg_quality=jpeg_quality)
+        self._transport = _connect(
+            parse_address(url, api_key=api_key, headers=headers, tls=tls, jpeg_quality=jpeg_quality)
         )
 
     async def segment(self, image: ImageLike, boxes: Boxes, **options: Unpack[Options]) -> Result:
-        """As :meth:`Client.segment`; files are read and pixels encoded in another thread."""
-        given: dict[str, Any] = {**options}
-        tries = RetryBudget(self._retries, given.pop("timeout", self._timeout))
-        call = await asyncio.to_thread(lambda: self._transport.prepare(ask(image, boxes, given)))
-        return await _tried(call, tries)
+        """See :meth:`Client.segment`; files are read and pixels encoded in another thread."""
+        request_options: dict[str, Any] = {**options}
+        budget = RetryBudget(self._retries, request_options.pop("timeout", self._timeout))
+        call = await asyncio.to_thread(lambda: self._transport.prepare(make_request(image, boxes, request_options)))
+        return await _call(call, budget)
 
     def stream(
         self,
@@ -56,20 +56,20 @@ class AsyncClient:
         frame_timeout: float | None = None,
         **options: Unpack[FrameOptions],
     ) -> AsyncIterator[Outcome]:
-        """As :meth:`Client.stream`; ``frames`` may be either kind of iterable, and the ordinary one may block."""
-        how = StreamOptions(Policy(policy), checked({**options}), reuse_boxes, frame_timeout)
-        return self._transport.stream(frames, how)
+        """See :meth:`Client.stream`; ``frames`` may be either kind of iterable, and an ordinary one may block."""
+        stream_options = StreamOptions(Policy(policy), check_options({**options}), reuse_boxes, frame_timeout)
+        return self._transport.stream(frames, stream_options)
 
     async def info(self) -> dict[str, Any]:
-        """As :meth:`Client.info`."""
-        return await _tried(self._transport.info, RetryBudget(self._retries, self._timeout))
+        """See :meth:`Client.info`."""
+        return await _call(self._transport.info, RetryBudget(self._retries, self._timeout))
 
     async def ready(self) -> bool:
-        """As :meth:`Client.ready`."""
+        """See :meth:`Client.ready`."""
         return await self._transport.ready(self._timeout)
 
     async def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         await self._transport.close()
 
     async def __aenter__(self) -> Self:
@@ -81,10 +81,22 @@ class AsyncClient:
         await self.close()
 
 
-async def _tried(call: Callable[[float], Awaitable[T]], tries: RetryBudget) -> T:
+def _connect(address: Address) -> AsyncTransport:
+    # Not at the top: a client needs one of the two libraries, and takes time for it.
+    if address.is_grpc:
+        from hiseg.client.grpc_aio import AsyncGrpcTransport
+
+        return AsyncGrpcTransport(address)
+    from hiseg.client.http import AsyncHttpTransport
+
+    return AsyncHttpTransport(address)
+
+
+async def _call(call: Callable[[float], Awaitable[T]], budget: RetryBudget) -> T:
+    """Call with the seconds that are left, again and again as far as the budget allows it."""
     while True:
         try:
-            return await call(tries.left())
+            return await call(budget.left())
         except ClientError as error:
-            seconds = tries.pause(error)
+            seconds = budget.pause(error)
         await asyncio.sleep(seconds)

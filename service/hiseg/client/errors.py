@@ -1,4 +1,4 @@
-"""What can go wrong for a caller, the same types on both transports."""
+"""What can go wrong for a caller: the same exceptions for HTTP and gRPC."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ class ClientError(Exception):
     """Base of all errors of the client.
 
     Attributes:
-        detail: one sentence in plain words, the service's where it said one.
-        status: HTTP's; None over gRPC, and when the service wasn't asked.
-        code: gRPC's, by name; None over HTTP, and when the service wasn't asked.
+        detail: what is wrong, in one sentence; the service's own if it sent one.
+        status: HTTP status; None over gRPC, and where there was no answer.
+        code: name of the gRPC code; None over HTTP, and where there was no answer.
         field: the part of the request at fault, e.g. ``boxes[2]``, if known.
         limit: the limit that was exceeded; HTTP only.
         value: what was sent instead; HTTP only.
@@ -19,7 +19,7 @@ class ClientError(Exception):
     """
 
     retryable: ClassVar[bool] = False
-    """Asking the same once more may help, and can do no harm."""
+    """Whether sending the same request again may help, and can do no harm."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class ClientError(Exception):
 
 
 class InvalidRequest(ClientError, ValueError):
-    """Something about the request is wrong, and will be the next time. Over gRPC the subclasses aren't told apart."""
+    """The request is invalid, and will be the next time. Over gRPC this is raised instead of the subclasses."""
 
 
 class TooLarge(InvalidRequest):
@@ -51,11 +51,11 @@ class TooLarge(InvalidRequest):
 
 
 class UnsupportedImage(InvalidRequest):
-    """Not one of the image types that the service reads."""
+    """The image has a type that the service doesn't read."""
 
 
 class UndecodableImage(InvalidRequest):
-    """The right type, but broken."""
+    """The image has the right type, but is damaged."""
 
 
 class Unauthorized(ClientError):
@@ -63,27 +63,27 @@ class Unauthorized(ClientError):
 
 
 class Overloaded(ClientError):
-    """Turned away by load."""
+    """The service refused the request because it has too much to do."""
 
     retryable = True
 
 
 class Unavailable(ClientError):
-    """Starting, shutting down, or without an engine."""
+    """The service is starting, shutting down, or without an engine."""
 
     retryable = True
 
 
 class ConnectionFailed(Unavailable):
-    """Nobody answers at the address. Over gRPC also a connection that was lost, which it doesn't tell apart."""
+    """Nothing answers at the address. Over gRPC also: the connection was lost, which gRPC doesn't tell apart."""
 
 
 class ConnectionLost(ClientError):
-    """It ended after the request was sent, before the answer came."""
+    """The connection ended after the request was sent, before the answer came."""
 
 
 class DeadlineExceeded(ClientError):
-    """The time given was over before the answer came."""
+    """The request's time was over before the answer came."""
 
 
 class InternalError(ClientError):
@@ -95,4 +95,4 @@ class UnexpectedAnswer(ClientError):
 
 
 NOT_READY = (Unavailable, ConnectionLost, DeadlineExceeded)
-"""What a service that was asked whether it is ready may also answer with."""
+"""Errors that mean, when the service is asked whether it is ready, that it isn't."""

@@ -1,26 +1,14 @@
-"""The frames of one camera, and what became of each."""
+"""The frames of a stream, and the outcome of each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from hiseg.client.errors import ClientError
 from hiseg.client.images import ImageLike
 from hiseg.client.request import Boxes
 from hiseg.client.result import Result
-
-
-class Policy(StrEnum):
-    """What becomes of a frame that arrives while those before it are being worked on."""
-
-    WAIT = "wait"
-    """It waits, and so does the sender. For files."""
-    DROP_OLDEST = "drop_oldest"
-    """It waits in a short queue, from which the oldest is dropped when it is full."""
-    LATEST_ONLY = "latest_only"
-    """It waits alone, and is dropped when the next one comes. For cameras."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +17,9 @@ class Frame:
 
     Attributes:
         image: any kind of image.
-        boxes: one row of four numbers per person; with ``reuse_boxes`` none means those of the frame before.
-        timestamp_us: microseconds on the caller's clock; comes back as sent.
-        forget_boxes: with ``reuse_boxes`` and no boxes: really none.
+        boxes: rows of four numbers, one per person; with ``reuse_boxes``, no rows stand for those of the frame before.
+        timestamp_us: microseconds on the caller's clock; comes back with the outcome.
+        forget_boxes: with ``reuse_boxes``, whether no rows mean that nobody is there.
     """
 
     image: ImageLike
@@ -45,7 +33,11 @@ FrameLike = Frame | tuple[ImageLike, Boxes] | tuple[ImageLike, Boxes, int]
 
 
 def to_frame(frame: FrameLike) -> Frame:
-    """The frame."""
+    """Make a frame of its parts.
+
+    Raises:
+        TypeError: it is neither a frame nor a tuple.
+    """
     if isinstance(frame, Frame):
         return frame
     if not isinstance(frame, Sequence):
@@ -59,7 +51,7 @@ class Segmented:
 
     Attributes:
         sequence: the frame's number in the stream, from 0.
-        timestamp_us: the frame's.
+        timestamp_us: the frame's timestamp.
         result: the masks.
     """
 
@@ -70,14 +62,14 @@ class Segmented:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Nobody is at fault, and there are no masks.
+    """The frame was dropped, through no fault of its own.
 
     Attributes:
         sequence: the frame's number in the stream, from 0.
-        timestamp_us: the frame's.
+        timestamp_us: the frame's timestamp.
         reason: ``superseded`` by a newer frame, ``overloaded``, ``deadline`` or ``unavailable``.
-        detail: one sentence.
-        retry_after: seconds after which frames make sense again, if the service says so.
+        detail: why, in one sentence.
+        retry_after: seconds after which the service suggests to send frames again, if it does.
     """
 
     sequence: int
@@ -89,11 +81,11 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The frame is at fault, or the service has a bug; the stream goes on.
+    """The frame is invalid, or the service has a bug; the stream goes on.
 
     Attributes:
         sequence: the frame's number in the stream, from 0.
-        timestamp_us: the frame's.
+        timestamp_us: the frame's timestamp.
         error: what ``segment`` would have raised.
     """
 
@@ -103,4 +95,4 @@ class Failed:
 
 
 Outcome = Segmented | Dropped | Failed
-"""What became of one frame."""
+"""The outcome of one frame."""

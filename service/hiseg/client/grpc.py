@@ -1,18 +1,23 @@
-"""What goes over gRPC: questions and frames as messages, messages as results and outcomes. No I/O."""
+"""What both gRPC transports share: requests and frames as messages, messages as results, statuses as errors. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import grpc
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import BadRequest
+from google.rpc.status_pb2 import Status
 
-from hiseg.client.connection import StreamOptions
+from hiseg.client import errors
 from hiseg.client.errors import ClientError, InternalError, InvalidRequest, UnexpectedAnswer
 from hiseg.client.frames import Dropped, Failed, Frame, Outcome, Segmented
-from hiseg.client.images import FIELD, Loaded, RawFrame, as_file, load
-from hiseg.client.request import Row, SegmentRequest, rows
+from hiseg.client.images import FIELD, LoadedImage, RawFrame, load, to_file
+from hiseg.client.request import Row, SegmentRequest, to_rows
 from hiseg.client.result import Instance, Result
+from hiseg.client.transport import SECURE, Address, StreamOptions
 from hiseg.core.result import ModelRef
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
@@ -27,42 +32,73 @@ ENUMS: dict[str, EnumTypeWrapper] = {
     "priority": pb.Priority,
     "smoothing": pb.Smoothing,
 }
-LARGEST_RAW = 16 * 1024 * 1024
-"""Bytes of pixels that are sent as they are; larger images are packed, since services take no message of any size."""
+MAX_RAW_BYTES = 16 * 1024 * 1024
+"""Most bytes of pixels that are sent as they are; larger images are compressed, since messages have a limit."""
 INVALID_ARGUMENT = 3
+"""gRPC's number of the code."""
+RETRY_AFTER = "retry-after"
+STATUS_DETAILS = "grpc-status-details-bin"
+OPTIONS = (
+    # Masks of a hundred people may be larger than the 4 MiB that gRPC takes by default.
+    ("grpc.max_receive_message_length", -1),
+    # Reconnect soon to a service that comes back. (`min_reconnect_backoff_ms` has no part in that, whatever its name:
+    # it is how long a connection may take to be made.)
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # A stream whose other end has vanished without a word ends within a minute and a half.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+)
+ERRORS: dict[grpc.StatusCode, type[ClientError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.Overloaded,
+    grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
+    grpc.StatusCode.UNAUTHENTICATED: errors.Unauthorized,
+    grpc.StatusCode.PERMISSION_DENIED: errors.Unauthorized,
+    grpc.StatusCode.INTERNAL: errors.InternalError,
+    # The service says neither. A proxy on the way that loses it, or is restarted itself, ends streams so.
+    grpc.StatusCode.CANCELLED: errors.ConnectionLost,
+    grpc.StatusCode.UNKNOWN: errors.ConnectionLost,
+}
+ERRORS_OF_GRPC: dict[grpc.StatusCode, type[ClientError]] = {
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.TooLarge,
+    grpc.StatusCode.UNAVAILABLE: errors.ConnectionFailed,
+}
+"""What these codes mean without ``retry-after``: they come from gRPC, not from the service."""
 
 
-def to_request(question: SegmentRequest, jpeg_quality: int | None) -> bytes:
-    """A ``SegmentRequest``."""
-    message = pb.SegmentRequest(boxes=_boxes(question.rows), **_options(question.options))
-    _put_image(message, question.image, jpeg_quality)
+def to_request(request: SegmentRequest, jpeg_quality: int | None) -> bytes:
+    """Serialise a ``SegmentRequest``."""
+    message = pb.SegmentRequest(boxes=_boxes(request.rows), **_options(request.options))
+    _put_image(message, request.image, jpeg_quality)
     return message.SerializeToString()
 
 
-def to_config(how: StreamOptions) -> pb.SegmentStreamRequest:
-    """The first message of a stream."""
+def to_config(options: StreamOptions) -> pb.SegmentStreamRequest:
+    """Make the first message of a stream."""
     config = pb.StreamConfig(
-        policy=f"STREAM_POLICY_{how.policy.name}",
-        options=pb.SegmentOptions(**_options(how.options)),
-        reuse_boxes=how.reuse_boxes,
-        frame_deadline_ms=0 if how.timeout is None else max(1, round(how.timeout * 1000)),
+        policy=f"STREAM_POLICY_{options.policy.name}",
+        options=pb.SegmentOptions(**_options(options.options)),
+        reuse_boxes=options.reuse_boxes,
+        frame_deadline_ms=0 if options.timeout is None else max(1, round(options.timeout * 1000)),
     )
     return pb.SegmentStreamRequest(config=config)
 
 
 def to_frame_message(sequence: int, frame: Frame, jpeg_quality: int | None) -> pb.SegmentStreamRequest:
-    """Every further one; reads the image's file if it is a path."""
+    """Make the message of a frame; this reads the image's file if it is a path."""
     message = pb.SegmentStreamRequest()
     message.frame.sequence = sequence
     message.frame.timestamp_us = frame.timestamp_us
     message.frame.forget_boxes = frame.forget_boxes
-    message.frame.boxes.extend(_boxes(rows(frame.boxes)))
+    message.frame.boxes.extend(_boxes(to_rows(frame.boxes)))
     _put_image(message.frame, load(frame.image), jpeg_quality)
     return message
 
 
 def to_result(message: pb.SegmentResponse) -> Result:
-    """The result in an answer."""
+    """Make the result of an answer."""
     image, model = message.image, message.model
     return Result(
         width=image.width,
@@ -76,10 +112,10 @@ def to_result(message: pb.SegmentResponse) -> Result:
 
 
 def to_outcome(message: pb.SegmentStreamResponse) -> Outcome:
-    """What became of a frame.
+    """Tell what became of a frame.
 
     Raises:
-        UnexpectedAnswer: the message doesn't say.
+        UnexpectedAnswer: it is an outcome that this client doesn't know.
     """
     sequence, timestamp_us = message.sequence, message.timestamp_us
     match message.WhichOneof("outcome"):
@@ -87,7 +123,7 @@ def to_outcome(message: pb.SegmentStreamResponse) -> Outcome:
             return Segmented(sequence, timestamp_us, to_result(message.result))
         case "dropped":
             dropped = message.dropped
-            reason = _ours(pb.DropReason, dropped.reason, "DROP_REASON_")
+            reason = _enum_word(pb.DropReason, dropped.reason, "DROP_REASON_")
             return Dropped(sequence, timestamp_us, reason, dropped.message, dropped.retry_after_s or None)
         case "error":
             return Failed(sequence, timestamp_us, _error(message.error))
@@ -95,30 +131,33 @@ def to_outcome(message: pb.SegmentStreamResponse) -> Outcome:
 
 
 def to_info(message: pb.GetInfoResponse) -> dict[str, Any]:
-    """``GetInfo`` in the words of ``/v1/info``, where it has the same."""
+    """Give the answer of ``GetInfo`` the names that ``/v1/info`` has for the same."""
     return {
         "version": message.version,
         "variants": sorted(model.variant for model in message.models),
         "default_variant": message.default_variant,
         "image_types": list(message.image_types),
-        "pixel_formats": [_ours(pb.PixelFormat, number, "PIXEL_FORMAT_") for number in message.pixel_formats],
-        "policies": [_ours(pb.StreamPolicy, number, "STREAM_POLICY_") for number in message.policies],
-        "modes": [_ours(pb.Mode, number, "MODE_") for number in message.modes],
-        "mask_formats": [_ours(pb.MaskFormat, number, "MASK_FORMAT_") for number in message.mask_formats],
-        "smoothings": [_ours(pb.Smoothing, number, "SMOOTHING_") for number in message.smoothings],
+        "pixel_formats": [_enum_word(pb.PixelFormat, number, "PIXEL_FORMAT_") for number in message.pixel_formats],
+        "policies": [_enum_word(pb.StreamPolicy, number, "STREAM_POLICY_") for number in message.policies],
+        "modes": [_enum_word(pb.Mode, number, "MODE_") for number in message.modes],
+        "mask_formats": [_enum_word(pb.MaskFormat, number, "MASK_FORMAT_") for number in message.mask_formats],
+        "smoothings": [_enum_word(pb.Smoothing, number, "SMOOTHING_") for number in message.smoothings],
         "limits": {field.name: getattr(message.limits, field.name) for field in pb.Limits.DESCRIPTOR.fields},
     }
 
 
-def _boxes(given: tuple[Row, ...]) -> list[pb.Box]:
-    return [pb.Box(x1=x1, y1=y1, x2=x2, y2=y2) for x1, y1, x2, y2 in given]
+def _boxes(rows: tuple[Row, ...]) -> list[pb.Box]:
+    return [pb.Box(x1=x1, y1=y1, x2=x2, y2=y2) for x1, y1, x2, y2 in rows]
 
 
 def _options(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _theirs(ENUMS[name], name, str(value)) if name in ENUMS else value for name, value in options.items()}
+    return {
+        name: _enum_name(ENUMS[name], name, str(value)) if name in ENUMS else value for name, value in options.items()
+    }
 
 
-def _theirs(enum: EnumTypeWrapper, name: str, value: str) -> str:
+def _enum_name(enum: EnumTypeWrapper, name: str, value: str) -> str:
+    """Translate an option's value (``edge``) to the enum's name for it (``SMOOTHING_EDGE``)."""
     prefix = f"{name.upper()}_"
     known = [key.removeprefix(prefix).lower() for key, number in enum.items() if number]
     if value not in known:
@@ -126,16 +165,17 @@ def _theirs(enum: EnumTypeWrapper, name: str, value: str) -> str:
     return prefix + value.upper()
 
 
-def _ours(enum: EnumTypeWrapper, number: int, prefix: str) -> str:
+def _enum_word(enum: EnumTypeWrapper, number: int, prefix: str) -> str:
+    """Translate an enum's number to the option's value; a number that isn't known stays a number."""
     known = {number: name for name, number in enum.items()}
     return known.get(number, str(number)).removeprefix(prefix).lower()
 
 
-def _put_image(message: Any, image: Loaded, jpeg_quality: int | None) -> None:
+def _put_image(message: Any, image: LoadedImage, jpeg_quality: int | None) -> None:
     if isinstance(image, RawFrame):
         message.raw_frame.CopyFrom(
             pb.RawFrame(
-                format=_theirs(pb.PixelFormat, "pixel_format", image.format),
+                format=_enum_name(pb.PixelFormat, "pixel_format", image.format),
                 width=image.width,
                 height=image.height,
                 stride=image.stride,
@@ -143,8 +183,8 @@ def _put_image(message: Any, image: Loaded, jpeg_quality: int | None) -> None:
                 data=image.data,
             )
         )
-    elif isinstance(image, bytes) or jpeg_quality is not None or image.nbytes > LARGEST_RAW:
-        message.encoded_image = as_file(image, jpeg_quality)
+    elif isinstance(image, bytes) or jpeg_quality is not None or image.nbytes > MAX_RAW_BYTES:
+        message.encoded_image = to_file(image, jpeg_quality)
     else:
         height, width, _ = image.shape
         raw = pb.RawFrame(format=pb.PIXEL_FORMAT_RGB24, width=width, height=height, data=image.tobytes())
@@ -161,3 +201,47 @@ def _error(error: pb.FrameError) -> ClientError:
     if error.code == INVALID_ARGUMENT:
         return InvalidRequest(error.message, code="INVALID_ARGUMENT", field=error.field or FIELD)
     return InternalError(error.message, code="INTERNAL")
+
+
+def credentials(address: Address) -> grpc.ChannelCredentials | None:
+    """Return the credentials of a secure channel; None where a plain one is wanted."""
+    return grpc.ssl_channel_credentials(*address.tls.pem()) if address.scheme in SECURE else None
+
+
+def to_client_error(error: grpc.RpcError) -> ClientError:
+    """Say why there is no answer."""
+    code = error.code()
+    trailing: dict[str, str | bytes] = dict(_pairs(error.trailing_metadata()))
+    retry_after = _parse_retry_after(trailing.get(RETRY_AFTER))
+    kind = ERRORS.get(code, errors.UnexpectedAnswer)
+    if retry_after is None:
+        kind = ERRORS_OF_GRPC.get(code, kind)
+    field = _parse_field(trailing.get(STATUS_DETAILS)) if kind is errors.InvalidRequest else None
+    return kind(error.details() or code.name, code=code.name, field=field, retry_after=retry_after)
+
+
+def _pairs(metadata: object) -> Iterable[tuple[str, str | bytes]]:
+    """List names and values; the sync and the async channel have different types for them."""
+    return [(name, value) for name, value in metadata] if isinstance(metadata, Iterable) else []
+
+
+def _parse_retry_after(retry_after: str | bytes | None) -> float | None:
+    """Parse ``retry-after`` as seconds; None if it is missing or no number."""
+    try:
+        return None if retry_after is None else max(0.0, float(retry_after))
+    except ValueError:
+        return None
+
+
+def _parse_field(details: str | bytes | None) -> str | None:
+    """Find the field at fault in the status's details; None if they don't name it."""
+    if not isinstance(details, bytes):
+        return None
+    try:
+        for detail in Status.FromString(details).details:
+            bad = BadRequest()
+            if detail.Unpack(bad):
+                return next((violation.field for violation in bad.field_violations if violation.field), None)
+    except DecodeError:
+        pass
+    return None

@@ -7,16 +7,17 @@ from typing import Any, TypeVar
 
 import grpc
 
-from hiseg.client.connection import Address, StreamOptions
 from hiseg.client.errors import NOT_READY
 from hiseg.client.frames import FrameLike, Outcome, to_frame
-from hiseg.client.grpc_calls import OPTIONS, credentials, translated
-from hiseg.client.grpc_wire import (
+from hiseg.client.grpc import (
     HEALTH,
     INFO,
+    OPTIONS,
     SEGMENT,
     SERVING,
     STREAM,
+    credentials,
+    to_client_error,
     to_config,
     to_frame_message,
     to_info,
@@ -26,47 +27,50 @@ from hiseg.client.grpc_wire import (
 )
 from hiseg.client.request import SegmentRequest
 from hiseg.client.result import Result
+from hiseg.client.transport import Address, StreamOptions
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
 T = TypeVar("T")
 
 
 class GrpcTransport:
-    """A :class:`hiseg.client.connection.Transport`; all threads share one connection."""
+    """A :class:`hiseg.client.transport.Transport`; all threads share one connection."""
 
-    def __init__(self, to: Address) -> None:
-        secure = credentials(to)
+    def __init__(self, address: Address) -> None:
+        secure = credentials(address)
         self._channel = (
-            grpc.secure_channel(to.target, secure, OPTIONS) if secure else grpc.insecure_channel(to.target, OPTIONS)
+            grpc.secure_channel(address.target, secure, OPTIONS)
+            if secure
+            else grpc.insecure_channel(address.target, OPTIONS)
         )
-        self._metadata = to.metadata
-        self._jpeg_quality = to.jpeg_quality
+        self._metadata = address.metadata
+        self._jpeg_quality = address.jpeg_quality
         self._segment: grpc.UnaryUnaryMultiCallable[bytes, pb.SegmentResponse] = self._channel.unary_unary(
             SEGMENT, response_deserializer=pb.SegmentResponse.FromString
         )
 
-    def prepare(self, question: SegmentRequest) -> Callable[[float], Result]:
-        message = to_request(question, self._jpeg_quality)
-        return lambda seconds: to_result(self._called(self._segment, message, seconds))
+    def prepare(self, request: SegmentRequest) -> Callable[[float], Result]:
+        message = to_request(request, self._jpeg_quality)
+        return lambda seconds: to_result(self._call(self._segment, message, seconds))
 
     def info(self, seconds: float) -> dict[str, Any]:
         call: grpc.UnaryUnaryMultiCallable[bytes, pb.GetInfoResponse] = self._channel.unary_unary(
             INFO, response_deserializer=pb.GetInfoResponse.FromString
         )
-        return to_info(self._called(call, b"", seconds))
+        return to_info(self._call(call, b"", seconds))
 
     def ready(self, seconds: float) -> bool:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(HEALTH)
         try:
-            return self._called(call, b"", seconds) == SERVING
+            return self._call(call, b"", seconds) == SERVING
         except NOT_READY:
             return False
 
-    def stream(self, frames: Iterable[FrameLike], how: StreamOptions) -> Iterator[Outcome]:
+    def stream(self, frames: Iterable[FrameLike], options: StreamOptions) -> Iterator[Outcome]:
         failures: list[Exception] = []
 
         def messages() -> Iterator[pb.SegmentStreamRequest]:
-            yield to_config(how)
+            yield to_config(options)
             try:
                 for sequence, frame in enumerate(frames):
                     yield to_frame_message(sequence, to_frame(frame), self._jpeg_quality)
@@ -83,7 +87,7 @@ class GrpcTransport:
             for message in call:
                 yield to_outcome(message)
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise to_client_error(error) from error
         finally:
             call.cancel()
         if failures:
@@ -92,8 +96,8 @@ class GrpcTransport:
     def close(self) -> None:
         self._channel.close()
 
-    def _called(self, call: grpc.UnaryUnaryMultiCallable[bytes, T], message: bytes, seconds: float) -> T:
+    def _call(self, call: grpc.UnaryUnaryMultiCallable[bytes, T], message: bytes, seconds: float) -> T:
         try:
             return call(message, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise translated(error) from error
+            raise to_client_error(error) from error

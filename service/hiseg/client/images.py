@@ -1,4 +1,4 @@
-"""The kinds of image that can be sent -> a file's bytes, or pixels."""
+"""Turns each kind of image that can be sent into a file's bytes or pixels."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hiseg.client.errors import InvalidRequest
 from hiseg.core.image import Pixels
 
 FIELD = "image"
-IN_PNG = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
-"""Pillow's colour models that a PNG holds."""
-FAST = 1
-"""Compression level: a fifth of the time of the usual one, for some more bytes."""
+PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
+"""Pillow's image modes that a PNG can hold."""
+PNG_LEVEL = 1
+"""Compression level of PNGs: takes a fifth of the default's time, for some more bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class RawFrame:
 
     Attributes:
         format: ``rgb24``, ``bgr24`` or ``nv12`` (BT.601, limited range).
-        width: pixels.
-        height: pixels.
-        data: row after row; of NV12 the plane of luma, then that of chroma.
-        stride: bytes from the beginning of a row to that of the next; 0: rows follow each other without padding.
-        chroma_stride: the same for the second plane of NV12; 0: as ``stride``.
+        width: width, pixels.
+        height: height, pixels.
+        data: rows one after the other; of NV12 the luma plane, then the chroma plane.
+        stride: bytes from the start of a row to that of the next; 0: rows have no padding.
+        chroma_stride: the same for NV12's chroma plane; 0: the same as ``stride``.
     """
 
     format: str
@@ -45,16 +45,16 @@ class RawFrame:
 ImageLike = str | os.PathLike[str] | bytes | bytearray | memoryview | PIL.Image.Image | Pixels | RawFrame
 """A path, an encoded file, a Pillow image, an array uint8 ``[H, W, 3]`` in RGB, or a raw frame. Of a file, EXIF
 rotation is applied; a Pillow image and an array are taken as their pixels are."""
-Loaded = bytes | Pixels | RawFrame
-"""An encoded file, RGB pixels, or a raw frame."""
+LoadedImage = bytes | Pixels | RawFrame
+"""An encoded file, RGB pixels uint8 ``[H, W, 3]``, or a raw frame."""
 
 
-def load(image: ImageLike) -> Loaded:
-    """What is to be sent; reads a path's file.
+def load(image: ImageLike) -> LoadedImage:
+    """Return what is to be sent of an image; this reads a path's file.
 
     Raises:
-        TypeError: none of the kinds.
-        InvalidRequest: an array of another shape or type.
+        TypeError: it is none of the kinds of image.
+        InvalidRequest: an array has another shape or dtype.
         OSError: the file can't be read.
     """
     match image:
@@ -65,57 +65,57 @@ def load(image: ImageLike) -> Loaded:
         case bytearray() | memoryview():
             return bytes(image)
         case PIL.Image.Image():
-            # A file would lose nothing, but take longer; colour models with more to say keep saying it.
+            # A PNG would lose nothing either, but take longer; other modes, and transparency, need one.
             plain = image.mode == "RGB" and "transparency" not in image.info
-            return np.asarray(image) if plain else encoded(image)
+            return np.asarray(image) if plain else encode(image)
         case np.ndarray():
-            return _checked(image)
+            return _check_pixels(image)
     raise TypeError(f"an image is a path, bytes, a Pillow image or a NumPy array, not {type(image).__name__}")
 
 
-def as_file(image: Loaded, jpeg_quality: int | None = None) -> bytes:
-    """The image as a file: pixels as PNG, or as JPEG of some quality.
+def to_file(image: LoadedImage, jpeg_quality: int | None = None) -> bytes:
+    """Encode pixels as a PNG, or as a JPEG of the quality given; a file stays as it is.
 
     Raises:
-        InvalidRequest: a raw frame, which is for gRPC.
+        InvalidRequest: it is a raw frame, which needs gRPC.
     """
     if isinstance(image, bytes):
         return image
     if isinstance(image, RawFrame):
         raise InvalidRequest("raw frames need gRPC", field=FIELD, value=image.format)
-    return encoded(PIL.Image.fromarray(image), jpeg_quality)
+    return encode(PIL.Image.fromarray(image), jpeg_quality)
 
 
-def encoded(image: PIL.Image.Image, jpeg_quality: int | None = None) -> bytes:
-    """A PNG, or a JPEG of the quality given, with the colour at full resolution."""
+def encode(image: PIL.Image.Image, jpeg_quality: int | None = None) -> bytes:
+    """Encode an image as a PNG, or as a JPEG of the quality given, with colour at full resolution."""
     file = io.BytesIO()
     if jpeg_quality is not None:
         image.save(file, "JPEG", quality=jpeg_quality, subsampling=0)
     else:
-        (image if image.mode in IN_PNG else image.convert("RGB")).save(file, "PNG", compress_level=FAST)
+        (image if image.mode in PNG_MODES else image.convert("RGB")).save(file, "PNG", compress_level=PNG_LEVEL)
     return file.getvalue()
 
 
-def upright(image: ImageLike) -> Pixels:
-    """RGB pixels as the service sees them, to draw on.
+def to_upright_rgb(image: ImageLike) -> Pixels:
+    """Decode an image as the service does, to draw on: RGB, uint8 ``[H, W, 3]``, EXIF rotation applied.
 
     Raises:
-        TypeError: a raw frame, or none of the kinds.
+        TypeError: it is a raw frame, or none of the kinds of image.
     """
     match image:
         case np.ndarray():
-            return _checked(image)
+            return _check_pixels(image)
         case PIL.Image.Image():
             return np.asarray(image.convert("RGB"))
         case RawFrame():
             raise TypeError("a raw frame can't be drawn on; convert it to RGB")
     data = load(image)
     assert isinstance(data, bytes)
-    with PIL.Image.open(io.BytesIO(data)) as picture:
-        return np.asarray(PIL.ImageOps.exif_transpose(picture).convert("RGB"))
+    with PIL.Image.open(io.BytesIO(data)) as opened:
+        return np.asarray(PIL.ImageOps.exif_transpose(opened).convert("RGB"))
 
 
-def _checked(pixels: Pixels) -> Pixels:
+def _check_pixels(pixels: Pixels) -> Pixels:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         shown = f"{pixels.dtype} {list(pixels.shape)}"
         raise InvalidRequest(f"an array must be uint8 [height, width, 3], not {shown}", field=FIELD, value=shown)

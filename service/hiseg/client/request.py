@@ -1,4 +1,4 @@
-"""A request in the client's own words, before a transport writes it down."""
+"""A request, checked as far as the client can, before a transport serialises it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from hiseg.client.errors import InvalidRequest
-from hiseg.client.images import ImageLike, Loaded, load
+from hiseg.client.images import ImageLike, LoadedImage, load
 
 Row = tuple[float, float, float, float]
+"""A box."""
 Boxes = Iterable[Sequence[float]]
 """One row of four numbers per person; an array ``[N, 4]`` is one too."""
 
 
 class FrameOptions(TypedDict, total=False):
-    """What is wanted, in the service's words; the service's defaults where left out."""
+    """Options of a request or frame, by the service's names; what is left out has the service's default."""
 
     variant: str
     """Which model answers: ``b0``, ``b1`` or ``b7``."""
@@ -24,24 +25,24 @@ class FrameOptions(TypedDict, total=False):
     threshold: float
     """Probability above which a pixel belongs to the mask."""
     smoothing: str
-    """Of the model's answer: ``none``, ``edge`` or ``bilateral``."""
+    """Smoothing of the model's answer: ``none``, ``edge`` or ``bilateral``."""
     dilation_px: int
     """Image pixels by which masks grow on all sides, beyond their boxes too."""
     resolve_overlaps: bool
-    """A pixel that several masks claim is left to the person of whom the model is surest."""
+    """Whether a pixel that several masks claim is given to the most probable person alone."""
     box_format: str
     """What the four numbers mean: ``xyxy``, ``xywh`` or ``cxcywh``."""
     normalized: bool
-    """They are shares 0..1 of the image's width and height instead of pixels."""
+    """Whether boxes are shares 0..1 of the image's width and height instead of pixels."""
     priority: str
     """``interactive``, or ``batch`` for work that may take its time."""
 
 
 class Options(FrameOptions, total=False):
-    """The same, and how long the answer is worth waiting for."""
+    """Options of a request, and its timeout."""
 
     timeout: float
-    """Seconds, new tries included; the service is told, and drops what it can't do by then."""
+    """Seconds for the answer, retries included; the service drops what it can't do by then."""
 
 
 NAMES = frozenset(FrameOptions.__annotations__)
@@ -49,41 +50,48 @@ NAMES = frozenset(FrameOptions.__annotations__)
 
 @dataclass(frozen=True, slots=True)
 class SegmentRequest:
-    """An image, its boxes, and what is wanted."""
+    """An image, its boxes, and options.
 
-    image: Loaded
+    Attributes:
+        image: what is to be sent.
+        rows: one box per person.
+        options: options by the service's names.
+    """
+
+    image: LoadedImage
     rows: tuple[Row, ...]
     options: Mapping[str, Any]
 
 
-def ask(image: ImageLike, boxes: Boxes, options: Mapping[str, Any]) -> SegmentRequest:
-    """The question; reads the image's file if it is a path.
+def make_request(image: ImageLike, boxes: Boxes, options: Mapping[str, Any]) -> SegmentRequest:
+    """Make a request; this reads the image's file if it is a path.
 
     Raises:
-        TypeError: an option that there isn't, or an image of no known kind.
-        InvalidRequest: a box without four numbers, or an array of no image's shape.
+        TypeError: an option or a kind of image doesn't exist.
+        InvalidRequest: a box doesn't have four numbers, or an array isn't an image's.
+        OSError: the file can't be read.
     """
-    return SegmentRequest(load(image), rows(boxes), checked(options))
+    return SegmentRequest(load(image), to_rows(boxes), check_options(options))
 
 
-def checked(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options that were given; whether their values are right is the service's to say.
+def check_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options that aren't None; whether their values are right is for the service to say.
 
     Raises:
-        TypeError: one that there isn't.
+        TypeError: an option doesn't exist.
     """
     if unknown := sorted(set(options) - NAMES):
         raise TypeError(f"there is no option {unknown[0]!r}; there are {', '.join(sorted(NAMES))} and timeout")
     return {name: value for name, value in options.items() if value is not None}
 
 
-def rows(boxes: Boxes) -> tuple[Row, ...]:
-    """The boxes as numbers.
+def to_rows(boxes: Boxes) -> tuple[Row, ...]:
+    """Convert boxes to rows of four floats.
 
     Raises:
-        InvalidRequest: a box without four of them.
+        InvalidRequest: a box doesn't have four numbers.
     """
-    found = []
+    rows = []
     for index, box in enumerate(boxes):
         name = f"boxes[{index}]"
         try:
@@ -92,5 +100,5 @@ def rows(boxes: Boxes) -> tuple[Row, ...]:
             raise InvalidRequest(f"{name} is not a row of numbers", field=name, value=repr(box)[:80]) from error
         if len(row) != 4:
             raise InvalidRequest(f"{name} has {len(row)} numbers; a box has 4", field=name, limit=4, value=len(row))
-        found.append(row)
-    return tuple(found)
+        rows.append(row)
+    return tuple(rows)

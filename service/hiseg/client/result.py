@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hiseg.client.images import ImageLike, upright
+from hiseg.client.images import ImageLike, to_upright_rgb
 from hiseg.client.rle import decode, decode_crop
 from hiseg.core import result as core_result
 from hiseg.core.box import Box
@@ -197,7 +197,7 @@ class Result:
             from hiseg.masks.formats.overlay import overlay
         except ImportError as error:
             raise ImportError("overlay() needs OpenCV: pip install opencv-python-headless") from error
-        pixels = upright(image)
+        pixels = to_upright_rgb(image)
         if pixels.shape[:2] != (self.height, self.width):
             raise ValueError(
                 f"the image has {pixels.shape[1]} x {pixels.shape[0]} pixels; the one asked about had "

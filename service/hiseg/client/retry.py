@@ -1,4 +1,4 @@
-"""When to ask again: only what can be asked again, only while there is time, not all callers at once."""
+"""Decides whether and when a request is sent again: within its timeout, and not at the same time as other callers."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import time
 from hiseg.client.errors import ClientError, DeadlineExceeded
 
 FIRST_S = 0.1
-"""The first pause at most, where the service names none; it doubles with each try."""
-LONGEST_S = 5.0
+"""Longest first pause, in seconds, where the service names none; it doubles with each retry."""
+MAX_PAUSE_S = 5.0
+"""Longest pause, in seconds, where the service names none."""
 SPREAD = 0.25
-"""A pause that the service names gets up to so much longer: those turned away together don't come back together."""
+"""A pause that the service names is prolonged by up to this share: callers refused together don't return together."""
 
 
 class RetryBudget:
-    """The tries of one request.
+    """The retries and the time that one request has left.
 
     Args:
-        retries: how many there are after the first.
-        seconds: for all of them together.
+        retries: how often it may be sent again.
+        seconds: time for all tries together.
     """
 
     def __init__(self, retries: int, seconds: float) -> None:
@@ -28,10 +29,10 @@ class RetryBudget:
         self._pauses = 0
 
     def left(self) -> float:
-        """Seconds until the deadline.
+        """Return the seconds until the deadline.
 
         Raises:
-            DeadlineExceeded: there are none.
+            DeadlineExceeded: the deadline has passed.
         """
         seconds = self._deadline - time.monotonic()
         if seconds <= 0:
@@ -39,12 +40,16 @@ class RetryBudget:
         return seconds
 
     def pause(self, error: ClientError) -> float:
-        """Seconds to wait before the next try; raises ``error`` if there is none."""
+        """Return the seconds to wait before the next try.
+
+        Raises:
+            ClientError: ``error`` itself, if the request is not to be sent again.
+        """
         if not error.retryable or self._pauses == self._retries:
             raise error
         if error.retry_after is None:
-            most = min(LONGEST_S, FIRST_S * 2**self._pauses)
-            seconds = random.uniform(most / 2, most)
+            longest = min(MAX_PAUSE_S, FIRST_S * 2**self._pauses)
+            seconds = random.uniform(longest / 2, longest)
         else:
             seconds = error.retry_after * random.uniform(1, 1 + SPREAD)
         if time.monotonic() + seconds >= self._deadline:

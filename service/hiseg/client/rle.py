@@ -1,4 +1,4 @@
-"""COCO run-length encoding -> pixels, in NumPy alone: the way back from :mod:`hiseg.masks.formats.rle`."""
+"""Decodes COCO's run-length encoding with NumPy alone: the reverse of :mod:`hiseg.masks.formats.rle`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hiseg.core.image import BoolMask
 from hiseg.core.result import CropMask
 
 Counts = npt.NDArray[np.int64]
-LONGEST = 12
-"""Characters of a number: sixty bits. An image with longer runs doesn't exist."""
+MAX_CHARACTERS = 12
+"""Most characters of a number, which are sixty bits: no image has longer runs."""
 
 
 def decode(counts: str, height: int, width: int) -> BoolMask:
-    """The mask, bool ``[height, width]``.
+    """Decode a mask: bool ``[height, width]``.
 
     Raises:
         ValueError: ``counts`` is no encoding of a mask of this size.
@@ -23,10 +23,10 @@ def decode(counts: str, height: int, width: int) -> BoolMask:
 
 
 def decode_crop(counts: str, height: int, width: int) -> CropMask:
-    """The smallest crop that has the whole mask.
+    """Decode the smallest crop that holds the whole mask.
 
     Raises:
-        ValueError: as :func:`decode`.
+        ValueError: ``counts`` is no encoding of a mask of this size.
     """
     bounds = _bounds(counts, height, width)
     if not np.diff(bounds)[1::2].any():
@@ -40,7 +40,7 @@ def decode_crop(counts: str, height: int, width: int) -> CropMask:
 
 
 def _bounds(counts: str, height: int, width: int) -> Counts:
-    """Where runs begin, down the columns, and where the last one ends: int64 ``[R + 1]``."""
+    """Return where runs begin, down the columns, and where the last one ends: int64 ``[R + 1]``."""
     runs = run_lengths(counts)
     bounds = np.concatenate(([0], np.cumsum(runs)))
     if (runs < 0).any() or bounds[-1] != height * width:
@@ -49,7 +49,7 @@ def _bounds(counts: str, height: int, width: int) -> Counts:
 
 
 def _columns(bounds: Counts, height: int, left: int, right: int) -> BoolMask:
-    """The columns ``left`` to ``right``, the latter excluded, of the mask: bool ``[height, right - left]``."""
+    """Return the mask's columns from ``left`` up to, not including, ``right``: bool ``[height, right - left]``."""
     inside = np.clip(bounds, left * height, right * height)
     person = np.arange(bounds.size - 1) % 2 == 1
     flat = np.repeat(person, np.diff(inside))
@@ -57,7 +57,7 @@ def _columns(bounds: Counts, height: int, left: int, right: int) -> BoolMask:
 
 
 def run_lengths(counts: str) -> Counts:
-    """Lengths of alternating background and person runs down the columns, int64 ``[R]``.
+    """Decode the lengths of alternating background and person runs down the columns: int64 ``[R]``.
 
     Raises:
         ValueError: these are not COCO's characters.
@@ -68,10 +68,10 @@ def run_lengths(counts: str) -> Counts:
     ends = np.flatnonzero(characters & 0x20 == 0)
     starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts + 1
-    if lengths.max() > LONGEST:
+    if lengths.max() > MAX_CHARACTERS:
         raise ValueError("the counts are not in COCO's compressed form: a number is too long")
-    places = np.arange(characters.size) - np.repeat(starts, lengths)
-    values = np.add.reduceat((characters & 0x1F) << 5 * places, starts)
+    positions = np.arange(characters.size) - np.repeat(starts, lengths)
+    values = np.add.reduceat((characters & 0x1F) << 5 * positions, starts)
     negative = characters[ends] & 0x10 != 0
     values[negative] -= np.int64(1) << 5 * lengths[negative]
     # From the fourth on they are differences to the run two before.

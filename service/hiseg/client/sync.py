@@ -1,4 +1,4 @@
-"""The client for ordinary programs: every call waits for its answer."""
+"""The client for ordinary programs: every call blocks until it has its answer."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from hiseg.client.connect import connect
-from hiseg.client.connection import StreamOptions, address
 from hiseg.client.errors import ClientError
-from hiseg.client.frames import FrameLike, Outcome, Policy
+from hiseg.client.frames import FrameLike, Outcome
 from hiseg.client.images import ImageLike
-from hiseg.client.request import Boxes, FrameOptions, Options, ask, checked
+from hiseg.client.request import Boxes, FrameOptions, Options, check_options, make_request
 from hiseg.client.result import Result
 from hiseg.client.retry import RetryBudget
 from hiseg.client.tls import Tls
+from hiseg.client.transport import Address, StreamOptions, Transport, parse_address
+from hiseg.core.policy import Policy
 
 T = TypeVar("T")
 
 
 class Client:
-    """A service; one client serves any number of threads.
+    """A connection to a service; any number of threads can use one client.
 
     Args:
         url: ``http://``, ``https://``, ``grpc://`` or ``grpcs://``, host and port.
-        timeout: seconds that a request may take, its new tries included, unless it says otherwise itself.
-        retries: how often a request is tried again that was turned away, or found nobody: never one that was wrong,
-            never after its time, and not before the service's ``Retry-After``.
-        api_key: for services that want one.
+        timeout: seconds that a request may take, retries included, unless it has a timeout of its own.
+        retries: how often a request is sent again when the service refused it for load or couldn't be reached: never
+            one that is invalid, never after its timeout, and not before the service's ``Retry-After``.
+        api_key: key of the service, if it needs one.
         headers: sent with every request; over gRPC as metadata.
         tls: certificates, where the system's aren't the right ones.
-        jpeg_quality: pixels are sent as JPEGs of this quality: a tenth of the bytes, and masks that differ a little.
-            Without it they aren't changed: a PNG over HTTP, as they are over gRPC.
+        jpeg_quality: quality, 1..100, of the JPEG as which pixels are sent: a tenth of the bytes, and masks that
+            differ a little. Without it pixels stay exact: a PNG over HTTP, raw over gRPC.
     """
 
     def __init__(
@@ -48,23 +48,25 @@ class Client:
     ) -> None:
         self._timeout = timeout
         self._retries = retries
-        self._transport = connect(address(url, api_key=api_key, headers=headers, tls=tls, jpeg_quality=jpeg_quality))
+        self._transport = _connect(
+            parse_address(url, api_key=api_key, headers=headers, tls=tls, jpeg_quality=jpeg_quality)
+        )
 
     def segment(self, image: ImageLike, boxes: Boxes, **options: Unpack[Options]) -> Result:
-        """Masks for the people in the boxes.
+        """Get the masks of the people in the boxes.
 
         Args:
             image: a path, an encoded file, a Pillow image, or an array uint8 ``[H, W, 3]`` in RGB.
-            boxes: one row of four numbers per person.
+            boxes: rows of four numbers, one per person.
             options: ``variant``, ``mode``, ``threshold``, ``smoothing``, ``dilation_px``, ``resolve_overlaps``,
                 ``box_format``, ``normalized``, ``priority``, ``timeout``.
 
         Raises:
-            ClientError: there are no masks; the subclass says why.
+            ClientError: there is no answer; the subclass says why.
         """
-        given: dict[str, Any] = {**options}
-        tries = RetryBudget(self._retries, given.pop("timeout", self._timeout))
-        return _tried(self._transport.prepare(ask(image, boxes, given)), tries)
+        request_options: dict[str, Any] = {**options}
+        budget = RetryBudget(self._retries, request_options.pop("timeout", self._timeout))
+        return _call(self._transport.prepare(make_request(image, boxes, request_options)), budget)
 
     def stream(
         self,
@@ -75,34 +77,35 @@ class Client:
         frame_timeout: float | None = None,
         **options: Unpack[FrameOptions],
     ) -> Iterator[Outcome]:
-        """What becomes of each frame, in the order of the frames: masks, a drop, or an error. gRPC only.
+        """Send frames, and yield the outcome of each in their order: masks, a drop, or an error. gRPC only.
 
-        The frames are taken in another thread, ahead of the outcomes; an exception of theirs is raised here.
+        Frames are taken in another thread, ahead of the outcomes; an exception of the iterable is raised here.
 
         Args:
             frames: each a :class:`Frame`, or a tuple of image, boxes and perhaps microseconds.
-            policy: what becomes of a frame that can't be worked on at once.
-            reuse_boxes: a frame without boxes has those of the frame before, moved to where its masks found the people.
-            frame_timeout: seconds after which a frame's masks are worth nothing.
-            options: as of :meth:`segment`, but for the timeout.
+            policy: what becomes of a frame that arrives while those before it are being worked on.
+            reuse_boxes: whether a frame without boxes has those of the frame before, moved to where its masks found
+                the people.
+            frame_timeout: seconds after which a frame's masks are of no use.
+            options: as of :meth:`segment`, without the timeout.
 
         Raises:
             ClientError: the stream ended before its frames did.
-            ValueError: an HTTP client's, or a policy that there isn't.
+            ValueError: the client speaks HTTP, or there is no such policy.
         """
-        how = StreamOptions(Policy(policy), checked({**options}), reuse_boxes, frame_timeout)
-        return self._transport.stream(frames, how)
+        stream_options = StreamOptions(Policy(policy), check_options({**options}), reuse_boxes, frame_timeout)
+        return self._transport.stream(frames, stream_options)
 
     def info(self) -> dict[str, Any]:
-        """Version, what can be asked for, and every limit in force."""
-        return _tried(self._transport.info, RetryBudget(self._retries, self._timeout))
+        """Ask for the service's version, what it can do, and every limit in force."""
+        return _call(self._transport.info, RetryBudget(self._retries, self._timeout))
 
     def ready(self) -> bool:
-        """Whether the service is there and takes requests."""
+        """Tell whether the service is there and takes requests."""
         return self._transport.ready(self._timeout)
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -114,10 +117,22 @@ class Client:
         self.close()
 
 
-def _tried(call: Callable[[float], T], tries: RetryBudget) -> T:
+def _connect(address: Address) -> Transport:
+    # Not at the top: a client needs one of the two libraries, and takes time for it.
+    if address.is_grpc:
+        from hiseg.client.grpc_sync import GrpcTransport
+
+        return GrpcTransport(address)
+    from hiseg.client.http import HttpTransport
+
+    return HttpTransport(address)
+
+
+def _call(call: Callable[[float], T], budget: RetryBudget) -> T:
+    """Call with the seconds that are left, again and again as far as the budget allows it."""
     while True:
         try:
-            return call(tries.left())
+            return call(budget.left())
         except ClientError as error:
-            seconds = tries.pause(error)
+            seconds = budget.pause(error)
         time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Whom to trust, and how to show who one is, for ``https`` and ``grpcs``."""
+"""Certificates for ``https`` and ``grpcs``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files in PEM.
+    """PEM files.
 
     Attributes:
-        ca: certificates of the authorities that may vouch for the service; the system's if left out.
-        certificate: one's own, for services that ask for one, with the chain up to the authority.
-        key: its private key.
+        ca: certificates of the authorities that the client trusts; None: the system's.
+        certificate: the client's own certificate with its chain, for services that ask for one.
+        key: private key of the client's certificate.
+
+    Raises:
+        ValueError: a certificate without its key, or a key without its certificate.
     """
 
     ca: str | Path | None = None
@@ -26,14 +29,14 @@ class Tls:
             raise ValueError("a certificate needs its key, and a key its certificate")
 
     def context(self) -> ssl.SSLContext:
-        """For HTTP."""
+        """Make the SSL context for HTTP."""
         context = ssl.create_default_context(cafile=self.ca)
         if self.certificate is not None:
             context.load_cert_chain(self.certificate, self.key)
         return context
 
     def pem(self) -> tuple[bytes | None, bytes | None, bytes | None]:
-        """Authorities, key and certificate, for gRPC."""
+        """Read authorities, key and certificate as gRPC takes them."""
         ca, key, certificate = (
             None if path is None else Path(path).read_bytes() for path in (self.ca, self.key, self.certificate)
         )

@@ -1,4 +1,4 @@
-"""What the two clients ask of a transport, and where the service is that it leads to."""
+"""The protocols of a transport, sync and async, and the address of the service that it leads to."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from hiseg.client.frames import FrameLike, Outcome, Policy
+from hiseg.client.frames import FrameLike, Outcome
 from hiseg.client.request import SegmentRequest
 from hiseg.client.result import Result
 from hiseg.client.tls import Tls
+from hiseg.core.policy import Policy
 
 API_KEY = "x-api-key"
 SECURE = frozenset({"https", "grpcs"})
 GRPC_PORT = 50051
-"""Where the service listens unless told otherwise."""
+"""The port on which the service listens by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a service is, and how to speak to it.
+    """Where a service is, and what every request to it needs.
 
     Attributes:
-        url: as given, without a slash at the end.
+        url: the URL without a slash at the end.
         scheme: ``http``, ``https``, ``grpc`` or ``grpcs``.
-        target: host and port, for gRPC.
+        target: host and port as gRPC takes them.
         headers: sent with every request; over gRPC as metadata.
-        tls: for ``https`` and ``grpcs``.
-        jpeg_quality: pixels travel as JPEGs of this quality; None: without loss.
+        tls: certificates, for ``https`` and ``grpcs``.
+        jpeg_quality: quality of the JPEG, 1..100, as which pixels are sent; None: they are sent without loss.
     """
 
     url: str
@@ -40,15 +41,16 @@ class Address:
 
     @property
     def is_grpc(self) -> bool:
+        """Whether the transport is gRPC."""
         return self.scheme.startswith("grpc")
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """The headers as gRPC has them."""
+        """The headers as gRPC's metadata."""
         return tuple((name.lower(), value) for name, value in self.headers.items())
 
 
-def address(
+def parse_address(
     url: str,
     *,
     api_key: str | None = None,
@@ -56,10 +58,10 @@ def address(
     tls: Tls | None = None,
     jpeg_quality: int | None = None,
 ) -> Address:
-    """The service at ``url``.
+    """Parse a URL, ``http[s]://`` or ``grpc[s]://``; for the other arguments see :class:`hiseg.client.Client`.
 
     Raises:
-        ValueError: no URL of a service.
+        ValueError: it is no URL of a service, or ``tls`` doesn't fit it.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
@@ -76,12 +78,12 @@ def address(
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """How a stream goes.
+    """The configuration of a stream.
 
     Attributes:
-        policy: what becomes of a frame that can't be worked on at once.
-        options: what is wanted of each frame.
-        reuse_boxes: a frame without boxes has those of the frame before, moved by its masks.
+        policy: what becomes of a frame that arrives while those before it are being worked on.
+        options: options of every frame, by the service's names.
+        reuse_boxes: whether a frame without boxes has those of the frame before, moved by its masks.
         timeout: seconds from a frame's arrival after which it is dropped; None: the service's default.
     """
 
@@ -92,40 +94,44 @@ class StreamOptions:
 
 
 class Transport(Protocol):
-    """A connection to a service, for one thread or many."""
+    """A connection to a service, used by one thread or many."""
 
-    def prepare(self, question: SegmentRequest) -> Callable[[float], Result]:
-        """Write the question down once; what is returned asks it, within so many seconds, as often as it is called."""
+    def prepare(self, request: SegmentRequest) -> Callable[[float], Result]:
+        """Serialise a request once.
+
+        Returns:
+            A function that sends it, with so many seconds for the answer, each time that it is called.
+        """
 
     def info(self, seconds: float) -> dict[str, Any]:
-        """What the service says of itself."""
+        """Ask for the service's version, models and limits, within so many seconds."""
 
     def ready(self, seconds: float) -> bool:
-        """Whether it is there and takes requests."""
+        """Ask, within so many seconds, whether the service takes requests."""
 
-    def stream(self, frames: Iterable[FrameLike], how: StreamOptions) -> Iterator[Outcome]:
-        """What becomes of the frames, in their order."""
+    def stream(self, frames: Iterable[FrameLike], options: StreamOptions) -> Iterator[Outcome]:
+        """Send frames, and yield what becomes of each, in their order."""
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
 
 
 class AsyncTransport(Protocol):
-    """A connection to a service, for one event loop."""
+    """A connection to a service, used on one event loop."""
 
-    def prepare(self, question: SegmentRequest) -> Callable[[float], Awaitable[Result]]:
-        """As :meth:`Transport.prepare`; may run in another thread."""
+    def prepare(self, request: SegmentRequest) -> Callable[[float], Awaitable[Result]]:
+        """Serialise as :meth:`Transport.prepare` does; this may be called in another thread."""
 
     async def info(self, seconds: float) -> dict[str, Any]:
-        """As :meth:`Transport.info`."""
+        """See :meth:`Transport.info`."""
 
     async def ready(self, seconds: float) -> bool:
-        """As :meth:`Transport.ready`."""
+        """See :meth:`Transport.ready`."""
 
     def stream(
-        self, frames: AsyncIterable[FrameLike] | Iterable[FrameLike], how: StreamOptions
+        self, frames: AsyncIterable[FrameLike] | Iterable[FrameLike], options: StreamOptions
     ) -> AsyncIterator[Outcome]:
-        """As :meth:`Transport.stream`."""
+        """See :meth:`Transport.stream`."""
 
     async def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""

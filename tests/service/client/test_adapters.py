@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from hiseg.client import Result
-from hiseg.client.http_wire import to_result
+from hiseg.client.http import to_result
 from hiseg.core.result import CropMask
 from hiseg.masks.formats.rle import coco_rle
 

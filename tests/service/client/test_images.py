@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from hiseg.client import InvalidRequest, RawFrame
-from hiseg.client.images import as_file, load, upright
+from hiseg.client.images import load, to_file, to_upright_rgb
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (6, 8, 3), dtype=np.uint8)
 ORIENTATION = 0x0112
@@ -36,14 +36,14 @@ def test_pixels_stay_pixels_and_travel_without_loss() -> None:
     for image in (PIXELS, PIL.Image.fromarray(PIXELS), PIXELS[:, ::-1][:, ::-1], np.asfortranarray(PIXELS)):
         loaded = load(image)
         np.testing.assert_array_equal(loaded, PIXELS)
-        with opened(as_file(loaded)) as sent:
+        with opened(to_file(loaded)) as sent:
             assert sent.format == "PNG"
             np.testing.assert_array_equal(sent, PIXELS)
 
 
 def test_jpeg_if_wanted() -> None:
     smooth = np.full((64, 64, 3), (200, 30, 60), np.uint8)
-    with opened(as_file(smooth, jpeg_quality=95)) as sent:
+    with opened(to_file(smooth, jpeg_quality=95)) as sent:
         assert sent.format == "JPEG"
         assert np.abs(np.asarray(sent).astype(int) - smooth).max() <= 2
 
@@ -91,7 +91,7 @@ def test_raw_frames_need_grpc() -> None:
     frame = RawFrame("nv12", 2, 2, b"123456")
     assert load(frame) is frame
     with pytest.raises(InvalidRequest, match="gRPC"):
-        as_file(frame)
+        to_file(frame)
 
 
 def test_files_are_drawn_on_upright() -> None:
@@ -99,8 +99,8 @@ def test_files_are_drawn_on_upright() -> None:
     exif[ORIENTATION] = QUARTER_TURN
     file = io.BytesIO()
     PIL.Image.fromarray(PIXELS).save(file, "PNG", exif=exif)
-    assert upright(file.getvalue()).shape == (8, 6, 3)
-    assert upright(PIL.Image.fromarray(PIXELS)).shape == (6, 8, 3)
-    assert upright(PIXELS) is PIXELS
+    assert to_upright_rgb(file.getvalue()).shape == (8, 6, 3)
+    assert to_upright_rgb(PIL.Image.fromarray(PIXELS)).shape == (6, 8, 3)
+    assert to_upright_rgb(PIXELS) is PIXELS
     with pytest.raises(TypeError, match="raw frame"):
-        upright(RawFrame("nv12", 2, 2, b"123456"))
+        to_upright_rgb(RawFrame("nv12", 2, 2, b"123456"))

@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+import hiseg
+import hiseg.client
+
 SERVERS = {
     "fastapi",
     "starlette",
@@ -34,14 +37,25 @@ def loaded(code: str) -> set[str]:
 @pytest.mark.parametrize(
     ("code", "without"),
     [
+        ("import hiseg; dir(hiseg)", SERVERS | TOOLS | {"numpy", "PIL", "httpx", "grpc", "google"}),
+        ("from hiseg import Client; Client('http://127.0.0.1:1').close()", SERVERS | {"grpc", "google"}),
         (
             "import hiseg.client",
             SERVERS | TOOLS | {"httpx", "grpc", "google"},
         ),
         ("from hiseg.client import Client; Client('http://127.0.0.1:1').close()", SERVERS | {"grpc", "google"}),
         ("from hiseg.client import Client; Client('grpc://127.0.0.1:1').close()", SERVERS | {"httpx"}),
-        ("import hiseg.client.http_aio, hiseg.client.grpc_aio", SERVERS),
+        ("import hiseg.client.http, hiseg.client.grpc_aio", SERVERS),
     ],
 )
 def test_nothing_is_loaded_that_is_not_used(code: str, without: set[str]) -> None:
     assert not loaded(code) & without
+
+
+def test_the_package_itself_has_every_name_of_the_client() -> None:
+    assert hiseg.__all__ == hiseg.client.__all__
+    assert {*hiseg.__all__} <= {*dir(hiseg)}
+    for name in hiseg.__all__:
+        assert getattr(hiseg, name) is getattr(hiseg.client, name)
+    with pytest.raises(AttributeError, match="no attribute 'Sever'"):
+        hiseg.Sever  # type: ignore[attr-defined]  # noqa: B018

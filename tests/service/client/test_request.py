@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hiseg.client import Client, InvalidRequest
-from hiseg.client.request import ask, rows
+from hiseg.client.request import make_request, to_rows
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from hiseg.client.request import ask, rows
     [[[1, 2, 3, 4]], ((1, 2, 3, 4),), np.array([[1, 2, 3, 4]]), [range(1, 5)], [np.float32([1, 2, 3, 4])]],
 )
 def test_boxes_of_any_kind(boxes: Any) -> None:
-    assert rows(boxes) == rows(iter(boxes)) == ((1.0, 2.0, 3.0, 4.0),)
+    assert to_rows(boxes) == to_rows(iter(boxes)) == ((1.0, 2.0, 3.0, 4.0),)
 
 
 @pytest.mark.parametrize(
@@ -29,18 +29,18 @@ def test_boxes_of_any_kind(boxes: Any) -> None:
 )
 def test_bad_boxes_are_named(boxes: Any, field: str, what: str) -> None:
     with pytest.raises(InvalidRequest, match=what) as caught:
-        rows(boxes)
+        to_rows(boxes)
     assert caught.value.field == field
     assert (caught.value.status, caught.value.code) == (None, None)
 
 
 def test_options_that_are_none_are_left_out() -> None:
-    assert ask(b"", [], {"mode": None, "threshold": 0.3}).options == {"threshold": 0.3}
+    assert make_request(b"", [], {"mode": None, "threshold": 0.3}).options == {"threshold": 0.3}
 
 
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(TypeError, match="no option 'treshold'; there are box_format, dilation_px, mode"):
-        ask(b"", [], {"treshold": 0.3})
+        make_request(b"", [], {"treshold": 0.3})
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host", "http://", "grpc://host:1/path", "grpc:host"])

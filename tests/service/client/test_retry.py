@@ -20,7 +20,7 @@ from hiseg.client import (
     Unavailable,
     UnexpectedAnswer,
 )
-from hiseg.client.http_wire import seconds_in
+from hiseg.client.http import parse_retry_after
 from hiseg.client.retry import RetryBudget
 from tests.service.client import scripted
 from tests.service.client.asking import KINDS, call, segment
@@ -175,11 +175,11 @@ def test_keys_and_headers_go_along(kind: str, start: type) -> None:
 
 
 def test_retry_after_in_every_form() -> None:
-    assert seconds_in("7") == 7
-    assert seconds_in(formatdate(time.time() + 30, usegmt=True)) == pytest.approx(30, abs=2)
-    assert seconds_in(formatdate(time.time() - 30, usegmt=True)) == 0
-    assert seconds_in("soon") is None
-    assert seconds_in(None) is None
+    assert parse_retry_after("7") == 7
+    assert parse_retry_after(formatdate(time.time() + 30, usegmt=True)) == pytest.approx(30, abs=2)
+    assert parse_retry_after(formatdate(time.time() - 30, usegmt=True)) == 0
+    assert parse_retry_after("soon") is None
+    assert parse_retry_after(None) is None
 
 
 def test_pauses_grow_and_differ() -> None:
