@@ -1,10 +1,10 @@
 """A function for CVAT's automatic annotation, to be given to ``cvat-cli``: boxes in, masks out.
 
-CVAT shows a detection function pictures, not what is drawn on them. So the boxes come from a COCO file, which is how
-CVAT itself exports a task's rectangles ("COCO 1.0"). Without such a file this is an interactor: somebody draws a box in
+CVAT gives a detection function images, not what is drawn on them. So the boxes come from a COCO file, which is how CVAT
+itself exports a task's rectangles ("COCO 1.0"). Without such a file this is an interactor: somebody draws a box in
 CVAT's editor and gets a mask for it.
 
-It is loaded by its path, too: hence no dataclasses, which want their module to be known.
+The file can be loaded by its path too, hence no dataclasses, which need their module to be known.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from hiseg.client import Client, Instance
 from hiseg.masks.formats.polygon import outline
 
 Row: TypeAlias = tuple[int, list[float]]
-"""Number of a label, and a box ``xywh`` in pixels."""
+"""The number of a label, and a box ``x y width height`` in pixels."""
 
 
 def create(url: str, boxes: str = "", api_key: str | None = None, **options: Any) -> Annotator | Interactor:
-    """What ``cvat-cli`` calls with what ``-p`` says.
+    """Make the function; ``cvat-cli`` calls this with the parameters of ``-p``.
 
     Args:
-        url: of the service, as :class:`hiseg.client.Client` takes it.
-        boxes: path of a COCO file with the boxes; none makes an interactor.
-        api_key: for services that want one.
+        url: URL of the service, as :class:`hiseg.client.Client` takes it.
+        boxes: path of a COCO file with the boxes; empty: make an interactor.
+        api_key: key of the service, if it needs one.
         options: ``threshold``, ``variant``, ``timeout``, …, as :meth:`hiseg.client.Client.segment` takes them.
     """
     client = Client(url, api_key=api_key)
@@ -39,16 +39,16 @@ def create(url: str, boxes: str = "", api_key: str | None = None, **options: Any
 
 
 class Annotator:
-    """Masks for a task's boxes: a detection function.
+    """A detection function: makes masks for the boxes of a task.
 
     Args:
-        client: of the service.
-        boxes: COCO file; its categories are the labels.
-        options: for each request.
+        client: client of the service.
+        boxes: COCO file, whose categories are the labels.
+        options: options of every request.
 
     Raises:
         OSError: the file can't be read.
-        ValueError: it isn't COCO's, or has no boxes.
+        ValueError: it isn't a COCO file, or has no boxes.
     """
 
     def __init__(self, client: Client, boxes: Path, options: Mapping[str, Any]) -> None:
@@ -60,10 +60,10 @@ class Annotator:
         self.spec = cvataa.DetectionFunctionSpec(labels=specs)
 
     def detect(self, context: Any, image: Image.Image) -> list[Any]:
-        """A mask for each of the frame's boxes with somebody in it; or polygons, if CVAT wants those: holes get lost.
+        """Make a mask for each box with somebody in it, or polygons, without holes, if CVAT asks for those.
 
         Raises:
-            ValueError: the file doesn't know the frame.
+            ValueError: the frame isn't in the COCO file.
             ClientError: the service gives no masks.
         """
         if context.frame_name not in self._rows:
@@ -84,11 +84,11 @@ class Annotator:
 
 
 class Interactor:
-    """A mask for the box that somebody draws: an interaction function.
+    """An interaction function: makes a mask for the box that somebody draws.
 
     Args:
-        client: of the service.
-        options: for each request.
+        client: client of the service.
+        options: options of every request.
     """
 
     def __init__(self, client: Client, options: Mapping[str, Any]) -> None:
@@ -97,10 +97,10 @@ class Interactor:
         self.spec = cvataa.InteractionFunctionSpec(min_pos_points=0, min_neg_points=None, min_bounding_boxes=1)
 
     def detect(self, context: Any, image: Image.Image, prompts: Any) -> list[Any]:
-        """The mask; none if nobody is in the box.
+        """Make the mask of the box; none if nobody is in it.
 
         Raises:
-            ClientError: the service gives none.
+            ClientError: the service gives no mask.
         """
         (x1, y1), (x2, y2) = prompts.bounding_box
         (instance,) = self._client.segment(image, [[x1, y1, x2, y2]], **self._options).instances
@@ -110,11 +110,14 @@ class Interactor:
 
 
 def read_coco(path: Path) -> tuple[dict[int, str], dict[str, list[Row]]]:
-    """Labels by number, and the boxes of each image by its file name.
+    """Read a COCO file.
+
+    Returns:
+        Labels by number, and the boxes of each image by its file name.
 
     Raises:
         OSError: the file can't be read.
-        ValueError: it isn't COCO's, or has no boxes.
+        ValueError: it isn't a COCO file, or has no boxes.
     """
     try:
         content = json.loads(path.read_text())
@@ -135,6 +138,6 @@ def read_coco(path: Path) -> tuple[dict[int, str], dict[str, list[Row]]]:
 
 
 def polygons(instance: Instance) -> Iterator[list[float]]:
-    """Corners of each part of the mask: x, y, x, y, …"""
+    """Yield the corners of each part of the mask, in image pixels: x, y, x, y, …"""
     for polygon in outline(instance.crop).polygons:
         yield [float(number) for number in polygon.outer.ravel()]

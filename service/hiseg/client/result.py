@@ -1,4 +1,4 @@
-"""The masks, whichever transport brought them, and the forms that other libraries want them in."""
+"""The answer to a request, the same for both transports, and its conversion to the types of other libraries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hiseg.core.image import BoolMask, Pixels
 from hiseg.core.result import CropMask, ModelRef
 
 SLACK = 1e-6
-"""Pixels. FiftyOne cuts fractions off when it makes pixels of shares, and 9.999999 would become 9."""
+"""Pixels added to a corner for FiftyOne: it truncates when it converts shares to pixels, so 9.999999 would become 9."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Instance:
 
     Attributes:
         box: ``x1 y1 x2 y2`` in pixels, clipped to the image.
-        score: mean probability over the mask; 0 if it is empty.
-        area: pixels of the mask.
-        counts: the mask as COCO writes it.
-        size: height and width of the image.
+        score: mean probability of the mask's pixels, 0..1; 0 if the mask is empty.
+        area: number of the mask's pixels.
+        counts: the mask in COCO's compressed run-length encoding.
+        size: height and width of the image, pixels.
     """
 
     box: tuple[float, float, float, float]
@@ -41,16 +41,20 @@ class Instance:
 
     @cached_property
     def mask(self) -> BoolMask:
-        """The person's pixels, bool ``[H, W]`` of the image; decoded when first looked at, and kept."""
+        """The mask, bool ``[H, W]`` of the image; decoded when it is first used, and kept."""
         return decode(self.counts, *self.size)
 
     @cached_property
     def crop(self) -> CropMask:
-        """The smallest crop that has the whole mask (its ``left``, ``top`` and ``pixels``); takes little memory."""
+        """The smallest crop that holds the whole mask: ``left``, ``top`` and ``pixels``; it takes little memory."""
         return decode_crop(self.counts, *self.size)
 
     def in_box(self) -> tuple[int, int, BoolMask]:
-        """Left, top and pixels of the whole box and the whole mask: neither needs to be inside the other."""
+        """Return the crop that holds the whole box and the whole mask, neither of which need be inside the other.
+
+        Returns:
+            Left and top in image pixels, and the mask there: bool ``[h, w]``.
+        """
         crop, (x1, y1, x2, y2) = self.crop, self.box
         left, top, right, bottom = math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)
         rows, columns = crop.pixels.shape
@@ -64,7 +68,7 @@ class Instance:
 
     @property
     def rle(self) -> dict[str, Any]:
-        """As pycocotools reads it."""
+        """The mask as pycocotools takes it."""
         return {"size": list(self.size), "counts": self.counts}
 
 
@@ -73,13 +77,13 @@ class Result:
     """The answer to one image.
 
     Attributes:
-        width: of the image, pixels, after EXIF rotation.
-        height: of the image, pixels.
-        notes: what the service had to do to read it: first frame taken, transparency laid on white, …
-        model: which model answered.
-        instances: one per box, in the order sent, also when empty; none in binary mode.
-        foreground: everybody at once; binary mode only.
-        timings_ms: what the service spent, by stage: decode, queue, infer, masks, encode.
+        width: width of the image after EXIF rotation, pixels.
+        height: height of the image after EXIF rotation, pixels.
+        notes: what the service did to read the image: took the first frame, put transparency on white, …
+        model: the model that answered.
+        instances: one per box, in the order sent, also where the mask is empty; none in binary mode.
+        foreground: the mask of everybody at once; binary mode only.
+        timings_ms: milliseconds that the service spent, by stage: decode, queue, infer, masks, encode.
     """
 
     width: int
@@ -92,11 +96,11 @@ class Result:
 
     @property
     def found(self) -> tuple[Instance, ...]:
-        """The instances; in binary mode the foreground."""
+        """The instances; in binary mode the foreground alone."""
         return self.instances if self.foreground is None else (self.foreground,)
 
     def to_supervision(self) -> Any:
-        """``supervision.Detections``: boxes, full-size masks, scores as confidences; class 0 is the person.
+        """Convert to ``supervision.Detections``: boxes, full-size masks, scores as confidences; class 0 is the person.
 
         Raises:
             ImportError: supervision isn't installed.
@@ -146,11 +150,11 @@ class Result:
         return fiftyone.Detections(detections=detections)
 
     def to_datumaro(self, item_id: str, path: str = "", label: int = 0) -> Any:
-        """``datumaro.DatasetItem`` with an ``RleMask`` each.
+        """Convert to a ``datumaro.DatasetItem`` with one ``RleMask`` for each instance.
 
         Args:
-            item_id: its name in the dataset.
-            path: the image's file; it isn't read. Without one, datasets that are saved name a file after the item.
+            item_id: name of the item in the dataset.
+            path: path of the image's file; it isn't read. Without one a file is named after the item when saved.
             label: the person's number among the dataset's categories.
 
         Raises:
@@ -175,7 +179,7 @@ class Result:
         return DatasetItem(id=item_id, media=media, annotations=masks)
 
     def to_coco(self, image_id: int, category_id: int = 1) -> list[dict[str, Any]]:
-        """Rows of COCO's results format for segmentation, as ``COCO.loadRes`` takes them; 1 is COCO's person."""
+        """Convert to rows of COCO's results format for segmentation, as ``COCO.loadRes`` takes them; person is 1."""
         return [
             {
                 "image_id": image_id,
@@ -187,10 +191,11 @@ class Result:
         ]
 
     def overlay(self, image: ImageLike) -> Pixels:
-        """A copy of the image, RGB uint8 ``[H, W, 3]``, with the masks drawn on it.
+        """Draw the masks on a copy of the image: RGB, uint8 ``[H, W, 3]``.
 
         Raises:
-            ValueError: an image of another size.
+            TypeError: it is a raw frame, or no image.
+            ValueError: the image has another size than the one that was segmented.
             ImportError: OpenCV isn't installed.
         """
         try:
