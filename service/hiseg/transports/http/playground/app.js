@@ -1,16 +1,16 @@
 // Puts the parts together, and gives the buttons that belong to none of them something to do.
 
-import "./asking.js";
+import "./autosegment.js";
 import "./masks.js";
 import "./people.js";
 import "./pointer.js";
 import "./timing.js";
 import { copy } from "./curl.js";
-import { say, write } from "./dom.js";
+import { announce, write } from "./dom.js";
 import { add, replaceAll } from "./editing.js";
 import { suggested } from "./geometry.js";
 import { build } from "./options.js";
-import { listen, takeSample } from "./picture.js";
+import { listen, openSample } from "./image.js";
 import { attempt, dismiss } from "./problem.js";
 import { answered, info, Refused } from "./service.js";
 import { boxElement } from "./stage.js";
@@ -20,13 +20,13 @@ const health = document.getElementById("health");
 
 const ACTIONS = {
   choose: () => document.getElementById("file").click(),
-  sample: takeSample,
+  sample: openSample,
   clear: () => replaceAll([]),
   copy,
   add() {
-    const box = add(suggested(state.boxes.length, state.picture));
+    const box = add(suggested(state.boxes.length, state.image));
     boxElement(box.id).focus();
-    say(`Person ${state.boxes.length} added. Arrows move the box, Shift and arrows resize it.`);
+    announce(`Person ${state.boxes.length} added. Arrows move the box, Shift and arrows resize it.`);
   },
 };
 

@@ -1,22 +1,22 @@
 // The command line that asks what the page asks, kept up to date and ready to be copied.
 
-import { say, write } from "./dom.js";
+import { announce, write } from "./dom.js";
 import { keyInUse, query, SEGMENT } from "./service.js";
 import { on, state } from "./state.js";
 
 const place = document.getElementById("command");
 
-on("picture boxes options", () => write(place, command(state)));
+on("image boxes options", () => write(place, command(state)));
 
 /** A line for a POSIX shell. */
-export function command({ picture, boxes, options, info }) {
+export function command({ image, boxes, options, info }) {
   const search = query(boxes, options, info);
   const url = SEGMENT.href + (search && `?${search}`);
   // The key itself stays off the screen, and out of the shell's history.
   const key = keyInUse() ? ' -H "x-api-key: $HISEG_API_KEY"' : "";
   const ask = (from) =>
-    `curl -sS --fail-with-body -H ${quoted(`content-type: ${picture.type}`)}${key} --data-binary ${from} ${quoted(url)}`;
-  return picture.sample ? `curl -sS ${quoted(picture.sample)} | ${ask("@-")}` : ask(quoted(`@${picture.name}`));
+    `curl -sS --fail-with-body -H ${quoted(`content-type: ${image.type}`)}${key} --data-binary ${from} ${quoted(url)}`;
+  return image.sample ? `curl -sS ${quoted(image.sample)} | ${ask("@-")}` : ask(quoted(`@${image.name}`));
 }
 
 const quoted = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
@@ -32,5 +32,5 @@ export async function copy(button) {
   }
   button.textContent = copied ? "Copied" : "Selected: now copy it";
   setTimeout(() => (button.textContent = "Copy as curl"), 2000);
-  say(state.picture.sample ? button.textContent : `${button.textContent}. Run it in the folder of ${state.picture.name}.`);
+  announce(state.image.sample ? button.textContent : `${button.textContent}. Run it in the folder of ${state.image.name}.`);
 }

@@ -12,7 +12,7 @@ export function element(tag, properties = {}, ...children) {
 }
 
 /** Say something to who listens instead of looking. */
-export function say(text) {
+export function announce(text) {
   document.getElementById("news").textContent = text;
 }
 

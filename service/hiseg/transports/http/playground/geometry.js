@@ -1,4 +1,4 @@
-// Boxes in image pixels: whole numbers, inside the picture, at least LEAST pixels a side.
+// Boxes in image pixels: whole numbers, inside the image, at least LEAST pixels a side.
 
 const LEAST = 2;
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);

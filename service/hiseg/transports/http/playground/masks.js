@@ -8,8 +8,8 @@ const canvas = document.getElementById("masks");
 let layers = [];
 let scale = 1;
 
-on("picture", () => {
-  const { width, height } = state.picture;
+on("image", () => {
+  const { width, height } = state.image;
   scale = Math.min(1, LARGEST / Math.max(width, height));
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
@@ -27,7 +27,7 @@ on("answer", () => {
   paint();
 });
 
-on("look boxes options", paint);
+on("appearance boxes options", paint);
 
 function paint() {
   const context = canvas.getContext("2d");

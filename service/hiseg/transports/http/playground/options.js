@@ -1,7 +1,7 @@
-// What can be asked for: a control for each option that the service has, and none for what it hasn't.
+// A control for each option that the service has, and none for what it has not.
 
 import { element, write } from "./dom.js";
-import { state, tell } from "./state.js";
+import { state, notify } from "./state.js";
 
 const MODES = { instance: "Each person", binary: "Everybody" };
 const SMOOTHINGS = { none: "None", edge: "Even out edges", bilateral: "Keep sharp edges" };
@@ -19,9 +19,9 @@ export function build() {
   form.addEventListener("submit", (event) => event.preventDefault());
 }
 
-function set(name, value, settled = true) {
+function set(name, value, final = true) {
   state.options[name] = value;
-  tell("options", { settled });
+  notify("options", { final });
 }
 
 function radios(name, label, values, words) {
@@ -44,9 +44,9 @@ function threshold() {
   const output = element("output", {}, "0.50");
   const slider = element("input", { type: "range", name: "threshold", min: 0.05, max: 0.95, step: 0.05 });
   slider.value = state.options.threshold;
-  const moved = (settled) => {
+  const moved = (final) => {
     write(output, Number(slider.value).toFixed(2));
-    set("threshold", Number(slider.value), settled);
+    set("threshold", Number(slider.value), final);
   };
   slider.addEventListener("input", () => moved(false));
   slider.addEventListener("change", () => moved(true));

@@ -2,15 +2,15 @@
 
 import { element, write } from "./dom.js";
 import { find, select } from "./editing.js";
-import { removeAndGoOn } from "./keys.js";
-import { binary, colour, on, opacity, personName, shown, state, tell } from "./state.js";
-import { cutOut } from "./take.js";
+import { removeAndGoOn } from "./keyboard.js";
+import { binary, colour, on, opacity, personName, shown, state, notify } from "./state.js";
+import { cutOut } from "./downloads.js";
 
 const list = document.getElementById("people");
 const percent = new Intl.NumberFormat("en", { style: "percent" });
 const number = new Intl.NumberFormat("en");
 
-on("boxes look options answer picture", draw);
+on("boxes appearance options answer image", draw);
 
 function draw() {
   const people = shown();
@@ -23,10 +23,10 @@ function draw() {
 
 function row(person) {
   const parts = [
-    element("input", { type: "color", oninput: (event) => look(person, { colour: event.target.value }) }),
+    element("input", { type: "color", oninput: (event) => restyle(person, { colour: event.target.value }) }),
     element("button", { type: "button", className: "name", onclick: () => select(person.id) }),
     element("span", { className: "facts" }),
-    element("input", { type: "range", min: 0, max: 100, oninput: (event) => look(person, { opacity: event.target.value / 100 }) }),
+    element("input", { type: "range", min: 0, max: 100, oninput: (event) => restyle(person, { opacity: event.target.value / 100 }) }),
     element("button", { type: "button", className: "icon cut", textContent: "⤓", onclick: () => cutOut(person) }),
   ];
   if (!binary()) {
@@ -62,7 +62,7 @@ export function result(person) {
   return binary() ? body.foreground : body.instances[ids.indexOf(person.id)];
 }
 
-function look(person, change) {
+function restyle(person, change) {
   Object.assign(person === state.everybody ? person : find(person.id), change);
-  tell("look");
+  notify("appearance");
 }

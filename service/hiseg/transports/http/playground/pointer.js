@@ -50,17 +50,17 @@ boxes.addEventListener("pointerup", (event) => {
 boxes.addEventListener("pointercancel", undo);
 addEventListener("keydown", (event) => event.key === "Escape" && undo());
 
-function follow(to, settled) {
+function follow(to, final) {
   const { kind, from, before, edges } = drag;
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   if (kind === "draw") {
-    const corners = between(from, to, state.picture);
-    if (drag.box) change(drag.box, corners, settled);
-    else drag.box = add(corners, settled);
+    const corners = between(from, to, state.image);
+    if (drag.box) change(drag.box, corners, final);
+    else drag.box = add(corners, final);
   } else if (kind === "move") {
-    change(drag.box, moved(before, dx, dy, state.picture), settled);
+    change(drag.box, moved(before, dx, dy, state.image), final);
   } else {
-    change(drag.box, resized(before, edges, dx, dy, state.picture), settled);
+    change(drag.box, resized(before, edges, dx, dy, state.image), final);
   }
 }
 
@@ -75,7 +75,7 @@ function undo() {
 function point(event) {
   const area = boxes.getBoundingClientRect();
   return {
-    x: ((event.clientX - area.left) / area.width) * state.picture.width,
-    y: ((event.clientY - area.top) / area.height) * state.picture.height,
+    x: ((event.clientX - area.left) / area.width) * state.image.width,
+    y: ((event.clientY - area.top) / area.height) * state.image.height,
   };
 }

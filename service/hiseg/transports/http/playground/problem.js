@@ -2,9 +2,9 @@
 
 import { select } from "./editing.js";
 import { element } from "./dom.js";
-import { keyForm } from "./key.js";
+import { keyForm } from "./api-key.js";
 import { state } from "./state.js";
-import { inWords } from "./words.js";
+import { describeError } from "./messages.js";
 
 const TRIES = 5;
 const place = document.getElementById("problem");
@@ -28,12 +28,12 @@ export function report({ title, text, box, retry, key }, again) {
   place.querySelector("input")?.focus();
 }
 
-/** Do `work`; if the service refuses or isn't there, say so in words. */
+/** Do `work`; if the service refuses or isn't there, say so on the page. */
 export async function attempt(work) {
   try {
     await work();
   } catch (error) {
-    report(inWords(error), () => attempt(work));
+    report(describeError(error), () => attempt(work));
   }
 }
 

@@ -23,23 +23,23 @@ export const SEGMENT = new URL("v1/segment", document.baseURI);
 /** The query that asks for what the page shows; what the service does anyway is left out. */
 export function query(boxes, options, info, more = {}) {
   const rows = boxes.map(({ x1, y1, x2, y2 }) => [x1, y1, x2, y2].join(","));
-  const said = { boxes: rows.join(";"), ...more };
-  if (options.mode !== "instance") said.mode = options.mode;
-  if (options.variant !== info.default_variant) said.variant = options.variant;
-  if (options.threshold !== 0.5) said.threshold = options.threshold;
-  if (options.smoothing && options.smoothing !== "none") said.smoothing = options.smoothing;
-  const pairs = Object.entries(said).filter(([, value]) => value !== "");
+  const parameters = { boxes: rows.join(";"), ...more };
+  if (options.mode !== "instance") parameters.mode = options.mode;
+  if (options.variant !== info.default_variant) parameters.variant = options.variant;
+  if (options.threshold !== 0.5) parameters.threshold = options.threshold;
+  if (options.smoothing && options.smoothing !== "none") parameters.smoothing = options.smoothing;
+  const pairs = Object.entries(parameters).filter(([, value]) => value !== "");
   return pairs.map(([name, value]) => `${name}=${value}`).join("&");
 }
 
 export const info = async () => (await answered("v1/info")).json();
 
 /** Ask for masks; the answer is a Response with status 200. */
-export const segment = (picture, search, signal) =>
+export const segment = (image, search, signal) =>
   answered(`${SEGMENT.pathname}?${search}`, {
     method: "POST",
-    body: picture.blob,
-    headers: { "content-type": picture.type },
+    body: image.blob,
+    headers: { "content-type": image.type },
     signal,
   });
 

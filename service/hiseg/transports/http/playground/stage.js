@@ -8,8 +8,8 @@ const frame = document.getElementById("frame");
 const boxes = document.getElementById("boxes");
 const elements = new Map();
 
-on("picture", () => {
-  const { url, width, height, name } = state.picture;
+on("image", () => {
+  const { url, width, height, name } = state.image;
   const photo = document.getElementById("photo");
   photo.src = url;
   photo.alt = name;
@@ -21,7 +21,7 @@ on("picture", () => {
   document.getElementById("about").textContent = `${name} · ${width} × ${height}`;
 });
 
-on("boxes look options", () => {
+on("boxes appearance options", () => {
   const known = new Set(binary() ? [] : state.boxes.map(({ id }) => id));
   for (const [id, box] of elements) {
     if (known.has(id)) continue;
@@ -42,7 +42,7 @@ function show(box, index) {
     boxes.append(made);
   }
   const made = elements.get(box.id);
-  const { width, height } = state.picture;
+  const { width, height } = state.image;
   const { x1, y1, x2, y2 } = box;
   const chosen = box.id === state.selected;
   made.style.left = `${(100 * x1) / width}%`;

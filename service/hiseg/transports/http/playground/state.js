@@ -1,24 +1,24 @@
-// What the page knows, in one place. Who changes it tells, and who draws listens; nobody else calls anybody.
+// What the page knows, in one place. Who changes it notifies, and who draws listens; nobody else calls anybody.
 
 const events = new EventTarget();
 
 export const state = {
-  info: null, //      what /v1/info said
-  picture: null, //   {blob, name, url, width, height, sample}; sizes in image pixels
+  info: null, //      the answer of /v1/info
+  image: null, //     {blob, name, url, width, height, sample}; sizes in image pixels
   boxes: [], //       people in order: {id, x1, y1, x2, y2, colour, opacity}; colour null: the palette's
   selected: null, //  id of a box
   options: { mode: "instance", variant: "", threshold: 0.5, smoothing: "" },
   everybody: { colour: null, opacity: null }, // how the foreground of binary mode looks
-  answer: null, //    {body, ids, took}: the last answer, the boxes that it was asked for, and ms until it was here
+  answer: null, //    {body, ids, elapsedMs}: the last answer, the boxes that it was asked for, and ms until it was here
 };
 
-/** Call `listener` whenever one of `topics` has changed: picture, boxes, look, options, answer, trouble. */
+/** Call `listener` whenever one of `topics` has changed: image, boxes, appearance, options, answer, trouble. */
 export function on(topics, listener) {
   for (const topic of topics.split(" ")) events.addEventListener(topic, (event) => listener(event.detail));
 }
 
-/** Say that `topic` has changed. `detail.settled` is false while a finger is still moving. */
-export function tell(topic, detail = { settled: true }) {
+/** Say that `topic` has changed. `detail.final` is false while a finger is still moving. */
+export function notify(topic, detail = { final: true }) {
   events.dispatchEvent(new CustomEvent(topic, { detail }));
 }
 

@@ -1,19 +1,19 @@
 // Where the time went: a bar whose parts are the stages, the same in words, and the news for a screen reader.
 
-import { element, say, write } from "./dom.js";
+import { element, announce, write } from "./dom.js";
 import { binary, on, state } from "./state.js";
 
 const WORDS = { decode: "decode", queue: "wait", infer: "model", masks: "masks", encode: "encode" };
 const section = document.getElementById("timing");
 
-on("picture", () => (section.hidden = true));
+on("image", () => (section.hidden = true));
 
 on("answer", () => {
-  const { body, took } = state.answer;
+  const { body, elapsedMs } = state.answer;
   const stages = Object.entries(body.timings_ms);
   const inside = stages.reduce((sum, [, spent]) => sum + spent, 0);
   // What is left of what the browser saw: sending the photo, and the way back.
-  stages.push(["network", Math.max(0, took - inside)]);
+  stages.push(["network", Math.max(0, elapsedMs - inside)]);
   const parts = stages.map(([stage, spent]) => {
     const part = element("i", { "data-stage": stage });
     part.style.flexGrow = String(spent);
@@ -23,15 +23,15 @@ on("answer", () => {
   const entries = stages.map(([stage, spent]) =>
     element("li", { "data-stage": stage }, element("span", {}, WORDS[stage] ?? stage), " ", element("b", {}, milliseconds(spent))));
   document.getElementById("legend").replaceChildren(...entries);
-  write(document.getElementById("total"), `${milliseconds(took)} from box to mask`);
+  write(document.getElementById("total"), `${milliseconds(elapsedMs)} from box to mask`);
   section.hidden = false;
-  say(summary(body, took));
+  announce(summary(body, elapsedMs));
 });
 
 const milliseconds = (spent) => `${spent < 10 ? spent.toFixed(1) : Math.round(spent)} ms`;
 
-function summary({ instances }, took) {
-  const time = `in ${Math.round(took)} milliseconds`;
+function summary({ instances }, elapsedMs) {
+  const time = `in ${Math.round(elapsedMs)} milliseconds`;
   if (binary()) return `Everybody masked ${time}.`;
   const found = instances.filter(({ area }) => area).length;
   const missing = instances.length - found;

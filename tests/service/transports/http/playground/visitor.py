@@ -72,7 +72,7 @@ class Visitor:
         """Do something that changes masks; the service's answer once they are drawn."""
         with self.page.expect_response(lambda answer: "/v1/segment" in answer.url):
             act()
-        self.page.locator("#frame:not(.asking)").wait_for()
+        self.page.locator("#frame:not(.waiting)").wait_for()
         return self.answers_to_segment()[-1].json()  # type: ignore[no-any-return]
 
     def answers_to_segment(self) -> list[Response]:

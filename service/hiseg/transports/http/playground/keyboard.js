@@ -1,7 +1,7 @@
 // The keyboard: all that a pointer can do to a box.
 
 import { change, find, remove, select } from "./editing.js";
-import { say } from "./dom.js";
+import { announce } from "./dom.js";
 import { moved, resized } from "./geometry.js";
 import { boxElement } from "./stage.js";
 import { personName, state } from "./state.js";
@@ -13,10 +13,10 @@ boxes.addEventListener("keydown", (event) => {
   const box = find(Number(event.target.dataset.id));
   if (!box || event.ctrlKey || event.metaKey) return;
   if (event.key in ARROWS) {
-    const { width, height } = state.picture;
+    const { width, height } = state.image;
     const step = event.altKey ? 1 : Math.max(1, Math.round(Math.max(width, height) / 100));
     const [dx, dy] = ARROWS[event.key].map((sign) => sign * step);
-    const after = event.shiftKey ? resized(box, "se", dx, dy, state.picture) : moved(box, dx, dy, state.picture);
+    const after = event.shiftKey ? resized(box, "se", dx, dy, state.image) : moved(box, dx, dy, state.image);
     select(box.id);
     change(box, after, false);
   } else if (event.key === "Delete" || event.key === "Backspace") {
@@ -36,7 +36,7 @@ boxes.addEventListener("focusin", (event) => event.target.matches(":focus-visibl
 /** Remove a box; the focus goes to the next one, or to where one is added. */
 export function removeAndGoOn(id) {
   const index = state.boxes.findIndex((box) => box.id === id);
-  say(`${personName(index)} removed.`);
+  announce(`${personName(index)} removed.`);
   remove(id);
   const next = state.boxes[Math.min(index, state.boxes.length - 1)];
   (next ? boxElement(next.id) : document.querySelector("[data-do=add]")).focus();

@@ -1,17 +1,17 @@
-// Takes a photo from wherever it comes: a file, a drop, the clipboard, the sample.
+// Opens a photo from wherever it comes: a file, a drop, the clipboard, the sample.
 
 import { replaceAll } from "./editing.js";
 import { attempt, dismiss, report } from "./problem.js";
 import { answered, segment } from "./service.js";
-import { state, tell } from "./state.js";
-import { tooManyBytes } from "./words.js";
+import { state, notify } from "./state.js";
+import { tooManyBytes } from "./messages.js";
 
 const SAMPLE = "people.jpg";
 const SAMPLE_URL = new URL(`playground/${SAMPLE}`, document.baseURI);
 const SAMPLE_BOXES = [[22, 15, 365, 512], [526, 18, 949, 512]];
 
-/** Show a file and forget the one before. */
-export async function take(file, sample = null) {
+/** Show a file, and forget the one before. */
+export async function openImage(file, sample = null) {
   const { image_types: types, limits } = state.info;
   const name = file.name || "photo";
   if (file.type && !types.includes(file.type)) {
@@ -21,34 +21,34 @@ export async function take(file, sample = null) {
   }
   if (file.size > limits.image_bytes) return report(tooManyBytes(file.size, limits.image_bytes));
   const type = file.type || "application/octet-stream";
-  const url = URL.createObjectURL((await mayLieTurned(file)) ? await asRead({ blob: file, type }) : file);
+  const url = URL.createObjectURL((await mayBeRotated(file)) ? await renderedByService({ blob: file, type }) : file);
   const size = await sizeOf(url);
   if (!size) {
     URL.revokeObjectURL(url);
     return report({ title: "That file can’t be opened", text: `${name} is damaged, or not a picture.` });
   }
   dismiss();
-  if (state.picture) URL.revokeObjectURL(state.picture.url);
-  state.picture = { blob: file, type, name, url, ...size, sample };
+  if (state.image) URL.revokeObjectURL(state.image.url);
+  state.image = { blob: file, type, name, url, ...size, sample };
   state.answer = null;
-  tell("picture");
+  notify("image");
   replaceAll(sample ? SAMPLE_BOXES : []);
 }
 
-export const takeSample = () =>
+export const openSample = () =>
   attempt(async () => {
     const response = await answered(SAMPLE_URL);
-    await take(new File([await response.blob()], SAMPLE, { type: "image/jpeg" }), SAMPLE_URL.href);
+    await openImage(new File([await response.blob()], SAMPLE, { type: "image/jpeg" }), SAMPLE_URL.href);
   });
 
 /** A WebP with EXIF data: browsers don't turn those upright, the service does. */
-async function mayLieTurned(file) {
+async function mayBeRotated(file) {
   const head = new Uint8Array(await file.slice(0, 21).arrayBuffer());
   return new TextDecoder().decode(head.slice(8, 16)) === "WEBPVP8X" && (head[20] & 8) !== 0;
 }
 
-/** The picture as the service reads it: drawn by it, with nobody on it. */
-const asRead = async (picture) => (await segment(picture, "mask_format=overlay")).blob();
+/** The image as the service reads it: drawn by it, with nobody on it. */
+const renderedByService = async (image) => (await segment(image, "mask_format=overlay")).blob();
 
 /** Width and height as one sees them, so after EXIF rotation, as the service counts; null: not a picture. */
 async function sizeOf(url) {
@@ -66,7 +66,7 @@ async function sizeOf(url) {
 export function listen() {
   const input = document.getElementById("file");
   input.addEventListener("change", () => {
-    given(input.files);
+    openFirst(input.files);
     input.value = "";
   });
   addEventListener("dragover", (event) => {
@@ -81,11 +81,11 @@ export function listen() {
     document.body.classList.remove("dropping");
     const { files } = event.dataTransfer;
     if (!files.length) report({ title: "That was no file", text: "Drop a photo from a folder, or choose one." });
-    given(files);
+    openFirst(files);
   });
-  addEventListener("paste", (event) => given(event.clipboardData.files));
+  addEventListener("paste", (event) => openFirst(event.clipboardData.files));
 }
 
-function given(files) {
-  if (files.length && state.info) attempt(() => take(files[0]));
+function openFirst(files) {
+  if (files.length && state.info) attempt(() => openImage(files[0]));
 }

@@ -10,7 +10,7 @@ const number = new Intl.NumberFormat("en");
  *   retry: seconds until it may go better; key: another API key may help
  * @throws what is neither Refused nor Unreachable: a mistake of this page
  */
-export function inWords(error) {
+export function describeError(error) {
   if (error instanceof Unreachable) {
     return { title: "Can’t reach the service", text: "It may have stopped, or the connection is down.", retry: 5 };
   }
