@@ -99,7 +99,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Segment
     with ThreadPoolExecutor(2) as workers:
         segmenter = new_segmenter(settings, workers)
         name = engine.info.ref.name
-        async with Batcher(engine, workers, metrics.watcher(name), settings.batches).running() as batcher:
+        async with Batcher(engine, workers, metrics.for_model(name), settings.batches).running() as batcher:
             segmenter.batchers[name] = batcher
             segmenter.admission.state = State.READY
             yield segmenter

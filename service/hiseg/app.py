@@ -104,7 +104,7 @@ async def models_running(
         for model in models:
             name = model.engine.info.ref.name
             batcher = Batcher(
-                model.engine, segmenter.workers, metrics.watcher(name), settings.batches, tracing=segmenter.tracing
+                model.engine, segmenter.workers, metrics.for_model(name), settings.batches, tracing=segmenter.tracing
             )
             segmenter.batchers[name] = await stack.enter_async_context(batcher.running())
             model.engine.subscribe(segmenter.engines_changed)

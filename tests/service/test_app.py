@@ -32,7 +32,7 @@ def start(settings: Settings) -> State:
     return asyncio.run(scenario())
 
 
-def test_ready_once_the_canary_sings() -> None:
+def test_ready_once_the_canary_passes() -> None:
     assert start(Settings(model_repository=REPOSITORY)) is State.READY
 
 

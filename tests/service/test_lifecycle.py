@@ -30,7 +30,7 @@ def post(server: Server, photo: bytes) -> httpx.Response:
 
 
 def send(pool: ThreadPoolExecutor, server: Server, photo: bytes, count: int) -> list[Future[httpx.Response]]:
-    """Requests that are inside when this returns."""
+    """Requests that are in progress when this returns."""
     requests = [pool.submit(post, server, photo) for _ in range(count)]
     with httpx.Client(base_url=server.url) as client:
         wait_for(client, f"hiseg_requests_in_progress {count:.1f}")
@@ -45,7 +45,7 @@ def wait_for(client: httpx.Client, metric: str) -> None:
     raise AssertionError(f"{metric} did not come")
 
 
-def test_sigterm_closes_the_door_at_once_and_finishes_what_was_accepted(photo: bytes) -> None:
+def test_sigterm_refuses_new_requests_at_once_and_finishes_the_accepted_ones(photo: bytes) -> None:
     with ThreadPoolExecutor(8) as pool, serving(slow(*HALF_A_SECOND), batch_budget_ms=1) as server:
         accepted = send(pool, server, photo, 3)
         with httpx.Client() as client:
@@ -59,7 +59,7 @@ def test_sigterm_closes_the_door_at_once_and_finishes_what_was_accepted(photo: b
         assert server.process.wait(5) == 0
 
 
-def test_a_service_that_leaves_takes_requests_until_a_load_balancer_must_have_noticed(photo: bytes) -> None:
+def test_requests_are_accepted_until_a_load_balancer_must_have_noticed_the_shutdown(photo: bytes) -> None:
     with (
         ThreadPoolExecutor(8) as pool,
         serving(slow(*HALF_A_SECOND), batch_budget_ms=1, shutdown_delay_seconds=1) as server,
@@ -111,7 +111,7 @@ def test_a_signal_before_it_is_ready_ends_it_at_once() -> None:
 def test_an_engine_that_hangs_cannot_hold_the_process_past_the_drain_limit(photo: bytes) -> None:
     hanging = slow("--constant", "800", "--roi", "0")
     with serving(hanging, code=1, drain_seconds=0.2, body_timeout_seconds=0.1, max_wait_ms=10_000) as server:
-        # Its caller has had its 504 long before the engine is done: nobody is inside, but the engine still works.
+        # The caller has its 504 long before the engine is done: no request is in progress, but the engine works.
         query, headers = {"deadline_ms": 2000}, {"content-type": "image/jpeg"}
         with httpx.Client(base_url=server.url, timeout=0.2) as client, pytest.raises(httpx.ReadTimeout):
             client.post("/v1/segment", content=photo, headers=headers, params=query)

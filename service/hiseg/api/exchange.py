@@ -103,7 +103,7 @@ class Exchange:
             InternalError: a bug.
         """
         log_entry.key = quota.name
-        with self.reporting_bugs(), quota.one(), self.metrics.streaming():
+        with self.reporting_bugs(), quota.one(), self.metrics.track_stream():
             self.segmenter.admission.check_open()
             yield
 
@@ -119,7 +119,7 @@ class Exchange:
 
     def report_bug(self, error: Exception) -> InternalError:
         """Log an unexpected exception under an id and count it; return the error to answer with, which names the id."""
-        self.metrics.bug()
+        self.metrics.count_bug()
         return log_bug(error)
 
 
@@ -309,7 +309,7 @@ class RequestContext:
         timings = rounded(result.timings_ms)
         result.timings_ms.update(timings)
         people = len(result.instances)
-        self._exchange.metrics.staged(timings, people)
+        self._exchange.metrics.observe_stages(timings, people)
         self.log_entry.people = (self.log_entry.people or 0) + people
         self.log_entry.timings_ms = timings
         return result, written
@@ -331,7 +331,7 @@ class RequestContext:
         failure = failure_of(error, self.deadline)
         self.log_entry.variant, self.log_entry.outcome = self.variant, outcome_of(failure)
         self._span.end(self.log_entry.outcome)
-        self._exchange.metrics.answered(self._transport, self.variant, time.monotonic() - self._arrived, failure)
+        self._exchange.metrics.count_request(self._transport, self.variant, time.monotonic() - self._arrived, failure)
         if isinstance(error, Exception) and failure == BUG:
             return error if isinstance(error, InternalError) else log_bug(error)
         return error if isinstance(error, HisegError) else None

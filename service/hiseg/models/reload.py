@@ -81,7 +81,7 @@ class HotReloader:
                     OnnxEngine, stored.path, stored.name, stored.version, self._settings.threads
                 )
                 self._check_variant(engine)
-                watcher = self._metrics.watcher(stored.name)
+                watcher = self._metrics.for_model(stored.name)
                 batcher = Batcher(
                     engine,
                     self._segmenter.workers,
@@ -94,7 +94,7 @@ class HotReloader:
                 return batcher
         except Exception as error:
             self._refused.add(stored)
-            self._metrics.reloaded(stored.name, "refused")
+            self._metrics.count_reload(stored.name, "refused")
             why = error if str(error) else type(error).__name__
             log.error("Version %s of %s is not used: %s", stored.version, stored.name, why)
             if engine:
@@ -119,7 +119,7 @@ class HotReloader:
         # A new dictionary: code that iterates over the old one must not see it change.
         self._segmenter.batchers = {**self._segmenter.batchers, stored.name: batcher}
         self._running[stored.name] = stored
-        self._metrics.reloaded(stored.name, "used")
+        self._metrics.count_reload(stored.name, "used")
         instead = f" instead of version {old.engine.info.ref.version}" if old else ""
         log.info("Version %s of %s is used%s", stored.version, stored.name, instead)
         if old:

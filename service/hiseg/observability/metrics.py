@@ -20,7 +20,9 @@ from hiseg.observability.reports import BatchReport, DropReason, EndpointReport,
 EndpointReports = Callable[[], Iterable[EndpointReport]]
 """Returns the present report of every server that runs one model."""
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Bucket limits of histograms of times, in seconds."""
 COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+"""Bucket limits of histograms of counts."""
 DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
 GONE = "gone"
 """Outcome of a request whose caller hung up before it was answered."""
@@ -100,7 +102,9 @@ class Metrics:
             "hiseg_engine_busy_seconds", "Seconds that an engine worked; the rate is its utilisation, 0 to 1", "model"
         )
 
-    def answered(self, transport: str, variant: str, seconds: float, error: HisegError | str | None = None) -> None:
+    def count_request(
+        self, transport: str, variant: str, seconds: float, error: HisegError | str | None = None
+    ) -> None:
         """Count one request or stream frame when it has ended, however it ended.
 
         Args:
@@ -117,26 +121,26 @@ class Metrics:
         if isinstance(error, Overloaded | Unavailable):
             self._rejected.labels(error.reason).inc()
 
-    def bug(self) -> None:
-        """Count an unexpected exception outside of a request that :meth:`answered` counts."""
+    def count_bug(self) -> None:
+        """Count an unexpected exception outside of a request that :meth:`count_request` counts."""
         self._bugs.inc()
 
-    def unauthorized(self, transport: str) -> None:
+    def count_unauthorized(self, transport: str) -> None:
         """Count a request over "http" or "grpc" that was refused because it has no valid API key."""
         self._unauthorized.labels(transport).inc()
 
-    def staged(self, timings_ms: Mapping[str, float], instances: int) -> None:
+    def observe_stages(self, timings_ms: Mapping[str, float], instances: int) -> None:
         """Record the milliseconds of each stage of an answered request, and how many masks it got."""
         for stage, milliseconds in timings_ms.items():
             self._stages.labels(stage).observe(milliseconds / 1000)
         self._instances.inc(instances)
 
-    def reloaded(self, model: str, outcome: Literal["used", "refused"]) -> None:
+    def count_reload(self, model: str, outcome: Literal["used", "refused"]) -> None:
         """Count a new version of a model that was found while the service runs."""
         self._reloads.labels(model, outcome).inc()
 
     @contextmanager
-    def streaming(self) -> Iterator[None]:
+    def track_stream(self) -> Iterator[None]:
         """Count a gRPC stream as open during the block."""
         with self._streams.track_inprogress():
             yield
@@ -155,7 +159,7 @@ class Metrics:
         """The metrics in Prometheus's text format."""
         return generate_latest(self.registry)
 
-    def watcher(self, model: str) -> ModelMetrics:
+    def for_model(self, model: str) -> ModelMetrics:
         """The metrics that the batcher of a model reports to."""
         return ModelMetrics(self, model)
 

@@ -11,7 +11,7 @@ from benchmarks.harness.repository import REPOSITORY
 from hiseg.doctor.embedded import check_embedded
 from hiseg.doctor.finding import Finding, Level
 from hiseg.settings import Settings
-from tests.service.engines.test_onnx import seed_like
+from tests.service.engines.test_onnx import upstream_like
 
 
 def examine(repository: Path, **given: str) -> list[Finding]:
@@ -68,5 +68,5 @@ def test_a_default_that_nobody_serves(tmp_path: Path) -> None:
 
 def test_a_file_of_another_system_is_taken_with_warnings(tmp_path: Path) -> None:
     (tmp_path / "people_b0" / "1").mkdir(parents=True)
-    seed_like(tmp_path / "people_b0" / "1" / "model.onnx", "masks", 3)
+    upstream_like(tmp_path / "people_b0" / "1" / "model.onnx", "masks", 3)
     assert bad(examine(tmp_path)) == [("contract", Level.WARNING), ("masks", Level.WARNING)]

@@ -145,8 +145,8 @@ def test_agrees_with_plain_onnx_runtime(engine: OnnxEngine) -> None:
     np.testing.assert_allclose(prediction.foreground, foreground[:, 0], atol=1e-5)
 
 
-def seed_like(path: Path, mask_output: str, channels: int, canvas: tuple[int | str, int | str] = (48, 64)) -> Path:
-    """A file with the inputs and outputs of the seed's releases (no metadata, float images, static canvas).
+def upstream_like(path: Path, mask_output: str, channels: int, canvas: tuple[int | str, int | str] = (48, 64)) -> Path:
+    """A file with the inputs and outputs of upstream's releases (no metadata, float images, static canvas).
 
     It stands for those releases, which can't be had here; its masks are constant.
     """
@@ -176,7 +176,7 @@ def seed_like(path: Path, mask_output: str, channels: int, canvas: tuple[int | s
 
 @pytest.mark.parametrize(("mask_output", "channels"), [("masks", 3), ("instance_masks", 1)])
 def test_files_of_both_seed_generations_are_taken(tmp_path: Path, mask_output: str, channels: int) -> None:
-    engine = OnnxEngine(seed_like(tmp_path / "model.onnx", mask_output, channels), "people_b1", "3")
+    engine = OnnxEngine(upstream_like(tmp_path / "model.onnx", mask_output, channels), "people_b1", "3")
     info = engine.info
     assert info.canvases == ((48, 64),)
     assert (info.resize, info.mask_size, info.takes_uint8) == (Resize.STRETCH, (16, 12), False)
@@ -189,7 +189,7 @@ def test_files_of_both_seed_generations_are_taken(tmp_path: Path, mask_output: s
 
 
 def test_what_the_file_says_of_its_arithmetic_seeds_the_cost_model(tmp_path: Path) -> None:
-    path = seed_like(tmp_path / "model.onnx", "masks", 3)
+    path = upstream_like(tmp_path / "model.onnx", "masks", 3)
     proto = onnx.load(path)
     helper.set_model_props(proto, {"gmac": "[2.0, 0.5]"})
     onnx.save(proto, path)
@@ -204,9 +204,9 @@ def test_other_files_are_refused_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot open"):
         OnnxEngine(broken, "a", "1")
     with pytest.raises(ModelError, match="outputs are"):
-        OnnxEngine(seed_like(tmp_path / "other.onnx", "heat", 1), "a", "1")
+        OnnxEngine(upstream_like(tmp_path / "other.onnx", "heat", 1), "a", "1")
     with pytest.raises(ModelError, match="canvas"):
-        OnnxEngine(seed_like(tmp_path / "dynamic.onnx", "masks", 3, ("h", "w")), "a", "1")
+        OnnxEngine(upstream_like(tmp_path / "dynamic.onnx", "masks", 3, ("h", "w")), "a", "1")
 
 
 LOAD = """

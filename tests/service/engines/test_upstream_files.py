@@ -1,4 +1,4 @@
-"""Files like the seed's released ones, dropped into a repository, served by the real service."""
+"""Files like upstream's released ones, dropped into a repository, served by the real service."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 from benchmarks.harness.paths import HISEG
 from benchmarks.harness.serving import serving
 from hiseg.engines.contract import variant_of_name
-from tests.service.engines.upstream_files import Generation, SeedFile
+from tests.service.engines.upstream_files import Generation, UpstreamFile
 
 FILES = {
-    "hiseg_b0": SeedFile(Generation.LOGITS, (480, 640), (128, 96)),
-    "best_model_b1_640x640_80x60_0.8551_dil1": SeedFile(Generation.LOGITS, (640, 640), (160, 120)),
-    "hiseg_b3": SeedFile(Generation.BINARY, (480, 640), (128, 96)),
-    "hiseg_b7": SeedFile(Generation.BINARY, (640, 640), (256, 192)),
+    "hiseg_b0": UpstreamFile(Generation.LOGITS, (480, 640), (128, 96)),
+    "best_model_b1_640x640_80x60_0.8551_dil1": UpstreamFile(Generation.LOGITS, (640, 640), (160, 120)),
+    "hiseg_b3": UpstreamFile(Generation.BINARY, (480, 640), (128, 96)),
+    "hiseg_b7": UpstreamFile(Generation.BINARY, (640, 640), (256, 192)),
 }
 VARIANTS = {"b0": 0.97, "b1": 0.97, "b3": 0.93, "b7": 0.95}
 """The least IoU: masks of 0 and 1 have no more to say than where their cells are."""
@@ -122,7 +122,7 @@ def test_a_path_like_the_releases(tmp_path: Path) -> None:
     from hiseg.models.inspect import inspect_model
 
     report = inspect_model(
-        SeedFile(mask=(16, 12), canvas=(48, 64)).save(tmp_path / "best_model_b1_80x60_0.8551_dil1.onnx")
+        UpstreamFile(mask=(16, 12), canvas=(48, 64)).save(tmp_path / "best_model_b1_80x60_0.8551_dil1.onnx")
     )
     assert report.fits
     assert {fact.what: fact.value for fact in report.facts}["variant"] == "b1"

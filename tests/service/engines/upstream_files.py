@@ -1,4 +1,4 @@
-"""Stand-ins for the seed's released ONNX files, which can't be had here, made from what is known of them.
+"""Stand-ins for upstream's released ONNX files, which can't be had here, made from what is known of them.
 
 Same tensors, types and names, a fixed canvas, sizes of the outputs as symbolic dimensions that are called by the number
 ("128"), no metadata; boxes are sampled at their ends inclusively, one point a cell, at raw pixel positions. The network
@@ -27,7 +27,7 @@ class Generation(Enum):
 
 
 @dataclass(frozen=True)
-class SeedFile:
+class UpstreamFile:
     """One of the released files; sizes are (height, width)."""
 
     generation: Generation = Generation.LOGITS

@@ -1,4 +1,4 @@
-"""The picture that says whether a model is well."""
+"""The canary image: a model must give the masks that it was published with."""
 
 from __future__ import annotations
 

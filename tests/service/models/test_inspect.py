@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from hiseg.cli.main import app
 from hiseg.models.inspect import inspect_model, model_name
-from tests.service.engines.upstream_files import Generation, SeedFile
+from tests.service.engines.upstream_files import Generation, UpstreamFile
 
 SMALL = {"canvas": (48, 64), "mask": (16, 12)}
 RELEASED = "best_model_b1_640x640_80x60_0.8551_dil1.onnx"
@@ -28,7 +28,7 @@ def checked(path: Path, code: int) -> str:
 
 @pytest.mark.parametrize("generation", Generation)
 def test_what_a_released_file_runs_as(generation: Generation, tmp_path: Path) -> None:
-    path = SeedFile(generation, **SMALL).save(tmp_path / RELEASED)
+    path = UpstreamFile(generation, **SMALL).save(tmp_path / RELEASED)
     said = json.loads(CliRunner().invoke(app, ["models", "check", "--json", str(path)]).output)
     assert said["fits"]
     facts = {fact["what"]: (fact["value"], fact["source"]) for fact in said["facts"]}
@@ -41,13 +41,13 @@ def test_what_a_released_file_runs_as(generation: Generation, tmp_path: Path) ->
 
 
 def test_it_is_said_in_words_too(tmp_path: Path) -> None:
-    said = checked(SeedFile(**SMALL).save(tmp_path / RELEASED), 0)
+    said = checked(UpstreamFile(**SMALL).save(tmp_path / RELEASED), 0)
     assert "keeps the tensor contract" in said
     assert "images are stretched to the canvas" in said
 
 
 def edited(path: Path, edit: Callable[[onnx.ModelProto], None]) -> Path:
-    proto = onnx.load(SeedFile(**SMALL).save(path))
+    proto = onnx.load(UpstreamFile(**SMALL).save(path))
     edit(proto)
     onnx.save(proto, path)
     return path
@@ -121,7 +121,7 @@ def test_metadata_of_any_kind_breaks_nothing(key: str, value: str, tmp_path: Pat
 
 
 def test_files_that_are_no_models(tmp_path: Path) -> None:
-    whole = SeedFile(**SMALL).save(tmp_path / "whole.onnx").read_bytes()
+    whole = UpstreamFile(**SMALL).save(tmp_path / "whole.onnx").read_bytes()
     for name, content in {"empty": b"", "text": b"not a model", "half": whole[: len(whole) // 2]}.items():
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(content)
@@ -155,7 +155,7 @@ def test_another_kind_of_model_is_refused_for_all_that_is_wrong(tmp_path: Path) 
 
 def test_answers_that_are_not_what_the_file_says_are_found_by_running_it(tmp_path: Path) -> None:
     """Its shapes are right, but its masks aren't numbers."""
-    path = SeedFile(**SMALL).save(tmp_path / "hiseg_b0.onnx")
+    path = UpstreamFile(**SMALL).save(tmp_path / "hiseg_b0.onnx")
     model = onnx.load(path)
     (doubt,) = (tensor for tensor in model.graph.initializer if tensor.name == "doubt")
     doubt.CopyFrom(onnx.numpy_helper.from_array(np.array([np.nan], np.float32), "doubt"))

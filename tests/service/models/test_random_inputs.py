@@ -1,4 +1,4 @@
-"""What stands for work is as work is: boxes within the canvas, owners that are there, the same again by seed."""
+"""Random batches are as callers could send them: boxes within the canvas, RoIs of images that exist, repeatable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Prometheus is told of servers that an engine has."""
+"""What Prometheus scrapes of the servers that run a model."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def test_servers_of_several_models_and_of_those_that_are_there_now() -> None:
     metrics.register_endpoints("one", lambda: servers)
     metrics.register_endpoints("two", lambda: servers[:1])
 
-    def told(name: str) -> dict[tuple[str, ...], float]:
+    def samples_of(name: str) -> dict[tuple[str, ...], float]:
         families = list(text_string_to_metric_families(metrics.exposition().decode()))
         assert len({family.name for family in families}) == len(families)
         samples = [sample for family in families for sample in family.samples if sample.name == name]
         return {tuple(value for _, value in sorted(sample.labels.items())): sample.value for sample in samples}
 
-    assert told("hiseg_triton_batches_total") == {("a:1", "one"): 7, ("b:1", "one"): 7, ("a:1", "two"): 7}
-    assert told("hiseg_triton_outstanding_seconds")[("b:1", "one")] == 0.25
-    states = told("hiseg_triton_state")
+    assert samples_of("hiseg_triton_batches_total") == {("a:1", "one"): 7, ("b:1", "one"): 7, ("a:1", "two"): 7}
+    assert samples_of("hiseg_triton_outstanding_seconds")[("b:1", "one")] == 0.25
+    states = samples_of("hiseg_triton_state")
     assert len(states) == 3 * len(EndpointState)
     assert {key for key, value in states.items() if value} == {
         ("a:1", "one", "up"),
@@ -34,4 +34,4 @@ def test_servers_of_several_models_and_of_those_that_are_there_now() -> None:
         ("a:1", "two", "up"),
     }
     servers.pop()
-    assert set(told("hiseg_triton_batches_total")) == {("a:1", "one"), ("a:1", "two")}
+    assert set(samples_of("hiseg_triton_batches_total")) == {("a:1", "one"), ("a:1", "two")}

@@ -45,7 +45,7 @@ class ApiKeys(ServerInterceptor):
             try:
                 caller_of(self._ring, handler_call_details.invocation_metadata)
             except Unauthorized:
-                self._metrics.unauthorized("grpc")
+                self._metrics.count_unauthorized("grpc")
                 return self._refused
         return await continuation(handler_call_details)
 

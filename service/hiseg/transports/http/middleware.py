@@ -49,7 +49,7 @@ class AuthMiddleware:
             try:
                 scope[QUOTA] = self._key_store.caller(headers)
             except Unauthorized as error:
-                self._metrics.unauthorized("http")
+                self._metrics.count_unauthorized("http")
                 await problem(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""One server's batches that are given up: each once, whatever it does at that moment. No server is asked here."""
+"""Calls to one server that are cancelled: each is cancelled once, whatever it does then. No real server is used."""
 
 from __future__ import annotations
 
