@@ -1,4 +1,4 @@
-"""The seed's dilation does what was measured of it, in PyTorch and in a graph."""
+"""Upstream's dilation does what was measured of it, in PyTorch and in a graph."""
 
 from __future__ import annotations
 

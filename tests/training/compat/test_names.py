@@ -15,7 +15,7 @@ FLAG = re.compile(r"--[a-z_]+")
 
 
 def rows() -> list[tuple[str, list[str]]]:
-    """Each row's command, and the flags that the document gives it."""
+    """Each row's command, and the flags that upstream has."""
     table = (ROOT / "docs" / "upstream.md").read_text().split("## Commands")[1].split("\n\n")[2]
     command, found = "", []
     for line in table.splitlines()[2:]:

@@ -1,7 +1,7 @@
-"""Foreground UNets in every layout in which they are about.
+"""Upstream's foreground UNets in every layout in which they are published.
 
 Stand-ins: no weights of upstream can be had here. These are random ones, drawn through
-segmentation_models_pytorch and saved under the keys that upstream-facts 2.2, 2.3 and 2.9 list.
+segmentation_models_pytorch and saved under the keys of its published checkpoints.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def test_a_whole_checkpoint_without_the_wrapper(unet: UNetStage, state: State, t
 
 
 @pytest.mark.parametrize("variant", ["b1", "b3", "b7"])
-def test_the_variant_is_told_from_the_weights(variant: str) -> None:
+def test_the_variant_follows_from_the_weights(variant: str) -> None:
     with torch.device("meta"):
         stage = UNetStage(variant)
     assert _variant(Path("b0.pth"), stage.net.state_dict()) == variant

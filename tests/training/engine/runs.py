@@ -1,4 +1,4 @@
-"""Runs of the smallest kind: drawn people, one at a time, crops and decoders as small as they get."""
+"""The smallest runs that train all parts: drawn people, small crops, narrow decoders."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SMALL = (
 
 
 def small(*more: str) -> list[str]:
-    """``--set`` options of a small run."""
+    """``--set`` options of a small run, and further values."""
     return [word for value in (*SMALL, *more) for word in ("--set", value)]
 
 
 def annotations(drawn: Path) -> list[str]:
-    """Flags, in the document's spelling, of the drawn data."""
+    """Flags, in upstream's spelling, for the drawn data."""
     folder = drawn / "annotations"
     train, val = (folder / f"instances_{split}2017_person_only_no_crowd.json" for split in ("train", "val"))
     return ["--train_ann", str(train), "--val_ann", str(val)]
@@ -49,13 +49,13 @@ def only(folder: Path, pattern: str) -> Path:
 
 
 def content(path: Path) -> dict[str, Any]:
-    """A checkpoint's."""
+    """Everything that a checkpoint holds."""
     found: dict[str, Any] = torch.load(path, weights_only=True)
     return found
 
 
 def assert_same(a: Any, b: Any, where: str = "") -> None:
-    """Equal bit for bit, whatever is in it."""
+    """Assert that two nested values are equal bit for bit; ``where`` names the place in messages."""
     if isinstance(a, torch.Tensor):
         assert torch.equal(a, b), where
     elif isinstance(a, dict):

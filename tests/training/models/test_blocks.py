@@ -1,4 +1,4 @@
-"""Norms as the document names them, and the one that is exported otherwise than it is run."""
+"""Norms by their names in a configuration, and the one that is exported otherwise than it is run."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commands = [["edge", "--output-dir", str(folder)]]
     size, spatial, values = map(str, SIZES)
     for name in (*SMOOTH, *CUT):
-        told = ["--kernel-size", size, "--sigma-spatial", spatial, "--sigma-range", values, "--channels", "2"]
-        commands.append(["bilateral", "--model-type", name, "--output", str(folder / f"{name}.onnx"), *told])
+        flags = ["--kernel-size", size, "--sigma-spatial", spatial, "--sigma-range", values, "--channels", "2"]
+        commands.append(["bilateral", "--model-type", name, "--output", str(folder / f"{name}.onnx"), *flags])
     for command in commands:
         done = CliRunner().invoke(app, ["export-filter", *command])
         assert done.exit_code == 0, done.output
