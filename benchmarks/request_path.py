@@ -10,9 +10,7 @@ import io
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -23,13 +21,9 @@ import numpy as np
 import PIL.Image
 
 import hiseg
-from benchmarks.gpu_like import FREE, GpuLike
+from benchmarks.harness.echo import EchoEngine, echoing
 from hiseg.access.key_store import KeyStore
-from hiseg.app import new_segmenter
-from hiseg.batching.admission import State
-from hiseg.batching.batcher import Batcher
 from hiseg.observability.metrics import Metrics
-from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
@@ -92,19 +86,6 @@ def photo() -> bytes:
     return file.getvalue()
 
 
-@asynccontextmanager
-async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Segmenter]:
-    """A segmenter before an engine that takes no time, taking requests."""
-    engine = GpuLike(FREE)
-    with ThreadPoolExecutor(2) as workers:
-        segmenter = new_segmenter(settings, workers)
-        name = engine.info.ref.name
-        async with Batcher(engine, workers, metrics.for_model(name), settings.batches).running() as batcher:
-            segmenter.batchers[name] = batcher
-            segmenter.admission.state = State.READY
-            yield segmenter
-
-
 async def traced(trace: Trace, request: Callable[[], Awaitable[object]], title: str, listed: bool) -> None:
     """Make a request a few times, then once more while its calls are counted."""
     for _ in range(WARM_UP):
@@ -121,7 +102,7 @@ async def main(listed: bool) -> None:
     """Both ways in."""
     trace, settings, metrics, keys = Trace(), Settings(), Metrics(), KeyStore()
     image = photo()
-    async with running(settings, metrics) as segmenter:
+    async with echoing(EchoEngine()) as segmenter:
         transport = httpx.ASGITransport(create_http(segmenter, settings, metrics, keys))
         async with httpx.AsyncClient(transport=transport, base_url="http://hiseg") as client:
             query = {"boxes": ",".join(map(str, BOX))}
