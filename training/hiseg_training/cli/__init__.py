@@ -1,1 +1,1 @@
-"""The commands that train, with the source document's flags."""
+"""The commands of ``hiseg-train``."""

@@ -1,4 +1,4 @@
-"""``hiseg-train configs``: which configurations there are, and what is in one."""
+"""``hiseg-train configs``: list the named configurations, or print one."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def configs(
 
 
 def _line(name: str) -> str:
+    """Summarise a configuration's architecture in a line."""
     found = configuration(name)
     model = found.model
     if found.kind == "distillation":

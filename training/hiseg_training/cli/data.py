@@ -1,4 +1,4 @@
-"""``hiseg-train data``: build the files that training reads, and say what is in them."""
+"""``hiseg-train data``: build the annotation files that training reads, and print statistics of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user can put right is said in one line, without a stack of calls, by every command."""
+"""Tells users of every command what they can put right, in one line and without a traceback."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from hiseg_training.export.parity import ParityError
 from hiseg_training.inference.runner import ProviderMissing
 from hiseg_training.models.encoder import WeightsMissing
 
-REFUSED = (
+USER_ERRORS = (
     *(FileNotFoundError, ValueError),
     *(InvalidRequest, ModelError, ParityError, InstallError, ProviderMissing, WeightsMissing),
 )
-"""Missing files and hardware, values out of range, files that aren't what they should be, work not good enough."""
+"""Missing files and hardware, values out of range, invalid files, and exports that do not match their model."""
 
 
 @contextmanager
 def cli_errors() -> Iterator[None]:
-    """End a command with the message of what is in :data:`REFUSED`, and exit code 2."""
+    """Print the message of any of :data:`USER_ERRORS` to standard error and exit with code 2."""
     try:
         yield
-    except REFUSED as error:
+    except USER_ERRORS as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from error

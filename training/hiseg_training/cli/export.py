@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.cli.options import latest_match
+from hiseg_training.cli.options import ProvenanceFile, latest_match
 from hiseg_training.compat.export_unet import UNetExportOptions
 from hiseg_training.compat.export_unet import export_unet as write_unet
 from hiseg_training.compat.foreground import read_foreground
@@ -21,18 +21,16 @@ from hiseg_training.export.precision import Precision
 from hiseg_training.export.provenance import read_provenance
 from hiseg_training.export.write import convert, write_model
 
-Data = Annotated[Path, typer.Option(default_factory=data_root, help="photographs to calibrate int8 on, from train")]
-Origin = Annotated[
-    Path | None,
-    typer.Option("--provenance", exists=True, dir_okay=False, help="TOML file: what it learnt from, on what terms"),
+CalibrationData = Annotated[
+    Path, typer.Option(default_factory=data_root, help="photographs to calibrate int8 on, from train")
 ]
 
 
 def parse_sizes(texts: list[str]) -> tuple[Size, ...]:
-    """``H,W`` each, as (height, width).
+    """Parse ``H,W`` (or ``HxW``) texts into (height, width) pairs, in pixels.
 
     Raises:
-        ValueError: one isn't of that form.
+        ValueError: a text does not have that form.
     """
     found = []
     for text in texts:
@@ -45,34 +43,34 @@ def parse_sizes(texts: list[str]) -> tuple[Size, ...]:
 
 def export(
     source: Annotated[Path, typer.Argument(metavar="CHECKPOINT", exists=True, dir_okay=False)],
-    data: Data,
+    data: CalibrationData,
     output: Annotated[Path, typer.Option("--output", "-o", help="the .onnx file")] = Path("model.onnx"),
     image_size: Annotated[
         list[str] | None,
         typer.Option("--image-size", "--image_size", help="canvas H,W that it declares; may be given again; else five"),
     ] = None,
     dilation_pixels: Annotated[
-        int, typer.Option("--dilation-pixels", "--dilation_pixels", help="the seed's dilation of logits, in mask cells")
+        int, typer.Option("--dilation-pixels", "--dilation_pixels", help="upstream's dilation of logits, in mask cells")
     ] = 0,
     dtype: Annotated[str, typer.Option(help="of images: uint8, 0..255, or float32, 0..1")] = "uint8",
     precision: Annotated[Precision, typer.Option(help="fp16 for GPUs, int8 for CPUs")] = Precision.FP32,
     opset: Annotated[int, typer.Option(help=f"{OPSETS[0]} to {OPSETS[-1]}")] = OPSETS[0],
-    provenance: Origin = None,
+    provenance: ProvenanceFile = None,
 ) -> None:
     """Write a checkpoint as ONNX, checked against PyTorch; or give an exported .onnx another precision."""
     with cli_errors():
         form = ExportOptions(parse_sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
         if source.suffix != ".onnx":
-            said = write_model(load_checkpoint(source), output, form, precision, data, read_provenance(provenance))
+            outcome = write_model(load_checkpoint(source), output, form, precision, data, read_provenance(provenance))
         elif precision is Precision.FP32 or form != ExportOptions() or provenance is not None:
             raise ValueError("of an .onnx file only the precision can be changed, to fp16 or int8")
         else:
-            said = convert(source, output, precision, data)
-    typer.echo(f"{said}\nwrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+            outcome = convert(source, output, precision, data)
+    typer.echo(f"{outcome}\nwrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
 def export_unet(
-    checkpoint: Annotated[str, typer.Option(help="ours or the seed's; a pattern means the newest that matches")],
+    checkpoint: Annotated[str, typer.Option(help="ours or upstream's; a pattern means the newest that matches")],
     batch_size: Annotated[int, typer.Option(help="images at a time")] = 1,
     height: Annotated[int, typer.Option(help="of the canvas, pixels")] = 640,
     width: Annotated[int, typer.Option(help="of the canvas, pixels")] = 640,

@@ -1,4 +1,4 @@
-"""What the training commands share: flags of the document, checkpoints by pattern."""
+"""Options that several commands share, and what their values mean: configurations, checkpoints by pattern, folders."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hiseg_training.config.model import ModelConfig
 from hiseg_training.config.names import configuration
 from hiseg_training.config.overrides import override, parse, read
 from hiseg_training.config.run import Configuration
+from hiseg_training.data.coco import data_root
 from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint, read_run
 from hiseg_training.models.growth import load_grown
 from hiseg_training.models.hierarchical import HierarchicalModel
@@ -31,16 +32,23 @@ Resume = Annotated[str | None, typer.Option(help="checkpoint of an interrupted r
 Set = Annotated[list[str], typer.Option(help="KEY=VALUE, any value of the configuration: schedule.clip=1")]
 Output = Annotated[Path, typer.Option(help="folder of experiments; each run makes one in it")]
 Rest = Annotated[list[str] | None, typer.Argument(hidden=True, help="what a shell has made of a pattern")]
+Data = Annotated[Path, typer.Option(default_factory=data_root, help="folder with annotations/ and images/")]
+ProvenanceFile = Annotated[
+    Path | None,
+    typer.Option("--provenance", exists=True, dir_okay=False, help="TOML file: what it learnt from, on what terms"),
+]
 
 
 def latest_match(pattern: str, flag: str, rest: Sequence[str] | None = None) -> Path:
-    """The file, or the newest file that a pattern matches; which one is said aloud.
+    """Return the most recently modified file that a pattern matches, and print which one unless it is the pattern.
 
     Args:
-        rest: more files, if the shell has resolved the pattern.
+        pattern: a path, or a glob pattern.
+        flag: name of the option, for messages.
+        rest: further files, where the shell has expanded the pattern.
 
     Raises:
-        FileNotFoundError: none does.
+        FileNotFoundError: no file matches.
     """
     found = [Path(path) for one in (pattern, *(rest or ())) for path in glob.glob(one)]
     if not found:
@@ -59,15 +67,18 @@ def resolve_config(
     assignments: Sequence[str],
     defaults: dict[str, Any] | None = None,
 ) -> Configuration:
-    """A run's configuration: of its name or of the run to resume, changed by flags and then by ``--set``.
+    """Return a run's configuration: by name, or of the run to resume, changed by options and then by ``--set``.
 
     Args:
-        kind: what it must be for; None takes any.
-        values: by dotted key; None is not given.
-        defaults: what this command takes instead of the configuration's, by dotted key.
+        name: of the configuration, or its alias; may be None when a run is resumed.
+        resume: a checkpoint of the run to resume.
+        kind: the kind of configuration that is needed; None accepts any.
+        values: values of options, by dotted key; None means that an option was not given.
+        assignments: ``KEY=VALUE`` words of ``--set``.
+        defaults: the command's own defaults, by dotted key, instead of the configuration's.
 
     Raises:
-        ValueError: the name is missing, unknown, or another than the run's; a value doesn't fit.
+        ValueError: the name is missing, unknown, or not that of the resumed run, or a value does not fit.
     """
     if resume is not None:
         start = read(read_run(resume))
@@ -94,7 +105,7 @@ def common_values(
     batch_size: int | None,
     learning_rate: float | None,
 ) -> dict[str, Any]:
-    """What the flags that all three stages have say, by dotted key; None is not given."""
+    """Return the values of the options that all three stages have, by dotted key; None means not given."""
     return {
         "data.train_ann": train_ann,
         "data.val_ann": val_ann,
@@ -106,13 +117,8 @@ def common_values(
     }
 
 
-def initial_weights(resumed: Path | None, pretrained: str | None, rest: Sequence[str] | None) -> Path | None:
-    """Whose weights a run begins with: those of the run it goes on with, else of ``--pretrained_checkpoint``."""
-    return resumed or (latest_match(pretrained, "pretrained_checkpoint", rest) if pretrained else None)
-
-
 def run_folder(output: Path, name: str, resume: Path | None) -> Path:
-    """Where a run's files go: a new folder, ``name``, ``name_2`` and so on; that of the run which is resumed."""
+    """Return the folder of a run's files: that of the resumed run, else a new ``name``, ``name_2`` and so on."""
     if resume is not None and resume.parent.name == "checkpoints":
         return resume.parent.parent
     number = 1
@@ -122,14 +128,19 @@ def run_folder(output: Path, name: str, resume: Path | None) -> Path:
 
 
 def initial_model(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalModel:
-    """A fresh model with what a checkpoint has of it; what is taken is said aloud.
+    """Build a model and load what a checkpoint has of it; what is loaded is printed.
 
-    The coarse stage is taken as the checkpoint has it, whatever ``config`` says; the fine stage as far as it fits; a
-    larger one with the same decoder and head begins as what the smaller one does. Upstream's UNets have a coarse stage
-    only.
+    The coarse stage is loaded as the checkpoint has it, whatever ``config`` says; the fine stage as far as shapes fit,
+    and a larger fine stage with the same decoder and head starts with the function of the smaller one. Upstream's
+    UNets have a coarse stage only.
+
+    Args:
+        config: of the model.
+        path: the checkpoint; None starts from random or ImageNet weights.
+        seed: for the random weights.
 
     Raises:
-        FileNotFoundError, UpstreamCheckpointError: it isn't there, or holds no model.
+        FileNotFoundError, UpstreamCheckpointError: the file does not exist, or holds no model.
     """
     torch.manual_seed(seed)
     if path is None:
@@ -160,8 +171,3 @@ def initial_model(config: ModelConfig, path: Path | None, seed: int) -> Hierarch
     left = "all of the fine stage" if fit == all_of_it else f"{fit} of the fine stage's {all_of_it} tensors"
     typer.echo(f"{path}: the coarse stage, and {left}")
     return model
-
-
-def with_model_config(given: Configuration, model: HierarchicalModel) -> Configuration:
-    """The configuration of what is really trained."""
-    return given.model_copy(update={"model": model.config})

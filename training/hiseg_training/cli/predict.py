@@ -1,4 +1,4 @@
-"""``hiseg-train predict``: an exported file on some photos, drawn, with a timing table."""
+"""``hiseg-train predict``: run an exported model on images, draw its masks, and print a timing table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PROVIDERS = {Provider.CPU: [CPU], Provider.CUDA: [CUDA, CPU], Provider.TENSORRT:
 
 
 def predict(
-    onnx: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="an exported model, ours or the seed's")],
+    onnx: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="an exported model, ours or upstream's")],
     annotations: Annotated[Path | None, typer.Option(help="COCO file with the boxes; outlines aren't needed")] = None,
     images_dir: Annotated[Path | None, typer.Option(help="default: beside the annotations")] = None,
     image: Annotated[Path | None, typer.Option(help="a single picture instead, with --boxes")] = None,
@@ -72,31 +72,40 @@ def predict(
 def run(
     photos: Sequence[Photo], runner: Runner, size: int, options: DrawOptions, folder: Path, warm_rois: bool = False
 ) -> Timings:
-    """Predict, draw and write; each shape is run once before it is timed.
+    """Run the model on photos and write a drawing of each; each input shape is run once before it is timed.
 
     Args:
-        warm_rois: another number of RoIs is another shape: GPUs prepare themselves for each.
+        photos: with the boxes to ask about.
+        runner: the model.
+        size: photos a batch, at most.
+        options: what is drawn.
+        folder: where drawings are written.
+        warm_rois: whether another number of RoIs counts as another shape, as GPUs prepare kernels for each.
+
+    Returns:
+        How long reading, the model and drawing took, batch by batch.
     """
     timings, warm = Timings(), set()
-    asked = [[person.box for person in photo.people] for photo in photos]
+    boxes = [[person.box for person in photo.people] for photo in photos]
     progress = tqdm(total=len(photos), desc="predict", mininterval=1)
-    for loaded in timings.each("read", load_batches(photos, asked, runner, size)):
-        shape = (loaded.images.shape, len(loaded.rois) if warm_rois else 0)
+    for batch in timings.time_each("read", load_batches(photos, boxes, runner, size)):
+        shape = (batch.images.shape, len(batch.rois) if warm_rois else 0)
         if shape not in warm:
-            runner.predict(loaded.images, loaded.rois)
+            runner.predict(batch.images, batch.rois)
             warm.add(shape)
-        with timings.of("model"):
-            masks, foreground = runner.predict(loaded.images, loaded.rois)
-        with timings.of("draw"):
-            for answer in split_predictions(loaded, asked, runner.crop_scale, masks, foreground):
-                save(answer, photos[answer.index].path.stem, options, folder)
-        timings.images += len(loaded.indices)
-        progress.update(len(loaded.indices))
+        with timings.time("model"):
+            masks, foreground = runner.predict(batch.images, batch.rois)
+        with timings.time("draw"):
+            for prediction in split_predictions(batch, boxes, runner.crop_scale, masks, foreground):
+                save(prediction, photos[prediction.index].path.stem, options, folder)
+        timings.images += len(batch.indices)
+        progress.update(len(batch.indices))
     progress.close()
     return timings
 
 
 def _single(path: Path, boxes: str) -> Photo:
+    """Return an image file with the people in ``x1,y1,x2,y2;…``, in pixels."""
     pixels = cv2.imread(str(path)) if path.is_file() else None
     if pixels is None:
         raise FileNotFoundError(f"cannot read {path}")

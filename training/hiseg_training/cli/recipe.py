@@ -1,4 +1,4 @@
-"""``hiseg-train recipe``: a model from its recipe, however often that is interrupted."""
+"""``hiseg-train recipe``: run the steps of a recipe, resuming after interruptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``hiseg-train tensorrt``."""
+"""``hiseg-train tensorrt`` (experimental: the plans have never been built, for want of a GPU)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tensorrt(
     images: Annotated[int, typer.Option(help="most images in a batch")] = 16,
     full: Annotated[bool, typer.Option("--full-precision", help="FP32 throughout, rather than FP16")] = False,
 ) -> None:
-    """Write Triton's configuration of a model's TensorRT plans, and the script that builds them where the GPU is."""
+    """Experimental: write Triton's configuration of TensorRT plans and the script that builds them on a GPU."""
     with cli_errors():
         profile = Profile(images, people, half=not full)
         stored = stored_versions(repository).get(name)

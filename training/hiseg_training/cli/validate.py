@@ -1,4 +1,4 @@
-"""``hiseg-train validate``: checkpoints and exported files side by side, in JSON, a table and pictures."""
+"""``hiseg-train validate``: compare checkpoints and exported models on a data set, in JSON, a table and images."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def validate(
                 loose.pop("foreground", None)
                 reports[name][f"boxes jittered by {jitter:.0%}"] = loose
             if visualize or photo:
-                chosen = _chosen(photos, scores, photo or [], num_visualize)
+                chosen = _choose(photos, scores, photo or [], num_visualize)
                 _draw([photos[index] for index in chosen], runner, output_dir / name)
     about = {
         "annotations": str(annotations),
@@ -73,10 +73,10 @@ def validate(
 
 
 def expand_patterns(patterns: Sequence[str]) -> list[Path]:
-    """Files, and what patterns stand for, each once, in order.
+    """Return the files that paths and glob patterns match, in order and without repetition.
 
     Raises:
-        FileNotFoundError: a pattern stands for nothing.
+        FileNotFoundError: a pattern matches no file.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
@@ -88,7 +88,7 @@ def expand_patterns(patterns: Sequence[str]) -> list[Path]:
 
 
 def short_names(paths: Sequence[Path]) -> dict[str, Path]:
-    """A short name for each file: its own, or with as many folders as it takes to tell them apart."""
+    """Map a short unique name to each file: its stem, preceded by as many folders as it takes to tell them apart."""
     for depth in range(1, max(len(path.parts) for path in paths) + 1):
         names = ["-".join(part for part in path.with_suffix("").parts[-depth:] if part != "/") for path in paths]
         if len(set(names)) == len(paths):
@@ -96,7 +96,8 @@ def short_names(paths: Sequence[Path]) -> dict[str, Path]:
     return {str(path).replace("/", "-"): path for path in paths}
 
 
-def _chosen(photos: Sequence[Photo], scores: Sequence[PhotoScore], names: Sequence[str], most: int) -> list[int]:
+def _choose(photos: Sequence[Photo], scores: Sequence[PhotoScore], names: Sequence[str], most: int) -> list[int]:
+    """Return the indices of the named photos; without names those of the ``most`` photos with the lowest mean IoU."""
     if not names:
         return sorted(range(len(photos)), key=lambda index: scores[index].mean)[:most]
     by_name = {each.path.name: index for index, each in enumerate(photos)}
@@ -107,8 +108,9 @@ def _chosen(photos: Sequence[Photo], scores: Sequence[PhotoScore], names: Sequen
 
 
 def _draw(photos: Sequence[Photo], runner: Runner, folder: Path) -> None:
+    """Write a comparison of truth and prediction for each photo, numbered in their order."""
     folder.mkdir(parents=True, exist_ok=True)
-    for answer in predict_photos(photos, jittered_boxes(photos, 0.0), runner, runner.images or 1):
-        photo = photos[answer.index]
-        picture = comparison_sheet(photo, answer, score_photo(photo, answer))
-        cv2.imwrite(str(folder / f"{answer.index + 1:03d}_{photo.path.stem}.png"), picture[:, :, ::-1])
+    for prediction in predict_photos(photos, jittered_boxes(photos, 0.0), runner, runner.images or 1):
+        photo = photos[prediction.index]
+        page = comparison_sheet(photo, prediction, score_photo(photo, prediction))
+        cv2.imwrite(str(folder / f"{prediction.index + 1:03d}_{photo.path.stem}.png"), page[:, :, ::-1])

@@ -1,4 +1,4 @@
-"""Random changes that a mask has to survive: geometry, colour, people in front of people, loose boxes."""
+"""Random augmentation of training images: geometry, colour, people pasted in front of people, jittered boxes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ LUMA = np.array([0.299, 0.587, 0.114])
 def random_affine(
     rng: Rng, image_size: tuple[int, int], canvas_size: tuple[int, int], scales: tuple[float, float]
 ) -> npt.NDArray[np.float64]:
-    """2x3 matrix image -> canvas: fit, flip (half the time), scale, turn up to 12 degrees, shift.
+    """Draw a random affine map from image to canvas: fit, flip (half the time), scale, turn up to 12 degrees, shift.
 
     Args:
-        image_size: (height, width) of the picture.
-        canvas_size: (height, width) it is drawn on.
-        scales: least and largest scale, as multiples of what just fits the canvas.
+        rng: source of randomness.
+        image_size: (height, width) of the image.
+        canvas_size: (height, width) of the canvas.
+        scales: least and largest scale, as multiples of the one that just fits the canvas.
+
+    Returns:
+        float64 ``[2, 3]``, from pixels ``(x, y, 1)`` of the image to pixels of the canvas.
     """
     height, width = image_size
     fit = min(canvas_size[0] / height, canvas_size[1] / width)
@@ -37,27 +41,45 @@ def random_affine(
 
 
 def fit_matrix(image_size: tuple[int, int], canvas_size: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """2x3 matrix image -> canvas that just fits it, top left; sizes are (height, width)."""
+    """Return the float64 ``[2, 3]`` map that fits an image into the canvas, top left; sizes are (height, width)."""
     scale = min(canvas_size[0] / image_size[0], canvas_size[1] / image_size[1])
-    # Pixel centres are whole numbers to OpenCV, and edges to our boxes.
+    # OpenCV puts pixel centres at whole numbers; boxes put pixel edges there.
     return np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5]])
 
 
 def warp(
     image: Pixels, identities: Pixels, matrix: npt.NDArray[np.float64], size: tuple[int, int]
 ) -> tuple[Pixels, Pixels]:
-    """Draw picture (linear) and identities (nearest) on a canvas of (height, width) ``size``; black outside."""
+    """Warp an image (linear) and its identities (nearest neighbour) onto a canvas; both are 0 outside the image.
+
+    Args:
+        image: uint8 ``[H, W, 3]``.
+        identities: uint8 ``[H, W]``.
+        matrix: float64 ``[2, 3]``, from image to canvas pixels.
+        size: (height, width) of the canvas.
+
+    Returns:
+        uint8 ``[h, w, 3]`` and uint8 ``[h, w]``.
+    """
     nearest = cv2.warpAffine(identities, matrix, (size[1], size[0]), flags=cv2.INTER_NEAREST)
     return warp_linear(image, matrix, size), np.asarray(nearest, dtype=np.uint8)
 
 
 def warp_linear(plane: Pixels, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> Pixels:
-    """Draw a picture, or a plane of shades, on a canvas of (height, width) ``size``; linear, 0 outside."""
+    """Warp uint8 ``[H, W, 3]`` or ``[H, W]`` linearly onto a canvas of (height, width) ``size``, 0 outside."""
     return np.asarray(cv2.warpAffine(plane, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def random_colour(rng: Rng, image: Pixels) -> Pixels:
-    """Brightness, contrast, saturation, white balance and tint in one matrix; sometimes grey, blurred or noisy."""
+    """Change brightness, contrast, saturation, white balance and tint at random; sometimes to grey, blur or JPEG noise.
+
+    Args:
+        rng: source of randomness.
+        image: uint8 ``[H, W, 3]`` RGB.
+
+    Returns:
+        A new array of the same shape and type.
+    """
     saturation = 0.0 if rng.random() < 0.05 else rng.uniform(0.5, 1.5)
     mix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
     mix += rng.normal(0, 0.04, (3, 3))
@@ -77,18 +99,19 @@ def random_colour(rng: Rng, image: Pixels) -> Pixels:
 def paste_person(
     rng: Rng, image: Pixels, identities: Pixels, donor: Pixels, donor_mask: Pixels, target: int, identity: int
 ) -> bool:
-    """Put a person from another photo in front of person ``target`` (Ghiasi et al., 2021, arXiv:2012.07177).
+    """Paste a person from another photo in front of person ``target`` (Ghiasi et al., 2021, arXiv:2012.07177).
 
     Args:
+        rng: source of randomness.
         image: uint8 ``[H, W, 3]``, changed in place.
         identities: uint8 ``[H, W]``, changed in place.
-        donor: uint8 ``[h, w, 3]``, the other photo's crop.
-        donor_mask: uint8 0/1 ``[h, w]``, its person.
-        target: whose neighbourhood to paste into.
-        identity: number the pasted person gets.
+        donor: uint8 ``[h, w, 3]``, a crop of the other photo.
+        donor_mask: uint8 0/1 ``[h, w]``, the person in that crop.
+        target: identity of the person to paste in front of, or beside.
+        identity: identity that the pasted person gets.
 
     Returns:
-        Whether it was pasted; not if too little of the target would stay visible.
+        Whether the person was pasted: not if the target is tiny, or less than 40 % of it would stay visible.
     """
     ys, xs = np.nonzero(identities == target)
     if ys.size < 64:
@@ -119,10 +142,16 @@ def paste_person(
 
 
 def jitter_boxes(rng: Rng, boxes: Boxes, share: float, limits: tuple[int, int]) -> Boxes:
-    """Move each edge by up to ``share`` of the box's side, uniformly, and clip to (height, width) ``limits``.
+    """Move each edge of each box by a uniform share of the box's side.
 
     Args:
-        boxes: float32 ``[N, 4]`` ``x1 y1 x2 y2``.
+        rng: source of randomness.
+        boxes: float32 ``[N, 4]`` of ``x1 y1 x2 y2``, in pixels.
+        share: largest shift, as a share of the box's side.
+        limits: (height, width) that boxes are clipped to.
+
+    Returns:
+        float32 ``[N, 4]``.
     """
     sides = np.tile(boxes[:, 2:] - boxes[:, :2], (1, 2))
     moved = boxes + rng.uniform(-share, share, boxes.shape) * sides

@@ -1,4 +1,4 @@
-"""Makes the files that training reads from plain COCO ones: people only, no crowds, and small subsets of that."""
+"""Filters plain COCO files for training: people only, images with crowds left out, and small subsets."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ from hiseg_training.data.coco import load_coco, person_categories
 
 SUFFIX = "person_only_no_crowd"
 SUBSETS = (100, 500)
-"""Images of the subsets for development."""
+"""Numbers of images in the subsets for development."""
 
 
 def build(annotations: Path, folder: Path, seed: int = 0, subsets: Sequence[int] = SUBSETS) -> list[Path]:
     """Write ``<name>_person_only_no_crowd.json`` and, beside it, its subsets ``…_100imgs.json`` and so on.
 
-    Images that show no person, or a crowd of people that isn't told apart, are left out whole; so are other categories
-    than persons. All numbers stay as they are. A subset is a random choice, the same for the same seed, and part of
-    every larger one; none is made that would not be smaller than the whole.
+    Images without people, and images with a crowd annotation (``iscrowd``), are left out whole; so are categories other
+    than person. Ids stay as they are. A subset is a random choice, the same for the same seed, and part of every larger
+    subset; none is written that would not be smaller than the whole.
+
+    Args:
+        annotations: the COCO file to filter.
+        folder: where the new files are written.
+        seed: of the random choice of subsets.
+        subsets: numbers of images in the subsets.
 
     Returns:
-        What was written, the whole first.
+        The paths of the files that were written, the whole first.
 
     Raises:
         FileNotFoundError, AnnotationError: those of :func:`~hiseg_training.data.coco.load_coco`.
@@ -46,7 +52,7 @@ def build(annotations: Path, folder: Path, seed: int = 0, subsets: Sequence[int]
 
 
 def _write(path: Path, content: dict[str, Any], rows: list[dict[str, Any]], images: set[int]) -> Path:
-    """Write the part about some images; a reader never sees half a file."""
+    """Write the part of a COCO file about some image ids, atomically, and return ``path``."""
     part = content | {
         "images": [image for image in content["images"] if image["id"] in images],
         "annotations": [row for row in rows if row["image_id"] in images],

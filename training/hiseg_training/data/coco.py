@@ -1,4 +1,4 @@
-"""Reads COCO files of people: images, boxes and masks; pictures are decoded only when they are asked for."""
+"""Reads COCO files of people: images, boxes and masks; images are decoded only when their pixels are needed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ DEFAULT_ROOT = Path("data/person_seg")
 """Relative to the working folder."""
 PERSON = "person"
 LEAST_SIDE = 2.0
-"""Pixels; boxes that are smaller show nobody."""
+"""Least side of a person's box in pixels; annotations with smaller boxes are skipped."""
 SOMEBODY = 255
-"""Identity of everybody from the 255th person on: identities are bytes, and 0 is nobody."""
+"""Identity shared by the 255th and all further people of an image: identities are uint8, and 0 is nobody."""
 
 
 class AnnotationError(ValueError):
-    """The file isn't what COCO calls annotations of people; the text says what is wrong."""
+    """The file is no valid COCO file of people; the message says what is wrong."""
 
 
 def data_root() -> Path:
@@ -40,9 +40,9 @@ class Person:
     """One annotated person.
 
     Attributes:
-        box: in pixels, inside the image.
-        area: in pixels, as annotated.
-        rle: run-length encoded mask; None where only the box is known.
+        box: in pixels, clipped to the image.
+        area: of the mask in pixels, as annotated.
+        rle: the mask as COCO run lengths; None where only the box is known.
     """
 
     box: Box
@@ -50,7 +50,7 @@ class Person:
     rle: dict[str, object] | None
 
     def mask(self) -> BoolMask:
-        """bool ``[H, W]`` at the image's size.
+        """Decode the mask: bool ``[H, W]`` of the image's size.
 
         Raises:
             ValueError: only the box is known.
@@ -62,13 +62,17 @@ class Person:
 
 @dataclass(frozen=True)
 class Photo:
-    """One image with its people.
+    """One image file with its annotated people.
 
     Attributes:
+        path: of the image file.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
         source: name of the data set it comes from.
-        exhaustive: whether every person in it is outlined.
-        guess: where outlines are a model's, its probability that anybody is there: a PNG, grey, of the photo's size,
-            0..255. None where outlines are the truth.
+        exhaustive: whether every person in the image is annotated with an outline.
+        people: the annotated people, in the file's order.
+        guess: where masks are a model's pseudo-labels, its foreground probability as a grey PNG of the image's size,
+            0..255 for 0..1. None where masks are ground truth.
     """
 
     path: Path
@@ -85,11 +89,11 @@ class Photo:
         return all(person.rle is not None for person in self.people)
 
     def pixels(self) -> Pixels:
-        """uint8 ``[H, W, 3]`` RGB.
+        """Decode the image: uint8 ``[H, W, 3]`` RGB.
 
         Raises:
-            FileNotFoundError: it isn't there, or is no picture.
-            AnnotationError: it has another size than its annotations say.
+            FileNotFoundError: the file does not exist, or is no image.
+            AnnotationError: the image has another size than its annotations say.
         """
         image = cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB) if self.path.is_file() else None
         if image is None:
@@ -100,9 +104,9 @@ class Photo:
         return np.asarray(image, dtype=np.uint8)
 
     def identities(self) -> Pixels:
-        """uint8 ``[H, W]``: 0 nobody, k the k-th person (from 1), at most :data:`SOMEBODY`.
+        """Draw all masks into one map: uint8 ``[H, W]``, 0 nobody, k the k-th person (from 1, up to :data:`SOMEBODY`).
 
-        Where masks overlap the smaller is in front. People without a mask are not in it.
+        Where masks overlap, the smaller person is in front. People without a mask are left out.
         """
         canvas = np.zeros((self.height, self.width), dtype=np.uint8)
         order = sorted(range(len(self.people)), key=lambda k: -self.people[k].area)
@@ -112,7 +116,7 @@ class Photo:
         return canvas
 
     def planes(self) -> tuple[Pixels, ...]:
-        """:meth:`pixels`, :meth:`identities`, and where there is one the :attr:`guess`, uint8 ``[H, W]``."""
+        """Return :meth:`pixels`, :meth:`identities` and, if any, the decoded :attr:`guess`, uint8 ``[H, W]``."""
         if self.guess is None:
             return self.pixels(), self.identities()
         guess = cv2.imdecode(np.frombuffer(self.guess, np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -120,10 +124,10 @@ class Photo:
 
 
 def read_split(root: Path, split: str) -> list[Photo]:
-    """All photos of ``train``, ``val`` or ``ood`` that have people.
+    """Read all photos with people of the split ``train``, ``val`` or ``ood`` below the data root.
 
     Raises:
-        FileNotFoundError: if the split isn't there; names ``HISEG_DATA``.
+        FileNotFoundError: the split does not exist; the message names ``HISEG_DATA``.
     """
     annotations = root / "annotations" / f"instances_{split}_person_only_no_crowd.json"
     if not annotations.is_file():
@@ -132,15 +136,19 @@ def read_split(root: Path, split: str) -> list[Photo]:
 
 
 def read_annotations(annotations: Path, images: Path) -> list[Photo]:
-    """All photos of a COCO file that have people, in the file's order.
+    """Read all photos with people from a COCO file, in the file's order.
 
-    Masks may be polygons, run lengths or compressed run lengths, or missing (boxes only). What isn't a person, and
-    regions that are crowds, are passed over. The images may say ``source`` and ``exhaustive``, as ours do; else the
-    source is the file's name, and all are exhaustive that have no crowd.
+    Masks may be polygons, run lengths or compressed run lengths, or missing (boxes only). Other categories than person
+    and crowd regions are skipped. Images may have the fields ``source`` and ``exhaustive``; by default the source is
+    the file's name, and images without a crowd region are exhaustive.
+
+    Args:
+        annotations: the COCO file.
+        images: the folder of its images.
 
     Raises:
-        FileNotFoundError: the file, or an image that it names, isn't there.
-        AnnotationError: it isn't a COCO file, or knows no people.
+        FileNotFoundError: the file, or an image that it names, does not exist.
+        AnnotationError: it is not a COCO file, or has no category ``person``.
     """
     photos = read_people(annotations, images)
     for photo in photos:
@@ -150,7 +158,7 @@ def read_annotations(annotations: Path, images: Path) -> list[Photo]:
 
 
 def read_people(annotations: Path, images: Path) -> list[Photo]:
-    """Like :func:`read_annotations`, but doesn't look whether the images are there."""
+    """Read photos as :func:`read_annotations` does, without checking that the image files exist."""
     content = load_coco(annotations)
     wanted = person_categories(content, annotations)
     rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -173,11 +181,11 @@ def read_people(annotations: Path, images: Path) -> list[Photo]:
 
 
 def load_coco(annotations: Path) -> dict[str, Any]:
-    """The content of a COCO file.
+    """Load the content of a COCO file.
 
     Raises:
-        FileNotFoundError: it isn't there.
-        AnnotationError: it isn't JSON with images and annotations.
+        FileNotFoundError: it does not exist.
+        AnnotationError: it is not JSON with ``images`` and ``annotations``.
     """
     if not annotations.is_file():
         raise FileNotFoundError(f"{annotations} does not exist")
@@ -191,7 +199,7 @@ def load_coco(annotations: Path) -> dict[str, Any]:
 
 
 def person_categories(content: dict[str, Any], annotations: Path) -> set[int]:
-    """Ids of the categories named ``person``, whatever their numbers.
+    """Return the ids of the categories named ``person``, whatever their numbers.
 
     Raises:
         AnnotationError: there is none.
@@ -205,6 +213,7 @@ def person_categories(content: dict[str, Any], annotations: Path) -> set[int]:
 
 
 def _people(rows: list[dict[str, Any]], width: int, height: int) -> list[Person]:
+    """Return the people of an image's annotations, boxes clipped to the image, without those that are too small."""
     people = []
     for row in rows:
         x, y, w, h = row["bbox"]
@@ -215,6 +224,7 @@ def _people(rows: list[dict[str, Any]], width: int, height: int) -> list[Person]
 
 
 def _rle(segmentation: Any, height: int, width: int) -> dict[str, object] | None:
+    """Return any COCO segmentation as compressed run lengths; None where there is none."""
     if not segmentation:
         return None
     if isinstance(segmentation, dict) and not isinstance(segmentation["counts"], list):
@@ -224,10 +234,10 @@ def _rle(segmentation: Any, height: int, width: int) -> dict[str, object] | None
 
 
 def images_beside(annotations: Path) -> Path:
-    """The folder of a file's images: ``images/val2017`` for ``annotations/instances_val2017_whatever.json``.
+    """Return the image folder beside a file: ``images/val2017`` for ``annotations/instances_val2017_….json``.
 
     Raises:
-        FileNotFoundError: it isn't there.
+        FileNotFoundError: that folder does not exist.
     """
     words = annotations.stem.split("_")
     split = words[1] if len(words) > 1 else words[0]

@@ -1,4 +1,4 @@
-"""Augmented training samples: a whole canvas with several of its people, so that one decode serves them all."""
+"""Augmented training samples: whole canvases with RoIs of several people, so that one decoded image serves them all."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from hiseg.core.image import Pixels
+from hiseg.core.image import BoolMask, Pixels
 from hiseg_training.data.augment import (
     Rng,
     fit_matrix,
@@ -25,30 +26,30 @@ from hiseg_training.data.augment import (
 from hiseg_training.data.coco import SOMEBODY, Photo
 
 Decoded = tuple[Pixels, ...]
-"""A picture uint8 ``[H, W, 3]``, and planes uint8 ``[H, W]`` of it: what belongs to whom, and what a model guesses."""
+"""An image uint8 ``[H, W, 3]``, its identities uint8 ``[H, W]`` and, if any, its foreground guess uint8 ``[H, W]``."""
 
 
 class Cache:
-    """What comes first stays until the budget is used up; the rest is made again each time.
+    """Keeps decoded arrays within a budget of bytes, first come first kept; the rest is decoded again each time.
 
-    Nothing is ever pushed out: an epoch comes by each image once, so the image that was used longest ago is the next
-    one needed, and pushing it out would be the worst choice. Worker processes that are forked from a filled cache share
-    its memory; what they add is their own.
+    Nothing is ever evicted: an epoch visits each image once, so the least recently used image is the next one needed,
+    and evicting it would be the worst choice. Worker processes forked from a filled cache share its memory; what they
+    add is their own.
     """
 
     def __init__(self, budget: int) -> None:
-        """``budget``: bytes that are kept at most."""
+        """Create an empty cache that keeps at most ``budget`` bytes."""
         self.budget = budget
         self.held = 0
         self.is_full = False
-        """Whether something didn't fit already; nothing more is kept from then on."""
+        """Whether an entry did not fit; nothing more is kept from then on."""
         self._kept: dict[Hashable, Decoded] = {}
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._kept
 
     def get(self, key: Hashable, decode: Callable[[], Decoded]) -> Decoded:
-        """What is kept under ``key``, else ``decode()``; arrays that nobody can write to."""
+        """Return what is kept under ``key``, else ``decode()``, kept if it fits; the arrays are made read-only."""
         kept = self._kept.get(key)
         if kept is not None:
             return kept
@@ -65,23 +66,23 @@ class Cache:
 
 CCP = "Clothing Co-Parsing"
 LEAST_SHARE = 0.0003
-"""Share of the canvas below which people are not trained on: their outlines are guesses."""
+"""Least share of the canvas that a person covers to be trained on: outlines of smaller people are unreliable."""
 
 BUDGET = 3 << 30
-"""Bytes: room for about 2,400 photos of 640 x 480."""
+"""Default bytes of decoded photos that are kept: about 2,400 photos of 640 x 480."""
 DONORS, DONOR_BUDGET = 4096, 512 << 20
 
 
 class Sample(NamedTuple):
-    """One canvas.
+    """One augmented canvas with RoIs of some of its people.
 
     Attributes:
         image: uint8 ``[3, H, W]``.
-        identities: uint8 ``[1, H, W]``, 0 nobody, k a person.
-        rois: float32 ``[n, 4]``, 0..1 of the canvas.
-        targets: int64 ``[n]``, the identity each RoI is about.
-        guess: uint8 ``[1, H, W]``, a model's probability 0..255 that anybody is there, where the identities are that
-            model's too; None where they are the truth.
+        identities: uint8 ``[1, H, W]``, 0 nobody, k the k-th person.
+        rois: float32 ``[n, 4]`` of ``x1 y1 x2 y2``, 0..1 of the canvas.
+        targets: int64 ``[n]``, the identity of the person that each RoI is about.
+        guess: uint8 ``[1, H, W]``, foreground probability 0..255 of the model that drew the identities; None where
+            they are ground truth.
     """
 
     image: torch.Tensor
@@ -93,17 +94,17 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How samples are made.
+    """How samples are augmented.
 
     Attributes:
-        canvas: (height, width).
-        scales: least and largest size of the picture, as multiples of what just fits the canvas.
-        people: RoIs drawn per canvas at most.
-        paste: chance that somebody from another photo is put in front of a person.
+        canvas: (height, width), in pixels.
+        scales: least and largest size of the image, as multiples of the one that just fits the canvas.
+        people: most RoIs per canvas.
+        paste: chance that a person from another photo is pasted in front of a person.
         jitter: largest shift of a loose box's edge, as a share of its side.
         loose: chance that a box is loose.
         ccp: share of the near-identical Clothing Co-Parsing photos seen each epoch.
-        augment: False takes pictures and boxes as they are, whatever the others say: so photos are learnt by heart.
+        augment: False leaves images and boxes as they are, whatever the other values, as for overfitting on purpose.
     """
 
     canvas: tuple[int, int] = (640, 640)
@@ -117,20 +118,20 @@ class AugmentConfig:
 
 
 class PersonDataset(Dataset[Sample]):
-    """Photos as samples; each access is a fresh augmentation, the same for the same seed and draw.
+    """Photos with augmentation; the same seed and key always give the same sample.
 
-    Samples don't depend on what is cached, nor on how many processes make them.
+    Samples depend neither on what is cached nor on the number of worker processes.
     """
 
-    def __init__(self, photos: list[Photo], recipe: AugmentConfig, seed: int = 0, budget: int = BUDGET) -> None:
-        """``budget``: bytes of decoded photos that are kept at most, in each process that makes samples."""
+    def __init__(self, photos: list[Photo], config: AugmentConfig, seed: int = 0, budget: int = BUDGET) -> None:
+        """Keep the photos, and at most ``budget`` bytes of them decoded in each worker process."""
         self.photos = photos
-        self.recipe = recipe
+        self.config = config
         self.seed = seed
         self._cache = Cache(budget)
         self._donors = Cache(DONOR_BUDGET)
         numbered = [(i, k) for i, photo in enumerate(photos) for k in range(min(len(photo.people), SOMEBODY - 1))]
-        # A model's outlines are good enough to be learnt from, but not to be cut out along.
+        # A model's outlines are good enough to learn from, but not to cut people out along.
         outlined = [(i, k) for i, k in numbered if photos[i].people[k].rle is not None and photos[i].guess is None]
         order = np.random.default_rng(seed).permutation(len(outlined))
         self._pool = [outlined[i] for i in order[:DONORS]]
@@ -139,56 +140,57 @@ class PersonDataset(Dataset[Sample]):
         return len(self.photos)
 
     def preload(self) -> None:
-        """Decode now what will be kept anyway, so that worker processes share it."""
+        """Decode photos until the cache is full, so that worker processes that are forked later share them."""
         for index in range(len(self.photos)):
             if self._cache.is_full:
                 break
-            self._decoded(index)
+            self._decode(index)
 
-    def _decoded(self, index: int) -> Decoded:
+    def _decode(self, index: int) -> Decoded:
+        """Return photo ``index`` decoded, from the cache if it is there."""
         return self._cache.get(index, self.photos[index].planes)
 
     def _donor(self, rng: Rng) -> Decoded:
-        """Somebody's crop and 0/1 mask, of the same few thousand people always: those fit into memory."""
+        """Return a random person's crop and 0/1 mask; from a fixed few thousand people, who fit into memory."""
         index, k = self._pool[int(rng.integers(len(self._pool)))]
         box = self.photos[index].people[k].box
         region = np.s_[int(box.y1) : int(np.ceil(box.y2)), int(box.x1) : int(np.ceil(box.x2))]
 
         def cut() -> Decoded:
-            image, identities, *_ = self._decoded(index)
+            image, identities, *_ = self._decode(index)
             return image[region].copy(), (identities[region] == k + 1).astype(np.uint8)
 
         return cut() if index in self._cache else self._donors.get((index, k), cut)
 
     def __getitem__(self, key: int) -> Sample:
-        """``key`` counts draws, not photos: photo ``key % len`` with the randomness of draw ``key``."""
+        """Return photo ``key % len(self)``, augmented by the randomness of ``key``: keys count draws, not photos."""
         rng = np.random.default_rng((self.seed, key))
-        recipe = self.recipe
+        config = self.config
         index = key % len(self.photos)
-        image, identities, *guessed = self._decoded(index)
-        if not recipe.augment:
-            recipe = replace(recipe, paste=0, jitter=0)
-            matrix = fit_matrix(identities.shape[:2], recipe.canvas)
+        image, identities, *guessed = self._decode(index)
+        if not config.augment:
+            config = replace(config, paste=0, jitter=0)
+            matrix = fit_matrix(identities.shape[:2], config.canvas)
         else:
-            matrix = random_affine(rng, identities.shape[:2], recipe.canvas, recipe.scales)
-        image, identities = warp(image, identities, matrix, recipe.canvas)
-        guess = warp_linear(guessed[0], matrix, recipe.canvas) if guessed else None
+            matrix = random_affine(rng, identities.shape[:2], config.canvas, config.scales)
+        image, identities = warp(image, identities, matrix, config.canvas)
+        guess = warp_linear(guessed[0], matrix, config.canvas) if guessed else None
         people = len(self.photos[index].people)
         visible = _visible(identities)
-        if visible.size and self._pool and rng.random() < recipe.paste:
+        if visible.size and self._pool and rng.random() < config.paste:
             newcomer = min(people + 1, SOMEBODY)
             donor, shape, *_ = self._donor(rng)
             pasted = paste_person(rng, image, identities, donor, shape, int(rng.choice(visible)), newcomer)
             if pasted and guess is not None:
                 guess[identities == newcomer] = 255
             visible = _visible(identities)
-        if recipe.augment:
+        if config.augment:
             image = random_colour(rng, image)
-        chosen = rng.permutation(visible)[: recipe.people if rng.random() < 0.85 else 1]
+        chosen = rng.permutation(visible)[: config.people if rng.random() < 0.85 else 1]
         boxes = np.array([_bounds(identities == k) for k in chosen], dtype=np.float32).reshape(-1, 4)
-        loose = rng.random((len(boxes), 1)) < recipe.loose
-        boxes = np.where(loose, jitter_boxes(rng, boxes, recipe.jitter, recipe.canvas), boxes)
-        rois = boxes / np.array([*recipe.canvas[::-1], *recipe.canvas[::-1]], dtype=np.float32)
+        loose = rng.random((len(boxes), 1)) < config.loose
+        boxes = np.where(loose, jitter_boxes(rng, boxes, config.jitter, config.canvas), boxes)
+        rois = boxes / np.array([*config.canvas[::-1], *config.canvas[::-1]], dtype=np.float32)
         return Sample(
             torch.from_numpy(image).permute(2, 0, 1),
             torch.from_numpy(identities)[None],
@@ -198,27 +200,31 @@ class PersonDataset(Dataset[Sample]):
         )
 
 
-def _visible(identities: Pixels) -> np.ndarray:
-    """Identities with at least ``LEAST_SHARE`` of the canvas; not that of nobody, nor that of :data:`SOMEBODY`."""
+def _visible(identities: Pixels) -> npt.NDArray[np.int64]:
+    """Return the identities, int64 ``[n]``, of people on at least ``LEAST_SHARE`` of uint8 ``[H, W]``.
+
+    Nobody (0) and :data:`SOMEBODY`, who may be several people, are left out.
+    """
     cells = np.bincount(identities.ravel(), minlength=SOMEBODY + 1)[1:SOMEBODY]
     return np.flatnonzero(cells >= LEAST_SHARE * identities.size) + 1
 
 
-def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
+def _bounds(mask: BoolMask) -> tuple[int, int, int, int]:
+    """Return ``x1, y1, x2, y2`` of the tightest box around bool ``[H, W]``, x2 and y2 exclusive."""
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     return x, y, x + width, y + height
 
 
 class Batch(NamedTuple):
-    """Several canvases.
+    """Several canvases as one batch.
 
     Attributes:
         images: uint8 ``[B, 3, H, W]``.
-        identities: uint8 ``[B, 1, H, W]``.
-        rois: float32 ``[N, 5]``.
-        targets: int64 ``[N]``.
-        guess: uint8 ``[B, 1, H, W]``, probability 0..255 that anybody is there; None where the identities of all
-            canvases are the truth.
+        identities: uint8 ``[B, 1, H, W]``, 0 nobody, k the k-th person of the canvas.
+        rois: float32 ``[N, 5]`` of ``batch_index x1 y1 x2 y2``, 0..1 of the canvas.
+        targets: int64 ``[N]``, the identity of the person that each RoI is about.
+        guess: uint8 ``[B, 1, H, W]``, foreground probability 0..255; None where the identities of all canvases are
+            ground truth.
     """
 
     images: torch.Tensor
@@ -228,14 +234,14 @@ class Batch(NamedTuple):
     guess: torch.Tensor | None = None
 
     def anybody(self) -> torch.Tensor:
-        """How probably anybody is there, float 0..1 ``[B, 1, H, W]``."""
+        """Return the probability that anybody is there: float32 ``[B, 1, H, W]``, 0..1."""
         return (self.identities > 0).float() if self.guess is None else self.guess.float() / 255
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Stack canvases; each RoI gets its canvas's index in front.
+    """Stack samples into a batch; each RoI gets the index of its canvas in front.
 
-    Images keep the order in which they lie in memory, pixel by pixel: crops are read out of them without a copy.
+    Images stay in channels-last memory order, so that crops are read out of them without a copy.
     """
     rois = [torch.cat([torch.full((len(s.rois), 1), float(i)), s.rois], dim=1) for i, s in enumerate(samples)]
     return Batch(
@@ -243,24 +249,25 @@ def collate(samples: list[Sample]) -> Batch:
         torch.stack([s.identities for s in samples]),
         torch.cat(rois),
         torch.cat([s.targets for s in samples]),
-        None if all(s.guess is None for s in samples) else torch.stack([_guessed(s) for s in samples]),
+        None if all(s.guess is None for s in samples) else torch.stack([_guess(s) for s in samples]),
     )
 
 
-def _guessed(sample: Sample) -> torch.Tensor:
+def _guess(sample: Sample) -> torch.Tensor:
+    """Return the sample's foreground probability, uint8 ``[1, H, W]``: its guess, else 0 or 255 by the identities."""
     return (sample.identities > 0).to(torch.uint8) * 255 if sample.guess is None else sample.guess
 
 
 class EpochSampler(Sampler[int]):
-    """Draw keys for :class:`PersonDataset`: photos with many people come up more often, CCP photos less."""
+    """Draws keys of a :class:`PersonDataset`: photos with many people more often, Clothing Co-Parsing photos less."""
 
     def __init__(self, dataset: PersonDataset, seed: int = 0) -> None:
         self.dataset = dataset
         self.seed = seed
         self.epoch = 0
-        recipe = dataset.recipe
+        config = dataset.config
         self.weights = np.array(
-            [recipe.ccp if p.source == CCP else np.ceil(len(p.people) / recipe.people) for p in dataset.photos]
+            [config.ccp if p.source == CCP else np.ceil(len(p.people) / config.people) for p in dataset.photos]
         )
 
     def __len__(self) -> int:
@@ -270,7 +277,7 @@ class EpochSampler(Sampler[int]):
         rng = np.random.default_rng((self.seed, self.epoch))
         whole, part = np.divmod(self.weights, 1)
         times = (whole + (rng.random(len(part)) < part)).astype(int)
-        # As many as were announced, always: where chance drew too few, some come once more.
+        # Always exactly len(self) keys: where chance drew too few, some photos come once more.
         indices = np.resize(rng.permutation(np.repeat(np.arange(len(times)), times)), len(self))
         base = self.epoch * len(self.dataset) * int(self.weights.max() + 3)
         seen = np.zeros(len(times), dtype=int)

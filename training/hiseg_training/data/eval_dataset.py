@@ -1,4 +1,4 @@
-"""What a run is measured on after each epoch: whole photos as they are, with everybody in them."""
+"""The samples that a run is measured on after each epoch: whole photos without augmentation, with all their people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hiseg_training.data.dataset import Sample
 
 
 class EvalDataset(Dataset[Sample]):
-    """Photos just fitted on a canvas, top left; every outlined person with its own box."""
+    """Photos fitted into a canvas, top left; every outlined person with the annotated box."""
 
     def __init__(self, photos: list[Photo], canvas: Size) -> None:
         self.photos = photos
@@ -43,7 +43,13 @@ class EvalDataset(Dataset[Sample]):
 
 
 def read_photos(annotations: Path | None, images: Path | None, split: str, limit: int = 0) -> list[Photo]:
-    """Photos of a file, or of a split of ``HISEG_DATA`` where there is none; at most ``limit``, 0 being all.
+    """Read the photos of an annotation file, or of a split of ``HISEG_DATA``.
+
+    Args:
+        annotations: the COCO file; None reads the split.
+        images: folder of the file's images; None looks beside the file.
+        split: name of the split, if no file is given.
+        limit: most photos to return; 0 returns all.
 
     Raises:
         FileNotFoundError, AnnotationError: as :func:`read_annotations`.

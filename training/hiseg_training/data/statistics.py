@@ -1,4 +1,7 @@
-"""What an annotation file holds: how much of RoIs is whose, how people overlap, and how large they are."""
+"""Statistics of an annotation file: class shares in RoIs, overlaps, sizes, and the class weights that follow.
+
+Definitions and names are those of PINTO0309's human-instance-segmentation ("upstream").
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,20 @@ from hiseg.core.box import Box
 from hiseg_training.data.coco import Photo
 
 PADDING = 0.1
-"""RoIs are boxes grown by this share of a side on each side, as the document's statistics have them."""
+"""RoIs are boxes grown by this share of a side on each side, as upstream's statistics have them."""
 PERCENTILES = (5, 25, 50, 75, 95)
 CLASSES = ("background", "target", "non_target")
 Pixels64 = npt.NDArray[np.int64]
 
 
 def statistics(photos: Iterable[Photo]) -> dict[str, Any]:
-    """Count over photos, of which one at a time is decoded to masks; pictures aren't opened.
+    """Count over photos, decoding the masks of one photo at a time; image files are not opened.
 
     Returns:
-        Plain values under the names that the described system's statistics have.
+        Plain values, ready for JSON, under upstream's names.
 
     Raises:
-        ValueError: somebody has no outline, or there are no people.
+        ValueError: a person has no mask, or there are no people.
     """
     pixels = np.zeros(3, dtype=np.int64)
     people: Counter[int] = Counter()
@@ -88,7 +91,12 @@ def _weights(ratios: dict[str, float]) -> Iterable[float]:
 
 
 def _classes(photo: Photo) -> tuple[Pixels64, list[Box], float]:
-    """Pixels of each class over all padded RoIs of a photo, those RoIs, and the share of it that is anybody."""
+    """Count a photo's pixels by class.
+
+    Returns:
+        int64 ``[3]`` of background, target and other people over all padded RoIs; those RoIs; the foreground's share of
+        the photo, 0..1.
+    """
     masks = [person.mask() for person in photo.people]
     claims = np.zeros((photo.height, photo.width), dtype=np.uint16)
     for mask in masks:
@@ -108,7 +116,7 @@ def _classes(photo: Photo) -> tuple[Pixels64, list[Box], float]:
 
 
 def _box_overlaps(boxes: list[Box]) -> npt.NDArray[np.float64]:
-    """IoU of each box with each other, ``[n, n]``; 0 with itself."""
+    """Return the IoU of each box with each other, float64 ``[n, n]``, 0 on the diagonal."""
     rows = np.array([[b.x1, b.y1, b.x2 - b.x1, b.y2 - b.y1] for b in boxes])
     found = np.asarray(coco_mask.iou(rows, rows, [0] * len(boxes))).reshape(len(boxes), len(boxes))
     np.fill_diagonal(found, 0)
@@ -116,6 +124,7 @@ def _box_overlaps(boxes: list[Box]) -> npt.NDArray[np.float64]:
 
 
 def _spread(values: list[float]) -> dict[str, float]:
+    """Return mean and percentiles of values, by name."""
     numbers = np.array(values)
     return {"mean": float(numbers.mean())} | {
         f"p{p}": float(v) for p, v in zip(PERCENTILES, np.percentile(numbers, PERCENTILES), strict=True)
@@ -123,7 +132,7 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 
 def statistics_table(found: dict[str, Any]) -> str:
-    """The same as a Markdown table."""
+    """Format the result of :func:`statistics` as a Markdown table."""
     overlap, roi, weights = found["overlap_stats"], found["roi_stats"], found["separation_aware_weights"]
     images, people = found["total_images"], found["total_instances"]
     rows = [
@@ -148,17 +157,18 @@ def statistics_table(found: dict[str, Any]) -> str:
 
 
 def _three(spread: dict[str, float], form: str) -> str:
+    """Format the 5th, 50th and 95th percentile."""
     return ", ".join(f"{spread[name]:{form}}" for name in ("p5", "p50", "p95"))
 
 
 BOOST = 1.2
-"""For other people than the target."""
+"""Factor on the weight of other people than the target, so that people who touch are told apart."""
 FLOOR = 1e-3
-"""Added to each share, so that a class that is never there has a finite weight."""
+"""Added to each share, so that an absent class has a finite weight."""
 
 
 class ClassWeights(NamedTuple):
-    """One weight a class; they add up to 3."""
+    """The loss weight of each class; they add up to 3."""
 
     background: float
     target: float
@@ -166,10 +176,10 @@ class ClassWeights(NamedTuple):
 
 
 def separation_weights(background: float, target: float, other: float) -> ClassWeights:
-    """The document's separation-aware weights: the logarithm of how rare a class is, with the boost for other people.
+    """Return upstream's separation-aware weights: the logarithm of each class's rarity, other people's boosted.
 
     Args:
-        background: share of pixels in RoIs; only proportions matter.
+        background: share of background pixels in RoIs; only proportions matter.
         target: share of the person that the RoI is about.
         other: share of other people.
 

@@ -1,1 +1,1 @@
-"""How good a model is, in figures, tables and pictures."""
+"""Measures models: IoU, boundary IoU, AP and speed-independent cost, in figures, tables and images."""

@@ -1,7 +1,7 @@
-"""COCO's mask AP by pycocotools, for a model that is told where people are.
+"""COCO's mask AP by pycocotools, for models that are given ground-truth boxes.
 
-Each person's box is given, so each has exactly one answer and none is invented: AP says how many masks are good enough
-at IoU .5 to .95, and whether the surer ones are the better ones. It is no detector's AP, and always higher.
+Each person has exactly one prediction and there are no false positives: AP says how many masks are good enough at IoU
+.5 to .95, and whether those with a higher score are better. It is higher than a detector's AP, and not comparable.
 """
 
 from __future__ import annotations
@@ -19,18 +19,27 @@ from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.scores import PhotoScore
 
 AREAS = ("all", "small", "medium", "large")
-"""In pycocotools' order."""
+"""Area ranges, in pycocotools' order."""
 HALF, THREE_QUARTERS = 0, 5
-"""Places of IoU .5 and .75 in pycocotools' thresholds."""
+"""Indices of IoU .5 and .75 in pycocotools' thresholds."""
 
 
 def average_precision(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> dict[str, float]:
-    """AP over exhaustively outlined photos: in all, at IoU .5 and .75, and by COCO's sizes; {} if there are none."""
-    truths, found = [], []
+    """Return AP over the exhaustively outlined photos: overall, at IoU .5 and .75, and by COCO's sizes.
+
+    Args:
+        photos: with their outlined people.
+        scores: of each photo.
+
+    Returns:
+        AP, 0..1, by name, without sizes that nobody has; empty if no photo is exhaustive.
+    """
+    truths: list[dict[str, object]] = []
+    found: list[dict[str, object]] = []
     known = [index for index, photo in enumerate(photos) if photo.exhaustive]
     for index in known:
         for person, score in zip(photos[index].people, scores[index].people, strict=True):
-            row = {"id": len(truths) + 1, "image_id": index, "category_id": 1}
+            row: dict[str, object] = {"id": len(truths) + 1, "image_id": index, "category_id": 1}
             area = float(coco_mask.area(person.rle))
             truths.append(row | {"segmentation": person.rle, "area": area, "iscrowd": 0})
             area = float(coco_mask.area(score.rle))
@@ -43,14 +52,15 @@ def average_precision(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> 
         evaluation.params.maxDets = [max(len(photos[index].people) for index in known)]
         evaluation.evaluate()
         evaluation.accumulate()
-    # Thresholds, recalls, categories, areas, numbers of detections; -1 where there is nobody.
+    # Axes: IoU thresholds, recalls, categories, areas, numbers of detections; -1 where there is nobody.
     precision = evaluation.eval["precision"][:, :, 0, :, 0]
     every = {"AP": precision[:, :, 0], "AP50": precision[HALF, :, 0], "AP75": precision[THREE_QUARTERS, :, 0]}
-    every |= {f"AP {area}": precision[:, :, place] for place, area in enumerate(AREAS) if place}
+    every |= {f"AP {area}": precision[:, :, index] for index, area in enumerate(AREAS) if index}
     return {name: float(np.mean(values)) for name, values in every.items() if values.min() >= 0}
 
 
 def _coco(images: list[dict[str, int]], rows: list[dict[str, object]]) -> COCO:
+    """Build pycocotools' index of annotations in memory."""
     coco = COCO()
     coco.dataset = {
         "images": images,

@@ -1,4 +1,8 @@
-"""What one gets without a model: the whole box, the ellipse in it, and GrabCut; the floor to clear."""
+"""Masks without a model, as the floor that models must clear: the whole box, the ellipse in it, and GrabCut.
+
+Each takes images uint8 ``[B, 3, H, W]`` and RoIs float32 ``[N, 5]``, as models do, and returns 0/1 masks float32
+``[N, 1, 128, 96]`` and a foreground float32 ``[B, 1, H, W]`` of zeros.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +17,22 @@ GRID = (128, 96)
 
 
 def whole_box(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
-    """Everything in the box is the person."""
+    """Predict that everything in the box is the person."""
     return np.ones((len(rois), 1, *GRID), dtype=np.float32), _no_foreground(images)
 
 
 def ellipse(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
-    """The ellipse that touches the box's four sides is the person."""
+    """Predict that the ellipse which touches the box's four sides is the person."""
     y, x = ((np.arange(cells) + 0.5) / cells * 2 - 1 for cells in GRID)
     inside = (y[:, None] ** 2 + x[None, :] ** 2 <= 1).astype(np.float32)
     return np.tile(inside, (len(rois), 1, 1, 1)), _no_foreground(images)
 
 
 def grabcut(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
-    """GrabCut (Rother et al., 2004) by OpenCV, five rounds, on the box and half its side around it.
+    """Run OpenCV's GrabCut (Rother et al., 2004), five iterations, on the box and half its side around it.
 
-    Large boxes are reduced to 128 pixels a side first: the models see no more, and it takes a tenth of the time.
+    Large boxes are reduced to 128 pixels a side first: the models see no more, and it takes a tenth of the time. Only
+    one image at a time is supported.
     """
     image = np.ascontiguousarray(images[0].transpose(1, 2, 0)[:, :, ::-1])
     height, width = image.shape[:2]
@@ -46,7 +51,7 @@ def grabcut(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
         try:
             cv2.grabCut(around, labels, rectangle, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_RECT)
         except cv2.error:
-            # It needs some background; a box that is the whole picture leaves none.
+            # GrabCut needs some background; a box that is the whole image leaves none.
             labels[y1:y2, x1:x2] = cv2.GC_PR_FGD
         person = np.isin(labels[y1:y2, x1:x2], (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
         mask[0] = cv2.resize(person, GRID[::-1], interpolation=cv2.INTER_NEAREST)

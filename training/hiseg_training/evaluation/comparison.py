@@ -1,4 +1,4 @@
-"""A photo four times: what is true, where the model sees anybody, what it says, and where it is wrong."""
+"""Draws a photo four times: ground truth, predicted foreground, prediction, and errors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from PIL import Image, ImageDraw, ImageFont
 from pycocotools import mask as coco_mask
 
 from hiseg.core.box import Box
-from hiseg.core.image import Pixels
+from hiseg.core.image import Floats, Pixels
 from hiseg.core.result import CropMask, Instance
 from hiseg.masks.formats.label_map import label_map
 from hiseg.masks.formats.overlay import overlay
 from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.scores import PhotoScore, Rle
 from hiseg_training.inference.batches import PhotoPrediction
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 PANEL = 560
 """Pixels of a panel's longer side."""
@@ -26,25 +28,32 @@ RIGHT, MISSED, ADDED, MIXED_UP = (225, 225, 225), (213, 94, 0), (86, 180, 233), 
 FOREGROUND = (0, 158, 115)
 """Colours of Okabe and Ito's "Color Universal Design" (2008), and a grey."""
 SLOT = 360
-"""Pixels of a panel's place at least: its caption needs them."""
+"""Least width of a panel with its margins, in pixels: its caption needs them."""
 LISTED = 9
-"""People whose IoU has room in a caption."""
+"""Most people whose IoU is listed in a caption."""
 
 
-def comparison_sheet(photo: Photo, answer: PhotoPrediction, score: PhotoScore) -> Pixels:
-    """The four panels under a title with the IoU, RGB uint8 ``[H, W, 3]``."""
+def comparison_sheet(photo: Photo, prediction: PhotoPrediction, score: PhotoScore) -> Pixels:
+    """Draw the four panels under a title with the mean IoU: RGB uint8 ``[H, W, 3]``.
+
+    Args:
+        photo: with its ground-truth masks.
+        prediction: of a model for that photo.
+        score: of that prediction.
+    """
     scale = PANEL / max(photo.height, photo.width)
     size = (round(photo.width * scale), round(photo.height * scale))
     mode = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    pixels = np.asarray(cv2.resize(answer.pixels, size, interpolation=mode), dtype=np.uint8)
-    grey = np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2)
+    pixels = np.asarray(cv2.resize(prediction.pixels, size, interpolation=mode), dtype=np.uint8)
+    grey: Pixels = np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2).astype(np.uint8)
     truth = [instance(person.rle, person.box, scale, size) for person in photo.people if person.rle is not None]
-    boxes = zip(score.people, answer.boxes, strict=True)
+    boxes = zip(score.people, prediction.boxes, strict=True)
     found = [instance(person.rle, box, scale, size) for person, box in boxes]
-    probability = np.asarray(cv2.resize(answer.foreground, size, interpolation=cv2.INTER_LINEAR))
+    resized = cv2.resize(prediction.foreground, size, interpolation=cv2.INTER_LINEAR)
+    probability = np.asarray(resized, dtype=np.float32)
     panels = [
         overlay(pixels, truth),
-        _foreground(grey, probability),
+        _draw_foreground(grey, probability),
         overlay(pixels, found),
         errors(grey, label_map([t.mask for t in truth], *size), label_map([f.mask for f in found], *size)),
     ]
@@ -63,22 +72,39 @@ def comparison_sheet(photo: Photo, answer: PhotoPrediction, score: PhotoScore) -
 
 
 def instance(rle: Rle, box: Box, scale: float, size: tuple[int, int]) -> Instance:
-    """A person of a photo that is drawn at ``scale``, as large as (width, height) ``size``."""
+    """Return a person scaled from a photo to a drawing of it.
+
+    Args:
+        rle: the mask at the photo's size, as COCO run lengths.
+        box: in the photo's pixels.
+        scale: pixels of the drawing per pixel of the photo.
+        size: (width, height) of the drawing.
+    """
     mask = cv2.resize(np.asarray(coco_mask.decode(rle)), size, interpolation=cv2.INTER_NEAREST)
     scaled = Box(*(value * scale for value in box.as_tuple()))
     return Instance(scaled, CropMask(0, 0, mask.astype(np.bool_)), 1.0)
 
 
-def _foreground(grey: Pixels, probability: np.ndarray) -> Pixels:
+def _draw_foreground(grey: Pixels, probability: Floats) -> Pixels:
+    """Tint uint8 ``[H, W, 3]`` by the foreground probability, float32 ``[H, W]``, and outline it at one half."""
     weight = 0.75 * probability[:, :, None]
-    drawn = (grey * 0.8 * (1 - weight) + np.array(FOREGROUND) * weight).astype(np.uint8)
+    drawn: Pixels = (grey * 0.8 * (1 - weight) + np.array(FOREGROUND) * weight).astype(np.uint8)
     edges, _ = cv2.findContours((probability > 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(drawn, edges, -1, (255, 255, 255), 1, cv2.LINE_AA)
     return drawn
 
 
 def errors(grey: Pixels, truth: Pixels, found: Pixels) -> Pixels:
-    """Where label maps differ, drawn on a darkened grey picture, RGB uint8 ``[H, W, 3]``."""
+    """Colour where two label maps agree and differ, on a darkened grey image.
+
+    Args:
+        grey: uint8 ``[H, W, 3]``.
+        truth: uint8 ``[H, W]``, 0 nobody, k the k-th person.
+        found: uint8 ``[H, W]``, of the prediction.
+
+    Returns:
+        RGB uint8 ``[H, W, 3]``.
+    """
     drawn = (grey * 0.45).astype(np.uint8)
     for where, colour, weight in (
         ((truth > 0) & (truth == found), RIGHT, 0.45),
@@ -91,7 +117,7 @@ def errors(grey: Pixels, truth: Pixels, found: Pixels) -> Pixels:
 
 
 def _page(title: str, panels: Sequence[Pixels], captions: Sequence[str]) -> Pixels:
-    """Two by two where photos are wide, else in a row."""
+    """Lay four panels, uint8 ``[H, W, 3]``, out with captions: two by two where they are wide, else in a row."""
     height, width = panels[0].shape[:2]
     columns = 2 if width >= height else 4
     rows = len(panels) // columns
@@ -101,9 +127,9 @@ def _page(title: str, panels: Sequence[Pixels], captions: Sequence[str]) -> Pixe
     draw = ImageDraw.Draw(page)
     draw.text((GAP, TITLE // 2), title, INK, ImageFont.load_default(21), anchor="lm")
     font = ImageFont.load_default(15)
-    for place, (panel, caption) in enumerate(zip(panels, captions, strict=True)):
-        left = GAP + place % columns * (slot + GAP)
-        top = TITLE + place // columns * (height + CAPTION)
+    for index, (panel, caption) in enumerate(zip(panels, captions, strict=True)):
+        left = GAP + index % columns * (slot + GAP)
+        top = TITLE + index // columns * (height + CAPTION)
         draw.text((left, top + CAPTION // 2), caption, INK, font, anchor="lm")
         if caption == "Errors":
             legend(draw, left + 70, top + CAPTION // 2, font)
@@ -111,8 +137,8 @@ def _page(title: str, panels: Sequence[Pixels], captions: Sequence[str]) -> Pixe
     return np.asarray(page)
 
 
-def legend(draw: ImageDraw.ImageDraw, left: int, middle: int, font: ImageFont.FreeTypeFont) -> None:
-    """What the colours of :func:`errors` mean, in a line."""
+def legend(draw: ImageDraw.ImageDraw, left: int, middle: int, font: Font) -> None:
+    """Draw the meaning of the colours of :func:`errors` in one line, from pixel ``left`` at height ``middle``."""
     for colour, word in ((MISSED, "missed"), (ADDED, "added"), (MIXED_UP, "another person's"), (RIGHT, "right")):
         draw.rectangle((left, middle - 6, left + 12, middle + 6), colour, QUIET)
         draw.text((left + 18, middle), word, QUIET, font, anchor="lm")

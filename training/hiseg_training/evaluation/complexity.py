@@ -1,4 +1,4 @@
-"""Multiply-adds, counted by torch's own flop counter on the modules as they are."""
+"""Counts a model's multiply-adds with PyTorch's own flop counter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from hiseg_training.models.hierarchical import HierarchicalModel
 
 @dataclass(frozen=True)
 class Complexity:
-    """Billions of multiply-adds (matrix products and convolutions), and millions of weights."""
+    """What a model costs.
+
+    Attributes:
+        gmac_per_image: billions of multiply-adds (matrix products and convolutions) of the coarse stage, per image.
+        gmac_per_person: the same of the fine stage, per person.
+        parameters_m: millions of weights.
+    """
 
     gmac_per_image: float
     gmac_per_person: float
@@ -21,7 +27,7 @@ class Complexity:
 
 
 def complexity(model: HierarchicalModel, canvas: tuple[int, int] = (640, 640)) -> Complexity:
-    """Count the coarse stage on one canvas and the fine stage on one person."""
+    """Count the coarse stage on one canvas of (height, width) ``canvas`` and the fine stage on one person."""
     height, width = model.config.mask_size
     prior = torch.zeros(1, model.coarse.feature_channels + 1, height // 4, width // 4)
     reduction = model.config.coarse_reduction
@@ -35,7 +41,7 @@ def complexity(model: HierarchicalModel, canvas: tuple[int, int] = (640, 640)) -
 
 
 def gmac(module: torch.nn.Module, *inputs: torch.Tensor) -> float:
-    """Billions of multiply-adds of one call."""
+    """Return the billions of multiply-adds of one call of a module."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         module(*inputs)
-    return counter.get_total_flops() / 2e9
+    return float(counter.get_total_flops() / 2e9)

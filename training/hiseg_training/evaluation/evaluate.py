@@ -1,4 +1,4 @@
-"""Mean IoU per person at full resolution, by kind of case: the short answer that goes into a model's card."""
+"""The figures of a model's card: mean IoU per person at full resolution, by kind of case."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ from hiseg_training.inference.runner import Runner
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All people of a split, and the foreground IoU of its exhaustive images."""
+    """Scores of a data set.
+
+    Attributes:
+        people: the scores of each person.
+        foreground: the foreground IoU, 0..1, of each exhaustively outlined photo.
+    """
 
     people: list[PersonScore]
     foreground: list[float]
 
     def summary(self) -> dict[str, float]:
-        """Mean IoU of every slice that has people, by name, and the mean boundary IoU of all."""
+        """Return the mean IoU of every slice that has people, the mean boundary IoU and foreground IoU, by name."""
         means = {name: float(np.mean([p.iou for p in members])) for name, members in slices(self.people).items()}
         means["boundary IoU"] = float(np.mean([p.boundary for p in self.people]))
         if self.foreground:
@@ -32,12 +37,12 @@ class Evaluation:
 
 
 def evaluate(photos: Sequence[Photo], runner: Runner, jitter: float = 0.0) -> Evaluation:
-    """Score a model.
+    """Score a model on photos, one photo at a time.
 
     Args:
-        photos: a split.
-        runner: the model; it is asked about one image at a time.
-        jitter: each edge of each box is moved by a uniform share of its side up to this.
+        photos: photos whose people all have a mask.
+        runner: the model.
+        jitter: largest shift of each box edge, as a share of the box's side.
     """
     scores = score_photos(photos, runner, jitter)
     people = [person for score in scores for person in score.people]
@@ -45,13 +50,13 @@ def evaluate(photos: Sequence[Photo], runner: Runner, jitter: float = 0.0) -> Ev
 
 
 def foreground_without_boxes(photos: Sequence[Photo], runner: Runner) -> float | None:
-    """Mean foreground IoU of exhaustive photos where the model is told of no boxes; None if there are none."""
+    """Return the mean foreground IoU where the model is given no boxes; None if no photo is exhaustive."""
     whole = [photo for photo in photos if photo.exhaustive]
     found = [
         iou(
-            foreground_mask(answer.foreground, whole[answer.index]),
-            np.logical_or.reduce([person.mask() for person in whole[answer.index].people]),
+            foreground_mask(prediction.foreground, whole[prediction.index]),
+            np.logical_or.reduce([person.mask() for person in whole[prediction.index].people]),
         )
-        for answer in predict_photos(whole, [[] for _ in whole], runner, 1)
+        for prediction in predict_photos(whole, [[] for _ in whole], runner, 1)
     ]
     return float(np.mean(found)) if found else None

@@ -1,4 +1,4 @@
-"""What a model's answer about one photo is worth, person by person, through the mask code of the service."""
+"""Scores a model's predictions person by person, with masks drawn by the service's own code."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ Rle = dict[str, object]
 
 @dataclass(frozen=True)
 class PersonScore:
-    """One person.
+    """The scores of one person; IoU is 0..1.
 
     Attributes:
-        iou: at the image's resolution.
-        boundary: boundary IoU, there too.
-        classes: IoU of background, target and other people at the masks' resolution; a model that gives 0/1 masks
-            tells the target only, the others are None.
-        confidence: the score that the service gives.
-        rle: the predicted mask.
-        source: data set.
-        size: COCO's: small below 32^2 pixels, medium below 96^2, else large.
-        people: in the photo.
-        covered: share of the box that other boxes cover.
+        iou: IoU at the image's resolution.
+        boundary: boundary IoU at the image's resolution.
+        classes: IoU of background, target and other people at the model's mask resolution; background and other are
+            None for a model whose masks are 0/1.
+        confidence: the score that the service gives the mask.
+        rle: the predicted mask as COCO run lengths.
+        source: name of the data set.
+        size: COCO's size: small below 32^2 pixels, medium below 96^2, else large.
+        people: number of people in the photo.
+        covered: share of the box that other boxes cover, 0..1.
     """
 
     iou: float
@@ -50,18 +50,18 @@ class PersonScore:
 
     @property
     def target(self) -> float:
-        """IoU of the target at the masks' resolution: the document's figure."""
+        """IoU of the target at the mask resolution, the figure that upstream reports."""
         return self.classes[1]
 
 
 @dataclass(frozen=True)
 class PhotoScore:
-    """One photo.
+    """The scores of one photo; IoU is 0..1.
 
     Attributes:
-        people: in the photo's order.
-        foreground: IoU of everybody together; None where not everybody is outlined.
-        background: IoU of the rest.
+        people: the scores of its people, in the photo's order.
+        foreground: IoU of the foreground at the photo's size; None where the photo is not exhaustively outlined.
+        background: IoU of the background, likewise.
     """
 
     people: tuple[PersonScore, ...]
@@ -70,34 +70,38 @@ class PhotoScore:
 
     @property
     def mean(self) -> float:
-        """IoU of its people, on average."""
+        """Mean IoU of its people."""
         return float(np.mean([person.iou for person in self.people]))
 
 
 def score_photos(photos: Sequence[Photo], runner: Runner, jitter: float = 0.0, batch: int = 1) -> list[PhotoScore]:
-    """Ask a model about photos and score its answers.
+    """Run a model on photos and score its predictions.
 
     Args:
-        photos: everybody in them is outlined, or at least has a mask.
-        jitter: each edge of each box is moved by a uniform share of its side up to this, the same for every model.
-        batch: photos a run of the model.
+        photos: photos whose people all have a mask.
+        runner: the model.
+        jitter: largest shift of each box edge, as a share of the box's side; the same boxes for every model.
+        batch: most photos a run of the model.
+
+    Returns:
+        The scores of each photo, in the photos' order.
     """
     boxes = jittered_boxes(photos, jitter)
     found: dict[int, PhotoScore] = {}
-    for answer in tqdm(
+    for prediction in tqdm(
         predict_photos(photos, boxes, runner, batch), desc="validate", total=len(photos), mininterval=10
     ):
-        found[answer.index] = score_photo(photos[answer.index], answer)
+        found[prediction.index] = score_photo(photos[prediction.index], prediction)
     return [found[index] for index in range(len(photos))]
 
 
-def score_photo(photo: Photo, answer: PhotoPrediction) -> PhotoScore:
-    """Compare an answer with the photo's own masks."""
+def score_photo(photo: Photo, prediction: PhotoPrediction) -> PhotoScore:
+    """Compare a prediction with the photo's own masks; each of its people needs one."""
     truths = [person.mask() for person in photo.people]
     anybody = np.logical_or.reduce(truths)
     people = []
-    answered = zip(full_masks(answer), answer.masks, answer.regions, strict=True)
-    for k, ((drawn, confidence), masks, region) in enumerate(answered):
+    predicted = zip(full_masks(prediction), prediction.masks, prediction.regions, strict=True)
+    for k, ((drawn, confidence), masks, region) in enumerate(predicted):
         others = [p.box for p in photo.people if p is not photo.people[k]]
         people.append(
             PersonScore(
@@ -114,22 +118,31 @@ def score_photo(photo: Photo, answer: PhotoPrediction) -> PhotoScore:
         )
     if not photo.exhaustive:
         return PhotoScore(tuple(people), None, None)
-    seen = foreground_mask(answer.foreground, photo)
+    seen = foreground_mask(prediction.foreground, photo)
     return PhotoScore(tuple(people), iou(seen, anybody), iou(~seen, ~anybody))
 
 
 def foreground_mask(foreground: Floats, photo: Photo) -> BoolMask:
-    """Where anybody is, at the photo's size, bool ``[H, W]``."""
+    """Resize a foreground probability, float32 ``[h, w]``, to the photo's size and threshold it: bool ``[H, W]``."""
     return np.asarray(cv2.resize(foreground, (photo.width, photo.height)) > 0.5)
 
 
 def jittered_boxes(photos: Sequence[Photo], share: float, seed: int = 0) -> list[list[Box]]:
-    """Everybody's box, each edge moved by a uniform share of its side up to ``share``, but not out of the photo."""
+    """Return the boxes of each photo's people, jittered.
+
+    Args:
+        photos: with their people.
+        share: largest shift of each box edge, as a share of the box's side; uniform.
+        seed: of the random shifts.
+
+    Returns:
+        Boxes in pixels, one list a photo, clipped to the photo.
+    """
     rng = np.random.default_rng(seed)
-    return [[_moved(p.box, rng, share, photo.width, photo.height) for p in photo.people] for photo in photos]
+    return [[_jitter(p.box, rng, share, photo.width, photo.height) for p in photo.people] for photo in photos]
 
 
-def _moved(box: Box, rng: np.random.Generator, share: float, width: int, height: int) -> Box:
+def _jitter(box: Box, rng: np.random.Generator, share: float, width: int, height: int) -> Box:
     w, h = box.x2 - box.x1, box.y2 - box.y1
     dx1, dy1, dx2, dy2 = rng.uniform(-share, share, 4)
     moved = Box(box.x1 + dx1 * w, box.y1 + dy1 * h, box.x2 + dx2 * w, box.y2 + dy2 * h).clipped(width, height)
@@ -139,6 +152,14 @@ def _moved(box: Box, rng: np.random.Generator, share: float, width: int, height:
 def _classes(
     masks: Floats, region: Box, target: BoolMask, anybody: BoolMask
 ) -> tuple[float | None, float, float | None]:
+    """Return the IoU of background, target and other people in a region, at the mask resolution.
+
+    Args:
+        masks: float32 ``[3, h, w]`` logits, or ``[1, h, w]`` 0/1, for which only the target's IoU is known.
+        region: what the masks cover, in image pixels.
+        target: bool ``[H, W]``, the person's pixels.
+        anybody: bool ``[H, W]``, all people's pixels.
+    """
     truth = label_grid(region, target, anybody, masks.shape[1:])
     if len(masks) == 1:
         return None, iou(masks[0] > 0.5, truth == 1), None
@@ -148,5 +169,6 @@ def _classes(
 
 
 def _size(mask: BoolMask) -> str:
+    """Return COCO's size class of a mask, bool ``[H, W]``."""
     area = np.count_nonzero(mask)
     return "small" if area < 32**2 else "medium" if area < 96**2 else "large"

@@ -1,8 +1,12 @@
-"""Scores of many people -> the figures that are reported."""
+"""Summarises the scores of many people into reported figures, and lays out several models' figures side by side.
+
+Figures at mask resolution are defined as in PINTO0309's human-instance-segmentation ("upstream").
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,17 +16,17 @@ from hiseg_training.evaluation.average_precision import average_precision
 from hiseg_training.evaluation.scores import PersonScore, PhotoScore
 
 OVERLAPPING = 0.15
-"""Share of a box that other boxes cover, from which on people count as overlapping."""
+"""Share of a box that other boxes cover, above which a person counts as overlapping."""
 CLASSES = ("background", "target", "other people")
 DETECTION = (0.5, 0.7)
 
 
 def slices(people: Sequence[PersonScore]) -> dict[str, list[PersonScore]]:
-    """People by kind of case; kinds without people are left out."""
+    """Group people by kind of case: data set, size, number of people, overlap; empty groups are left out."""
     kinds: dict[str, Callable[[PersonScore], bool]] = {
         "all": lambda p: True,
-        **{source: (lambda p, s=source: p.source == s) for source in sorted({p.source for p in people})},
-        **{size: (lambda p, s=size: p.size == s) for size in ("small", "medium", "large")},
+        **{source: partial(_is_from, source) for source in sorted({p.source for p in people})},
+        **{size: partial(_has_size, size) for size in ("small", "medium", "large")},
         "single person": lambda p: p.people == 1,
         "2 to 4 people": lambda p: 2 <= p.people <= 4,
         "5 or more people": lambda p: p.people >= 5,
@@ -32,20 +36,32 @@ def slices(people: Sequence[PersonScore]) -> dict[str, list[PersonScore]]:
     return {name: members for name, members in found.items() if members}
 
 
-def summary(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> dict[str, Any]:
-    """All figures, by name, as plain values.
+def _is_from(source: str, person: PersonScore) -> bool:
+    return person.source == source
 
-    ``at_mask_resolution`` are the document's: IoU of each class within what each mask covers, averaged over people, 1
-    where a class is neither there nor predicted; a detection rate is the share of people whose IoU is above.
-    ``foreground`` is of exhaustively outlined photos, by photo: the document's figure for its binary UNet is the mean
-    of both classes.
+
+def _has_size(size: str, person: PersonScore) -> bool:
+    return person.size == size
+
+
+def summary(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> dict[str, Any]:
+    """Return all figures by name, as plain values for JSON.
+
+    ``at_mask_resolution`` has upstream's figures: the IoU of each class within each mask's region, averaged over
+    people, 1 where a class is neither there nor predicted; a detection rate is the share of people whose IoU is above
+    that value. ``foreground`` averages over exhaustively outlined photos; upstream's figure for its binary UNet is
+    the mean of both classes.
+
+    Args:
+        photos: the photos that were scored.
+        scores: of each photo; all figures but the foreground's need at least one person.
     """
     people = [person for score in scores for person in score.people]
     target = np.array([person.target for person in people])
     classes = {}
     for label, name in enumerate(CLASSES):
-        known = [person.classes[label] for person in people]
-        if None not in known:
+        known = [value for person in people if (value := person.classes[label]) is not None]
+        if len(known) == len(people):
             classes[f"{name}_miou".replace(" ", "_")] = float(np.mean(known))
     found: dict[str, Any] = {
         "people": len(people),
@@ -57,10 +73,9 @@ def summary(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> dict[str, 
             },
         },
     }
-    whole = [s for s in scores if s.foreground is not None]
+    whole = [(s.foreground, s.background) for s in scores if s.foreground is not None and s.background is not None]
     if whole:
-        person = float(np.mean([s.foreground for s in whole]))
-        background = float(np.mean([s.background for s in whole]))
+        person, background = (float(value) for value in np.mean(whole, axis=0))
         both = {"mean_of_background_and_person_iou": (person + background) / 2}
         found["foreground"] = {"person_iou": person, "background_iou": background} | both
         found["coco_mask_ap_given_boxes"] = average_precision(photos, scores)
@@ -76,10 +91,10 @@ TITLES = {
 
 
 def markdown(reports: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown tables, for each way of giving boxes: one column a model, one row a figure.
+    """Format Markdown tables, one for each kind of boxes and group of figures: a column a model, a row a figure.
 
     Args:
-        reports: model's name -> name of the boxes -> what :func:`~hiseg_training.evaluation.summary.summary` found.
+        reports: model name -> kind of boxes -> the result of :func:`summary`.
     """
     parts = []
     for boxes, first in next(iter(reports.values())).items():
@@ -95,7 +110,8 @@ def markdown(reports: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _rows(group: Mapping[str, Any]) -> dict[str, str]:
-    rows = {}
+    """Flatten a group of figures into labels and formatted values."""
+    rows: dict[str, str] = {}
     for name, value in group.items():
         if isinstance(value, Mapping):
             rows |= {f"{_words(name)}: {kind}": f"{part:.4f}" for kind, part in value.items()}
@@ -105,4 +121,5 @@ def _rows(group: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _words(name: str) -> str:
+    """Return a figure's key as a label for people."""
     return name.replace("_", " ").replace("miou", "mIoU").replace("iou", "IoU")

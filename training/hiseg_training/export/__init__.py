@@ -1,1 +1,1 @@
-"""From a checkpoint to a model that a service can load."""
+"""Exports checkpoints to ONNX, checks and measures them, and installs them into a model repository."""

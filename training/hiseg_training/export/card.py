@@ -1,4 +1,4 @@
-"""The model card beside a published model."""
+"""Writes the model card that stands beside a published model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ NOT_SAID = "Nothing was said of it when this version was published."
 def model_card(
     name: str, version: int, config: ModelConfig, metrics: dict[str, Any], provenance: Provenance | None = None
 ) -> str:
-    """The card, in Markdown; figures come from ``metrics``, what is said of its origin from ``provenance``."""
+    """Return the card in Markdown.
+
+    Args:
+        name: of the model.
+        version: its number.
+        config: of its architecture.
+        metrics: the measured figures, as written to ``metrics.json``.
+        provenance: training, terms and limits; without it the card says that nothing is known of them.
+    """
     complexity, quality, speed = metrics["complexity"], metrics["quality"], metrics["speed"]
     canvases = ", ".join(f"{height} x {width}" for height, width in CANVASES)
     people = f"{complexity['gmac_per_person']:.2f} GMAC a person"

@@ -1,8 +1,8 @@
-"""Puts a finished version into a model repository that services and Triton read meanwhile.
+"""Installs a finished version into a model repository while services and Triton read from it.
 
-All of a version appears by one rename. Before it the files of the whole model, of which there is one each for all
-versions, are replaced, each by a rename. Whoever reads at any moment, or after a crash at any moment, finds versions
-that are whole, and a configuration that fits them: all versions of a name keep one contract.
+A version appears complete, by one rename. Before that, the files that all versions of the model share are replaced,
+each by a rename. At any moment, and after a crash at any moment, readers find complete versions and a configuration
+that fits them: all versions of a model keep one contract.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from hiseg.models.repository import stored_versions
 from hiseg_training.export.triton import configurations
 
 FOR_READERS = ("MODEL_CARD.md", "metrics.json")
-"""In each version, and once more in the model's folder, where they are the newest version's."""
+"""Files for people: in each version's folder, and in the model's folder those of the newest version."""
 
 
 class InstallError(Exception):
-    """The version can't be put there; the text says why, and what to do."""
+    """The version cannot be installed; the message says why, and what to do."""
 
 
 def next_version(repository: Path, name: str) -> int:
-    """One more than the newest there is; 1 for a new model."""
+    """Return one more than the newest version number; 1 for a new model."""
     return 1 + max((int(stored.version) for stored in stored_versions(repository).get(name, ())), default=0)
 
 
 def check_version_is_free(repository: Path, name: str, version: int, replace: bool) -> None:
-    """Say no before any work is done.
+    """Check, before any work is done, that a version can be installed under its number.
 
     Raises:
-        InstallError: there is such a version, and it isn't to be replaced.
+        InstallError: the version exists and ``replace`` is false.
     """
     if (repository / name / str(version)).exists() and not replace:
         free = next_version(repository, name)
@@ -41,21 +41,21 @@ def check_version_is_free(repository: Path, name: str, version: int, replace: bo
 
 
 def install(built: Path, repository: Path, name: str, version: int, replace: bool = False) -> Path:
-    """Put a version there.
+    """Install a version.
 
     Args:
-        built: folder of the version, with ``model.onnx`` and what goes beside it; it is copied.
-        repository: of models; made if there is none.
-        name: the model's.
+        built: folder of the version, with ``model.onnx`` and the files beside it; it is copied.
+        repository: folder of models; created if it does not exist.
+        name: of the model.
         version: its number.
-        replace: take the place of a version of that number. For a moment there is neither: what serves from the folder
-            goes on with what it has loaded, but a crash in that moment leaves the old one under ``.N.replaced``.
+        replace: replace a version of that number. For a moment neither exists: services continue with what they have
+            loaded, but a crash in that moment leaves the old version under ``.N.replaced``.
 
     Returns:
         The version's folder.
 
     Raises:
-        InstallError: there is such a version, or the other versions keep another contract.
+        InstallError: the version exists and is not to be replaced, or other versions have another contract.
     """
     check_version_is_free(repository, name, version, replace)
     others = [stored for stored in stored_versions(repository).get(name, ()) if int(stored.version) != version]
@@ -66,7 +66,7 @@ def install(built: Path, repository: Path, name: str, version: int, replace: boo
     for left in (partial, replaced):
         shutil.rmtree(left, ignore_errors=True)
     shutil.copytree(built, partial)
-    # Where it was built may have been nobody else's to look into; servers run as other users.
+    # The folder it was built in may have been private; servers run as other users.
     partial.chmod(0o755)
     newest = not others or version > int(others[0].version)
     if newest:
@@ -83,6 +83,7 @@ def install(built: Path, repository: Path, name: str, version: int, replace: boo
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text)

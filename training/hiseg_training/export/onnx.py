@@ -1,4 +1,7 @@
-"""Writes a model as ONNX by the tensor contract, and refuses to if ONNX Runtime disagrees with PyTorch."""
+"""Exports a model to ONNX by the tensor contract, and refuses if ONNX Runtime disagrees with PyTorch.
+
+Options named after PINTO0309's human-instance-segmentation ("upstream") match its files.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +28,17 @@ from hiseg_training.models.hierarchical import HierarchicalModel
 from hiseg_training.models.roi import SAMPLES
 
 OPSETS = (18, 19, 20, 21)
-"""Those that PyTorch's exporter and the Triton that we test on both know."""
+"""Opsets that both PyTorch's exporter and the tested release of Triton support."""
 DTYPES = ("uint8", "float32")
 STEP = 32
-"""Pixels a side to which canvases are multiples."""
+"""Sides of canvases are multiples of this, in pixels."""
 
 
 def check_opset(opset: int) -> None:
-    """Say no to an opset that isn't in :data:`OPSETS`.
+    """Check that an opset is one of :data:`OPSETS`.
 
     Raises:
-        ValueError: names those that are.
+        ValueError: it is not; the message names those that are.
     """
     if opset not in OPSETS:
         raise ValueError(f"opset: {opset} is not one of {', '.join(map(str, OPSETS))}")
@@ -43,16 +46,16 @@ def check_opset(opset: int) -> None:
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What can be chosen of an exported file.
+    """Options of an exported file.
 
     Attributes:
-        canvases: (height, width) that it declares; the graph itself takes any.
-        dtype: of ``images``: ``uint8``, 0..255, or ``float32``, 0..1 as the seed's files take them.
-        dilation_pixels: the seed's dilation of logits, see :mod:`hiseg_training.compat.dilation`; 0: none.
+        canvases: (height, width) of the canvases that the file declares; the graph itself accepts any.
+        dtype: of the input ``images``: ``uint8``, 0..255, or ``float32``, 0..1, as in upstream's files.
+        dilation_pixels: upstream's dilation of logits, see :mod:`hiseg_training.compat.dilation`; 0 for none.
         opset: of ONNX.
 
     Raises:
-        ValueError: one of them can't be had; names it, and what can.
+        ValueError: a value is not supported; the message names the field.
     """
 
     canvases: tuple[Size, ...] = CANVASES
@@ -74,18 +77,19 @@ class ExportOptions:
 def export_onnx(
     model: HierarchicalModel, path: Path, metadata: dict[str, Any], form: ExportOptions | None = None
 ) -> float:
-    """Write ``path``: batch, people, height and width dynamic.
+    """Export a model to ONNX with dynamic batch, people, height and width.
 
     Args:
         model: in eval mode.
-        metadata: what the shapes cannot say; see :func:`write_metadata`.
-        form: what is chosen.
+        path: of the new file.
+        metadata: what shapes cannot say; see :func:`write_metadata`.
+        form: options of the file.
 
     Returns:
-        The largest difference seen between PyTorch and ONNX Runtime.
+        The largest absolute difference between the outputs of PyTorch and ONNX Runtime.
 
     Raises:
-        ParityError: it is over the tolerance, or a batch norm is left in the graph.
+        ParityError: the difference is above the tolerance, or a batch norm is left in the graph.
     """
     form = form or ExportOptions()
     plain: nn.Module = fold_batch_norms(model)
@@ -114,14 +118,28 @@ def write_verified(
     path: Path,
     reference: nn.Module,
     metadata: dict[str, Any],
-    asked: Iterable[Mapping[str, torch.Tensor]],
+    runs: Iterable[Mapping[str, torch.Tensor]],
 ) -> float:
-    """Write a graph to ``path`` if it answers what is asked as ``reference`` does; see :func:`export_onnx`."""
+    """Write a graph with metadata, and remove it again if its outputs differ from the reference's.
+
+    Args:
+        proto: the graph.
+        path: of the new file.
+        reference: the PyTorch model that it must agree with.
+        metadata: see :func:`write_metadata`.
+        runs: inputs, by name, of the runs that are compared.
+
+    Returns:
+        The largest absolute difference of an output.
+
+    Raises:
+        ParityError: the difference is above the tolerance, or a batch norm is left in the graph.
+    """
     if any(node.op_type == "BatchNormalization" for node in proto.graph.node):
         raise ParityError("a batch norm that follows no convolution is left in the graph; some runtimes have none")
     onnx.save(proto, path)
     write_metadata(path, metadata)
-    difference = worst_difference(reference, path, asked)
+    difference = worst_difference(reference, path, runs)
     if difference > TOLERANCE:
         path.unlink()
         raise ParityError(f"ONNX Runtime and PyTorch differ by {difference:.2g}; at most {TOLERANCE:.0e} is taken")
@@ -129,7 +147,7 @@ def write_verified(
 
 
 def simplify_graph(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with fewer nodes, checked: shapes that are known are worked out, what is there twice is once."""
+    """Return a checked graph with the same results and fewer nodes: constants folded, duplicates removed."""
     slim = onnxslim.slim(proto)
     assert isinstance(slim, onnx.ModelProto)
     onnx.checker.check_model(slim, full_check=True)
@@ -137,21 +155,21 @@ def simplify_graph(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What an exported file says about itself."""
+    """Read the metadata of an exported file, without its weights where they are stored outside."""
     return {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
 
 
 def write_metadata(path: Path, metadata: dict[str, Any]) -> None:
-    """Replace what an exported file says about itself; values that aren't text are written as JSON."""
+    """Replace the metadata of an exported file; values other than strings are written as JSON."""
     proto = onnx.load(path)
     onnx.helper.set_model_props(proto, {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()})
     onnx.save(proto, path)
 
 
 def fold_batch_norms(model: HierarchicalModel) -> HierarchicalModel:
-    """A copy in which each batch norm is part of the convolution before it, transposed ones included.
+    """Return a copy of a model with each batch norm folded into the convolution before it, transposed ones included.
 
-    PyTorch's exporter folds the others, which follow plain convolutions in models that aren't ours.
+    PyTorch's exporter itself only folds batch norms behind plain convolutions.
     """
     folded = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     fold_sequences(folded)
@@ -159,18 +177,19 @@ def fold_batch_norms(model: HierarchicalModel) -> HierarchicalModel:
 
 
 def fold_sequences(module: nn.Module) -> None:
-    """Fold every batch norm that follows a convolution in a sequence, in place."""
+    """Fold every batch norm that follows a convolution in an ``nn.Sequential``, in place."""
     for block in module.modules():
         if isinstance(block, nn.Sequential):
             for index in range(len(block) - 1):
                 convolution, norm = block[index], block[index + 1]
                 if isinstance(convolution, nn.Conv2d | nn.ConvTranspose2d) and type(norm) is nn.BatchNorm2d:
                     transposed = isinstance(convolution, nn.ConvTranspose2d)
-                    block[index] = fuse_conv_bn_eval(convolution, norm, transposed)  # type: ignore[type-var]
+                    block[index] = fuse_conv_bn_eval(convolution, norm, transposed)
                     block[index + 1] = nn.Identity()
 
 
 def _roi_align(features: Any, boxes: Any, index: Any, height: int, width: int) -> Any:
+    """Translate the project's RoI Align operator to ONNX's ``RoiAlign``."""
     return op.RoiAlign(
         features,
         boxes,
@@ -187,7 +206,17 @@ def _roi_align(features: Any, boxes: Any, index: Any, height: int, width: int) -
 def example_inputs(
     shape: tuple[int, int, int, int], people: int, seed: int = 0, dtype: str = "uint8"
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Smooth random images of ``shape``, 0..255 or 0..1 by type, and RoIs ``[people, 5]`` spread over them."""
+    """Draw smooth random images and RoIs spread over them.
+
+    Args:
+        shape: ``[B, 3, H, W]`` of the images.
+        people: number of RoIs.
+        seed: of the random numbers.
+        dtype: ``uint8`` for images of 0..255, ``float32`` for 0..1.
+
+    Returns:
+        The images, and RoIs float32 ``[people, 5]``.
+    """
     rng = np.random.default_rng(seed)
     coarse = torch.from_numpy(rng.uniform(0, 255, (shape[0], 3, 12, 12)).astype(np.float32))
     images = torch.nn.functional.interpolate(coarse, size=shape[2:], mode="bicubic").clamp(0, 255).to(torch.uint8)
@@ -196,7 +225,7 @@ def example_inputs(
 
 
 def parity_inputs(form: ExportOptions) -> Iterator[dict[str, torch.Tensor]]:
-    """Every canvas, 1 and 2 images, 0, 1 and 5 people."""
+    """Yield the inputs that an export is checked on: every canvas, 1 and 2 images, 0, 1 and 5 people."""
     for seed, canvas in enumerate(form.canvases):
         for images_count, people in ((1, 0), (1, 1), (2, 5)):
             images, rois = example_inputs((images_count, 3, *canvas), people, seed, form.dtype)

@@ -1,4 +1,4 @@
-"""Fewer nodes, the same results: any ONNX file, simplified and held against itself on inputs of chance."""
+"""Simplifies any ONNX file and checks on random inputs that its results stay the same."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from hiseg_training.export.onnx import simplify_graph
 from hiseg_training.export.parity import ParityError
 
 TOLERANCE = 1e-4
-"""Largest difference of outputs, absolute or relative, whichever lets more through."""
+"""Largest difference of outputs: the sum of an absolute and a relative tolerance, as in ``numpy.allclose``."""
 SIDE = 64
-"""Of dimensions that are free, but for the first, which is 2."""
+"""Length of free dimensions in random inputs, except the first, which is 2."""
 TYPES = {"tensor(float)": "f4", "tensor(float16)": "f2", "tensor(uint8)": "u1", "tensor(int64)": "i8"}
 
 
 def optimize(source: Path, output: Path) -> str:
-    """Write ``source`` simplified.
+    """Write a simplified copy of an ONNX file.
 
     Returns:
-        How many nodes there were and are, and how far outputs differ.
+        A sentence with the numbers of nodes before and after, and how far outputs differ.
 
     Raises:
-        ParityError: the results are others, or it can't be run.
-        ValueError: an input is of a type that isn't known here.
+        ParityError: the results differ, or the file cannot be run.
+        ValueError: an input has an unsupported type.
     """
     before = onnx.load(source)
     after = simplify_graph(before)
-    given = random_inputs(source)
+    inputs = random_inputs(source)
     outputs = []
     for proto in (before, after):
         try:
             session = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-            outputs.append(session.run(None, given))
+            outputs.append(session.run(None, inputs))
         except Exception as error:
             raise ParityError(f"ONNX Runtime cannot run it: {error}") from error
     worst = 0.0
@@ -50,7 +50,7 @@ def optimize(source: Path, output: Path) -> str:
 
 
 def random_inputs(path: Path) -> dict[str, Any]:
-    """Inputs that a file takes: numbers between 0 and 1, bytes between 0 and 255, and ``rois`` of the first image."""
+    """Draw inputs for an ONNX file, by name: floats 0..1, uint8 0..255, and ``rois`` of the first image."""
     rng = np.random.default_rng(0)
     made: dict[str, Any] = {}
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])

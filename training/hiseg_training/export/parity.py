@@ -1,4 +1,4 @@
-"""Whether a file computes what the model computes that it was made of; if not, it isn't written."""
+"""Checks that an exported file computes what its PyTorch model computes."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import torch
 from torch import nn
 
 TOLERANCE = 1e-3
-"""Largest difference of a logit, or of a probability, that is taken."""
+"""Largest accepted absolute difference of a logit or a probability."""
 
 
 class ParityError(Exception):
-    """The exported file doesn't compute what the model computes."""
+    """The exported file does not compute what the model computes."""
 
 
-def worst_difference(reference: nn.Module, path: Path, asked: Iterable[Mapping[str, torch.Tensor]]) -> float:
-    """Largest difference between PyTorch and ONNX Runtime.
+def worst_difference(reference: nn.Module, path: Path, runs: Iterable[Mapping[str, torch.Tensor]]) -> float:
+    """Return the largest absolute difference between the outputs of PyTorch and ONNX Runtime.
 
     Args:
-        reference: takes the inputs in their order, gives one tensor or several.
-        path: the file; its outputs have the same order.
-        asked: inputs by name.
+        reference: the model; it takes the inputs in their order and returns one tensor or several.
+        path: the exported file, whose outputs have the same order.
+        runs: the inputs of each run, by name.
 
     Raises:
-        ParityError: a shape differs.
+        ParityError: the shapes of an output differ.
     """
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     worst = 0.0
-    for given in asked:
+    for inputs in runs:
         with torch.inference_mode():
-            answer = reference(*given.values())
-        expected = (answer,) if isinstance(answer, torch.Tensor) else answer
-        found = session.run(None, {name: value.numpy() for name, value in given.items()})
+            output = reference(*inputs.values())
+        expected = (output,) if isinstance(output, torch.Tensor) else output
+        found = session.run(None, {name: value.numpy() for name, value in inputs.items()})
         for a, b in zip(expected, found, strict=True):
             if a.shape != b.shape:
                 raise ParityError(f"shapes differ: {tuple(a.shape)} and {b.shape}")

@@ -1,7 +1,7 @@
-"""Smaller numbers: FP16 for GPUs, INT8 for CPUs, made from an exported file and held against it.
+"""Converts exported files to FP16 (for GPUs) and INT8 (for CPUs), and checks that masks stay the same.
 
-Only convolutions and what lies behind them is changed. Coordinates of people and the scaling of pictures come before
-the first convolution and stay FP32: in FP16 a box of a canvas of 640 would jump by half a pixel.
+Only convolutions and what lies behind them are converted. Box coordinates and the scaling of images come before the
+first convolution and stay FP32: in FP16 a box on a canvas of 640 would move by half a pixel.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from hiseg_training.export.parity import ParityError
 
 
 class Precision(StrEnum):
-    """Of weights and what is computed with them."""
+    """Number format of weights and of what is computed with them."""
 
     FP32 = "fp32"
     FP16 = "fp16"
@@ -38,20 +38,25 @@ class Precision(StrEnum):
 
 
 LEAST_AGREEMENT = {Precision.FP16: 0.995, Precision.INT8: 0.97}
-"""Share of the masks' cells that must be decided as in FP32."""
+"""Least share, 0..1, of mask cells that must be decided as in FP32."""
 CALIBRATION_PHOTOS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInputs:
-    """One run of a model: ``images`` as it takes them, ``rois`` float32 ``[N, 5]``."""
+    """The inputs of one run of a model.
+
+    Attributes:
+        images: ``[B, 3, H, W]``, uint8 0..255 or float32 0..1 as the model takes them.
+        rois: float32 ``[N, 5]``.
+    """
 
     images: Any
     rois: Floats
 
 
 def photo_inputs(photos: Sequence[Photo], canvases: Sequence[Size], dtype: str) -> Iterator[ModelInputs]:
-    """Photographs with their people, as a service would send them."""
+    """Yield photos with their people as model inputs, laid out on canvases as the service does."""
     for photo in photos:
         placement = choose_canvas(photo.height, photo.width, tuple(canvases))
         rois = placement.rois([person.box for person in photo.people])
@@ -61,37 +66,37 @@ def photo_inputs(photos: Sequence[Photo], canvases: Sequence[Size], dtype: str) 
 
 
 def noise_inputs(canvases: Sequence[Size], dtype: str) -> Iterator[ModelInputs]:
-    """Smooth noise on each canvas, with three people each; for those who have no photographs."""
+    """Yield smooth noise with three people on each canvas; it needs no photos."""
     for seed, canvas in enumerate(canvases):
         images, rois = example_inputs((1, 3, *canvas), 3, seed, dtype)
         yield ModelInputs(images.numpy(), rois.numpy())
 
 
 def to_fp16(source: Path, output: Path) -> None:
-    """Write ``source`` in FP16 from the first convolutions on; inputs and outputs stay as they are."""
+    """Write a copy of an exported file in FP16 from the first convolutions on; inputs and outputs keep their types."""
     proto = onnx.shape_inference.infer_shapes(onnx.load(source))
     graph_to_fp16(proto.graph)
-    del proto.graph.value_info[:]  # of types that are no more
+    del proto.graph.value_info[:]  # inferred types no longer hold
     onnx.checker.check_model(proto, full_check=True)
     onnx.save(proto, output)
 
 
 def to_int8(source: Path, output: Path, calibration: Iterator[ModelInputs]) -> None:
-    """Write ``source`` with convolutions in INT8, a scale for each channel of the weights.
+    """Write a copy of an exported file with convolutions in INT8, one scale per output channel of the weights.
 
-    The last convolution, which gives the logits, stays as it is; so does everything between convolutions: quantised as
-    well it lost two points of mIoU and was slower.
+    The last convolution, which gives the logits, stays FP32, and so does everything between convolutions: quantising
+    that too lost two points of mIoU and was slower.
 
     Args:
         source: an exported FP32 file.
-        output: of the new one; it says what ``source`` says about itself.
-        calibration: what shows how large numbers get.
+        output: of the new file, which keeps the metadata of ``source``.
+        calibration: inputs from which the ranges of activations are measured.
     """
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> dict[str, Any] | None:
-            question = next(calibration, None)
-            return None if question is None else {"images": question.images, "rois": question.rois}
+            inputs = next(calibration, None)
+            return None if inputs is None else {"images": inputs.images, "rois": inputs.rois}
 
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -108,25 +113,31 @@ def to_int8(source: Path, output: Path, calibration: Iterator[ModelInputs]) -> N
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-    said = onnx.load(source).metadata_props
+    metadata = onnx.load(source).metadata_props
     proto = onnx.load(output)
-    onnx.helper.set_model_props(proto, {entry.key: entry.value for entry in said})
+    onnx.helper.set_model_props(proto, {entry.key: entry.value for entry in metadata})
     onnx.save(proto, output)
 
 
-def check_agreement(source: Path, output: Path, precision: Precision, asked: Iterator[ModelInputs]) -> float:
-    """Share of the masks' cells that both files decide alike.
+def check_agreement(source: Path, output: Path, precision: Precision, runs: Iterator[ModelInputs]) -> float:
+    """Return the share, 0..1, of mask cells that two files decide alike.
+
+    Args:
+        source: the FP32 file.
+        output: the converted file.
+        precision: of the converted file.
+        runs: the inputs that both are run on.
 
     Raises:
-        ParityError: it is under :data:`LEAST_AGREEMENT`.
+        ParityError: the share is below :data:`LEAST_AGREEMENT`.
     """
     alike, cells = 0, 0
     sessions = [ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in (source, output)]
-    there = {output.name for output in sessions[0].get_outputs()}
-    name = next(output for output in MASK_OUTPUTS if output in there)
-    for question in asked:
-        given = {"images": question.images, "rois": question.rois}
-        first, second = (logit_margins(session.run([name], given)[0]) > 0 for session in sessions)
+    outputs = {output.name for output in sessions[0].get_outputs()}
+    name = next(output for output in MASK_OUTPUTS if output in outputs)
+    for inputs in runs:
+        feeds = {"images": inputs.images, "rois": inputs.rois}
+        first, second = (logit_margins(session.run([name], feeds)[0]) > 0 for session in sessions)
         alike += int((first == second).sum())
         cells += first.size
     share = alike / max(1, cells)
@@ -138,14 +149,16 @@ def check_agreement(source: Path, output: Path, precision: Precision, asked: Ite
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 STAY = ("RoiAlign", "Cast", "Range")
-"""They take coordinates, or say themselves which type they give."""
+"""Operators that take coordinates, or whose attributes fix the type of their output: they stay FP32."""
 
 
 def graph_to_fp16(graph: onnx.GraphProto) -> None:
-    """Do so in place.
+    """Convert the part of a graph behind convolutions to FP16 in place, with casts where that part begins and ends.
+
+    ONNX Runtime's own converter would round box coordinates first, and pass the rounded ones to the FP32 part.
 
     Args:
-        graph: in the order in which nodes can be run, with the types of its values inferred.
+        graph: topologically sorted, with inferred types.
     """
     floats = {
         value.name
@@ -157,13 +170,13 @@ def graph_to_fp16(graph: onnx.GraphProto) -> None:
     made = {name for index in behind for name in graph.node[index].output if name in floats}
     outputs = {output.name for output in graph.output}
     nodes: list[onnx.NodeProto] = []
-    there: dict[tuple[str, int], str] = {}
+    casts: dict[tuple[str, int], str] = {}
 
     def cast(name: str, to: int) -> str:
-        if (name, to) not in there:
-            there[name, to] = f"{name}_as_{'fp16' if to == TensorProto.FLOAT16 else 'fp32'}"
-            nodes.append(helper.make_node("Cast", [name], [there[name, to]], to=to, name=f"cast_{there[name, to]}"))
-        return there[name, to]
+        if (name, to) not in casts:
+            casts[name, to] = f"{name}_as_{'fp16' if to == TensorProto.FLOAT16 else 'fp32'}"
+            nodes.append(helper.make_node("Cast", [name], [casts[name, to]], to=to, name=f"cast_{casts[name, to]}"))
+        return casts[name, to]
 
     def half_weight(name: str) -> str:
         if f"{name}_half" not in halves:
@@ -200,12 +213,12 @@ def graph_to_fp16(graph: onnx.GraphProto) -> None:
 
 
 def _inner(name: str, outputs: set[str]) -> str:
-    """What the half of a value is called; outputs keep their names for what callers get."""
+    """Return the name of a value's FP16 version; a graph output keeps its name for the FP32 version."""
     return f"{name}_in_half" if name in outputs else name
 
 
 def _behind_convolutions(graph: onnx.GraphProto) -> set[int]:
-    """Numbers of nodes that a convolution's result comes to, other than by its shape; the convolutions too."""
+    """Return the indices of the convolutions and of all nodes that their results reach, other than by their shape."""
     reached: set[str] = set()
     behind = set()
     for number, node in enumerate(graph.node):

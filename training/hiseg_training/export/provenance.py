@@ -1,4 +1,4 @@
-"""What no file of weights can say of itself: who trains a model knows what it learnt from, and on what terms."""
+"""Reads where a model comes from: training data, licence and limits, which no file of weights says."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Provenance(Record):
-    """Of a model, as the TOML file that ``--provenance`` names says it.
+    """The content of the TOML file that ``--provenance`` names.
 
     Attributes:
-        licence: one line; files and services carry it.
-        training_data: one line; the same.
+        licence: one line, carried by exported files and services.
+        training_data: one line, carried by exported files and services.
         training: how it was trained and on what, for the card; Markdown.
         terms: on what terms it may be used, for the card; Markdown.
         limits: where it is weak, for the card; Markdown.
@@ -31,14 +31,14 @@ class Provenance(Record):
     limits: Text
 
     def facts(self) -> dict[str, str]:
-        """The lines that go into files."""
+        """Return the fields that go into the metadata of exported files."""
         return {"licence": self.licence, "training_data": self.training_data}
 
 
 def read_provenance(path: Path | None) -> Provenance | None:
-    """What a file says of a model; of no file, nothing.
+    """Read a provenance file; None without a path.
 
     Raises:
-        TomlError: a field is missing, or isn't one.
+        TomlError: a field is missing, empty or unknown.
     """
     return None if path is None else read_toml(path, Provenance)

@@ -1,4 +1,4 @@
-"""A checkpoint becomes a model of the repository: ONNX, configuration, measured figures and a card, all at once."""
+"""Publishes a checkpoint as a version in a model repository: ONNX file, configuration, measured figures and card."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CANARY_PHOTO = resources.files("hiseg.transports.http") / "playground" / "people
 """The playground's sample image: part of the installed package, so that models can be published without a checkout."""
 CANARY_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
 CHECKPOINT = "checkpoint.pth"
-"""The weights once more, for those who train on from them."""
+"""File of the weights in half precision, to continue training from."""
 JITTER = 0.1
 THREADS = 2
 
@@ -58,26 +58,26 @@ def publish(
     precision: Precision | None = None,
     provenance: Provenance | None = None,
 ) -> dict[str, Any]:
-    """Export, measure and put ``repository/name/version`` there, whole.
+    """Export and measure a model, and install it as ``repository/name/version`` in one step.
 
     Args:
         source: a checkpoint, or an ``.onnx`` file that was exported from one.
-        repository: where services and Triton look for models.
-        name: the model's.
+        repository: folder of models that services and Triton read.
+        name: of the model.
         version: its number.
-        data: photographs to measure on.
-        replace: take the place of a version of that number.
-        precision: of a checkpoint's export, FP32 if left out; an exported file has one.
-        provenance: what file and card are to say of its origin; None: the file says what it did, the card nothing.
+        data: data root of the photos to measure on.
+        replace: replace a version of that number.
+        precision: of a checkpoint's export; None is FP32. An exported file already has one.
+        provenance: origin for metadata and card; None keeps the file's metadata and leaves the card without.
 
     Returns:
         The metrics, as written to ``metrics.json``.
 
     Raises:
         ParityError: ONNX Runtime disagrees with PyTorch, or a lower precision with FP32.
-        FileNotFoundError: no data to measure on.
-        ValueError: the file doesn't say what ours say, or is exported and shall have another precision.
-        InstallError: there is such a version, or others keep another contract.
+        FileNotFoundError: there are no photos to measure on.
+        ValueError: an exported file lacks metadata, or a precision is asked of it.
+        InstallError: the version exists, or other versions have another contract.
     """
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder)
@@ -116,7 +116,7 @@ def publish(
 
 
 async def record_canary(model: Path, name: str, version: int) -> None:
-    """Store a picture and the model's masks beside it: a service is ready only if it gives the same."""
+    """Store an image and the model's masks of it beside the model: a service is ready only if it gets the same."""
     photo = CANARY_PHOTO.read_bytes()
     chosen: dict[str, Any] = {"default_variant": name.rpartition("_")[2]}
     metrics, settings = Metrics(), Settings(**chosen)
@@ -129,12 +129,16 @@ async def record_canary(model: Path, name: str, version: int) -> None:
 
 
 def open_cpu_runner(path: Path, threads: int = THREADS) -> Runner:
-    """Runs an exported file as a service would."""
+    """Open an exported file in ONNX Runtime on the CPU, as the service does."""
     return open_onnx(path, ["CPUExecutionProvider"], threads)
 
 
 def measure(path: Path, data: Path) -> dict[str, Any]:
-    """Quality on ``val`` and ``ood`` beside the baselines, and speed on this machine."""
+    """Measure a model's quality on ``val`` and ``ood`` beside the baselines, and its speed on this machine.
+
+    Returns:
+        The figures by name, as they stand in ``metrics.json``.
+    """
     quality: dict[str, Any] = {}
     runner = open_cpu_runner(path)
     for split in ("val", "ood"):
@@ -152,7 +156,16 @@ def measure(path: Path, data: Path) -> dict[str, Any]:
 
 
 def speed(predict: Predict, people: Sequence[int] = (1, 4, 16), rounds: int = 15) -> dict[str, float]:
-    """Median milliseconds of one 640 x 640 image with so many people, with ``THREADS`` threads."""
+    """Measure the median time of a run on one image of 640 x 640.
+
+    Args:
+        predict: the model.
+        people: numbers of RoIs to measure.
+        rounds: runs for each number, of which the first is dropped.
+
+    Returns:
+        Milliseconds, by number of people.
+    """
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (1, 3, 640, 640), dtype=np.uint8)
     times: dict[str, list[float]] = {}

@@ -1,6 +1,6 @@
-"""What Triton must know of a model, written from the model's own file so that the two can't differ.
+"""Writes Triton's configuration of a model from the model's own file, so that the two cannot differ.
 
-No batching there: rows of RoIs belong to images, so batches are made in front.
+Triton does no batching: rows of RoIs refer to images of the batch, so the service batches in front of it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from onnx import TensorProto
 
 CONFIGURATION = "config.pbtxt"
 CPU_CONFIGURATION = "configs/cpu.pbtxt"
-"""Taken instead by a server started with ``--model-config-name=cpu``."""
+"""Configuration for a server started with ``--model-config-name=cpu``."""
 ACCELERATED_CONFIGURATION = "configs/tensorrt.pbtxt"
-"""The same with ``--model-config-name=tensorrt``: ONNX Runtime gives to TensorRT what that can compute."""
+"""Experimental, never run on a GPU, for ``--model-config-name=tensorrt``: ONNX Runtime uses TensorRT where it can."""
 ACCELERATOR = """optimization { execution_accelerators { gpu_execution_accelerator [ {
   name: "tensorrt"
   parameters { key: "precision_mode" value: "FP16" }
@@ -27,18 +27,18 @@ ACCELERATOR = """optimization { execution_accelerators { gpu_execution_accelerat
 """
 ON_GPU = "instance_group [ { count: 1 kind: KIND_GPU } ]\n"
 VERSIONS = 2
-"""That are served at once: the newest, and the one before until nobody asks for it any more."""
+"""Versions served at once: the newest, and the one before until services have moved on from it."""
 WARM_PEOPLE = 4
-TYPES = {TensorProto.UINT8: "TYPE_UINT8", TensorProto.FLOAT: "TYPE_FP32"}
+TYPES: dict[int, str] = {TensorProto.UINT8: "TYPE_UINT8", TensorProto.FLOAT: "TYPE_FP32"}
 
 
 def write_configurations(folder: Path, name: str, model: Path) -> None:
-    """Write what :func:`configurations` says into a model's folder of the repository.
+    """Write the files of :func:`configurations` into a model's folder of the repository.
 
     Args:
-        folder: the model's.
-        name: the model's.
-        model: the ``.onnx`` file, with metadata; of any version, since they all keep the same contract.
+        folder: of the model.
+        name: of the model.
+        model: an ``.onnx`` file with metadata, of any version: all versions have the same contract.
     """
     for path, text in configurations(name, model).items():
         (folder / path).parent.mkdir(exist_ok=True)
@@ -46,10 +46,10 @@ def write_configurations(folder: Path, name: str, model: Path) -> None:
 
 
 def configurations(name: str, model: Path) -> dict[str, str]:
-    """The text of each configuration, by its path in the model's folder.
+    """Return the text of each configuration file, by its path in the model's folder.
 
     Raises:
-        KeyError: the file names no canvases, or has a tensor that is neither UINT8 nor FLOAT.
+        KeyError: the metadata has no canvases, or a tensor is neither UINT8 nor FLOAT.
     """
     common = _common(name, "onnxruntime", model)
     return {
@@ -101,7 +101,7 @@ def _tensors(tensors: Any) -> str:
 
 
 def _warm_up(canvases: list[list[int]], images: str) -> str:
-    """A black picture for each canvas. Boxes without area cost what others do."""
+    """Return a warm-up request with a black image for each canvas; empty boxes cost as much as others."""
     return ",\n".join(
         f"""  {{
     name: "{height}x{width}" batch_size: 1

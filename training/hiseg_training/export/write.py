@@ -1,4 +1,4 @@
-"""From a model, or a file that was exported, to a file of any form and precision, which says all about itself."""
+"""Writes models and exported files as ONNX files in any form and precision, with complete metadata."""
 
 from __future__ import annotations
 
@@ -39,61 +39,63 @@ def write_model(
     data: Path,
     provenance: Provenance | None = None,
 ) -> str:
-    """Write a model as ONNX.
+    """Export a model to ONNX.
 
     Args:
         model: in eval mode.
-        output: the ``.onnx`` file; it appears when all is well with it.
-        form: what is chosen of it.
-        precision: of its numbers.
-        data: photographs to calibrate INT8 on; their ``train`` split.
-        provenance: what the file is to say of its origin; None says nothing.
+        output: the ``.onnx`` file, written only once it has passed all checks.
+        form: options of the file.
+        precision: of its weights and activations.
+        data: data root, whose ``train`` photos calibrate INT8.
+        provenance: origin for the metadata; None writes none.
 
     Returns:
-        How it was compared, and with what outcome, for people.
+        A sentence about how the file was compared, and the outcome.
 
     Raises:
-        ParityError: it computes something else.
-        FileNotFoundError: INT8 is asked for and there are no photographs.
+        ParityError: the file computes something else than the model.
+        FileNotFoundError: INT8 is asked for and there are no photos.
     """
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "model.onnx"
         metadata = describe(model, form) | (provenance.facts() if provenance else {})
         difference = export_onnx(model, exported, metadata, form)
         write_metadata(exported, read_metadata(exported) | {"onnx_max_difference": f"{difference:.2g}"})
-        said = f"PyTorch and ONNX Runtime differ by {difference:.1e} at most"
+        outcome = f"PyTorch and ONNX Runtime differ by {difference:.1e} at most"
         if precision is not Precision.FP32:
-            said += f"; {convert(exported, exported, precision, data)}"
+            outcome += f"; {convert(exported, exported, precision, data)}"
         output.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(exported, output)
-    return said
+    return outcome
 
 
 def convert(source: Path, output: Path, precision: Precision, data: Path) -> str:
-    """Write an exported FP32 file in another precision; the rest is as in :func:`write_model`."""
+    """Convert an exported FP32 file to another precision; arguments, result and errors as of :func:`write_model`."""
     metadata = read_metadata(source)
-    taken = onnx.load(source).graph.input[0].type.tensor_type.elem_type
-    form = ExportOptions(canvases=_canvases(metadata), dtype="uint8" if taken == onnx.TensorProto.UINT8 else "float32")
+    image_type = onnx.load(source).graph.input[0].type.tensor_type.elem_type
+    form = ExportOptions(
+        canvases=_canvases(metadata), dtype="uint8" if image_type == onnx.TensorProto.UINT8 else "float32"
+    )
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "model.onnx"
-        asked: Iterator[ModelInputs]
+        runs: Iterator[ModelInputs]
         if precision is Precision.INT8:
             photos = sample(data, CALIBRATION_PHOTOS + len(form.canvases))
             to_int8(source, made, photo_inputs(photos[:CALIBRATION_PHOTOS], form.canvases, form.dtype))
-            asked = photo_inputs(photos[CALIBRATION_PHOTOS:], form.canvases, form.dtype)
+            runs = photo_inputs(photos[CALIBRATION_PHOTOS:], form.canvases, form.dtype)
         else:
             to_fp16(source, made)
-            asked = noise_inputs(form.canvases, form.dtype)
-        share = check_agreement(source, made, precision, asked)
+            runs = noise_inputs(form.canvases, form.dtype)
+        share = check_agreement(source, made, precision, runs)
         write_metadata(made, metadata | {"precision": precision.value})
         shutil.move(made, output)
     return f"{share:.2%} of the masks' cells are decided as in FP32"
 
 
 def describe(model: HierarchicalModel, form: ExportOptions) -> dict[str, Any]:
-    """What the shapes of a model's file can't say."""
+    """Return the metadata of an exported model: what the shapes in the file cannot say."""
     config, compute = model.config, complexity(model)
-    said: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "variant": config.variant,
         "canvases": form.canvases,
         "resize": "letterbox",
@@ -107,14 +109,14 @@ def describe(model: HierarchicalModel, form: ExportOptions) -> dict[str, Any]:
         "precision": Precision.FP32.value,
     }
     if form.dilation_pixels:
-        said["dilation_pixels"] = form.dilation_pixels
+        metadata["dilation_pixels"] = form.dilation_pixels
     if commit := checkout_commit(Path(__file__)):
-        said["export_commit"] = commit
-    return said
+        metadata["export_commit"] = commit
+    return metadata
 
 
 def sample(data: Path, count: int, seed: int = 0) -> list[Photo]:
-    """So many photographs of ``train``, the same ones each time."""
+    """Return ``count`` random photos of the ``train`` split, the same for the same seed."""
     photos = read_split(data, "train")
     return random.Random(seed).sample(photos, min(count, len(photos)))
 

@@ -1,4 +1,4 @@
-"""Photos in batches that a model takes: those of a batch share a canvas, and each is decoded when its turn comes."""
+"""Batches photos for a model: those of a batch share a canvas, and each is decoded only when its batch is due."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Boxes = Sequence[Box]
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """A batch.
+    """The inputs of one run of a model.
 
     Attributes:
-        indices: which photos, in the order of the images.
-        pixels: each photo, decoded.
-        placements: where each lies on the canvas.
-        images: uint8 ``[B, 3, H, W]``.
-        rois: float32 ``[N, 5]``.
-        counts: RoIs of each photo.
+        indices: index of each photo of the batch, ``B`` of them.
+        pixels: each photo decoded, uint8 ``[h, w, 3]``.
+        placements: where each photo lies on its canvas.
+        images: uint8 ``[B, 3, H, W]``, the canvases.
+        rois: float32 ``[N, 5]`` of ``batch_index x1 y1 x2 y2``, 0..1 of the canvas.
+        counts: number of RoIs of each photo.
     """
 
     indices: list[int]
@@ -40,15 +40,15 @@ class ImageBatch:
 
 @dataclass(frozen=True)
 class PhotoPrediction:
-    """What a model says about one photo.
+    """A model's prediction for one photo.
 
     Attributes:
         index: of the photo.
-        pixels: uint8 ``[H, W, 3]``.
-        boxes: that were asked about.
-        regions: what masks cover of each box, or beyond it and beyond the photo.
+        pixels: the decoded photo, uint8 ``[H, W, 3]``.
+        boxes: the ``n`` boxes that masks were predicted for, in pixels.
+        regions: the area that each mask covers, in pixels; it may extend beyond the box and the photo.
         masks: float32 ``[n, 3, h, w]`` logits or ``[n, 1, h, w]`` 0/1.
-        foreground: float32 ``[h, w]``, probability on the part of the canvas that the photo covers.
+        foreground: float32 ``[h, w]``, probability 0..1 on the part of the canvas that the photo covers.
     """
 
     index: int
@@ -60,10 +60,13 @@ class PhotoPrediction:
 
 
 def load_batches(photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner, size: int) -> Iterator[ImageBatch]:
-    """All photos in batches of up to ``size``, canvas by canvas.
+    """Yield all photos in batches of one canvas each.
 
     Args:
-        boxes: of each photo, inside it.
+        photos: photos to load.
+        boxes: of each photo, in pixels, inside it.
+        runner: the model that the batches are for.
+        size: most photos a batch.
     """
     placements = [choose_canvas(photo.height, photo.width, runner.canvases, runner.resize) for photo in photos]
     by_canvas = defaultdict(list)
@@ -77,6 +80,7 @@ def load_batches(photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner
 def _load(
     indices: list[int], photos: Sequence[Photo], boxes: Sequence[Boxes], placements: Sequence[Placement]
 ) -> ImageBatch:
+    """Decode the photos with these indices and lay them out on their canvases."""
     pixels = [photos[index].pixels() for index in indices]
     placed = [placements[index] for index in indices]
     rois = [placement.rois(boxes[index]) for index, placement in zip(indices, placed, strict=True)]
@@ -87,20 +91,35 @@ def _load(
 
 
 def split_predictions(
-    loaded: ImageBatch, boxes: Sequence[Boxes], crop_scale: float, masks: Floats, foreground: Floats
+    batch: ImageBatch, boxes: Sequence[Boxes], crop_scale: float, masks: Floats, foreground: Floats
 ) -> Iterator[PhotoPrediction]:
-    """What came back for a batch, photo by photo; masks cover regions ``crop_scale`` times as large as boxes."""
-    rows = np.split(masks, np.cumsum(loaded.counts)[:-1])
-    for place, index in enumerate(loaded.indices):
-        height, width = loaded.placements[place].content
-        seen = np.ascontiguousarray(foreground[place, 0, :height, :width])
+    """Split a model's outputs for a batch into predictions, photo by photo.
+
+    Args:
+        batch: the inputs.
+        boxes: of each photo, by its index.
+        crop_scale: side of the region that a mask covers, as a multiple of the box's side.
+        masks: float32 ``[N, 3, h, w]`` or ``[N, 1, h, w]``, a row for each RoI.
+        foreground: float32 ``[B, 1, H, W]``.
+    """
+    rows = np.split(masks, np.cumsum(batch.counts)[:-1])
+    for row, index in enumerate(batch.indices):
+        height, width = batch.placements[row].content
+        seen = np.ascontiguousarray(foreground[row, 0, :height, :width])
         regions = [box.scaled(crop_scale) for box in boxes[index]]
-        yield PhotoPrediction(index, loaded.pixels[place], boxes[index], regions, rows[place], seen)
+        yield PhotoPrediction(index, batch.pixels[row], boxes[index], regions, rows[row], seen)
 
 
 def predict_photos(
     photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner, size: int
 ) -> Iterator[PhotoPrediction]:
-    """Ask a model about photos, in the order in which it takes them."""
-    for loaded in load_batches(photos, boxes, runner, size):
-        yield from split_predictions(loaded, boxes, runner.crop_scale, *runner.predict(loaded.images, loaded.rois))
+    """Yield a model's prediction for each photo, batch by batch, so not in the photos' order.
+
+    Args:
+        photos: photos to predict.
+        boxes: of each photo, in pixels, inside it.
+        runner: the model.
+        size: most photos a batch.
+    """
+    for batch in load_batches(photos, boxes, runner, size):
+        yield from split_predictions(batch, boxes, runner.crop_scale, *runner.predict(batch.images, batch.rois))

@@ -1,4 +1,4 @@
-"""People drawn on a photo that stays as bright as it is: a tint with smooth edges and an outline for each."""
+"""Draws masks on a photo without darkening it: a tint with smooth edges and an outline for each person."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from hiseg.masks.logits import log_odds, resample
 
 GREEN = (0, 200, 80)
 FAR = 50.0
-"""Pixels; further from an outline nothing changes."""
+"""Largest distance to an outline, in pixels: further away nothing changes."""
 
 
 class SoftMask(NamedTuple):
-    """A person in the photo, to fractions of pixels.
+    """A person's mask with subpixel edges, as a crop of the photo.
 
     Attributes:
-        left: column of the first pixel.
-        top: row of it.
-        distance: float32 ``[h, w]``, pixels to the outline, about; positive inside.
-        probability: float32 ``[h, w]``, of the target.
+        left: column of the crop's first pixel in the photo.
+        top: row of the crop's first pixel in the photo.
+        distance: float32 ``[h, w]``, approximate pixels to the outline; positive inside.
+        probability: float32 ``[h, w]``, of the person, 0..1.
     """
 
     left: int
@@ -36,7 +36,7 @@ class SoftMask(NamedTuple):
     probability: Floats
 
     def on_photo(self, part: Floats, width: int, height: int) -> Floats:
-        """An array of the person's crop in one of the photo's size, 0 elsewhere."""
+        """Place the crop's array, float32 ``[h, w]``, into one of the photo's size ``[height, width]``, else 0."""
         whole = np.zeros((height, width), dtype=np.float32)
         rows, columns = part.shape
         whole[self.top : self.top + rows, self.left : self.left + columns] = part
@@ -44,13 +44,15 @@ class SoftMask(NamedTuple):
 
 
 def soft_masks(masks: Floats, boxes: Sequence[Box], width: int, height: int, threshold: float) -> list[SoftMask]:
-    """Each person at the photo's resolution.
+    """Draw each person's mask at the photo's resolution.
 
-    A pixel is the person's where its likeliest class is the target, and the target's probability is over the threshold.
+    A pixel is the person's if its likeliest class is the target and the target's probability is above the threshold.
 
     Args:
         masks: float32 ``[n, 3, h, w]`` logits or ``[n, 1, h, w]`` 0/1.
-        boxes: one a mask, what it covers; it may leave the photo.
+        boxes: the region that each mask covers, in pixels; it may extend beyond the photo.
+        width: of the photo, in pixels.
+        height: of the photo, in pixels.
         threshold: 0 (none) to 1.
     """
     return [
@@ -60,7 +62,11 @@ def soft_masks(masks: Floats, boxes: Sequence[Box], width: int, height: int, thr
 
 
 def target_probability(masks: Floats) -> Floats:
-    """float32 ``[n, h, w]`` of the target among all three classes; 0/1 masks are theirs already."""
+    """Return the probability of the target among all classes, float32 ``[n, h, w]``; 0/1 masks are returned as such.
+
+    Args:
+        masks: float32 ``[n, 3, h, w]`` logits or ``[n, 1, h, w]`` 0/1.
+    """
     if masks.shape[1] == 1:
         return np.asarray(masks[:, 0], dtype=np.float32)
     powers = np.exp(masks - masks.max(axis=1, keepdims=True))
@@ -68,6 +74,7 @@ def target_probability(masks: Floats) -> Floats:
 
 
 def _soft(margin: Floats, target: Floats, box: Box, width: int, height: int, threshold: float) -> SoftMask:
+    """Draw one mask from its logit margin and target probability, both float32 ``[h, w]``."""
     least = float(log_odds(np.array(threshold, dtype=np.float32)))
     # Both conditions are "above 0", so the smaller of the two decides.
     decided = np.minimum(margin, log_odds(target) - least)
@@ -75,15 +82,17 @@ def _soft(margin: Floats, target: Floats, box: Box, width: int, height: int, thr
     right, bottom = min(width, math.ceil(box.x2)), min(height, math.ceil(box.y2))
     drawn = resample(decided, box, left, top, right, bottom)
     slope = np.hypot(cv2.Sobel(drawn, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=1 / 8))
-    distance = np.clip(drawn / np.maximum(slope, np.abs(drawn) / FAR + 1e-6), -FAR, FAR)
+    distance = np.asarray(np.clip(drawn / np.maximum(slope, np.abs(drawn) / FAR + 1e-6), -FAR, FAR), dtype=np.float32)
     return SoftMask(left, top, distance, resample(target, box, left, top, right, bottom))
 
 
 def draw_people(pixels: Pixels, people: Sequence[SoftMask], alpha: float) -> Pixels:
-    """A copy of RGB uint8 ``[H, W, 3]`` with people on it, smaller ones in front, coloured in their order.
+    """Return a copy of a photo with people drawn on it, smaller ones in front, coloured in their order.
 
     Args:
-        alpha: how much of the tint covers the photo, 0..1.
+        pixels: RGB uint8 ``[H, W, 3]``.
+        people: their masks.
+        alpha: opacity of the tint, 0..1.
     """
     drawn = pixels.astype(np.float32)
     line = max(1.0, max(pixels.shape[:2]) / 500)
@@ -99,11 +108,12 @@ def draw_people(pixels: Pixels, people: Sequence[SoftMask], alpha: float) -> Pix
 
 
 def draw_foreground(pixels: Pixels, probability: Floats, alpha: float) -> Pixels:
-    """A copy of RGB uint8 ``[H, W, 3]`` in green where anybody is, the more so the likelier.
+    """Return a copy of a photo tinted green in proportion to the foreground probability.
 
     Args:
-        probability: float32 ``[H, W]``.
-        alpha: how much of the tint covers the photo where it is certain.
+        pixels: RGB uint8 ``[H, W, 3]``.
+        probability: float32 ``[H, W]``, 0..1.
+        alpha: opacity of the tint where the probability is 1.
     """
     weight = alpha * probability[:, :, None]
     return np.asarray(np.round(pixels * (1 - weight) + np.array(GREEN) * weight), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""A model's answer about a photo as whole masks, through the mask code of the service."""
+"""Turns a model's prediction for a photo into masks of the photo's size, with the service's own mask code."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hiseg.masks.logits import crop_mask, resample
 from hiseg_training.inference.batches import PhotoPrediction
 
 SURE = 50.0
-"""Log-odds beyond which a probability is 0 or 1 to float32."""
+"""Log-odds beyond which a probability is 0 or 1 in float32."""
 
 
-def full_masks(answer: PhotoPrediction) -> Iterator[tuple[BoolMask, float]]:
-    """Mask, bool ``[H, W]`` of the photo's size, and the service's score of each person, in the boxes' order."""
-    height, width = answer.pixels.shape[:2]
-    for margin, region in zip(logit_margins(answer.masks), answer.regions, strict=True):
+def full_masks(prediction: PhotoPrediction) -> Iterator[tuple[BoolMask, float]]:
+    """Yield each person's mask, bool ``[H, W]`` of the photo's size, and score, 0..1, in the boxes' order."""
+    height, width = prediction.pixels.shape[:2]
+    for margin, region in zip(logit_margins(prediction.masks), prediction.regions, strict=True):
         mask, score = crop_mask(margin, region, width, height)
         whole = np.zeros((height, width), dtype=np.bool_)
         rows, columns = mask.pixels.shape
@@ -27,14 +27,14 @@ def full_masks(answer: PhotoPrediction) -> Iterator[tuple[BoolMask, float]]:
         yield whole, score
 
 
-def foreground_probability(answer: PhotoPrediction) -> Pixels:
-    """Probability that anybody is there, by what the model says in all boxes together: uint8 0..255 ``[H, W]``.
+def foreground_probability(prediction: PhotoPrediction) -> Pixels:
+    """Combine the masks of all people into the probability that anybody is there: uint8 ``[H, W]``, 0..255 for 0..1.
 
-    It is above a half wherever :func:`full_masks` has somebody, and 0 outside what the masks cover.
+    It is at least one half wherever :func:`full_masks` has a person, and 0 outside the regions of the masks.
     """
-    height, width = answer.pixels.shape[:2]
+    height, width = prediction.pixels.shape[:2]
     odds = np.full((height, width), -SURE, dtype=np.float32)
-    for inside, region in zip(_anybody_odds(answer.masks), answer.regions, strict=True):
+    for inside, region in zip(_anybody_odds(prediction.masks), prediction.regions, strict=True):
         part = region.clipped(width, height)
         left, top, right, bottom = (*map(math.floor, (part.x1, part.y1)), *map(math.ceil, (part.x2, part.y2)))
         seen = odds[top:bottom, left:right]
@@ -43,7 +43,7 @@ def foreground_probability(answer: PhotoPrediction) -> Pixels:
 
 
 def _anybody_odds(masks: Floats) -> Floats:
-    """Log-odds ``[n, h, w]`` of the target or other people against the background."""
+    """Return the log-odds of any person against background, float32 ``[n, h, w]``, of ``[n, 3 or 1, h, w]``."""
     if masks.shape[1] == 1:
         return logit_margins(masks)
     return np.asarray(np.logaddexp(masks[:, 1], masks[:, 2]) - masks[:, 0], dtype=np.float32)

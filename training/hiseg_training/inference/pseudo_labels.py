@@ -1,6 +1,6 @@
-"""Outlines for photos that have boxes only: a model that knows how to follow boxes draws them.
+"""Pseudo-labels: an instance model draws the masks of people who are annotated with boxes only.
 
-Its masks say who is where, so that people move with their pictures; what is learnt is how sure it was.
+The masks place people, so that augmentation can move them; the loss learns the model's probability, not the hard mask.
 """
 
 from __future__ import annotations
@@ -20,19 +20,24 @@ from hiseg_training.inference.runner import Runner
 
 
 def add_pseudo_labels(photos: Sequence[Photo], runner: Runner) -> list[Photo]:
-    """The same photos; everybody without an outline gets the model's, and their photos its :attr:`Photo.guess`."""
+    """Return the photos with a predicted mask for everybody who has none, and the foreground in :attr:`Photo.guess`.
+
+    Photos whose people all have masks are returned as they are.
+    """
     found = list(photos)
     bare = [index for index, photo in enumerate(photos) if not photo.outlined]
-    asked = [photos[index] for index in bare]
-    boxes = [[person.box for person in photo.people] for photo in asked]
-    for answer in tqdm(predict_photos(asked, boxes, runner, runner.images or 1), desc="outline", total=len(asked)):
-        found[bare[answer.index]] = _outlined(asked[answer.index], answer)
+    unlabelled = [photos[index] for index in bare]
+    boxes = [[person.box for person in photo.people] for photo in unlabelled]
+    predictions = predict_photos(unlabelled, boxes, runner, runner.images or 1)
+    for prediction in tqdm(predictions, desc="outline", total=len(unlabelled)):
+        found[bare[prediction.index]] = _label(unlabelled[prediction.index], prediction)
     return found
 
 
-def _outlined(photo: Photo, answer: PhotoPrediction) -> Photo:
-    people, guess = [], foreground_probability(answer)
-    for (mask, _), person in zip(full_masks(answer), photo.people, strict=True):
+def _label(photo: Photo, prediction: PhotoPrediction) -> Photo:
+    """Fill a photo's missing masks from a prediction; where a true mask is known, the foreground is certain."""
+    people, guess = [], foreground_probability(prediction)
+    for (mask, _), person in zip(full_masks(prediction), photo.people, strict=True):
         if person.rle is None:
             drawn = coco_mask.encode(np.asfortranarray(mask.view(np.uint8)))
             people.append(replace(person, rle=drawn, area=float(mask.sum())))

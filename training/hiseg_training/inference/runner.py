@@ -1,4 +1,7 @@
-"""A model that can be asked, whether it is a checkpoint or an exported file, ours or the seed's."""
+"""One interface to run a model, whether it is a checkpoint or an exported file, this project's or upstream's.
+
+Upstream is PINTO0309's human-instance-segmentation.
+"""
 
 from __future__ import annotations
 
@@ -18,23 +21,26 @@ from hiseg_training.config.model import CANVASES
 from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint
 
 Predict = Callable[[Pixels, Floats], tuple[Floats, Floats]]
-"""uint8 ``[B,3,H,W]``, RoIs ``[N,5]`` -> ``masks`` ``[N,3,h,w]`` logits or ``[N,1,h,w]`` 0/1, ``[B,1,H,W]``."""
+"""Maps images uint8 ``[B,3,H,W]`` and RoIs float32 ``[N,5]`` to float32 masks and foreground.
+
+Masks are ``[N,3,h,w]`` logits or ``[N,1,h,w]`` 0/1; the foreground is a probability ``[B,1,H,W]``.
+"""
 
 
 class ProviderMissing(Exception):
-    """ONNX Runtime can't compute where it was asked to; the text says where it can."""
+    """ONNX Runtime does not have the requested provider, or it did not start; the message says which it has."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """A model and what it takes.
+    """A model and the inputs that it accepts.
 
     Attributes:
-        canvases: (height, width) it takes.
-        resize: how pictures are brought to one.
-        predict: runs it.
-        images: exactly so many a run; None: any number.
-        crop_scale: sides of what masks cover, as multiples of the box's.
+        canvases: (height, width) of the canvases that it accepts.
+        resize: how images are brought to a canvas.
+        predict: runs the model.
+        images: the exact number of images a run; None for any number.
+        crop_scale: side of the region that a mask covers, as a multiple of the box's side.
     """
 
     canvases: tuple[Size, ...]
@@ -45,16 +51,16 @@ class Runner:
 
 
 def function_runner(predict: Predict, crop_scale: float = 1.0) -> Runner:
-    """Something that isn't a file; it takes the canvases of our models."""
+    """Wrap a function as a model with the canvases of this project's models."""
     return Runner(CANVASES, Resize.LETTERBOX, predict, crop_scale=crop_scale)
 
 
 def open_runner(path: Path) -> Runner:
-    """The model in a file: ``.onnx``, else a checkpoint.
+    """Open a model file: ``.onnx`` in ONNX Runtime on the CPU, anything else as a checkpoint in PyTorch.
 
     Raises:
-        FileNotFoundError: it isn't there.
-        ModelError: an exported file doesn't keep the tensor contract, or a checkpoint isn't this project's.
+        FileNotFoundError: the file does not exist.
+        ModelError: an exported file breaks the tensor contract, or a checkpoint is not this project's.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
@@ -62,28 +68,29 @@ def open_runner(path: Path) -> Runner:
 
 
 def open_onnx(path: Path, providers: Sequence[str], threads: int = 0) -> Runner:
-    """An exported file in ONNX Runtime.
+    """Open an exported file in ONNX Runtime.
 
     Args:
-        providers: ONNX Runtime's names; the first must be there, the others take what it can't do.
-        threads: 0: as many as there are cores.
+        path: the ``.onnx`` file.
+        providers: ONNX Runtime's provider names; the first must start, the others run what it does not support.
+        threads: CPU threads of an operator; 0 uses all cores.
 
     Raises:
-        ProviderMissing: the first provider isn't there, or doesn't start.
-        ModelError: it doesn't keep the tensor contract.
+        ProviderMissing: the first provider is not available, or does not start.
+        ModelError: the file breaks the tensor contract.
     """
-    there = ort.get_available_providers()
-    if providers[0] not in there:
-        raise ProviderMissing(f"this ONNX Runtime has no {providers[0]}; it has {', '.join(there)}")
+    available = ort.get_available_providers()
+    if providers[0] not in available:
+        raise ProviderMissing(f"this ONNX Runtime has no {providers[0]}; it has {', '.join(available)}")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(path, options, providers=list(providers))
     if providers[0] not in session.get_providers():
-        # It only warns, and takes the next one: nobody should time that.
+        # ONNX Runtime only warns and falls back to the next provider, whose timings would mislead.
         raise ProviderMissing(f"{providers[0]} did not start; what ONNX Runtime printed above says why")
-    said = read_signature(session, path)
-    info, mask_output = describe(said, path.stem, "", "onnx")
-    images = said.inputs[IMAGES][0]
+    signature = read_signature(session, path)
+    info, mask_output = describe(signature, path.stem, "", "onnx")
+    images = signature.inputs[IMAGES][0]
 
     def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
         tensor = images if info.takes_uint8 else images.astype(np.float32) / 255
@@ -94,7 +101,11 @@ def open_onnx(path: Path, providers: Sequence[str], threads: int = 0) -> Runner:
 
 
 def open_checkpoint(path: Path) -> Runner:
-    """A checkpoint in torch, on the GPU where there is one."""
+    """Open a checkpoint in PyTorch, on the GPU if there is one.
+
+    Raises:
+        ModelError: the file is no checkpoint of this project's.
+    """
     if not is_checkpoint(path):
         raise ModelError(f"{path} is no checkpoint of this project's; of others', exported .onnx files are taken")
     device = "cuda" if torch.cuda.is_available() else "cpu"

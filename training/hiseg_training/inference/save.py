@@ -1,4 +1,4 @@
-"""Writes what was predicted for a photo, under the names that the document's tests give."""
+"""Writes a prediction as image files, under the names that upstream (PINTO0309's human-instance-segmentation) uses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hiseg_training.inference.draw import draw_foreground, draw_people, soft_mas
 
 @dataclass(frozen=True)
 class DrawOptions:
-    """What is drawn.
+    """What is drawn and written.
 
     Attributes:
-        binary: everybody as one, instead of each person.
-        alpha: how much of the tint covers the photo, 0..1.
-        threshold: probability that a person's pixels have at least.
+        binary: draw the foreground instead of each person.
+        alpha: opacity of the tint, 0..1.
+        threshold: least probability of a person's pixels, 0..1.
         masks: write masks and probabilities too.
     """
 
@@ -30,22 +30,22 @@ class DrawOptions:
     masks: bool = False
 
 
-def save(answer: PhotoPrediction, stem: str, options: DrawOptions, folder: Path) -> Path:
-    """Write ``<stem>_segmented.png`` or ``<stem>_binary.png``.
+def save(prediction: PhotoPrediction, stem: str, options: DrawOptions, folder: Path) -> Path:
+    """Write ``<stem>_segmented.png`` or ``<stem>_binary.png`` and return its path.
 
-    With masks there is a folder beside it, ``<stem>_segmented_masks`` with ``instance_<k>_mask.png`` and
+    With ``options.masks`` there is a folder beside it, ``<stem>_segmented_masks`` with ``instance_<k>_mask.png`` and
     ``instance_<k>_probs.png``, k from 0 in the boxes' order, or ``<stem>_binary_masks`` with ``foreground_mask.png``
     and ``foreground_probs.png``: grey, of the photo's size, 0..255 for 0..1.
     """
-    height, width = answer.pixels.shape[:2]
+    height, width = prediction.pixels.shape[:2]
     layers: dict[str, tuple[Floats, Floats]] = {}
     if options.binary:
-        probability = np.asarray(cv2.resize(answer.foreground, (width, height)), dtype=np.float32)
-        drawn = draw_foreground(answer.pixels, probability, options.alpha)
+        probability = np.asarray(cv2.resize(prediction.foreground, (width, height)), dtype=np.float32)
+        drawn = draw_foreground(prediction.pixels, probability, options.alpha)
         layers["foreground"] = (probability > 0.5).astype(np.float32), probability
     else:
-        people = soft_masks(answer.masks, answer.regions, width, height, options.threshold)
-        drawn = draw_people(answer.pixels, people, options.alpha)
+        people = soft_masks(prediction.masks, prediction.regions, width, height, options.threshold)
+        drawn = draw_people(prediction.pixels, people, options.alpha)
         for k, person in enumerate(people):
             mask = (person.distance > 0).astype(np.float32)
             parts = (person.on_photo(part, width, height) for part in (mask, person.probability))
@@ -60,6 +60,7 @@ def save(answer: PhotoPrediction, stem: str, options: DrawOptions, folder: Path)
 
 
 def _grey(values: Floats) -> Pixels:
+    """Convert 0..1 to uint8 0..255."""
     return np.asarray(np.round(np.clip(values, 0, 1) * 255), dtype=np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""How long a model's batches take, as a table."""
+"""Measures how long the steps of predicting take, batch by batch, and prints that as a table."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ STEPS = ("read", "model", "draw")
 
 
 class Timings:
-    """Seconds of each step of each batch."""
+    """Seconds that each step of each batch took, and the number of images in all batches."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, list[float]] = {step: [] for step in STEPS}
         self.images = 0
 
     @contextmanager
-    def of(self, step: str) -> Iterator[None]:
-        """Time what is done inside."""
+    def time(self, step: str) -> Iterator[None]:
+        """Time the body of the ``with`` block as one batch's ``step``."""
         started = perf_counter()
         yield
         self._seconds[step].append(perf_counter() - started)
 
-    def each(self, step: str, items: Iterator[Item]) -> Iterator[Item]:
-        """The same items; it is timed how long each takes to come."""
+    def time_each(self, step: str, items: Iterator[Item]) -> Iterator[Item]:
+        """Yield the same items, timing how long each takes to arrive as one batch's ``step``."""
         while True:
             started = perf_counter()
             try:
@@ -39,7 +39,13 @@ class Timings:
             yield item
 
     def table(self) -> str:
-        """Markdown: median and 95th percentile of a batch, and images a second, step by step and for all."""
+        """Return a Markdown table of each step and of all: median and 95th percentile of a batch in ms, and images/s.
+
+        Raises:
+            ValueError: no batch was timed.
+        """
+        if not self.images:
+            raise ValueError("no batch was timed")
         rows = ["| step | median of a batch, ms | p95, ms | images/s |", "|---|---:|---:|---:|"]
         every = {**self._seconds, "all": [sum(batch) for batch in zip(*self._seconds.values(), strict=True)]}
         for step, seconds in every.items():

@@ -1,1 +1,1 @@
-"""Recipes: files that say, run by run, how a model is made, and what makes it again from them."""
+"""Recipes: files that list the training runs of a model step by step, and the code that runs them."""

@@ -1,4 +1,4 @@
-"""How a run went: what TensorBoard keeps of it, as a picture and as the few figures that a table needs."""
+"""Reads a run's TensorBoard logs into score and loss curves, and plots them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MOST_COLUMNS = 5
 
 @dataclass(frozen=True)
 class RunCurve:
-    """A run's.
+    """The score and loss of a run, epoch by epoch.
 
     Attributes:
-        steps: at which the score was measured, after each epoch.
-        scores: then, 0..1.
-        losses: the mean loss of those epochs.
-        minutes: that it took: epochs times the median one, so that a break doesn't count.
+        steps: optimiser steps at the end of each epoch.
+        scores: the validation score after each epoch, 0..1.
+        losses: the mean training loss of each epoch.
+        minutes: duration: number of epochs times the median epoch, so that interruptions do not count.
     """
 
     steps: Sequence[int]
@@ -34,11 +34,12 @@ class RunCurve:
 
     @property
     def best(self) -> float:
+        """The best score of all epochs."""
         return max(self.scores)
 
 
 def read_curve(logs: Path) -> RunCurve:
-    """What a run's ``logs/`` hold; those of a resumed run have several files.
+    """Read the curve of a run from its ``logs/``; a resumed run has several files there.
 
     Raises:
         ValueError: no epoch was finished.
@@ -51,7 +52,7 @@ def read_curve(logs: Path) -> RunCurve:
     events.Reload()
     if SCORE not in events.Tags()["scalars"]:
         raise ValueError(f"{logs}: no epoch was finished")
-    # A run that was killed within an epoch did that one twice: the later one counts.
+    # A run that was killed within an epoch repeated that epoch: the later one counts.
     scores = {event.step: event for event in events.Scalars(SCORE)}
     losses = {event.step: event.value for event in events.Scalars("train/total")}
     moments = sorted(event.wall_time for event in scores.values())
@@ -65,29 +66,29 @@ def read_curve(logs: Path) -> RunCurve:
     )
 
 
-def save_curves(courses: Mapping[str, RunCurve], path: Path) -> None:
-    """Write a PNG: of each run the score on ``val`` and the loss over the steps, side by side."""
-    columns = min(len(courses), MOST_COLUMNS)
-    rows = ceil(len(courses) / columns)
+def save_curves(curves: Mapping[str, RunCurve], path: Path) -> None:
+    """Write a PNG that plots each run's score on ``val`` and loss over the steps, side by side, by title."""
+    columns = min(len(curves), MOST_COLUMNS)
+    rows = ceil(len(curves) / columns)
     figure = Figure(figsize=(1.4 + 4.2 * columns, 3.4 * rows), dpi=100, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
-    for empty in panels[len(courses) :]:
+    for empty in panels[len(curves) :]:
         empty.set_axis_off()
-    for score, (title, course) in zip(panels[: len(courses)], courses.items(), strict=True):
+    for score, (title, curve) in zip(panels[: len(curves)], curves.items(), strict=True):
         loss = score.twinx()
-        loss.plot(course.steps, course.losses, color=ORANGE, linewidth=1.5)
-        score.plot(course.steps, course.scores, color=BLUE, linewidth=2)
-        score.set_title(f"{title}: {course.best:.3f} at best", loc="left", fontsize=11)
+        loss.plot(curve.steps, curve.losses, color=ORANGE, linewidth=1.5)
+        score.plot(curve.steps, curve.scores, color=BLUE, linewidth=2)
+        score.set_title(f"{title}: {curve.best:.3f} at best", loc="left", fontsize=11)
         score.set_xlabel("steps", color=GREY)
         score.set_ylabel("mean IoU on val", color=BLUE)
         loss.set_ylabel("loss on train", color=ORANGE)
-        if max(course.losses) > 10 * min(course.losses):
+        if max(curve.losses) > 10 * min(curve.losses):
             loss.set_yscale("log")
         score.grid(True, color="#e6e6e6", linewidth=0.8)
         for axes in (score, loss):
             axes.spines["top"].set_visible(False)
             axes.tick_params(colors=GREY)
-        # The score lies on top.
+        # Draw the score on top of the loss.
         score.set_zorder(loss.get_zorder() + 1)
         score.patch.set_visible(False)
     figure.savefig(path)

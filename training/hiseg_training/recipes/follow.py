@@ -1,4 +1,4 @@
-"""Follows a recipe: starts what is missing, goes on with what was interrupted, and leaves alone what is done."""
+"""Follows a recipe: starts missing steps, resumes interrupted ones, and skips those that are done."""
 
 from __future__ import annotations
 
@@ -16,35 +16,39 @@ from hiseg_training.recipes.plan import DATA, Plan, Step
 
 DONE, CURVE, CURVES = "done.json", "curve.png", "curves.png"
 BEST, LAST = "*/checkpoints/best_*_epoch_*.pth", "*/checkpoints/[!b]*_epoch_*.pth"
-"""In a step's folder: the checkpoint that others start from, and those that it is resumed from."""
+"""Patterns in a step's folder: the checkpoint that later steps start from, and those that the step is resumed from."""
 
 Launch = Callable[[Sequence[str]], int]
-"""Runs ``hiseg-train`` with these words; returns its exit code."""
+"""Runs ``hiseg-train`` with the given arguments and returns its exit code."""
 
 
 class StepFailed(ValueError):
-    """A run ended badly; the text says which."""
+    """A step's run failed; the message names the step."""
 
 
 def launch(words: Sequence[str]) -> int:
-    """In a process of its own, whose memory is free for the next one."""
+    """Run ``hiseg-train`` in a process of its own, which frees its memory when it ends, and return its exit code."""
     return subprocess.run([sys.executable, "-m", "hiseg_training", *words], check=False).returncode
 
 
 def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = launch) -> dict[str, RunCurve]:
-    """Make every step's folder in ``output``, with its run, ``curve.png`` and ``done.json``, and ``curves.png`` of all.
+    """Run every step of a recipe that is not done.
+
+    Each step gets a folder in ``output`` with its run, ``curve.png`` and ``done.json``; ``curves.png`` shows all steps.
 
     Args:
-        say: is told of each command before it runs.
-        run: runs it.
+        plan: the recipe.
+        output: folder of the steps' folders.
+        say: called with each command before it runs.
+        run: runs the command.
 
     Returns:
-        How each went, by the steps' names; :func:`table` makes a table of it.
+        The curve of each step, by name.
 
     Raises:
-        StepFailed: a run did; what was done stays, and the same call goes on there.
+        StepFailed: a run failed; finished steps are kept, and the same call resumes there.
     """
-    courses: dict[str, RunCurve] = {}
+    curves: dict[str, RunCurve] = {}
     for step in plan.step:
         folder = output / step.name
         if not (folder / DONE).exists():
@@ -52,15 +56,16 @@ def follow(plan: Plan, output: Path, say: Callable[[str], None], run: Launch = l
             say(shell_command(step, words))
             if code := run(words):
                 raise StepFailed(f"{step.name}: it ended with {code}; the same command again goes on with it")
-            course = read_curve(_run(folder) / "logs")
-            save_curves({f"{plan.title}, {step.name}": course}, folder / CURVE)
-            (folder / DONE).write_text(json.dumps(asdict(course)))
-        courses[step.name] = _written(folder / DONE)
-    save_curves(courses, output / CURVES)
-    return courses
+            curve = read_curve(_run(folder) / "logs")
+            save_curves({f"{plan.title}, {step.name}": curve}, folder / CURVE)
+            (folder / DONE).write_text(json.dumps(asdict(curve)))
+        curves[step.name] = _read_done(folder / DONE)
+    save_curves(curves, output / CURVES)
+    return curves
 
 
-def _written(path: Path) -> RunCurve:
+def _read_done(path: Path) -> RunCurve:
+    """Read a finished step's curve from its ``done.json``."""
     try:
         return RunCurve(**json.loads(path.read_text()))
     except (TypeError, ValueError) as error:
@@ -68,9 +73,9 @@ def _written(path: Path) -> RunCurve:
 
 
 def command(plan: Plan, step: Step, output: Path) -> list[str]:
-    """The words of a step's run; of one that was interrupted, those that go on with it."""
+    """Return the arguments of ``hiseg-train`` that start a step, or resume it if it was interrupted."""
     folder = output / step.name
-    words = [step.stage]
+    words: list[str] = [step.stage]
     if list(folder.glob(LAST)):
         words += ["--resume", str(folder / LAST)]
     else:
@@ -79,27 +84,27 @@ def command(plan: Plan, step: Step, output: Path) -> list[str]:
             words += ["--pretrained_checkpoint", str(output / step.start / BEST)]
         for key, value in plan.values(step).items():
             words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    meant = {other.name: str(output / other.name / BEST) for other in plan.step} | {DATA: str(data_root())}
-    return [*words, *(flag.format(**meant) for flag in step.flags), "--output", str(folder)]
+    replacements = {other.name: str(output / other.name / BEST) for other in plan.step} | {DATA: str(data_root())}
+    return [*words, *(flag.format(**replacements) for flag in step.flags), "--output", str(folder)]
 
 
 def shell_command(step: Step, words: Sequence[str]) -> str:
-    """A step's command, as a shell takes it."""
+    """Return a step's name and its command, quoted for a shell."""
     return f"{step.name}: {shlex.join(['hiseg-train', *words])}"
 
 
-def table(plan: Plan, courses: Mapping[str, RunCurve]) -> str:
-    """A row for each step, in Markdown."""
+def table(plan: Plan, curves: Mapping[str, RunCurve]) -> str:
+    """Format a Markdown table with a row for each step."""
     lines = ["| step | why | optimiser steps | minutes | best on `val` |", "|---|---|---:|---:|---:|"]
     for step in plan.step:
-        found = courses[step.name]
+        found = curves[step.name]
         taken = found.steps[-1] + 1
         lines.append(f"| {step.name} | {step.why} | {taken:,} | {found.minutes:.0f} | {found.best:.3f} |")
     return "\n".join(lines)
 
 
 def _run(folder: Path) -> Path:
-    """The newest run of a step; one that was stopped in its first epoch has no checkpoint, and doesn't count."""
+    """Return the folder of a step's newest run that has a checkpoint; a run stopped in its first epoch has none."""
     found = sorted(folder.glob(LAST), key=lambda path: path.stat().st_mtime)
     if not found:
         raise StepFailed(f"{folder}: the run left no checkpoint")

@@ -1,4 +1,4 @@
-"""A recipe as a record: runs one after the other, with a reason for each; checked before the first hour is spent."""
+"""A recipe as a validated record: training runs in order, with a reason for each, checked before any of them starts."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from hiseg_training.config.overrides import TomlError, override, read_toml
 from hiseg_training.config.run import Record
 
 DATA = "data"
-"""What flags call the folder of ``HISEG_DATA``."""
+"""Placeholder in flags for the data root (``HISEG_DATA``)."""
 
 
 class PlanError(ValueError):
-    """A recipe that can't be followed; the text names the file and the step."""
+    """A recipe is invalid; the message names the file and the step."""
 
 
 class Step(Record):
-    """One run.
+    """One training run.
 
     Attributes:
-        name: of its folder.
-        why: it is there, in a few words.
-        stage: the command.
-        config: as ``hiseg-train configs`` lists them; None is the recipe's.
-        start: the step whose best weights it begins with; None begins with none.
-        flags: more of the command's, such as ``--from-fine``; ``{name}`` stands for a step's best checkpoint,
-            ``{data}`` for the folder ``HISEG_DATA``.
-        set: values of the configuration by dotted key, over the recipe's.
+        name: of the step and of its folder.
+        why: its reason, in a few words.
+        stage: the command that runs it.
+        config: name of the configuration, as ``hiseg-train configs`` lists them; None takes the recipe's.
+        start: the step whose best weights it starts from; None starts without.
+        flags: further flags of the command, such as ``--from-fine``; ``{name}`` stands for a step's best checkpoint,
+            ``{data}`` for the data root.
+        set: values of the configuration by dotted key, which override the recipe's.
     """
 
     name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")]
@@ -45,13 +45,13 @@ class Step(Record):
 
 
 class Plan(Record):
-    """All of them, in order.
+    """A recipe: all steps, in order.
 
     Attributes:
-        title: what it makes.
-        config: of the steps that name none.
+        title: the model that it trains.
+        config: name of the configuration of steps that name none.
         set: values of every step's configuration, by dotted key.
-        step: the steps; none may start from a later one.
+        step: the steps; none may refer to a later one.
     """
 
     title: str
@@ -77,21 +77,23 @@ class Plan(Record):
         return steps
 
     def values(self, step: Step) -> dict[str, Any]:
-        """What a step changes of its configuration."""
+        """Return the values that a step overrides in its configuration, by dotted key."""
         return self.set | step.set
 
     def config_of(self, step: Step) -> str:
+        """Return the name of a step's configuration."""
         return step.config or self.config
 
 
 def read_plan(path: Path, changed: Mapping[str, Any] | None = None) -> Plan:
-    """The recipe in a TOML file.
+    """Read and check a recipe from a TOML file.
 
     Args:
-        changed: values for every step, whatever the recipe says.
+        path: of the file.
+        changed: values for every step by dotted key, which override the recipe's.
 
     Raises:
-        PlanError: it isn't one, or a step has a value that its configuration doesn't.
+        PlanError: the file is no valid recipe, or sets a value that a step's configuration does not take.
     """
     try:
         plan = read_toml(path, Plan)

@@ -1,1 +1,1 @@
-"""What TensorRT needs of a model, checked and written without it: plans are built where the GPU is."""
+"""Experimental: prepares TensorRT plans, which are built on the machine with the GPU. None was ever built or run."""

@@ -1,4 +1,4 @@
-"""The script that builds a model's TensorRT plans where the GPU is, one optimisation profile for each canvas."""
+"""Writes the script that builds a model's TensorRT plans, with one profile for each canvas (experimental)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from dataclasses import dataclass
 from hiseg_training.config.model import Size
 
 FOLDER_END = "_trt"
-"""What a model's name gets behind it."""
+"""Suffix of the name of a model's TensorRT version."""
 OPTIMAL = (4, 8)
-"""Images and people that kernels are chosen for; within the most."""
+"""Numbers of images and people that kernels are chosen for, limited by the profile's maxima."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Batches that a plan takes: 1 to ``images`` images with 1 to ``people`` people.
+    """Batches that a plan accepts.
+
+    Attributes:
+        images: most images; at least 1 is needed.
+        people: most people; at least 1 is needed.
+        half: whether FP16 kernels may be used.
 
     Raises:
-        ValueError: one of them is less than 1.
+        ValueError: a maximum is less than 1.
     """
 
     images: int = 16
@@ -30,18 +35,18 @@ class Profile:
                 raise ValueError(f"{name}: {getattr(self, name)} is less than 1")
 
     def arguments(self, canvases: tuple[Size, ...]) -> list[str]:
-        """Of ``trtexec``; profile k is canvas k's."""
-        given = ["--fp16"] if self.half else []
+        """Return the arguments of ``trtexec``; profile k is that of (height, width) canvas k."""
+        arguments = ["--fp16"] if self.half else []
         likely = (min(OPTIMAL[0], self.images), min(OPTIMAL[1], self.people))
         for number, (height, width) in enumerate(canvases):
-            given.append(f"--profile={number}")
+            arguments.append(f"--profile={number}")
             for which, (images, people) in {"min": (1, 1), "opt": likely, "max": (self.images, self.people)}.items():
-                given.append(f"--{which}Shapes=images:{images}x3x{height}x{width},rois:{people}x5")
-        return given
+                arguments.append(f"--{which}Shapes=images:{images}x3x{height}x{width},rois:{people}x5")
+        return arguments
 
 
 def build_script(name: str, canvases: tuple[Size, ...], profile: Profile) -> str:
-    """A shell script for NVIDIA's container, which has ``trtexec``; it makes the plan of each version of ``name``."""
+    """Return a shell script for NVIDIA's container, which has ``trtexec``, that builds the plan of each version."""
     arguments = " \\\n    ".join(profile.arguments(canvases))
     return f"""#!/bin/sh
 # Builds the plans of {name}{FOLDER_END} on the kind of GPU, and with the release of TensorRT, that will run them:

@@ -1,4 +1,4 @@
-"""Whether TensorRT can build a graph, as far as its published list says; found without TensorRT or a GPU."""
+"""Checks an ONNX graph against TensorRT's published list of operators, without TensorRT or a GPU (experimental)."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize ReverseSequen
 ScatterElements ScatterND Selu Shape Shrink Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign SpaceToDepth
 Split Sqrt Squeeze Sub Sum Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
 """
-"""Of those that TensorRT's parser of ONNX supports, as published for 10.15: github.com/onnx/onnx-tensorrt,
-docs/operators.md. Operators whose limits aren't looked at here are left out."""
+"""Operators that TensorRT's ONNX parser supports, as published for 10.15: github.com/onnx/onnx-tensorrt,
+docs/operators.md. Operators whose restrictions are not checked here are left out."""
 OPERATORS = frozenset(PUBLISHED.split())
 OPSETS = range(9, 25)
 CONSTANT_INPUTS = {
     **dict.fromkeys((name for name in OPERATORS if name.startswith("Reduce")), (1,)),
     **dict.fromkeys(("CumSum", "Squeeze", "Unsqueeze"), (1,)),
 }
-"""Inputs, by place, that the same list wants to be known when the plan is built."""
+"""Inputs, by index, that must be constants according to the same list."""
 RESIZES = {
     "mode": {"nearest", "linear"},
     "coordinate_transformation_mode": {
@@ -52,16 +52,16 @@ SHAPE_INPUTS = {
     "Tile": (1,),
     "TopK": (1,),
 }
-"""Inputs, by place, whose values decide the shape of what comes out."""
+"""Inputs, by index, whose values decide the output's shape."""
 DATA_DEPENDENT = frozenset({"Compress", "If", "Loop", "NonMaxSuppression", "NonZero", "Scan", "Unique"})
-"""The shape of what comes out, or what is computed at all, depends on what goes in."""
+"""Operators whose output shape, or whether they run at all, depends on input values."""
 QUANTISERS = frozenset({"DequantizeLinear", "QuantizeLinear"})
 
 
 def problems(model: onnx.ModelProto) -> list[str]:
-    """Everything for which TensorRT would refuse a graph or give it a shape that no profile can say; a line each.
+    """Return why TensorRT would refuse a graph or give it shapes that no profile can state, one line for each reason.
 
-    Nothing found doesn't mean that a plan can be built: only building one tells.
+    An empty list does not mean that a plan can be built: only building one tells.
     """
     return list(dict.fromkeys([*_unsupported(model), *_data_dependent(model)]))
 
@@ -76,9 +76,9 @@ def _unsupported(model: onnx.ModelProto) -> Iterator[str]:
     for node in model.graph.node:
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
             yield f"operator {node.op_type} isn't supported"
-        for place in CONSTANT_INPUTS.get(node.op_type, ()):
-            if _given(node, place) and node.input[place] not in known:
-                yield f"input {place} of {node.op_type} isn't a constant"
+        for index in CONSTANT_INPUTS.get(node.op_type, ()):
+            if _has_input(node, index) and node.input[index] not in known:
+                yield f"input {index} of {node.op_type} isn't a constant"
         if node.op_type == "Resize":
             for attribute in node.attribute:
                 value = attribute.s.decode()
@@ -86,7 +86,7 @@ def _unsupported(model: onnx.ModelProto) -> Iterator[str]:
                     yield f"{attribute.name} of Resize is {value}"
                 if attribute.name == "antialias" and attribute.i:
                     yield "antialias of Resize is on"
-        if node.op_type in QUANTISERS and _given(node, 2):
+        if node.op_type in QUANTISERS and _has_input(node, 2):
             zero_point = constants.get(node.input[2])
             if zero_point is None or numpy_helper.to_array(zero_point).any():
                 yield f"the zero point of {node.op_type} isn't zero"
@@ -95,17 +95,17 @@ def _unsupported(model: onnx.ModelProto) -> Iterator[str]:
 
 
 def _data_dependent(model: onnx.ModelProto) -> Iterator[str]:
-    """Follows values, not shapes: what is computed of shapes and constants alone is known once a batch is."""
+    """Yield nodes whose output shape depends on values; what derives from shapes and constants alone is known."""
     values = {entry.name for entry in model.graph.input} - {tensor.name for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type in DATA_DEPENDENT:
             yield f"what comes out of {node.op_type} has a shape that depends on data"
-        for place in SHAPE_INPUTS.get(node.op_type, ()):
-            if _given(node, place) and node.input[place] in values:
-                yield f"input {place} of {node.op_type} makes a shape of data"
+        for index in SHAPE_INPUTS.get(node.op_type, ()):
+            if _has_input(node, index) and node.input[index] in values:
+                yield f"input {index} of {node.op_type} makes a shape of data"
         if node.op_type not in ("Shape", "Size") and values & set(node.input):
             values.update(node.output)
 
 
-def _given(node: onnx.NodeProto, place: int) -> bool:
-    return len(node.input) > place and bool(node.input[place])
+def _has_input(node: onnx.NodeProto, index: int) -> bool:
+    return len(node.input) > index and bool(node.input[index])
