@@ -1,4 +1,4 @@
-"""The command, on the published model and a file as the seed's newer exports are."""
+"""The command, on the published model and a file like upstream's newer exports."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_single_picture_needs_no_annotations(tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "people_segmented.png")).shape == cv2.imread(str(SAMPLE)).shape
 
 
-def test_the_seeds_newer_files(annotations: Path, tmp_path: Path) -> None:
+def test_upstreams_newer_files(annotations: Path, tmp_path: Path) -> None:
     """0/1 ``instance_masks``, float images of one size that is in their shape, no metadata."""
     people = helper.make_tensor("full", TensorProto.FLOAT, [1, 1, 128, 96], np.ones(128 * 96, np.float32))
     nodes = [
@@ -84,8 +84,8 @@ def test_the_seeds_newer_files(annotations: Path, tmp_path: Path) -> None:
         helper.make_tensor_value_info("instance_masks", TensorProto.FLOAT, ["num_rois", 1, "128", "96"]),
         helper.make_tensor_value_info("binary_masks", TensorProto.FLOAT, ["batch_size", 1, "64", "64"]),
     ]
-    graph = helper.make_graph(nodes, "seed", inputs, outputs, constants)
-    path = tmp_path / "seed_b0.onnx"
+    graph = helper.make_graph(nodes, "upstream", inputs, outputs, constants)
+    path = tmp_path / "upstream_b0.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
     ask("--onnx", path, "--annotations", annotations, "--num-images", 1, "--save-masks", "--output-dir", tmp_path)
     mask = cv2.imread(str(tmp_path / "000000000001_segmented_masks" / "instance_0_mask.png"), cv2.IMREAD_UNCHANGED)

@@ -1,4 +1,4 @@
-"""The document's command blocks, on a few drawn pictures."""
+"""The commands of the three stages, in upstream's spelling, on a few drawn images."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_train_starts_from_a_pattern_and_freezes_what_is_learnt(drawn: Path, exp
     moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert moved == {"fine"}
     assert content(path)["configuration"]["schedule"]["learning_rate"] == 1e-5
-    # What a shell makes of the document's pattern, without quotes.
+    # What a shell makes of a pattern without quotes.
     expanded = sorted(tmp_path.glob("*/checkpoints/checkpoint_epoch_*.pth"))
     expanded += sorted(tmp_path.glob("*/checkpoints/best_model_epoch_*.pth"))
     said = invoke("train", "--config", B0, "--resume", *expanded, "--epochs", 2)
@@ -86,14 +86,14 @@ def test_distill_and_resume(drawn: Path, experiments: Path, tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def unet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stands for one of the seed's UNets, which can't be had here: random weights under the keys of its students."""
+    """Stands for one of upstream's UNets, which can't be had here: random weights under the keys of its students."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("ext_extractor") / "best_model_b0_0.8551.pth"
     torch.save({"model_state_dict": {f"unet.{k}": v for k, v in UNetStage("b0").net.state_dict().items()}}, path)
     return path
 
 
-def test_a_students_encoder_joins_in_block_by_block_under_a_unet_of_the_seeds(
+def test_a_students_encoder_joins_in_block_by_block_under_an_upstream_unet(
     drawn: Path, experiments: Path, unet: Path, tmp_path: Path
 ) -> None:
     best = only(experiments, "*/checkpoints/best_foreground_b0_*.pth")
@@ -117,7 +117,7 @@ def test_a_students_encoder_joins_in_block_by_block_under_a_unet_of_the_seeds(
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "train"])
-def test_a_unet_of_the_seeds_becomes_the_coarse_stage(stage: str, drawn: Path, unet: Path, tmp_path: Path) -> None:
+def test_an_upstream_unet_becomes_the_coarse_stage(stage: str, drawn: Path, unet: Path, tmp_path: Path) -> None:
     chosen = ("--config", B0, "--pretrained_checkpoint", unet, *annotations(drawn), "--output", tmp_path)
     said = invoke(stage, *chosen, "--epochs", 1, "--batch_size", 2, *small("data.limit=2"))
     assert f"{unet}: a b0 UNet, which becomes the coarse stage" in said

@@ -1,4 +1,4 @@
-"""The command, on a checkpoint and an exported file at once."""
+"""``hiseg-train validate``, on a checkpoint and an exported file at once."""
 
 from __future__ import annotations
 

@@ -68,12 +68,12 @@ def test_nobody_is_nothing_to_count() -> None:
 
 
 COCO_TRAIN = (0.48647, 0.36598, 0.14756)
-"""Shares of background, target and other people in the RoIs of COCO train2017, padded by 10 %, of which the document's
+"""Shares of background, target and other people in the RoIs of COCO train2017, padded by 10 %, of which upstream's
 weights come. (Its text has 53.8, 33.3 and 12.9 %, which are of other RoIs and give other weights.)"""
 SHARES = st.floats(0.01, 1)
 
 
-def test_the_documents_weights() -> None:
+def test_upstreams_weights() -> None:
     assert separation_weights(*COCO_TRAIN) == pytest.approx((0.538, 0.750, 1.712), abs=5e-4)
 
 

@@ -87,7 +87,7 @@ def test_another_contract_needs_another_name(built: Path, repository: Path, tmp_
     for entry in proto.metadata_props:
         entry.value = "1.1" if entry.key == "mask_extent" else entry.value
     onnx.save(proto, built / "model.onnx")
-    with pytest.raises(InstallError, match=r"mask_extent is 1\.1, and 1\.2 in version 1"):
+    with pytest.raises(InstallError, match=r"crop_scale is 1\.1, and 1\.2 in version 1"):
         install(built, repository, NAME, 2)
     assert versions(repository) == ["1"]
 
