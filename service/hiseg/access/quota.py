@@ -1,4 +1,4 @@
-"""How much of the service one API key may use: requests a second, and requests at once."""
+"""Limits of requests: a second and at once for one API key, and of calls of a kind that are open at once."""
 
 from __future__ import annotations
 
@@ -114,3 +114,39 @@ class ClientQuota:
             yield
         finally:
             self.inside -= 1
+
+
+class ConcurrencyLimit:
+    """A limit of calls of one kind that may be open at once, whoever makes them.
+
+    gRPC's own limit can be exceeded, and refuses without a reason.
+
+    Args:
+        what: what is counted, for errors: "calls" or "streams".
+        limit: how many may be open at once.
+    """
+
+    def __init__(self, what: str, limit: int) -> None:
+        self.what = what
+        self.limit = limit
+        self.taken = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count one as open until the end of the block.
+
+        Raises:
+            Overloaded: as many are open as the limit allows.
+        """
+        if self.taken >= self.limit:
+            raise Overloaded(
+                f"{self.taken} {self.what} are open; at most {self.limit} are taken",
+                reason=self.what,
+                limit=self.limit,
+                value=self.taken + 1,
+            )
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1

@@ -1,11 +1,13 @@
-"""Never more than the rate allows, and never less than it promises."""
+"""Rates and limits: never more than they allow, and never less than they promise."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.access.quota import TokenBucket
+from hiseg.access.quota import ConcurrencyLimit, TokenBucket
+from hiseg.core.errors import Overloaded
 
 RATES = st.floats(0.01, 1000)
 GAPS = st.lists(st.floats(0, 10), min_size=1, max_size=60)
@@ -40,3 +42,14 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
     assert bucket.take(10.0) == 0
     assert bucket.take(5.0) > 0
     assert bucket.take(10.5) > 0
+
+
+def test_no_more_are_open_at_once_than_the_limit() -> None:
+    limit = ConcurrencyLimit("streams", 2)
+    with limit.one():
+        with limit.one(), pytest.raises(Overloaded, match="2 streams are open; at most 2") as caught, limit.one():
+            pass
+        assert (caught.value.reason, caught.value.limit, caught.value.value) == ("streams", 2, 3)
+        with limit.one():
+            assert limit.taken == 2
+    assert limit.taken == 0

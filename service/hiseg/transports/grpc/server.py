@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
@@ -12,16 +13,15 @@ from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.auth import ApiKeys
-from hiseg.transports.grpc.credentials import credentials
 from hiseg.transports.grpc.health import Health
 from hiseg.transports.grpc.servicer import SERVICE, SegmentationServicer
 
 PONG_SECONDS = 10
-"""A client that doesn't answer a ping for so long is gone."""
+"""Seconds after which a client that does not answer a ping is gone."""
 
 
 def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> grpc.aio.Server:
-    """The server around a segmenter, to be called on the loop that it shall run on; starts and stops nothing itself."""
+    """Make the server around a segmenter, on the event loop that it will run on, without starting it."""
     interceptors = [ApiKeys(key_store, metrics)] if key_store.is_needed else []
     server = grpc.aio.server(interceptors=interceptors, options=options(settings))
     servicer = SegmentationServicer(segmenter, settings, metrics, key_store)
@@ -32,18 +32,31 @@ def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
 
 
 def add_port(server: grpc.aio.Server, address: str, settings: Settings) -> int:
-    """Let the server listen on an address, with TLS if the settings say so.
+    """Let the server listen on an address, with TLS if the settings say so, and return the port.
 
     Raises:
-        RuntimeError: it can't be had, or a certificate or key isn't one.
+        RuntimeError: the port is taken, or a certificate or key isn't one.
         OSError: a file of the settings can't be read.
     """
     secure = credentials(settings)
     return server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
 
 
+def credentials(settings: Settings) -> grpc.ServerCredentials | None:
+    """Read the files for TLS, and for mutual TLS if there is a CA of clients; None means a plain-text port.
+
+    Raises:
+        OSError: a file can't be read.
+    """
+    if settings.grpc_tls_cert is None or settings.grpc_tls_key is None:
+        return None
+    pair = settings.grpc_tls_key.read_bytes(), settings.grpc_tls_cert.read_bytes()
+    ca = settings.grpc_tls_client_ca
+    return grpc.ssl_server_credentials([pair], ca.read_bytes() if ca else None, require_client_auth=ca is not None)
+
+
 def options(settings: Settings) -> list[tuple[str, int]]:
-    """gRPC's own."""
+    """Return gRPC's own options for the server."""
     return [
         # gRPC itself refuses what is larger.
         ("grpc.max_receive_message_length", settings.max_message_bytes),

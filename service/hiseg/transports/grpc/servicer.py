@@ -11,7 +11,7 @@ import grpc
 from grpc.aio import EOF, BaseError, ServicerContext
 
 from hiseg.access.key_store import KeyStore
-from hiseg.access.quota import ClientQuota
+from hiseg.access.quota import ClientQuota, ConcurrencyLimit
 from hiseg.api.answer import server_timing
 from hiseg.api.exchange import Exchange
 from hiseg.api.options import MAX_DEADLINE_S
@@ -23,12 +23,9 @@ from hiseg.observability.tracing import HEADER, read_traceparent
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.answers import segment
-from hiseg.transports.grpc.auth import caller_of
-from hiseg.transports.grpc.compression import answer_as_asked
-from hiseg.transports.grpc.concurrency_limit import ConcurrencyLimit
+from hiseg.transports.grpc.auth import TrustedProxies, caller_of
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.info import describe
-from hiseg.transports.grpc.peer import TrustedProxies
 from hiseg.transports.grpc.requests import parse, read_image, read_options, read_rows
 from hiseg.transports.grpc.status import STATUS_NAMES, Refusal, refusal
 from hiseg.transports.grpc.stream import Stream
@@ -37,6 +34,8 @@ from hiseg.transports.grpc.stream_config import read_config
 SERVICE = pb.DESCRIPTOR.services_by_name["SegmentationService"].full_name
 CALL, FRAME = "grpc", "grpc_stream"
 """Names of the transport in the metrics."""
+COMPRESS = "hiseg-compress"
+"""Metadata of a call: ``gzip`` asks for compressed answers."""
 Context = ServicerContext[Any, Any]
 
 
@@ -98,7 +97,7 @@ class SegmentationServicer:
                 ) as request,
                 self._calls.one(),
             ):
-                await answer_as_asked(context)
+                await compress_if_asked(context)
                 message = parse(pb.SegmentRequest, data)
                 options = read_options(message)
                 request.choose_model(options)
@@ -146,7 +145,7 @@ class SegmentationServicer:
             ClientDisconnected: the caller hung up.
         """
         try:
-            await answer_as_asked(context)
+            await compress_if_asked(context)
             first = await context.read()
         except BaseError as error:
             raise ClientDisconnected from error
@@ -195,3 +194,15 @@ def traceparent_of(context: Context) -> str:
     """The caller's trace context from the metadata of a call; empty if there is none."""
     texts = [value for key, value in context.invocation_metadata() or () if key == HEADER]
     return read_traceparent(str(texts[0])) if texts else ""
+
+
+async def compress_if_asked(context: Context) -> None:
+    """Compress the answers of a call whose metadata asks for it; called before the first answer.
+
+    Requests may be compressed by gRPC's own means. A server is not told of that, and would compress answers for
+    everybody who could read them, so answers need metadata of their own.
+    """
+    if (COMPRESS, "gzip") in tuple(context.invocation_metadata() or ()):
+        context.set_compression(grpc.Compression.Gzip)
+        # A call with one answer forgets the line above unless this is sent apart from the answer.
+        await context.send_initial_metadata(())

@@ -1,4 +1,4 @@
-"""API keys: who needs one, and where it may stand."""
+"""API keys, who needs one and where it may stand; and the addresses that calls come from."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from grpc.aio import AioRpcError
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from pydantic import ValidationError
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from hiseg.settings import Settings
+from hiseg.transports.grpc.auth import TrustedProxies, address
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import running
 
+PEER = "ipv4:10.0.0.9:60566"
+TRUSTED = [("127.0.0.1",), ("10.0.0.9",), ("10.0.0.0/24", "127.0.0.1"), ("*",)]
+TOLD = ["", "8.8.8.8", "1.1.1.1, 8.8.8.8", "8.8.8.8, 10.0.0.7", "10.0.0.3,10.0.0.7", "somebody"]
 KEY = "correct horse"
 DIGESTS = sha256(b"another").hexdigest(), sha256(KEY.encode()).hexdigest()
 GOOD = [("x-api-key", KEY)], [("authorization", f"Bearer {KEY}")], [("authorization", f"bearer  {KEY}")]
@@ -63,3 +68,26 @@ def test_digests_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HISEG_API_KEYS", "the key itself")
     with pytest.raises(ValidationError, match="api_keys"):
         Settings()
+
+
+def test_addresses_are_named_as_over_http() -> None:
+    assert address("ipv4:127.0.0.1:60566") == "127.0.0.1"
+    assert address("ipv6:%5B::1%5D:44240") == "::1"
+    assert address("ipv6:%5Bfe80::1%25eth0%5D:44240") == "fe80::1%eth0"
+    assert address("unix:") == "unix:"
+
+
+@pytest.mark.parametrize("trusted", TRUSTED, ids=",".join)
+@pytest.mark.parametrize("told", TOLD)
+def test_proxies_are_believed_as_over_http(trusted: tuple[str, ...], told: str) -> None:
+    """Uvicorn's own answer to the same question."""
+    hosts = ProxyHeadersMiddleware(None, list(trusted)).trusted_hosts  # type: ignore[arg-type]
+    over_http = "10.0.0.9"
+    if told and over_http in hosts:
+        over_http = hosts.get_trusted_client_address(told)[0]
+    metadata = [("x-forwarded-for", told)] if told else []
+    assert TrustedProxies(trusted).caller(PEER, metadata) == over_http
+
+
+def test_a_socket_has_no_proxies() -> None:
+    assert TrustedProxies(("127.0.0.1",)).caller("unix:", [("x-forwarded-for", "8.8.8.8")]) == "unix:"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hiseg.core.errors import Overloaded
 from hiseg.core.policy import Policy
-from hiseg.transports.grpc.concurrency_limit import ConcurrencyLimit
 from hiseg.transports.grpc.frame_queue import FrameQueue
 
 
@@ -30,14 +28,3 @@ def test_with_wait_it_is_the_sender_who_waits() -> None:
     line.remove(1)
     assert line.is_open
     assert not len(line)
-
-
-def test_seats() -> None:
-    seats = ConcurrencyLimit("streams", 2)
-    with seats.one():
-        with seats.one(), pytest.raises(Overloaded, match="2 streams are open; at most 2") as caught, seats.one():
-            pass
-        assert (caught.value.reason, caught.value.limit, caught.value.value) == ("streams", 2, 3)
-        with seats.one():
-            assert seats.taken == 2
-    assert seats.taken == 0
