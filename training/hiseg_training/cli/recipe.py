@@ -14,7 +14,9 @@ from hiseg_training.recipes.plan import read_plan
 
 
 def recipe(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="such as training/recipes/b0.toml")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="such as training/hiseg_training/recipes/b0.toml")
+    ],
     output: Annotated[Path, typer.Option(help="folder of its runs; what is done there is kept")],
     set: Set = [],  # noqa: B006
     list: Annotated[bool, typer.Option("--list", help="only print the commands")] = False,
