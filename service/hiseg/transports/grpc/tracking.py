@@ -1,4 +1,4 @@
-"""Boxes that a stream's frames leave out: the last ones, moved to where their masks found the people."""
+"""Boxes for frames of a stream that have none: the last ones, moved to where the masks found the people."""
 
 from __future__ import annotations
 
@@ -13,38 +13,41 @@ from hiseg.core.errors import InvalidRequest
 from hiseg.core.result import CropMask, Result
 
 MARGIN = 0.1
-"""A followed box is larger than its person by this part of the person's width and height at each side."""
+"""Part of the person's width and height by which a followed box is larger than the person at each side."""
 
 
 class BoxRows(NamedTuple):
-    """Boxes as they were given: their numbers, and what these mean."""
+    """Boxes as the caller sent them: rows of four numbers, and what these mean."""
 
     numbers: Sequence[Sequence[float]]
     form: BoxFormat = BoxFormat.XYXY
     normalized: bool = False
 
     def on(self, width: int, height: int) -> tuple[Box, ...]:
-        """The boxes on an image of that size.
+        """Convert the rows to boxes on a ``width`` x ``height`` image.
 
         Raises:
-            InvalidRequest: a bad box.
+            InvalidRequest: a row is no valid box.
         """
         return to_boxes(self.numbers, width, height, self.form, self.normalized)
 
 
 class BoxTracker:
-    """What the next frame without boxes gets. Frames are numbered by the caller, in the order in which they came."""
+    """Remembers boxes for the next frame that has none.
+
+    Frames are numbered in the order in which they came; what a later frame left is never replaced by an earlier one's.
+    """
 
     def __init__(self) -> None:
         self._boxes: BoxRows | list[Box] = []
         self._of = -1
 
     def on(self, width: int, height: int) -> tuple[Box, ...]:
-        """The boxes for an image of that size."""
+        """Return the boxes for a ``width`` x ``height`` image."""
         return self._boxes.on(width, height) if isinstance(self._boxes, BoxRows) else tuple(self._boxes)
 
     def given(self, number: int, rows: BoxRows) -> None:
-        """A frame had boxes, but got no masks; wrong ones are not remembered."""
+        """Remember the boxes of a frame that got no masks, unless they are invalid."""
         try:
             rows.on(1, 1)
         except InvalidRequest:
@@ -52,7 +55,7 @@ class BoxTracker:
         self._remember(number, rows)
 
     def found(self, number: int, result: Result) -> None:
-        """A frame got masks."""
+        """Remember where the masks of a frame found the people."""
         self._remember(number, followed(result))
 
     def _remember(self, number: int, boxes: BoxRows | list[Box]) -> None:
@@ -61,12 +64,12 @@ class BoxTracker:
 
 
 def followed(result: Result) -> list[Box]:
-    """Where to look for the same people in the next frame; who was not found is looked for in the same place."""
+    """Return the boxes of the same people in the next frame; who was not found keeps the box."""
     return [around(found.mask, result.width, result.height) or found.box for found in result.instances]
 
 
 def around(mask: CropMask, width: int, height: int) -> Box | None:
-    """The bounding box of a mask with the margin, on its image; None if the mask is empty."""
+    """Return the bounding box of a mask with the margin, clipped to the image; None if the mask is empty."""
     rows, columns = (np.flatnonzero(mask.pixels.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return None
