@@ -206,14 +206,16 @@ class RequestContext:
                 self.admit()
             self._exchange.segmenter.check_capacity(self.reservation, self.deadline)
         except Exception as error:
-            self._close_and_raise(error)
+            self.__exit__(type(error), error, error.__traceback__)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close_and_raise(error)
+        answer = self.close(error)
+        if answer is not None and answer is not error:
+            raise answer from error
 
     def receive(self, nbytes: int) -> None:
         """Reserve memory for ``nbytes`` of the request that have been received so far.
@@ -335,11 +337,6 @@ class RequestContext:
         if isinstance(error, Exception) and failure == BUG:
             return error if isinstance(error, InternalError) else log_bug(error)
         return error if isinstance(error, HisegError) else None
-
-    def _close_and_raise(self, error: BaseException | None) -> None:
-        answer = self.close(error)
-        if answer is not None and answer is not error:
-            raise answer from error
 
     def _deadline_of(self, options: Options | None) -> float:
         if options and options.deadline_ms:

@@ -13,18 +13,18 @@ from hiseg.transports.grpc.frame_queue import FrameQueue
     [(Policy.DROP_OLDEST, [None, None, None, 0, 1], [2, 3, 4]), (Policy.LATEST_ONLY, [None, 0, 1, 2, 3], [4])],
 )
 def test_the_oldest_goes(policy: Policy, gone: list[int | None], left: list[int]) -> None:
-    line: FrameQueue[int] = FrameQueue(policy, 3)
-    assert [line.put(frame) for frame in range(5)] == gone
-    assert list(line) == left
-    assert line.is_open
-    assert [line.next() for _ in left] == left
+    queue: FrameQueue[int] = FrameQueue(policy, 3)
+    assert [queue.put(frame) for frame in range(5)] == gone
+    assert list(queue) == left
+    assert queue.is_open
+    assert [queue.next() for _ in left] == left
 
 
 def test_with_wait_it_is_the_sender_who_waits() -> None:
-    line: FrameQueue[int] = FrameQueue(Policy.WAIT, 3)
-    assert line.is_open
-    assert line.put(1) is None
-    assert not line.is_open
-    line.remove(1)
-    assert line.is_open
-    assert not len(line)
+    queue: FrameQueue[int] = FrameQueue(Policy.WAIT, 3)
+    assert queue.is_open
+    assert queue.put(1) is None
+    assert not queue.is_open
+    queue.remove(1)
+    assert queue.is_open
+    assert not len(queue)

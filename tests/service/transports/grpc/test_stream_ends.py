@@ -306,6 +306,20 @@ def test_a_stream_that_is_cancelled_while_it_waits_for_frames() -> None:
     asyncio.run(scenario())
 
 
+def test_frames_of_a_caller_that_left_are_counted_once_whether_they_wait_or_are_segmented() -> None:
+    async def scenario() -> None:
+        async with running(Settings(grpc_stream_in_flight=1)) as service:
+            service.engine.gate.clear()
+            camera = await Camera.opened(service)
+            await camera.send(2)
+            await until(lambda: service.segmenter.admission.active_requests == 2)
+            camera.call.cancel()
+            await until(lambda: streams(service) == 0 and service.segmenter.admission.active_requests == 0)
+            assert service.counted("grpc_stream") == {"gone": 2}
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.alone
 def test_a_deadline_of_the_call_ends_the_stream_and_is_not_that_of_its_frames() -> None:
     async def scenario() -> None:
