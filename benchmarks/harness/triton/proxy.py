@@ -1,4 +1,4 @@
-"""A TCP proxy before one server that can be made slow, as a bad line or an overloaded machine is."""
+"""A TCP proxy before one server that can be made slow, or hang, as a bad line or an overloaded machine is."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ class Proxy:
         self._port = port
         self.latency_s = 0.0
         """What the server's answers take longer, from now on."""
+        self.flowing = asyncio.Event()
+        """While it is cleared connections stay open and nothing comes through, as when a machine hangs."""
+        self.flowing.set()
         self._pumps: set[asyncio.Task[None]] = set()
 
     @property
@@ -50,6 +53,7 @@ class Proxy:
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, slow: bool) -> None:
         try:
             while data := await source.read(65536):
+                await self.flowing.wait()
                 if slow and self.latency_s:
                     await asyncio.sleep(self.latency_s)
                 sink.write(data)
