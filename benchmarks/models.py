@@ -1,8 +1,9 @@
-"""``python -m benchmarks.models``: published models, what one gets without any, and the described system's, at once.
+"""Compares the published models with baselines that need no model and with upstream's B0.
 
-Quality is measured on ``val`` and ``ood``, with true boxes and with edges off by up to 10 %; time on ONNX Runtime's CPU
-provider with two threads, all models in turn, so that a slow moment of the machine falls on all. The described
-system's weights are random: its row has no quality.
+Run it by ``python -m benchmarks.models``. Upstream is PINTO0309's human-instance-segmentation. Quality is measured on
+``val`` and ``ood``, with true boxes and with edges off by up to 10 %; time is measured on ONNX Runtime's CPU provider
+with two threads, all models in turn, so that a slow moment of the machine affects all of them. The weights of
+upstream's B0 are random here: its row has no quality.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.upstream import export_described, multiply_adds
+from benchmarks.upstream import export_upstream, multiply_adds
 from hiseg.models.random_inputs import random_rois
 from hiseg.models.repository import stored_models
 from hiseg_training.data.coco import data_root, read_split
@@ -31,12 +32,12 @@ REPOSITORY = Path("model_repository")
 SPLITS = ("val", "ood")
 PEOPLE, CANVAS, ROUNDS = (1, 16), (640, 640), 9
 PAUSE_S = 0.2
-"""Before a run: the threads of the model before go on spinning for a while, and would take the next one's cores."""
-DESCRIBED = "the described system's B0"
+"""Pause before each run: threads of the previous model spin for a while and would occupy the cores."""
+UPSTREAM = "upstream's B0"
 
 
 def quality(runner: Runner) -> list[str]:
-    """Of each split: mean IoU with true boxes, with loose ones, and boundary IoU with true ones."""
+    """For each split: mean IoU with true boxes, mean IoU with loose boxes, boundary IoU with true boxes."""
     figures = []
     for split in SPLITS:
         photos = read_split(data_root(), split)
@@ -46,7 +47,7 @@ def quality(runner: Runner) -> list[str]:
 
 
 def times(models: Mapping[str, Predict]) -> dict[str, list[float]]:
-    """Median milliseconds of an image with one person, and with many."""
+    """Median milliseconds of an image with one person and with 16, by model."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (1, 3, *CANVAS), dtype=np.uint8)
     spent: dict[str, list[list[float]]] = {name: [[] for _ in PEOPLE] for name in models}
@@ -58,29 +59,27 @@ def times(models: Mapping[str, Predict]) -> dict[str, list[float]]:
                 started = time.perf_counter()
                 predict(image, rois)
                 spent[name][place].append((time.perf_counter() - started) * 1000)
-    # The first of each prepares memory.
+    # The first run of each model allocates memory and is left out.
     return {name: [statistics.median(ms[1:]) for ms in by] for name, by in spent.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--speed", action="store_true", help="time alone")
+    parser.add_argument("--speed", action="store_true", help="measure time only")
     arguments = parser.parse_args()
     files = {model.name: model.path for model in stored_models(REPOSITORY)}
     runners = {name: open_cpu_runner(path) for name, path in files.items()}
     costs = {name: json.loads(read_metadata(path)["gmac"]) for name, path in files.items()}
     with tempfile.TemporaryDirectory() as folder:
-        described = Path(folder) / "described.onnx"
-        export_described(described)
-        files, costs = files | {DESCRIBED: described}, costs | {DESCRIBED: multiply_adds(CANVAS)}
-        spent = times(
-            {name: each.predict for name, each in (runners | {DESCRIBED: open_cpu_runner(described)}).items()}
-        )
+        upstream = Path(folder) / "upstream.onnx"
+        export_upstream(upstream)
+        files, costs = files | {UPSTREAM: upstream}, costs | {UPSTREAM: multiply_adds(CANVAS)}
+        spent = times({name: each.predict for name, each in (runners | {UPSTREAM: open_cpu_runner(upstream)}).items()})
         sizes = {name: path.stat().st_size / 1e6 for name, path in files.items()}
     print("| | ms, 1 person | ms, 16 people | ms a person more | faster by, 1 | faster by, 16 | MB | GMAC |")
     print(f"|---|{'---:|' * 7}")
     for name, (one, many) in spent.items():
-        faster = [f"{theirs / ours:.1f} x" for theirs, ours in zip(spent[DESCRIBED], (one, many), strict=True)]
+        faster = [f"{theirs / ours:.1f} x" for theirs, ours in zip(spent[UPSTREAM], (one, many), strict=True)]
         image, person = costs[name]
         each = [f"{one:.0f}", f"{many:.0f}", f"{(many - one) / (PEOPLE[1] - PEOPLE[0]):.1f}", *faster]
         print(f"| {' | '.join([name, *each, f'{sizes[name]:.0f}', f'{image:.1f} + {person:.2f}'])} |", flush=True)

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.training_step``: stage 3 with the backbone once an image, against once a person.
+"""Measures a training step of stage 3 with the backbone run once per image and once per person.
 
-Both take the same model, weights, real photos and people; the other loop, as the described system's, has one person a
-sample, so that its images are repeated, and takes more steps of as many canvases. They take turns, so that a slow
-moment of the machine falls on both.
+Run it by ``python -m benchmarks.training_step``. Both loops use the same model, weights, real photos and people. The
+second loop, as upstream's (PINTO0309's human-instance-segmentation), has one person per sample: images are repeated,
+and there are more steps of as many canvases. The loops take turns, so that a slow moment of the machine affects both.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from hiseg_training.models.hierarchical import HierarchicalModel
 
 IMAGES, ROUNDS, THREADS = 8, 7, 2
 UNET = {"coarse_family": "unet", "coarse_variant": "b0", "coarse_reduction": 1}
-"""The described system's coarse stage: a UNet over an EfficientNet on the whole canvas."""
+"""Upstream's coarse stage: a UNet over an EfficientNet on the whole canvas."""
 MODELS = (("ours, frozen", "frozen", {}), ("ours, trained", "trained", {}), ("the UNet, frozen", "frozen", UNET))
 
 
 class Step:
-    """Forward, loss, backward."""
+    """A training step: forward pass, loss, backward pass."""
 
     def __init__(self, coarse: str, network: dict[str, Any]) -> None:
         chosen = configuration("b0")
         model = replace(chosen.model, **network)
         chosen = chosen.model_copy(update={"instances": Instances.model_validate({"coarse": coarse}), "model": model})
-        self.task = Alone(HierarchicalModel(chosen.model), chosen)
+        self.task = SingleProcessTask(HierarchicalModel(chosen.model), chosen)
         self.task.train()
 
     def seconds(self, batch: Batch) -> float:
@@ -46,15 +46,15 @@ class Step:
         return time.perf_counter() - started
 
 
-class Alone(InstanceTask):
-    """One process; no trainer is needed to know that."""
+class SingleProcessTask(InstanceTask):
+    """The task in one process, without a trainer."""
 
     def balance(self, count: int) -> float:
         return 1.0
 
 
 def once_a_person(batch: Batch) -> Iterator[Batch]:
-    """The same people, each with a canvas of its own, so many canvases at a time."""
+    """The same people, each with a canvas of its own, ``IMAGES`` canvases at a time."""
     for rows in torch.arange(len(batch.rois)).split(IMAGES):
         owner = batch.rois[rows, 0].long()
         rois = torch.cat([torch.arange(len(rows))[:, None].float(), batch.rois[rows, 1:]], dim=1)

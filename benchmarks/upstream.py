@@ -1,7 +1,8 @@
-"""The described system's model, built from what is known of it, to be timed beside ours; its weights are random.
+"""Upstream's B0, rebuilt from what is published of it, so that its speed can be measured beside ours.
 
-A full-image UNet says where anybody is; pictures and its answer are sampled once a cell for each person; 256 channels
-at the RoI's full resolution tell the person from the others. Each part has as many parameters as is known of it.
+Upstream is PINTO0309's human-instance-segmentation. A UNet over the whole image segments all people; the image and the
+UNet's logits are sampled once per RoI cell for each person; a head of 256 channels at the full resolution of the RoI
+separates the person from the others. Each part has the published number of parameters. The weights are random.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ WIDTH, BASE, DEPTH = 256, 64, 3
 
 
 class Residual(nn.Module):
-    """Two convolutions and a plain shortcut."""
+    """Residual block: two convolutions and an identity shortcut."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -38,7 +39,10 @@ def convolution(below: int, above: int) -> tuple[nn.Module, nn.Module, nn.Module
 
 
 class DeepUNet(nn.Module):
-    """Tells people from background in a RoI."""
+    """UNet with an attention gate that separates people from background in a RoI.
+
+    ``[N, 256, h, w]`` -> logits ``[N, 2, h, w]``: background, any person.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,16 +77,16 @@ class DeepUNet(nn.Module):
 class SpatialAttention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.look = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+        self.attention = nn.Conv2d(2, 1, 7, padding=3, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * torch.sigmoid(self.look(torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)))
+        return x * torch.sigmoid(self.attention(torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)))
 
 
 class ChannelAttention(nn.Module):
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.look = nn.Sequential(
+        self.attention = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),
             nn.Conv2d(channels, hidden, 1, bias=False),
             nn.ReLU(),
@@ -91,24 +95,27 @@ class ChannelAttention(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weighted: torch.Tensor = x * self.look(x)
+        weighted: torch.Tensor = x * self.attention(x)
         return weighted
 
 
 class Head(nn.Module):
-    """First who is anybody, then who is the target."""
+    """Segments people against background first, then the person of the box against the others.
+
+    ``[N, 256, h, w]`` -> logits ``[N, 3, 2h, 2w]``: background, target, other people.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.shared = nn.Sequential(*convolution(WIDTH, WIDTH), Residual(WIDTH), Residual(WIDTH))
-        self.anybody = DeepUNet()
+        self.foreground = DeepUNet()
         self.enlarge = nn.Sequential(
             nn.ConvTranspose2d(2, 32, 2, stride=2), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 2, 1)
         )
         self.gate = nn.Sequential(
             nn.Conv2d(2, 64, 1), nn.ReLU(), nn.Conv2d(64, 128, 1), nn.ReLU(), nn.Conv2d(128, WIDTH, 1), nn.Sigmoid()
         )
-        self.whose = nn.Sequential(
+        self.identity = nn.Sequential(
             Residual(WIDTH),
             SpatialAttention(),
             nn.ConvTranspose2d(WIDTH, 128, 2, stride=2),
@@ -121,14 +128,14 @@ class Head(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         shared = self.shared(x)
-        low = self.anybody(shared)
-        anybody, whose = self.enlarge(low), self.whose(shared * self.gate(low))
-        likely = anybody.softmax(1)[:, 1:]
-        return torch.cat([anybody[:, :1], anybody[:, 1:] + whose * likely], dim=1)
+        low = self.foreground(shared)
+        foreground, identity = self.enlarge(low), self.identity(shared * self.gate(low))
+        probability = foreground.softmax(1)[:, 1:]
+        return torch.cat([foreground[:, :1], foreground[:, 1:] + identity * probability], dim=1)
 
 
-class DescribedSystem(nn.Module):
-    """Its B0 of RoI 64x48 and mask 128x96, as it is run; branches that only training has are left out."""
+class UpstreamModel(nn.Module):
+    """B0 with RoI 64x48 and mask 128x96, for inference: branches that only training uses are left out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,13 +157,17 @@ class DescribedSystem(nn.Module):
     def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """float 0..1 ``[B, 3, H, W]`` and ``[N, 5]`` -> logits ``[N, 3, 128, 96]``, probability ``[B, 1, H, W]``."""
         logit = self.unet(images).logits
-        anybody = torch.cat([logit, -logit], dim=1)
-        crops = self.pixels(sampled(images, rois))
-        return self.head(self.combine(torch.cat([crops, sampled(anybody, rois)], dim=1))), torch.sigmoid(2 * logit)
+        foreground = torch.cat([logit, -logit], dim=1)
+        crops = self.pixels(sample_rois(images, rois))
+        masks = self.head(self.combine(torch.cat([crops, sample_rois(foreground, rois)], dim=1)))
+        return masks, torch.sigmoid(2 * logit)
 
 
-def sampled(maps: torch.Tensor, rois: torch.Tensor) -> torch.Tensor:
-    """One bilinear sample a cell, from a copy of the whole map for each RoI, ends included."""
+def sample_rois(maps: torch.Tensor, rois: torch.Tensor) -> torch.Tensor:
+    """Sample each RoI bilinearly, once per cell, with the RoI's edges as the outermost samples.
+
+    As in upstream, the whole map is copied for each RoI. float ``[B, C, H, W]`` and ``[N, 5]`` -> ``[N, C, 64, 48]``.
+    """
     height, width = maps.shape[2:]
     u, v = torch.linspace(0, 1, ROI[1]), torch.linspace(0, 1, ROI[0])
     x = (rois[:, 1:2] + u * (rois[:, 3:4] - rois[:, 1:2])) * width * 2 / (width - 1) - 1
@@ -165,10 +176,10 @@ def sampled(maps: torch.Tensor, rois: torch.Tensor) -> torch.Tensor:
     return F.grid_sample(maps[rois[:, 0].long()], grid, align_corners=True)
 
 
-def export_described(path: Path) -> None:
-    """Write it as ONNX, batch norms folded and simplified like ours."""
+def export_upstream(path: Path) -> None:
+    """Write the model as ONNX, with batch norms folded and the graph simplified as in our own exports."""
     torch.manual_seed(0)
-    model = DescribedSystem().eval()
+    model = UpstreamModel().eval()
     fold_sequences(model)
     batch, people = torch.export.Dim("batch", min=1), torch.export.Dim("people", min=0)
     rois = torch.tensor([[0, 0.1, 0.1, 0.5, 0.9], [1, 0.2, 0.1, 0.7, 0.9], [1, 0.4, 0.3, 0.8, 1.0]])
@@ -187,8 +198,8 @@ def export_described(path: Path) -> None:
 
 
 def multiply_adds(canvas: tuple[int, int]) -> tuple[float, float]:
-    """GMAC of an image and of a person, counted as ours are."""
-    model = DescribedSystem().eval()
+    """GMAC per image and per person, counted in the same way as for our models."""
+    model = UpstreamModel().eval()
     fine = nn.Sequential(model.combine, model.head)
     person = gmac(model.pixels, torch.zeros(1, 3, *ROI)) + gmac(fine, torch.zeros(1, WIDTH + 2, *ROI))
     return gmac(model.unet, torch.zeros(1, 3, *canvas)), person

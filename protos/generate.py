@@ -1,10 +1,10 @@
-"""Makes the Python stubs of ``protos/`` anew: ``.venv/bin/python protos/generate.py``.
+"""Generates the Python stubs of ``protos/``: ``.venv/bin/python protos/generate.py``.
 
-They are committed, so that nobody needs the compiler to run the service; a test holds that they are what this makes.
-The compiler writes ``from hiseg.v1 import …``, as if ``hiseg`` were a package at the top; the one line of
-post-processing below makes that the place where the stubs really are. (Naming the files by that place instead would
-give the descriptors another file name than other languages' have, and two copies of them could not live in one
-process.)
+The stubs are committed, so that nobody needs the compiler to run the service; a test checks that they are up to date.
+The compiler writes ``from hiseg.v1 import …``, as if ``hiseg.v1`` were a top-level package; one line of post-processing
+below changes these imports to the package in which the stubs really are. (Putting the ``.proto`` files into a folder
+of that name instead would give the descriptors another file name than in other languages, and one process could not
+load both copies of them.)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WELL_KNOWN = files("grpc_tools") / "_proto"
 
 
 def sources() -> list[Path]:
-    """Every ``.proto`` file of ours."""
+    """All ``.proto`` files of this folder."""
     return sorted(SOURCE.rglob("*.proto"))
 
 
@@ -31,14 +31,14 @@ def compile_protos(options: Sequence[str]) -> None:
     """Run the compiler over all sources.
 
     Raises:
-        RuntimeError: it found an error, and wrote about it to stderr.
+        RuntimeError: the compiler found an error; it has written the details to stderr.
     """
     if protoc.main(["protoc", f"-I{SOURCE}", f"-I{WELL_KNOWN}", *options, *map(str, sources())]):
         raise RuntimeError("protoc failed")
 
 
 def generate(target: Path) -> list[Path]:
-    """Write the stubs under ``target``, and say which they are."""
+    """Write the stubs under ``target`` and return their paths."""
     target.mkdir(parents=True, exist_ok=True)
     compile_protos([f"--{kind}_out={target}" for kind in ("python", "pyi", "grpc_python")])
     stubs = sorted(path for path in target.rglob("*_pb2*.py*") if path.suffix in (".py", ".pyi"))

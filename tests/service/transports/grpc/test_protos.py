@@ -27,7 +27,7 @@ RULES = {"version": "v2", "lint": {"use": ["STANDARD", "COMMENTS"], "disallow_co
 
 
 @pytest.fixture(scope="module")
-def described(tmp_path_factory: pytest.TempPathFactory) -> FileDescriptorProto:
+def descriptor(tmp_path_factory: pytest.TempPathFactory) -> FileDescriptorProto:
     target = tmp_path_factory.mktemp("protos") / "set.pb"
     compile_protos([f"--descriptor_set_out={target}", "--include_source_info"])
     (file,) = FileDescriptorSet.FromString(target.read_bytes()).file
@@ -42,9 +42,9 @@ def test_the_stubs_are_what_the_generator_makes(tmp_path: Path) -> None:
     assert made == committed, "run protos/generate.py"
 
 
-def test_every_part_is_documented(described: FileDescriptorProto) -> None:
-    told = {tuple(place.path) for place in described.source_code_info.location if place.leading_comments.strip()}
-    assert set(paths(described)) <= told
+def test_every_part_is_documented(descriptor: FileDescriptorProto) -> None:
+    documented = {tuple(place.path) for place in descriptor.source_code_info.location if place.leading_comments.strip()}
+    assert set(paths(descriptor)) <= documented
 
 
 def paths(file: FileDescriptorProto) -> Iterator[tuple[int, ...]]:
@@ -74,32 +74,32 @@ def test_buf_finds_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_names_keep_the_rules_of_buf(described: FileDescriptorProto) -> None:
-    assert described.package == "hiseg.v1"
-    assert Path(described.name).parent.as_posix() == described.package.replace(".", "/")
-    for enum in described.enum_type:
+def test_names_keep_the_rules_of_buf(descriptor: FileDescriptorProto) -> None:
+    assert descriptor.package == "hiseg.v1"
+    assert Path(descriptor.name).parent.as_posix() == descriptor.package.replace(".", "/")
+    for enum in descriptor.enum_type:
         prefix = "".join(f"_{letter}" if letter.isupper() else letter for letter in enum.name).strip("_").upper()
         assert [value.number for value in enum.value] == list(range(len(enum.value)))
         assert enum.value[0].name == f"{prefix}_UNSPECIFIED"
         assert all(value.name.startswith(f"{prefix}_") for value in enum.value)
-    for service in described.service:
+    for service in descriptor.service:
         assert service.name.endswith("Service")
         for method in service.method:
             assert method.input_type == f".hiseg.v1.{method.name}Request"
             assert method.output_type == f".hiseg.v1.{method.name}Response"
 
 
-def test_other_names_keep_them_too(described: FileDescriptorProto) -> None:
+def test_other_names_keep_them_too(descriptor: FileDescriptorProto) -> None:
     snake, pascal = re.compile(r"[a-z]+[0-9]*(_[a-z0-9]+)*"), re.compile(r"([A-Z][a-z0-9]*)+")
-    for message in described.message_type:
+    for message in descriptor.message_type:
         assert pascal.fullmatch(message.name)
         assert not message.enum_type
         assert all(snake.fullmatch(field.name) for field in message.field)
         assert all(snake.fullmatch(oneof.name.removeprefix("_")) for oneof in message.oneof_decl)
         assert not {message.name for message in message.nested_type if not message.options.map_entry}
-    for found in (*described.enum_type, *described.service):
+    for found in (*descriptor.enum_type, *descriptor.service):
         assert pascal.fullmatch(found.name)
-    types = [kind for service in described.service for m in service.method for kind in (m.input_type, m.output_type)]
+    types = [kind for service in descriptor.service for m in service.method for kind in (m.input_type, m.output_type)]
     assert len(types) == len(set(types))
 
 

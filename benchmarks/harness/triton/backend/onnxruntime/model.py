@@ -41,9 +41,9 @@ class TritonPythonModel:
             return config
         session = open_session(own_file(), written)
         for tensor in session.get_inputs() if not written["input"] else ():
-            config.add_input(described(tensor))
+            config.add_input(tensor_config(tensor))
         for tensor in session.get_outputs() if not written["output"] else ():
-            config.add_output(described(tensor))
+            config.add_output(tensor_config(tensor))
         return config
 
     def initialize(self, args: dict[str, str]) -> None:
@@ -93,7 +93,7 @@ def own_file() -> Path:
     return Path(Path("/proc/self/cmdline").read_bytes().split(b"\0")[1].decode())
 
 
-def described(tensor: Any) -> dict[str, Any]:
+def tensor_config(tensor: Any) -> dict[str, Any]:
     """A tensor of the file as the configuration would have it."""
     return {"name": tensor.name, "data_type": TYPES[tensor.type], "dims": sides(tensor)}
 

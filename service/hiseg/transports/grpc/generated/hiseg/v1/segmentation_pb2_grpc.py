@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class SegmentationServiceStub:
-    """Masks for people in images.
+    """Finds the pixels of each person in an image.
     """
 
     def __init__(self, channel):
@@ -53,38 +53,40 @@ class SegmentationServiceStub:
 
 
 class SegmentationServiceServicer:
-    """Masks for people in images.
+    """Finds the pixels of each person in an image.
     """
 
     def Segment(self, request, context):
-        """Masks for one image. The deadline of the call counts: work that would miss it is refused or dropped. The trailing
-        metadata `server-timing` has the same text as the HTTP header.
+        """Computes the masks of one image. The deadline of the call is respected: a request that would miss it is refused or
+        dropped. The trailing metadata `server-timing` has the same text as the HTTP header.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SegmentStream(self, request_iterator, context):
-        """Masks for the frames of one camera, for as long as it runs. The first message is the StreamConfig, every other one
-        a Frame; each frame gets exactly one response, in the order in which the frames came: its masks, or a notice that
-        it was dropped, or its error. A frame that is dropped or wrong doesn't end the stream.
+        """Computes the masks of the frames of one camera, for as long as it runs. The first message is the StreamConfig,
+        every other message is a Frame. Each frame gets exactly one response, in the order in which the frames came: its
+        masks, or a notice that it was dropped, or its error. A frame that is dropped or wrong doesn't end the stream.
 
-        The stream ends with OK after the last response once the caller has sent its last frame; with INVALID_ARGUMENT if
-        it doesn't begin with a usable StreamConfig, or has a message that is none of this file's; with RESOURCE_EXHAUSTED
-        if no more streams are taken; and with UNAVAILABLE, after a response to every frame that was taken, when the
-        service shuts down: frames that had not been taken then get no response. A deadline of the call ends the stream;
-        frames have their own.
+        The stream ends with
+        OK                  after the last response, once the caller has sent its last frame
+        INVALID_ARGUMENT    if the first message is not a valid StreamConfig, or a message cannot be parsed
+        RESOURCE_EXHAUSTED  if the service has as many streams open as it allows
+        UNAVAILABLE         when the service shuts down: every frame that it had accepted has got its response by then,
+        later frames get none
+        A deadline of the call ends the stream; each frame has a deadline of its own.
 
-        Who doesn't read its responses makes its frames wait, or be dropped, by the policy; nothing piles up. Once very
-        many frames (`stream_unanswered` in GetInfo) wait for their responses to be read, no more are taken from the
-        connection, whatever the policy.
+        If the caller doesn't read its responses, its frames wait or are dropped as the policy says. Once
+        `stream_unanswered` frames (see GetInfo) wait for their responses to be read, no more are read from the connection,
+        whatever the policy.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetInfo(self, request, context):
-        """What is served, what can be asked for, and every limit in force.
+        """Returns the models that are served, the supported options, and every limit in force.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,7 +119,7 @@ def add_SegmentationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SegmentationService:
-    """Masks for people in images.
+    """Finds the pixels of each person in an image.
     """
 
     @staticmethod
