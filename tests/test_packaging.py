@@ -62,7 +62,7 @@ def test_the_wheel_has_every_file_of_both_packages_and_nothing_else(wheel: Path)
     assert files_of(wheel) == files_below("hiseg") | files_below("hiseg_training")
     assert {
         "hiseg/py.typed",
-        "hiseg/transports/http/playground/index.html",
+        "hiseg/transports/http/playground/assets/index.html",
         "hiseg_training/provenance.toml",
         "hiseg_training/recipes/b0.toml",
     } <= files_of(wheel)

@@ -39,7 +39,7 @@ from hiseg_training.export.write import write_model
 from hiseg_training.inference.runner import Predict, Runner, open_onnx
 from hiseg_training.models.hierarchical import HierarchicalModel
 
-CANARY_PHOTO = resources.files("hiseg.transports.http") / "playground" / "people.jpg"
+CANARY_PHOTO = resources.files("hiseg.transports.http.playground") / "assets" / "people.jpg"
 """The playground's sample image: part of the installed package, so that models can be published without a checkout."""
 CANARY_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
 CHECKPOINT = "checkpoint.pth"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "assets"
 PAGE = "index.html"
 # Not mimetypes: what that says depends on the machine.
 MEDIA_TYPES = {
@@ -71,7 +71,7 @@ class Part:
 
 def router() -> APIRouter:
     """``/`` and ``/playground/…``."""
-    parts = {path.name: Part.read(path) for path in FOLDER.iterdir() if path.suffix in MEDIA_TYPES}
+    parts = {path.name: Part.read(path) for path in FOLDER.iterdir()}
     page = parts.pop(PAGE)
     routes = APIRouter(include_in_schema=False)
 
