@@ -28,7 +28,7 @@ from hiseg.transports.http.app import create_http
 
 
 def create_tracing(settings: Settings) -> Tracing:
-    """OpenTelemetry if the setting ``tracing`` is on, else tracing that does nothing.
+    """Create the tracing: OpenTelemetry if the setting ``tracing`` is on, else tracing that does nothing.
 
     Raises:
         ExtraMissing: the setting is on, and its packages aren't installed.
@@ -44,13 +44,13 @@ def create_tracing(settings: Settings) -> Tracing:
 
 
 def new_segmenter(settings: Settings, workers: ThreadPoolExecutor, tracing: Tracing = OFF) -> Segmenter:
-    """A segmenter that has no models yet and accepts no requests."""
+    """Create a segmenter that has no models yet and accepts no requests."""
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
     return Segmenter(workers, limits, Admission(settings.max_held_bytes), tracing)
 
 
 def service_report(segmenter: Segmenter) -> ServiceReport:
-    """The present state of the service, for the metrics."""
+    """Report the present state of the service, for the metrics."""
     try:
         segmenter.check_ready()
         ready = True
@@ -91,8 +91,8 @@ async def models_running(
 
     Args:
         segmenter: gets the batchers.
-        settings: of the service.
-        metrics: to which the batchers report.
+        settings: settings of the service.
+        metrics: metrics that the batchers report to.
         load: loads the models.
 
     Raises:
@@ -104,7 +104,11 @@ async def models_running(
         for model in models:
             name = model.engine.info.ref.name
             batcher = Batcher(
-                model.engine, segmenter.workers, metrics.for_model(name), settings.batches, tracing=segmenter.tracing
+                model.engine,
+                segmenter.workers,
+                metrics.for_model(name),
+                settings.batch_limits,
+                tracing=segmenter.tracing,
             )
             segmenter.batchers[name] = await stack.enter_async_context(batcher.running())
             model.engine.subscribe(segmenter.engines_changed)
@@ -166,7 +170,7 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
     The service listens from the start, and answers 503 until the models are ready.
 
     Args:
-        settings: of the service.
+        settings: settings of the service.
         load: loads the models; None: as the setting ``engine`` says.
 
     Raises:

@@ -95,7 +95,7 @@ def run_until_stopped(
         admission: its state is changed on signals, and its requests are waited for.
         models: entered when the service listens already; it sets the state to ready.
         grpc: the gRPC server; entered first and left last.
-        times: of the shutdown.
+        times: how long the steps of the shutdown take.
         log_format: format of the log.
 
     Raises:
@@ -158,7 +158,7 @@ def _drain_on_signals(admission: Admission, times: ShutdownTimes) -> asyncio.Eve
             _exit(0, "Stopped before it was ready")
         if admission.state is not State.READY:
             _exit(1, f"Ended by a second signal with {admission.active_requests} requests in progress")
-        admission.state = State.LEAVING
+        admission.state = State.LAME_DUCK
         if times.delay:
             log.info("Shutting down: requests are accepted for %g s more", times.delay)
             loop.call_later(times.delay, start_draining)

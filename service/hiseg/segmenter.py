@@ -1,4 +1,4 @@
-"""The way of a request: placed on a canvas, batched, run on an engine, drawn and written.
+"""The pipeline of a request: put its image on a canvas, batch it, run it on an engine, draw masks, write the answer.
 
 Transports call :meth:`Segmenter.segment`; nothing here knows HTTP, gRPC or what kind of engine runs the model.
 """
@@ -46,7 +46,7 @@ class Segmenter:
         tracing: receives the stages of each request.
 
     Attributes:
-        batchers: by name of the model; empty while the service starts.
+        batchers: the batcher of each model, by the model's name; empty while the service starts.
     """
 
     def __init__(self, workers: Executor, limits: ImageLimits, admission: Admission, tracing: Tracing = OFF) -> None:
@@ -136,7 +136,7 @@ class Segmenter:
         return inspect(data, self.limits)
 
     async def segment(
-        self, job: Job, reservation: Reservation, write: Callable[[Result], T], quick: bool = False
+        self, job: Job, reservation: Reservation, write: Callable[[Result], T], write_is_quick: bool = False
     ) -> tuple[Result, T]:
         """Segment an image: one instance per box, in the order sent, or in binary mode its foreground.
 
@@ -144,7 +144,7 @@ class Segmenter:
             job: the image, its boxes and what is requested.
             reservation: the request's, from :meth:`Admission.admit`; resized to what the job holds in all.
             write: makes the answer out of the result; runs in the thread that has drawn the masks.
-            quick: ``write`` takes no longer than drawing, so that small masks may be drawn on the event loop.
+            write_is_quick: ``write`` takes no longer than drawing, so that small masks may be drawn on the event loop.
 
         Returns:
             The result, and the answer that ``write`` made of it.
@@ -159,14 +159,14 @@ class Segmenter:
         left_s = None if job.deadline is None else job.deadline - time.monotonic()
         try:
             async with asyncio.timeout(left_s) as limit:
-                return await self._segment(job, reservation, write, quick)
+                return await self._segment(job, reservation, write, write_is_quick)
         except TimeoutError as error:
             if not limit.expired():
                 raise
             raise DeadlineExceeded("not done before the deadline", field="deadline_ms") from error
 
     async def _segment(
-        self, job: Job, reservation: Reservation, write: Callable[[Result], T], quick: bool
+        self, job: Job, reservation: Reservation, write: Callable[[Result], T], write_is_quick: bool
     ) -> tuple[Result, T]:
         batcher = self.batchers[job.model]
         info = batcher.engine.info
@@ -195,15 +195,15 @@ class Segmenter:
         await batcher.submit(batch_job)
 
         returned = time.perf_counter()
-        finish = partial(draw_and_write, job, boxes, placement, batch_job, write)
+        draw_job = partial(draw_and_write, job, boxes, placement, batch_job, write)
         small = job.post_processing.is_plain and not binary and covered <= MAX_INLINE_MASK_PIXELS
-        if quick and small and self._is_alone:
-            result, answer = finish()
+        if write_is_quick and small and self._is_alone:
+            result, answer = draw_job()
         else:
-            result, answer = await asyncio.get_running_loop().run_in_executor(self.workers, finish)
+            result, answer = await asyncio.get_running_loop().run_in_executor(self.workers, draw_job)
         batcher.wait_estimator.observe_answer((time.perf_counter() - returned) * 1000)
         if self.tracing.is_on:
-            self.tracing.stages(job.traceparent, stages(batch_job, result.timings_ms, batcher.clock()))
+            self.tracing.record_stages(job.traceparent, list_stages(batch_job, result.timings_ms, batcher.clock()))
         return result, answer
 
     @property
@@ -258,7 +258,7 @@ def draw(
     Args:
         job: what is requested, and the size of the image.
         boxes: clipped to the image; some may be empty.
-        placement: of the image on its canvas.
+        placement: where the image lies on its canvas.
         prediction: the job's own rows: ``logit_margins`` float32 ``[N, mask_h, mask_w]``, one for each box that is not
             empty, or ``foreground`` float32 ``[1, H, W]``.
     """
@@ -272,13 +272,13 @@ def draw(
     return draw_masks(margins, boxes, width, height, job.post_processing, crop_scale), None
 
 
-def stages(batch_job: BatchJob, timings_ms: Mapping[str, float], now: float) -> list[Stage]:
+def list_stages(batch_job: BatchJob, timings_ms: Mapping[str, float], now: float) -> list[Stage]:
     """List the stages of a request that ends now; its image is decoded while it waits in the queue.
 
     Args:
         batch_job: the request's job, as it came back from the batcher.
         timings_ms: milliseconds that each stage took.
-        now: in seconds of the batcher's clock.
+        now: the time now, in seconds of the batcher's clock.
     """
     encode_s = timings_ms["encode"] / 1000
     return [

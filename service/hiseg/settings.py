@@ -229,12 +229,12 @@ class Settings(BaseSettings):
 
     @property
     def key_limits(self) -> Limits:
-        """Limits of API keys that have none of their own."""
+        """Rate and concurrency limits of API keys that have none of their own."""
         return Limits(self.api_key_rate, self.api_key_concurrency)
 
     @property
-    def batches(self) -> BatchLimits:
-        """Limits of batches."""
+    def batch_limits(self) -> BatchLimits:
+        """Limits of batches, as the batchers take them."""
         return BatchLimits(
             budget_ms=self.batch_budget_ms,
             images=self.max_batch_images,

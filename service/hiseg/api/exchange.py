@@ -164,7 +164,7 @@ class RequestContext:
         self._announced_bytes = announced_bytes
         self._is_frame = stream is not None
         self._arrived = time.monotonic()
-        self._span = exchange.segmenter.tracing.request(operation, traceparent)
+        self._span = exchange.segmenter.tracing.start_request(operation, traceparent)
         self._held = ExitStack()
         self._is_admitted, self._is_closed = False, False
         client = quota.client(address)

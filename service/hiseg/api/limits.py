@@ -5,10 +5,10 @@ What one transport alone enforces stands in it too: a caller may choose the tran
 
 from __future__ import annotations
 
-from hiseg.api.options import MOST_DILATION_PX
+from hiseg.api.options import MAX_DILATION_PX
 from hiseg.masks.draw import MAX_MASK_PIXELS
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
-from hiseg.masks.formats.polygon import MOST_TOLERANCE_PX
+from hiseg.masks.formats.polygon import MAX_TOLERANCE_PX
 from hiseg.settings import Settings
 
 MAX_UNANSWERED_FRAMES = 256
@@ -24,8 +24,8 @@ def limits_in_force(settings: Settings) -> dict[str, float]:
         "message_bytes": settings.max_message_bytes,
         "answer_bytes": settings.max_answer_bytes,
         "boxes": settings.max_boxes,
-        "dilation_px": MOST_DILATION_PX,
-        "tolerance_px": MOST_TOLERANCE_PX,
+        "dilation_px": MAX_DILATION_PX,
+        "tolerance_px": MAX_TOLERANCE_PX,
         "mask_pixels": MAX_MASK_PIXELS,
         "cutout_pixels": MAX_CUTOUT_PIXELS,
         "held_bytes": settings.max_held_bytes,

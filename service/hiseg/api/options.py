@@ -19,11 +19,11 @@ from hiseg.core.image import ImageSource
 from hiseg.core.job import Job, Mode, PostProcessing, Priority, Smoothing
 from hiseg.images.encoded import inspect
 from hiseg.images.limits import ImageLimits
-from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MOST_TOLERANCE_PX
+from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MAX_TOLERANCE_PX
 
 MAX_DEADLINE_S = 600
 """Longest deadline that a request may name."""
-MOST_DILATION_PX = 100
+MAX_DILATION_PX = 100
 """Largest value of ``dilation_px``."""
 MAX_ROWS = 10_000
 """Upper limit of the boxes that are parsed at all; how many are taken is the setting ``max_boxes``."""
@@ -54,7 +54,7 @@ class Options(BaseModel):
     tolerance_px: float = Field(
         default=DEFAULT_TOLERANCE_PX,
         ge=0,
-        le=MOST_TOLERANCE_PX,
+        le=MAX_TOLERANCE_PX,
         allow_inf_nan=False,
         description="of `polygon`: how far corners that are left out may lie from the line; 0 leaves out none",
     )
@@ -68,7 +68,7 @@ class Options(BaseModel):
     dilation_px: int = Field(
         default=0,
         ge=0,
-        le=MOST_DILATION_PX,
+        le=MAX_DILATION_PX,
         description="image pixels by which masks grow on all sides, beyond their boxes too, but not beyond the image",
     )
     resolve_overlaps: bool = Field(

@@ -24,18 +24,19 @@ A single client can therefore fill four fifths of the memory, and another one al
 
 
 class State(StrEnum):
-    """What the service is doing; requests are taken in READY and LEAVING."""
+    """What the service is doing; requests are taken in READY and LAME_DUCK."""
 
     STARTING = "starting"
     READY = "ready"
-    LEAVING = "leaving"
-    """Readiness probes already fail, so that load balancers look elsewhere; requests on their way are still taken."""
+    LAME_DUCK = "leaving"
+    """About to drain: readiness probes fail already, so that load balancers look elsewhere, but requests are still
+    taken."""
     DRAINING = "draining"
 
 
 _REFUSAL_MESSAGES = {
     State.STARTING: "the models are being loaded",
-    State.LEAVING: "the service is about to shut down",
+    State.LAME_DUCK: "the service is about to shut down",
     State.DRAINING: "the service is shutting down",
 }
 
@@ -99,7 +100,7 @@ class Admission:
 
     def check_open(self) -> None:
         """Raise :class:`Unavailable` unless requests are taken."""
-        if self.state not in (State.READY, State.LEAVING):
+        if self.state not in (State.READY, State.LAME_DUCK):
             raise Unavailable(_REFUSAL_MESSAGES[self.state], reason=self.state)
 
     def check_ready(self) -> None:

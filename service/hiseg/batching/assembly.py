@@ -44,7 +44,7 @@ def scatter(prediction: Prediction, members: Sequence[Prepared]) -> list[Predict
     """Take a prediction apart into each member's own.
 
     Args:
-        prediction: for the batch that :func:`assemble` made of the members: ``logit_margins`` float32
+        prediction: output for the batch that :func:`assemble` made of the members: ``logit_margins`` float32
             ``[N, mask_h, mask_w]``, ``foreground`` float32 ``[B, H, W]``.
         members: those of the batch, in the same order.
 

@@ -13,7 +13,7 @@ from dataclasses import astuple
 import numpy as np
 import numpy.typing as npt
 
-from hiseg.engines.base import LEAST_MS, Cost
+from hiseg.engines.base import MIN_COST_MS, Cost
 
 Vector = npt.NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class CostModel:
         self._prior: Vector = np.array(astuple(prior))
         # The prior counts as one observation of each coefficient that may be wrong by three times its size, or where it
         # is next to nothing by some of a small batch's.
-        size = np.maximum(self._prior, 0.1 * max(LEAST_MS, prior.batch(1, 1)))
+        size = np.maximum(self._prior, 0.1 * max(MIN_COST_MS, prior.batch(1, 1)))
         self._prior_weight: Vector = np.diag((NOISE / (3 * size)) ** 2)
         self._xx: Vector = np.zeros((3, 3))
         self._xy: Vector = np.zeros(3)
@@ -43,7 +43,7 @@ class CostModel:
 
     def observe(self, images: int, rois: int, milliseconds: float) -> None:
         """Learn from a batch of ``images`` images and ``rois`` boxes that took the engine so many milliseconds."""
-        expected = max(LEAST_MS, self.now.batch(images, rois))
+        expected = max(MIN_COST_MS, self.now.batch(images, rois))
         error = abs(milliseconds / expected - 1)
         weight = min(1.0, 2 * self._spread / error) ** 2 if error else 1.0
         self._spread = max(NOISE / 2, self._spread + 0.2 * (min(error, 3 * self._spread) - self._spread))

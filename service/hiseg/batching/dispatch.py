@@ -64,7 +64,7 @@ class Dispatcher:
             await self._run(jobs, batch)
             return
         traceparents = [job.traceparent for job in jobs]
-        span = self._tracing.batch(self._engine.info.ref.name, traceparents, sum(job.rois for job in jobs))
+        span = self._tracing.start_batch(self._engine.info.ref.name, traceparents, sum(job.rois for job in jobs))
         outcome = "cancelled"
         try:
             failure = await self._run(jobs, replace(batch, meta=replace(batch.meta, traceparent=span.traceparent)))

@@ -66,7 +66,7 @@ class LatestJobs:
             batch.queue.put(job)
 
     def forget(self, job: BatchJob) -> None:
-        """A job doesn't wait any more: it can't be replaced, and replaces none."""
+        """Forget a job that no longer waits: it can't be replaced, and replaces none."""
         self.replacements.pop(job, None)
         if self._newest.get(job.client) is job:
             del self._newest[job.client]

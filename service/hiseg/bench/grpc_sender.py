@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import grpc
 from grpc.aio import AioRpcError, Channel, UnaryUnaryMultiCallable, insecure_channel
 
-from hiseg.bench.sender import USUAL, Outcome, Reply, Request, parse_server_timing
+from hiseg.bench.sender import EXPECTED_OUTCOMES, Outcome, Reply, Request, parse_server_timing
 from hiseg.client.grpc import RETRY_AFTER, SEGMENT
 from hiseg.core.command_errors import BadOption
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
@@ -68,7 +68,6 @@ class GrpcSender:
             timeout_s: seconds for which an answer is waited for.
             headers: sent with every request, as metadata.
 
-
         Raises:
             BadOption: the URL names no port, or the requests pretend to come from several callers.
         """
@@ -103,7 +102,7 @@ def _failed(error: AioRpcError) -> Reply:
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not refused_by_service:
         return Reply(code.name, detail=detail)
     outcome = OUTCOMES.get(code, code.name)
-    return Reply(outcome, detail="" if outcome in USUAL else detail)
+    return Reply(outcome, detail="" if outcome in EXPECTED_OUTCOMES else detail)
 
 
 def _rest(request: Request) -> bytes:

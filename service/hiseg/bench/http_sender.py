@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
-from hiseg.bench.sender import USUAL, Outcome, Reply, Request, parse_server_timing
+from hiseg.bench.sender import EXPECTED_OUTCOMES, Outcome, Reply, Request, parse_server_timing
 
 IDLE_S = 2.5
 """Seconds after which an idle connection isn't used again: the service closes it after 5, and one that is closed
@@ -68,7 +68,7 @@ class HttpSender:
         if response.status == 200:
             return Reply(Outcome.OK, len(answer), parse_server_timing(response.headers.get("Server-Timing", "")))
         outcome = str(response.status)
-        return Reply(outcome, len(answer), detail="" if outcome in USUAL else _detail(answer))
+        return Reply(outcome, len(answer), detail="" if outcome in EXPECTED_OUTCOMES else _detail(answer))
 
 
 def _query(request: Request) -> str:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from hiseg.bench.load import Sample
-from hiseg.bench.report import count_outcomes, measured
+from hiseg.bench.report import after_warm_up, count_outcomes
 from hiseg.bench.sender import Outcome
 
 COLOURS: dict[str, str] = {
@@ -46,7 +46,9 @@ def save_plot(path: Path, samples: Sequence[Sample], warm_up: float, title: str)
         over_time, curve = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
         figure.suptitle(title, fontsize=11, color="#333333")
         _draw_dots(over_time, samples, warm_up)
-        _draw_percentiles(curve, [s.latency_ms for s in measured(samples, warm_up) if s.reply.outcome == Outcome.OK])
+        _draw_percentiles(
+            curve, [s.latency_ms for s in after_warm_up(samples, warm_up) if s.reply.outcome == Outcome.OK]
+        )
         _scale(over_time, [sample.latency_ms for sample in samples])
         over_time.set_ylabel("latency from intended send time, ms", color=GREY)
         figure.legend(loc="outside lower left", ncols=8, frameon=False, markerscale=2, handletextpad=0.3)
@@ -63,7 +65,7 @@ def _draw_dots(axes: Axes, samples: Sequence[Sample], warm_up: float) -> None:
     size = float(np.clip(12000 / max(1, len(samples)), 3, 18))
     # The most frequent first, so that rare ones lie on top.
     drawn = count_outcomes(sample.reply.outcome for sample in samples)
-    counted = count_outcomes(sample.reply.outcome for sample in measured(samples, warm_up))
+    counted = count_outcomes(sample.reply.outcome for sample in after_warm_up(samples, warm_up))
     for outcome in sorted(drawn, key=lambda outcome: -drawn[outcome]):
         dots = [sample for sample in samples if sample.reply.outcome == outcome]
         if dots:

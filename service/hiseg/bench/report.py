@@ -26,7 +26,7 @@ class Report:
         latency_ms: p50, p95, p99 and max of good answers, from the intended send time.
         refusal_ms: p50 and p99 of requests that the service turned away, from the intended send time.
         outcomes: number of requests by outcome.
-        details: for each outcome that load alone doesn't explain, what the first answer said.
+        details: by outcome, what the first answer said, for outcomes that load alone doesn't explain.
         late_ms: p99 of how late requests were sent; None in a closed loop, which has no times to be late for.
         stages_ms: median milliseconds that the service says it spent on good answers, by stage.
         cpu_ms: processor time of the load generator itself, in milliseconds a request.
@@ -61,7 +61,7 @@ def report(
         wall_s: seconds from the start until the last answer.
         scheduled: whether requests had times to be sent at (open loop).
     """
-    counted = measured(samples, warm_up)
+    counted = after_warm_up(samples, warm_up)
     good = [sample for sample in counted if sample.reply.outcome == Outcome.OK]
     inside = [s.people for s in samples if s.reply.outcome == Outcome.OK and warm_up <= s.done < warm_up + seconds]
     outcomes = count_outcomes(sample.reply.outcome for sample in counted)
@@ -87,7 +87,7 @@ def report(
     )
 
 
-def measured(samples: Iterable[Sample], warm_up: float) -> list[Sample]:
+def after_warm_up(samples: Iterable[Sample], warm_up: float) -> list[Sample]:
     """Select the samples that count: those meant to be sent after the warm-up."""
     return [sample for sample in samples if sample.intended >= warm_up]
 

@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"
 
 
-USUAL = frozenset(Outcome)
+EXPECTED_OUTCOMES = frozenset(Outcome)
 """Outcomes that load alone explains; any other (``422``, ``500``, …) needs a reason."""
 REFUSALS = frozenset({Outcome.OVERLOADED, Outcome.UNAVAILABLE})
 UNANSWERED = frozenset({Outcome.CONNECTION_ERROR, Outcome.TIMEOUT})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hiseg.api.options import MOST_DILATION_PX
+from hiseg.api.options import MAX_DILATION_PX
 from hiseg.core.job import Smoothing
 
 Threshold = Annotated[
@@ -19,7 +19,7 @@ SmoothingOption = Annotated[
     ),
 ]
 DilationPx = Annotated[
-    int, typer.Option(help="image pixels by which masks grow, beyond their boxes too", min=0, max=MOST_DILATION_PX)
+    int, typer.Option(help="image pixels by which masks grow, beyond their boxes too", min=0, max=MAX_DILATION_PX)
 ]
 ResolveOverlaps = Annotated[
     bool,

@@ -22,7 +22,7 @@ from hiseg.core.image import ImageSource
 from hiseg.core.job import Mode, Smoothing
 from hiseg.core.result import Result
 from hiseg.engines.contract import ModelError
-from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MOST_TOLERANCE_PX
+from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MAX_TOLERANCE_PX
 from hiseg.models.canary import CanaryMismatch
 from hiseg.models.self_test import SelfTestFailed
 from hiseg.observability.metrics import Metrics
@@ -41,7 +41,7 @@ def run(
         MaskFormat, typer.Option(help="how --json writes masks; label_map and cutout also say what -o is")
     ] = MaskFormat.COCO_RLE,
     tolerance_px: Annotated[
-        float, typer.Option(help="how far polygons may be simplified", min=0, max=MOST_TOLERANCE_PX)
+        float, typer.Option(help="how far polygons may be simplified", min=0, max=MAX_TOLERANCE_PX)
     ] = DEFAULT_TOLERANCE_PX,
     mode: Annotated[Mode, typer.Option(help="a mask per box, or everybody at once")] = Mode.INSTANCE,
     threshold: mask_options.Threshold = 0.5,

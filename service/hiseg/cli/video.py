@@ -21,13 +21,13 @@ from hiseg.core.policy import Policy
 from hiseg.engines.contract import ModelError
 from hiseg.engines.cores import available_cores
 from hiseg.images.raw import PixelFormat
-from hiseg.video.boxes import BoxTrack, read_boxes, same_for_all
-from hiseg.video.embedded import embedded
+from hiseg.video.boxes import BoxTrack, read_boxes, same_boxes_for_all
+from hiseg.video.embedded import embedded_masker
 from hiseg.video.frame import Masker
 from hiseg.video.inputs import STANDARD_STREAM
 from hiseg.video.open import RawOptions, check_outputs, open_sinks, open_source
 from hiseg.video.pipeline import Pipeline, Plan
-from hiseg.video.remote import remote
+from hiseg.video.remote import remote_masker
 from hiseg.video.run_stats import RunStats
 from hiseg.video.signals import stop_on_signal
 
@@ -84,13 +84,13 @@ def video(
 
         async def run() -> int:
             with ThreadPoolExecutor(available_cores(), thread_name_prefix="worker") as workers:
-                opening: AbstractAsyncContextManager[Masker] = (
-                    remote(server, policy, variant, post_processing)
+                masker_context: AbstractAsyncContextManager[Masker] = (
+                    remote_masker(server, policy, variant, post_processing)
                     if server is not None
-                    else embedded(settings, workers, variant, post_processing)
+                    else embedded_masker(settings, workers, variant, post_processing)
                 )
                 plan = Plan(policy, track, json_output is not None, workers)
-                async with opening as masker:
+                async with masker_context as masker:
                     pipeline = Pipeline(plan, frames, masker, sinks, stats)
                     with _progress_bar(frames.expected, stats) as advance, stop_on_signal(pipeline.stop) as received:
                         try:
@@ -111,7 +111,7 @@ def video(
 
 def _read_track(boxes: Path | None, box: list[str], limit: int) -> BoxTrack:
     if boxes is None:
-        return same_for_all(box, limit)
+        return same_boxes_for_all(box, limit)
     if box:
         raise CommandError("give either --boxes or --box")
     return read_boxes(boxes, limit)

@@ -51,9 +51,9 @@ def choose_canvas(height: int, width: int, canvases: Sequence[Size], resize: Res
     """Choose the canvas that shows an image largest and, among those, has the fewest pixels.
 
     Args:
-        height: of the image, in pixels.
-        width: of the image, in pixels.
-        canvases: (height, width) of those that the model accepts.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
+        canvases: (height, width) of each canvas that the model accepts.
         resize: how the model expects images to be resized.
 
     Raises:
@@ -80,7 +80,7 @@ def to_canvas(pixels: Pixels, placement: Placement) -> Pixels:
 
     Args:
         pixels: uint8 ``[H, W, 3]``.
-        placement: of the image on its canvas.
+        placement: where the image lies on its canvas.
 
     Returns:
         uint8 ``[3, canvas_h, canvas_w]``.

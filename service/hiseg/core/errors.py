@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as types; each transport maps them to its status in one place."""
+"""The errors that a caller may see, one class for each kind; each transport maps the classes to its status codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ class HisegError(Exception):
     """Base of all errors a caller may see.
 
     Args:
-        detail: one sentence in plain words.
+        detail: what is wrong, in one sentence.
         field: the part of the request at fault, e.g. ``boxes[2]``.
         limit: the limit that was exceeded.
         value: what was sent instead.
@@ -23,7 +23,10 @@ class HisegError(Exception):
         self.value = value
 
     def within(self, part: str) -> HisegError:
-        """The same in a part of a request. A new one: all that were in a batch may have this one."""
+        """Return a copy of the error for a part of a request: ``field`` and ``detail`` begin with the name of the part.
+
+        The error itself isn't changed, since all requests that shared a batch may have been failed with it.
+        """
         inner = type(self).__new__(type(self), *self.args)
         inner.__dict__.update(self.__dict__)
         inner.field = f"{part}.{self.field}" if self.field else part
@@ -32,34 +35,35 @@ class HisegError(Exception):
 
 
 class InvalidRequest(HisegError):
-    """Bad box, bad JSON, unknown variant or option."""
+    """The request has a bad box, bad JSON, or an unknown variant or option."""
 
     title = "Invalid request"
 
 
 class TooLarge(HisegError):
-    """More bytes, pixels or boxes than the service takes."""
+    """The request has more bytes, pixels or boxes than the service takes."""
 
     title = "Too large"
 
 
 class UnsupportedImage(HisegError):
-    """Not one of the image types the service reads."""
+    """The image is of a type that the service doesn't read."""
 
     title = "Unsupported image type"
 
 
 class UndecodableImage(HisegError):
-    """The right type, but broken."""
+    """The image is of a type that the service reads, but its data is truncated or damaged."""
 
     title = "Image cannot be decoded"
 
 
 class Overloaded(HisegError):
-    """Turned away because too much work is waiting.
+    """The request was refused because of load, or of the limits of its API key.
 
     Args:
-        reason: what was too much, in one word: "wait", "deadline" or "bytes".
+        reason: which limit, in one word, as the metrics count it: "wait", "deadline", "bytes",
+            "engine", "key_rate" or "key_concurrent".
         retry_after: seconds after which a new try makes sense; at least 1.
     """
 
@@ -74,10 +78,10 @@ class Overloaded(HisegError):
 
 
 class Unavailable(HisegError):
-    """Starting, draining, or no engine.
+    """The service is starting or shutting down, or no engine answers.
 
     Args:
-        reason: which of them, in one word.
+        reason: which of these, in one word, as the metrics count it.
     """
 
     title = "Unavailable"
@@ -95,7 +99,7 @@ class DeadlineExceeded(HisegError):
 
 
 class Unauthorized(HisegError):
-    """A key is needed, and none that is known was sent."""
+    """The service needs an API key, and the request has none, or one that isn't known."""
 
     title = "No valid API key"
 
@@ -104,7 +108,7 @@ class InternalError(HisegError):
     """A bug: an unexpected exception, which was logged.
 
     Args:
-        id: under which it stands in the log.
+        id: the id under which the log has the traceback.
     """
 
     title = "Internal error"

@@ -1,4 +1,4 @@
-"""What becomes of frames that come faster than they can be segmented: in streams, the client and ``hiseg video``."""
+"""The policies for video frames that come faster than they are segmented: of gRPC streams and of ``hiseg video``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ class Policy(StrEnum):
     """What becomes of a frame that arrives while those before it are being worked on."""
 
     WAIT = "wait"
-    """It waits, and so does the sender. For files."""
+    """It waits, and the sender waits with it: no frame is dropped. For files."""
     DROP_OLDEST = "drop_oldest"
-    """It waits in a short queue, from which the oldest is dropped when it is full."""
+    """It waits in a short queue, whose oldest frame is dropped when it is full."""
     LATEST_ONLY = "latest_only"
-    """It waits alone, and is dropped when the next one comes. For cameras."""
+    """It waits in a queue of one frame, and is dropped when the next one comes. For cameras."""

@@ -26,7 +26,7 @@ class CropMask:
 
     @classmethod
     def empty(cls) -> CropMask:
-        """The mask of nobody: a crop without pixels."""
+        """Return a mask without pixels."""
         return cls(0, 0, np.zeros((0, 0), dtype=np.bool_))
 
     @property

@@ -29,13 +29,13 @@ class Clock:
         step = abs((time.time() - self._wall) - (time.monotonic() - self._monotonic)) * 1000
         if step > MAX_STEP_MS:
             yield warning("clock", f"the wall clock moved by {step:.0f} ms while the doctor looked", MEND)
-        elif synchronised() is False:
+        elif is_clock_synchronised() is False:
             yield warning("clock", "the kernel says that the wall clock isn't synchronised", MEND)
         else:
             yield ok("clock", "the wall clock runs evenly")
 
 
-def synchronised() -> bool | None:
+def is_clock_synchronised() -> bool | None:
     """Ask the kernel whether the wall clock is synchronised; None where it doesn't say."""
     adjtimex = getattr(ctypes.CDLL(None), "adjtimex", None)
     if adjtimex is None:

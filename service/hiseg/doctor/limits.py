@@ -20,14 +20,14 @@ MEMORY = Path("/proc/meminfo")
 def check_settings(settings: Settings) -> Iterator[Finding]:
     """Compare settings with each other, as far as the service would start with them."""
     found = False
-    for finding in _disagreements(settings):
+    for finding in _contradictions(settings):
         found = True
         yield finding
     if not found:
         yield ok("settings", "no two contradict each other")
 
 
-def _disagreements(settings: Settings) -> Iterator[Finding]:
+def _contradictions(settings: Settings) -> Iterator[Finding]:
     pixels = 3 * settings.max_image_pixels
     if pixels > settings.max_held_bytes:
         yield wrong(

@@ -55,7 +55,7 @@ async def check_shared_memory(client: InferenceServerClient, address: str, setti
 
 def _not_shared(address: str, why: str) -> Finding:
     """Judge a server that can't open our memory: no wonder on another machine, a loss of time on this one."""
-    if not is_here(address.rpartition(":")[0].strip("[]")):
+    if not is_local_address(address.rpartition(":")[0].strip("[]")):
         return ok("shared memory", f"{address} is another machine: tensors go over the connection")
     return warning(
         "shared memory",
@@ -64,7 +64,7 @@ def _not_shared(address: str, why: str) -> Finding:
     )
 
 
-def is_here(host: str) -> bool:
+def is_local_address(host: str) -> bool:
     """Tell whether an IP address is one of this machine's."""
     address = ipaddress.ip_address(host)
     if address.is_loopback:

@@ -13,7 +13,7 @@ from hiseg.core.canvas import Resize, Size
 from hiseg.core.image import Floats, Pixels
 from hiseg.core.result import ModelRef
 
-LEAST_MS = 0.01
+MIN_COST_MS = 0.01
 """Lower limit of a predicted cost in milliseconds, so that nothing divides by zero."""
 
 
@@ -22,9 +22,9 @@ class Cost:
     """Linear model of the engine time of a batch, in milliseconds; no part is negative.
 
     Attributes:
-        constant: for a batch as such.
-        image: for each image in it.
-        roi: for each RoI in it.
+        constant: milliseconds for a batch as such.
+        image: milliseconds for each image in it.
+        roi: milliseconds for each RoI in it.
     """
 
     constant: float
@@ -37,7 +37,7 @@ class Cost:
 
     def job(self, rois: int) -> float:
         """Milliseconds that one image with ``rois`` boxes adds to a batch; never quite 0."""
-        return max(LEAST_MS, self.image + self.roi * rois)
+        return max(MIN_COST_MS, self.image + self.roi * rois)
 
 
 UNKNOWN_COST = Cost(4.0, 4.0, 1.0)
@@ -87,10 +87,9 @@ class ModelInfo:
 
 ROI_COUNTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 """RoI counts that batches for a GPU are padded to: a GPU prepares its kernels anew for each shape that it meets."""
-
-
 DANGEROUS = "dangerous"
-"""Reason of an :class:`Unavailable`: servers went down while they ran the batch, so it must not be run again."""
+"""Reason of an :class:`hiseg.core.errors.Unavailable`: servers went down while they ran the batch, so that it may have
+been the cause and must not be run again."""
 
 
 class RequestedOutputs(Flag):

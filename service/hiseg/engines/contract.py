@@ -69,8 +69,8 @@ def describe(signature: ModelSignature, name: str, version: str, engine: str) ->
     images are stretched to it.
 
     Args:
-        signature: of the model.
-        name: of the model in the repository.
+        signature: inputs, outputs and metadata of the model.
+        name: name of the model in the repository.
         version: its version there.
         engine: name of the engine that runs it.
 

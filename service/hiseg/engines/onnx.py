@@ -70,7 +70,7 @@ class OnnxEngine:
 
         Args:
             path: the ``.onnx`` file.
-            name: of the model in the repository.
+            name: name of the model in the repository.
             version: its version there.
             threads: number of threads for one operator; 0: as many as this process may use cores.
 

@@ -48,9 +48,9 @@ def crop_mask(
         drawn = cv2.resize(logit_margin, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     else:
         drawn = resample(logit_margin, box, left, top, right, bottom)
-    least_log_odds = math.log(threshold / (1.0 - threshold))
-    mask = CropMask(left, top, np.asarray(drawn > least_log_odds))
-    above = logit_margin[logit_margin > least_log_odds]
+    min_log_odds = math.log(threshold / (1.0 - threshold))
+    mask = CropMask(left, top, np.asarray(drawn > min_log_odds))
+    above = logit_margin[logit_margin > min_log_odds]
     score = float(np.sum(1.0 / (1.0 + cv2.exp(-above))) / above.size) if above.size and mask.pixels.any() else 0.0
     return mask, score
 

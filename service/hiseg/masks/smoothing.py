@@ -15,8 +15,8 @@ from hiseg.masks.logits import log_odds
 
 LAPLACIAN = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], dtype=np.float32)
 BINOMIAL = np.array([1, 4, 6, 4, 1], dtype=np.float32) / 16
-SLOPE, LEAST_SHARE = 1.5, 0.25
-"""The weight of the blurred probabilities is ``SLOPE`` times the steepness plus ``LEAST_SHARE``: a quarter where all is
+SLOPE, MIN_SHARE = 1.5, 0.25
+"""The weight of the blurred probabilities is ``SLOPE`` times the steepness plus ``MIN_SHARE``: a quarter where all is
 flat, and all of it from a step of half the range on."""
 DIAMETER, RANGE_SIGMA, SPACE_SIGMA = 5, 0.1, 1.0
 """Parameters of the bilateral filter, in cells, probability and cells."""
@@ -47,5 +47,5 @@ def smooth(logit_margin: Floats, smoothing: Smoothing) -> Floats:
         )
     steepness = np.abs(cv2.filter2D(probability, -1, LAPLACIAN, borderType=cv2.BORDER_REPLICATE))
     blurred = cv2.sepFilter2D(probability, -1, BINOMIAL, BINOMIAL, borderType=cv2.BORDER_REPLICATE)
-    share = np.minimum(SLOPE * steepness + LEAST_SHARE, 1.0)
+    share = np.minimum(SLOPE * steepness + MIN_SHARE, 1.0)
     return log_odds(np.asarray(probability + (blurred - probability) * share))

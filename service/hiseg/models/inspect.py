@@ -53,7 +53,7 @@ class Report:
     """Everything that was found out about one file.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         megabytes: size of the file.
         refused: why it can't be served, one sentence each; empty if it can.
         facts: properties that it would be served with; empty if it can't be described.

@@ -25,7 +25,7 @@ def random_batch(
         images: number of images.
         people: number of RoIs on all images together.
         requested: outputs that the batch asks for.
-        seed: of the random numbers.
+        seed: seed of the random numbers.
     """
     rng = np.random.default_rng(seed)
     rois = random_rois(rng, people, images)

@@ -30,8 +30,8 @@ class HotReloader:
     """Polls the repository, and replaces models by their new versions.
 
     Args:
-        segmenter: whose batchers are replaced.
-        settings: of the service: the repository, how often to poll it, and the limits of batches.
+        segmenter: the segmenter whose batchers are replaced.
+        settings: settings of the service: the repository, how often to poll it, and the limits of batches.
         metrics: count the versions that are used or refused.
         running: the versions in use.
     """
@@ -86,7 +86,7 @@ class HotReloader:
                     engine,
                     self._segmenter.workers,
                     watcher,
-                    self._settings.batches,
+                    self._settings.batch_limits,
                     tracing=self._segmenter.tracing,
                 )
                 await warm_up(batcher, quick=True)

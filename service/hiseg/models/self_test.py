@@ -124,7 +124,7 @@ async def warm_up(batcher: Batcher, quick: bool = False) -> None:
     teaches the cost model.
 
     Args:
-        batcher: of the engine.
+        batcher: batcher of the engine.
         quick: run one canvas only if the engine runs all shapes alike, because callers wait or share the machine.
     """
     engine = batcher.engine

@@ -21,7 +21,7 @@ from uvicorn.config import LOGGING_CONFIG
 
 REQUEST_ID = "x-request-id"
 """Name of the HTTP header, and of the key in gRPC metadata."""
-current_id: ContextVar[str] = ContextVar("current_id", default="")
+current_request_id: ContextVar[str] = ContextVar("current_id", default="")
 """Id of the request that the current task works on; empty outside of requests."""
 log = logging.getLogger("hiseg.requests")
 _VALID_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -39,13 +39,13 @@ class RequestLogEntry:
     """The log line of one request, filled in while the request is worked on.
 
     Attributes:
-        outcome: as in the metrics.
+        outcome: how the request ended, as the metrics call it; see :func:`hiseg.observability.metrics.outcome_of`.
         client: address of the caller.
         key: name of the caller's API key; empty: none was needed.
-        variant: of the model.
+        variant: variant of the model.
         people: number of masks that were made; None: the request didn't get so far.
         timings_ms: milliseconds of each stage, by name.
-        trace_id: of the caller's trace; empty: the request isn't traced.
+        trace_id: id of the caller's trace; empty: the request isn't traced.
     """
 
     outcome: str = ""
@@ -81,8 +81,8 @@ class JsonFormatter(logging.Formatter):
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line: dict[str, Any] = {"time": at, "level": record.levelname.lower(), "logger": record.name}
         line["message"] = record.getMessage()
-        if number := current_id.get():
-            line["request_id"] = number
+        if request_id := current_request_id.get():
+            line["request_id"] = request_id
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)

@@ -110,7 +110,7 @@ class Metrics:
         Args:
             transport: "http", "kserve", "label_studio", "grpc" or, for a frame of a stream, "grpc_stream".
             variant: the requested variant if it is served, else "".
-            seconds: from arrival to the end.
+            seconds: seconds from the request's arrival to its end.
             error: what the request failed with; :data:`GONE` or :data:`BUG`; None: it was answered.
         """
         outcome = outcome_of(error)

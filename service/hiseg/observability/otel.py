@@ -43,17 +43,17 @@ class OtelTracing:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("hiseg")
 
-    def request(self, name: str, traceparent: str) -> Span:
+    def start_request(self, name: str, traceparent: str) -> Span:
         return OtelSpan(self._tracer.start_span(name, parent_context(traceparent), SpanKind.SERVER))
 
-    def stages(self, traceparent: str, stages: Sequence[Stage]) -> None:
+    def record_stages(self, traceparent: str, stages: Sequence[Stage]) -> None:
         parent, now = parent_context(traceparent), time.time_ns()
         for stage in stages:
             began = now - round(stage.ago_s * 1e9)
             span = self._tracer.start_span(stage.name, parent, start_time=began)
             span.end(began + round(stage.ms * 1e6))
 
-    def batch(self, model: str, traceparents: Sequence[str], rois: int) -> Span:
+    def start_batch(self, model: str, traceparents: Sequence[str], rois: int) -> Span:
         requests = [context for context in map(parse_traceparent, traceparents) if context is not None]
         first = next(filter(None, traceparents), "")
         attributes: dict[str, str | int] = {

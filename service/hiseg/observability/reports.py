@@ -53,12 +53,12 @@ class EndpointReport:
     Attributes:
         address: ``address:port`` of its gRPC.
         state: whether it gets batches.
-        version: of the model in use there; empty while none is.
-        batches: number of batches that came back.
-        failures: number of batches that didn't.
-        retries: number of those that were run again on another server.
-        in_flight: number of batches that are there now.
-        outstanding_ms: predicted milliseconds of those.
+        version: version of the model in use there; empty while none is.
+        batches: number of batches that it answered.
+        failures: number of batches that failed there.
+        retries: number of the failed batches that were run again on another server.
+        in_flight: number of batches that it is running now.
+        outstanding_ms: predicted milliseconds of the batches that it is running now.
     """
 
     address: str
@@ -76,8 +76,8 @@ class ModelReport:
     """One model that is served, and its queue.
 
     Attributes:
-        name: of the model in the repository.
-        version: in use now.
+        name: name of the model in the repository.
+        version: version in use now.
         variant: ``b0``, ``b1`` or ``b7``.
         engine: what runs it now: ``onnx``, ``triton`` or ``onnx-fallback``.
         queued_jobs: number of jobs that wait for the engine.

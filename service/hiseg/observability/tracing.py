@@ -53,13 +53,13 @@ class Tracing(Protocol):
     def is_on(self) -> bool:
         """Whether spans are sent anywhere; if not, callers may skip what it takes to make them."""
 
-    def request(self, name: str, traceparent: str) -> Span:
+    def start_request(self, name: str, traceparent: str) -> Span:
         """Begin the span of a request, in the caller's trace if ``traceparent`` isn't empty."""
 
-    def stages(self, traceparent: str, stages: Sequence[Stage]) -> None:
+    def record_stages(self, traceparent: str, stages: Sequence[Stage]) -> None:
         """Record the stages of a request, after they have ended."""
 
-    def batch(self, model: str, traceparents: Sequence[str], rois: int) -> Span:
+    def start_batch(self, model: str, traceparents: Sequence[str], rois: int) -> Span:
         """Begin the span of a batch that goes to the engine.
 
         It is part of the trace of the first request that has one, and linked to all requests in the batch.
@@ -89,13 +89,13 @@ class NoTracing:
 
     is_on = False
 
-    def request(self, name: str, traceparent: str) -> Span:
+    def start_request(self, name: str, traceparent: str) -> Span:
         return Untraced(traceparent)
 
-    def stages(self, traceparent: str, stages: Sequence[Stage]) -> None:
+    def record_stages(self, traceparent: str, stages: Sequence[Stage]) -> None:
         pass
 
-    def batch(self, model: str, traceparents: Sequence[str], rois: int) -> Span:
+    def start_batch(self, model: str, traceparents: Sequence[str], rois: int) -> Span:
         return Untraced(next(filter(None, traceparents), ""))
 
     def close(self) -> None:

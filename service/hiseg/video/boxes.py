@@ -17,7 +17,7 @@ from hiseg.core.command_errors import BadOption
 from hiseg.core.errors import HisegError
 from hiseg.video.frame import VideoError
 
-SLACK_S = 0.001
+TIME_TOLERANCE_S = 0.001
 """Times are often rounded to milliseconds, so a line counts for a frame that is this many seconds earlier."""
 
 
@@ -47,7 +47,7 @@ class BoxTrack:
 
     def at(self, number: int, time: float) -> tuple[Box, ...]:
         """Return the boxes of a frame: its own, or the latest earlier ones, or none."""
-        after = bisect_right(self.starts, time + SLACK_S if self.by_time else number)
+        after = bisect_right(self.starts, time + TIME_TOLERANCE_S if self.by_time else number)
         return self.boxes[after - 1] if after else ()
 
     @property
@@ -56,7 +56,7 @@ class BoxTrack:
         return not any(self.boxes)
 
 
-def same_for_all(options: Iterable[str], limit: int) -> BoxTrack:
+def same_boxes_for_all(options: Iterable[str], limit: int) -> BoxTrack:
     """Parse texts ``x1,y1,x2,y2``, one per person, as boxes for every frame.
 
     Raises:

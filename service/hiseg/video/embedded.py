@@ -40,7 +40,7 @@ class EmbeddedMasker:
 
 
 @asynccontextmanager
-async def embedded(
+async def embedded_masker(
     settings: Settings, workers: ThreadPoolExecutor, variant: str | None, post_processing: PostProcessing
 ) -> AsyncIterator[EmbeddedMasker]:
     """Keep the models loaded until the end of the block.

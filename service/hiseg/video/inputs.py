@@ -22,18 +22,18 @@ class Input:
 
     Attributes:
         url: FFmpeg's name of it.
-        form: FFmpeg's input format, where the name doesn't tell it.
+        demuxer: FFmpeg's input format, where the name doesn't tell it.
         live: whether frames go on coming when nobody takes them; None: if it turns out to have no length.
     """
 
     url: str
-    form: str | None = None
+    demuxer: str | None = None
     live: bool | None = False
 
     @property
     def is_camera(self) -> bool:
         """Whether it can be asked for a size and a rate."""
-        return self.form is not None
+        return self.demuxer is not None
 
 
 def parse_input(text: str) -> Input:
@@ -45,8 +45,8 @@ def parse_input(text: str) -> Input:
     if text.isascii() and text.isdigit():
         if platform.system() not in CAMERAS:
             raise VideoError(f"cameras by index are not read on {platform.system()}")
-        form, name = CAMERAS[platform.system()]
-        return Input(name.format(text), form, live=True)
+        demuxer, name = CAMERAS[platform.system()]
+        return Input(name.format(text), demuxer, live=True)
     if text.startswith("/dev/video"):
         return Input(text, "v4l2", live=True)
     if "://" in text:

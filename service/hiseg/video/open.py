@@ -23,12 +23,12 @@ class RawOptions:
     Attributes:
         size: ``WIDTHxHEIGHT``.
         fps: frames a second, also as a fraction: ``30000/1001``.
-        form: layout of the pixels.
+        pixel_format: layout of the pixels.
     """
 
     size: str | None
     fps: str | None
-    form: PixelFormat | None
+    pixel_format: PixelFormat | None
 
 
 def open_source(text: str, every: int, raw: RawOptions) -> Source:
@@ -46,11 +46,11 @@ def open_source(text: str, every: int, raw: RawOptions) -> Source:
     size = parse_size(raw.size) if raw.size is not None else None
     rate = parse_rate(raw.fps) if raw.fps is not None else None
     if text == STANDARD_STREAM:
-        if size is None or rate is None or raw.form is None:
+        if size is None or rate is None or raw.pixel_format is None:
             raise VideoError("raw frames on standard input need --size, --fps and --pixel-format")
-        return RawSource(size, rate, raw.form, every)
+        return RawSource(size, rate, raw.pixel_format, every)
     found = parse_input(text)
-    if raw.form is not None or (not found.is_camera and (size or rate)):
+    if raw.pixel_format is not None or (not found.is_camera and (size or rate)):
         raise VideoError("--size and --fps are for cameras and raw frames, --pixel-format for raw frames; this is none")
     camera = {"video_size": "x".join(map(str, size)) if size else None, "framerate": str(rate) if rate else None}
     with _optional():

@@ -25,7 +25,7 @@ class RawSource:
     Args:
         size: width and height, pixels.
         rate: frames a second.
-        form: layout of the pixels.
+        pixel_format: layout of the pixels.
         every: take every n-th frame only.
 
     Raises:
@@ -35,13 +35,13 @@ class RawSource:
     live = False
     expected = None
 
-    def __init__(self, size: tuple[int, int], rate: Fraction, form: PixelFormat, every: int = 1) -> None:
+    def __init__(self, size: tuple[int, int], rate: Fraction, pixel_format: PixelFormat, every: int = 1) -> None:
         self._width, self._height = size
-        if form is PixelFormat.NV12 and (self._width % 2 or self._height % 2):
+        if pixel_format is PixelFormat.NV12 and (self._width % 2 or self._height % 2):
             raise BadOption("--size", f"{self._width}x{self._height}", "is odd; with nv12 both sides must be even")
-        self._form = form
-        self._stride = self._width if form is PixelFormat.NV12 else 3 * self._width
-        self._rows = self._height * 3 // 2 if form is PixelFormat.NV12 else self._height
+        self._pixel_format = pixel_format
+        self._stride = self._width if pixel_format is PixelFormat.NV12 else 3 * self._width
+        self._rows = self._height * 3 // 2 if pixel_format is PixelFormat.NV12 else self._height
         self._every = every
         self._number = 0
         self._stop = threading.Event()
@@ -55,7 +55,7 @@ class RawSource:
         while (data := self._read_bytes()) is not None:
             number, self._number = self._number, self._number + 1
             if number % self._every == 0:
-                raw = RawFrame(data, self._form, self._width, self._height, self._stride, self._stride)
+                raw = RawFrame(data, self._pixel_format, self._width, self._height, self._stride, self._stride)
                 seconds = float(number * self.format.time_base)
                 return Frame(number, number, seconds, raw.decode().pixels, time.monotonic())
         return None

@@ -184,7 +184,7 @@ def _open(source: Input, options: dict[str, str]) -> InputContainer:
         options = {"rtsp_transport": "tcp"} | options
     timeout = None if source.live is False else (TIMEOUT_S, TIMEOUT_S)
     try:
-        return av.open(source.url, format=source.form, options=options, timeout=timeout)
+        return av.open(source.url, format=source.demuxer, options=options, timeout=timeout)
     except av.error.InvalidDataError as error:
         words = "is no video that FFmpeg knows, or has lost its header (an MP4 that broke off has none)"
         raise VideoError(f"{source.url} {words}") from error

@@ -29,7 +29,7 @@ class RemoteMasker:
     """A :class:`hiseg.video.frame.Masker` over the client's stream.
 
     Args:
-        policy: of the stream; with WAIT a frame that the server drops is sent again.
+        policy: policy of the stream; with WAIT a frame that the server drops is sent again.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -103,7 +103,7 @@ class RemoteMasker:
 
 
 @asynccontextmanager
-async def remote(
+async def remote_masker(
     url: str, policy: Policy, variant: str | None, post_processing: PostProcessing
 ) -> AsyncIterator[RemoteMasker]:
     """Keep a stream to the service open until the end of the block.

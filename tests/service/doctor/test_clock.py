@@ -7,7 +7,7 @@ import time
 import pytest
 
 from hiseg.doctor import clock
-from hiseg.doctor.clock import Clock, check_offset, synchronised
+from hiseg.doctor.clock import Clock, check_offset, is_clock_synchronised
 from hiseg.doctor.finding import Level
 
 
@@ -23,13 +23,13 @@ def test_a_clock_that_jumps_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("state", "level"), [(True, Level.OK), (None, Level.OK), (False, Level.WARNING)])
 def test_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch, state: bool | None, level: Level) -> None:
-    monkeypatch.setattr(clock, "synchronised", lambda: state)
+    monkeypatch.setattr(clock, "is_clock_synchronised", lambda: state)
     (finding,) = Clock().findings()
     assert finding.level is level
 
 
 def test_the_kernel_is_asked() -> None:
-    assert synchronised() in (True, False, None)
+    assert is_clock_synchronised() in (True, False, None)
 
 
 @pytest.mark.parametrize(

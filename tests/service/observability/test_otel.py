@@ -90,8 +90,8 @@ def test_calls_and_frames_have_spans_and_a_batch_is_linked_to_its_requests(colle
 
 def test_a_request_that_the_caller_does_not_sample_is_not_sent(collector: Collector) -> None:
     tracing = OtelTracing()
-    request = tracing.request("call", f"00-{TRACE}-{PARENT}-00")
-    batch = tracing.batch("b0", [request.traceparent], 1)
+    request = tracing.start_request("call", f"00-{TRACE}-{PARENT}-00")
+    batch = tracing.start_batch("b0", [request.traceparent], 1)
     for span in (batch, request):
         assert span.traceparent.startswith(f"00-{TRACE}-")
         assert span.traceparent.endswith("-00")

@@ -33,10 +33,10 @@ print(*(name for name in sys.modules if name.startswith(("opentelemetry.sdk", "o
 class Strict(NoTracing):
     """Off, and must be left alone."""
 
-    def stages(self, traceparent: str, stages: Sequence[Stage]) -> None:
+    def record_stages(self, traceparent: str, stages: Sequence[Stage]) -> None:
         raise AssertionError("stages were reported")
 
-    def batch(self, model: str, traceparents: Sequence[str], rois: int) -> Span:
+    def start_batch(self, model: str, traceparents: Sequence[str], rois: int) -> Span:
         raise AssertionError("a batch was reported")
 
 
@@ -63,5 +63,5 @@ def test_nothing_is_measured_and_the_callers_trace_reaches_the_engine() -> None:
 
 
 def test_a_batch_belongs_to_the_first_request_that_is_traced() -> None:
-    assert OFF.batch("b0", ["", TOLD, TOLD.replace("b7", "b8")], 3).traceparent == TOLD
-    assert OFF.batch("b0", [""], 1).traceparent == ""
+    assert OFF.start_batch("b0", ["", TOLD, TOLD.replace("b7", "b8")], 3).traceparent == TOLD
+    assert OFF.start_batch("b0", [""], 1).traceparent == ""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hiseg.core.box import Box
 from hiseg.core.command_errors import BadOption
-from hiseg.video.boxes import BoxTrack, read_boxes, same_for_all
+from hiseg.video.boxes import BoxTrack, read_boxes, same_boxes_for_all
 from hiseg.video.frame import VideoError
 
 TRACKS = st.dictionaries(st.integers(0, 60), st.lists(st.integers(1, 9), max_size=3), max_size=12)
@@ -55,9 +55,9 @@ def test_the_later_of_two_lines_counts(tmp_path: Path) -> None:
 
 
 def test_the_same_for_all_frames() -> None:
-    track = same_for_all(["1,2,3,4", "5,6,7,8.5"], 2)
+    track = same_boxes_for_all(["1,2,3,4", "5,6,7,8.5"], 2)
     assert track.at(0, 0) == track.at(10**6, 9e9) == (Box(1, 2, 3, 4), Box(5, 6, 7, 8.5))
-    assert same_for_all([], 2).is_empty
+    assert same_boxes_for_all([], 2).is_empty
 
 
 @pytest.mark.parametrize(

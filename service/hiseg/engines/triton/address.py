@@ -20,7 +20,7 @@ class Target:
 
     Attributes:
         host: DNS name, or IPv4 or IPv6 address.
-        port: of gRPC.
+        port: port of gRPC.
     """
 
     host: str

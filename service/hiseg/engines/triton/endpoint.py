@@ -32,7 +32,7 @@ STALLED_FACTOR = 1.5
 SLOW_S = 1.0
 SLOW_FACTOR = 10
 """A batch counts as too slow if it took more than ``SLOW_S`` seconds and this many times its predicted time."""
-KEEP_REGIONS = 8
+MAX_FREE_REGIONS = 8
 """Largest number of unused shared memory regions that are kept for each server."""
 SelfTest = Callable[[Engine], Awaitable[None]]
 """Runs an engine for the first time; raises if its results can't be trusted."""
@@ -171,7 +171,7 @@ class Endpoint:
     async def watch(self) -> None:
         """Poll the server until the endpoint is retired and has no calls in flight."""
         self._client = connect(self.address)
-        self._pool = Pool(self._client, self.address, KEEP_REGIONS)
+        self._pool = Pool(self._client, self.address, MAX_FREE_REGIONS)
         try:
             while not (self._retired and not self.in_flight):
                 self._wake.clear()

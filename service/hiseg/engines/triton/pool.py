@@ -27,8 +27,8 @@ class Pool:
     """The regions of one server.
 
     Args:
-        client: of the server.
-        address: of the server, for the log.
+        client: client of the server.
+        address: address of the server, for the log.
         keep: largest number of unused regions that are kept.
     """
 

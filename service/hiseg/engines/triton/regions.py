@@ -31,8 +31,8 @@ class Region:
         """Create the file, lock it and map it.
 
         Args:
-            name: of the file.
-            size: in bytes.
+            name: name of the file.
+            size: size in bytes.
 
         Raises:
             OSError: there is no shared memory here, or too little is left.

@@ -41,7 +41,7 @@ class Replica:
     """Runs batches on one version of a model on one server.
 
     Args:
-        client: of the server.
+        client: client of the server.
         served: description of the version.
         pool: shared memory of the server.
     """
@@ -151,7 +151,7 @@ class Replica:
 
         Args:
             arrays: outputs by name: masks ``[N, C, h, w]``, foreground ``[B, 1, H, W]``.
-            batch: that was sent.
+            batch: the batch that was sent.
             rois: number of RoIs that were sent, at least 1.
         """
         masks, foreground = arrays.get(self.served.mask_output), arrays.get(FOREGROUND_OUTPUT)

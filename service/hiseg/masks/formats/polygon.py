@@ -13,7 +13,7 @@ from hiseg.core.image import BoolMask
 from hiseg.core.result import CropMask
 
 DEFAULT_TOLERANCE_PX = 1.0
-MOST_TOLERANCE_PX = 100.0
+MAX_TOLERANCE_PX = 100.0
 """Upper limit of ``tolerance_px`` in requests."""
 Ring = npt.NDArray[np.int32]
 """int32 ``[P, 2]``: x and y of corners of pixels; the last is joined to the first."""
@@ -35,8 +35,9 @@ class Outline:
     """A mask as polygons.
 
     Attributes:
-        polygons: in the image's pixels; (0, 0) is the top left corner of the top left pixel.
-        iou: of what they enclose with the mask itself: the pixels whose centres are inside count as enclosed.
+        polygons: parts of the mask, in the image's pixels; (0, 0) is the top left corner of the top left pixel.
+        iou: intersection over union of what they enclose with the mask itself, 0..1; pixels whose centres are
+            inside count as enclosed.
     """
 
     polygons: tuple[Polygon, ...]

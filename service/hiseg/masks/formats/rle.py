@@ -19,14 +19,14 @@ Counts = npt.NDArray[np.int64]
 
 
 class Rle(TypedDict):
-    """COCO's form: ``size`` is [height, width]."""
+    """COCO's compressed form: ``size`` is [height, width], ``counts`` the runs as printable characters."""
 
     size: list[int]
     counts: str
 
 
 class UncompressedRle(TypedDict):
-    """COCO's form for people to read: ``counts`` are the runs themselves."""
+    """COCO's uncompressed form: ``size`` is [height, width], ``counts`` the lengths of the runs."""
 
     size: list[int]
     counts: list[int]

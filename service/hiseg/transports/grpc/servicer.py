@@ -17,7 +17,7 @@ from hiseg.api.exchange import Exchange
 from hiseg.api.options import MAX_DEADLINE_S
 from hiseg.api.outcomes import ClientDisconnected, failure_of
 from hiseg.core.errors import HisegError, InvalidRequest
-from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_id, read_request_id, trace_id
+from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_request_id, read_request_id, trace_id
 from hiseg.observability.metrics import GONE, Metrics, outcome_of
 from hiseg.observability.tracing import HEADER, read_traceparent
 from hiseg.segmenter import Segmenter
@@ -106,7 +106,7 @@ class SegmentationServicer:
                 del message  # it has a copy of the image
                 result, response = await segment(request, image, boxes, options)
                 context.set_trailing_metadata(
-                    (("server-timing", server_timing(result.timings_ms)), (REQUEST_ID, current_id.get()))
+                    (("server-timing", server_timing(result.timings_ms)), (REQUEST_ID, current_request_id.get()))
                 )
                 return response
         except HisegError as error:
@@ -175,7 +175,7 @@ class SegmentationServicer:
         """Begin the log entry of a call, which has its id from now on."""
         metadata = [*(context.invocation_metadata() or ())]
         ids = [str(value) for key, value in metadata if key == REQUEST_ID]
-        current_id.set(read_request_id(ids[0] if ids else ""))
+        current_request_id.set(read_request_id(ids[0] if ids else ""))
         client = self._proxies.caller(context.peer(), metadata)
         return RequestLogEntry(client=client, trace_id=trace_id(traceparent_of(context)))
 
@@ -187,7 +187,7 @@ class SegmentationServicer:
 
 def with_request_id(refused: Refusal) -> Refusal:
     """The same refusal, with the id of the call in its trailing metadata."""
-    return refused._replace(trailing=(*refused.trailing, (REQUEST_ID, current_id.get())))
+    return refused._replace(trailing=(*refused.trailing, (REQUEST_ID, current_request_id.get())))
 
 
 def traceparent_of(context: Context) -> str:

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hiseg.access.key_store import KeyStore
 from hiseg.core.errors import Unauthorized
-from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_id, read_request_id
+from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_request_id, read_request_id
 from hiseg.observability.metrics import Metrics
 from hiseg.transports.http.problems import problem
 
@@ -88,7 +88,7 @@ class AccessLogMiddleware:
             sent += len(message.get("body", b""))
             await send(message)
 
-        token = current_id.set(request_id)
+        token = current_request_id.set(request_id)
         try:
             await self._app(scope, receive_counted, send_with_id)
         finally:
@@ -101,4 +101,4 @@ class AccessLogMiddleware:
                     bytes_out=sent,
                     ms=round((time.perf_counter() - started) * 1000, 2),
                 )
-            current_id.reset(token)
+            current_request_id.reset(token)

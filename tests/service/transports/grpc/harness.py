@@ -102,7 +102,7 @@ async def running(
     """
     engine, metrics = engine or EchoEngine(), Metrics()
     settings = settings or Settings()
-    async with echoing(engine, settings.batches, tracing=tracing) as segmenter:
+    async with echoing(engine, settings.batch_limits, tracing=tracing) as segmenter:
         server = create_grpc(
             segmenter, settings, metrics, KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
         )
