@@ -56,7 +56,7 @@ def test_twelve_megapixels_and_sixty_people(mask_format: str) -> None:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back so eagerly")
-def test_small_pictures_use_the_same_memory_again() -> None:
+def test_small_images_reuse_memory() -> None:
     file = io.BytesIO()
     with PIL.Image.open(SAMPLE) as sample:
         sample.resize((640, 480)).save(file, "JPEG", quality=90)

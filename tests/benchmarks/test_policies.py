@@ -11,7 +11,7 @@ SECONDS = 15
 
 
 @pytest.mark.parametrize("load", LOADS)
-def test_no_worse_than_any_window(load: float) -> None:
+def test_batching_without_a_timer_is_no_worse_than_any_window(load: float) -> None:
     ours = measure(no_timer, load, SECONDS)
     for window in WINDOWS_MS:
         theirs = measure(fixed_window(window), load, SECONDS)

@@ -30,7 +30,7 @@ def seconds(text: str) -> float:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_it_is_by_the_specification(path: Path) -> None:
+def test_the_file_follows_the_compose_specification(path: Path) -> None:
     checker = Path(sys.executable).with_name("check-jsonschema")
     done = subprocess.run(
         [checker, "--builtin-schema", "vendor.compose-spec", path], capture_output=True, text=True, check=False

@@ -29,7 +29,7 @@ def test_hadolint_finds_nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.parent.name)
-def test_what_is_copied_is_there_and_the_last_stage_is_nobody(path: Path) -> None:
+def test_copied_files_exist_and_the_last_stage_is_not_root(path: Path) -> None:
     lines = path.read_text().splitlines()
     sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for line in lines:

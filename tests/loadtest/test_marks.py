@@ -12,7 +12,7 @@ GOOD = Seen(asked=10, good=9.5, failures=0.0, p95_ms=200)
 LATE = Seen(asked=20, good=19, failures=0.0, p95_ms=1200)
 
 
-def test_a_good_load_misses_nothing() -> None:
+def test_a_good_load_misses_no_mark() -> None:
     assert Marks().misses(GOOD) == []
 
 
@@ -38,6 +38,6 @@ def test_the_first_step_may_be_the_knee_already() -> None:
     assert "no step was good" in knee([(6, LATE)], Marks())
 
 
-def test_there_may_be_no_knee() -> None:
+def test_without_a_missed_mark_there_is_no_knee() -> None:
     assert knee([(6, GOOD)], Marks()).startswith("no knee up to 6 users")
     assert knee([], Marks()) == "no step was finished"

@@ -33,7 +33,7 @@ def test_descriptors_that_grow_all_the_time_fail() -> None:
     assert not judge(hour(memory=0, descriptors=1.5 * DESCRIPTORS)).passed
 
 
-def test_one_high_moment_is_told_but_is_no_growth() -> None:
+def test_one_peak_is_reported_but_is_no_growth() -> None:
     samples = hour(0, 0)
     samples[30] = Sample(samples[30].at, 500, 90, 20)
     verdict = judge(samples)

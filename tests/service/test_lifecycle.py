@@ -76,7 +76,7 @@ def test_requests_are_accepted_until_a_load_balancer_must_have_noticed_the_shutd
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_it(photo: bytes, number: signal.Signals) -> None:
+def test_a_second_signal_ends_the_process(photo: bytes, number: signal.Signals) -> None:
     with ThreadPoolExecutor(8) as pool, serving(slow("--constant", "800", "--roi", "0"), code=1) as server:
         (accepted,) = send(pool, server, photo, 1)
         server.process.send_signal(number)
@@ -88,7 +88,7 @@ def test_a_second_signal_ends_it(photo: bytes, number: signal.Signals) -> None:
             accepted.result()
 
 
-def test_the_drain_limit_ends_it(photo: bytes) -> None:
+def test_the_drain_limit_ends_the_process(photo: bytes) -> None:
     settings = {"drain_seconds": 0.3, "body_timeout_seconds": 0.2}
     with ThreadPoolExecutor(8) as pool, serving(slow("--constant", "800", "--roi", "0"), code=1, **settings) as server:
         (accepted,) = send(pool, server, photo, 1)

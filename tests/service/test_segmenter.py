@@ -174,7 +174,7 @@ def test_images_that_decode_slowly_never_hold_the_loop(kind: str, quick: bool) -
     assert decodes_quickly(EncodedImage(b"", kind, "RGB", 640, 480)) is quick
 
 
-def test_nor_do_jpegs_that_are_drawn_over_and_over_or_hold_more_than_an_image() -> None:
+def test_progressive_and_padded_jpegs_are_not_decoded_on_the_loop() -> None:
     file = io.BytesIO()
     PIL.Image.new("RGB", (64, 48)).save(file, "JPEG", progressive=True)
     assert not decodes_quickly(inspect(file.getvalue(), ImageLimits(10**6, 10**6)))

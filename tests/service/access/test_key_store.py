@@ -25,7 +25,7 @@ def shown(key: str) -> list[tuple[str, str]]:
     return [("x-api-key", key)]
 
 
-def test_without_keys_everybody_is_somebody() -> None:
+def test_without_keys_callers_are_known_by_address() -> None:
     key_store = KeyStore()
     assert not key_store.is_needed
     caller = key_store.caller([])
@@ -43,14 +43,14 @@ def test_new_keys_open_and_are_no_ones_else() -> None:
             key_store.caller(shown(wrong))
 
 
-def test_a_file_without_keys_lets_nobody_in(tmp_path: Path) -> None:
+def test_a_file_without_keys_refuses_everybody(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("# none yet\n")
     with pytest.raises(Unauthorized):
         KeyStore(file=file).caller(shown(SECRET))
 
 
-def test_rotated_while_it_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_are_reloaded_when_the_file_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     file, clock = tmp_path / "keys", Clock()
     file.write_text(f"web {digest('old')}\n")
@@ -74,7 +74,7 @@ def test_rotated_while_it_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture)
         assert "half-a-line" not in caplog.text
 
 
-def test_a_file_that_is_wrong_at_the_start_is_said(tmp_path: Path) -> None:
+def test_an_invalid_file_is_an_error_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(KeysUnusable, match="missing"):
         KeyStore(file=tmp_path / "missing")
     file = tmp_path / "keys"
@@ -85,7 +85,7 @@ def test_a_file_that_is_wrong_at_the_start_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", ["rate=-1", "rate=nan", "rate=x", "concurrent=1.5", "rat=1", "rate"])
-def test_limits_that_are_none(words: str) -> None:
+def test_invalid_limits_are_refused(words: str) -> None:
     with pytest.raises(ValueError, match="line 1"):
         read_keys(f"web {digest(SECRET)} {words}", Limits())
 

@@ -14,7 +14,7 @@ GAPS = st.lists(st.floats(0, 10), min_size=1, max_size=60)
 
 
 @given(rate=RATES, gaps=GAPS)
-def test_in_no_stretch_of_time_more_than_its_size_and_what_flowed_in(rate: float, gaps: list[float]) -> None:
+def test_no_period_grants_more_than_the_burst_and_the_refill(rate: float, gaps: list[float]) -> None:
     bucket, now, taken = TokenBucket(rate, 0.0), 0.0, []
     for gap in gaps:
         now += gap
@@ -27,7 +27,7 @@ def test_in_no_stretch_of_time_more_than_its_size_and_what_flowed_in(rate: float
 
 
 @given(rate=RATES, gaps=GAPS)
-def test_who_comes_back_when_told_is_let_in(rate: float, gaps: list[float]) -> None:
+def test_a_caller_who_waits_for_retry_after_is_admitted(rate: float, gaps: list[float]) -> None:
     bucket, now = TokenBucket(rate, 0.0), 0.0
     for gap in gaps:
         now += gap
@@ -37,7 +37,7 @@ def test_who_comes_back_when_told_is_let_in(rate: float, gaps: list[float]) -> N
             assert bucket.take(now) == 0
 
 
-def test_a_clock_that_goes_back_gives_nothing() -> None:
+def test_a_clock_that_goes_back_refills_nothing() -> None:
     bucket = TokenBucket(1.0, 10.0)
     assert bucket.take(10.0) == 0
     assert bucket.take(5.0) > 0

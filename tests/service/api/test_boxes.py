@@ -16,12 +16,12 @@ NUMBERS = st.floats(-1e4, 1e4)
 SIDES = st.floats(1e-2, 1e4)
 
 
-def test_parse() -> None:
+def test_boxes_are_parsed_from_text() -> None:
     assert parse_boxes("1,2,3,4;5.5,6,7,8e1;") == [[1, 2, 3, 4], [5.5, 6, 7, 80]]
     assert parse_boxes("") == []
 
 
-def test_parse_names_the_box_at_fault() -> None:
+def test_parse_errors_name_the_box() -> None:
     with pytest.raises(InvalidRequest) as raised:
         parse_boxes("1,2,3,4;1,2,three,4")
     assert raised.value.field == "boxes[1]"
@@ -29,7 +29,7 @@ def test_parse_names_the_box_at_fault() -> None:
 
 
 @given(NUMBERS, NUMBERS, SIDES, SIDES)
-def test_formats_agree(x: float, y: float, w: float, h: float) -> None:
+def test_box_formats_agree(x: float, y: float, w: float, h: float) -> None:
     corners = to_boxes([[x, y, x + w, y + h]], 640, 480)
     assert to_boxes([[x, y, w, h]], 640, 480, BoxFormat.XYWH) == corners
     centred = to_boxes([[x + w / 2, y + h / 2, w, h]], 640, 480, BoxFormat.CXCYWH)[0]
@@ -59,7 +59,7 @@ def test_bad_boxes_are_named(row: list[float]) -> None:
     assert raised.value.field == "boxes[1]"
 
 
-def test_count() -> None:
+def test_too_many_boxes_are_refused() -> None:
     check_count(3, 3)
     with pytest.raises(TooLarge) as raised:
         check_count(4, 3)

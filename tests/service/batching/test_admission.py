@@ -20,7 +20,7 @@ def open_admission(max_bytes: int = 100 * MEBI) -> Admission:
 
 
 @pytest.mark.parametrize("state", [State.STARTING, State.DRAINING])
-def test_nobody_is_let_in_before_and_after(state: State) -> None:
+def test_requests_are_refused_before_the_start_and_while_draining(state: State) -> None:
     admission = open_admission()
     admission.state = state
     with pytest.raises(Unavailable) as raised:
@@ -79,7 +79,7 @@ def test_a_request_that_announces_nothing_counts_too() -> None:
     assert admission.reserved_bytes == 0
 
 
-def test_the_last_to_leave_is_noticed() -> None:
+def test_waiting_for_the_last_request_ends_when_it_leaves() -> None:
     async def scenario() -> None:
         admission = open_admission()
         await asyncio.wait_for(admission.wait_until_empty(), 1)

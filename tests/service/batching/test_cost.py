@@ -22,18 +22,18 @@ def teach(model: CostModel, truth: Cost, batches: int, seed: int = 0, noise: flo
 
 
 @pytest.mark.parametrize("truth", [Cost(4, 0, 0.9), Cost(0, 33, 8), Cost(20, 0, 0), Cost(1, 2, 3), Cost(0.5, 0.2, 0.1)])
-def test_it_comes_to_the_truth_from_a_prior_that_is_far_off(truth: Cost) -> None:
+def test_it_converges_from_a_wrong_prior(truth: Cost) -> None:
     model = CostModel(PRIOR)
     teach(model, truth, 100)
     for images, rois in ((1, 0), (1, 3), (4, 12), (8, 40)):
         assert model.now.batch(images, rois) == pytest.approx(truth.batch(images, rois), rel=0.15)
 
 
-def test_until_something_has_run_it_is_the_prior() -> None:
+def test_before_any_batch_it_is_the_prior() -> None:
     assert CostModel(PRIOR).now == PRIOR
 
 
-def test_a_cold_start_and_a_stray_pause_move_it_little() -> None:
+def test_outliers_change_it_little() -> None:
     model = CostModel(PRIOR)
     model.observe(1, 2, 5000)  # the first run of a cold engine
     assert model.now.batch(1, 2) < 4 * PRIOR.batch(1, 2)

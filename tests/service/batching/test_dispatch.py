@@ -89,7 +89,7 @@ def test_a_job_that_cannot_be_prepared_fails_alone() -> None:
     run(scenario)
 
 
-def test_one_job_that_the_engine_cannot_stand_takes_no_other_with_it() -> None:
+def test_a_job_that_crashes_the_engine_fails_no_other() -> None:
     class Picky(EchoEngine):
         async def infer(self, batch: Batch) -> Prediction:
             if (batch.images == 13).any():
@@ -165,7 +165,7 @@ def test_batches_are_reported_with_their_prediction() -> None:
     run(scenario)
 
 
-def test_a_failing_engine_does_not_teach_the_pace() -> None:
+def test_failed_batches_do_not_change_the_pace() -> None:
     class Away(EchoEngine):
         away = True
 

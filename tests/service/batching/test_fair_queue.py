@@ -132,7 +132,7 @@ def test_a_turn_is_earned_also_while_batches_are_on_another_canvas() -> None:
     assert spent <= 150
 
 
-def test_a_dear_job_comes_to_its_turn_among_cheap_ones() -> None:
+def test_an_expensive_job_gets_its_turn_among_cheap_ones() -> None:
     queue: FairQueue[Item] = FairQueue()
     queue.put(Item("dear", 1000.0))
     for _ in range(400):

@@ -112,7 +112,7 @@ def test_a_deadline_that_passes_in_the_queue_drops_the_job_before_the_engine() -
     run(scenario)
 
 
-def test_company_that_would_make_a_job_late_takes_the_next_batch() -> None:
+def test_jobs_that_would_make_another_late_go_into_the_next_batch() -> None:
     async def scenario(loop: VirtualLoop) -> None:
         async with running_batcher(loop, EchoEngine(Cost(0, 10, 0))) as harness, asyncio.TaskGroup() as tasks:
             tasks.create_task(harness.send(0))

@@ -110,7 +110,7 @@ def test_a_message_that_grpc_itself_refuses_is_not_shed_load() -> None:
     asyncio.run(scenario())
 
 
-def test_what_cannot_be_done_is_said() -> None:
+def test_unsupported_options_are_refused() -> None:
     async def scenario(url: str, many: list[Request]) -> None:
         async with GrpcSender.open(url, many, 5):
             pass

@@ -90,6 +90,6 @@ def test_poisson_keeps_the_rate_and_its_gaps_are_exponential() -> None:
     assert gaps.std() == pytest.approx(gaps.mean(), rel=0.05)
 
 
-def test_the_seed_decides() -> None:
+def test_send_times_depend_on_the_random_seed_alone() -> None:
     first, again, other = (arrival_times(Arrivals.POISSON, 50, 2, np.random.default_rng(s)) for s in (3, 3, 4))
     assert first == again != other

@@ -24,7 +24,7 @@ def samples(*outcomes: str, spread: float = 1.0) -> list[Sample]:
         samples(*["ok"] * 200, "504", spread=5),
     ],
 )
-def test_the_picture_is_a_png(drawn: list[Sample], tmp_path: Path) -> None:
+def test_the_plot_is_a_png(drawn: list[Sample], tmp_path: Path) -> None:
     path = tmp_path / "run.png"
     save_plot(path, drawn, 0.0, "a title")
     with PIL.Image.open(path) as picture:

@@ -47,7 +47,7 @@ def test_a_synthetic_photo_weighs_what_a_photo_does() -> None:
     assert 45_000 < len(photos[640, 480]) < 80_000
 
 
-def test_a_photo_that_is_none(tmp_path: Path) -> None:
+def test_a_file_that_is_no_image_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "no.jpg"
     path.write_text("no")
     with pytest.raises(BadOption, match=r"--photo: .*no\.jpg.* can't be read"):

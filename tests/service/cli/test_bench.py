@@ -71,7 +71,7 @@ def test_wrong_options_are_named(arguments: tuple[str, ...], said: str) -> None:
     assert said in " ".join(done.output.replace("│", " ").split())
 
 
-def test_nobody_there() -> None:
+def test_a_service_that_is_not_running_is_reported() -> None:
     with serving(Behaviour()) as url:
         pass
     done = run("--url", url, "--rate", "5", *SHORT)

@@ -18,14 +18,14 @@ def doctor(*arguments: str | Path, **variables: str) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | FREE | variables)
 
 
-def test_all_well() -> None:
+def test_without_bad_findings_it_exits_with_0() -> None:
     done = doctor("--repository", REPOSITORY)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "wrong " not in done.stdout
     assert "hiseg_b0 version 1 gives the masks that it was published with" in done.stdout
 
 
-def test_something_wrong_ends_with_1_and_says_what_to_mend(tmp_path: Path) -> None:
+def test_a_bad_finding_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
     done = doctor("--json", "--repository", tmp_path)
     assert done.returncode == 1
     report = json.loads(done.stdout)
@@ -35,7 +35,7 @@ def test_something_wrong_ends_with_1_and_says_what_to_mend(tmp_path: Path) -> No
     assert finding["mend"]
 
 
-def test_settings_that_do_not_stand() -> None:
+def test_invalid_settings_are_reported() -> None:
     done = doctor(HISEG_BODY_TIMEOUT_SECONDS="50", HISEG_MAX_BOXES="many")
     assert done.returncode == 1
     assert "max_boxes: Input should be a valid integer" in done.stdout

@@ -44,7 +44,7 @@ def test_listing_models_loads_no_server() -> None:
     assert not loaded("models", "--help") & {"fastapi", "grpc", "PIL", "prometheus_client"}
 
 
-def test_a_command_that_there_is_not() -> None:
+def test_an_unknown_command_is_refused() -> None:
     done = CliRunner().invoke(app, ["teach"])
     assert done.exit_code == 2
     assert "No such command 'teach'" in done.output

@@ -13,5 +13,5 @@ def test_models_lists_what_there_is() -> None:
     assert "mean IoU on val" in listed
 
 
-def test_a_repository_that_is_not_there_is_told_in_one_line() -> None:
+def test_a_missing_repository_is_an_error_of_one_line() -> None:
     assert_one_line(hiseg("models", "--repository", "nowhere", expect=1).stderr, "nowhere")

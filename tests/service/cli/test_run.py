@@ -52,5 +52,5 @@ def test_run_writes_masks_in_other_formats(tmp_path: Path) -> None:
         (["run", ROOT / "pyproject.toml"], "image/jpeg"),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments: list[str | Path], told: str) -> None:
+def test_errors_are_one_line(arguments: list[str | Path], told: str) -> None:
     assert_one_line(hiseg(*arguments, expect=1).stderr, told)

@@ -95,7 +95,7 @@ def test_without_boxes_the_video_stays_as_it_is(clip: Clip, tmp_path: Path) -> N
     assert [line["instances"] for line in lines(masks)] == [[]] * FRAMES
 
 
-def test_what_there_is_of_a_broken_video_is_kept(clip: Clip, tmp_path: Path) -> None:
+def test_frames_before_the_end_of_a_truncated_video_are_written(clip: Clip, tmp_path: Path) -> None:
     broken, out = tmp_path / "broken.mp4", tmp_path / "out.mp4"
     data = clip.path.read_bytes()
     broken.write_bytes(data[: len(data) * 6 // 10])
@@ -106,7 +106,7 @@ def test_what_there_is_of_a_broken_video_is_kept(clip: Clip, tmp_path: Path) -> 
     assert 4 <= done.frames < 16
 
 
-def test_damage_within_is_told_and_the_rest_is_kept(clip: Clip, tmp_path: Path) -> None:
+def test_damaged_frames_are_reported_and_the_others_written(clip: Clip, tmp_path: Path) -> None:
     damaged, out = tmp_path / "damaged.mp4", tmp_path / "out.mp4"
     data = bytearray(clip.path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 3000] = np.random.default_rng(0).bytes(3000)
@@ -116,7 +116,7 @@ def test_damage_within_is_told_and_the_rest_is_kept(clip: Clip, tmp_path: Path) 
     assert done.frames == len(read(out)[0]) >= FRAMES // 2
 
 
-def test_in_a_hurry_frames_are_dropped_and_none_is_repeated(clip: Clip, tmp_path: Path) -> None:
+def test_under_load_frames_are_dropped_and_none_is_repeated(clip: Clip, tmp_path: Path) -> None:
     out, masks = tmp_path / "out.mp4", tmp_path / "masks.jsonl"
     done = hiseg_video(clip.path, "-o", out, "--json", masks, "--boxes", clip.boxes, "--policy", "latest_only")
     numbers = [line["frame"] for line in lines(masks)]
@@ -127,7 +127,7 @@ def test_in_a_hurry_frames_are_dropped_and_none_is_repeated(clip: Clip, tmp_path
     assert read(out)[1] == [number / RATE for number in numbers]
 
 
-def test_mpeg4_where_there_is_no_x264(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_x264_the_video_is_mpeg4(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Not delitem: the order of the codecs is that of preference, and what is put back comes last.
     monkeypatch.setattr(writer, "CODECS", {"mpeg4": writer.CODECS["mpeg4"]})
     out = tmp_path / "out.mp4"
@@ -161,7 +161,7 @@ def test_mpeg4_where_there_is_no_x264(clip: Clip, tmp_path: Path, monkeypatch: p
         (["-", "-o", "{tmp}/x.mp4", "--size", "4x2", "--fps", "x", "--pixel-format", "nv12"], "--fps"),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments: list[str], told: str, clip: Clip, tmp_path: Path) -> None:
+def test_errors_are_one_line(arguments: list[str], told: str, clip: Clip, tmp_path: Path) -> None:
     known = {"clip": clip.path, "boxes": clip.boxes, "tmp": tmp_path, "noise": tmp_path / "noise.mp4"}
     known["noise"].write_bytes(np.random.default_rng(0).bytes(50_000))
     done = hiseg_video(*(argument.format(**known) for argument in arguments), expect=1)

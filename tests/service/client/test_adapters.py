@@ -81,7 +81,9 @@ def test_masks_come_back_as_they_were(way: str, result: Result, tools: Callable[
             np.testing.assert_allclose(back["boxes"][1] * (WIDTH, HEIGHT, WIDTH, HEIGHT), [50, 7, 31, 41], atol=1e-5)
 
 
-def test_cocoeval_finds_them_perfect(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cocoeval_scores_our_own_masks_as_perfect(
+    result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Evaluated against themselves."""
     rows = [row for row in result.to_coco(image_id=3) if row["score"]]
     truth = {
@@ -107,7 +109,7 @@ def test_cocoeval_finds_them_perfect(result: Result, tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("package", "method", "arguments"), [("fiftyone", "to_fiftyone", ()), ("datumaro", "to_datumaro", ("item",))]
 )
-def test_without_the_package_it_says_so(
+def test_a_missing_package_is_named(
     result: Result, monkeypatch: pytest.MonkeyPatch, package: str, method: str, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)

@@ -78,7 +78,7 @@ def test_masks_are_those_of_the_client(
         np.testing.assert_array_equal(decoded(shape["points"]), instance.mask)
 
 
-def test_polygons_of_those_that_are_sure_enough(
+def test_instances_under_the_threshold_have_no_polygon(
     tools: Callable[..., str], running: Cvat, server: Server, expected: Result, tmp_path: Path
 ) -> None:
     sure = sorted(instance.score for instance in expected.instances)
@@ -95,7 +95,7 @@ def test_polygons_of_those_that_are_sure_enough(
     assert [min(xs), min(ys), max(xs), max(ys)] == pytest.approx(bounds, abs=1)
 
 
-def test_a_frame_that_the_file_does_not_know(
+def test_a_frame_that_is_not_in_the_boxes_file(
     tools: Callable[..., str], running: Cvat, server: Server, tmp_path: Path
 ) -> None:
     with pytest.raises(AssertionError, match=f"has no image with the file_name '{FRAME}'"):
@@ -132,7 +132,7 @@ def test_files_without_boxes_are_named(tools: Callable[..., str], tmp_path: Path
         assert expected in text
 
 
-def test_somebody_draws_a_box(tools: Callable[..., str], server: Server, tmp_path: Path) -> None:
+def test_a_box_drawn_in_the_editor_gets_a_mask(tools: Callable[..., str], server: Server, tmp_path: Path) -> None:
     """As CVAT's agent calls it: with the prompts of its own class, in the process that it works in."""
     out = tools("draw_in_cvat.py", server.url, SAMPLE, json.dumps(SAMPLE_BOXES[1]))
     first, second = json.loads(out)

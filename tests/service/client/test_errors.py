@@ -18,7 +18,7 @@ from hiseg.client import (
     UnexpectedAnswer,
     UnsupportedImage,
 )
-from tests.service.client.asking import KINDS, call, segment
+from tests.service.client.calls import KINDS, call, segment
 
 PNG = b"\x89PNG\r\n\x1a\n"
 BOX = [1, 2, 30, 40]
@@ -36,7 +36,7 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any], type[ClientError], int, str]] =
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES)
-def test_over_http(server: Server, kind: str, case: str) -> None:
+def test_errors_over_http(server: Server, kind: str, case: str) -> None:
     image, boxes, options, expected, status, field = CASES[case]
     with pytest.raises(ClientError) as caught:
         segment(kind, server.url, image, boxes, **options)
@@ -49,14 +49,14 @@ def test_over_http(server: Server, kind: str, case: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES)
-def test_over_grpc(server: Server, kind: str, case: str) -> None:
+def test_errors_over_grpc(server: Server, kind: str, case: str) -> None:
     image, boxes, options, _, _, field = CASES[case]
     with pytest.raises(InvalidRequest) as caught:
         segment(kind, server.grpc, image, boxes, **options)
     assert (caught.value.status, caught.value.code, caught.value.field) == (None, "INVALID_ARGUMENT", field)
 
 
-def test_limits_and_values_are_told(server: Server) -> None:
+def test_errors_have_the_limit_and_the_value(server: Server) -> None:
     with pytest.raises(TooLarge) as caught:
         segment("sync", server.url, SAMPLE, [BOX] * 101)
     assert (caught.value.limit, caught.value.value) == (100, 101)
@@ -65,7 +65,7 @@ def test_limits_and_values_are_told(server: Server) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("option", ["mode", "box_format", "priority"])
-def test_words_that_there_are_not(server: Server, kind: str, option: str) -> None:
+def test_unknown_option_values_name_the_option(server: Server, kind: str, option: str) -> None:
     for url in (server.url, server.grpc):
         with pytest.raises(InvalidRequest, match=option) as caught:
             segment(kind, url, SAMPLE, [BOX], **{option: "nonsense"})
@@ -78,7 +78,7 @@ def test_a_message_that_grpc_itself_refuses(server: Server) -> None:
     assert caught.value.code == "RESOURCE_EXHAUSTED"
 
 
-def test_frames_that_do_not_fit(server: Server) -> None:
+def test_raw_frames_whose_size_does_not_fit(server: Server) -> None:
     with pytest.raises(InvalidRequest) as caught:
         segment("sync", server.grpc, RawFrame("nv12", 3, 3, b"123"), [])
     assert caught.value.field
@@ -87,13 +87,13 @@ def test_frames_that_do_not_fit(server: Server) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_another_path(server: Server, kind: str) -> None:
+def test_a_wrong_path_is_an_unexpected_answer(server: Server, kind: str) -> None:
     with pytest.raises(UnexpectedAnswer) as caught:
         call(kind, server.url + "/elsewhere", "info")
     assert caught.value.status == 404
 
 
-def test_the_other_transport_s_port(server: Server) -> None:
+def test_the_port_of_the_other_transport(server: Server) -> None:
     with pytest.raises(ClientError):
         call("sync", server.grpc.replace("grpc", "http"), "info", settings={"retries": 0})
     with pytest.raises(ClientError):

@@ -41,7 +41,7 @@ def test_pixels_stay_pixels_and_travel_without_loss() -> None:
             np.testing.assert_array_equal(sent, PIXELS)
 
 
-def test_jpeg_if_wanted() -> None:
+def test_pixels_are_sent_as_jpeg_on_request() -> None:
     smooth = np.full((64, 64, 3), (200, 30, 60), np.uint8)
     with opened(to_file(smooth, jpeg_quality=95)) as sent:
         assert sent.format == "JPEG"
@@ -94,7 +94,7 @@ def test_raw_frames_need_grpc() -> None:
         to_file(frame)
 
 
-def test_files_are_drawn_on_upright() -> None:
+def test_files_are_rotated_upright_for_drawing() -> None:
     exif = PIL.Image.Exif()
     exif[ORIENTATION] = QUARTER_TURN
     file = io.BytesIO()

@@ -34,7 +34,7 @@ def test_bad_boxes_are_named(boxes: Any, field: str, what: str) -> None:
     assert (caught.value.status, caught.value.code) == (None, None)
 
 
-def test_options_that_are_none_are_left_out() -> None:
+def test_options_that_are_not_set_are_left_out() -> None:
     assert make_request(b"", [], {"mode": None, "threshold": 0.3}).options == {"threshold": 0.3}
 
 
@@ -44,6 +44,6 @@ def test_unknown_options_are_refused() -> None:
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host", "http://", "grpc://host:1/path", "grpc:host"])
-def test_urls_of_nothing_we_speak(url: str) -> None:
+def test_urls_of_other_schemes_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"HOST|path"):
         Client(url)

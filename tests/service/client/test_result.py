@@ -69,7 +69,7 @@ def test_results_are_frozen() -> None:
 
 
 @pytest.mark.parametrize("result", [RESULT, BINARY])
-def test_coco_takes_them(result: Result, tmp_path: Path) -> None:
+def test_pycocotools_reads_the_masks(result: Result, tmp_path: Path) -> None:
     truth = {"images": [{"id": 9, "width": WIDTH, "height": HEIGHT}], "categories": [{"id": 1}], "annotations": []}
     files = tmp_path / "truth.json", tmp_path / "results.json"
     for path, content in zip(files, (truth, result.to_coco(image_id=9)), strict=True):
@@ -83,7 +83,7 @@ def test_coco_takes_them(result: Result, tmp_path: Path) -> None:
     assert {row["category_id"] for row in result.to_coco(9, category_id=7)} == {7}
 
 
-def test_without_supervision_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_supervision_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "supervision", None)
     with pytest.raises(ImportError, match="pip install supervision"):
         RESULT.to_supervision()

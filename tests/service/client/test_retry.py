@@ -22,9 +22,9 @@ from hiseg.client import (
 )
 from hiseg.client.http import parse_retry_after
 from hiseg.client.retry import RetryBudget
-from tests.service.client import scripted
-from tests.service.client.asking import KINDS, call, segment
-from tests.service.client.scripted import Step
+from tests.service.client import scripted_servers
+from tests.service.client.calls import KINDS, call, segment
+from tests.service.client.scripted_servers import Step
 
 BUSY = Step(429, headers={"Retry-After": "1"}, body=b'{"detail": "too much is waiting", "limit": 2000}')
 STARTING = Step(503, body=b'{"detail": "the models are being loaded"}')
@@ -37,8 +37,8 @@ OK = Step()
 
 @pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
-def test_comes_back_when_told_to(kind: str) -> None:
-    with scripted.http([BUSY, BUSY, OK]) as server:
+def test_it_retries_after_the_time_in_retry_after(kind: str) -> None:
+    with scripted_servers.http([BUSY, BUSY, OK]) as server:
         assert segment(kind, server.url, b"image", []).width == 4
     assert len(server.times) == 3
     assert all(1 <= pause < 1.5 for pause in server.pauses)
@@ -46,20 +46,20 @@ def test_comes_back_when_told_to(kind: str) -> None:
 
 @pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
-def test_comes_back_when_told_to_over_grpc(kind: str) -> None:
-    with scripted.grpc_server([BUSY_GRPC, STARTING_GRPC, OK]) as server:
+def test_it_retries_after_the_time_in_retry_after_over_grpc(kind: str) -> None:
+    with scripted_servers.grpc_server([BUSY_GRPC, STARTING_GRPC, OK]) as server:
         assert segment(kind, server.url, b"image", []).width == 4
     assert len(server.times) == 3
     assert 1 <= server.pauses[0] < 1.5
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gives_up_after_its_retries(kind: str) -> None:
-    with scripted.http([STARTING]) as server, pytest.raises(Unavailable, match="being loaded") as caught:
+def test_it_gives_up_after_its_retries(kind: str) -> None:
+    with scripted_servers.http([STARTING]) as server, pytest.raises(Unavailable, match="being loaded") as caught:
         segment(kind, server.url, b"image", [])
     assert len(server.times) == 3
     assert (caught.value.status, caught.value.retry_after) == (503, None)
-    with scripted.http([STARTING]) as server, pytest.raises(Unavailable):
+    with scripted_servers.http([STARTING]) as server, pytest.raises(Unavailable):
         segment(kind, server.url, b"image", [], {"retries": 0})
     assert len(server.times) == 1
 
@@ -69,9 +69,9 @@ def test_gives_up_after_its_retries(kind: str) -> None:
     ("status", "expected"),
     [(422, InvalidRequest), (413, TooLarge), (500, InternalError), (504, DeadlineExceeded), (502, UnexpectedAnswer)],
 )
-def test_never_again_what_was_wrong(kind: str, status: int, expected: type[Exception]) -> None:
+def test_invalid_requests_are_not_retried(kind: str, status: int, expected: type[Exception]) -> None:
     step = Step(status, headers={"Retry-After": "0"}, body=b'{"detail": "no"}')
-    with scripted.http([step]) as server, pytest.raises(expected, match="no") as caught:
+    with scripted_servers.http([step]) as server, pytest.raises(expected, match="no") as caught:
         segment(kind, server.url, b"image", [])
     assert len(server.times) == 1
     assert type(caught.value) is expected
@@ -90,8 +90,13 @@ def test_never_again_what_was_wrong(kind: str, status: int, expected: type[Excep
         (grpc.StatusCode.CANCELLED, ConnectionLost),
     ],
 )
-def test_never_again_what_was_wrong_over_grpc(kind: str, code: grpc.StatusCode, expected: type[Exception]) -> None:
-    with scripted.grpc_server([Step(code=code, body=b"no")]) as server, pytest.raises(expected, match="no") as caught:
+def test_invalid_requests_are_not_retried_over_grpc(
+    kind: str, code: grpc.StatusCode, expected: type[Exception]
+) -> None:
+    with (
+        scripted_servers.grpc_server([Step(code=code, body=b"no")]) as server,
+        pytest.raises(expected, match="no") as caught,
+    ):
         segment(kind, server.url, b"image", [])
     assert len(server.times) == 1
     assert type(caught.value) is expected
@@ -99,9 +104,9 @@ def test_never_again_what_was_wrong_over_grpc(kind: str, code: grpc.StatusCode, 
 
 @pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
-def test_never_after_the_deadline(kind: str) -> None:
+def test_nothing_is_retried_after_the_deadline(kind: str) -> None:
     began = time.monotonic()
-    with scripted.http([BUSY]) as server, pytest.raises(Overloaded) as caught:
+    with scripted_servers.http([BUSY]) as server, pytest.raises(Overloaded) as caught:
         segment(kind, server.url, b"image", [], timeout=0.9)
     assert time.monotonic() - began < 0.9
     assert len(server.times) == 1
@@ -111,8 +116,8 @@ def test_never_after_the_deadline(kind: str) -> None:
 
 @pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("start", [scripted.http, scripted.grpc_server])
-def test_waits_no_longer_than_it_was_told(kind: str, start: type) -> None:
+@pytest.mark.parametrize("start", [scripted_servers.http, scripted_servers.grpc_server])
+def test_it_waits_no_longer_than_its_timeout(kind: str, start: type) -> None:
     with start([Step(hang=1.5)]) as server:
         began = time.monotonic()
         with pytest.raises(DeadlineExceeded):
@@ -122,8 +127,8 @@ def test_waits_no_longer_than_it_was_told(kind: str, start: type) -> None:
 
 
 @pytest.mark.alone
-def test_the_service_hears_the_time_that_is_left() -> None:
-    with scripted.http([STARTING, OK]) as server:
+def test_the_service_gets_the_time_that_is_left_as_deadline() -> None:
+    with scripted_servers.http([STARTING, OK]) as server:
         segment("sync", server.url, b"image", [], timeout=2)
     first, second = (int(path.rpartition("deadline_ms=")[2].partition("&")[0]) for path in server.paths)
     assert 1500 < second < first <= 2000
@@ -132,7 +137,7 @@ def test_the_service_hears_the_time_that_is_left() -> None:
 @pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
-def test_somebody_who_comes_late_is_found(kind: str, scheme: str) -> None:
+def test_a_refused_connection_is_retried(kind: str, scheme: str) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"{scheme}://127.0.0.1:{probe.getsockname()[1]}"
@@ -146,35 +151,35 @@ def test_somebody_who_comes_late_is_found(kind: str, scheme: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("step", [STARTING, Step(drop=True), Step(hang=1)])
-def test_not_ready_in_any_way(kind: str, step: Step) -> None:
-    with scripted.http([step]) as server:
+def test_a_service_that_is_not_ready_is_reported_as_such(kind: str, step: Step) -> None:
+    with scripted_servers.http([step]) as server:
         assert call(kind, server.url, "ready", settings={"timeout": 0.2}) is False
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_lost_answer_is_not_asked_for_again(kind: str) -> None:
-    with scripted.http([Step(drop=True)]) as server, pytest.raises(ConnectionLost):
+def test_a_request_whose_answer_was_lost_is_not_repeated(kind: str) -> None:
+    with scripted_servers.http([Step(drop=True)]) as server, pytest.raises(ConnectionLost):
         segment(kind, server.url, b"image", [])
     assert len(server.times) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"[]", b"{}", b'{"image": 3}', b"\xff"])
-def test_an_answer_by_somebody_else(kind: str, body: bytes) -> None:
-    with scripted.http([Step(body=body)]) as server, pytest.raises(UnexpectedAnswer, match="never"):
+def test_an_answer_of_another_program_is_unexpected(kind: str, body: bytes) -> None:
+    with scripted_servers.http([Step(body=body)]) as server, pytest.raises(UnexpectedAnswer, match="never"):
         segment(kind, server.url, b"image", [])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("start", [scripted.http, scripted.grpc_server])
-def test_keys_and_headers_go_along(kind: str, start: type) -> None:
+@pytest.mark.parametrize("start", [scripted_servers.http, scripted_servers.grpc_server])
+def test_keys_and_headers_are_sent(kind: str, start: type) -> None:
     with start([OK]) as server:
         segment(kind, server.url, b"image", [], {"api_key": "secret", "headers": {"X-Tenant": "blue"}})
     assert server.headers[0]["x-api-key"] == "secret"
     assert server.headers[0]["x-tenant"] == "blue"
 
 
-def test_retry_after_in_every_form() -> None:
+def test_retry_after_is_read_in_every_form() -> None:
     assert parse_retry_after("7") == 7
     assert parse_retry_after(formatdate(time.time() + 30, usegmt=True)) == pytest.approx(30, abs=2)
     assert parse_retry_after(formatdate(time.time() - 30, usegmt=True)) == 0
@@ -182,7 +187,7 @@ def test_retry_after_in_every_form() -> None:
     assert parse_retry_after(None) is None
 
 
-def test_pauses_grow_and_differ() -> None:
+def test_pauses_grow_and_are_random() -> None:
     pauses = []
     for _ in range(20):
         tries = RetryBudget(4, 100)
@@ -192,6 +197,6 @@ def test_pauses_grow_and_differ() -> None:
         assert len({row[index] for row in pauses}) > 10
 
 
-def test_no_time_at_all() -> None:
+def test_a_request_without_time_fails_before_it_is_sent() -> None:
     with pytest.raises(DeadlineExceeded, match="before the request was sent"):
         RetryBudget(2, 0).left()

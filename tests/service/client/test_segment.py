@@ -16,7 +16,7 @@ from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
 from benchmarks.harness.serving import Server
 from hiseg.client import AsyncClient, Client, Result
 from hiseg.client.images import ImageLike
-from tests.service.client.asking import KINDS, call, segment
+from tests.service.client.calls import KINDS, call, segment
 
 
 @pytest.fixture(params=["http", "grpc"])
@@ -55,7 +55,7 @@ def expected(server: Server) -> Result:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("image", IMAGES)
-def test_the_same_masks_whichever_way(url: str, kind: str, image: str, expected: Result) -> None:
+def test_both_transports_and_clients_give_the_same_masks(url: str, kind: str, image: str, expected: Result) -> None:
     found = segment(kind, url, IMAGES[image](), SAMPLE_BOXES)
     assert (found.width, found.height) == (expected.width, expected.height)
     assert found.model == expected.model
@@ -85,7 +85,7 @@ def test_jpeg_gives_nearly_the_same_masks(url: str, kind: str, expected: Result)
         {"timeout": 20, "mode": None},
     ],
 )
-def test_options_mean_the_same_on_both(server: Server, options: dict[str, Any]) -> None:
+def test_options_mean_the_same_on_both_transports(server: Server, options: dict[str, Any]) -> None:
     box = [0.4, 0.5, 0.2, 0.6] if options.get("normalized") else [100, 20, 250.5, 480]
     over_http = segment("sync", server.url, SAMPLE, [box], **options)
     over_grpc = segment("async", server.grpc, SAMPLE, [box], **options)

@@ -29,7 +29,7 @@ from hiseg.client import (
     Segmented,
     Unavailable,
 )
-from tests.service.client.asking import KINDS, segment, stream
+from tests.service.client.calls import KINDS, segment, stream
 
 HALF = [[11.0, 7.5, 182.5, 256.0]]
 
@@ -86,7 +86,7 @@ def test_raw_frames(server: Server, pixels: np.ndarray) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("policy", Policy)
-def test_nothing_is_unaccounted_for(server: Server, kind: str, policy: Policy, pixels: np.ndarray) -> None:
+def test_every_frame_has_an_outcome(server: Server, kind: str, policy: Policy, pixels: np.ndarray) -> None:
     outcomes = stream(kind, server.grpc, [(pixels, HALF, index) for index in range(20)], policy)
     assert [outcome.sequence for outcome in outcomes] == list(range(20))
     assert [outcome.timestamp_us for outcome in outcomes] == list(range(20))
@@ -99,7 +99,7 @@ def test_nothing_is_unaccounted_for(server: Server, kind: str, policy: Policy, p
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_wrong_frame_does_not_end_it(server: Server, kind: str, pixels: np.ndarray) -> None:
+def test_an_invalid_frame_does_not_end_the_stream(server: Server, kind: str, pixels: np.ndarray) -> None:
     first, wrong, last = stream(kind, server.grpc, [(pixels, HALF), (pixels, [[5, 5, 1, 1]]), (pixels, HALF)])
     assert isinstance(first, Segmented)
     assert isinstance(last, Segmented)
@@ -137,7 +137,7 @@ def test_a_deadline_for_frames(server: Server, kind: str, pixels: np.ndarray) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_frames_that_break_off(server: Server, kind: str, pixels: np.ndarray) -> None:
+def test_an_error_of_the_frames_source_is_raised(server: Server, kind: str, pixels: np.ndarray) -> None:
     def camera() -> Iterator[Any]:
         yield pixels, HALF
         yield pixels, HALF
@@ -162,13 +162,13 @@ def test_frames_that_break_off(server: Server, kind: str, pixels: np.ndarray) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("frame", [None, "text", (1,), (None, []), ("/nowhere/at/all", [])])
-def test_frames_that_are_none(server: Server, kind: str, frame: Any) -> None:
+def test_things_that_are_no_frames_are_refused(server: Server, kind: str, frame: Any) -> None:
     with pytest.raises((TypeError, OSError)):
         stream(kind, server.grpc, [frame])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_frames_without_an_end(server: Server, kind: str, pixels: np.ndarray) -> None:
+def test_an_endless_source_is_closed_when_the_caller_stops(server: Server, kind: str, pixels: np.ndarray) -> None:
     ended = threading.Event()
 
     async def camera() -> AsyncIterator[Any]:
@@ -253,7 +253,7 @@ def test_http_has_no_streams(server: Server, kind: str, pixels: np.ndarray) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_policies_and_options_that_there_are_not(server: Server, kind: str) -> None:
+def test_unknown_policies_and_options_are_refused(server: Server, kind: str) -> None:
     with pytest.raises(ValueError, match="newest"):
         stream(kind, server.grpc, [], "newest")
     with pytest.raises(TypeError, match="no option 'timeout'"):

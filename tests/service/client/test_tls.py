@@ -14,9 +14,9 @@ import grpc
 import pytest
 
 from hiseg.client import ConnectionFailed, ConnectionLost, Tls
-from tests.service.client import scripted
-from tests.service.client.asking import KINDS, segment
-from tests.service.client.scripted import Heard, Step
+from tests.service.client import scripted_servers
+from tests.service.client.calls import KINDS, segment
+from tests.service.client.scripted_servers import Heard, Step
 
 ANSWERS = [Step()]
 ONE_TRY: dict[str, Any] = {"retries": 0}
@@ -44,20 +44,20 @@ def secure(scheme: str, files: tuple[Path, Path], mutual: bool = False) -> Itera
         ca = certificate.read_bytes()
         pair = key.read_bytes(), ca
         credentials = grpc.ssl_server_credentials([pair], ca if mutual else None, require_client_auth=mutual)
-        with scripted.grpc_server(ANSWERS, credentials) as heard:
+        with scripted_servers.grpc_server(ANSWERS, credentials) as heard:
             yield heard
         return
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate if mutual else None)
     context.load_cert_chain(certificate, key)
     if mutual:
         context.verify_mode = ssl.CERT_REQUIRED
-    with scripted.http(ANSWERS, context) as heard:
+    with scripted_servers.http(ANSWERS, context) as heard:
         yield heard
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scheme", ["https", "grpcs"])
-def test_an_authority_of_one_s_own(certificate: tuple[Path, Path], kind: str, scheme: str) -> None:
+def test_a_private_certificate_authority(certificate: tuple[Path, Path], kind: str, scheme: str) -> None:
     with secure(scheme, certificate) as server:
         assert segment(kind, server.url, b"image", [], {"tls": Tls(ca=certificate[0])}).width == 4
         with pytest.raises(ConnectionFailed):
@@ -66,7 +66,7 @@ def test_an_authority_of_one_s_own(certificate: tuple[Path, Path], kind: str, sc
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scheme", ["https", "grpcs"])
-def test_a_certificate_of_the_client(certificate: tuple[Path, Path], kind: str, scheme: str) -> None:
+def test_a_client_certificate(certificate: tuple[Path, Path], kind: str, scheme: str) -> None:
     path, key = certificate
     with secure(scheme, certificate, mutual=True) as server:
         shown = Tls(ca=path, certificate=path, key=key)
@@ -76,13 +76,13 @@ def test_a_certificate_of_the_client(certificate: tuple[Path, Path], kind: str, 
     assert len(server.times) == 1
 
 
-def test_half_a_certificate() -> None:
+def test_a_certificate_without_its_key_is_refused() -> None:
     with pytest.raises(ValueError, match="needs its key"):
         Tls(certificate="certificate.pem")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_plain_urls_have_none(kind: str) -> None:
+def test_plain_urls_take_no_certificates(kind: str) -> None:
     for url in ("http://127.0.0.1:1", "grpc://127.0.0.1:1"):
         with pytest.raises(ValueError, match="tls is for"):
             segment(kind, url, b"", [], {"tls": Tls()})

@@ -33,7 +33,7 @@ def test_smallest_canvas_that_fits(height: int, width: int, canvas: tuple[int, i
     assert choose_canvas(height, width, CANVASES).canvas == canvas
 
 
-def test_no_canvas() -> None:
+def test_an_empty_list_of_canvases_is_refused() -> None:
     with pytest.raises(ValueError, match="no canvas"):
         choose_canvas(10, 10, ())
 

@@ -14,7 +14,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_within_a_part_it_is_another_one_that_says_the_same(error: HisegError) -> None:
+def test_within_returns_a_copy_with_the_prefixed_field_and_detail(error: HisegError) -> None:
     before = dict(vars(error))
     inner = error.within("tasks[1]")
     assert type(inner) is type(error)

@@ -22,13 +22,15 @@ def test_a_clock_that_jumps_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("state", "level"), [(True, Level.OK), (None, Level.OK), (False, Level.WARNING)])
-def test_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch, state: bool | None, level: Level) -> None:
+def test_the_level_follows_the_kernels_synchronisation_state(
+    monkeypatch: pytest.MonkeyPatch, state: bool | None, level: Level
+) -> None:
     monkeypatch.setattr(clock, "is_clock_synchronised", lambda: state)
     (finding,) = Clock().findings()
     assert finding.level is level
 
 
-def test_the_kernel_is_asked() -> None:
+def test_the_kernels_state_can_be_read() -> None:
     assert is_clock_synchronised() in (True, False, None)
 
 

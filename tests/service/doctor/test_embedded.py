@@ -32,41 +32,41 @@ def copy(folder: Path) -> Path:
     return folder
 
 
-def test_the_project_s_own_is_well() -> None:
+def test_the_published_repository_has_no_bad_findings() -> None:
     findings = examine(REPOSITORY)
     assert not bad(findings)
     assert {finding.check for finding in findings} == {"versions", "contract", "masks"}
 
 
-def test_no_repository(tmp_path: Path) -> None:
+def test_a_missing_repository_is_reported(tmp_path: Path) -> None:
     (finding,) = examine(tmp_path / "missing")
     assert (finding.check, finding.level) == ("models", Level.WRONG)
     assert "--repository" in finding.mend
 
 
-def test_a_file_cut_short_while_it_was_copied(tmp_path: Path) -> None:
+def test_a_truncated_model_file_is_reported(tmp_path: Path) -> None:
     model = copy(tmp_path) / "hiseg_b0" / "1" / "model.onnx"
     model.write_bytes(model.read_bytes()[:100_000])
     assert bad(examine(tmp_path)) == [("contract", Level.WRONG), ("models", Level.WRONG)]
 
 
-def test_a_version_that_has_not_arrived_yet(tmp_path: Path) -> None:
+def test_a_version_without_a_model_file_is_reported(tmp_path: Path) -> None:
     (copy(tmp_path) / "hiseg_b0" / "2").mkdir()
     assert bad(examine(tmp_path)) == [("versions", Level.WARNING)]
 
 
-def test_masks_of_another_model(tmp_path: Path) -> None:
+def test_masks_of_another_model_are_reported(tmp_path: Path) -> None:
     """The boxes of the canary were swapped: what the model gives is no longer what is stored."""
     canary = copy(tmp_path) / "hiseg_b0" / "1" / "canary.json"
     canary.write_text(json.dumps(json.loads(canary.read_text())[::-1]))
     assert bad(examine(tmp_path)) == [("masks", Level.WRONG)]
 
 
-def test_a_default_that_nobody_serves(tmp_path: Path) -> None:
+def test_a_default_variant_that_is_not_served_is_reported(tmp_path: Path) -> None:
     assert bad(examine(copy(tmp_path), default_variant="b7")) == [("models", Level.WRONG)]
 
 
-def test_a_file_of_another_system_is_taken_with_warnings(tmp_path: Path) -> None:
+def test_an_upstream_file_is_accepted_with_warnings(tmp_path: Path) -> None:
     (tmp_path / "people_b0" / "1").mkdir(parents=True)
     upstream_like(tmp_path / "people_b0" / "1" / "model.onnx", "masks", 3)
     assert bad(examine(tmp_path)) == [("contract", Level.WARNING), ("masks", Level.WARNING)]

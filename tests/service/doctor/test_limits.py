@@ -11,7 +11,7 @@ from hiseg.doctor.limits import check_memory, check_open_files, check_settings, 
 from hiseg.settings import MEBI, Settings
 
 
-def test_the_defaults_agree() -> None:
+def test_the_default_limits_agree() -> None:
     (finding,) = check_settings(Settings())
     assert (finding.level, finding.mend) == (Level.OK, "")
 
@@ -25,7 +25,7 @@ def test_the_defaults_agree() -> None:
         ({"drain_seconds": 20}, Level.WARNING, "drain_seconds"),
     ],
 )
-def test_two_that_contradict_each_other_are_both_named(given: dict[str, int], level: Level, named: str) -> None:
+def test_two_contradicting_settings_are_both_named(given: dict[str, int], level: Level, named: str) -> None:
     (finding,) = check_settings(Settings(**given))  # type: ignore[arg-type]
     assert finding.level is level
     assert named in finding.found
@@ -40,14 +40,14 @@ def test_an_image_of_the_largest_size_that_can_be_held_is_enough() -> None:
 
 
 @pytest.mark.parametrize(("allowed", "level"), [(64, Level.WRONG), (1024, Level.WARNING), (65536, Level.OK)])
-def test_open_files(allowed: int, level: Level) -> None:
+def test_the_level_follows_the_limit_of_open_files(allowed: int, level: Level) -> None:
     finding = check_open_files(Settings(), allowed)
     assert finding.level is level
     assert str(allowed) in finding.found
 
 
 @pytest.mark.parametrize(("mebi", "level"), [(256, Level.WRONG), (900, Level.WARNING), (2048, Level.OK)])
-def test_memory(mebi: int, level: Level) -> None:
+def test_the_level_follows_the_available_memory(mebi: int, level: Level) -> None:
     assert check_memory(Settings(), mebi * MEBI).level is level
 
 

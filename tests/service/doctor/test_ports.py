@@ -12,11 +12,11 @@ from hiseg.doctor.ports import check_ports
 from hiseg.settings import Settings
 
 
-def test_free_ports() -> None:
+def test_free_ports_are_fine() -> None:
     assert [finding.level for finding in check_ports(Settings(port=0, grpc_port=0))] == [Level.OK, Level.OK]
 
 
-def test_somebody_else_listens_there() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -28,17 +28,17 @@ def test_somebody_else_listens_there() -> None:
     assert "grpc_port" in grpc.mend
 
 
-def test_a_running_hiseg_may_have_them(server: Server) -> None:
+def test_ports_of_a_running_hiseg_are_fine(server: Server) -> None:
     port, grpc_port = httpx.URL(server.url).port, httpx.URL(server.grpc).port
     found = list(check_ports(Settings(port=port, grpc_port=grpc_port)))
     assert [finding.level for finding in found] == [Level.OK, Level.OK]
     assert all("hiseg runs here" in finding.found for finding in found)
 
 
-def test_one_port_for_both() -> None:
+def test_the_same_port_for_http_and_grpc_is_wrong() -> None:
     (finding,) = check_ports(Settings(port=9999, grpc_port=9999))
     assert finding.level is Level.WRONG
 
 
-def test_an_address_of_another_machine() -> None:
+def test_an_address_of_another_machine_is_reported() -> None:
     assert [finding.level for finding in check_ports(Settings(host="192.0.2.1"))] == [Level.WRONG, Level.WRONG]

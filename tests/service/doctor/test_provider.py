@@ -17,7 +17,9 @@ CPU, CUDA = ["CPUExecutionProvider"], ["CUDAExecutionProvider", "CPUExecutionPro
     ("available", "device", "level"),
     [(CPU, False, Level.OK), (CPU, True, Level.WARNING), (CUDA, True, Level.OK), (CUDA, False, Level.WARNING)],
 )
-def test_provider(tmp_path: Path, available: list[str], device: bool, level: Level) -> None:
+def test_a_gpu_without_its_provider_is_reported(
+    tmp_path: Path, available: list[str], device: bool, level: Level
+) -> None:
     """An empty file stands for the device of a GPU, which isn't here."""
     gpu = tmp_path / "nvidia0"
     if device:
@@ -26,5 +28,5 @@ def test_provider(tmp_path: Path, available: list[str], device: bool, level: Lev
 
 
 @pytest.mark.parametrize(("asked", "level"), [(0, Level.OK), (2, Level.OK), (4, Level.WARNING)])
-def test_threads(asked: int, level: Level) -> None:
+def test_more_threads_than_cores_are_reported(asked: int, level: Level) -> None:
     assert check_threads(Settings(threads=asked), cores=2).level is level

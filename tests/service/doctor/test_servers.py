@@ -49,7 +49,7 @@ def other(tmp_path: Path) -> Iterator[Triton]:
         yield server
 
 
-def test_two_that_are_well(triton_server: Triton, other: Triton) -> None:
+def test_two_good_servers_have_no_bad_findings(triton_server: Triton, other: Triton) -> None:
     findings = examine(triton_server.address, other.address)
     assert not bad(findings)
     assert {finding.check for finding in findings} == {
@@ -58,7 +58,7 @@ def test_two_that_are_well(triton_server: Triton, other: Triton) -> None:
     assert sum(other.address in finding.found for finding in findings) >= 6
 
 
-def test_one_of_two_is_gone(triton_server: Triton, other: Triton) -> None:
+def test_a_server_that_is_gone_is_reported(triton_server: Triton, other: Triton) -> None:
     other.kill()
     findings = examine(triton_server.address, other.address)
     assert ("reachable", Level.WRONG) in bad(findings)
@@ -66,26 +66,26 @@ def test_one_of_two_is_gone(triton_server: Triton, other: Triton) -> None:
     assert any(f"hiseg_b0 isn't on {other.address}" in finding.found for finding in findings)
 
 
-def test_one_that_hangs(other: Triton) -> None:
+def test_a_server_that_hangs_is_reported(other: Triton) -> None:
     other.pause()
     (finding,) = examine(other.address)
     assert (finding.check, finding.level) == ("reachable", Level.WRONG)
     assert "doesn't answer" in finding.found
 
 
-def test_the_port_of_http_was_given(triton_server: Triton) -> None:
+def test_the_http_port_in_place_of_the_grpc_port_is_recognised(triton_server: Triton) -> None:
     (finding,) = examine(f"127.0.0.1:{triton_server.http}")
     assert (finding.check, finding.level) == ("reachable", Level.WRONG)
     assert "8000 is HTTP" in finding.mend
 
 
-def test_a_name_that_is_none() -> None:
+def test_an_unknown_host_name_is_reported() -> None:
     (finding,) = examine("no-such-host.invalid")
     assert (finding.check, finding.level) == ("reachable", Level.WRONG)
     assert "no-such-host.invalid" in finding.found
 
 
-def test_models_for_a_gpu_that_is_not_there(tmp_path: Path) -> None:
+def test_gpu_models_on_a_machine_without_gpu_are_reported(tmp_path: Path) -> None:
     shutil.rmtree(copy(tmp_path) / "configs")
     with triton(tmp_path, arguments=("--exit-on-error=false", "--strict-readiness=false")) as server:
         findings = examine(server.address, repository=tmp_path)
@@ -93,7 +93,7 @@ def test_models_for_a_gpu_that_is_not_there(tmp_path: Path) -> None:
     assert any("--model-config-name=cpu" in finding.mend for finding in findings)
 
 
-def test_a_configuration_written_by_hand(tmp_path: Path) -> None:
+def test_a_configuration_written_by_hand_is_checked(tmp_path: Path) -> None:
     configs = copy(tmp_path) / "configs"
     text = (configs / "cpu.pbtxt").read_text()
     head, _, rest = text.partition("model_warmup [")
@@ -104,7 +104,7 @@ def test_a_configuration_written_by_hand(tmp_path: Path) -> None:
     assert bad(findings) == [("configuration", Level.WARNING)] * 2
 
 
-def test_triton_s_own_batching(tmp_path: Path) -> None:
+def test_tritons_own_batching_is_reported(tmp_path: Path) -> None:
     configs = copy(tmp_path) / "configs"
     text = (configs / "cpu.pbtxt").read_text()
     head, _, rest = text.partition("model_warmup [")
@@ -116,7 +116,7 @@ def test_triton_s_own_batching(tmp_path: Path) -> None:
     assert ("configuration", Level.WRONG) in bad(findings)
 
 
-def test_masks_of_another_model(triton_server: Triton, tmp_path: Path) -> None:
+def test_masks_of_another_model_are_reported(triton_server: Triton, tmp_path: Path) -> None:
     """The local canary is another's: what the server gives is not what is stored."""
     canary = copy(tmp_path) / "1" / "canary.json"
     canary.write_text(json.dumps(json.loads(canary.read_text())[::-1]))
@@ -127,7 +127,7 @@ def test_without_the_servers_repository_masks_are_only_tried(triton_server: Trit
     assert bad(examine(triton_server.address, repository=tmp_path)) == [("masks", Level.WARNING)]
 
 
-def test_versions_that_differ(triton_server: Triton, tmp_path: Path) -> None:
+def test_servers_with_different_versions_are_reported(triton_server: Triton, tmp_path: Path) -> None:
     model = copy(tmp_path)
     shutil.copytree(model / "1", model / "2")
     with triton(tmp_path) as server:
@@ -136,11 +136,11 @@ def test_versions_that_differ(triton_server: Triton, tmp_path: Path) -> None:
     assert f"1 on {triton_server.address}, 2 on {server.address}" in findings[-1].found
 
 
-def test_a_default_that_nobody_has(triton_server: Triton) -> None:
+def test_a_default_variant_that_no_server_has_is_reported(triton_server: Triton) -> None:
     assert bad(examine(triton_server.address, default_variant="b7")) == [("models", Level.WRONG)]
 
 
-def test_shared_memory_of_its_own(tmp_path: Path) -> None:
+def test_separate_shared_memory_is_reported(tmp_path: Path) -> None:
     if subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode:
         missing("a mount namespace needs more rights than these")
     with triton(within=ALONE) as server:
@@ -149,7 +149,7 @@ def test_shared_memory_of_its_own(tmp_path: Path) -> None:
     assert any("--ipc=host" in finding.mend for finding in findings)
 
 
-def test_a_proxy_that_lets_only_small_messages_through(triton_server: Triton) -> None:
+def test_a_proxy_with_a_small_message_limit_is_reported(triton_server: Triton) -> None:
     async def collect() -> list[Finding]:
         async with narrow(triton_server.address) as address:
             settings = Settings(engine=f"triton://{address}", model_repository=REPOSITORY)

@@ -117,7 +117,7 @@ def test_only_what_is_wanted_comes_back(engine: OnnxEngine) -> None:
     assert whole.model == ModelRef("hiseg_b0", "1", "b0", "onnx")
 
 
-def test_a_run_that_nobody_waits_for_is_ended(engine: OnnxEngine) -> None:
+def test_a_cancelled_run_is_terminated(engine: OnnxEngine) -> None:
     reported: list[object] = []
 
     async def scenario() -> None:
@@ -175,7 +175,7 @@ def upstream_like(path: Path, mask_output: str, channels: int, canvas: tuple[int
 
 
 @pytest.mark.parametrize(("mask_output", "channels"), [("masks", 3), ("instance_masks", 1)])
-def test_files_of_both_seed_generations_are_taken(tmp_path: Path, mask_output: str, channels: int) -> None:
+def test_files_of_both_upstream_generations_are_accepted(tmp_path: Path, mask_output: str, channels: int) -> None:
     engine = OnnxEngine(upstream_like(tmp_path / "model.onnx", mask_output, channels), "people_b1", "3")
     info = engine.info
     assert info.canvases == ((48, 64),)
@@ -188,7 +188,7 @@ def test_files_of_both_seed_generations_are_taken(tmp_path: Path, mask_output: s
     engine.close()
 
 
-def test_what_the_file_says_of_its_arithmetic_seeds_the_cost_model(tmp_path: Path) -> None:
+def test_the_gmac_in_the_metadata_give_the_cost_prior(tmp_path: Path) -> None:
     path = upstream_like(tmp_path / "model.onnx", "masks", 3)
     proto = onnx.load(path)
     helper.set_model_props(proto, {"gmac": "[2.0, 0.5]"})
@@ -232,6 +232,6 @@ def test_a_loaded_model_leaves_no_trace_in_the_home_folder(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_of_the_service_loads_it_otherwise() -> None:
+def test_no_other_module_of_the_service_imports_onnxruntime() -> None:
     found = [name for name, names in IMPORTS.items() if "onnxruntime" in names]
     assert found == ["hiseg.engines.onnx"]

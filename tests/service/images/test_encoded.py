@@ -62,7 +62,7 @@ def test_the_fast_way_for_jpegs_gives_pillows_pixels(subsampling: int, options: 
         np.testing.assert_array_equal(decode(data, LIMITS).pixels, np.asarray(picture.convert("RGB")))
 
 
-def test_a_jpeg_that_the_fast_way_finds_odd_is_left_to_pillow() -> None:
+def test_jpegs_that_the_fast_decoder_refuses_are_decoded_by_pillow() -> None:
     data = encoded(gradient(), "JPEG", quality=95)
     second = 4 + int.from_bytes(data[4:6], "big")
     odd = data[:second] + b"\x00\x00" + data[second:]  # stray bytes between two segments
@@ -95,7 +95,7 @@ def test_other_colour_models_become_rgb(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
-def test_transparency_is_laid_on_white(mode: str) -> None:
+def test_transparency_becomes_white(mode: str) -> None:
     picture = PIL.Image.new("RGBA", (8, 8), (255, 0, 0, 255))
     picture.paste((0, 0, 0, 0), (0, 0, 4, 8))
     if mode == "PA":
@@ -114,7 +114,7 @@ def test_sixteen_bits_become_eight() -> None:
 
 
 @pytest.mark.parametrize("form", ["WEBP", "PNG"])
-def test_of_an_animation_the_first_frame_is_taken_and_it_is_said(form: str) -> None:
+def test_only_the_first_frame_of_an_animation_is_used_and_noted(form: str) -> None:
     frames = [PIL.Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
     data = encoded(frames[0], form, save_all=True, append_images=frames[1:], lossless=True)
     image = decode(data, LIMITS)
@@ -138,7 +138,7 @@ def test_truncated_images_are_refused(form: str, share: float) -> None:
         decode(data[: max(12, int(len(data) * share))], LIMITS)
 
 
-def test_empty() -> None:
+def test_an_empty_body_is_refused() -> None:
     with pytest.raises(UndecodableImage):
         decode(b"", LIMITS)
 
@@ -168,7 +168,7 @@ def test_pixels_are_counted_before_decoding() -> None:
 
 
 @given(st.sampled_from(["JPEG", "PNG", "WEBP"]), st.data())
-def test_damaged_images_give_our_errors_or_pixels(form: str, draw: st.DataObject) -> None:
+def test_damaged_images_raise_our_errors_or_decode(form: str, draw: st.DataObject) -> None:
     data = bytearray(encoded(gradient(), form))
     for _ in range(draw.draw(st.integers(1, 8))):
         data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.integers(0, 255))

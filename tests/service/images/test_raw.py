@@ -67,7 +67,7 @@ def test_nv12_comes_back_whatever_its_strides(half_w: int, half_h: int, pad: int
     assert plain.pixels.shape == (height, width, 3)
 
 
-def test_nv12_has_the_colours_of_the_picture() -> None:
+def test_nv12_has_the_colours_of_the_image() -> None:
     pixels = cv2.resize(picture(8, 6), (160, 120), interpolation=cv2.INTER_CUBIC)
     luma, chroma = nv12(pixels)
     found = raw_frame(luma.tobytes() + chroma.tobytes(), NV12, 160, 120, LIMITS).decode().pixels

@@ -35,6 +35,6 @@ def test_a_mask_grows_by_a_disc_to_all_sides_and_not_beyond_the_image(case: Case
     np.testing.assert_array_equal(full_size(mask, width, height), before)
 
 
-def test_nobody_stays_nobody() -> None:
+def test_an_empty_mask_stays_empty() -> None:
     for nobody in (CropMask.empty(), CropMask(3, 4, np.zeros((5, 6), np.bool_))):
         assert dilate(nobody, 50, 20, 20) is nobody

@@ -39,7 +39,7 @@ def test_a_mask_may_be_larger_than_its_box() -> None:
     assert mask_pixels(places, WIDTH, HEIGHT, PostProcessing()) == sum(each.mask.pixels.size for each in found)
 
 
-def test_larger_ones_end_with_the_image() -> None:
+def test_masks_beyond_their_boxes_are_clipped_to_the_image() -> None:
     (found,) = draw_masks(MARGINS[:1], [Box(0, 0, WIDTH, HEIGHT)], WIDTH, HEIGHT, PostProcessing(), crop_scale=1.5)
     assert (found.mask.left, found.mask.top, found.area) == (0, 0, WIDTH * HEIGHT)
 
@@ -53,7 +53,7 @@ def test_the_surer_one_keeps_what_both_claim_after_growing() -> None:
     assert masks[2].sum() > 20 * 38, "it has grown"
 
 
-def test_who_loses_every_pixel_has_no_score() -> None:
+def test_a_mask_that_loses_every_pixel_has_score_0() -> None:
     boxes = [Box(10, 10, 40, 50), Box(15, 15, 30, 40)]
     found = draw_masks(MARGINS, boxes, WIDTH, HEIGHT, PostProcessing(resolve_overlaps=True))
     assert (found[1].area, found[1].score) == (0, 0.0)

@@ -93,7 +93,7 @@ def test_a_grown_mask_takes_nothing_from_a_neighbour_whom_the_model_saw() -> Non
     assert whole(grown)[20:27, :18].any(), "where nobody else is it has grown"
 
 
-def test_those_apart_are_left_alone() -> None:
+def test_masks_that_do_not_overlap_stay_unchanged() -> None:
     nobody = Claim(CropMask.empty(), np.zeros((2, 2), np.float32), Box(0, 0, 1, 1))
     claims = [claim(0, 0, 0, 20, 20), claim(1, 30, 30, 50, 50), nobody]
     before = [whole(each) for each in claims]

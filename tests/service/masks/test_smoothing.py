@@ -60,6 +60,6 @@ def test_edge_makes_a_soft_staircase_of_ones_and_zeros() -> None:
 
 @pytest.mark.parametrize("how", BOTH)
 @given(st.floats(-20, 20), st.integers(1, 9), st.integers(1, 9))
-def test_what_is_even_stays_and_nothing_creeps_in_from_outside(how: Smoothing, level: float, h: int, w: int) -> None:
+def test_constant_probabilities_stay_up_to_the_border(how: Smoothing, level: float, h: int, w: int) -> None:
     found = smooth(np.full((h, w), level, dtype=np.float32), how)
     np.testing.assert_allclose(1 / (1 + np.exp(-found)), 1 / (1 + np.exp(-level)), atol=2e-6)

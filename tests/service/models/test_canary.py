@@ -66,5 +66,5 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.masks, canary.masks)
 
 
-def test_a_model_need_not_have_one(tmp_path: Path) -> None:
+def test_a_canary_is_optional(tmp_path: Path) -> None:
     assert Canary.load(tmp_path) is None

@@ -27,7 +27,7 @@ def checked(path: Path, code: int) -> str:
 
 
 @pytest.mark.parametrize("generation", Generation)
-def test_what_a_released_file_runs_as(generation: Generation, tmp_path: Path) -> None:
+def test_facts_of_a_file_like_upstreams(generation: Generation, tmp_path: Path) -> None:
     path = UpstreamFile(generation, **SMALL).save(tmp_path / RELEASED)
     said = json.loads(CliRunner().invoke(app, ["models", "check", "--json", str(path)]).output)
     assert said["fits"]
@@ -40,7 +40,7 @@ def test_what_a_released_file_runs_as(generation: Generation, tmp_path: Path) ->
     assert [(run["images"], run["people"]) for run in said["runs"]] == [(1, 0), (1, 1), (1, 3), (2, 3)]
 
 
-def test_it_is_said_in_words_too(tmp_path: Path) -> None:
+def test_the_report_says_them_in_words(tmp_path: Path) -> None:
     said = checked(UpstreamFile(**SMALL).save(tmp_path / RELEASED), 0)
     assert "keeps the tensor contract" in said
     assert "images are stretched to the canvas" in said
@@ -98,7 +98,7 @@ def lie_about_resize(proto: onnx.ModelProto) -> None:
         (lie_about_masks, "masks and foreground come in shapes (1, 16, 12) and (1, 48, 64)"),
     ],
 )
-def test_what_does_not_fit_is_named(edit: Callable[[onnx.ModelProto], None], said: str, tmp_path: Path) -> None:
+def test_contract_violations_are_named(edit: Callable[[onnx.ModelProto], None], said: str, tmp_path: Path) -> None:
     path = edited(tmp_path / "any.onnx", edit)
     report = inspect_model(path, threads=1)
     assert not report.fits
@@ -120,7 +120,7 @@ def test_metadata_of_any_kind_breaks_nothing(key: str, value: str, tmp_path: Pat
     assert report.fits or report.refused[0]
 
 
-def test_files_that_are_no_models(tmp_path: Path) -> None:
+def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
     whole = UpstreamFile(**SMALL).save(tmp_path / "whole.onnx").read_bytes()
     for name, content in {"empty": b"", "text": b"not a model", "half": whole[: len(whole) // 2]}.items():
         path = tmp_path / f"{name}.onnx"

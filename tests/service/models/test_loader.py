@@ -71,7 +71,7 @@ def health(server: Server) -> str:
     return str(HealthCheckResponse.ServingStatus.Name(status))
 
 
-def test_up_without_any_triton_ready_with_the_first_and_up_when_it_goes(gone: Triton, photo: bytes) -> None:
+def test_ready_follows_triton_while_the_service_stays_up(gone: Triton, photo: bytes) -> None:
     with started("--engine", targets_of(gone)) as server:
         assert httpx.get(server.url + "/healthz").status_code == 200
         assert httpx.get(server.url + "/readyz").status_code == 503
@@ -93,7 +93,7 @@ def test_up_without_any_triton_ready_with_the_first_and_up_when_it_goes(gone: Tr
         assert 'hiseg_rejected_total{reason="engine"}' in metrics
 
 
-def test_with_a_fallback_somebody_always_answers_and_says_who(gone: Triton, photo: bytes) -> None:
+def test_with_a_fallback_every_request_is_answered_and_names_its_engine(gone: Triton, photo: bytes) -> None:
     with serving((*SERVE, "--engine", targets_of(gone), "--fallback", "onnx")) as server:
         before = post(server, photo).json()
         assert before["model"]["engine"] == "onnx-fallback"
@@ -119,7 +119,7 @@ def test_without_the_client_for_triton_the_error_names_what_is_missing() -> None
 
 
 @pytest.mark.parametrize("engine", ["tensorrt", "triton://", "http://a:8001"])
-def test_an_engine_that_there_is_not_is_refused_with_the_form_of_those_there_are(engine: str) -> None:
+def test_an_unknown_engine_is_refused_with_the_supported_forms(engine: str) -> None:
     done = subprocess.run([*SERVE, "--engine", engine], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
     assert "triton://host:port" in done.stderr

@@ -16,7 +16,7 @@ def test_the_newest_version_of_each_model(tmp_path: Path) -> None:
     assert [(model.name, model.version) for model in stored_models(tmp_path)] == [("a", "2"), ("b", "10")]
 
 
-def test_no_model(tmp_path: Path) -> None:
+def test_a_repository_without_models(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no model"):
         stored_models(tmp_path)
 
@@ -32,7 +32,7 @@ def test_all_versions_newest_first_without_what_is_being_written(tmp_path: Path)
     assert stored_versions(tmp_path / "nowhere") == {}
 
 
-def test_a_version_that_is_replaced_is_another(tmp_path: Path) -> None:
+def test_a_version_differs_after_any_of_its_files_changes(tmp_path: Path) -> None:
     folder = tmp_path / "b" / "1"
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_text("one")

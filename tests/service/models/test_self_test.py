@@ -48,7 +48,7 @@ def test_without_a_canary_rows_of_the_right_shape_are_enough() -> None:
 
 
 @pytest.mark.parametrize("bend", ["nan", "rows", "probability"])
-def test_what_cannot_be_masks_is_refused(bend: str) -> None:
+def test_outputs_that_cannot_be_masks_are_refused(bend: str) -> None:
     with pytest.raises(SelfTestFailed, match="gave"):
         asyncio.run(run_self_test(Bent(bend), NOWHERE))
 
@@ -87,7 +87,7 @@ def test_an_engine_that_names_its_roi_counts_gets_all_of_them_with_every_number_
     assert shapes(engine, BatchLimits(images=3)) == expected
 
 
-def test_quickly_one_canvas_unless_the_engine_prepares_itself_for_each() -> None:
+def test_a_quick_test_runs_one_canvas_unless_the_engine_prepares_for_each() -> None:
     engine = EchoEngine()
     assert shapes(engine, quick=True) == {(1, people, engine.info.canvases[0]) for people in WARM_UP_PEOPLE}
     prepares = EchoEngine(roi_counts=(0, 2))
@@ -96,7 +96,7 @@ def test_quickly_one_canvas_unless_the_engine_prepares_itself_for_each() -> None
     }
 
 
-def test_the_cost_model_learns_from_it() -> None:
+def test_the_cost_model_learns_from_the_self_test() -> None:
     async def scenario(loop: VirtualLoop) -> float:
         engine = EchoEngine(cost=Cost(10, 10, 5), prior=Cost(1, 1, 1))
         batcher = Batcher(engine, ThreadPoolExecutor(1), Notes(), clock=loop.time)

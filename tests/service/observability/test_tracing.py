@@ -45,7 +45,7 @@ def test_nothing_of_the_sdk_is_loaded() -> None:
     assert (found.returncode, found.stdout.strip()) == (0, ""), found.stderr
 
 
-def test_it_says_which_packages_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     monkeypatch.delitem(sys.modules, "hiseg.observability.otel", raising=False)
     with pytest.raises(ExtraMissing, match=r"pip install 'hiseg\[tracing\]'"):

@@ -20,7 +20,7 @@ def frame(number: int) -> Frame:
     ("policy", "left"),
     [(Policy.LATEST_ONLY, [11]), (Policy.DROP_OLDEST, list(range(12 - QUEUE_FRAMES, 12)))],
 )
-def test_who_must_go(policy: Policy, left: list[int]) -> None:
+def test_which_frames_are_dropped_by_each_policy(policy: Policy, left: list[int]) -> None:
     async def scenario() -> None:
         buffer = FrameBuffer(policy)
         dropped = [await buffer.put(frame(number)) for number in range(12)]

@@ -137,14 +137,14 @@ def test_what_the_masker_drops_is_counted_and_left_out() -> None:
     assert (stats.written, stats.dropped) == (17, 3)
 
 
-def test_an_input_that_breaks_off_keeps_what_was_read() -> None:
+def test_frames_before_an_input_error_are_written() -> None:
     source, shelf = Numbers(9, error="cable pulled"), Shelf()
     with pytest.raises(VideoError, match="cable pulled"):
         run(source, shelf, Slow(source, shelf))
     assert shelf.numbers == list(range(9))
 
 
-def test_an_output_that_breaks_ends_it_all() -> None:
+def test_an_output_error_ends_the_run() -> None:
     source, shelf = Numbers(10**9), Shelf(breaks_at=5)
     with pytest.raises(VideoError, match="disk is full"):
         run(source, shelf, Slow(source, shelf))

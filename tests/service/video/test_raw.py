@@ -25,7 +25,7 @@ def shell(command: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @pytest.mark.parametrize("form", ["nv12", "bgr24"])
-def test_ffmpeg_before_and_behind(clip: Clip, tmp_path: Path, ffmpeg: Path, form: str) -> None:
+def test_raw_frames_from_and_to_ffmpeg(clip: Clip, tmp_path: Path, ffmpeg: Path, form: str) -> None:
     video = shlex.join([*COMMAND, "-", "-o", "-", *ASKED, "--pixel-format", form, *COMMAND_END])
     masks, out = tmp_path / "masks.jsonl", tmp_path / "out.mkv"
     done = shell(
@@ -45,7 +45,7 @@ def test_ffmpeg_before_and_behind(clip: Clip, tmp_path: Path, ffmpeg: Path, form
         assert apart[: TOP - 4].mean() < 6, f"the colours of frame {number} are those of the input"
 
 
-def test_half_a_frame_at_the_end_is_told(tmp_path: Path) -> None:
+def test_half_a_frame_at_the_end_is_reported(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     command = [*COMMAND, "-", "-o", str(out), *ASKED, "--pixel-format", "rgb24", *COMMAND_END]
     data = picture(0).tobytes() + picture(1).tobytes()[:1000]
@@ -55,7 +55,7 @@ def test_half_a_frame_at_the_end_is_told(tmp_path: Path) -> None:
     assert len(read(out)[0]) == 1
 
 
-def test_the_first_signal_ends_it_in_good_order(tmp_path: Path) -> None:
+def test_the_first_signal_ends_the_run_cleanly(tmp_path: Path) -> None:
     out, masks = tmp_path / "out.mp4", tmp_path / "masks.jsonl"
     command = [*COMMAND, "-", "-o", str(out), "--json", str(masks), *ASKED, "--pixel-format", "rgb24", *COMMAND_END]
     with subprocess.Popen(
@@ -75,7 +75,7 @@ def test_the_first_signal_ends_it_in_good_order(tmp_path: Path) -> None:
     assert len(read(out)[0]) == len(lines(masks)) >= 4
 
 
-def test_a_reader_that_leaves_is_told(clip: Clip) -> None:
+def test_a_closed_output_pipe_is_reported(clip: Clip) -> None:
     video = shlex.join([*COMMAND, str(clip.path), "-o", "-", *COMMAND_END])
     done = shell(f"set +o pipefail; {video} | head -c 1000 | wc -c")
     assert done.stdout.strip() == b"1000"

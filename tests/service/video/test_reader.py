@@ -43,7 +43,9 @@ def all_of(reader: VideoReader) -> list[Frame]:
         (720, Colorspace.ITU601, 6),
     ],
 )
-def test_colours_are_those_meant(tmp_path: Path, height: int, matrix: Colorspace, tag: int) -> None:
+def test_colours_are_converted_by_the_files_matrix_and_range(
+    tmp_path: Path, height: int, matrix: Colorspace, tag: int
+) -> None:
     path = tmp_path / "colour.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(10), options={"crf": "1"})
@@ -60,7 +62,7 @@ def test_colours_are_those_meant(tmp_path: Path, height: int, matrix: Colorspace
 
 
 @pytest.mark.parametrize(("rotation", "turns"), [(0, 0), (90, 1), (-90, 3), (180, 2), (-180, 2)])
-def test_a_camera_that_was_held_otherwise(rotation: int, turns: int) -> None:
+def test_rotation_metadata_is_applied(rotation: int, turns: int) -> None:
     class Held:
         """A decoded frame with a display matrix, which PyAV reads but can't write."""
 
@@ -85,7 +87,7 @@ def test_every_third_frame_keeps_its_number_and_time(clip: Clip) -> None:
     assert [frame.time for frame in frames] == [number / RATE for number in range(0, FRAMES, 3)]
 
 
-def test_matroska_that_breaks_off(clip: Clip, tmp_path: Path) -> None:
+def test_a_truncated_matroska_file_is_read_to_its_end(clip: Clip, tmp_path: Path) -> None:
     whole, part = tmp_path / "whole.mkv", tmp_path / "part.mkv"
     with av.open(str(clip.path)) as source, av.open(str(whole), "w") as copy:
         stream = copy.add_stream_from_template(source.streams.video[0])
@@ -109,12 +111,12 @@ def test_matroska_that_breaks_off(clip: Clip, tmp_path: Path) -> None:
         ("file:///x.mp4", Input("file:///x.mp4", live=None)),
     ],
 )
-def test_what_input_means(text: str, expected: Input) -> None:
+def test_input_arguments_are_parsed(text: str, expected: Input) -> None:
     assert parse_input(text) == expected
 
 
 @given(st.lists(st.none() | st.integers(-(10**9), 10**9)), st.integers(-5, 1000))
-def test_from_zero_and_always_later(stamps: list[int | None], step: int) -> None:
+def test_timestamps_start_at_zero_and_increase(stamps: list[int | None], step: int) -> None:
     timeline = Timeline(step)
     placed = [timeline.next_ticks(stamp) for stamp in stamps]
     assert placed[:1] in ([], [0])
@@ -122,7 +124,7 @@ def test_from_zero_and_always_later(stamps: list[int | None], step: int) -> None
 
 
 @given(st.integers(-(10**6), 10**6), st.sets(st.integers(1, 10**6)))
-def test_distances_are_kept(origin: int, later: set[int]) -> None:
+def test_distances_between_timestamps_are_kept(origin: int, later: set[int]) -> None:
     timeline = Timeline(40)
     distances = [0, *sorted(later)]
     assert [timeline.next_ticks(origin + distance) for distance in distances] == distances

@@ -78,26 +78,26 @@ def test_each_frame_gets_its_own_answer() -> None:
     }
 
 
-def test_a_dropped_frame_is_gone_when_frames_may_be_dropped() -> None:
+def test_a_dropped_frame_is_left_out_if_the_policy_allows_drops() -> None:
     answers, to = ask(lambda k, _: client.Segmented(0, 0, RESULT) if k % 2 else dropped(), Policy.LATEST_ONLY)
     assert answers == [None, (), None, ()]
     assert to.sent == [0, 1, 2, 3]
 
 
-def test_a_dropped_frame_is_sent_again_when_none_may_be() -> None:
+def test_a_dropped_frame_is_sent_again_with_wait() -> None:
     answers, to = ask(lambda k, _: dropped() if k < 3 else client.Segmented(0, 0, RESULT), Policy.WAIT)
     assert answers == [(), (), (), ()]
     assert sorted(to.sent) == [0, 0, 1, 1, 2, 2, 3]
 
 
-def test_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dropped_frame_is_not_sent_again_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "RESEND_S", 0.05)
     answers, _ = ask(lambda *_: dropped(), Policy.WAIT, 1)
     assert isinstance(answers[0], VideoError)
     assert "too much to do" in str(answers[0])
 
 
-def test_a_frame_at_fault_is_named() -> None:
+def test_an_invalid_frame_is_named() -> None:
     error = client.InvalidRequest("boxes[0] is empty")
     answers, _ = ask(lambda *_: client.Failed(0, 0, error), Policy.WAIT, 2)
     assert [str(answer) for answer in answers] == [
@@ -106,7 +106,7 @@ def test_a_frame_at_fault_is_named() -> None:
 
 
 @pytest.mark.parametrize("error", [client.Unavailable("shutting down"), RuntimeError("a bug")])
-def test_a_stream_that_breaks_leaves_nobody_waiting(error: Exception) -> None:
+def test_a_broken_stream_fails_all_waiting_frames(error: Exception) -> None:
     def behave(k: int, _: int) -> client.Outcome:
         if k == 1:
             raise error

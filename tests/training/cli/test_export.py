@@ -58,7 +58,7 @@ def test_a_checkpoint_becomes_a_file_that_the_service_takes(tmp_path: Path) -> N
         (("--precision", "int8", "--data", "nowhere"), "HISEG_DATA"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments: tuple[object, ...], said: str, tmp_path: Path) -> None:
+def test_invalid_options_are_refused_with_the_reason(arguments: tuple[object, ...], said: str, tmp_path: Path) -> None:
     assert said in call("export", B0, "--output", tmp_path / "model.onnx", *arguments, code=2)
     assert not list(tmp_path.iterdir())
 

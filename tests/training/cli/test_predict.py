@@ -49,12 +49,12 @@ def test_people_masks_and_a_timing_table(annotations: Path, tmp_path: Path) -> N
     assert set(np.unique(mask)) == {0, 255}
 
 
-def test_everybody_as_one(annotations: Path, tmp_path: Path) -> None:
+def test_binary_mode(annotations: Path, tmp_path: Path) -> None:
     ask("--onnx", B0, "--annotations", annotations, "--num-images", 1, "--binary_mode", "--output_dir", tmp_path)
     assert [p.name for p in tmp_path.glob("*")] == ["000000000001_binary.png"]
 
 
-def test_a_single_picture_needs_no_annotations(tmp_path: Path) -> None:
+def test_a_single_image_needs_no_annotations(tmp_path: Path) -> None:
     ask("--onnx", B0, "--image", SAMPLE, "--boxes", "22,15,365,512", "--output-dir", tmp_path)
     assert cv2.imread(str(tmp_path / "people_segmented.png")).shape == cv2.imread(str(SAMPLE)).shape
 

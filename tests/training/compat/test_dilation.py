@@ -31,7 +31,7 @@ def test_a_sure_pixel_grows_where_the_background_leads_by_less_than_two(lead: fl
 
 
 @pytest.mark.parametrize("pixels", [1, 2, 5])
-def test_it_is_the_formula(pixels: int) -> None:
+def test_dilation_follows_the_formula(pixels: int) -> None:
     logits = np.random.default_rng(pixels).normal(0, 3, (3, 3, 12, 9)).astype(np.float32)
     odds = np.exp(logits)
     target = odds[:, 1] / odds.sum(axis=1)
@@ -72,6 +72,6 @@ def test_any_number_of_people_in_a_graph(tmp_path: Path) -> None:
         np.testing.assert_allclose(wide, raise_target(logits * 2, 1), atol=1e-5)
 
 
-def test_none_is_no_dilation() -> None:
+def test_dilation_by_0_pixels_is_refused() -> None:
     with pytest.raises(ValueError, match="dilation_pixels must be at least 1, got 0"):
         DilatedTarget(Echo(), 0)

@@ -84,6 +84,6 @@ def test_the_coarse_stage_of_our_checkpoints_too(tmp_path: Path) -> None:
         (("--batch-size", 0), "batch_size: 0 is less than 1"),
     ],
 )
-def test_what_cannot_be_had_is_said(tmp_path: Path, flags: tuple[object, ...], said: str) -> None:
+def test_impossible_exports_are_refused_with_the_reason(tmp_path: Path, flags: tuple[object, ...], said: str) -> None:
     (tmp_path / "any.pth").write_bytes(b"")
     assert said in export("--checkpoint", tmp_path / "any.pth", *flags, code=2)

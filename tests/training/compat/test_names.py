@@ -28,14 +28,14 @@ def rows() -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(("command", "flags"), rows())
-def test_every_flag_is_there(command: str, flags: list[str]) -> None:
+def test_every_flag_of_upstream_exists(command: str, flags: list[str]) -> None:
     with typer.Context(WHOLE) as context:
         found = WHOLE.get_command(context, command)  # type: ignore[attr-defined]
     known = {option for parameter in found.params for option in parameter.opts}
     assert {flag.replace("_", "-") for flag in flags} <= {option.replace("_", "-") for option in known}
 
 
-def test_the_table_has_all_of_the_documents_flags() -> None:
+def test_the_table_has_all_of_upstreams_flags() -> None:
     given: dict[str, set[str]] = {}
     for command, flags in rows():
         given.setdefault(command, set()).update(flag.removeprefix("--") for flag in flags)

@@ -43,7 +43,7 @@ def plain(tmp_path: Path) -> Path:
     return path
 
 
-def test_people_stay_and_all_else_goes(plain: Path, tmp_path: Path) -> None:
+def test_only_annotations_of_people_are_kept(plain: Path, tmp_path: Path) -> None:
     (whole,) = build(plain, tmp_path / "out")
     assert whole.name == "instances_some2017_person_only_no_crowd.json"
     before, after = json.loads(plain.read_text()), json.loads(whole.read_text())
@@ -55,7 +55,7 @@ def test_people_stay_and_all_else_goes(plain: Path, tmp_path: Path) -> None:
     assert (after["info"], after["licenses"]) == (before["info"], before["licenses"])
 
 
-def test_subsets_are_named_as_in_the_document_and_lie_in_each_other(plain: Path, tmp_path: Path) -> None:
+def test_subsets_have_upstreams_names_and_are_nested(plain: Path, tmp_path: Path) -> None:
     whole, small, large, *none = build(plain, tmp_path, subsets=(12, 5, 500))
     assert not none, "a subset would be the whole"
     assert small.name == "instances_some2017_person_only_no_crowd_5imgs.json"
@@ -66,7 +66,7 @@ def test_subsets_are_named_as_in_the_document_and_lie_in_each_other(plain: Path,
     assert {row["image_id"] for row in rows} == images[0]
 
 
-def test_the_seed_decides(plain: Path, tmp_path: Path) -> None:
+def test_subsets_depend_on_the_random_seed_alone(plain: Path, tmp_path: Path) -> None:
     first, again, other = (build(plain, tmp_path / n, seed, [5])[1] for n, seed in (("a", 1), ("b", 1), ("c", 2)))
     assert first.read_bytes() == again.read_bytes()
     assert first.read_bytes() != other.read_bytes()

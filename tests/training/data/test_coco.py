@@ -53,7 +53,7 @@ def test_what_the_file_does_not_say_has_a_sensible_value(tmp_path: Path) -> None
     assert (photo.source, photo.exhaustive, photo.outlined) == ("some", True, True)
 
 
-def test_persons_are_found_by_name_and_crowds_are_nobody(tmp_path: Path) -> None:
+def test_the_person_category_is_found_by_name_and_crowds_are_left_out(tmp_path: Path) -> None:
     categories = [{"id": 1, "name": "bicycle"}, {"id": 33, "name": "Person"}]
     rows = [row(1), row(2, category_id=33), row(3, category_id=33, iscrowd=1)]
     (photo,) = read_annotations(write(tmp_path, rows, categories), tmp_path)
@@ -61,7 +61,7 @@ def test_persons_are_found_by_name_and_crowds_are_nobody(tmp_path: Path) -> None
     assert not photo.exhaustive
 
 
-def test_boxes_alone(tmp_path: Path) -> None:
+def test_annotations_without_masks_are_read(tmp_path: Path) -> None:
     boxed = row()
     del boxed["segmentation"]
     (photo,) = read_annotations(write(tmp_path, [boxed]), tmp_path)

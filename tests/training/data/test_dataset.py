@@ -153,7 +153,7 @@ def _loader(people: PersonDataset, workers: int) -> DataLoader:
     return DataLoader(people, batch_size=2, collate_fn=collate, num_workers=workers)
 
 
-def test_a_picture_is_decoded_once_however_many_people_it_has(
+def test_an_image_is_decoded_once_however_many_people_it_has(
     drawn_photos: list[Photo], decodings: Counter[str]
 ) -> None:
     people = PersonDataset(drawn_photos, RECIPE)
@@ -162,7 +162,7 @@ def test_a_picture_is_decoded_once_however_many_people_it_has(
     assert decodings == {photo.path.name: 1 for photo in drawn_photos}
 
 
-def test_without_room_a_picture_is_decoded_once_an_epoch(drawn_photos: list[Photo], decodings: Counter[str]) -> None:
+def test_without_room_an_image_is_decoded_once_an_epoch(drawn_photos: list[Photo], decodings: Counter[str]) -> None:
     people = PersonDataset(drawn_photos, RECIPE, budget=0)
     epochs = 20
     for key in range(epochs * len(drawn_photos)):

@@ -62,7 +62,7 @@ def test_weights_follow_from_the_shares(drawn: Path) -> None:
     assert f"{found['total_instances']}, " in statistics_table(found)
 
 
-def test_nobody_is_nothing_to_count() -> None:
+def test_statistics_without_people_are_refused() -> None:
     with pytest.raises(ValueError, match="no people"):
         statistics([])
 
@@ -88,6 +88,6 @@ def test_what_holds_for_any_shares(background: float, target: float, other: floa
 
 
 @pytest.mark.parametrize("shares", [(1, 0, 0), (-0.1, 0.6, 0.5), (0, 0, 0)])
-def test_shares_that_are_none(shares: tuple[float, float, float]) -> None:
+def test_invalid_shares_are_refused(shares: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="shares"):
         separation_weights(*shares)

@@ -21,7 +21,7 @@ def test_the_configuration_is_read_from_the_file(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-def test_half_of_the_bytes_are_enough_to_start_from(tmp_path: Path) -> None:
+def test_half_precision_weights_can_start_a_run(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = HierarchicalModel(ModelConfig(fine_widths=(16, 16, 16, 8), coarse_boxes=True)).eval()
     for half in (False, True):

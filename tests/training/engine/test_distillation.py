@@ -38,7 +38,7 @@ def scene(guess: torch.Tensor | None, known: list[bool]) -> DistillationBatch:
     )
 
 
-def test_a_guess_is_learnt_as_sure_as_it_is(task: DistillationTask) -> None:
+def test_pseudo_labels_are_learnt_as_probabilities(task: DistillationTask) -> None:
     guess = torch.randint(0, 256, (2, 1, 96, 64), dtype=torch.uint8)
     given = scene(guess, [True, True])
     logits = task.model.run_coarse(to_unit(given.batch.images), given.batch.rois).logits
@@ -49,7 +49,7 @@ def test_a_guess_is_learnt_as_sure_as_it_is(task: DistillationTask) -> None:
     assert terms["task"] != task.loss_terms(scene(None, [True, True]))["task"]
 
 
-def test_what_nobody_knows_is_the_teachers_alone(task: DistillationTask) -> None:
+def test_photos_without_labels_have_the_teachers_loss_only(task: DistillationTask) -> None:
     assert "task" not in task.loss_terms(scene(None, [False, False]))
     one, both = (task.loss_terms(scene(None, known))["task"] for known in ([True, False], [True, True]))
     assert one != both

@@ -58,7 +58,7 @@ def test_a_checkpoint_is_a_model_and_says_what_it_is(whole: Path) -> None:
     assert any(not torch.equal(averaged[k], current[k]) for k in state)
 
 
-def test_killed_and_resumed_it_is_the_same_run(drawn: Path, whole: Path, tmp_path: Path) -> None:
+def test_a_killed_and_resumed_run_gives_the_same_model(drawn: Path, whole: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         # Its samples are made elsewhere too: that must not matter.
         [BIN / "hiseg-train", *command(drawn, tmp_path, "schedule.keep=1", "data.workers=1"), "--epochs", "2"],
@@ -128,7 +128,7 @@ def launch(commands: list[list[str]]) -> None:
     elastic_launch(config, run_commands)(commands)
 
 
-def test_two_processes_are_one(drawn: Path, whole: Path, tmp_path: Path) -> None:
+def test_two_processes_train_the_same_model_as_one(drawn: Path, whole: Path, tmp_path: Path) -> None:
     teacher = only(whole, "best_model_b0_*")
     one, two = tmp_path / "one", tmp_path / "two"
     launch(one_step(drawn, teacher, two))

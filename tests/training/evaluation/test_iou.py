@@ -24,7 +24,7 @@ def test_iou() -> None:
 
 
 @given(MASKS, st.integers(1, 3))
-def test_outline_is_what_lies_near_the_end_of_the_mask(mask: BoolMask, width: int) -> None:
+def test_the_outline_is_the_band_inside_the_masks_edge(mask: BoolMask, width: int) -> None:
     found = outline(mask, width)
     around = np.pad(mask, width)
     for y in range(mask.shape[0]):
@@ -41,7 +41,7 @@ def test_boundary_iou_of_small_masks_is_that_of_their_outlines(a: BoolMask, b: B
     assert boundary_iou(a, a) == 1
 
 
-def test_boundary_iou_sees_what_iou_overlooks() -> None:
+def test_boundary_iou_is_stricter_than_iou_at_edges() -> None:
     a = np.zeros((300, 400), dtype=np.bool_)
     a[50:250, 100:300] = True
     b = np.zeros_like(a)
@@ -65,13 +65,13 @@ def test_labels_are_those_under_the_cells_centres() -> None:
             assert found[row, column] == (1 if target[y, x] else 2 if anybody[y, x] else 0)
 
 
-def test_covered() -> None:
+def test_covered_share_counts_overlaps_once() -> None:
     box = Box(0, 0, 10, 10)
     assert covered_share(box, []) == 0
     assert covered_share(box, [Box(5, 0, 20, 10), Box(5, 5, 20, 20)]) == pytest.approx(0.5)
 
 
-def test_beyond_the_image_is_nobody() -> None:
+def test_labels_beyond_the_image_are_background() -> None:
     everywhere = np.ones((6, 8), dtype=np.bool_)
     labels = label_grid(Box(-4, 0, 12, 12), everywhere, everywhere, (4, 4))
     assert labels.tolist() == [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]

@@ -13,7 +13,7 @@ from hiseg_training.evaluation.summary import markdown, summary
 from hiseg_training.inference.runner import Runner
 
 
-def test_who_knows_the_truth_has_full_marks(photos: list[Photo], oracle: Runner) -> None:
+def test_a_perfect_model_scores_1(photos: list[Photo], oracle: Runner) -> None:
     found = summary(photos, score_photos(photos, oracle, batch=3))
     assert found["people"] == sum(len(photo.people) for photo in photos)
     assert set(found["at_mask_resolution"].values()) == {1.0}
@@ -24,7 +24,7 @@ def test_who_knows_the_truth_has_full_marks(photos: list[Photo], oracle: Runner)
     assert precision["AP50"] == precision["AP75"] == pytest.approx(1)
 
 
-def test_who_sees_nobody_has_none(photos: list[Photo], blind: Runner) -> None:
+def test_an_empty_prediction_scores_0(photos: list[Photo], blind: Runner) -> None:
     found = summary(photos, score_photos(photos, blind))
     assert found["at_mask_resolution"] == {"target_miou": 0, "detection_rate_0.5": 0, "detection_rate_0.7": 0}
     assert set(found["at_full_resolution"]["miou"].values()) == {0.0}

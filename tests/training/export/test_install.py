@@ -38,7 +38,7 @@ def versions(repository: Path) -> list[str]:
     return [stored.version for stored in stored_versions(repository)[NAME]]
 
 
-def test_beside_the_versions_that_are_there(built: Path, repository: Path) -> None:
+def test_a_version_is_installed_beside_the_others(built: Path, repository: Path) -> None:
     assert next_version(repository, NAME) == 2
     assert install(built, repository, NAME, 2) == repository / NAME / "2"
     assert versions(repository) == ["2", "1"]

@@ -64,7 +64,7 @@ def test_contract(exported: Path) -> None:
     assert json.loads(session.get_modelmeta().custom_metadata_map["canvases"]) == [list(c) for c in CANVASES]
 
 
-def test_nothing_is_left_that_runtimes_dislike(exported: Path) -> None:
+def test_the_graph_has_no_unsupported_operators(exported: Path) -> None:
     kinds = {node.op_type for node in onnx.load(exported).graph.node}
     assert "RoiAlign" in kinds
     assert not kinds & {"BatchNormalization", "GridSample", "Loop", "If", "ScatterND"}
@@ -141,6 +141,6 @@ def test_what_simplifying_leaves_out_changes_nothing(exported: Path) -> None:
         ({"canvases": ((100, 640),)}, "image_size: 100,640 is not made of multiples of 32"),
     ],
 )
-def test_a_form_that_there_is_not_is_refused(wrong: dict[str, Any], said: str) -> None:
+def test_an_unknown_form_is_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         ExportOptions(**wrong)

@@ -60,7 +60,7 @@ def test_int8_is_a_quarter_as_large_and_decides_alike(tmp_path: Path) -> None:
     assert session.run(["masks"], none)[0].shape == (0, 3, 128, 96)
 
 
-def test_what_decides_otherwise_is_refused(tmp_path: Path) -> None:
+def test_a_conversion_with_different_masks_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.onnx"
     other.write_bytes(other_masks())
     with pytest.raises(ParityError, match=r"of the cells alike; at least 99\.50% is taken"):

@@ -14,7 +14,7 @@ from hiseg_training.export.provenance import read_provenance
 OURS = ROOT / "training" / "hiseg_training" / "provenance.toml"
 
 
-def test_ours_is_what_the_published_files_say() -> None:
+def test_the_projects_provenance_is_in_the_published_files() -> None:
     ours = read_provenance(OURS)
     assert ours is not None
     files = list(PUBLISHED.glob("*/*/model.onnx"))
@@ -23,7 +23,7 @@ def test_ours_is_what_the_published_files_say() -> None:
         assert ours.facts().items() <= read_metadata(file).items()
 
 
-def test_without_a_file_nothing_is_said() -> None:
+def test_without_a_file_there_is_no_provenance() -> None:
     assert read_provenance(None) is None
 
 
@@ -35,7 +35,7 @@ def test_without_a_file_nothing_is_said() -> None:
         ("terms = ", "terms : ", "Expected '='"),
     ],
 )
-def test_a_bad_one_is_refused_by_name(found: str, made: str, said: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_refused_by_name(found: str, made: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "provenance.toml"
     path.write_text(OURS.read_text().replace(found, made))
     with pytest.raises(TomlError) as caught:

@@ -52,7 +52,7 @@ def guessed(boxed: list[Photo]) -> list[Photo]:
     return add_pseudo_labels(boxed, runner(float(np.log(SURE / (1 - SURE)))))
 
 
-def test_masks_are_cut_at_a_half_and_the_guess_is_not(guessed: list[Photo]) -> None:
+def test_masks_are_thresholded_at_a_half_and_probabilities_are_kept(guessed: list[Photo]) -> None:
     for photo in guessed:
         assert photo.outlined
         _, identities, guess = photo.planes()
@@ -66,14 +66,14 @@ def test_masks_are_cut_at_a_half_and_the_guess_is_not(guessed: list[Photo]) -> N
         assert not guess[0, 0], "no box is there"
 
 
-def test_other_people_are_somebody_too(boxed: list[Photo]) -> None:
+def test_other_people_count_as_foreground(boxed: list[Photo]) -> None:
     (photo,) = add_pseudo_labels(boxed[:1], runner(-2.0, other=3.0))
     _, identities, guess = photo.planes()
     assert not identities.any()
     assert (guess > 240).any()
 
 
-def test_what_is_true_stays(true: list[Photo], boxed: list[Photo]) -> None:
+def test_true_masks_are_kept(true: list[Photo], boxed: list[Photo]) -> None:
     first, *rest = true[1].people
     mixed = replace(true[1], people=(first, *(replace(person, rle=None) for person in rest)))
     outlined, untouched = add_pseudo_labels([mixed, true[0]], runner(0.5))
@@ -83,7 +83,7 @@ def test_what_is_true_stays(true: list[Photo], boxed: list[Photo]) -> None:
     assert (outlined.planes()[2][first.mask()] == 255).all()
 
 
-def test_the_guess_moves_with_the_picture_and_reaches_the_loss(true: list[Photo], guessed: list[Photo]) -> None:
+def test_probabilities_are_augmented_with_the_image_and_reach_the_loss(true: list[Photo], guessed: list[Photo]) -> None:
     people = PersonDataset([true[0], guessed[1]], RECIPE)
     batch = collate([people[2], people[3]])
     assert batch.guess is not None

@@ -98,7 +98,7 @@ def test_divergences_are_as_defined(seed: int, temperature: float) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_equal_is_nothing_and_extremes_are_finite(channels: int) -> None:
+def test_divergence_is_0_for_equal_logits_and_finite_for_extreme_ones(channels: int) -> None:
     teacher = torch.tensor([-200.0, 0.0, 200.0, 30.0]).view(1, 1, 2, 2).repeat(1, channels, 1, 1)
     assert divergence(teacher, teacher, 4.0).item() == pytest.approx(0, abs=1e-6)
     student = (-teacher).bfloat16().requires_grad_()
@@ -156,7 +156,7 @@ def test_widths_sizes_and_numbers_of_levels_may_differ() -> None:
     assert all(level.grad is None for level in teacher)
 
 
-def test_a_teacher_that_sees_nothing() -> None:
+def test_all_zero_teacher_features_give_loss_0() -> None:
     seen = torch.zeros(1, 2, 4, 4, requires_grad=True)
     loss = FeatureMatching((2,), (2,))([seen], [torch.zeros(1, 2, 4, 4)])
     loss.backward()

@@ -17,7 +17,7 @@ def test_partly_covered_cells() -> None:
 @pytest.mark.parametrize("gamma", [0.0, 2.0])
 @pytest.mark.parametrize("images", [0, 2])
 @pytest.mark.parametrize("there", [0.0, 1.0])
-def test_nobody_and_no_images(gamma: float, images: int, there: float) -> None:
+def test_losses_without_people_and_without_images(gamma: float, images: int, there: float) -> None:
     logits = torch.randn(images, 1, 6, 4, dtype=torch.bfloat16, requires_grad=True)
     config = ForegroundLossConfig(focal_gamma=gamma, positive_weight=2.0, dice=0.5)
     terms = foreground_loss(logits, torch.full((images, 1, 6, 4), there), config)

@@ -65,7 +65,7 @@ def test_distance(seed: int) -> None:
 
 @given(seeds)
 @settings(max_examples=15)
-def test_identity_looks_at_people_only(seed: int) -> None:
+def test_the_identity_loss_is_over_people_only(seed: int) -> None:
     labels = blobs(seed)
     logits = np.random.default_rng(seed).normal(0, 2, labels.shape).astype(np.float32)
     found = [

@@ -16,7 +16,7 @@ GAMMAS = st.sampled_from([0.0, 0.5, 2.0])
 
 @given(seeds, st.tuples(*[st.floats(0, 3)] * 3), GAMMAS)
 @settings(max_examples=30)
-def test_classes(seed: int, class_weights: tuple[float, float, float], gamma: float) -> None:
+def test_cross_entropy_is_as_defined(seed: int, class_weights: tuple[float, float, float], gamma: float) -> None:
     logits, labels = draw(seed)
     where = np.random.default_rng(seed).uniform(0, 2, labels.shape).astype(np.float32)
     total = weight = 0.0
@@ -33,7 +33,7 @@ def test_classes(seed: int, class_weights: tuple[float, float, float], gamma: fl
 
 @given(seeds, st.floats(0.1, 4), GAMMAS)
 @settings(max_examples=30)
-def test_yes_or_no(seed: int, positive_weight: float, gamma: float) -> None:
+def test_binary_cross_entropy_is_as_defined(seed: int, positive_weight: float, gamma: float) -> None:
     logits, _ = draw(seed)
     rng = np.random.default_rng(seed)
     truth = rng.choice([0.0, 0.25, 1.0], logits.shape).astype(np.float32)
@@ -47,13 +47,13 @@ def test_yes_or_no(seed: int, positive_weight: float, gamma: float) -> None:
     assert found.item() == pytest.approx(total / max(where.sum(), 1e-6), rel=2e-3, abs=1e-4)
 
 
-def test_nothing_weighs_nothing() -> None:
+def test_a_mean_without_weight_is_0() -> None:
     assert weighted_mean(torch.ones(3), torch.zeros(3)) == 0
     assert weighted_mean(torch.ones(0), torch.ones(0)) == 0
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
-def test_a_sure_and_right_pixel_has_a_finite_gradient(gamma: float) -> None:
+def test_a_confident_correct_pixel_has_a_finite_gradient(gamma: float) -> None:
     logits = torch.tensor([[[[100.0]], [[-100.0]]]], requires_grad=True)
     class_cross_entropy(logits, torch.zeros(1, 1, 1, dtype=torch.long), (1.0, 1.0), None, gamma).backward()
     assert logits.grad is not None

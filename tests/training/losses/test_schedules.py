@@ -17,12 +17,12 @@ def test_temperatures_fall_from_initial_to_final(shape: str, epoch: float, later
     assert 1 - 1e-9 <= schedule.at(epoch + later) <= schedule.at(epoch) + 1e-9 <= 10 + 1e-6
 
 
-def test_half_way() -> None:
+def test_temperatures_half_way_depend_on_the_shape() -> None:
     found = {shape: TemperatureSchedule(shape=shape).at(25) for shape in SHAPES}
     assert found == pytest.approx({"linear": 5.5, "cosine": 5.5, "exponential": 10**0.5})
 
 
-def test_the_teacher_falls_silent() -> None:
+def test_the_teachers_share_falls_to_0_as_the_student_overtakes_it() -> None:
     share = TeacherShare()
     shares = [share.at(student, 0.8) for student in (0.1, 0.7, 0.76, 0.8, 0.82, 0.83, 0.9)]
     assert shares[:3] == pytest.approx([0.7] * 3)

@@ -38,7 +38,7 @@ def test_a_frozen_stage_keeps_weights_and_statistics_whoever_calls_train() -> No
     assert model.train().coarse.training
 
 
-def test_joining_in() -> None:
+def test_blocks_are_unfrozen_one_by_one() -> None:
     schedule = UnfreezeSchedule(start=5, every=3)
     assert [schedule.unfrozen_blocks(epoch, 3) for epoch in (0, 4, 5, 7, 8, 10, 11, 99)] == [0, 0, 1, 1, 2, 2, 3, 3]
 

@@ -48,7 +48,7 @@ def test_copies_of_a_channel_part_as_they_learn() -> None:
     times=st.integers(2, 4),
     more=st.booleans(),
 )
-def test_a_widened_convolution_says_the_same(rows: int, kept: int, copied: int, times: int, more: bool) -> None:
+def test_a_widened_convolution_gives_the_same_output(rows: int, kept: int, copied: int, times: int, more: bool) -> None:
     torch.manual_seed(rows + kept)
     narrow = torch.rand(rows, kept + copied, 3, 3)
     before = torch.rand(1, kept + copied, 5, 5)
@@ -61,7 +61,7 @@ def test_a_widened_convolution_says_the_same(rows: int, kept: int, copied: int, 
 
 
 @pytest.mark.parametrize("shape", [(8, 6, 3, 3), (12, 4, 3, 3), (8, 9, 3, 3), (8, 3, 3, 3), (8, 4, 1, 1), (8, 4)])
-def test_what_no_widening_gives_does_not_fit(shape: tuple[int, ...]) -> None:
+def test_shapes_that_widening_cannot_give_are_refused(shape: tuple[int, ...]) -> None:
     assert (widen(torch.rand(8, 4, 3, 3), torch.Size(shape), 2) is None) == (shape != (8, 6, 3, 3))
 
 

@@ -45,7 +45,7 @@ def test_b0_keeps_its_budget() -> None:
     assert 0 < counted.gmac_per_person <= 0.5
 
 
-def test_nobody() -> None:
+def test_no_boxes_give_empty_masks() -> None:
     model = HierarchicalModel(ModelConfig()).eval()
     images, rois = inputs()
     with torch.inference_mode():
@@ -118,7 +118,7 @@ def test_the_coarse_stage_can_start_from_the_fine_one() -> None:
             torch.testing.assert_close(weight, fine[name] if same else fine[name][:, :channels])
 
 
-def test_inner_resampling() -> None:
+def test_inner_resampling_rows_sum_to_1() -> None:
     torch.testing.assert_close(inner_resampling(9, 1.0), torch.eye(9))
     middle = inner_resampling(96, 1.2) @ (torch.arange(96.0) + 0.5)
     torch.testing.assert_close(middle[0].item(), 96 / 12 + 0.5 / 1.2, atol=1e-3, rtol=0)

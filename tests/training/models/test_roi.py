@@ -77,7 +77,7 @@ def test_the_same_box_twice_is_an_other_box() -> None:
 
 
 @pytest.mark.parametrize("people", [0, 1])
-def test_no_and_one_person(people: int) -> None:
+def test_box_channels_of_no_and_one_person(people: int) -> None:
     rois = torch.rand(people, 5) * 0
     assert box_channels(rois, rois, (4, 6)).shape == (people, 2, 4, 6)
     assert roi_align(torch.ones(1, 3, 8, 8), rois, (4, 6)).shape == (people, 3, 4, 6)

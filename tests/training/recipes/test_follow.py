@@ -47,7 +47,7 @@ def plan(drawn: Path, tmp_path: Path) -> Plan:
     return read_plan(path)
 
 
-def test_interrupted_and_followed_to_the_end(plan: Plan, tmp_path: Path) -> None:
+def test_an_interrupted_recipe_is_continued_to_its_end(plan: Plan, tmp_path: Path) -> None:
     output, ran = tmp_path / "runs", list[Sequence[str]]()
     (output / "fine/stopped/logs").mkdir(parents=True)
 

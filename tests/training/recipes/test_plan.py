@@ -17,7 +17,7 @@ HEAD = 'title = "B0"\nconfig = "b0"\n'
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "training" / "hiseg_training" / "recipes").glob("*.toml")), ids=lambda path: path.stem
 )
-def test_ours_can_be_followed(path: Path) -> None:
+def test_the_projects_recipes_are_valid(path: Path) -> None:
     plan = read_plan(path)
     assert all(step.why for step in plan.step)
 
@@ -40,7 +40,7 @@ def test_ours_can_be_followed(path: Path) -> None:
         (HEAD + STEP + 'config = "b9"\n', "step a: config: no configuration is named 'b9'"),
     ],
 )
-def test_a_bad_one_is_refused_by_name(text: str, said: str, tmp_path: Path) -> None:
+def test_an_invalid_recipe_is_refused_by_name(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(text)
     with pytest.raises(PlanError) as caught:

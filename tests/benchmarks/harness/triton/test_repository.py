@@ -12,7 +12,7 @@ from benchmarks.harness.triton.server import Triton
 from hiseg.engines.base import logit_margins
 from hiseg.engines.contract import WIDE_OUTPUT
 from hiseg.engines.onnx import OnnxEngine
-from tests.benchmarks.harness.triton.asking import ask
+from tests.benchmarks.harness.triton.infer import ask
 from tests.service.engines.test_onnx import batch
 
 MODELS = sorted(folder.name for folder in REPOSITORY.iterdir() if folder.is_dir())

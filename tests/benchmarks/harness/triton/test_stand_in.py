@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.triton.server import Triton, triton
-from tests.benchmarks.harness.triton.asking import Refusal, ask
+from tests.benchmarks.harness.triton.infer import Refusal, ask
 from tests.benchmarks.harness.triton.repositories import doubling
 
 BACKEND = 'backend: "onnxruntime"\nmax_batch_size: 0\n'
@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
 
 
 @pytest.mark.parametrize("model", TAKEN)
-def test_taken(server: Triton, model: str) -> None:
+def test_valid_models_are_served(server: Triton, model: str) -> None:
     x = np.array([[1, 2, 4, 3], [9, 0, 0, 0]], dtype=np.float32)
     found = ask(server.url, model, {"x": x}, ("twice",))
     assert list(found) == ["twice"], "only what was asked for"
@@ -54,7 +54,7 @@ def test_taken(server: Triton, model: str) -> None:
 
 
 @pytest.mark.parametrize("model", REFUSED)
-def test_refused(server: Triton, model: str) -> None:
+def test_invalid_models_are_refused(server: Triton, model: str) -> None:
     index = {entry["name"]: entry for entry in httpx.post(f"{server.url}/v2/repository/index").json()}
     assert index[model]["state"] == "UNAVAILABLE"
     assert "unable to load model" in index[model]["reason"]

@@ -18,18 +18,18 @@ from hiseg.engines.triton.address import Target, parse_targets, resolve
         ("triton://[::1]:9,10.0.0.1", [Target("::1", 9), Target("10.0.0.1", 8001)]),
     ],
 )
-def test_targets(text: str, targets: list[Target]) -> None:
+def test_targets_are_parsed(text: str, targets: list[Target]) -> None:
     assert list(parse_targets(text)) == targets
 
 
 @pytest.mark.parametrize(
     "text", ["", "a:8001", "http://a", "triton://", "triton://a,,b", "triton://a:x", "triton://a:99999", "triton://a/b"]
 )
-def test_what_is_no_target_is_named(text: str) -> None:
+def test_an_invalid_target_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="is not"):
         parse_targets(text)
 
 
-def test_names_lead_to_addresses_and_unknown_ones_nowhere() -> None:
+def test_names_are_resolved_and_unknown_ones_have_no_addresses() -> None:
     targets = parse_targets("triton://localhost:7,127.0.0.1:8,[::1]:9,no.such.host.invalid:10")
     assert asyncio.run(resolve(targets)) == {"127.0.0.1:7", "127.0.0.1:8", "[::1]:9"}

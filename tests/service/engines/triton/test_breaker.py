@@ -17,7 +17,7 @@ class Clock:
         return self.now
 
 
-def test_it_opens_when_batches_fail_in_a_row_and_not_before() -> None:
+def test_it_opens_after_consecutive_failures_and_not_before() -> None:
     breaker = Breaker(Clock())
     for _ in range(10):
         for _ in range(MAX_FAILURES - 1):
@@ -29,7 +29,7 @@ def test_it_opens_when_batches_fail_in_a_row_and_not_before() -> None:
     assert breaker.is_open
 
 
-def test_each_time_it_opens_again_soon_it_asks_for_twice_the_patience() -> None:
+def test_the_cool_down_doubles_each_time_it_opens_again_soon() -> None:
     clock = Clock()
     breaker, patience = Breaker(clock), COOL_DOWN_S
     for _ in range(8):
@@ -42,7 +42,7 @@ def test_each_time_it_opens_again_soon_it_asks_for_twice_the_patience() -> None:
         patience = min(2 * patience, MAX_COOL_DOWN_S)
 
 
-def test_long_after_it_is_patient_no_more() -> None:
+def test_the_cool_down_is_reset_after_a_long_time() -> None:
     clock = Clock()
     breaker = Breaker(clock)
     for _ in range(6):
@@ -54,7 +54,7 @@ def test_long_after_it_is_patient_no_more() -> None:
     assert breaker.allows_test
 
 
-def test_silence_opens_it_and_the_first_word_lets_it_be_tried() -> None:
+def test_two_missed_answers_in_a_row_open_it_and_a_test_is_allowed_at_once() -> None:
     breaker = Breaker(Clock())
     breaker.record_missed_answer()
     breaker.record_answer()
@@ -68,7 +68,7 @@ def test_silence_opens_it_and_the_first_word_lets_it_be_tried() -> None:
 
 
 @pytest.mark.parametrize("failures", [0, MAX_FAILURES - 1])
-def test_closing_forgives(failures: int) -> None:
+def test_closing_resets_the_count_of_failures(failures: int) -> None:
     breaker = Breaker(Clock())
     for _ in range(failures):
         breaker.record_failure()

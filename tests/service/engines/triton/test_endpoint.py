@@ -43,7 +43,7 @@ async def for_ever() -> None:
     await asyncio.sleep(3600)
 
 
-def test_given_up_twice_while_it_ends() -> None:
+def test_a_call_cancelled_twice_while_it_ends_is_cancelled_once() -> None:
     async def slow_to_end() -> None:
         try:
             await for_ever()

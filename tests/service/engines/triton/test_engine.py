@@ -216,7 +216,7 @@ def test_a_batch_that_ends_two_servers_is_run_nowhere_else(two_with_one_instance
         assert httpx.get(f"{server.url}/v2/health/ready").status_code == 200
 
 
-def test_a_batch_that_the_model_cannot_stand_fails_alone(pair: tuple[Triton, Triton]) -> None:
+def test_a_batch_that_crashes_the_model_fails_alone(pair: tuple[Triton, Triton]) -> None:
     async def scenario() -> None:
         async with engine_on(targets_of(pair[0]), NOTHING) as engine:
             for _ in range(2):
@@ -294,7 +294,9 @@ def test_the_server_with_the_least_before_it_gets_the_next_batch(pair: tuple[Tri
     asyncio.run(scenario())
 
 
-def test_names_are_followed_to_where_they_lead(pair: tuple[Triton, Triton], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_follows_changes_of_a_names_addresses(
+    pair: tuple[Triton, Triton], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The look-up stands for a name server whose answers change."""
     leads_to = {pair[0].address}
 

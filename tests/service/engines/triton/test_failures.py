@@ -33,7 +33,7 @@ UNHEALTHY = "Failed to process the request(s), message: Stub process 'b0_0' is n
         ("DEADLINE_EXCEEDED", "Deadline Exceeded", FailureKind.TIMED_OUT, False),
     ],
 )
-def test_words(status: str, text: str, kind: FailureKind, suspect: bool) -> None:
+def test_each_server_message_has_its_failure_kind(status: str, text: str, kind: FailureKind, suspect: bool) -> None:
     failure = classify(InferenceServerException(text, f"StatusCode.{status}"))
     assert (failure.kind, failure.suspect) == (kind, suspect)
     assert text in str(failure)

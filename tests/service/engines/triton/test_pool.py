@@ -70,7 +70,7 @@ def test_many_batches_share_few_regions_and_leave_none(server: Triton) -> None:
     assert not used & files()
 
 
-def test_what_a_killed_front_end_left_is_cleared_away_by_the_next(server: Triton) -> None:
+def test_regions_of_a_killed_process_are_removed_by_the_next(server: Triton) -> None:
     code = FRONT_END.format(engine=targets_of(server))
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as front_end:
         assert front_end.stdout
@@ -118,7 +118,7 @@ def test_regions_grow_with_the_batch(server: Triton) -> None:
     asyncio.run(scenario())
 
 
-def test_a_region_whose_caller_left_is_nobodys_until_the_server_cannot_write_to_it(server: Triton) -> None:
+def test_a_region_of_a_cancelled_call_is_reused_only_when_the_server_cannot_write_to_it(server: Triton) -> None:
     async def scenario() -> None:
         async with engine_on(targets_of(server), NOTHING) as engine:
             await engine.infer(marked(1))

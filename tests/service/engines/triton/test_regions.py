@@ -44,7 +44,7 @@ def test_a_region_lasts_as_long_as_its_process(process: tuple[subprocess.Popen[s
     assert is_leftover(name), "a server may still know it"
 
 
-def test_ones_own_are_no_leftovers_and_others_names_are_nobodys_business() -> None:
+def test_own_regions_and_foreign_names_are_not_leftovers() -> None:
     region = create_region(f"t{os.getpid()}", 3 * MIN_BYTES)
     assert region.size == 4 * MIN_BYTES
     assert not is_leftover(region.name)
@@ -55,7 +55,7 @@ def test_ones_own_are_no_leftovers_and_others_names_are_nobodys_business() -> No
     assert not (SHARED_MEMORY / region.name).exists()
 
 
-def test_memory_that_is_not_there_is_refused_and_leaves_nothing() -> None:
+def test_a_region_larger_than_the_memory_is_refused_and_leaves_nothing() -> None:
     name = f"hiseg-io-t{os.getpid()}-large"
     with pytest.raises(OSError, match="space"):
         Region(name, 2**50)

@@ -87,7 +87,9 @@ def test_a_new_version_is_used_after_its_canary_and_a_broken_one_never(served: t
     asyncio.run(scenario())
 
 
-def test_unloaded_nobody_is_answered_and_reloaded_everybody(served: tuple[Path, Triton]) -> None:
+def test_requests_are_refused_while_the_model_is_unloaded_and_answered_after_its_reload(
+    served: tuple[Path, Triton],
+) -> None:
     repository, server = served
 
     async def scenario() -> None:

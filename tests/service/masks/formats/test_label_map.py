@@ -22,6 +22,6 @@ def test_labels_follow_the_order_and_the_smaller_is_in_front() -> None:
     np.testing.assert_array_equal(labels, expected)
 
 
-def test_no_room_for_more_than_255() -> None:
+def test_more_than_255_instances_are_refused() -> None:
     with pytest.raises(ValueError, match="256"):
         label_map([CropMask.empty()] * 256, 2, 2)

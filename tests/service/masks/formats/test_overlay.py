@@ -78,7 +78,7 @@ LEAST = {2: 50, 4: 28, 6: 20, 8: 16, 10: 14, 16: 10, 30: 6.5, 50: 5}
 
 
 @pytest.mark.parametrize("sight", SIGHTS)
-def test_the_first_so_many_are_so_far_apart(sight: str | None) -> None:
+def test_the_first_colours_have_the_documented_distances(sight: str | None) -> None:
     colours = [seen(text, sight) for text in PALETTE]
     pairs = itertools.combinations(enumerate(colours), 2)
     apart = [(second, one.delta_e(other, method="2000")) for (_, one), (second, other) in pairs]

@@ -22,7 +22,7 @@ def test_a_crop_is_read_back(pixels: np.ndarray) -> None:
         np.testing.assert_array_equal(np.asarray(picture), pixels)
 
 
-def test_nobody_has_no_file() -> None:
+def test_an_empty_crop_has_no_file() -> None:
     assert png_crop(CropMask.empty()) == b""
 
 
@@ -39,7 +39,7 @@ def test_the_first_pixel_is_the_highest_bit() -> None:
     assert packed_bits(CropMask(0, 0, np.array([[True, False], [False, True]]))) == b"\x80\x40"
 
 
-def test_nobody_has_no_bits() -> None:
+def test_an_empty_crop_has_no_bits() -> None:
     assert packed_bits(CropMask.empty()) == b""
 
 

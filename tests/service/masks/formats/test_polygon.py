@@ -101,6 +101,6 @@ def test_a_single_pixel_survives_any_tolerance() -> None:
     assert found.iou == 1
 
 
-def test_nobody() -> None:
+def test_an_empty_mask() -> None:
     for nobody in (CropMask.empty(), CropMask(2, 1, np.zeros((3, 4), np.bool_))):
         assert outline(nobody) == Outline((), 1.0)

@@ -93,7 +93,7 @@ def test_long_runs(width: int, height: int) -> None:
     assert coco_rle(mask, width, height)["counts"].encode() == expected["counts"]
 
 
-def test_nobody() -> None:
+def test_an_empty_mask() -> None:
     for nobody in (
         CropMask.empty(),
         CropMask(2, 1, np.zeros((0, 3), np.bool_)),

@@ -71,7 +71,7 @@ def test_a_bad_request_is_an_invalid_argument_that_names_the_field(
     asyncio.run(scenario())
 
 
-def test_bytes_that_are_no_request() -> None:
+def test_bytes_that_cannot_be_parsed_are_an_invalid_argument() -> None:
     async def scenario() -> None:
         async with running() as service:
             with pytest.raises(AioRpcError) as caught:
@@ -82,7 +82,7 @@ def test_bytes_that_are_no_request() -> None:
     asyncio.run(scenario())
 
 
-def test_what_a_caller_sent_makes_no_endless_message() -> None:
+def test_error_messages_are_shortened() -> None:
     async def scenario() -> None:
         async with running() as service:
             error = await service.refused(pb.SegmentRequest(encoded_image=PHOTO, variant="ö" * 100_000))
@@ -120,7 +120,7 @@ def test_starting_and_draining(state: State) -> None:
     asyncio.run(scenario())
 
 
-def test_shed_by_load(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_overloaded_service_says_when_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def full(*_: object, **__: object) -> None:
         raise Overloaded("the wait is too long", reason="wait", retry_after=7)
 
@@ -135,7 +135,7 @@ def test_shed_by_load(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(scenario())
 
 
-def test_no_bytes_left() -> None:
+def test_a_request_without_free_memory_is_refused() -> None:
     async def scenario() -> None:
         async with running() as service:
             with service.segmenter.admission.reserve("somebody else", 50 * MEBI):
@@ -237,7 +237,7 @@ def test_a_cancelled_call_leaves_the_queue() -> None:
     asyncio.run(scenario())
 
 
-def test_a_connection_that_breaks_takes_its_calls_with_it() -> None:
+def test_a_broken_connection_cancels_its_calls() -> None:
     async def scenario() -> None:
         async with running() as service:
             first = await blocked(service)

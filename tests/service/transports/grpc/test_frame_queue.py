@@ -12,7 +12,7 @@ from hiseg.transports.grpc.frame_queue import FrameQueue
     ("policy", "gone", "left"),
     [(Policy.DROP_OLDEST, [None, None, None, 0, 1], [2, 3, 4]), (Policy.LATEST_ONLY, [None, 0, 1, 2, 3], [4])],
 )
-def test_the_oldest_goes(policy: Policy, gone: list[int | None], left: list[int]) -> None:
+def test_the_oldest_waiting_frame_is_dropped(policy: Policy, gone: list[int | None], left: list[int]) -> None:
     queue: FrameQueue[int] = FrameQueue(policy, 3)
     assert [queue.put(frame) for frame in range(5)] == gone
     assert list(queue) == left
@@ -20,7 +20,7 @@ def test_the_oldest_goes(policy: Policy, gone: list[int | None], left: list[int]
     assert [queue.next() for _ in left] == left
 
 
-def test_with_wait_it_is_the_sender_who_waits() -> None:
+def test_with_wait_the_queue_is_closed_while_a_frame_waits() -> None:
     queue: FrameQueue[int] = FrameQueue(Policy.WAIT, 3)
     assert queue.is_open
     assert queue.put(1) is None

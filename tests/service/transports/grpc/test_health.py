@@ -41,7 +41,7 @@ def test_check_and_list() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_watch_tells_changes_and_ends_with_the_draining(name: str) -> None:
+def test_watch_reports_changes_and_ends_when_the_service_drains(name: str) -> None:
     async def scenario() -> None:
         async with running() as service:
             service.segmenter.admission.state = State.STARTING
@@ -56,7 +56,7 @@ def test_watch_tells_changes_and_ends_with_the_draining(name: str) -> None:
     asyncio.run(scenario())
 
 
-def test_watchers_hear_that_no_engine_answers_and_that_one_is_back() -> None:
+def test_watch_reports_that_no_engine_answers_and_that_one_is_back() -> None:
     async def scenario() -> None:
         async with running() as service:
             service.engine.subscribe(service.segmenter.engines_changed)
@@ -73,7 +73,7 @@ def test_watchers_hear_that_no_engine_answers_and_that_one_is_back() -> None:
     asyncio.run(scenario())
 
 
-def test_watching_a_service_that_is_not_there() -> None:
+def test_watch_of_an_unknown_service() -> None:
     async def scenario() -> None:
         async with running() as service:
             watch = HealthStub(service.channel).Watch(HealthCheckRequest(service="other"))

@@ -44,7 +44,7 @@ def test_info_has_every_limit() -> None:
     asyncio.run(scenario())
 
 
-def test_the_message_limit_is_the_one_that_is_said() -> None:
+def test_the_message_limit_in_force_is_the_one_that_info_states() -> None:
     async def scenario() -> None:
         async with running(Settings(max_image_bytes=MEBI)) as service:
             most = (await service.stub.GetInfo(pb.GetInfoRequest())).limits.message_bytes
@@ -77,7 +77,7 @@ def test_reflection() -> None:
 
 
 @pytest.mark.parametrize("ask", [False, True])
-def test_answers_are_compressed_when_that_is_asked_for(ask: bool) -> None:
+def test_answers_are_compressed_on_request(ask: bool) -> None:
     async def scenario() -> int:
         async with running() as service:
             passed = 0
@@ -107,7 +107,7 @@ def test_answers_are_compressed_when_that_is_asked_for(ask: bool) -> None:
     assert (asyncio.run(scenario()) < 3000) is ask
 
 
-def test_a_message_that_swells_when_it_is_unpacked_is_refused() -> None:
+def test_a_message_over_the_limit_after_decompression_is_refused() -> None:
     async def scenario() -> None:
         async with running(Settings(max_image_bytes=MEBI)) as service:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -125,7 +125,7 @@ def test_pings_have_limits() -> None:
     assert found["grpc.keepalive_time_ms"] == 40_000
 
 
-def test_who_pings_too_often_is_cut_off() -> None:
+def test_a_client_that_pings_too_often_is_disconnected() -> None:
     async def scenario() -> None:
         async with running(Settings(grpc_min_ping_interval_seconds=60)) as service:
             service.engine.gate.clear()

@@ -89,7 +89,7 @@ def test_names_keep_the_rules_of_buf(descriptor: FileDescriptorProto) -> None:
             assert method.output_type == f".hiseg.v1.{method.name}Response"
 
 
-def test_other_names_keep_them_too(descriptor: FileDescriptorProto) -> None:
+def test_names_of_messages_fields_and_methods_keep_the_rules_of_buf(descriptor: FileDescriptorProto) -> None:
     snake, pascal = re.compile(r"[a-z]+[0-9]*(_[a-z0-9]+)*"), re.compile(r"([A-Z][a-z0-9]*)+")
     for message in descriptor.message_type:
         assert pascal.fullmatch(message.name)

@@ -159,7 +159,7 @@ def test_a_bad_frame_has_an_error_of_its_own_and_the_stream_goes_on(fields: dict
         (Unavailable("no engine"), "unavailable", 1),
     ],
 )
-def test_what_is_not_the_frames_fault_is_a_drop(
+def test_overload_and_draining_drop_a_frame_instead_of_an_error(
     monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str, retry: int
 ) -> None:
     async def scenario() -> None:
@@ -182,7 +182,7 @@ def test_what_is_not_the_frames_fault_is_a_drop(
     asyncio.run(scenario())
 
 
-def test_no_bytes_left_for_a_frame() -> None:
+def test_a_frame_without_free_memory_is_dropped() -> None:
     async def scenario() -> None:
         async with running() as service:
             camera = await Camera.opened(service)
@@ -199,7 +199,7 @@ def test_no_bytes_left_for_a_frame() -> None:
     asyncio.run(scenario())
 
 
-def test_a_bug_costs_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_fails_one_frame_only(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         async with running() as service:
 
@@ -256,7 +256,7 @@ def test_options_of_the_stream_and_of_a_frame() -> None:
     asyncio.run(scenario())
 
 
-def test_one_camera_that_sends_all_it_can_leaves_the_other_its_share() -> None:
+def test_a_flooding_camera_leaves_another_its_share() -> None:
     async def scenario() -> None:
         engine = EchoEngine(Cost(0, 10, 0))
         settings = Settings(max_batch_images=1, grpc_stream_in_flight=32)

@@ -78,7 +78,9 @@ def detail(error: AioRpcError, kind: Any) -> Any:
         ([CONFIG_MESSAGE, FRAME_MESSAGE, pb.SegmentStreamRequest()], "frame"),
     ],
 )
-def test_a_stream_that_is_none(messages: list[pb.SegmentStreamRequest], field: str) -> None:
+def test_a_stream_with_a_wrong_message_is_an_invalid_argument(
+    messages: list[pb.SegmentStreamRequest], field: str
+) -> None:
     async def scenario() -> None:
         async with running() as service:
             call = service.stub.SegmentStream(iter(messages))
@@ -94,7 +96,7 @@ def test_a_stream_that_is_none(messages: list[pb.SegmentStreamRequest], field: s
     asyncio.run(scenario())
 
 
-def test_bytes_that_are_no_message() -> None:
+def test_bytes_that_cannot_be_parsed_end_the_stream() -> None:
     async def scenario() -> None:
         async with running() as service:
             method = "/hiseg.v1.SegmentationService/SegmentStream"
@@ -147,7 +149,7 @@ def test_no_more_streams_and_calls_than_there_are_seats() -> None:
 
 @pytest.mark.alone
 @pytest.mark.parametrize("policy", [WAIT, DROP_OLDEST, LATEST_ONLY])
-def test_draining_answers_what_was_taken_and_ends_the_stream(policy: Any) -> None:
+def test_draining_answers_accepted_frames_and_ends_the_stream(policy: Any) -> None:
     async def scenario() -> None:
         async with running(Settings(grpc_stream_in_flight=2, grpc_stream_queue=3)) as service:
             idle = await Camera.opened(service)
@@ -172,7 +174,7 @@ def test_draining_answers_what_was_taken_and_ends_the_stream(policy: Any) -> Non
 
 
 @pytest.mark.alone
-def test_a_stream_that_was_sent_to_its_end_ends_well_while_draining() -> None:
+def test_a_stream_whose_last_frame_was_sent_ends_with_ok_while_draining() -> None:
     async def scenario() -> None:
         async with running() as service:
             service.engine.gate.clear()
@@ -199,7 +201,7 @@ def noise() -> pb.Frame:
 
 @pytest.mark.alone
 @pytest.mark.parametrize("policy", [WAIT, DROP_OLDEST, LATEST_ONLY])
-def test_a_reader_that_stops_makes_nothing_pile_up(policy: Any) -> None:
+def test_a_caller_that_stops_reading_fills_no_memory(policy: Any) -> None:
     count = 1200
 
     async def scenario() -> None:
@@ -238,7 +240,7 @@ def test_a_reader_that_stops_makes_nothing_pile_up(policy: Any) -> None:
 
 
 @pytest.mark.alone
-def test_draining_does_not_wait_for_a_reader_that_stopped() -> None:
+def test_draining_does_not_wait_for_a_caller_that_stopped_reading() -> None:
     async def scenario() -> None:
         async with running() as service:
             camera = await Camera.opened(service, policy=DROP_OLDEST)
@@ -270,7 +272,7 @@ for _ in SegmentationServiceStub(grpc.insecure_channel(sys.argv[1])).SegmentStre
 
 @pytest.mark.alone
 @pytest.mark.parametrize("policy", [WAIT, LATEST_ONLY])
-def test_a_client_that_is_killed_takes_everything_with_it(policy: Any) -> None:
+def test_nothing_is_left_of_a_client_that_is_killed(policy: Any) -> None:
     async def scenario() -> None:
         async with running() as service:
             command = sys.executable, "-c", CLIENT, service.address, str(policy)

@@ -77,14 +77,14 @@ async def status(settings: Settings, credentials: grpc.ChannelCredentials | None
         ("ca", "stranger", True, StatusCode.UNAVAILABLE),
     ],
 )
-def test_who_may_speak_with_whom(
+def test_which_clients_can_connect(
     folder: Path, root: str | None, name: str | None, mutual: bool, expected: StatusCode
 ) -> None:
     credentials = client(folder, root, name) if root else None
     assert asyncio.run(status(secured(folder, mutual), credentials)) is expected
 
 
-def test_settings_that_are_not_whole(folder: Path) -> None:
+def test_incomplete_settings_are_refused(folder: Path) -> None:
     with pytest.raises(ValidationError, match="go together"):
         Settings(grpc_tls_cert=folder / "server.crt")
     with pytest.raises(ValidationError, match="grpc_tls_client_ca needs"):
@@ -92,7 +92,7 @@ def test_settings_that_are_not_whole(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("cert", ["missing.crt", "ca.ext.txt"])
-def test_a_file_that_is_no_certificate_is_said_at_the_start(folder: Path, cert: str) -> None:
+def test_an_invalid_certificate_file_is_an_error_at_the_start(folder: Path, cert: str) -> None:
     (folder / "ca.ext.txt").write_text("nothing of use")
     settings = Settings(grpc_port=0, grpc_tls_cert=folder / cert, grpc_tls_key=folder / "server.key")
 

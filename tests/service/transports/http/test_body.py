@@ -82,7 +82,7 @@ def test_announced_bodies_over_the_limit_are_refused_unread(server: Server) -> N
 
 
 @pytest.mark.alone
-def test_who_would_miss_the_deadline_is_refused_unread(photo: bytes) -> None:
+def test_a_request_that_would_miss_its_deadline_is_refused_unread(photo: bytes) -> None:
     blocked = command("--canvases", "1", "--constant", "1000", "--roi", "0")
     with ThreadPoolExecutor() as pool, serving(blocked) as server, httpx.Client(base_url=server.url) as client:
         accepted = pool.submit(httpx.post, server.url + URL, content=photo, headers=JPEG, timeout=30)
@@ -124,14 +124,14 @@ def test_images_over_the_limit_inside_a_body_under_it(client: httpx.Client) -> N
     assert (problem.json()["field"], problem.json()["limit"], problem.json()["value"]) == ("image", limit, limit + 1)
 
 
-def test_too_many_rows_are_not_even_read(client: httpx.Client) -> None:
+def test_too_many_boxes_are_refused_before_they_are_parsed(client: httpx.Client) -> None:
     body = json.dumps({"image": "AAAA", "boxes": [[0, 0, 1, 1]] * 20_000})
     problem = client.post(URL, content=body, headers={"content-type": "application/json"})
     assert problem.status_code == 413
     assert (problem.json()["field"], problem.json()["limit"]) == ("boxes", 10_000)
 
 
-def test_a_body_that_does_not_come_is_not_waited_for_for_ever(photo: bytes) -> None:
+def test_a_body_that_does_not_arrive_times_out(photo: bytes) -> None:
     with serving(body_timeout_seconds=0.3) as server:
         connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
         connection.putrequest("POST", URL)
@@ -146,7 +146,7 @@ def test_a_body_that_does_not_come_is_not_waited_for_for_ever(photo: bytes) -> N
         assert "hiseg_held_bytes 0.0" in httpx.get(server.url + "/metrics").text
 
 
-def test_text_that_cannot_be_encoded_is_a_mistake_of_the_caller(client: httpx.Client) -> None:
+def test_text_that_cannot_be_encoded_is_a_422(client: httpx.Client) -> None:
     body = (
         b'--x\r\ncontent-disposition: form-data; name="request"\r\n'
         b"content-type: text/plain; charset=unicode_escape\r\n\r\n\\ud800\r\n"

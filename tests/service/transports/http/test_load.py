@@ -28,7 +28,9 @@ def post(server: Server, photo: bytes, address: str = "127.0.0.1", **options: st
     [({}, "127.0.0.2", {}), ({"priority": "batch"}, "127.0.0.1", {"priority": "interactive"})],
     ids=["another client", "an interactive request among batch jobs"],
 )
-def test_a_queue_delays_nobody_else(photo: bytes, flood: dict[str, str], address: str, single: dict[str, str]) -> None:
+def test_a_long_queue_of_one_client_does_not_delay_another(
+    photo: bytes, flood: dict[str, str], address: str, single: dict[str, str]
+) -> None:
     settings = {"batch_budget_ms": 1, "max_wait_ms": 10_000}
     with serving(ONE_AT_A_TIME, **settings) as server, ThreadPoolExecutor(FLOOD) as pool:
         queued = [pool.submit(post, server, photo, **flood) for _ in range(FLOOD)]

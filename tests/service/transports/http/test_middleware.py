@@ -82,7 +82,7 @@ def test_health_and_metrics_need_no_key_and_the_rest_does(visitor: httpx.Client)
     assert 'hiseg_unauthorized_total{transport="http"}' in visitor.get("/metrics").text
 
 
-def test_either_header(visitor: httpx.Client) -> None:
+def test_the_key_may_be_in_either_header(visitor: httpx.Client) -> None:
     for good in ({"x_api_key": KEY}, {"authorization": f"Bearer {KEY}"}):
         assert ask(visitor, **good).status_code == 200
     for bad in ({}, {"x_api_key": "wrong"}, {"authorization": KEY}, {"authorization": f"Basic {KEY}"}):
@@ -119,7 +119,7 @@ def test_the_client_library_shows_its_key(guarded: Server, folder: Path) -> None
         client.segment(SAMPLE, [[22, 15, 365, 512]])
 
 
-def test_pages_of_named_origins_may_ask_and_others_may_not(visitor: httpx.Client, client: httpx.Client) -> None:
+def test_only_listed_origins_may_send_requests(visitor: httpx.Client, client: httpx.Client) -> None:
     def preflight(session: httpx.Client, origin: str) -> str | None:
         asked = {
             "origin": origin,
@@ -134,7 +134,7 @@ def test_pages_of_named_origins_may_ask_and_others_may_not(visitor: httpx.Client
     assert ask(visitor, origin=PAGE, x_api_key=KEY).headers["access-control-allow-origin"] == PAGE
 
 
-def test_bad_files_are_said_at_the_start(folder: Path) -> None:
+def test_invalid_files_are_an_error_at_the_start(folder: Path) -> None:
     from benchmarks.harness.paths import HISEG
 
     command = [HISEG, "serve", "--port", "0", "--grpc-port", "0"]

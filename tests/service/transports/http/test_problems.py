@@ -50,7 +50,7 @@ def post(client: httpx.AsyncClient, photo: bytes, **query: object) -> asyncio.Ta
     return asyncio.create_task(client.post("/v1/segment", content=photo, headers=headers, params=query))  # type: ignore[arg-type]
 
 
-def test_of_more_requests_than_fit_exactly_the_rest_is_turned_away_at_once(photo: bytes) -> None:
+def test_exactly_the_requests_over_the_capacity_are_refused_at_once(photo: bytes) -> None:
     async def scenario() -> None:
         engine = EchoEngine(prior=Cost(0, 100, 0))
         engine.gate.clear()

@@ -163,7 +163,7 @@ def test_every_format_says_the_same(
 
 
 @pytest.mark.parametrize("mask_format", FORMATS)
-def test_nobody_in_every_format(client: httpx.Client, photo: bytes, mask_format: str) -> None:
+def test_no_boxes_in_every_format(client: httpx.Client, photo: bytes, mask_format: str) -> None:
     (nobody,) = post(client, photo, boxes="5000,5000,5001,5001", mask_format=mask_format).json()["instances"]
     assert nobody["area"] == 0
     if mask_format == "polygon":
@@ -284,7 +284,7 @@ def test_boxes_are_clipped_and_kept_in_order_also_when_empty(client: httpx.Clien
     assert not decoded(instances[1]["mask"]).any()
 
 
-def test_notes_say_what_was_done_to_the_picture(client: httpx.Client) -> None:
+def test_notes_say_what_decoding_changed(client: httpx.Client) -> None:
     file = io.BytesIO()
     PIL.Image.new("RGBA", (32, 32), (0, 0, 0, 0)).save(file, "PNG")
     response = client.post(URL, content=file.getvalue(), headers={"content-type": "image/png"})

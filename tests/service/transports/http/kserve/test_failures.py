@@ -22,7 +22,7 @@ def infer(client: httpx.AsyncClient, photo: bytes) -> asyncio.Task[httpx.Respons
     return asyncio.create_task(client.post(f"{MODEL}/infer", json={"inputs": [image]}))
 
 
-def test_what_does_not_fit_is_turned_away(photo: bytes) -> None:
+def test_requests_over_the_capacity_are_refused(photo: bytes) -> None:
     async def scenario() -> None:
         engine = EchoEngine(prior=Cost(0, 100, 0))
         engine.gate.clear()
@@ -96,7 +96,7 @@ def test_not_ready_while_no_engine_answers(photo: bytes) -> None:
     asyncio.run(scenario())
 
 
-def test_a_header_length_that_no_number_is_that_long(photo: bytes) -> None:
+def test_a_header_length_with_too_many_digits_is_refused(photo: bytes) -> None:
     async def scenario() -> None:
         async with app(EchoEngine()) as (client, _, _):
             headers = {"Inference-Header-Content-Length": "9" * 5000}

@@ -81,7 +81,7 @@ def test_no_boxes_no_masks(asked: Any) -> None:
     }
 
 
-def test_what_the_service_says_of_itself(asked: Any) -> None:
+def test_metadata_of_server_and_model(asked: Any) -> None:
     said = asked[0]
     assert (said["live"], said["ready"], said["model_ready"], said["versioned_ready"]) == (True,) * 4
     assert said["nobody_ready"] is False
@@ -179,7 +179,7 @@ def test_bad_header_lengths_are_named(client: httpx.Client, length: str, body: b
     assert text in answer.json()["error"]
 
 
-def test_elements_must_be_as_long_as_they_say(client: httpx.Client) -> None:
+def test_bytes_elements_must_have_their_stated_length(client: httpx.Client) -> None:
     head = json.dumps({"inputs": [tensor(parameters={"binary_data_size": 6})]}).encode()
     headers = {"Inference-Header-Content-Length": str(len(head))}
     answer = client.post(f"{URL}/infer", content=head + b"\x09\0\0\0ab", headers=headers)
@@ -195,7 +195,7 @@ def test_json_alone_is_enough(client: httpx.Client, photo: bytes) -> None:
     assert areas == [instance["area"] for instance in segment(client, photo)]
 
 
-def test_metrics_count_them(client: httpx.Client, asked: Any) -> None:
+def test_metrics_count_the_requests(client: httpx.Client, asked: Any) -> None:
     text = client.get("/metrics").text
     assert 'hiseg_requests_total{outcome="ok",transport="kserve"}' in text
     assert 'hiseg_requests_total{outcome="InvalidRequest",transport="kserve"}' in text

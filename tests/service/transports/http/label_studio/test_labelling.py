@@ -39,7 +39,7 @@ def test_a_brush_without_labels() -> None:
         "<a>" * 14_000 + "</a>" * 14_000,
     ],
 )
-def test_no_place_for_masks(text: str) -> None:
+def test_a_configuration_without_a_place_for_masks_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="schema") as raised:
         read_labelling(text, "schema")
     assert raised.value.field == "schema"

@@ -46,7 +46,7 @@ def media(folder: Path) -> Media:
         ("/data/local-files/?d=inward.jpg", "files/sub/c.jpg"),
     ],
 )
-def test_files_of_the_folders(media: Media, folder: Path, reference: str, name: str) -> None:
+def test_files_in_the_configured_folders_are_read(media: Media, folder: Path, reference: str, name: str) -> None:
     found = media.find(reference, "image")
     assert isinstance(found, Path)
     assert found.read_bytes() == name.encode()
@@ -72,7 +72,7 @@ def test_files_of_the_folders(media: Media, folder: Path, reference: str, name: 
         "/data/local-files/",
     ],
 )
-def test_nothing_outside_of_them(media: Media, reference: str) -> None:
+def test_files_outside_of_the_folders_are_refused(media: Media, reference: str) -> None:
     with pytest.raises(InvalidRequest, match="image: there is no such file in the folder"):
         media.find(reference, "image")
 

@@ -170,6 +170,6 @@ def test_sizes_that_no_image_has(backend: httpx.Client) -> None:
     assert (problem.status_code, problem.json()["field"]) == (422, "original_width")
 
 
-def test_metrics_count_them(backend: httpx.Client) -> None:
+def test_metrics_count_the_requests(backend: httpx.Client) -> None:
     assert backend.post("/predict", json=question("/data/local-files/?d=people.jpg")).status_code == 200
     assert 'hiseg_requests_total{outcome="ok",transport="label_studio"}' in backend.get("/metrics").text

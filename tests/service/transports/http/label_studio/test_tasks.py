@@ -57,7 +57,7 @@ SHARES = st.floats(0, 100)
 
 
 @given(SHARES, SHARES, SHARES, SHARES)
-def test_per_cents_become_shares(x: float, y: float, width: float, height: float) -> None:
+def test_percentages_become_fractions(x: float, y: float, width: float, height: float) -> None:
     found = box_of(Region(original_width=640, original_height=480), Rectangle(x=x, y=y, width=width, height=height))
     assert found == pytest.approx([x / 100, y / 100, (x + width) / 100, (y + height) / 100])
 
@@ -73,7 +73,7 @@ def test_per_cents_become_shares(x: float, y: float, width: float, height: float
         (45, [500 - 50 / 2**0.5, 100, 500 + 200 / 2**0.5, 100 + 250 / 2**0.5]),
     ],
 )
-def test_a_turned_rectangle_is_what_it_fits_into(rotation: float, expected: list[float]) -> None:
+def test_a_rotated_rectangle_becomes_its_bounding_box(rotation: float, expected: list[float]) -> None:
     drawn = Rectangle(x=50, y=20, width=20, height=10, rotation=rotation)
     x1, y1, x2, y2 = box_of(Region(original_width=1000, original_height=500), drawn)
     assert [x1 * 1000, y1 * 500, x2 * 1000, y2 * 500] == pytest.approx(expected)

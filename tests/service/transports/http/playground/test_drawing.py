@@ -72,7 +72,7 @@ def test_a_new_box_can_be_drawn_inside_another(visitor: Visitor) -> None:
     assert pressed == ["false", "false", "true"], "the smaller one lies in front"
 
 
-def test_escape_takes_a_drag_back(visitor: Visitor) -> None:
+def test_escape_cancels_a_drag(visitor: Visitor) -> None:
     visitor.take_sample()
     mouse = visitor.page.mouse
     mouse.move(*visitor.screen(390, 20))
@@ -84,7 +84,7 @@ def test_escape_takes_a_drag_back(visitor: Visitor) -> None:
     assert visitor.boxes() == [COLLINS, HOPPER]
 
 
-def test_only_the_last_question_counts(visitor: Visitor) -> None:
+def test_only_the_last_request_is_drawn(visitor: Visitor) -> None:
     """While the mouse moves the page asks now and then; each new question calls the one before off."""
     visitor.take_sample()
     visitor.click(*SOMEBODY[::-1])

@@ -35,7 +35,7 @@ def barriers(page: Page, axe: str) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS)
-def test_nothing_stands_in_the_way(visit: Visit, axe: str, screen: str, scheme: str) -> None:
+def test_axe_finds_no_accessibility_violation(visit: Visit, axe: str, screen: str, scheme: str) -> None:
     visitor = visit(**SCREENS[screen], color_scheme=scheme)
     page = visitor.page
     assert barriers(page, axe) == []
@@ -50,7 +50,7 @@ def test_nothing_stands_in_the_way(visit: Visit, axe: str, screen: str, scheme: 
     assert sizes == [page.viewport_size["width"]] * 2, "nothing sticks out sideways"  # type: ignore[index]
 
 
-def test_who_wants_no_motion_gets_none(visit: Visit) -> None:
+def test_reduced_motion_is_respected(visit: Visit) -> None:
     page = visit(reduced_motion="reduce").page
     assert page.evaluate("document.getAnimations().length") == 0
     page = visit(reduced_motion="no-preference").page

@@ -44,7 +44,7 @@ def test_a_photo_is_dropped_or_pasted(visitor: Visitor, photo: bytes, how: str) 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_turned_photos_line_up(visitor: Visitor, kind: str, orientation: int) -> None:
+def test_masks_line_up_with_rotated_photos(visitor: Visitor, kind: str, orientation: int) -> None:
     """Stored lying or on its head, shown upright by browser and service alike."""
     turn = {3: PIL.Image.Transpose.ROTATE_180, 6: PIL.Image.Transpose.ROTATE_90}[orientation]
     file = io.BytesIO()

@@ -60,7 +60,9 @@ def said(visitor: Visitor, *words: str) -> None:
         ("broken.jpg", b"\xff\xd8\xffnothing", "image/jpeg", ("broken.jpg", "damaged, or not a picture")),
     ],
 )
-def test_not_a_photo(visitor: Visitor, name: str, data: bytes, media_type: str, words: tuple[str, ...]) -> None:
+def test_a_file_that_is_no_image_is_reported(
+    visitor: Visitor, name: str, data: bytes, media_type: str, words: tuple[str, ...]
+) -> None:
     visitor.take(name, data, media_type)
     said(visitor, *words)
     assert visitor.page.locator("#empty").is_visible()
@@ -68,7 +70,7 @@ def test_not_a_photo(visitor: Visitor, name: str, data: bytes, media_type: str, 
     assert visitor.page.get_by_role("alert").is_hidden()
 
 
-def test_a_picture_that_browsers_read_and_the_service_does_not(visitor: Visitor) -> None:
+def test_an_image_type_that_only_the_browser_reads_is_reported(visitor: Visitor) -> None:
     """A GIF that calls itself a JPEG: only the service finds out, and answers 415."""
     visitor.take("moving.jpg", encoded(300, 200, "GIF"), "image/jpeg")
     visitor.page.get_by_role("button", name="Add a box").click()
@@ -90,7 +92,7 @@ def test_a_key_is_asked_for_and_kept_while_the_tab_is_open(visit: Visit, strict:
     assert len(visitor.take_sample()["instances"]) == 2
 
 
-def test_more_than_the_service_takes(visit: Visit, strict: Server) -> None:
+def test_an_image_over_the_limit_is_reported(visit: Visit, strict: Server) -> None:
     visitor = visit(strict.url, keys=[KEY])
     visitor.take_sample()
     before = visitor.drawn()
@@ -124,7 +126,7 @@ def test_a_box_that_cannot_be_used_is_named_and_selected(visitor: Visitor) -> No
 
 
 @pytest.mark.alone
-def test_a_busy_service_is_asked_again(visit: Visit, photo: bytes) -> None:
+def test_a_request_to_a_busy_service_is_repeated(visit: Visit, photo: bytes) -> None:
     with serving(SLOW, max_wait_ms=1) as server, others(server, photo, 2) as gone:  # one of two is always inside
         visitor = visit(server.url)
         visitor.page.locator("[data-do=sample]:visible").click()
