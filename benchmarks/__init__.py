@@ -1,1 +1,1 @@
-"""Speed, measured side by side; nothing here passes or fails."""
+"""Measurements of speed and quality. They compare and report; nothing here passes or fails."""

@@ -1,4 +1,7 @@
-"""``make bench``: what a person costs the model, and what the service adds to the model, in one interleaved run."""
+"""Measures the model by number of people, and a request over HTTP against the model alone: ``make bench``.
+
+All cases take turns in one run, so that a slow moment of the machine affects all of them.
+"""
 
 from __future__ import annotations
 

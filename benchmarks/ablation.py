@@ -1,7 +1,7 @@
-"""``python -m benchmarks.ablation FOLDER``: what each choice of ``training/recipes/ablation.toml`` is worth.
+"""Measures what each choice of ``training/recipes/ablation.toml`` is worth: ``python -m benchmarks.ablation FOLDER``.
 
-The runs are compared person by person at full resolution with the recipe's first one, on canvases and crops like those
-that they learnt from.
+Each run is compared person by person at full resolution with the recipe's first run, on canvases and crops as small as
+those of its training.
 """
 
 from __future__ import annotations

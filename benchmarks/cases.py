@@ -1,7 +1,7 @@
-"""``python -m benchmarks.cases``: published models on kinds of case that the annotations don't name.
+"""Measures the published models on kinds of cases that the annotations don't name: ``python -m benchmarks.cases``.
 
-Dark is measured; who is seen from behind, and who is a child, was judged by eye once for ``val`` (``by_eye.json``: the
-numbers of people in each photo's annotations; whoever left room for doubt isn't in it).
+Darkness is measured. Who is seen from behind and who is a child was judged by eye once for ``val``: ``by_eye.json`` has
+the numbers of these people in each photo's annotations, without doubtful ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Draws the dashboard's panels from what a real Prometheus saw of a real service under rising load.
+"""Draws the dashboard's panels from the metrics of a real service under rising load, as a real Prometheus stored them.
 
-It stands for Grafana's own picture where there is no Grafana: the queries are the dashboard's, the data is real, the
-looks are not Grafana's. `python -m benchmarks.dashboard docs/images/dashboard.png`
+Run it by ``python -m benchmarks.dashboard docs/images/dashboard.png``. It stands for a screenshot of Grafana where
+there is no Grafana: the queries are the dashboard's and the data is real, but the style is not Grafana's.
 """
 
 from __future__ import annotations

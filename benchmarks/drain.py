@@ -1,6 +1,6 @@
-"""SIGTERM under full load, again and again: is anything lost that was accepted? ``python -m benchmarks.drain``
+"""Measures whether a SIGTERM under full load loses accepted requests: ``python -m benchmarks.drain``.
 
-Accepted is what came to the engine; every picture that it ran must have been answered with 200.
+Every image that the engine ran must have been answered with 200.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CALLERS = 32
 
 
 def once() -> tuple[int, int, dict[str, int], float, int]:
-    """Pictures run, answers with 200, all outcomes, seconds from the signal to the end, exit code."""
+    """Images run, answers with 200, all outcomes, seconds from the signal to the end, exit code."""
     process = subprocess.Popen(command("--canvases", "2"), stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
     log = ""
@@ -45,7 +45,7 @@ def once() -> tuple[int, int, dict[str, int], float, int]:
     _, samples = run(Plan(url, ClosedLoop(CALLERS), 2.0, 0.0), requests(), np.random.default_rng(0))
     code = process.wait(60)
     took = time.monotonic() - signalled
-    ran = int(re.findall(r"pictures run: (\d+)", process.stderr.read())[0])
+    ran = int(re.findall(r"images run: (\d+)", process.stderr.read())[0])
     outcomes: dict[str, int] = {}
     for sample in samples:
         outcomes[sample.reply.outcome] = outcomes.get(sample.reply.outcome, 0) + 1

@@ -1,6 +1,6 @@
-"""``python -m benchmarks.failures OUT.png``: where a model fails, as shapes alone, since the photos may not be shown.
+"""Draws where a model fails, as outlines, since the photos may not be shown: ``python -m benchmarks.failures OUT.png``.
 
-Of each kind of case on ``val`` the person with the lowest IoU; a photo comes once.
+For each kind of case it shows the person of ``val`` with the lowest IoU; no photo is shown twice.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Masks and their formats, measured: ``python -m benchmarks.formats``.
+"""Measures drawing and encoding of masks in every format: ``python -m benchmarks.formats``.
 
-COCO RLE against pycocotools, which needs the whole image; every format for one person; and a hundred people in a
-photo of twelve megapixels, with the memory that takes. Masks come from margins of the real model's shape, but without
-the model: blobs with limbs and frayed outlines.
+COCO RLE is compared with pycocotools, which needs the whole image. Every format is measured for one person, and for a
+hundred people in a photo of twelve megapixels together with the peak of memory. The logits have the shape of the real
+model's, but are generated: blobs with limbs and frayed outlines.
 """
 
 from __future__ import annotations

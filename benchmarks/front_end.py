@@ -1,4 +1,8 @@
-"""What the front end takes of a fast engine's time, and of an idle caller's: ``python -m benchmarks.front_end``."""
+"""Measures the service without a model: ``python -m benchmarks.front_end``.
+
+It measures the share of a fast engine's capacity that the service reaches, and the latency that the service adds for a
+single caller.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ def echo_app() -> FastAPI:
 
 
 def throughput() -> None:
-    """Pictures a second through an engine that costs 4 ms a batch and 0.9 ms a person, against what it could do."""
+    """Images a second through an engine that costs 4 ms a batch and 0.9 ms a person, against what it could do."""
     sent = requests()
     found = []
     with serving(command()) as server:
@@ -66,7 +70,7 @@ def idle() -> None:
 
 
 def one_by_one(client: httpx.Client, urls: dict[str, str], request: Sent) -> str:
-    """What the service adds to the echo for one picture, in words."""
+    """What the service adds to the echo for one image, in words."""
     query = {"boxes": ";".join(",".join(map(str, box)) for box in request.boxes)}
     times: dict[str, list[float]] = {name: [] for name in urls}
     stages: list[dict[str, float]] = []

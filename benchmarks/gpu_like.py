@@ -1,6 +1,6 @@
-"""The real service before an engine that only takes time, as B0 would on a GPU: ``python -m benchmarks.gpu_like``.
+"""Serves the real service with an engine that only takes time, as B0 would on a GPU: ``python -m benchmarks.gpu_like``.
 
-It stands for a GPU, which the machines that measure don't have: whatever is slow then is the front end.
+It stands for a GPU, which the measuring machines don't have: all remaining slowness is that of the service itself.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class GpuLike:
         ref = ModelRef("gpu_like", "1", "b0")
         self.info = ModelInfo(ref, canvases, Resize.LETTERBOX, MASK_SIZE, True, cost)
         self.cost = cost
-        self.pictures = 0
+        self.images_run = 0
         """That were run, without the black ones of the warm-up."""
         self._executor = ThreadPoolExecutor(1)
         y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in MASK_SIZE)
@@ -59,7 +59,7 @@ class GpuLike:
 
     def run(self, batch: Batch) -> Prediction:
         """Like :meth:`infer`, in the calling thread."""
-        self.pictures += int(batch.images[:, :, ::32, ::32].any(axis=(1, 2, 3)).sum())
+        self.images_run += int(batch.images[:, :, ::32, ::32].any(axis=(1, 2, 3)).sum())
         if self.cost != FREE:
             time.sleep(self.cost.batch(len(batch.images), len(batch.rois)) / 1000)
         images, _, height, width = batch.images.shape
@@ -82,7 +82,7 @@ def main(
     """Serve on free ports; every setting but these is a HISEG_* variable."""
     engine = GpuLike(Cost(constant, image, roi), CANVASES[:canvases])
     serve(Settings(port=0, grpc_port=0), preloaded(LoadedModel(engine)))
-    print(f"pictures run: {engine.pictures}", file=sys.stderr)
+    print(f"images run: {engine.images_run}", file=sys.stderr)
 
 
 def command(*options: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the load benchmarks share: requests to send, runs of the generator, and the memory of the service meanwhile."""
+"""What the load benchmarks share: requests, runs of the load generator, and the memory of the service during them."""
 
 from __future__ import annotations
 

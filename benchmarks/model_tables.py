@@ -1,7 +1,7 @@
-"""``python -m benchmarks.model_tables`` writes the figures of the published models into the README and docs/models.md.
+"""Writes the figures of the published models into the README and docs/models.md: ``python -m benchmarks.model_tables``.
 
-The figures stand in ``model_repository/*/metrics.json``, which ``hiseg-train publish`` measures. Pages written by hand
-said something else sooner or later; a test holds that the pages say what the files say.
+The figures are those of ``model_repository/*/metrics.json``, which ``hiseg-train publish`` measures. A test checks that
+the pages have the same figures as these files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A minute of twice the capacity: what is done, how late, in how much memory: ``python -m benchmarks.overload``."""
+"""Measures goodput, latency and memory under twice the capacity for a minute: ``python -m benchmarks.overload``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def main() -> None:
     for name, (started_by, callers) in ENGINES.items():
         with serving(started_by) as server:
             first = load(server.url, requests(), ClosedLoop(callers), 20)
-            print(f"{name}: peak {first.ok_per_s:.1f} pictures/s", flush=True)
+            print(f"{name}: peak {first.ok_per_s:.1f} images/s", flush=True)
             for deadline in DEADLINES_MS:
                 with highest_memory(server.process.pid) as memory:
                     sent = requests(deadline_ms=deadline)

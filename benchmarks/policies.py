@@ -1,8 +1,8 @@
-"""Batching without a timer against fixed windows, on the same arrivals: ``python -m benchmarks.policies``.
+"""Compares batching without a timer with fixed windows, for the same arrivals: ``python -m benchmarks.policies``.
 
-Time is virtual: policies are compared, not machines, and every run gives the same figures. The engine costs what B0
-costs on a GPU (4 ms a batch + 0.9 ms a person), pictures have 1 to 6 people and come at random (Poisson). Every policy
-has the same limits of a batch and the same admission control.
+Time is virtual: this compares policies, not machines, and every run gives the same figures. The engine costs what B0
+costs on a GPU (4 ms per batch + 0.9 ms per person); images have 1 to 6 people and arrive at random (Poisson). Every
+policy has the same limits of a batch and the same admission control.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def fixed_window(window_ms: float) -> Callable[[VirtualLoop], Any]:
 
 
 def capacity() -> float:
-    """Pictures a second of full batches."""
+    """Images a second of full batches."""
     people = sum(PEOPLE) / len(PEOPLE)
     images = min(LIMITS.images, (LIMITS.budget_ms - GPU.constant) / (GPU.roi * people))
     return images / GPU.batch(1, 0) * GPU.constant / GPU.batch(int(images), int(images * people)) * 1000
@@ -171,7 +171,7 @@ def measure(open_policy: Callable[[VirtualLoop], Any], load: float, seconds: flo
 def main() -> None:
     """The table, and where a window is better."""
     policies = {"no timer": no_timer} | {f"window of {window} ms": fixed_window(window) for window in WINDOWS_MS}
-    print(f"capacity {capacity():.0f} pictures/s; {SECONDS} s each")
+    print(f"capacity {capacity():.0f} images/s; {SECONDS} s each")
     print(f"{'load':>6}  {'policy':<16}{'per s':>8}{'p50 ms':>9}{'p99 ms':>9}{'refused':>9}")
     for load in LOADS:
         for name, policy in policies.items():

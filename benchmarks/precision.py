@@ -1,8 +1,9 @@
-"""FP32, FP16 and INT8 of one model: ``python -m benchmarks.precision [MODEL] [--photos N] [--openvino PYTHON]``.
+"""Compares FP32, FP16 and INT8 of one model.
 
-Milliseconds on ONNX Runtime's CPU provider and, with the Python of an environment that has ``onnxruntime-openvino``, on
-its OpenVINO provider; megabytes; and mean IoU of ``val``. The precisions take turns, so that a slow moment falls on all
-of them.
+Run it by ``python -m benchmarks.precision [MODEL] [--photos N] [--openvino PYTHON]``. It measures milliseconds on ONNX
+Runtime's CPU provider, and on its OpenVINO provider if ``--openvino`` names the Python of an environment that has
+``onnxruntime-openvino``; megabytes; and mean IoU on ``val``. The precisions take turns, so that a slow moment of the
+machine affects all of them.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ print(json.dumps({name: statistics.median(values[2:]) for name, values in times.
 
 
 def inputs() -> tuple[Pixels, dict[int, Floats]]:
-    """A picture of noise on 640 x 640, and rows of so many people."""
+    """An image of noise on 640 x 640, and rows of so many people."""
     rng = np.random.default_rng(0)
     rois = {people: random_rois(rng, people) for people in PEOPLE}
     return rng.integers(0, 256, (1, 3, 640, 640), dtype=np.uint8), rois

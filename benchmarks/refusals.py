@@ -1,4 +1,4 @@
-"""How fast the service says no, and how fast it sees that a caller hung up: ``python -m benchmarks.refusals``."""
+"""Measures how fast the service refuses a request, and notices a lost caller: ``python -m benchmarks.refusals``."""
 
 from __future__ import annotations
 

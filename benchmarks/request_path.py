@@ -1,6 +1,6 @@
-"""How much of our own code a request passes, and which types it becomes: ``python -m benchmarks.request_path``.
+"""Counts the functions that a request passes and the types that it becomes: ``python -m benchmarks.request_path``.
 
-Traces one warm request over each transport with :func:`sys.setprofile`, in all threads. The engine takes no time.
+It traces one warm request over each transport with :func:`sys.setprofile`, in all threads. The engine takes no time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How long a published version takes to answer under load: ``python -m benchmarks.rolling``.
+"""Measures after what time a newly published version answers, under load: ``python -m benchmarks.rolling``.
 
-Five versions of B0 appear by a rename, as ``hiseg-train publish`` lets them appear, while three callers keep the
-service busy. The service looks at its repository as often as it does by default. On a machine that does other work too,
-compare with how long a request takes.
+Five versions of B0 appear by a rename, as ``hiseg-train publish`` installs them, while three callers keep the service
+busy. The service polls its repository at its default interval. On a machine that does other work too, compare the
+result with the duration of a request.
 """
 
 from __future__ import annotations

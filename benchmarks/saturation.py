@@ -1,8 +1,8 @@
-"""The whole service against a bare loop around ONNX Runtime, taking turns: ``python -m benchmarks.saturation``.
+"""Compares the throughput of the service with a bare loop around ONNX Runtime: ``python -m benchmarks.saturation``.
 
-The loop decodes, lays out, runs, draws and encodes one picture after the other, with the same functions, the same
-threads for the engine and the same batches (the service's mean, which on a CPU is one picture). It has no HTTP and
-nobody to wait for.
+The two take turns. The loop decodes, prepares, runs, draws and encodes one image after the other, with the same
+functions, the same engine threads and the same batch size (the service's mean, which is one image on a CPU). It has no
+HTTP and waits for nobody.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def one(engine: OnnxEngine, request: Request) -> None:
 
 
 def bare_loop(engine: OnnxEngine, sent: list[Request], seconds: float) -> float:
-    """Pictures a second."""
+    """Images a second."""
     done, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
         one(engine, sent[done % len(sent)])

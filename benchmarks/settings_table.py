@@ -1,6 +1,6 @@
-"""``python -m benchmarks.settings_table`` writes the table of settings in ``docs/settings.md`` from the code.
+"""Writes the table of settings in ``docs/settings.md`` from the code: ``python -m benchmarks.settings_table``.
 
-A test holds that the page and :mod:`hiseg.settings` say the same.
+A test checks that the page and :mod:`hiseg.settings` agree.
 """
 
 from __future__ import annotations

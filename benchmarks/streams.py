@@ -1,7 +1,7 @@
-"""What streams promise, measured: ``python -m benchmarks.streams [cameras|churn|overhead]``.
+"""Measures gRPC streams: ``python -m benchmarks.streams [cameras|churn|overhead]``.
 
-Four cameras before an engine that can't keep up; ten thousand streams opened and closed; one picture over HTTP, in
-gRPC calls and in a stream, before an engine that takes no time.
+``cameras``: four cameras with an engine that can't keep up. ``churn``: ten thousand streams opened and closed.
+``overhead``: one image over HTTP, in gRPC calls and in a stream, with an engine that takes no time.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ async def churn(server: Server) -> None:
 
 
 async def overhead(server: Server) -> None:
-    """One picture at a time, each way in turn; what a caller waits, and of that the service's own stages."""
+    """One image at a time, each way in turn; what a caller waits, and of that the service's own stages."""
     small, large = sized(640, 480), sized(1920, 1080)
     raw = {
         "RGB24": pb.RawFrame(format=pb.PIXEL_FORMAT_RGB24, width=1920, height=1080, data=large.tobytes()),

@@ -1,7 +1,7 @@
-"""What traces cost: the service without them, with one in a hundred, with all: ``python -m benchmarks.tracing``.
+"""Measures what tracing costs: no traces, one request in a hundred, every request: ``python -m benchmarks.tracing``.
 
-All three are up at once and take turns, so that a slow moment falls on all of them. The engine takes no time, and a
-receiver in a process of its own throws the spans away.
+All three services run at once and take turns, so that a slow moment of the machine affects all of them. The engine
+takes no time, and a receiver in a process of its own discards the spans.
 """
 
 from __future__ import annotations

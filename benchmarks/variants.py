@@ -1,7 +1,7 @@
-"""B0, B1 and B7 in all three sizes, exported with random weights: ``python -m benchmarks.variants``.
+"""Exports B0, B1 and B7 in all three sizes with random weights and checks them: ``python -m benchmarks.variants``.
 
-Each is held against PyTorch and examined as ``hiseg models check`` does. It isn't in the suite, since exporting takes
-half a minute each, and minutes for B7.
+Each export is compared with PyTorch and inspected as by ``hiseg models check``. It is not part of the tests, because
+exporting takes half a minute each, and minutes for B7.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Loads a running service and says whether it bears that: locust, an hour's soak, and the comparison with peers."""
+"""Load tests of a running service: locust with pass marks, a step load, and a soak test of an hour."""

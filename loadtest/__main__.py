@@ -1,6 +1,6 @@
-"""``make loadtest``: starts the service on loopback unless it is told of one, and locust against it.
+"""Starts the service on loopback, unless it gets the address of one, and locust against it: ``make loadtest``.
 
-Locust runs in a process of its own, since gevent changes what it finds of the standard library.
+Locust runs in a process of its own, since gevent patches the standard library.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The callers of the soak: good ones on each transport, wrong ones, and those that hang up."""
+"""The callers of the soak test: valid ones on each transport, invalid ones, and ones that hang up."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Callers:
         return await self.kinds[kind][1](shot)
 
     async def http(self, shot: Shot) -> str:
-        """A picture over HTTP, in any format."""
+        """An image over HTTP, in any format."""
         query = {"boxes": shot.query, "mask_format": str(self.random.choice(FORMATS))}
         async with httpx.AsyncClient(timeout=60) as client:
             answer = await client.post(self.url + "/v1/segment", params=query, content=shot.image, headers=HEADERS)
@@ -66,7 +66,7 @@ class Callers:
         return "ok"
 
     async def unary(self, shot: Shot) -> str:
-        """A picture over gRPC."""
+        """An image over gRPC."""
         async with AsyncClient(self.grpc, timeout=60, retries=0) as client:
             return await _outcome(client.segment(shot.image, shot.boxes))
 
@@ -90,7 +90,7 @@ class Callers:
         return "ok"
 
     async def bad(self, shot: Shot) -> str:
-        """Something wrong, over either transport: half a picture, no picture, a box that is none."""
+        """Something wrong, over either transport: half an image, no image, a box that is none."""
         wrong = [
             (shot.image[: len(shot.image) // 2], shot.boxes),
             (b"GIF89a, or so it says", shot.boxes),

@@ -1,4 +1,4 @@
-"""What a load test must show to pass. Pure arithmetic: nothing here knows locust."""
+"""The pass marks of a load test, as pure functions that don't depend on locust."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What load tests send: photos as a web back end would, with the boxes of the people in them."""
+"""The requests of the load tests: photos such as a web back end sends, with the boxes of the people in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAMPLE = ROOT / "docs" / "samples" / "people.jpg"
 SIZES = "640x480:50,1024x682:25,1280x720:15,1920x1080:8,4000x3000:2"
 """A site's previews, a camera's frames, and now and then a whole photo."""
 PEOPLE = "1:45,2:25,3-5:20,6-12:8,13-30:2"
-"""Most pictures show one or two people, few a crowd."""
+"""Most images show one or two people, few a crowd."""
 SAMPLES, PHOTOS = 60, 60
 Row = tuple[int, int, int, int]
 

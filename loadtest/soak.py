@@ -1,8 +1,8 @@
-"""An hour of everything at once against one service: does it keep its memory and its descriptors?
+"""Soak test: an hour of mixed load on one service, to see whether its memory or its open files grow.
 
-``python -m loadtest.soak --minutes 60``: HTTP, gRPC, streams, wrong input and callers that hang up, at a rate that the
-service bears with ease. Exit code 1 if memory grew by more than it may after the warm-up, if descriptors did, or if an
-answer was not what it should be.
+``python -m loadtest.soak --minutes 60`` sends HTTP, gRPC, streams, invalid requests and callers that hang up, at a rate
+well within the capacity. The exit code is 1 if memory grew by more than is allowed after the warm-up, if the number of
+open files grew, or if an answer was wrong.
 """
 
 from __future__ import annotations

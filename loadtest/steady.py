@@ -1,6 +1,6 @@
 """The load test with pass marks: ``python -m locust -f loadtest/steady.py --headless --host … --grpc …``.
 
-The exit code is 1 if more failed than may, if answers came late, or if fewer came than were asked for.
+The exit code is 1 if too many requests failed, if answers were too late, or if the requested rate was not reached.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""More and more users until the service doesn't keep up: ``python -m locust -f loadtest/steps.py --headless …``.
+"""Adds users until the service can't keep up: ``python -m locust -f loadtest/steps.py --headless …``.
 
-Each step adds users and is judged by itself, once they are settled; two steps in a row that miss a mark end the test.
-It says where the knee is. The exit code is 0 if there was at least one good step.
+Each step adds users and is judged on its own once they have settled; two steps in a row that miss a mark end the test.
+It prints the knee: the first step that missed a mark. The exit code is 0 if there was at least one good step.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Who calls in a load test: web back ends over HTTP and gRPC, and cameras that hold a stream open.
+"""The users of the load tests: web back ends over HTTP and gRPC, and cameras that hold a stream open.
 
-Each user keeps its own pace whatever the service does, as far as one that waits for its answers can; how far it
-could is what the throughput mark says. Refusals are failures here: at the rate that is asked for none should be turned
-away.
+Each user keeps its own pace whatever the service does, as far as a user that waits for its answers can; the throughput
+mark says how far it could. Refusals count as failures here: at the requested rate there should be none.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def asked_per_s(users: Mapping[str, int]) -> float:
 
 
 class Web(FastHttpUser):
-    """A back end that posts pictures and wants COCO's run lengths, or now and then the picture with masks drawn."""
+    """A back end that posts images and wants COCO's run lengths, or now and then the image with masks drawn."""
 
     per_s = CALLS_PER_S
     weight = 3

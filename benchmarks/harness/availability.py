@@ -1,4 +1,4 @@
-"""What is done where a program is missing that a measurement or a test needs."""
+"""Skips or fails a measurement or test whose external program is not installed."""
 
 from __future__ import annotations
 

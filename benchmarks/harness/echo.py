@@ -1,6 +1,6 @@
-"""An engine without a model, for what can be told only when the answer is known beforehand.
+"""An engine without a model, for tests and measurements that must know the result beforehand.
 
-It stands for :class:`hiseg.engines.onnx.OnnxEngine`; the real one is used wherever masks are looked at.
+It stands for :class:`hiseg.engines.onnx.OnnxEngine`; the real one is used wherever the masks themselves matter.
 """
 
 from __future__ import annotations

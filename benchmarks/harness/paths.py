@@ -1,4 +1,4 @@
-"""Where things lie that a real service is started with and asked about."""
+"""Paths of the command, the published models and the sample photo."""
 
 from __future__ import annotations
 

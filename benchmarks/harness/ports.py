@@ -1,4 +1,4 @@
-"""Ports for servers that are started, killed and started again."""
+"""Free ports for servers that are stopped and started again on the same port."""
 
 from __future__ import annotations
 

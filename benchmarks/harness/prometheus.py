@@ -1,4 +1,4 @@
-"""A real Prometheus with the project's own configuration, asking the servers of a test."""
+"""Runs a real Prometheus with the project's own rules, which scrapes the servers of a test or benchmark."""
 
 from __future__ import annotations
 

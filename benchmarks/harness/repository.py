@@ -1,8 +1,8 @@
 """A model repository with the published B0 alone, as version 1.
 
-Who adds versions and models to it, or to a copy of it, needn't know what is published at the moment. It is made when
-this module is first imported, costs no space worth mentioning, and is gone when the process ends. Take a copy before
-you change a file of it: the model's bytes are those of the published file.
+Tests that add versions and models to a copy of it don't depend on what is published at the moment. It is created when
+this module is first imported, takes hardly any space, and is deleted when the process ends. Copy it before you change
+one of its files: they may be hard links to the published ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The real service in a process of its own, ready to be asked."""
+"""Runs the real service in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""An event loop whose clock jumps from timer to timer: hours of schedule in milliseconds, the same each time.
+"""An event loop whose clock jumps from timer to timer: hours of schedule take milliseconds and are always the same.
 
-It stands for the real clock in tests of who runs when.
+It replaces the real clock in tests of scheduling.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The same model and the same work around it behind other people's servers, under the same load."""
+"""Compares hiseg with other model servers: the same model, the same work per request, the same load."""

@@ -1,4 +1,4 @@
-"""Whether two servers give the same masks: only then are their speeds worth comparing."""
+"""Checks that two servers give the same masks, without which comparing their speeds means nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every server does with a request, with hiseg's own functions, so that only the serving differs."""
+"""The work of one request, done by every server with hiseg's own functions, so that only the serving differs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEADLINE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A picture on its canvas: uint8 ``[3, H, W]``, and float32 ``[N, 4]`` rows in 0..1 of it."""
+    """An image on its canvas: uint8 ``[3, H, W]``, and float32 ``[N, 4]`` rows in 0..1 of it."""
 
     width: int
     height: int

@@ -1,9 +1,9 @@
-"""hiseg against the peers, in turns: ``python -m benchmarks.peers.run --peer ray``; without ``--peer`` all of them.
+"""Measures hiseg and its peers in turns: ``python -m benchmarks.peers.run --peer ray``; all peers without ``--peer``.
 
-For each peer: every way of using two cores is tried in a closed loop, and the one that does most is kept. Then hiseg
-and it get the same open load (Poisson, the same requests at the same times) by turns, at shares of what hiseg does in a
-closed loop before the first of them. Everything is written to ``runs/peers/NAME.json``, from which
-``python -m benchmarks.peers.table`` makes table and picture.
+For each peer, every way of using two cores is tried in a closed loop, and the one with the highest throughput is kept.
+Then hiseg and the peer get the same open load (Poisson, the same requests at the same times) in turns, at fractions of
+hiseg's throughput in a closed loop before. All results are written to ``runs/peers/NAME.json``, from which
+``python -m benchmarks.peers.table`` makes a table and a chart.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Figures:
 
 
 def capacity(url: str, sent: list[Request]) -> float:
-    """Pictures a second with callers that wait."""
+    """Images a second with callers that wait."""
     plan = Plan(url, ClosedLoop(CALLERS), TRIAL_S, WARM_UP_S, TIMEOUT_S)
     try:
         return run(plan, sent, np.random.default_rng(0))[0].ok_per_s

@@ -1,4 +1,4 @@
-"""Environments of the peers, and their servers as processes."""
+"""Creates the environments of the peers and runs their servers as processes."""
 
 from __future__ import annotations
 

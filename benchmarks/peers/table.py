@@ -1,4 +1,4 @@
-"""The peers' table, as Markdown, and its picture: ``python -m benchmarks.peers.table PICTURE.png``."""
+"""Makes a Markdown table and a chart from the results of the peers: ``python -m benchmarks.peers.table CHART.png``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _cell(figures: Found) -> str:
     return f"{figures['goodput']:.1f}, {late}"
 
 
-def save_picture(found: list[Found], path: Path) -> None:
+def save_chart(found: list[Found], path: Path) -> None:
     """Goodput above, p99 below; a column for each peer."""
     figure = Figure(figsize=(3 * len(found), 5.5), dpi=120, layout="constrained")
     rows = figure.subplots(2, len(found), sharex=True, sharey="row", squeeze=False)
@@ -78,4 +78,4 @@ if __name__ == "__main__":
     measured = results()
     print(table(measured))
     for path in sys.argv[1:]:
-        save_picture(measured, Path(path))
+        save_chart(measured, Path(path))

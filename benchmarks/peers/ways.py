@@ -1,4 +1,4 @@
-"""The ways in which two cores can be used, one of which a server is started with (``PEER_WAY``, ``PEER_PORT``)."""
+"""The ways of using two cores with which a server can be started (``PEER_WAY``, ``PEER_PORT``)."""
 
 from __future__ import annotations
 

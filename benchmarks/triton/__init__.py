@@ -1,1 +1,1 @@
-"""The real Triton of the tests, measured from both sides."""
+"""Measures hiseg with a real Triton, and that Triton alone."""

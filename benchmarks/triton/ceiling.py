@@ -1,8 +1,8 @@
-"""hiseg before a real Triton, against what that Triton can do at most: ``python -m benchmarks.triton.ceiling``.
+"""Compares hiseg before a real Triton with that Triton's highest throughput: ``python -m benchmarks.triton.ceiling``.
 
-The ceiling is ``perf_analyzer`` with batches made beforehand, in shared memory, as large as hiseg's and larger, one or
-two at once, whichever is best: it decodes nothing, draws nothing and only asks for masks. Both sides and the server
-share the same two cores, so that what hiseg does for a picture is missing from the server where it needs them.
+The highest throughput is that of ``perf_analyzer`` with prepared batches in shared memory, as large as hiseg's and
+larger, one or two at once, whichever is best; it decodes and draws nothing and requests only masks. Both sides and the
+server share the same two cores, so that hiseg's own work takes time from the server.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from hiseg.models.random_inputs import random_batch
 ROUNDS = 3
 SECONDS = 8
 PEOPLE = 3.5
-"""On a picture, in the mean: 1 to 6."""
+"""On an image, in the mean: 1 to 6."""
 CANVAS = (480, 640)
 
 
@@ -88,7 +88,7 @@ def measure(case: Case) -> None:
                 for _ in range(ROUNDS):
                     report = load(server.url, sent, ClosedLoop(case.callers), SECONDS)
                     ours.append(report.ok_per_s)
-                    print(f"  hiseg {report.ok_per_s:.1f} pictures/s; stages {dict(report.stages_ms)}", flush=True)
+                    print(f"  hiseg {report.ok_per_s:.1f} images/s; stages {dict(report.stages_ms)}", flush=True)
                     for images, in_flight in product(case.sizes, (1, 2)):
                         rate = batches_per_second(models.address, MASKS_ONLY, batch(images), in_flight)
                         theirs.setdefault((images, in_flight), []).append(images * rate)
@@ -98,7 +98,7 @@ def measure(case: Case) -> None:
         print(f"  perf_analyzer, batches of {images}, {in_flight} at once: {rate:.1f} images/s")
     best, own = max(rates.values()), statistics.median(ours)
     print(
-        f"{case.name}: hiseg {own:.1f} pictures/s, in batches of {sizes}, of the ceiling's {best:.1f}: {own / best:.2f}"
+        f"{case.name}: hiseg {own:.1f} images/s, in batches of {sizes}, of the ceiling's {best:.1f}: {own / best:.2f}"
     )
 
 

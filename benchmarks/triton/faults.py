@@ -1,7 +1,7 @@
-"""Two real Tritons, one of which is killed, stopped or slowed under load: ``python -m benchmarks.triton.faults``
+"""Kills, stops or slows one of two real Tritons under load: ``python -m benchmarks.triton.faults``.
 
-For each fault: callers ask for 60 s, one after the other; after 15 s the fault, after 35 s its end. Every answer is
-held against the one that an undisturbed server gave. Then both are killed, and one is started again.
+For each fault, callers send requests for 60 s, one after the other; the fault begins after 15 s and ends after 35 s.
+Every answer is compared with that of an undisturbed server. Then both servers are killed, and one is started again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The same random batches on the embedded engine and on a real Triton: ``python -m benchmarks.triton.parity``
+"""Compares the embedded engine and a real Triton on the same random batches: ``python -m benchmarks.triton.parity``.
 
-200 batches of 0 to 32 people on every canvas, for B0 as it is (UINT8) and with float pictures (FP32).
+200 batches of 0 to 32 people on every canvas, for B0 as published (UINT8) and with float images (FP32).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Difference:
 
 
 def repository_of_both(folder: Path) -> Path:
-    """B0, and B0 with float pictures."""
+    """B0, and B0 with float images."""
     repository = copy_of_ours(folder)
     add_float_b0(repository, FLOAT)
     return repository

@@ -1,4 +1,4 @@
-"""NVIDIA's ``perf_analyzer`` against a server: how many batches a second it gets through, whoever sends them."""
+"""Runs NVIDIA's ``perf_analyzer`` against a server, to measure how many batches a second the server can run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The repositories that are measured: a model, and the same once more with masks as its only output.
+"""The measured model repositories: a model, and the same model with masks as its only output.
 
-``perf_analyzer`` asks for every output that a model has; hiseg asks only for those that somebody wants. The second copy
-lets both do the same work.
+``perf_analyzer`` requests every output that a model has, hiseg only those that are needed. The second model lets both
+do the same work.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Shared memory against plain gRPC to one real Triton, in turns: ``python -m benchmarks.triton.shared_memory``.
+"""Compares shared memory with plain gRPC to one real Triton, in turns: ``python -m benchmarks.triton.shared_memory``.
 
-Then ten thousand batches through the engine: is any region left behind?
+Then it runs ten thousand batches through the engine and checks that no region is left behind.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from hiseg_training.data.coco import Person, Photo
 
 
 def photo(path: Path, brightness: list[int]) -> Photo:
-    """A picture of grey columns, 20 wide, with a person in the middle of each."""
+    """An image of grey columns, 20 wide, with a person in the middle of each."""
     pixels = np.repeat(np.repeat(np.array(brightness, np.uint8)[None], 20, axis=1), 40, axis=0)
     PIL.Image.fromarray(np.stack([pixels] * 3, axis=2)).save(path)
     people = [Person(Box(20.0 * k + 6, 10, 20.0 * k + 14, 30), 1.0, None) for k in range(len(brightness))]

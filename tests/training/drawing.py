@@ -16,10 +16,10 @@ HEIGHT, WIDTH = 120, 160
 
 
 def draw_split(root: Path, split: str, photos: int, seed: int = 0) -> Path:
-    """Write ``photos`` pictures and their annotations, person-only, in the layout of the data; 1 to 3 people each.
+    """Write ``photos`` images and their annotations, person-only, in the layout of the data; 1 to 3 people each.
 
     Returns:
-        The annotations' path; the pictures are in ``root / "images" / split``.
+        The annotations' path; the images are in ``root / "images" / split``.
     """
     folder = root / "images" / split
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def annotation(number: int, image: int, mask: BoolMask) -> dict[str, Any]:
 
 
 def scene(rng: np.random.Generator, people: int) -> tuple[Pixels, list[BoolMask]]:
-    """A picture and its people's visible pixels, those behind first; everybody has some."""
+    """An image and its people's visible pixels, those behind first; everybody has some."""
     pixels = rng.integers(90, 130, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     owner = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
     for k in range(people):

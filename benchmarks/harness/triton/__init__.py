@@ -1,1 +1,1 @@
-"""A real Triton on this machine, model repositories for it, and proxies to stand before it."""
+"""A real Triton on this machine, model repositories for it, and proxies in front of it."""

@@ -1,4 +1,4 @@
-"""The engine of a real Triton, as the service makes it."""
+"""Creates the engine for a real Triton as the service does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the real server lies and what it needs around it, as the Makefile put it there."""
+"""Paths of the real Triton that the Makefile installs, and the environment that its process needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model repositories for one test each: copies of the project's own, and what it doesn't have."""
+"""Creates model repositories for single tests: copies of the project's own, and models that it doesn't have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may stand between hiseg and a server: a gRPC proxy that lets only small messages through, as many do."""
+"""A gRPC proxy with a small message limit, as proxies between hiseg and a Triton often have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A TCP proxy before one server that can be made slow, or hang, as a bad line or an overloaded machine is."""
+"""A TCP proxy in front of one server that can be slowed down, like a bad network or an overloaded machine."""
 
 from __future__ import annotations
 

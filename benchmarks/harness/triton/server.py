@@ -1,4 +1,4 @@
-"""A real Triton in a process group of its own: started, killed, stopped and started again on the same ports."""
+"""Runs a real Triton in a process group of its own, which can be killed, paused and restarted on the same ports."""
 
 from __future__ import annotations
 

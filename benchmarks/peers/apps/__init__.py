@@ -1,1 +1,1 @@
-"""One server a file, each as its own documentation shows it; they run in environments of their own."""
+"""One file per server, written as the server's documentation shows; each runs in an environment of its own."""

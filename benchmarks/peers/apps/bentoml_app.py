@@ -1,4 +1,4 @@
-"""BentoML: a service with adaptive batches, or workers, behind one that speaks HTTP as hiseg does."""
+"""BentoML: a service with adaptive batching, or several workers, behind one that has hiseg's HTTP interface."""
 
 from __future__ import annotations
 

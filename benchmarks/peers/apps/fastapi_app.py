@@ -1,4 +1,4 @@
-"""Plain FastAPI: an ordinary function, which it runs in its thread pool; uvicorn refuses what is too much."""
+"""FastAPI alone: an ordinary function, which runs in its thread pool; uvicorn refuses requests over its limit."""
 
 from __future__ import annotations
 

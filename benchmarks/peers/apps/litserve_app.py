@@ -1,4 +1,4 @@
-"""LitServe: a LitAPI whose batches are decoded, run and drawn in a worker; what waits too long gets 504."""
+"""LitServe: a LitAPI whose batches are decoded, run and drawn in a worker; requests that wait too long get 504."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MLServer: a runtime of our own with a handler of its own path, and adaptive batches behind it. It bounds nothing."""
+"""MLServer: a custom runtime with a custom HTTP handler and adaptive batching. It has no limit of waiting requests."""
 
 from __future__ import annotations
 

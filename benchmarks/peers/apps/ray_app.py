@@ -1,4 +1,4 @@
-"""Ray Serve: a deployment with dynamic batches, or two replicas; what is too much gets 503."""
+"""Ray Serve: a deployment with dynamic batching, or two replicas; requests over the limit get 503."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A model that only takes time, a batch's and each person's, as its configuration says; it computes nothing.
+"""A model for Triton's Python backend that only takes time, per batch and per person, as its configuration says.
 
-It stands for a GPU, which the machines that measure don't have, and runs in the real server's own interpreter. Copying
-tensors between server and model costs what it costs any model in Python; who asks pays for no output it leaves out.
+It stands for a GPU, which the measuring machines don't have. Copying tensors between server and model costs what it
+costs any model in Python; outputs that are not requested cost nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""As much of a CVAT server as its own command line needs to annotate a task: one picture, and what is uploaded.
+"""As much of a CVAT server as its own command line needs to annotate a task: one image, and what is uploaded.
 
 It stands for CVAT itself, which comes as a dozen containers and can't be had here; `cvat-cli` and `cvat-sdk`, which
 talk to it, are the real ones.
@@ -38,7 +38,7 @@ class Cvat:
 
 @contextmanager
 def cvat(picture: bytes, width: int, height: int) -> Iterator[Cvat]:
-    """A server with the picture as task 1."""
+    """A server with the image as task 1."""
     chunk = io.BytesIO()
     with zipfile.ZipFile(chunk, "w") as archive:
         archive.writestr("000000.jpg", picture)

@@ -32,7 +32,7 @@ def expected(server: Server) -> Result:
 
 
 def coco(folder: Path, name: str = FRAME) -> Path:
-    """What CVAT exports of a task with rectangles, and one outside of the picture."""
+    """What CVAT exports of a task with rectangles, and one outside of the image."""
     boxes = [[x1, y1, x2 - x1, y2 - y1] for x1, y1, x2, y2 in [*SAMPLE_BOXES, [2000, 2000, 2010, 2010]]]
     content = {
         "images": [{"id": 4, "file_name": name, "width": WIDTH, "height": HEIGHT}],

@@ -74,7 +74,7 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_each_persons_mask_is_right(client: httpx.Client, variant: str) -> None:
-    """The picture has another shape than either canvas: it must be stretched, and the boxes with it."""
+    """The image has another shape than either canvas: it must be stretched, and the boxes with it."""
     boxes = ";".join(",".join(map(str, box)) for box in BOXES)
     labels = label_map(client, variant=variant, boxes=boxes)
     for number, person in enumerate(people(), start=1):

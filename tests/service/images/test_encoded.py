@@ -1,4 +1,4 @@
-"""Odd pictures, too large ones and broken ones; every file here is really encoded."""
+"""Odd images, too large ones and broken ones; every file here is really encoded."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_exif_rotation_is_applied(orientation: int) -> None:
     picture.paste("red", (0, 0, 10, 10))
     image = decode(encoded(picture, "JPEG", exif=exif, quality=95), LIMITS)
     assert (image.height, image.width) == ((20, 40) if orientation <= 4 else (40, 20))
-    # Where the EXIF specification puts row 0, column 0 of the stored picture.
+    # Where the EXIF specification puts row 0, column 0 of the stored image.
     top = orientation in (1, 2, 5, 6)
     left = orientation in (1, 4, 5, 8)
     y, x = 3 if top else image.height - 4, 3 if left else image.width - 4

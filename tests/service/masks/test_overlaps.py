@@ -61,7 +61,7 @@ def test_the_owner_is_the_one_with_the_highest_margin(claims: list[Claim]) -> No
     ranks = np.array([rank(each, mask) for each, mask in zip(claims, before, strict=True)]).reshape(-1, HEIGHT, WIDTH)
     for each, own in zip(claims, ranks, strict=True):
         mine = whole(each)
-        # OpenCV reads a margin to a thirty-second of a cell, and the whole picture at once here: near ties may differ.
+        # OpenCV reads a margin to a thirty-second of a cell, and the whole image at once here: near ties may differ.
         assert (own[mine] >= ranks.max(axis=0)[mine] - 0.5).all()
 
 

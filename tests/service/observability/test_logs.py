@@ -1,4 +1,4 @@
-"""One line of JSON a request over either transport, with its id, and nothing of the picture."""
+"""One line of JSON a request over either transport, with its id, and nothing of the image."""
 
 from __future__ import annotations
 

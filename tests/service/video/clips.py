@@ -74,5 +74,5 @@ def read(path: Path) -> tuple[list[Pixels], list[Fraction], float]:
 
 
 def difference(one: Pixels, other: Pixels) -> Pixels:
-    """How far apart two pictures are at each pixel, noise of the codec smoothed away."""
+    """How far apart two images are at each pixel, noise of the codec smoothed away."""
     return np.asarray(cv2.blur(cv2.absdiff(one, other).max(axis=2), (5, 5)), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Random changes keep pictures and identities together."""
+"""Random changes keep images and identities together."""
 
 from __future__ import annotations
 

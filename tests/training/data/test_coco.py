@@ -24,7 +24,7 @@ FORMS = {
 
 
 def write(folder: Path, rows: list[dict[str, Any]], categories: list[dict[str, Any]] | None = None) -> Path:
-    """A file about one picture of 50 x 40, which is there too."""
+    """A file about one image of 50 x 40, which is there too."""
     cv2.imwrite(str(folder / "a.png"), np.full((40, 50, 3), 9, dtype=np.uint8))
     content = {
         "images": [{"id": 7, "file_name": "a.png", "width": 50, "height": 40}],

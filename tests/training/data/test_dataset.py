@@ -96,7 +96,7 @@ def test_every_epoch_is_as_long_as_it_says_and_draws_nothing_twice(photos: list[
 
 RECIPE = AugmentConfig(canvas=(96, 96), paste=1.0)
 ONE = 120 * 160 * 4
-"""Bytes of a drawn picture and its identities."""
+"""Bytes of a drawn image and its identities."""
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def drawn_photos(drawn: Path) -> list[Photo]:
 
 @pytest.fixture
 def decodings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each picture was decoded."""
+    """How often each image was decoded."""
     counted: Counter[str] = Counter()
     decode = Photo.pixels
 

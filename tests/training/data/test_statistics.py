@@ -27,7 +27,7 @@ def photo(*boxes: tuple[int, int, int, int]) -> Photo:
 
 def test_pixels_of_each_class() -> None:
     found = statistics([photo((0, 0, 10, 10), (5, 0, 15, 10))])
-    # Padded by a tenth, in whole pixels, and cut off by the picture.
+    # Padded by a tenth, in whole pixels, and cut off by the image.
     padded = [np.zeros((30, 40), dtype=np.bool_) for _ in range(2)]
     padded[0][0:11, 0:11] = True
     padded[1][0:11, 4:16] = True

@@ -71,7 +71,7 @@ def assert_same(a: Any, b: Any, where: str = "") -> None:
 
 
 def boxes_only(drawn: Path, folder: Path) -> Path:
-    """The drawn training pictures without their outlines."""
+    """The drawn training images without their outlines."""
     whole = json.loads((drawn / "annotations" / "instances_train2017_person_only_no_crowd.json").read_text())
     for row in whole["annotations"]:
         del row["segmentation"]

@@ -87,7 +87,7 @@ def test_a_killed_and_resumed_run_gives_the_same_model(drawn: Path, whole: Path,
 
 
 def one_step(drawn: Path, teacher: Path, output: Path) -> list[list[str]]:
-    """Commands of one step with all pictures: stage 3, and stage 2 with some that nobody has outlined."""
+    """Commands of one step with all images: stage 3, and stage 2 with some that nobody has outlined."""
     # Batch norm sees the people of its own process only; this one sees each person alone.
     alike = "model.normalization=layernorm2d"
     # At the kink of a ReLU the order of summation may decide about a whole gradient.
@@ -95,7 +95,7 @@ def one_step(drawn: Path, teacher: Path, output: Path) -> list[list[str]]:
     settings = (alike, smooth, "loss.class_weights=[1,1,1]", "loss.boundary=0",
                 "loss.separation=0", "loss.contour=0", "loss.identity=0")  # fmt: skip
     train = [*command(drawn, output / "train", *settings), "--epochs", "1", "--batch_size", "8"]
-    # What the teacher's features amount to is asked of each process's pictures.
+    # What the teacher's features amount to is asked of each process's images.
     sets = small(alike, smooth, "distillation.weights.features=0")
     boxes = boxes_only(drawn, output)
     distill = ["distill", "--student_config", "b0-from-b7", "--teacher_checkpoint", str(teacher), *annotations(drawn)]

@@ -65,7 +65,7 @@ def test_an_interrupted_recipe_is_continued_to_its_end(plan: Plan, tmp_path: Pat
     assert not (output / "fine" / DONE).exists()
     outcomes = follow(plan, output, lambda _: None, run)
     assert [("--resume" in words) for words in ran] == [False, True, False]
-    # Eight pictures make two steps an epoch.
+    # Eight images make two steps an epoch.
     assert {name: found.steps[-1] + 1 for name, found in outcomes.items()} == {"fine": 4, "coarse": 2}
     assert "| coarse | then anybody | 2 | " in table(plan, outcomes)
     for name in outcomes:

@@ -1,4 +1,4 @@
-"""First byte of a picture that the fragile model treats in its own way, and what it says."""
+"""Values of an image's first byte for which the fragile model behaves in a special way, and its error message."""
 
 DEADLY, SLOW, REFUSED = 66, 67, 68
 """Its process ends; it takes a second, unless its caller leaves; the batch fails."""

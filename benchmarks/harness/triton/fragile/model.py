@@ -1,7 +1,7 @@
-"""A model that keeps the contract, is quick, and dies with its process for one kind of picture. Run by Triton.
+"""A quick model for Triton's Python backend that keeps the tensor contract and crashes for one kind of image.
 
-Each mask is its RoI's x1 + 1 everywhere, the foreground is the picture's red: whose rows are whose can be told. It
-stands for a model that a batch can bring down, which ours doesn't let itself be.
+Each mask is its RoI's x1 + 1 everywhere and the foreground is the image's red channel, so that a test can recognise its
+own rows. It stands for a model that certain batches crash, which the published models don't let themselves be.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from benchmarks.triton.parity import FLOAT, compare, repository_of_both
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Triton]]:
-    """A repository with B0 as it is, and with float pictures; and a server of it."""
+    """A repository with B0 as it is, and with float images; and a server of it."""
     repository = repository_of_both(tmp_path_factory.mktemp("both"))
     with triton(repository) as server:
         yield repository, server

@@ -31,7 +31,7 @@ class Camera:
         return camera
 
     async def send(self, count: int = 1, **fields: Any) -> None:
-        """So many frames with the same picture; their numbers go on from the last."""
+        """So many frames with the same image; their numbers go on from the last."""
         for _ in range(count):
             await self.send_one(fields or FRAME)
 

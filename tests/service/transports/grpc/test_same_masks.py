@@ -1,4 +1,4 @@
-"""The real model behind the real service: the masks don't depend on how the picture came."""
+"""The real model behind the real service: the masks don't depend on how the image came."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOXES = [pb.Box(x1=x1, y1=y1, x2=x2, y2=y2) for x1, y1, x2, y2 in SAMPLE_BOXES]
 
 
 def asked(server: Server, **image: Any) -> pb.SegmentResponse:
-    """The answer to one call, which must be that of a stream with the same picture too."""
+    """The answer to one call, which must be that of a stream with the same image too."""
 
     async def scenario() -> pb.SegmentResponse:
         async with grpc.aio.insecure_channel(server.grpc.removeprefix("grpc://"), options=CLIENT_OPTIONS) as channel:

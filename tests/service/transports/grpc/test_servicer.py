@@ -139,7 +139,7 @@ def test_binary_mode() -> None:
     assert answer.foreground.box == pb.Box(x1=0, y1=0, x2=WIDTH, y2=HEIGHT)
     mask = decoded(answer.foreground.coco_rle)
     assert mask.sum() == answer.foreground.area
-    # The echo engine's foreground is the picture's red.
+    # The echo engine's foreground is the image's red.
     assert mask[:, : WIDTH // 2 - 1].all()
     assert not mask[:, WIDTH // 2 + 1 :].any()
     labels = opened(asked(mode="MODE_BINARY", mask_format="MASK_FORMAT_LABEL_MAP").picture)

@@ -193,7 +193,7 @@ def test_a_stream_whose_last_frame_was_sent_ends_with_ok_while_draining() -> Non
 
 
 def noise() -> pb.Frame:
-    """A picture whose overlay has most of a megabyte, so that a few of them fill every buffer on the way."""
+    """An image whose overlay has most of a megabyte, so that a few of them fill every buffer on the way."""
     pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     raw = pb.RawFrame(format=pb.PIXEL_FORMAT_RGB24, width=640, height=480, data=pixels.tobytes())
     return pb.Frame(raw_frame=raw, boxes=[BOX], options=pb.SegmentOptions(mask_format=pb.MASK_FORMAT_OVERLAY))
@@ -350,7 +350,7 @@ def test_thousands_of_streams_leave_nothing_behind() -> None:
                     async with grpc.aio.insecure_channel(service.address, options=CLIENT_OPTIONS) as channel:
                         await asyncio.gather(*(one(channel) for _ in range(10)))
                 await until(lambda: streams(service) == 0)
-                service.engine.batches.clear()  # it remembers every picture
+                service.engine.batches.clear()  # it remembers every image
                 return process.memory_info().rss, process.num_fds()
 
             await some(50)

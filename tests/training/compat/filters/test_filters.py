@@ -83,7 +83,7 @@ def people() -> np.ndarray[Any, Any]:
 
 
 def each(reference: Callable[..., Any], pictures: np.ndarray[Any, Any], *arguments: float) -> np.ndarray[Any, Any]:
-    """A reference on every picture of a batch."""
+    """A reference on every image of a batch."""
     flat = pictures.astype(np.float64).reshape(-1, *pictures.shape[2:])
     return np.stack([reference(picture, *arguments) for picture in flat]).reshape(pictures.shape)
 
