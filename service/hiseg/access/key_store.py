@@ -24,7 +24,7 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 RANDOM_BYTES = 32
 """Random bytes of a new key: too many to guess, so that a quick digest protects it as well as a slow one."""
-FORM = "NAME SHA256 [rate=REQUESTS_PER_SECOND] [concurrent=REQUESTS]"
+LINE_FORMAT = "NAME SHA256 [rate=REQUESTS_PER_SECOND] [concurrent=REQUESTS]"
 CHECK_INTERVAL_S = 1.0
 """Shortest time in seconds between two looks at the file's time of change."""
 BEARER = "bearer "
@@ -72,7 +72,7 @@ class KeyStore:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits or Limits()
-        self._listed = [listed_key(text, number, self._limits) for number, text in enumerate(listed, 1)]
+        self._listed = [parse_listed_key(text, number, self._limits) for number, text in enumerate(listed, 1)]
         self._file = file
         self._clock = clock
         self._anonymous = ClientQuota()
@@ -90,7 +90,7 @@ class KeyStore:
         """Whether requests need a key. An empty file of keys lets nobody in."""
         return bool(self._listed) or self._file is not None
 
-    def caller(self, headers: Iterable[tuple[str, str]]) -> ClientQuota:
+    def authenticate(self, headers: Iterable[tuple[str, str]]) -> ClientQuota:
         """Return the client of the first known key among HTTP headers or gRPC metadata.
 
         Args:
@@ -102,7 +102,7 @@ class KeyStore:
         if not self.is_needed:
             return self._anonymous
         self._reload_if_changed()
-        for name in map(self._name_of, sent_keys(headers)):
+        for name in map(self._name_of, extract_keys(headers)):
             if name is not None:
                 return self._clients[name]
         raise Unauthorized(KEY_NEEDED)
@@ -155,7 +155,7 @@ class KeyStore:
             self._clients[key.name] = old if old and same else ClientQuota(key.name, key.limits, self._clock)
 
 
-def sent_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
+def extract_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
     """Return all keys that HTTP headers or gRPC metadata contain, known or not."""
     keys = []
     for name, value in headers:
@@ -177,7 +177,7 @@ def digest(key: str) -> str:
     return sha256(key.encode()).hexdigest()
 
 
-def listed_key(text: str, number: int, limits: Limits) -> Key:
+def parse_listed_key(text: str, number: int, limits: Limits) -> Key:
     """Read a key as the setting ``api_keys`` has it: ``name:digest``, or a digest alone.
 
     Args:
@@ -193,7 +193,7 @@ def listed_key(text: str, number: int, limits: Limits) -> Key:
 
 
 def read_keys(text: str, limits: Limits) -> list[Key]:
-    """Read the keys of a file: one a line in :data:`FORM`, with comments after ``#``.
+    """Read the keys of a file: one a line in :data:`LINE_FORMAT`, with comments after ``#``.
 
     Args:
         text: contents of the file.
@@ -211,7 +211,7 @@ def read_keys(text: str, limits: Limits) -> list[Key]:
             name, hexadecimal, *rest = words
             keys.append(_key(name, hexadecimal, _read_limits(rest, limits)))
         except ValueError as error:
-            raise ValueError(f"line {number} is not {FORM}") from error
+            raise ValueError(f"line {number} is not {LINE_FORMAT}") from error
     return keys
 
 

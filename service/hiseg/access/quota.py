@@ -72,15 +72,15 @@ class ClientQuota:
     ) -> None:
         self.name = name
         self.limits = limits or Limits()
-        self.inside = 0
+        self.active = 0
         self._clock = clock
         self._bucket = TokenBucket(self.limits.rate, clock()) if self.limits.rate else None
 
-    def client(self, address: str) -> str:
+    def client_id(self, address: str) -> str:
         """Return who shares the engine fairly with others: the key if there is one, else the address."""
         return f"key:{self.name}" if self.name else address
 
-    def spend(self) -> None:
+    def take_token(self) -> None:
         """Count one more request, or frame of a stream.
 
         Raises:
@@ -95,25 +95,25 @@ class ClientQuota:
             )
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Count a request or stream as active until the end of the block.
 
         Raises:
             Overloaded: as many are active already as the limit allows.
         """
         most = self.limits.concurrent
-        if most and self.inside >= most:
+        if most and self.active >= most:
             raise Overloaded(
-                f"{self.inside} requests are inside with the key {self.name!r}; at most {most} are taken",
+                f"{self.active} requests are inside with the key {self.name!r}; at most {most} are taken",
                 reason="key_concurrent",
                 limit=most,
-                value=self.inside + 1,
+                value=self.active + 1,
             )
-        self.inside += 1
+        self.active += 1
         try:
             yield
         finally:
-            self.inside -= 1
+            self.active -= 1
 
 
 class ConcurrencyLimit:
@@ -129,24 +129,24 @@ class ConcurrencyLimit:
     def __init__(self, what: str, limit: int) -> None:
         self.what = what
         self.limit = limit
-        self.taken = 0
+        self.active = 0
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Count one as open until the end of the block.
 
         Raises:
             Overloaded: as many are open as the limit allows.
         """
-        if self.taken >= self.limit:
+        if self.active >= self.limit:
             raise Overloaded(
-                f"{self.taken} {self.what} are open; at most {self.limit} are taken",
+                f"{self.active} {self.what} are open; at most {self.limit} are taken",
                 reason=self.what,
                 limit=self.limit,
-                value=self.taken + 1,
+                value=self.active + 1,
             )
-        self.taken += 1
+        self.active += 1
         try:
             yield
         finally:
-            self.taken -= 1
+            self.active -= 1

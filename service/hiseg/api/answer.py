@@ -117,7 +117,7 @@ class SegmentOut(BaseModel):
     timings_ms: dict[str, float] = Field(description="decode, queue, infer, masks, encode")
 
 
-def rounded(timings_ms: Mapping[str, float]) -> dict[str, float]:
+def round_timings(timings_ms: Mapping[str, float]) -> dict[str, float]:
     """Round milliseconds to the microsecond."""
     return {stage: round(milliseconds, 3) for stage, milliseconds in timings_ms.items()}
 

@@ -55,8 +55,8 @@ def to_boxes(
 
     Args:
         rows: one row of four numbers for each person.
-        width: of the image, in pixels.
-        height: of the image, in pixels.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
         box_format: what the numbers mean.
         normalized: they are shares of the image's width and height, 0..1, instead of pixels.
 

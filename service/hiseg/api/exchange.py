@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from hiseg.access.quota import ClientQuota
-from hiseg.api.answer import rounded
+from hiseg.api.answer import round_timings
 from hiseg.api.boxes import check_count
 from hiseg.api.options import Boxes, Options
 from hiseg.api.outcomes import ClientDisconnected, failure_of, log_bug
@@ -39,7 +39,7 @@ class Exchange:
 
     Args:
         segmenter: runs the jobs.
-        settings: with the limits of requests, and the variant and deadline of requests that name none.
+        settings: settings of the service: limits of requests, and defaults of those that name no variant or deadline.
         metrics: count every request and every bug.
     """
 
@@ -67,15 +67,15 @@ class Exchange:
         Args:
             transport: value of the label ``transport`` in the metrics.
             operation: name of the span.
-            quota: of the caller's key.
-            address: of the caller; without a key it says whose share of the engine the request has.
+            quota: quota of the caller's key.
+            address: address of the caller; without a key it says whose share of the engine the request has.
             announced_bytes: size of the request, as far as it is known.
             deadline_s: seconds from now until the answer is of no use; None: not known before the request is read.
             traceparent: the caller's trace context; empty: none.
             log_entry: receives what becomes known of the request.
             stream: number of the stream that the request is a frame of. It has a share of the engine of its own, and
                 the stream itself counts as one of the key's concurrent requests.
-            variant: that is going to answer, if it is known.
+            variant: variant that is going to answer; empty if it isn't known yet.
         """
         return RequestContext(
             self,
@@ -103,7 +103,7 @@ class Exchange:
             InternalError: a bug.
         """
         log_entry.key = quota.name
-        with self.reporting_bugs(), quota.one(), self.metrics.track_stream():
+        with self.reporting_bugs(), quota.acquire(), self.metrics.track_stream():
             self.segmenter.admission.check_open()
             yield
 
@@ -134,12 +134,12 @@ class RequestContext:
     A frame that first waits for its turn within its stream is admitted when it arrives, and entered at its turn.
 
     Attributes:
-        client: whose share of the engine the request has.
+        client: the client whose share of the engine the request uses.
         deadline: when the answer is of no use any more, on :func:`time.monotonic`'s clock; None: not known yet.
         reservation: the memory that the request may hold; there is none before it is admitted.
         traceparent: trace context for what is done for the request; empty: it isn't traced.
         log_entry: what will be logged of the request.
-        variant: of the model that answers; empty until it is known.
+        variant: variant of the model that answers; empty until it is known.
     """
 
     reservation: Reservation
@@ -167,7 +167,7 @@ class RequestContext:
         self._span = exchange.segmenter.tracing.start_request(operation, traceparent)
         self._held = ExitStack()
         self._is_admitted, self._is_closed = False, False
-        client = quota.client(address)
+        client = quota.client_id(address)
         self.client = f"{client}#{stream}" if self._is_frame else client
         self.deadline = None if deadline_s is None else self._arrived + deadline_s
         self.traceparent = self._span.traceparent
@@ -185,9 +185,9 @@ class RequestContext:
         """
         self._is_admitted = True
         self._check_size(self._announced_bytes)
-        self._quota.spend()
+        self._quota.take_token()
         if not self._is_frame:
-            self._held.enter_context(self._quota.one())
+            self._held.enter_context(self._quota.acquire())
         admission = self._exchange.segmenter.admission
         self.reservation = self._held.enter_context(admission.admit(self.client, self._announced_bytes))
 
@@ -229,7 +229,7 @@ class RequestContext:
             self.reservation.reserve(nbytes)
 
     @contextmanager
-    def image(self, nbytes: int) -> Iterator[Reservation]:
+    def reserve_image(self, nbytes: int) -> Iterator[Reservation]:
         """Reserve memory for one of several images of the request until the end of the block, after the same checks.
 
         Requests that were admitted are finished, so it doesn't matter whether the service has begun to drain.
@@ -275,11 +275,11 @@ class RequestContext:
 
         Args:
             image: encoded, or a raw frame.
-            boxes: of the people; see :data:`Boxes`.
+            boxes: boxes of the people; see :data:`Boxes`.
             options: what to do.
             write: writes the answer.
-            model: that answers; None: the options say so.
-            reservation: of the image, if the request has several; None: that of the request.
+            model: the model to run; None: the one that the options name.
+            reservation: the image's own reservation, if the request has several images; None: that of the request.
             latest: a newer frame of the client may take this one's place.
             write_is_quick: ``write`` takes no longer than drawing.
 
@@ -287,7 +287,7 @@ class RequestContext:
             The result, with its timings rounded to microseconds, and what ``write`` returned.
 
         Raises:
-            HisegError: of the image, the boxes, the variant, or what :meth:`Segmenter.segment` raises.
+            HisegError: the image, the boxes or the variant are invalid, or what :meth:`Segmenter.segment` raises.
             Superseded: a newer frame took this one's place.
         """
         model = model or self.choose_model(options)
@@ -308,7 +308,7 @@ class RequestContext:
         result, written = await segmenter.segment(
             job, reservation or self.reservation, partial(write, job.image), write_is_quick
         )
-        timings = rounded(result.timings_ms)
+        timings = round_timings(result.timings_ms)
         result.timings_ms.update(timings)
         people = len(result.instances)
         self._exchange.metrics.observe_stages(timings, people)
@@ -364,7 +364,7 @@ async def segment_embedded(
     Args:
         segmenter: runs the job; it need not take requests yet.
         image: encoded, or decoded already.
-        boxes: of the people; see :data:`Boxes`.
+        boxes: boxes of the people; see :data:`Boxes`.
         options: what to do; the variant and the deadline are not looked at.
         model: name of the model.
         write: writes the answer.
@@ -373,7 +373,7 @@ async def segment_embedded(
         The result and what ``write`` returned.
 
     Raises:
-        HisegError: of the image or the boxes, or what :meth:`Segmenter.segment` raises.
+        HisegError: the image or the boxes are invalid, or what :meth:`Segmenter.segment` raises.
     """
     job = options.to_job(image, boxes, segmenter.limits, model)
     with segmenter.admission.reserve() as reservation:

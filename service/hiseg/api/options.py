@@ -97,10 +97,10 @@ class Options(BaseModel):
 
         Args:
             image: encoded, or an image source.
-            boxes: of the people; see :data:`Boxes`.
-            limits: of the encoded image.
+            boxes: boxes of the people; see :data:`Boxes`.
+            limits: limits of the encoded image.
             model: name of the model that shall run the job.
-            client: whose share of the engine it has.
+            client: the client whose share of the engine the job uses.
             deadline: when the answer is of no use any more, on :func:`time.monotonic`'s clock; None: never.
             latest: a newer job of the client may take its place; see :class:`Job`.
             traceparent: trace context; empty: it isn't traced.

@@ -23,11 +23,11 @@ class ClientDisconnected(Exception):
 
 
 def failure_of(error: BaseException | None, deadline: float | None = None) -> HisegError | str | None:
-    """What the metrics count a request as that ended with an error.
+    """Decide how the metrics count a request, by the exception that it ended with.
 
     Args:
-        error: None: it was answered.
-        deadline: of the request, on :func:`time.monotonic`'s clock.
+        error: the exception; None: the request was answered.
+        deadline: deadline of the request, on :func:`time.monotonic`'s clock.
 
     Returns:
         The error itself if callers may see it, else the outcome in one word; None: it was answered.

@@ -21,7 +21,7 @@ from uvicorn.config import LOGGING_CONFIG
 
 REQUEST_ID = "x-request-id"
 """Name of the HTTP header, and of the key in gRPC metadata."""
-current_request_id: ContextVar[str] = ContextVar("current_id", default="")
+current_request_id: ContextVar[str] = ContextVar("current_request_id", default="")
 """Id of the request that the current task works on; empty outside of requests."""
 log = logging.getLogger("hiseg.requests")
 _VALID_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")

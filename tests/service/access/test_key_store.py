@@ -28,8 +28,8 @@ def shown(key: str) -> list[tuple[str, str]]:
 def test_without_keys_callers_are_known_by_address() -> None:
     key_store = KeyStore()
     assert not key_store.is_needed
-    caller = key_store.caller([])
-    assert (caller.name, caller.client("10.0.0.1")) == ("", "10.0.0.1")
+    caller = key_store.authenticate([])
+    assert (caller.name, caller.client_id("10.0.0.1")) == ("", "10.0.0.1")
 
 
 def test_new_keys_open_and_are_no_ones_else() -> None:
@@ -37,17 +37,17 @@ def test_new_keys_open_and_are_no_ones_else() -> None:
     assert len(key) >= 40
     assert new_key()[0] != key
     key_store = KeyStore([f"web:{stored}"])
-    assert key_store.caller(shown(key)).client("10.0.0.1") == "key:web"
+    assert key_store.authenticate(shown(key)).client_id("10.0.0.1") == "key:web"
     for wrong in (stored, key[:-1], ""):
         with pytest.raises(Unauthorized, match="x-api-key"):
-            key_store.caller(shown(wrong))
+            key_store.authenticate(shown(wrong))
 
 
 def test_a_file_without_keys_refuses_everybody(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("# none yet\n")
     with pytest.raises(Unauthorized):
-        KeyStore(file=file).caller(shown(SECRET))
+        KeyStore(file=file).authenticate(shown(SECRET))
 
 
 def test_keys_are_reloaded_when_the_file_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -55,21 +55,23 @@ def test_keys_are_reloaded_when_the_file_changes(tmp_path: Path, caplog: pytest.
     file, clock = tmp_path / "keys", Clock()
     file.write_text(f"web {digest('old')}\n")
     key_store = KeyStore([f"ops:{digest('fixed')}"], file, clock=clock)
-    web = key_store.caller(shown("old"))
+    web = key_store.authenticate(shown("old"))
     file.write_text(f"web {digest('old')}  # until Friday\nweb {digest('new key')} \n")
     with pytest.raises(Unauthorized):
-        key_store.caller(shown("new key"))  # not looked at again yet
+        key_store.authenticate(shown("new key"))  # not looked at again yet
     clock.now += CHECK_INTERVAL_S
-    assert key_store.caller(shown("new key")) is key_store.caller(shown("old")) is web, "one caller, with one limit"
+    assert key_store.authenticate(shown("new key")) is key_store.authenticate(shown("old")) is web, (
+        "one caller, with one limit"
+    )
     file.write_text(f"web {digest('new key')}\n")
     clock.now += CHECK_INTERVAL_S
     with pytest.raises(Unauthorized):
-        key_store.caller(shown("old"))
+        key_store.authenticate(shown("old"))
     for damage in (lambda: file.write_text("web half-a-line\n"), file.unlink):
         damage()
         clock.now += CHECK_INTERVAL_S
-        assert key_store.caller(shown("new key")) is web
-        assert key_store.caller(shown("fixed")).name == "ops"
+        assert key_store.authenticate(shown("new key")) is web
+        assert key_store.authenticate(shown("fixed")).name == "ops"
         assert "not usable" in caplog.messages[-1]
         assert "half-a-line" not in caplog.text
 
@@ -96,13 +98,13 @@ def test_limits_of_a_key() -> None:
     assert (first.limits, second.limits) == (Limits(0.5, 1), Limits(5, 0))
     clock = Clock()
     caller = ClientQuota("web", first.limits, clock)
-    caller.spend()
+    caller.take_token()
     with pytest.raises(Overloaded, match="'web'") as caught:
-        caller.spend()
+        caller.take_token()
     assert (caught.value.reason, caught.value.retry_after) == ("key_rate", 2)
     clock.now += 2.001
-    caller.spend()
-    with caller.one(), pytest.raises(Overloaded) as caught, caller.one():
+    caller.take_token()
+    with caller.acquire(), pytest.raises(Overloaded) as caught, caller.acquire():
         pass
     assert caught.value.reason == "key_concurrent"
-    assert caller.inside == 0
+    assert caller.active == 0

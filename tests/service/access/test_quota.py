@@ -46,10 +46,14 @@ def test_a_clock_that_goes_back_refills_nothing() -> None:
 
 def test_no_more_are_open_at_once_than_the_limit() -> None:
     limit = ConcurrencyLimit("streams", 2)
-    with limit.one():
-        with limit.one(), pytest.raises(Overloaded, match="2 streams are open; at most 2") as caught, limit.one():
+    with limit.acquire():
+        with (
+            limit.acquire(),
+            pytest.raises(Overloaded, match="2 streams are open; at most 2") as caught,
+            limit.acquire(),
+        ):
             pass
         assert (caught.value.reason, caught.value.limit, caught.value.value) == ("streams", 2, 3)
-        with limit.one():
-            assert limit.taken == 2
-    assert limit.taken == 0
+        with limit.acquire():
+            assert limit.active == 2
+    assert limit.active == 0

@@ -30,7 +30,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Metadata: TypeAlias = Iterable[tuple[str, str | bytes]] | None
 
 
-class ApiKeys(ServerInterceptor):
+class AuthInterceptor(ServerInterceptor):
     """Looks for a known API key in the metadata of every call.
 
     Args:
@@ -51,20 +51,20 @@ class ApiKeys(ServerInterceptor):
         """Return the call's own handler, or one that refuses a call of any kind."""
         if not handler_call_details.method.startswith(f"/{HEALTH}/"):
             try:
-                caller_of(self._key_store, handler_call_details.invocation_metadata)
+                authenticate(self._key_store, handler_call_details.invocation_metadata)
             except Unauthorized:
                 self._metrics.count_unauthorized("grpc")
                 return self._refusing
         return await continuation(handler_call_details)
 
 
-def caller_of(key_store: KeyStore, metadata: Metadata) -> ClientQuota:
+def authenticate(key_store: KeyStore, metadata: Metadata) -> ClientQuota:
     """Return the client of the key in a call's metadata.
 
     Raises:
         Unauthorized: a key is needed, and the metadata has no known one.
     """
-    return key_store.caller((name, value) for name, value in metadata or () if isinstance(value, str))
+    return key_store.authenticate((name, value) for name, value in metadata or () if isinstance(value, str))
 
 
 async def refuse(_: object, context: ServicerContext[Any, Any]) -> None:
@@ -83,14 +83,14 @@ class TrustedProxies:
         self._all = ALL in trusted
         self._networks = [ip_network(each) for each in trusted if each != ALL]
 
-    def caller(self, peer: str, metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    def client_address(self, peer: str, metadata: Iterable[tuple[str, str | bytes]]) -> str:
         """Return the address of the caller: the nearest one that is no trusted proxy.
 
         Args:
             peer: the other end of the connection, as gRPC names it.
             metadata: the call's metadata.
         """
-        connected = address(peer)
+        connected = peer_address(peer)
         if not self._is_trusted(connected):
             return connected
         forwarded = ",".join(str(value) for key, value in metadata if key == FORWARDED)
@@ -109,7 +109,7 @@ class TrustedProxies:
         return any(found in network for network in self._networks)
 
 
-def address(peer: str) -> str:
+def peer_address(peer: str) -> str:
     """Return the address in gRPC's name of a peer.
 
     ``ipv4:127.0.0.1:99`` gives ``127.0.0.1``; what is no IP address, such as ``unix:``, stays as it is.

@@ -9,7 +9,7 @@ from hiseg.api.exchange import RequestContext
 from hiseg.api.options import Options
 from hiseg.core import errors
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.status import CODES, message_of, number
+from hiseg.transports.grpc.status import CODES, code_number, message_of
 
 DROPS: dict[type[errors.HisegError], pb.DropReason] = {
     errors.Overloaded: pb.DROP_REASON_OVERLOADED,
@@ -26,12 +26,12 @@ class PendingFrame:
     Attributes:
         number: how many frames of the stream came before it.
         message: the frame as it was sent; it is released with :meth:`respond`.
-        context: of the frame, which is a request of its own.
-        options: of the frame, or of the stream if the frame has none.
+        context: request context of the frame, which is a request of its own.
+        options: options of the frame, or those of the stream if the frame has none.
         response: the response, as soon as it is known.
         model: name of the model that will run it.
         timer: drops the frame at its deadline while it waits for its turn.
-        begun: its turn came, and it wasn't superseded after that.
+        begun: whether its turn came, and it wasn't superseded after that.
     """
 
     number: int
@@ -49,7 +49,7 @@ class PendingFrame:
         return bool(self.message.boxes) or self.message.forget_boxes
 
     def begin(self) -> None:
-        """Its turn has come."""
+        """Mark the frame as begun, because its turn has come; its deadline no longer drops it."""
         self.begun = True
         self.stop_timer()
 
@@ -73,18 +73,18 @@ class PendingFrame:
         self.response.set_result(response)
 
 
-def superseded() -> pb.SegmentStreamResponse:
+def superseded_response() -> pb.SegmentStreamResponse:
     """The response to a frame that was dropped because a newer one came while it waited."""
     return _dropped(pb.DROP_REASON_SUPERSEDED, "a newer frame came while it waited")
 
 
-def failed(error: errors.HisegError) -> pb.SegmentStreamResponse:
+def failure_response(error: errors.HisegError) -> pb.SegmentStreamResponse:
     """The response to a frame that failed: a drop if the frame isn't at fault, else an error."""
     text = message_of(error)
     if reason := DROPS.get(type(error)):
         return _dropped(reason, text, getattr(error, "retry_after", 0))
     return pb.SegmentStreamResponse(
-        error=pb.FrameError(code=number(CODES[type(error)]), message=text, field=error.field)
+        error=pb.FrameError(code=code_number(CODES[type(error)]), message=text, field=error.field)
     )
 
 

@@ -29,7 +29,7 @@ SERVICES = ("", SERVICE)
 Context = ServicerContext[Any, Any]
 
 
-class Health:
+class HealthServicer:
     """Answers with the segmenter's state at that moment, and wakes watchers whenever it changes.
 
     Its methods are those that ``health_pb2_grpc.add_HealthServicer_to_server`` registers.

@@ -98,8 +98,8 @@ def enum_value(enum: EnumTypeWrapper, number: int, prefix: str, field: str = "")
     Args:
         enum: the enum.
         number: the value that was sent.
-        prefix: of the names of all values of the enum, in small letters.
-        field: of the request, that it stands in; the same as ``prefix`` if it is left out.
+        prefix: prefix of the names of all values of the enum, in small letters.
+        field: field of the request that the value stands in, for errors; empty: the same as ``prefix``.
 
     Raises:
         InvalidRequest: it is none of the enum's values, or the unspecified one.

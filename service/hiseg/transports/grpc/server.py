@@ -12,8 +12,8 @@ from hiseg.access.key_store import KeyStore
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
-from hiseg.transports.grpc.auth import ApiKeys
-from hiseg.transports.grpc.health import Health
+from hiseg.transports.grpc.auth import AuthInterceptor
+from hiseg.transports.grpc.health import HealthServicer
 from hiseg.transports.grpc.servicer import SERVICE, SegmentationServicer
 
 PONG_SECONDS = 10
@@ -22,11 +22,11 @@ PONG_SECONDS = 10
 
 def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> grpc.aio.Server:
     """Make the server around a segmenter, on the event loop that it will run on, without starting it."""
-    interceptors = [ApiKeys(key_store, metrics)] if key_store.is_needed else []
-    server = grpc.aio.server(interceptors=interceptors, options=options(settings))
+    interceptors = [AuthInterceptor(key_store, metrics)] if key_store.is_needed else []
+    server = grpc.aio.server(interceptors=interceptors, options=server_options(settings))
     servicer = SegmentationServicer(segmenter, settings, metrics, key_store)
     server.add_generic_rpc_handlers((servicer.handlers,))
-    health_pb2_grpc.add_HealthServicer_to_server(Health(segmenter), server)
+    health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(segmenter), server)
     reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), server)
     return server
 
@@ -38,11 +38,11 @@ def add_port(server: grpc.aio.Server, address: str, settings: Settings) -> int:
         RuntimeError: the port is taken, or a certificate or key isn't one.
         OSError: a file of the settings can't be read.
     """
-    secure = credentials(settings)
+    secure = server_credentials(settings)
     return server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
 
 
-def credentials(settings: Settings) -> grpc.ServerCredentials | None:
+def server_credentials(settings: Settings) -> grpc.ServerCredentials | None:
     """Read the files for TLS, and for mutual TLS if there is a CA of clients; None means a plain-text port.
 
     Raises:
@@ -55,7 +55,7 @@ def credentials(settings: Settings) -> grpc.ServerCredentials | None:
     return grpc.ssl_server_credentials([pair], ca.read_bytes() if ca else None, require_client_auth=ca is not None)
 
 
-def options(settings: Settings) -> list[tuple[str, int]]:
+def server_options(settings: Settings) -> list[tuple[str, int]]:
     """Return gRPC's own options for the server."""
     return [
         # gRPC itself refuses what is larger.

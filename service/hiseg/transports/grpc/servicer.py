@@ -23,7 +23,7 @@ from hiseg.observability.tracing import HEADER, read_traceparent
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.answers import segment
-from hiseg.transports.grpc.auth import TrustedProxies, caller_of
+from hiseg.transports.grpc.auth import TrustedProxies, authenticate
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.info import describe
 from hiseg.transports.grpc.requests import parse, read_image, read_options, read_rows
@@ -44,7 +44,7 @@ class SegmentationServicer:
 
     Args:
         segmenter: runs the jobs.
-        settings: with the limits.
+        settings: settings of the service, for limits and defaults.
         metrics: count calls, streams and frames.
         key_store: says who calls.
     """
@@ -88,14 +88,14 @@ class SegmentationServicer:
                 self._exchange.open(
                     CALL,
                     f"{SERVICE}/Segment",
-                    caller_of(self._key_store, context.invocation_metadata()),
+                    authenticate(self._key_store, context.invocation_metadata()),
                     entry.client,
                     len(data),
                     deadline_s=self._seconds_left(context),
                     traceparent=traceparent_of(context),
                     log_entry=entry,
                 ) as request,
-                self._calls.one(),
+                self._calls.acquire(),
             ):
                 await compress_if_asked(context)
                 message = parse(pb.SegmentRequest, data)
@@ -121,8 +121,8 @@ class SegmentationServicer:
         started, entry = time.perf_counter(), self._log_entry(context)
         outcome, stream = GONE, None
         try:
-            quota = caller_of(self._key_store, context.invocation_metadata())
-            with self._streams.one(), self._exchange.open_stream(quota, entry):
+            quota = authenticate(self._key_store, context.invocation_metadata())
+            with self._streams.acquire(), self._exchange.open_stream(quota, entry):
                 stream = await self._begin_stream(context, quota, entry)
                 await stream.run()
                 outcome = outcome_of(None)
@@ -176,7 +176,7 @@ class SegmentationServicer:
         metadata = [*(context.invocation_metadata() or ())]
         ids = [str(value) for key, value in metadata if key == REQUEST_ID]
         current_request_id.set(read_request_id(ids[0] if ids else ""))
-        client = self._proxies.caller(context.peer(), metadata)
+        client = self._proxies.client_address(context.peer(), metadata)
         return RequestLogEntry(client=client, trace_id=trace_id(traceparent_of(context)))
 
     def _seconds_left(self, context: Context) -> float:

@@ -62,7 +62,7 @@ def message_of(error: errors.HisegError) -> str:
     return text if len(text) <= MAX_MESSAGE_LENGTH else text[: MAX_MESSAGE_LENGTH - 1] + "…"
 
 
-def number(code: StatusCode) -> int:
+def code_number(code: StatusCode) -> int:
     """The number that stands for a code on the wire."""
     return int(code.value[0])
 
@@ -70,4 +70,4 @@ def number(code: StatusCode) -> int:
 def _status_details(code: StatusCode, text: str, detail: Message) -> tuple[tuple[str, str | bytes], ...]:
     packed = Any()
     packed.Pack(detail)
-    return tuple(to_status(Status(code=number(code), message=text, details=[packed])).trailing_metadata)
+    return tuple(to_status(Status(code=code_number(code), message=text, details=[packed])).trailing_metadata)

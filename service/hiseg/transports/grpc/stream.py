@@ -30,12 +30,12 @@ from hiseg.observability.metrics import GONE, outcome_of
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.answers import segment
-from hiseg.transports.grpc.frame import PendingFrame, failed, superseded
+from hiseg.transports.grpc.frame import PendingFrame, failure_response, superseded_response
 from hiseg.transports.grpc.frame_queue import FrameQueue
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.requests import read_image, read_options, read_rows
 from hiseg.transports.grpc.status import Refusal, refusal
-from hiseg.transports.grpc.stream_config import NEWEST_IN_FLIGHT, Config, read_frame
+from hiseg.transports.grpc.stream_config import NEWEST_IN_FLIGHT, StreamConfig, read_frame
 from hiseg.transports.grpc.tracking import BoxTracker
 
 POLL_S = 0.25
@@ -57,7 +57,7 @@ class Stream:
     def __init__(
         self,
         context: Context,
-        config: Config,
+        config: StreamConfig,
         open_frame: Callable[[int], RequestContext],
         segmenter: Segmenter,
         settings: Settings,
@@ -214,7 +214,7 @@ class Stream:
         self._advance()
 
     async def _segment(self, frame: PendingFrame) -> pb.SegmentResponse:
-        boxes: Boxes = self._tracker.on
+        boxes: Boxes = self._tracker.boxes_for
         if frame.has_boxes or not self._config.reuse_boxes:
             boxes = read_rows(frame.message, frame.options, self._max_boxes).numbers
         image = read_image(frame.message, self._segmenter.limits)
@@ -228,21 +228,21 @@ class Stream:
         if not self._config.reuse_boxes:
             return
         if result and not result.foreground:
-            self._tracker.found(frame.number, result)
+            self._tracker.remember_masks(frame.number, result)
         elif frame.has_boxes:
             with suppress(TooLarge):
-                self._tracker.given(frame.number, read_rows(frame.message, frame.options, self._max_boxes))
+                self._tracker.remember_boxes(frame.number, read_rows(frame.message, frame.options, self._max_boxes))
 
     def _fail(self, frame: PendingFrame, error: Exception) -> None:
         """End a frame that got no masks."""
         answer = frame.context.close(error) or error
-        response = failed(answer) if isinstance(answer, HisegError) else superseded()
+        response = failure_response(answer) if isinstance(answer, HisegError) else superseded_response()
         if response.HasField("dropped"):
             self._track(frame, None)
         self._finish(frame, response, answer)
 
     def _finish(self, frame: PendingFrame, response: pb.SegmentStreamResponse, error: Exception | None = None) -> None:
-        """Every frame comes here once, unless its caller is gone before."""
+        """Count the outcome of a frame and set its response; called once for each frame whose caller isn't gone."""
         self.outcomes[outcome_of(failure_of(error))] += 1
         frame.respond(response)
 

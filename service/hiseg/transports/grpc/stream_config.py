@@ -18,12 +18,12 @@ NEWEST_IN_FLIGHT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class StreamConfig:
     """The configuration of a stream.
 
     Attributes:
         policy: what becomes of frames that come faster than they are segmented.
-        options: of frames that have none of their own.
+        options: options of frames that have none of their own.
         reuse_boxes: frames without boxes get the boxes of the frame before, moved to where its masks found the people.
         deadline_s: seconds from a frame's arrival until its masks are of no use.
         in_flight: most frames that are segmented, or whose responses wait to be read, at once.
@@ -38,7 +38,7 @@ class Config:
     latest: bool
 
 
-def read_config(data: bytes, settings: Settings) -> Config:
+def read_config(data: bytes, settings: Settings) -> StreamConfig:
     """Read the first message of a stream.
 
     Raises:
@@ -60,7 +60,7 @@ def read_config(data: bytes, settings: Settings) -> Config:
     # Boxes that are used again come from the masks of the frame before, so nothing can be begun ahead.
     latest = policy is Policy.LATEST_ONLY and not config.reuse_boxes
     in_flight = NEWEST_IN_FLIGHT if latest else settings.grpc_stream_in_flight
-    return Config(
+    return StreamConfig(
         policy,
         read_options(config.options),
         config.reuse_boxes,

@@ -17,19 +17,25 @@ MARGIN = 0.1
 
 
 class BoxRows(NamedTuple):
-    """Boxes as the caller sent them: rows of four numbers, and what these mean."""
+    """Boxes as the caller sent them.
+
+    Attributes:
+        numbers: one row of four numbers for each person.
+        box_format: what the four numbers mean.
+        normalized: whether they are shares 0..1 of the image's width and height instead of pixels.
+    """
 
     numbers: Sequence[Sequence[float]]
-    form: BoxFormat = BoxFormat.XYXY
+    box_format: BoxFormat = BoxFormat.XYXY
     normalized: bool = False
 
-    def on(self, width: int, height: int) -> tuple[Box, ...]:
+    def boxes_for(self, width: int, height: int) -> tuple[Box, ...]:
         """Convert the rows to boxes on a ``width`` x ``height`` image.
 
         Raises:
             InvalidRequest: a row is no valid box.
         """
-        return to_boxes(self.numbers, width, height, self.form, self.normalized)
+        return to_boxes(self.numbers, width, height, self.box_format, self.normalized)
 
 
 class BoxTracker:
@@ -40,35 +46,35 @@ class BoxTracker:
 
     def __init__(self) -> None:
         self._boxes: BoxRows | list[Box] = []
-        self._of = -1
+        self._last_number = -1
 
-    def on(self, width: int, height: int) -> tuple[Box, ...]:
+    def boxes_for(self, width: int, height: int) -> tuple[Box, ...]:
         """Return the boxes for a ``width`` x ``height`` image."""
-        return self._boxes.on(width, height) if isinstance(self._boxes, BoxRows) else tuple(self._boxes)
+        return self._boxes.boxes_for(width, height) if isinstance(self._boxes, BoxRows) else tuple(self._boxes)
 
-    def given(self, number: int, rows: BoxRows) -> None:
+    def remember_boxes(self, number: int, rows: BoxRows) -> None:
         """Remember the boxes of a frame that got no masks, unless they are invalid."""
         try:
-            rows.on(1, 1)
+            rows.boxes_for(1, 1)
         except InvalidRequest:
             return
         self._remember(number, rows)
 
-    def found(self, number: int, result: Result) -> None:
+    def remember_masks(self, number: int, result: Result) -> None:
         """Remember where the masks of a frame found the people."""
-        self._remember(number, followed(result))
+        self._remember(number, next_boxes(result))
 
     def _remember(self, number: int, boxes: BoxRows | list[Box]) -> None:
-        if number > self._of:
-            self._of, self._boxes = number, boxes
+        if number > self._last_number:
+            self._last_number, self._boxes = number, boxes
 
 
-def followed(result: Result) -> list[Box]:
-    """Return the boxes of the same people in the next frame; who was not found keeps the box."""
-    return [around(found.mask, result.width, result.height) or found.box for found in result.instances]
+def next_boxes(result: Result) -> list[Box]:
+    """Return a box for each person in the next frame: around the mask, or where that is empty the old box."""
+    return [padded_bounding_box(found.mask, result.width, result.height) or found.box for found in result.instances]
 
 
-def around(mask: CropMask, width: int, height: int) -> Box | None:
+def padded_bounding_box(mask: CropMask, width: int, height: int) -> Box | None:
     """Return the bounding box of a mask with the margin, clipped to the image; None if the mask is empty."""
     rows, columns = (np.flatnonzero(mask.pixels.any(axis=axis)) for axis in (1, 0))
     if not len(rows):

@@ -34,7 +34,7 @@ async def handle(
     Args:
         exchange: opens the request.
         transport: name of the API in the metrics: "http", "kserve" or "label_studio".
-        request: whose body isn't read yet.
+        request: the request; its body isn't read yet.
         read: reads and validates the body.
         answer: does the rest; it is cancelled when the caller hangs up.
         error_response: writes an error in the format of the API.

@@ -47,7 +47,7 @@ class AuthMiddleware:
         if scope["type"] == "http" and needs_key(scope["path"]):
             headers = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
             try:
-                scope[QUOTA] = self._key_store.caller(headers)
+                scope[QUOTA] = self._key_store.authenticate(headers)
             except Unauthorized as error:
                 self._metrics.count_unauthorized("http")
                 await problem(error)(scope, receive, send)

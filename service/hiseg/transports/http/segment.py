@@ -102,7 +102,7 @@ async def answer(received: SegmentRequest, context: RequestContext, as_png: bool
 
     Args:
         received: the request.
-        context: of the request.
+        context: context of the request.
         as_png: a PNG is wanted even if the mask format is written as JSON.
     """
     options = received.options
@@ -123,7 +123,7 @@ async def answer(received: SegmentRequest, context: RequestContext, as_png: bool
 
 
 def wants_png(accept: str) -> bool:
-    """Whether ``Accept`` names PNG first: the answer is the picture that the mask format has, or else a label map."""
+    """Whether ``Accept`` names PNG first: the answer is the image that the mask format has, or else a label map."""
     return accept.partition(",")[0].partition(";")[0].strip() == PNG
 
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from hiseg.settings import Settings
-from hiseg.transports.grpc.auth import TrustedProxies, address
+from hiseg.transports.grpc.auth import TrustedProxies, peer_address
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import running
@@ -71,10 +71,10 @@ def test_digests_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_addresses_are_named_as_over_http() -> None:
-    assert address("ipv4:127.0.0.1:60566") == "127.0.0.1"
-    assert address("ipv6:%5B::1%5D:44240") == "::1"
-    assert address("ipv6:%5Bfe80::1%25eth0%5D:44240") == "fe80::1%eth0"
-    assert address("unix:") == "unix:"
+    assert peer_address("ipv4:127.0.0.1:60566") == "127.0.0.1"
+    assert peer_address("ipv6:%5B::1%5D:44240") == "::1"
+    assert peer_address("ipv6:%5Bfe80::1%25eth0%5D:44240") == "fe80::1%eth0"
+    assert peer_address("unix:") == "unix:"
 
 
 @pytest.mark.parametrize("trusted", TRUSTED, ids=",".join)
@@ -86,8 +86,8 @@ def test_proxies_are_believed_as_over_http(trusted: tuple[str, ...], told: str) 
     if told and over_http in hosts:
         over_http = hosts.get_trusted_client_address(told)[0]
     metadata = [("x-forwarded-for", told)] if told else []
-    assert TrustedProxies(trusted).caller(PEER, metadata) == over_http
+    assert TrustedProxies(trusted).client_address(PEER, metadata) == over_http
 
 
 def test_a_socket_has_no_proxies() -> None:
-    assert TrustedProxies(("127.0.0.1",)).caller("unix:", [("x-forwarded-for", "8.8.8.8")]) == "unix:"
+    assert TrustedProxies(("127.0.0.1",)).client_address("unix:", [("x-forwarded-for", "8.8.8.8")]) == "unix:"

@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from hiseg.transports.grpc.server import options
+from hiseg.transports.grpc.server import server_options
 from hiseg.transports.grpc.servicer import SERVICE
 from tests.service.transports.grpc.camera import FRAME
 from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, PHOTO, running
@@ -120,7 +120,7 @@ def test_a_message_over_the_limit_after_decompression_is_refused() -> None:
 
 
 def test_pings_have_limits() -> None:
-    found = dict(options(Settings(grpc_min_ping_interval_seconds=7, grpc_keepalive_seconds=40)))
+    found = dict(server_options(Settings(grpc_min_ping_interval_seconds=7, grpc_keepalive_seconds=40)))
     assert found["grpc.http2.min_recv_ping_interval_without_data_ms"] == 7000
     assert found["grpc.keepalive_time_ms"] == 40_000
 

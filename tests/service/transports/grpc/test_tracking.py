@@ -13,7 +13,7 @@ from hiseg.api.boxes import BoxFormat
 from hiseg.core.box import Box
 from hiseg.core.result import CropMask, Instance, ModelRef, Result
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.tracking import BoxRows, BoxTracker, around, followed
+from hiseg.transports.grpc.tracking import BoxRows, BoxTracker, next_boxes, padded_bounding_box
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import BOX, HEIGHT, PHOTO, running, until
 
@@ -30,10 +30,10 @@ def result(*instances: Instance) -> Result:
 
 
 def test_a_box_fits_its_mask_with_a_margin_and_stays_on_the_image() -> None:
-    assert around(mask(20, 30, 40, 10), 100, 80) == Box(16, 29, 64, 41)
-    assert around(mask(1, 2, 90, 78), 100, 80) == Box(0, 0, 100, 80)
-    assert around(CropMask.empty(), 100, 80) is None
-    assert around(CropMask(3, 3, np.zeros((4, 4), dtype=np.bool_)), 100, 80) is None
+    assert padded_bounding_box(mask(20, 30, 40, 10), 100, 80) == Box(16, 29, 64, 41)
+    assert padded_bounding_box(mask(1, 2, 90, 78), 100, 80) == Box(0, 0, 100, 80)
+    assert padded_bounding_box(CropMask.empty(), 100, 80) is None
+    assert padded_bounding_box(CropMask(3, 3, np.zeros((4, 4), dtype=np.bool_)), 100, 80) is None
 
 
 def test_order_is_kept_and_who_is_not_found_is_looked_for_in_the_same_place() -> None:
@@ -43,20 +43,20 @@ def test_order_is_kept_and_who_is_not_found_is_looked_for_in_the_same_place() ->
         Instance(Box(18, 28, 62, 42), mask(20, 30, 40, 10), 0.9),
         Instance(outside, CropMask.empty(), 0),
     )
-    assert followed(found) == [lost, Box(16, 29, 64, 41), outside]
+    assert next_boxes(found) == [lost, Box(16, 29, 64, 41), outside]
 
 
 def test_only_what_is_newer_is_remembered() -> None:
     memory = BoxTracker()
-    assert memory.on(10, 10) == ()
-    memory.given(3, BoxRows([(0.5, 0.5, 0.5, 0.5)], BoxFormat.CXCYWH, normalized=True))
-    assert memory.on(100, 80) == (Box(25, 20, 75, 60),)
-    memory.found(2, result(Instance(Box(1, 1, 2, 2), CropMask.empty(), 0)))
-    assert memory.on(100, 80) == (Box(25, 20, 75, 60),)
-    memory.given(4, BoxRows([(5, 5, 1, 1)]))  # reversed
-    assert memory.on(100, 80) == (Box(25, 20, 75, 60),)
-    memory.found(5, result(Instance(Box(1, 1, 2, 2), CropMask.empty(), 0)))
-    assert memory.on(100, 80) == (Box(1, 1, 2, 2),)
+    assert memory.boxes_for(10, 10) == ()
+    memory.remember_boxes(3, BoxRows([(0.5, 0.5, 0.5, 0.5)], BoxFormat.CXCYWH, normalized=True))
+    assert memory.boxes_for(100, 80) == (Box(25, 20, 75, 60),)
+    memory.remember_masks(2, result(Instance(Box(1, 1, 2, 2), CropMask.empty(), 0)))
+    assert memory.boxes_for(100, 80) == (Box(25, 20, 75, 60),)
+    memory.remember_boxes(4, BoxRows([(5, 5, 1, 1)]))  # reversed
+    assert memory.boxes_for(100, 80) == (Box(25, 20, 75, 60),)
+    memory.remember_masks(5, result(Instance(Box(1, 1, 2, 2), CropMask.empty(), 0)))
+    assert memory.boxes_for(100, 80) == (Box(1, 1, 2, 2),)
 
 
 def boxes(response: pb.SegmentStreamResponse) -> list[tuple[float, ...]]:

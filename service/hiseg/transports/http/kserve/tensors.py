@@ -157,7 +157,7 @@ class TensorOut:
     """An output tensor of a response.
 
     Args:
-        name: of the output.
+        name: name of the output.
         values: float32 or int64 numbers of any shape, or the elements of a BYTES tensor of one dimension.
     """
 
@@ -192,7 +192,7 @@ def join_body(fields: dict[str, Any], tensors: Sequence[tuple[TensorOut, bool]])
     """Write the body of a response.
 
     Args:
-        fields: of the response, without its outputs.
+        fields: fields of the response, without its outputs.
         tensors: the outputs, and whether each is binary.
 
     Returns:

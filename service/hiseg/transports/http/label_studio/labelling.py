@@ -20,9 +20,9 @@ class Labelling:
     Attributes:
         brush: name of the tag for masks.
         kind: type of their results: ``brushlabels`` or ``brush``.
-        labels: that a mask can have; none with ``brush``.
+        labels: labels that a mask can have; none with ``brush``.
         image: name of the tag of the image.
-        key: in a task's data, of the reference to the image.
+        key: key of a task's data under which the reference to the image stands.
     """
 
     brush: str
@@ -37,7 +37,7 @@ def read_labelling(text: str, field: str) -> Labelling:
 
     Args:
         text: the configuration, XML.
-        field: of the request, that the configuration stood in.
+        field: field of the request that the configuration stood in, for errors.
 
     Raises:
         InvalidRequest: it is no XML, or has no image or no brush for it.

@@ -21,7 +21,7 @@ class Media:
     """Finds the images of tasks.
 
     Args:
-        settings: with the shared folders and the limit of an image's bytes.
+        settings: settings of the service, for the shared folders and the limit of an image's bytes.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -34,8 +34,8 @@ class Media:
         """Find the image that a task refers to.
 
         Args:
-            reference: as it stands in the task's data.
-            field: of the request, that it stands in.
+            reference: the reference as it stands in the task's data.
+            field: field of the request that it stands in, for errors.
 
         Returns:
             The encoded image, or the path of the file that holds it.

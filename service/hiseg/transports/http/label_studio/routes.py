@@ -89,7 +89,7 @@ async def answer_predict(received: tuple[PredictIn, Labelling], context: Request
     """Segment the tasks one after the other and write their predictions.
 
     Raises:
-        HisegError: of a task; its field begins with ``tasks[index]``.
+        HisegError: a task can't be segmented; the error's field begins with ``tasks[index]``.
     """
     body, labelling = received
     predictions = []
@@ -107,7 +107,7 @@ async def segment_task(
     """Segment the image of a task, and return its prediction in Label Studio's format.
 
     Raises:
-        HisegError: of the task's image or rectangles, or what :meth:`RequestContext.segment` raises.
+        HisegError: the task's image or rectangles are invalid, or what :meth:`RequestContext.segment` raises.
     """
     try:
         rectangles = rectangles_of(task, params, labelling.image)
@@ -119,7 +119,7 @@ async def segment_task(
     def write(_: ImageSource, result: Result) -> dict[str, Any]:
         return to_prediction(result, [rectangle for _, rectangle in rectangles], labelling)
 
-    with context.image(size) as reservation:
+    with context.reserve_image(size) as reservation:
         data = encoded if isinstance(encoded, bytes) else await asyncio.to_thread(encoded.read_bytes)
         boxes = [box_of(region, rectangle) for region, rectangle in rectangles]
         _, prediction = await context.segment(data, boxes, OPTIONS, write, reservation=reservation)

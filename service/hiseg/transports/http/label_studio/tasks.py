@@ -86,8 +86,8 @@ def rectangles_of(task: Task, params: Params | None, image: str) -> list[tuple[R
     latest prediction that has any.
 
     Args:
-        task: with annotations and predictions.
-        params: of the request.
+        task: the task with its annotations and predictions.
+        params: parameters of the request.
         image: name of the image's tag in the labelling configuration.
 
     Raises:
