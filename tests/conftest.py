@@ -1,4 +1,4 @@
-"""Fixtures that several folders share: the sample photo, a real service, a real Triton, other people's tools."""
+"""Fixtures that several folders share: the sample photo, a real service, a real Triton, environments of other tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packages of npm that tests need, installed once and kept for the next run."""
+"""Installs the npm packages that tests need, once, and keeps them for the next run."""
 
 from __future__ import annotations
 

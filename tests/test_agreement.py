@@ -1,4 +1,4 @@
-"""The same masks, to the pixel, from `hiseg run`, from HTTP, and from a plain script that keeps the contract."""
+"""`hiseg run`, HTTP and a plain script that follows the tensor contract give the same masks, to the pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory: masks are made crop by crop, so the peak of a large photo stays low, and small photos use theirs again."""
+"""The peak of memory stays low for large photos, and small photos reuse memory."""
 
 from __future__ import annotations
 

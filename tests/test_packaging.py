@@ -1,4 +1,4 @@
-"""What an installation brings: two packages of our own names with all their files, and nothing that could collide."""
+"""The wheel has all files of the two packages and nothing that could collide with a user's own folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ablation compares like with like."""
+"""The ablation compares runs person by person, on the same photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who belongs to which kind of case."""
+"""People are assigned to the right kinds of cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README and docs/models.md say of the published models what their metrics say."""
+"""The README and docs/models.md have the figures of the published models' metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``docs/settings.md`` says of the settings what the service says."""
+"""``docs/settings.md`` agrees with the settings in the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The load balancer as the composition runs it: the real program with the real file, without a container."""
+"""Runs the load balancer with the composition's own configuration file, without a container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callers that ask without a pause and without a second try, and cameras that connect again, while things restart."""
+"""Callers that send requests without pause or retry, and cameras that reconnect, while services restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The composition: by the Compose specification, and only of files, settings and services that there are."""
+"""The Compose file follows the specification, and refers only to existing files, settings and services."""
 
 from __future__ import annotations
 

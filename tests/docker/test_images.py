@@ -1,4 +1,4 @@
-"""The Dockerfiles, and what goes into the images; no image can be built where the tests run."""
+"""The Dockerfiles, and the files that go into the images; images can't be built where the tests run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules and the dashboard, at a real Prometheus that asks the real service in front of a real Triton under load."""
+"""The rules and the dashboard in a real Prometheus, which scrapes the real service with a real Triton under load."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Two services before two Tritons behind the load balancer: all are restarted, in turn, and callers see nothing.
+"""Two services and two Tritons behind the load balancer are restarted in turn, without an error for callers.
 
-The processes are the real ones, and the load balancer has the composition's own file. What a container engine does is
-done here: starting and stopping, and the name that leads to all replicas.
+The processes are the real ones, and the load balancer has the composition's own file. The test does what a container
+engine would do: it starts and stops processes, and resolves the name of all replicas.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which loads pass, and where the knee is."""
+"""Which loads pass, and at which number of users the knee is."""
 
 from __future__ import annotations
 

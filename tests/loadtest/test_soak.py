@@ -1,4 +1,4 @@
-"""The soak's verdict: what counts as growth, and what doesn't."""
+"""What the soak test counts as growth, and what not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each kind of user against the real service, in locust's own process, as the container runs it."""
+"""Each kind of user against the real service, in locust's own process, as in the container."""
 
 from __future__ import annotations
 

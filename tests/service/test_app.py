@@ -1,4 +1,4 @@
-"""The parts put together: what a service needs before it takes requests."""
+"""What the assembled service needs before it accepts requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Real processes and real signals, before an engine whose slowness is known (see :mod:`benchmarks.gpu_like`)."""
+"""Start, drain and stop with real processes and real signals; the engine's duration is known.
+
+See :mod:`benchmarks.gpu_like` for the engine.
+"""
 
 from __future__ import annotations
 

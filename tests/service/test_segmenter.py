@@ -1,4 +1,4 @@
-"""The way of a request, with an engine whose answers are known."""
+"""A request through the segmenter, with an engine whose results are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where settings come from."""
+"""Settings are read from the environment and a file, and checked."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Asks a service by the Open Inference Protocol with Triton's own client.
+"""Uses a service by the Open Inference Protocol with Triton's own client.
 
     python ask_triton.py HOST:PORT PHOTO BOXES.json OUT
 
-Writes OUT.npz with what came back, and OUT.json with what the service says of itself and its errors.
+Writes the results to OUT.npz, and the service's metadata and errors to OUT.json.
 """
 
 from __future__ import annotations

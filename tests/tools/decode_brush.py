@@ -1,4 +1,4 @@
-"""Reads brush masks with Label Studio's own converter.
+"""Decodes brush masks with Label Studio's own converter.
 
 python decode_brush.py CASES.json MASKS.npz
 """

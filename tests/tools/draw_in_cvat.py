@@ -1,4 +1,4 @@
-"""A box drawn in CVAT's editor, and one where nobody is: what CVAT's agent gets of our function.
+"""Draws a box around a person in CVAT's editor, and one around nobody, and runs our function through CVAT's agent.
 
     python draw_in_cvat.py URL PHOTO BOX
 

@@ -1,4 +1,4 @@
-"""Hands a result to another library, lets it keep the masks its own way, and writes down what it gives back.
+"""Converts a result for another library, lets it store the masks in its own way, and writes what it returns.
 
     python round_trip.py supervision|fiftyone|datumaro ANSWER.json FOLDER MASKS.npz
 

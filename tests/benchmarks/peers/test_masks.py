@@ -1,4 +1,4 @@
-"""What the peers serve gives hiseg's masks, one request at a time and in batches."""
+"""The servers of the comparison give hiseg's masks, for single requests and in batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys from settings and from a file that changes, and what each of them may ask for."""
+"""API keys from the settings and from a file that changes, and the limits of each key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rates and limits: never more than they allow, and never less than they promise."""
+"""A client never gets more than its rate allows, and never less than it promises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes as people send them."""
+"""Boxes are parsed, converted and checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every mask format has its place on every transport."""
+"""Every mask format can be encoded on every transport."""
 
 from __future__ import annotations
 

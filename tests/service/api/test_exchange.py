@@ -1,4 +1,4 @@
-"""Every way into the service goes through the same checks, and is counted, logged and answered alike."""
+"""Requests of all transports pass the same checks, and are counted, logged and answered in the same way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON that is wrong in a million places costs no more than JSON that is wrong in one."""
+"""JSON with a million errors takes no more memory than JSON with one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A running batcher in virtual time, in front of an engine whose answers are known beforehand."""
+"""A running batcher in virtual time, with an engine whose results are known beforehand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is let in."""
+"""Which requests are admitted, and how their memory is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches put together and taken apart."""
+"""Jobs are assembled into batches, and results are split into those of each job."""
 
 from __future__ import annotations
 

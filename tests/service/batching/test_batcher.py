@@ -1,4 +1,4 @@
-"""Schedules of jobs through the batcher, in virtual time: who is let in, who gets what, and who is refused."""
+"""Schedules of jobs in virtual time: which are admitted, what each gets, and which are refused."""
 
 from __future__ import annotations
 

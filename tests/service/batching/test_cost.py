@@ -1,4 +1,4 @@
-"""The cost model learns, and is hard to fool."""
+"""The cost model learns from batches and is robust against outliers."""
 
 from __future__ import annotations
 

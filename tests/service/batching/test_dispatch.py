@@ -1,4 +1,4 @@
-"""Batches in the engine: those that fail or are abandoned, and engines that go away, come back or change."""
+"""Batches in the engine: failed and abandoned batches, and engines whose slots disappear, return or change in number."""
 
 from __future__ import annotations
 

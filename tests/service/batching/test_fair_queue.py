@@ -1,4 +1,4 @@
-"""Turns among clients."""
+"""Clients get their shares of the queue in turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live cameras through the batcher: of each the newest frame that is ready goes to the engine."""
+"""For live cameras, only the newest prepared frame of each goes to the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which jobs go into the next batch, and when it leaves."""
+"""Which jobs go into the next batch, and when it starts."""
 
 from __future__ import annotations
 

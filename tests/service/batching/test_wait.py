@@ -1,4 +1,4 @@
-"""The account of the jobs that wait, and the wait that is predicted from it."""
+"""The wait that is predicted from the queued and running jobs, and the jobs that are refused because of it."""
 
 from __future__ import annotations
 

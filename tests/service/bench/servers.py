@@ -1,4 +1,4 @@
-"""A small server on loopback that behaves as told, and watches how many requests are inside at once."""
+"""A small server on loopback that behaves as configured and counts the requests in progress."""
 
 from __future__ import annotations
 

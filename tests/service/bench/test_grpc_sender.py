@@ -1,4 +1,4 @@
-"""The gRPC sender, against a real server around an echo engine."""
+"""The gRPC sender of the load generator, against a real server with an echo engine."""
 
 from __future__ import annotations
 

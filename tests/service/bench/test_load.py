@@ -1,4 +1,4 @@
-"""Send times of the open loop; both loops, against a real server on loopback."""
+"""The send times of the open loop, and both loops against a real server on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixes as written on the command line."""
+"""Mixes of sizes and people are parsed from the command line."""
 
 from __future__ import annotations
 

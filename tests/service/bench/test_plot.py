@@ -1,4 +1,4 @@
-"""The picture of a run."""
+"""The chart of a run is a PNG file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arithmetic of the figures, and how they read."""
+"""The figures of a report are computed and printed correctly."""
 
 from __future__ import annotations
 

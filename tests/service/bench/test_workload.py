@@ -1,4 +1,4 @@
-"""The requests of a run: images, boxes, callers."""
+"""The requests of a run have the configured images, boxes and callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs ``hiseg`` in a process of its own, as a user types it."""
+"""Runs ``hiseg`` in a process of its own, as a user does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``hiseg bench`` as a user types it."""
+"""``hiseg bench`` as a user runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command as a person and as a program runs it."""
+"""``hiseg doctor`` as a user and as a script run it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``hiseg key``."""
+"""``hiseg key`` prints a new key and its digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of commands, and that each loads no more than it needs."""
+"""The command line lists all commands, and each command imports only what it needs."""
 
 from __future__ import annotations
 

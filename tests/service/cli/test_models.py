@@ -1,4 +1,4 @@
-"""``hiseg models`` lists what there is; ``check`` is tested with :mod:`hiseg.models.inspect`."""
+"""``hiseg models`` lists the models; ``check`` is tested with :mod:`hiseg.models.inspect`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``hiseg run``: one photo, no server."""
+"""``hiseg run`` segments one photo without a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``hiseg serve`` where it can't; all that it can is tested with the service itself."""
+"""``hiseg serve`` ends with an error when it can't start; the rest is tested with the service itself."""
 
 from __future__ import annotations
 

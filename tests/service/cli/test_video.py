@@ -1,4 +1,4 @@
-"""Videos in, videos out, with the real model."""
+"""``hiseg video`` reads and writes videos with the real model."""
 
 from __future__ import annotations
 

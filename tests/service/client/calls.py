@@ -1,4 +1,4 @@
-"""One call, made by the sync or the async client, so that a test can hold for both."""
+"""Calls by the sync or the async client, so that one test can cover both."""
 
 from __future__ import annotations
 

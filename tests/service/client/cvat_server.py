@@ -1,7 +1,7 @@
-"""As much of a CVAT server as its own command line needs to annotate a task: one image, and what is uploaded.
+"""As much of a CVAT server as its command line needs to annotate a task: one image, and what is uploaded.
 
-It stands for CVAT itself, which comes as a dozen containers and can't be had here; `cvat-cli` and `cvat-sdk`, which
-talk to it, are the real ones.
+It stands for CVAT itself, which runs in a dozen containers that are not available here. The clients `cvat-cli` and
+`cvat-sdk` are the real ones.
 """
 
 from __future__ import annotations

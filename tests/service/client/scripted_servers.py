@@ -1,4 +1,4 @@
-"""Real servers on loopback that answer by script: what a healthy service can't be made to say."""
+"""Real servers on loopback with scripted answers, for cases that a healthy service can't produce."""
 
 from __future__ import annotations
 

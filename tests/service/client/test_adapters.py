@@ -1,4 +1,4 @@
-"""Masks handed to other libraries, the real ones, come back as they were: IoU 1.0."""
+"""Masks that are converted for other libraries come back unchanged: IoU 1.0. The libraries are the real ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real service's refusals, as the client tells them."""
+"""The client raises the right exception for each error of the real service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinds of image -> what is sent."""
+"""What is sent for each kind of image that the client accepts."""
 
 from __future__ import annotations
 

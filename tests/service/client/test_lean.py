@@ -1,4 +1,4 @@
-"""Who installs only the client needs nothing of the service."""
+"""The client can be imported without any package that only the service needs."""
 
 from __future__ import annotations
 

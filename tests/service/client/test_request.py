@@ -1,4 +1,4 @@
-"""Boxes and options, before anything is sent."""
+"""The client checks boxes, options and URLs before it sends anything."""
 
 from __future__ import annotations
 

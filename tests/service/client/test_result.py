@@ -1,4 +1,4 @@
-"""What one does with masks: look at them, draw them, hand them to other libraries."""
+"""Masks of a result can be read, drawn and converted for other libraries."""
 
 from __future__ import annotations
 

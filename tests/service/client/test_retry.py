@@ -1,4 +1,4 @@
-"""Asking again: as often, as late and only as sensible, against servers that answer by script."""
+"""The client retries as often and as long as is sensible, against servers with scripted answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding run lengths, against pycocotools and against our own encoder."""
+"""Run lengths are decoded as by pycocotools, also those of our own encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stream` against the real service: one outcome a frame, in order, whatever happens."""
+"""`stream` against the real service: one outcome per frame, in order, whatever happens."""
 
 from __future__ import annotations
 

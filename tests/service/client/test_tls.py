@@ -1,4 +1,4 @@
-"""`https` and `grpcs` with an authority of one's own, and with a certificate of the client's."""
+"""`https` and `grpcs` with a private certificate authority, and with a client certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""images on canvases."""
+"""Images are placed on canvases, and boxes follow them."""
 
 from __future__ import annotations
 

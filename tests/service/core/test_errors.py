@@ -1,4 +1,4 @@
-"""An error may belong to all jobs of a batch: nobody's words about it reach another."""
+"""An error can be copied for one part of a request without changing the original."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clocks: ours against itself, and a server's against ours."""
+"""The doctor checks this machine's clock, and a server's clock against it."""
 
 from __future__ import annotations
 

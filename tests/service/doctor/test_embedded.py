@@ -1,4 +1,4 @@
-"""Repositories that are well, and repositories as they are when something went wrong."""
+"""The doctor on good repositories, and on repositories with typical faults."""
 
 from __future__ import annotations
 

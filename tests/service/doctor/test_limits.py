@@ -1,4 +1,4 @@
-"""Settings against each other and against the machine."""
+"""The doctor checks limits against each other and against the machine."""
 
 from __future__ import annotations
 

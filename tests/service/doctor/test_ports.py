@@ -1,4 +1,4 @@
-"""Whether the service could listen."""
+"""The doctor checks whether the service could listen on its ports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A GPU that is there and not used, and one that is meant to be used and not there."""
+"""The doctor notices a GPU that is not used, and one that is configured but missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real Tritons that are well, and real Tritons as they are when something went wrong."""
+"""The doctor on real Tritons, good ones and ones with typical faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Margins from both generations of mask outputs."""
+"""Logit margins are computed from both generations of mask outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps the tensor contract, by signatures alone: the files themselves are tested with the engines."""
+"""The tensor contract is checked on model signatures; the files themselves are tested with the engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cores this process may use."""
+"""The number of cores that this process may use."""
 
 from __future__ import annotations
 

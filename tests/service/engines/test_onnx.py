@@ -1,4 +1,4 @@
-"""The embedded engine, on the published model and on small files made for the purpose."""
+"""The embedded engine, on the published model and on small files made for the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files like upstream's released ones, dropped into a repository, served by the real service."""
+"""Files like upstream's releases, copied into a repository and served by the real service."""
 
 from __future__ import annotations
 

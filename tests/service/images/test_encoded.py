@@ -1,4 +1,4 @@
-"""Odd images, too large ones and broken ones; every file here is really encoded."""
+"""Encoded images of unusual kinds, too large ones and damaged ones; every file here is really encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw frames: every layout comes back as the image that it was made of, and what doesn't fit is named."""
+"""Raw frames of every layout are decoded to the original image, and wrong sizes are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crops for property tests, and what they are on the whole image."""
+"""Random crops for property tests, and the same masks at full image size."""
 
 from __future__ import annotations
 

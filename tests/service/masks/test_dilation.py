@@ -1,4 +1,4 @@
-"""Masks that grow."""
+"""Masks are dilated by a number of image pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps from margins to instances, in their order."""
+"""The steps from logits to instances are applied in the right order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Margins drawn into boxes."""
+"""Logits of the model are resampled into the boxes of the image."""
 
 from __future__ import annotations
 

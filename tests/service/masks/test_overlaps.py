@@ -1,4 +1,4 @@
-"""Pixels that several people claim."""
+"""Each pixel that several masks contain is assigned to one of them."""
 
 from __future__ import annotations
 

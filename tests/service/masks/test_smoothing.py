@@ -1,4 +1,4 @@
-"""Noise taken out of margins."""
+"""Smoothing removes noise from logits."""
 
 from __future__ import annotations
 

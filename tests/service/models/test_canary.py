@@ -1,4 +1,4 @@
-"""The canary image: a model must give the masks that it was published with."""
+"""A model must reproduce the masks of the canary image that it was published with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``hiseg models check`` on files from anywhere: what fits, what doesn't, and what isn't a model at all."""
+"""``hiseg models check`` on any file: what it reports of models that fit, that don't fit, and of other files."""
 
 from __future__ import annotations
 

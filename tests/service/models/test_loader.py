@@ -1,4 +1,4 @@
-"""The service on Triton: none at the start, one that goes away, and the embedded engine to fall back on."""
+"""The service on Triton: none at the start, one that stops, and the embedded engine as fallback."""
 
 from __future__ import annotations
 

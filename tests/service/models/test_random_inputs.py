@@ -1,4 +1,4 @@
-"""Random batches are as callers could send them: boxes within the canvas, RoIs of images that exist, repeatable."""
+"""Random batches are valid: boxes within the canvas, indices of images that exist, and repeatable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions that come and go under a running service: every request is answered, by a version that is right."""
+"""Versions are added and removed while the service runs, and every request is answered by a good version."""
 
 from __future__ import annotations
 

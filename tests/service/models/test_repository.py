@@ -1,4 +1,4 @@
-"""Which files of a repository are served."""
+"""Which model files of a repository are served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is run on before it gets anybody's request: canary image, random input, warm-up."""
+"""The runs that a model must pass before it gets requests: canary image, random inputs, warm-up."""
 
 from __future__ import annotations
 

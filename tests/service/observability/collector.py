@@ -1,4 +1,4 @@
-"""A collector of spans on loopback that speaks OpenTelemetry's own protocol, as the SDK's exporter does."""
+"""A collector of spans on loopback that receives OpenTelemetry's own protocol from the SDK's exporter."""
 
 from __future__ import annotations
 

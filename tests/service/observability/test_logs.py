@@ -1,4 +1,4 @@
-"""One line of JSON a request over either transport, with its id, and nothing of the image."""
+"""Each request of either transport is one log line in JSON, with its id and without the image."""
 
 from __future__ import annotations
 

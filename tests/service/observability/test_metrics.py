@@ -1,4 +1,4 @@
-"""What Prometheus scrapes of the servers that run a model."""
+"""The metrics of the servers that run a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The caller's trace context, read as W3C has it, and handed on to the real Triton, whose spans belong under ours."""
+"""The caller's W3C trace context is read and passed on to a real Triton, whose spans become children of ours."""
 
 from __future__ import annotations
 

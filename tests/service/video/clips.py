@@ -1,4 +1,4 @@
-"""Real H.264 to work on: the sample photo gliding over a background, so that the boxes are known for every frame."""
+"""Real H.264 clips: the sample photo moves over a background, so that the boxes of every frame are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command as a user types it, in this process or in one of its own."""
+"""Runs ``hiseg video`` as a user does, in this process or in one of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes over time."""
+"""Boxes are read from a file and assigned to frames."""
 
 from __future__ import annotations
 

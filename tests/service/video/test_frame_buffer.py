@@ -1,4 +1,4 @@
-"""Which frames have to go when they come faster than they are taken."""
+"""Which frames are dropped when they arrive faster than they are processed."""
 
 from __future__ import annotations
 

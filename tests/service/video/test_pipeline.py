@@ -1,4 +1,4 @@
-"""Order, bounds and ends, with frames and maskers that can be steered."""
+"""The order, limits and ends of the pipeline, with frames and maskers that the test controls."""
 
 from __future__ import annotations
 

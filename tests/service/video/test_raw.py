@@ -1,4 +1,4 @@
-"""Raw frames in and out, in processes of their own, as in a shell."""
+"""Raw frames on standard input and output, in processes of their own, as in a shell."""
 
 from __future__ import annotations
 

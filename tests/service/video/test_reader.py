@@ -1,4 +1,4 @@
-"""What files say, and what they don't: colours, rotation, length; and timestamps that an encoder takes."""
+"""Colours, rotation, length and timestamps of video files, including files that don't state them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One stream for many frames: answers find those who asked, drops are tried again or not, a broken stream ends it."""
+"""Frames over one stream: answers go to the right frames, drops are retried or not, a broken stream ends it."""
 
 from __future__ import annotations
 

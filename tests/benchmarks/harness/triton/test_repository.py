@@ -1,4 +1,4 @@
-"""The repository as the project ships it, in NVIDIA's own server."""
+"""NVIDIA's own server loads the published repository unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server that other tests lean on can be killed, stopped, paused and brought back, and leaves nothing behind."""
+"""The Triton of the other tests can be killed, paused and restarted, and leaves nothing behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in for NVIDIA's ONNX backend takes and refuses what that one does, and answers alike."""
+"""The stand-in for NVIDIA's ONNX backend accepts and refuses the same models, and gives the same results."""
 
 from __future__ import annotations
 

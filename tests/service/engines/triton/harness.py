@@ -1,4 +1,4 @@
-"""What tests of the engine send to the fragile model, and how they know their own rows again."""
+"""Batches for the fragile model whose results a test can recognise as its own."""
 
 from __future__ import annotations
 

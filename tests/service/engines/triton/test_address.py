@@ -1,4 +1,4 @@
-"""What the setting says, and where it leads."""
+"""Targets are parsed from the setting and resolved to addresses."""
 
 from __future__ import annotations
 

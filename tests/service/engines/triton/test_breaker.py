@@ -1,4 +1,4 @@
-"""The circuit breaker, on a clock of its own."""
+"""The circuit breaker, with a clock of the test's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls to one server that are cancelled: each is cancelled once, whatever it does then. No real server is used."""
+"""A call to a server that is cancelled is cancelled once, whatever it does then. No real server is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches over real servers that die, stop, hang, slow down and come back. Rows must always be those of the caller."""
+"""Batches on real servers that crash, stop, hang, slow down and come back. Every caller must get its own rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server's words mean. They are the real server's; that it says them is seen in the other tests here."""
+"""Error messages of Triton are classified. That the real server sends these messages is seen in the other tests here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shared memory between engine and real server: used again, given back, and cleared away after those who died."""
+"""Shared memory between engine and a real server is reused, released, and removed after a crash of its owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shared memory of the living is left alone; that of the dead is removed."""
+"""Shared memory of running processes is kept, and that of ended processes is removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that are unloaded, reloaded and replaced under a running engine: no wrong answer ever."""
+"""Models are unloaded, reloaded and replaced while the engine runs, without a wrong result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label Studio's brush masks, read back by its own converter and by a reader of our own."""
+"""Label Studio's brush masks are decoded by its own converter and by a decoder of the test's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People without their background."""
+"""Cut-outs contain the person's pixels and are transparent elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label maps."""
+"""Label maps have one value per instance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images with masks drawn on them, and how far apart the colours are for eyes of three kinds."""
+"""Overlays tint the people, and their colours differ for normal, protan and deutan sight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PNG files, read back by Pillow, and crops as bits."""
+"""PNG crops are read back by Pillow, and packed crops bit by bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outlines, filled again."""
+"""Polygons are filled again and compared with the mask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run lengths, against pycocotools on the full-size mask."""
+"""Run lengths are compared with pycocotools on the full-size mask."""
 
 from __future__ import annotations
 

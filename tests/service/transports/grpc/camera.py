@@ -1,4 +1,4 @@
-"""A camera for the tests of streams: sends numbered frames, and remembers what came back."""
+"""A camera for stream tests: it sends numbered frames and stores the responses."""
 
 from __future__ import annotations
 

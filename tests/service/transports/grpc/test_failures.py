@@ -1,4 +1,4 @@
-"""Calls that fail: with which code, in which words, and that nothing of them stays behind."""
+"""Calls that fail: their status codes and messages, and that nothing of them is left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames wait, and which have to go."""
+"""Which frames wait, and which are dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service says about itself: ``GetInfo``, reflection, and what it does about compression and pings."""
+"""``GetInfo`` and reflection, compression, and limits of pings."""
 
 from __future__ import annotations
 

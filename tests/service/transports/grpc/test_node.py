@@ -1,4 +1,4 @@
-"""A client in another language, made from the ``.proto`` file alone, understands the service."""
+"""A client in Node.js that is generated from the ``.proto`` file alone can use the service."""
 
 from __future__ import annotations
 

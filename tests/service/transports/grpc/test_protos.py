@@ -1,4 +1,4 @@
-"""The ``.proto`` files: their stubs are up to date, they keep the usual rules, and say what each part means."""
+"""The ``.proto`` files follow the usual rules, every part has a comment, and the stubs are up to date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real model behind the real service: the masks don't depend on how the image came."""
+"""The real model in the real service gives the same masks however the image was sent."""
 
 from __future__ import annotations
 

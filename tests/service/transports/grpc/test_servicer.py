@@ -1,4 +1,4 @@
-"""`Segment` on a real server and client: answers, in every format and mode, and who is counted."""
+"""`Segment` with a real server and client: answers in every format and mode."""
 
 from __future__ import annotations
 

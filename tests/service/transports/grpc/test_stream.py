@@ -1,4 +1,4 @@
-"""Streams: what becomes of each frame, by policy, and that each gets its one response in its turn."""
+"""Streams: the outcome of each frame under each policy, and one response per frame in order."""
 
 from __future__ import annotations
 

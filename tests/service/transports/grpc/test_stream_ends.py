@@ -1,4 +1,4 @@
-"""How streams begin and end: with which status, and that nothing of them stays behind."""
+"""How streams begin and end: with which status, and that nothing of them is left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes that follow their people from frame to frame."""
+"""Boxes follow people from frame to frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A camera's stream while the only Triton is killed and started again: the stream goes on, and no frame is lost."""
+"""A stream continues without losing a frame while the only Triton is killed and started again."""
 
 from __future__ import annotations
 

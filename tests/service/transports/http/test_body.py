@@ -1,4 +1,4 @@
-"""Bodies: malformed, mislabelled, too large."""
+"""Request bodies that are malformed, mislabelled or too large."""
 
 from __future__ import annotations
 

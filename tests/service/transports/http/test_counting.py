@@ -1,4 +1,4 @@
-"""Mixed traffic: whatever becomes of a request, it is counted once, and nothing is held for it afterwards."""
+"""With mixed traffic, every request is counted once, and nothing is held for it afterwards."""
 
 from __future__ import annotations
 

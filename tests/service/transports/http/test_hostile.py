@@ -1,4 +1,4 @@
-"""A hundred hostile requests in a row: no 5xx, no memory kept, and the service goes on."""
+"""A hundred hostile requests in a row cause no 5xx and keep no memory, and the service continues."""
 
 from __future__ import annotations
 

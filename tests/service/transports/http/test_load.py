@@ -1,4 +1,4 @@
-"""What callers see of a busy service: who comes first."""
+"""Under load, one client's queue does not delay another client."""
 
 from __future__ import annotations
 

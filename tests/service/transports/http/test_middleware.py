@@ -1,4 +1,4 @@
-"""Keys, limits, TLS and origins over HTTP, at the real service."""
+"""Keys, limits and allowed origins over HTTP, on the real service."""
 
 from __future__ import annotations
 

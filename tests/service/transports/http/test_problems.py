@@ -1,4 +1,4 @@
-"""Errors and their status, and the states that a running service seldom is in."""
+"""The status of every error, and of service states that are rare in a running service."""
 
 from __future__ import annotations
 

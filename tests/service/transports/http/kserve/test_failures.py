@@ -1,4 +1,4 @@
-"""`/v2` under load, while it starts and drains, and with a bug: the same rules as `/v1/segment`, in its own form."""
+"""`/v2` under load, during start and drain, and with a bug: the rules of `/v1/segment` in the protocol's own form."""
 
 from __future__ import annotations
 

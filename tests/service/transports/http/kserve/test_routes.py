@@ -1,4 +1,4 @@
-"""`/v2` on the running service, asked by Triton's own client."""
+"""`/v2` of the running service, used by Triton's own client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelling configurations: what masks are for, and configurations that have no place for them."""
+"""The labels and tags for masks are read from labelling configurations, and unusable configurations are refused."""
 
 from __future__ import annotations
 

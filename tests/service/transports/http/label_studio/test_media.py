@@ -1,4 +1,4 @@
-"""Where a task says that its image is: what can be had, and that nothing else can."""
+"""Images that a task refers to are read from the allowed places only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The backend on a running service: asked as Label Studio asks, its answers read by Label Studio's own library."""
+"""The backend of the running service gets Label Studio's requests, and Label Studio's own library reads its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rectangles masks are wanted for, and where they lie."""
+"""Which rectangles of a task get masks, and their positions in the image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real headless Chromium, and visitors in it."""
+"""A real headless Chromium with the playground open."""
 
 from __future__ import annotations
 

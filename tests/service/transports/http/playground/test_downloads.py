@@ -1,4 +1,4 @@
-"""What can be taken along: pictures, COCO JSON, and the request as a command that runs."""
+"""What the playground offers for download: images, COCO JSON, and the request as a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes drawn by mouse and finger, and masks where they should be."""
+"""Boxes are drawn by mouse and finger, and masks appear in the right place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything without a mouse."""
+"""The whole playground can be used with the keyboard alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For everybody: no barrier that axe finds, light or dark, wide or narrow."""
+"""Accessibility: axe finds no violation in light or dark mode, on wide or narrow screens."""
 
 from __future__ import annotations
 

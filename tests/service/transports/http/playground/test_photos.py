@@ -1,4 +1,4 @@
-"""Photos of all kinds line up with their masks: dropped, pasted, turned, huge."""
+"""Photos of all kinds line up with their masks: dropped, pasted, rotated, very large."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong is said in plain words, and what was there stays."""
+"""Errors are shown in plain words, and the user's work is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run lengths decoded in the browser, against pycocotools."""
+"""Run lengths are decoded in the browser as by pycocotools."""
 
 from __future__ import annotations
 

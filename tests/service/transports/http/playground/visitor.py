@@ -1,4 +1,4 @@
-"""Somebody before the playground in a real browser; what they do and see is in image pixels."""
+"""A user of the playground in a real browser; positions are in image pixels."""
 
 from __future__ import annotations
 
