@@ -1,4 +1,4 @@
-"""The examples of docs/integrations.md are run as printed, with the real tools; only the service's address is replaced."""
+"""The examples of docs/integrations.md run as printed, with the real tools; only the service's address is replaced."""
 
 from __future__ import annotations
 

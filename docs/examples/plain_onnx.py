@@ -50,7 +50,7 @@ logits, foreground = session.run(["wide_masks", "binary_masks"], {"images": imag
 
 for (x1, y1, x2, y2), (background, target, others) in zip(boxes, logits, strict=True):
     margin = target - np.maximum(background, others)
-    # The logits cover the box and what is around it, of which there may be no picture.
+    # The logits cover the box and what is around it, which may lie beyond the image.
     across, down = (x2 - x1) * (extent - 1) / 2, (y2 - y1) * (extent - 1) / 2
     x1, y1, x2, y2 = x1 - across, y1 - down, x2 + across, y2 + down
     left, top = max(0, math.floor(x1)), max(0, math.floor(y1))

@@ -1,4 +1,4 @@
-"""Masks of a hundred people in twelve megapixels take little memory, because they are drawn and encoded crop by crop."""
+"""Masks of a hundred people in twelve megapixels take little memory: they are drawn and encoded crop by crop."""
 
 from __future__ import annotations
 

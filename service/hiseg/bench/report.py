@@ -24,7 +24,7 @@ class Report:
         ok_per_s: good answers a second that came within the measured time.
         people_per_s: boxes a second in these answers.
         latency_ms: p50, p95, p99 and max of good answers, from the intended send time.
-        refusal_ms: p50 and p99 of requests that the service turned away, from the intended send time.
+        refusal_ms: p50 and p99 of requests that the service refused, from the intended send time.
         outcomes: number of requests by outcome.
         details: by outcome, what the first answer said, for outcomes that load alone doesn't explain.
         late_ms: p99 of how late requests were sent; None in a closed loop, which has no times to be late for.

@@ -32,7 +32,7 @@ def _contradictions(settings: Settings) -> Iterator[Finding]:
     if pixels > settings.max_held_bytes:
         yield wrong(
             "settings",
-            f"max_image_pixels ({settings.max_image_pixels}) lets in images of {pixels} bytes, and max_held_bytes "
+            f"max_image_pixels ({settings.max_image_pixels}) accepts images of {pixels} bytes, and max_held_bytes "
             f"({settings.max_held_bytes}) has room for none of them",
             f"Set max_held_bytes to at least {2 * pixels}, or max_image_pixels to a third of max_held_bytes at most.",
         )
@@ -40,7 +40,7 @@ def _contradictions(settings: Settings) -> Iterator[Finding]:
         yield warning(
             "settings",
             f"max_wait_ms ({settings.max_wait_ms}) is not under default_deadline_ms ({settings.default_deadline_ms}): "
-            "requests are let in to wait longer than they are worth",
+            "requests are admitted that would wait past their deadline",
             "Set max_wait_ms well under default_deadline_ms.",
         )
     if settings.batch_budget_ms > settings.max_wait_ms:
@@ -60,7 +60,7 @@ def _contradictions(settings: Settings) -> Iterator[Finding]:
 
 
 def check_open_files(settings: Settings, allowed: int | None = None) -> Finding:
-    """Compare the open files that are allowed (by the system, unless ``allowed`` is given) with the callers let in."""
+    """Compare the limit of open files (the system's, unless ``allowed`` is given) with the callers that are admitted."""
     if allowed is None:
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     calls, streams = settings.grpc_max_calls, settings.grpc_max_streams

@@ -1,4 +1,4 @@
-"""Batches in the engine: failed and abandoned batches, and engines whose slots disappear, return or change in number."""
+"""Batches in the engine: failed and abandoned ones, and engines whose slots disappear, return or change in number."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Stand-ins for upstream's released ONNX files, which can't be had here, made from what is known of them.
+"""Stand-ins for the ONNX files that upstream releases (PINTO0309's human-instance-segmentation).
 
-Same tensors, types and names, a fixed canvas, sizes of the outputs as symbolic dimensions that are called by the number
-("128"), no metadata; boxes are sampled at their ends inclusively, one point a cell, at raw pixel positions. The network
-is another: whoever is red is a person.
+The released files can't be had here; these are made from what is known of them. They have the same tensors, types and
+names, a fixed canvas, symbolic dimensions that are called by their number ("128"), and no metadata. Boxes are sampled
+with their edges included, one point per cell, at raw pixel positions. The network is another one: whoever is red is a
+person.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Spans as a real receiver of OpenTelemetry's protocol gets them: their parents and links, and what reaches the engine."""
+"""Spans as a real receiver of OpenTelemetry's protocol gets them: parents and links, and what reaches the engine."""
 
 from __future__ import annotations
 

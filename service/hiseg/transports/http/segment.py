@@ -129,9 +129,9 @@ def wants_png(accept: str) -> bool:
 
 PROBLEMS = {
     413: "Too many bytes, pixels or boxes",
-    415: "Not an image type, or content type, that is taken",
+    415: "Unsupported image type or content type",
     422: "Bad box, bad option, bad JSON, or an image that cannot be decoded",
-    429: "Turned away by load; see Retry-After",
+    429: "Refused because of overload; see Retry-After",
     503: "Starting or shutting down; see Retry-After",
     504: "Not done before the deadline",
 }

@@ -1,4 +1,4 @@
-"""One inference over Triton's HTTP, written from the protocol's specification, so that it doesn't depend on our engine."""
+"""One inference over Triton's HTTP, written from the protocol's specification and independent of our engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Error messages of Triton are classified. That the real server sends these messages is seen in the other tests here."""
+"""Error messages of Triton are classified. The other tests here show that the real server sends these messages."""
 
 from __future__ import annotations
 
