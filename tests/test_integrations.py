@@ -82,7 +82,7 @@ def test_cvat(server: Server, tools: Callable[..., str], folder: Path) -> None:
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", PAGE))
-def test_links_lead_somewhere(target: str) -> None:
+def test_links_have_existing_targets(target: str) -> None:
     path, _, anchor = target.partition("#")
     page = (ROOT / "docs" / path) if path else ROOT / "docs" / "integrations.md"
     assert page.exists()

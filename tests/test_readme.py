@@ -123,7 +123,7 @@ def test_code_works_as_printed(code: str, addresses: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
 )
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_existing_targets(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)|<img src=\"([^\"]+)\"", page.read_text()):
         path = target[0] or target[1]
         assert path.startswith("http") or (page.parent / path).exists(), path

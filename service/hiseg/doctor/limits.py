@@ -60,7 +60,7 @@ def _contradictions(settings: Settings) -> Iterator[Finding]:
 
 
 def check_open_files(settings: Settings, allowed: int | None = None) -> Finding:
-    """Compare the limit of open files (the system's, unless ``allowed`` is given) with the callers that are admitted."""
+    """Compare the limit of open files (the system's, unless ``allowed`` is given) with the limits of callers."""
     if allowed is None:
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     calls, streams = settings.grpc_max_calls, settings.grpc_max_streams

@@ -30,7 +30,7 @@ def seen(channels: int, widths: tuple[int, ...], scale: int) -> FineOutput:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_terms_and_their_sum(channels: int) -> None:
+def test_the_total_is_the_weighted_sum_of_the_terms(channels: int) -> None:
     torch.manual_seed(0)
     loss = DistillationLoss(DistillationConfig(features=0.5), (4, 2), (8, 2))
     student, teacher = seen(channels, (4, 2), 1), seen(channels, (8, 2), 2)

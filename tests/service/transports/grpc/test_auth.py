@@ -79,7 +79,7 @@ def test_addresses_are_named_as_over_http() -> None:
 
 @pytest.mark.parametrize("trusted", TRUSTED, ids=",".join)
 @pytest.mark.parametrize("told", TOLD)
-def test_proxies_are_believed_as_over_http(trusted: tuple[str, ...], told: str) -> None:
+def test_proxies_are_trusted_as_over_http(trusted: tuple[str, ...], told: str) -> None:
     """Uvicorn's own answer to the same question."""
     hosts = ProxyHeadersMiddleware(None, list(trusted)).trusted_hosts  # type: ignore[arg-type]
     over_http = "10.0.0.9"

@@ -119,7 +119,7 @@ def test_no_stream_begins_while_starting_or_draining(state: State) -> None:
 
 
 @pytest.mark.alone
-def test_no_more_streams_and_calls_than_there_are_seats() -> None:
+def test_streams_and_calls_over_their_limits_are_refused() -> None:
     async def scenario() -> None:
         async with running(Settings(grpc_max_streams=2, grpc_max_calls=1)) as service:
             cameras = [await Camera.opened(service) for _ in range(2)]
