@@ -80,6 +80,7 @@ class Admission:
         self.active_requests = 0
         self.reserved_bytes = 0
         self._bytes_of_client: defaultdict[str, int] = defaultdict(int)
+        self._draining = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -91,6 +92,8 @@ class Admission:
     @state.setter
     def state(self, state: State) -> None:
         self._state = state
+        if state is State.DRAINING:
+            self._draining.set()
         for listener in self._listeners:
             listener()
 
@@ -129,6 +132,10 @@ class Admission:
         self.active_requests += 1
         self._empty.clear()
         return reservation
+
+    async def wait_until_draining(self) -> None:
+        """Wait until the service drains, which it does to its end."""
+        await self._draining.wait()
 
     async def wait_until_empty(self) -> None:
         """Wait until no request holds a reservation."""

@@ -79,6 +79,20 @@ def test_a_request_that_announces_nothing_counts_too() -> None:
     assert admission.reserved_bytes == 0
 
 
+def test_draining_wakes_everybody_who_waits_for_it() -> None:
+    async def scenario() -> None:
+        admission = open_admission()
+        waiting = [asyncio.create_task(admission.wait_until_draining()) for _ in range(2)]
+        admission.state = State.LAME_DUCK
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in waiting)
+        admission.state = State.DRAINING
+        await asyncio.wait_for(asyncio.gather(*waiting), 1)
+        await asyncio.wait_for(admission.wait_until_draining(), 1)
+
+    asyncio.run(scenario())
+
+
 def test_waiting_for_the_last_request_ends_when_it_leaves() -> None:
     async def scenario() -> None:
         admission = open_admission()

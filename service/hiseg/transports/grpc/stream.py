@@ -38,8 +38,6 @@ from hiseg.transports.grpc.status import Refusal, refusal
 from hiseg.transports.grpc.stream_config import NEWEST_IN_FLIGHT, StreamConfig, read_frame
 from hiseg.transports.grpc.tracking import BoxTracker
 
-POLL_S = 0.25
-"""Seconds between two looks at whether the service drains."""
 Context = ServicerContext[Any, pb.SegmentStreamResponse]
 
 
@@ -128,8 +126,7 @@ class Stream:
         self._end()
 
     async def _end_when_draining(self) -> None:
-        while self._segmenter.admission.state is not State.DRAINING:  # noqa: ASYNC110
-            await asyncio.sleep(POLL_S)
+        await self._segmenter.admission.wait_until_draining()
         self._draining = True
         self._end(refusal(Unavailable("the service is shutting down", reason=State.DRAINING)))
 

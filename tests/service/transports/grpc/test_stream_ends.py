@@ -23,7 +23,6 @@ from hiseg.batching.admission import State
 from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from hiseg.transports.grpc.stream import POLL_S
 from tests.service.transports.grpc.camera import FRAME, Camera
 from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, Running, running, until
 
@@ -184,7 +183,7 @@ def test_a_stream_whose_last_frame_was_sent_ends_with_ok_while_draining() -> Non
             await until(lambda: service.segmenter.admission.active_requests == 2)
             await asyncio.sleep(0.1)
             service.segmenter.admission.state = State.DRAINING
-            await asyncio.sleep(2 * POLL_S)
+            await asyncio.sleep(0.1)
             service.engine.gate.set()
             assert await camera.rest() is StatusCode.OK
             assert camera.outcomes == ["result"] * 2
