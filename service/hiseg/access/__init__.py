@@ -1,1 +1,1 @@
-"""Who may ask: API keys, and how much each of them may ask for. Knows nothing of HTTP or gRPC."""
+"""Who may send requests, and how many: API keys and their limits. Knows nothing of HTTP or gRPC."""

@@ -1,8 +1,8 @@
-"""API keys: how they are stored, and which client a request's key belongs to.
+"""API keys: how they are stored, and whose quota a request with a key counts towards.
 
 A key is stored as a name and a digest, so that reading the stored keys opens nothing. Keys come from the settings and
-from a file, which is read again whenever it has changed. A file that can't be read any more, or has a line that is no
-key, changes nothing: neither is anybody let in who wasn't, nor is everybody locked out.
+from a file, which is read again whenever it has changed. If it can't be read any more, or has a line that is no key,
+the keys that were read before stay valid: nobody new is let in, and nobody is locked out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RANDOM_BYTES = 32
 """Random bytes of a new key: too many to guess, so that a quick digest protects it as well as a slow one."""
 LINE_FORMAT = "NAME SHA256 [rate=REQUESTS_PER_SECOND] [concurrent=REQUESTS]"
 CHECK_INTERVAL_S = 1.0
-"""Shortest time in seconds between two looks at the file's time of change."""
+"""Shortest time in seconds between two checks of the file's time of change."""
 BEARER = "bearer "
 KEY_NEEDED = "an API key is needed, in x-api-key or authorization: Bearer"
 log = logging.getLogger("uvicorn.error")
@@ -43,7 +43,7 @@ class Key:
     Attributes:
         name: the client's name, for logs. Two keys of one name are one client, which is how a key is replaced.
         digest: SHA-256 of the key, hexadecimal in small letters.
-        limits: what the client may ask for.
+        limits: of the client's requests.
     """
 
     name: str
@@ -76,7 +76,7 @@ class KeyStore:
         self._file = file
         self._clock = clock
         self._anonymous = ClientQuota()
-        self._clients: dict[str, ClientQuota] = {}
+        self._quotas: dict[str, ClientQuota] = {}
         self._keys: list[Key] = []
         self._file_stamp: tuple[int, ...] | None = None
         self._checked_at = clock()
@@ -104,11 +104,11 @@ class KeyStore:
         self._reload_if_changed()
         for name in map(self._name_of, extract_keys(headers)):
             if name is not None:
-                return self._clients[name]
+                return self._quotas[name]
         raise Unauthorized(KEY_NEEDED)
 
     def _name_of(self, key: str) -> str | None:
-        """The name of a key, or None if it is unknown.
+        """Return the name of a key, or None if it is unknown.
 
         Digests are compared in constant time, and with all keys, so that the time taken tells nothing about them.
         """
@@ -119,7 +119,7 @@ class KeyStore:
         return found
 
     def _reload_if_changed(self) -> None:
-        """Read the file again if it has changed, looking no more often than every :data:`CHECK_INTERVAL_S`."""
+        """Read the file again if it has changed, checking no more often than every :data:`CHECK_INTERVAL_S`."""
         now = self._clock()
         if self._file is None or now - self._checked_at < CHECK_INTERVAL_S:
             return
@@ -132,7 +132,7 @@ class KeyStore:
             log.error("API keys: %s is not usable, and those before stay in force: %s", self._file, error)
 
     def _read_file(self) -> tuple[list[Key], tuple[int, ...] | None]:
-        """The keys of the file, and its stamp when they were read."""
+        """Return the keys of the file, and its stamp when they were read."""
         if self._file is None:
             return [], None
         # The stamp is taken first, so that a change in between is seen the next time.
@@ -141,18 +141,18 @@ class KeyStore:
 
     @staticmethod
     def _stamp(file: Path) -> tuple[int, ...]:
-        """What differs when a file has changed: its time of change, size and inode."""
+        """Return what differs when a file has changed: its time of change, size and inode."""
         status = file.stat()
         return status.st_mtime_ns, status.st_size, status.st_ino
 
     def _replace(self, stored: list[Key], stamp: tuple[int, ...] | None) -> None:
-        """Put the keys of the file in force; clients that were there before with the same limits keep their counts."""
+        """Make the keys of the file valid; clients that were known before with the same limits keep their counts."""
         self._keys, self._file_stamp = [*self._listed, *stored], stamp
-        before, self._clients = self._clients, {}
+        before, self._quotas = self._quotas, {}
         for key in self._keys:
             old = before.get(key.name)
             same = old is not None and old.limits == key.limits
-            self._clients[key.name] = old if old and same else ClientQuota(key.name, key.limits, self._clock)
+            self._quotas[key.name] = old if old and same else ClientQuota(key.name, key.limits, self._clock)
 
 
 def extract_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
@@ -216,14 +216,18 @@ def read_keys(text: str, limits: Limits) -> list[Key]:
 
 
 def _key(name: str, hexadecimal: str, limits: Limits) -> Key:
-    """A key of a valid name and digest; raises :class:`ValueError` for others."""
+    """Return a key of a valid name and digest.
+
+    Raises:
+        ValueError: the name or the digest isn't valid.
+    """
     if not NAME.fullmatch(name) or not DIGEST.fullmatch(hexadecimal):
         raise ValueError("a key is a name of 1 to 40 letters, digits, dots and dashes, and 64 hexadecimal digits")
     return Key(name, hexadecimal.lower(), limits)
 
 
 def _read_limits(words: list[str], default: Limits) -> Limits:
-    """Limits from words like ``rate=0.5``, and from ``default`` where a word is missing.
+    """Return limits from words like ``rate=0.5``, and from ``default`` where a word is missing.
 
     Raises:
         ValueError: a word is unknown, or a limit is negative or no number.

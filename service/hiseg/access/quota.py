@@ -1,4 +1,4 @@
-"""Limits of requests: a second and at once for one API key, and of calls of a kind that are open at once."""
+"""Limits requests so that no caller takes everything: per API key a second and at once, and calls at once in all."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from hiseg.core.errors import Overloaded
 
 ROUNDING = 1e-9
-"""Tokens by which a bucket may fall short: who comes back when told to is let in, whatever rounding makes of it."""
+"""Tokens by which a bucket may fall short, so that rounding refuses nobody who waits exactly as long as told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a key may ask for; 0 means that there is no limit.
+    """How many requests may come with one key; 0 means that there is no limit.
 
     Attributes:
         rate: requests, or frames of streams, a second on average; as many may come at once after a quiet second.
@@ -59,11 +59,11 @@ class TokenBucket:
 
 
 class ClientQuota:
-    """Counts what one client asks for, over HTTP and gRPC together.
+    """Counts the requests of one client, over HTTP and gRPC together, and holds its limits.
 
     Args:
         name: name of the client's key; empty if the service needs no keys.
-        limits: what the client may ask for.
+        limits: of the client's requests.
         clock: the time in seconds, monotonic.
     """
 
@@ -73,15 +73,20 @@ class ClientQuota:
         self.name = name
         self.limits = limits or Limits()
         self.active = 0
+        """Number of requests and streams that have begun and not ended."""
         self._clock = clock
         self._bucket = TokenBucket(self.limits.rate, clock()) if self.limits.rate else None
 
     def client_id(self, address: str) -> str:
-        """Return who shares the engine fairly with others: the key if there is one, else the address."""
+        """Return the name under which the engine's time and memory are shared: of the key, or without keys the address.
+
+        Args:
+            address: network address of the caller.
+        """
         return f"key:{self.name}" if self.name else address
 
     def take_token(self) -> None:
-        """Count one more request, or frame of a stream.
+        """Take a token of the rate limit for one more request, or frame of a stream.
 
         Raises:
             Overloaded: requests come faster than the limit allows.
@@ -96,17 +101,17 @@ class ClientQuota:
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Count a request or stream as active until the end of the block.
+        """Admit a request or stream, and count it as active until the end of the block.
 
         Raises:
             Overloaded: as many are active already as the limit allows.
         """
-        most = self.limits.concurrent
-        if most and self.active >= most:
+        limit = self.limits.concurrent
+        if limit and self.active >= limit:
             raise Overloaded(
-                f"{self.active} requests are inside with the key {self.name!r}; at most {most} are taken",
+                f"{self.active} requests are inside with the key {self.name!r}; at most {limit} are taken",
                 reason="key_concurrent",
-                limit=most,
+                limit=limit,
                 value=self.active + 1,
             )
         self.active += 1
@@ -122,26 +127,26 @@ class ConcurrencyLimit:
     gRPC's own limit can be exceeded, and refuses without a reason.
 
     Args:
-        what: what is counted, for errors: "calls" or "streams".
+        kind: what is counted, "calls" or "streams": the reason and a word in the text of errors.
         limit: how many may be open at once.
     """
 
-    def __init__(self, what: str, limit: int) -> None:
-        self.what = what
+    def __init__(self, kind: str, limit: int) -> None:
+        self.kind = kind
         self.limit = limit
         self.active = 0
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Count one as open until the end of the block.
+        """Admit a call, and count it as open until the end of the block.
 
         Raises:
             Overloaded: as many are open as the limit allows.
         """
         if self.active >= self.limit:
             raise Overloaded(
-                f"{self.active} {self.what} are open; at most {self.limit} are taken",
-                reason=self.what,
+                f"{self.active} {self.kind} are open; at most {self.limit} are taken",
+                reason=self.kind,
                 limit=self.limit,
                 value=self.active + 1,
             )

@@ -22,16 +22,16 @@ class HisegError(Exception):
         self.limit = limit
         self.value = value
 
-    def within(self, part: str) -> HisegError:
-        """Return a copy of the error for a part of a request: ``field`` and ``detail`` begin with the name of the part.
+    def with_prefix(self, part: str) -> HisegError:
+        """Return a copy whose ``field`` and ``detail`` begin with the name of a part of a request, e.g. ``tasks[1]``.
 
         The error itself isn't changed, since all requests that shared a batch may have been failed with it.
         """
-        inner = type(self).__new__(type(self), *self.args)
-        inner.__dict__.update(self.__dict__)
-        inner.field = f"{part}.{self.field}" if self.field else part
-        inner.detail = f"{part}: {self.detail}"
-        return inner
+        copy = type(self).__new__(type(self), *self.args)
+        copy.__dict__.update(self.__dict__)
+        copy.field = f"{part}.{self.field}" if self.field else part
+        copy.detail = f"{part}: {self.detail}"
+        return copy
 
 
 class InvalidRequest(HisegError):

@@ -14,11 +14,11 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_within_returns_a_copy_with_the_prefixed_field_and_detail(error: HisegError) -> None:
+def test_with_prefix_returns_a_copy_with_the_prefixed_field_and_detail(error: HisegError) -> None:
     before = dict(vars(error))
-    inner = error.within("tasks[1]")
-    assert type(inner) is type(error)
-    assert inner.detail == f"tasks[1]: {error.detail}"
-    assert inner.field == (f"tasks[1].{error.field}" if error.field else "tasks[1]")
-    assert vars(inner) | {"detail": error.detail, "field": error.field} == before
+    copy = error.with_prefix("tasks[1]")
+    assert type(copy) is type(error)
+    assert copy.detail == f"tasks[1]: {error.detail}"
+    assert copy.field == (f"tasks[1].{error.field}" if error.field else "tasks[1]")
+    assert vars(copy) | {"detail": error.detail, "field": error.field} == before
     assert vars(error) == before

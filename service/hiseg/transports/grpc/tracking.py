@@ -30,7 +30,7 @@ class BoxRows(NamedTuple):
     normalized: bool = False
 
     def boxes_for(self, width: int, height: int) -> tuple[Box, ...]:
-        """Convert the rows to boxes on a ``width`` x ``height`` image.
+        """Convert the rows to boxes in pixels of an image of ``width`` x ``height`` pixels.
 
         Raises:
             InvalidRequest: a row is no valid box.
@@ -47,13 +47,14 @@ class BoxTracker:
     def __init__(self) -> None:
         self._boxes: BoxRows | list[Box] = []
         self._last_number = -1
+        """Number of the frame that the boxes are from."""
 
     def boxes_for(self, width: int, height: int) -> tuple[Box, ...]:
-        """Return the boxes for a ``width`` x ``height`` image."""
+        """Return the remembered boxes in pixels of an image of ``width`` x ``height`` pixels; none at first."""
         return self._boxes.boxes_for(width, height) if isinstance(self._boxes, BoxRows) else tuple(self._boxes)
 
     def remember_boxes(self, number: int, rows: BoxRows) -> None:
-        """Remember the boxes of a frame that got no masks, unless they are invalid."""
+        """Remember the boxes that came with frame ``number``, which got no masks; invalid boxes are ignored."""
         try:
             rows.boxes_for(1, 1)
         except InvalidRequest:
@@ -61,7 +62,7 @@ class BoxTracker:
         self._remember(number, rows)
 
     def remember_masks(self, number: int, result: Result) -> None:
-        """Remember where the masks of a frame found the people."""
+        """Remember where the masks of frame ``number`` found the people."""
         self._remember(number, next_boxes(result))
 
     def _remember(self, number: int, boxes: BoxRows | list[Box]) -> None:
@@ -75,7 +76,16 @@ def next_boxes(result: Result) -> list[Box]:
 
 
 def padded_bounding_box(mask: CropMask, width: int, height: int) -> Box | None:
-    """Return the bounding box of a mask with the margin, clipped to the image; None if the mask is empty."""
+    """Return the bounding box of a mask, larger by :data:`MARGIN` at each side and clipped to the image.
+
+    Args:
+        mask: of one person.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+
+    Returns:
+        The box in image pixels, or None if the mask is empty.
+    """
     rows, columns = (np.flatnonzero(mask.pixels.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return None

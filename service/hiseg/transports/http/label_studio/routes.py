@@ -97,7 +97,7 @@ async def answer_predict(received: tuple[PredictIn, Labelling], context: Request
         try:
             predictions.append(await segment_task(task, body.params, labelling, context, media))
         except HisegError as error:
-            raise error.within(f"tasks[{index}]") from error
+            raise error.with_prefix(f"tasks[{index}]") from error
     return Response(json.dumps({"results": predictions}, separators=(",", ":")), media_type=JSON)
 
 
