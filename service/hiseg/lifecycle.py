@@ -25,7 +25,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from hiseg.batching.admission import Admission, State
-from hiseg.observability.logs import LogFormat, configuration
+from hiseg.observability.logs import LogFormat, logging_config
 
 log = logging.getLogger("uvicorn.error")
 READ_RESPONSE_SECONDS = 5
@@ -108,7 +108,7 @@ def run_until_stopped(
         port=address.port,
         access_log=False,
         forwarded_allow_ips=list(address.proxies),
-        log_config=configuration(log_format),
+        log_config=logging_config(log_format),
         timeout_graceful_shutdown=READ_RESPONSE_SECONDS,
         ssl_certfile=address.cert,
         ssl_keyfile=address.key,

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 
 from hiseg.batching.admission import State
 from hiseg.batching.cost import CostModel
-from hiseg.batching.dispatch import Dispatcher, EngineSlots, cancel_when_abandoned
+from hiseg.batching.dispatch import Dispatcher, InFlightLimit, cancel_when_abandoned
 from hiseg.batching.job import SHARES, BatchJob, BatchLimits, Prepared, Watcher
 from hiseg.batching.latest import LatestJobs, Superseded
 from hiseg.batching.next_batch import NextBatch
@@ -69,7 +69,7 @@ class Batcher:
         self._latest = LatestJobs(self._next_batch, self._start_preparing, self._supersede)
         # Admitted jobs that are not in the engine yet, oldest first.
         self._waiting: dict[BatchJob, None] = {}
-        self._slots = EngineSlots(lambda: engine.max_in_flight)
+        self._in_flight_limit = InFlightLimit(lambda: engine.max_in_flight)
         self._in_flight = 0
         self._changed = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -177,7 +177,7 @@ class Batcher:
     def _on_engine_change(self) -> None:
         """Adapt to another number of engine slots; without any, all jobs are refused, since none may ever come back."""
         self.wait_estimator.resize(self.engine.slots)
-        self._slots.count_changed()
+        self._in_flight_limit.limit_changed()
         if not self.engine.slots:
             for job in list(self._waiting):
                 self._refuse(job, Unavailable(NO_ENGINE))
@@ -209,10 +209,10 @@ class Batcher:
         return prepared, (self.clock() - started) * 1000
 
     async def _launch(self, jobs: Sequence[BatchJob]) -> None:
-        """Assemble a batch and run it as soon as the engine has a slot, without the jobs that nobody needs by then."""
+        """Assemble a batch and run it as soon as the engine takes it, without the jobs that nobody needs by then."""
         try:
             batch = await self._dispatcher.assemble(jobs)
-            async with self._slots.acquire():
+            async with self._in_flight_limit.acquire():
                 while len(remaining := self._next_batch.drop_unneeded(jobs)) < len(jobs):
                     jobs = remaining
                     batch = await self._dispatcher.assemble(jobs) if jobs else batch

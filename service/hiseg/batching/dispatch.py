@@ -1,4 +1,4 @@
-"""The engine's side of a batcher: a batch is assembled, waits for an engine slot, runs, and its jobs are answered."""
+"""The engine's side of a batcher: batches are assembled, wait until it takes them, run, and their jobs are answered."""
 
 from __future__ import annotations
 
@@ -116,36 +116,36 @@ class Dispatcher:
                 self._watcher.on_batch(report)
 
 
-class EngineSlots:
-    """A semaphore with as many slots as the engine has at the moment, which may change while batches run and wait.
+class InFlightLimit:
+    """A semaphore for the batches that the engine takes at once; their number may change while batches run and wait.
 
     Args:
-        count: returns how many slots there are now.
+        count: returns the engine's present :attr:`hiseg.engines.base.Engine.max_in_flight`.
     """
 
     def __init__(self, count: Callable[[], int]) -> None:
         self._count = count
-        self._taken = 0
+        self._in_flight = 0
         self._changed = asyncio.Event()
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[None]:
-        """Acquire a slot, waiting until one is free, and release it when the block ends.
+        """Wait until the engine can take another batch, and count one as in flight until the end of the block.
 
-        While the engine has no slots at all nobody waits: its jobs have been refused, so there is nothing to run.
+        While the engine takes no batches at all nobody waits: its jobs have been refused, so there is nothing to run.
         """
-        while 0 < self._count() <= self._taken:
+        while 0 < self._count() <= self._in_flight:
             self._changed.clear()
             await self._changed.wait()
-        self._taken += 1
+        self._in_flight += 1
         try:
             yield
         finally:
-            self._taken -= 1
+            self._in_flight -= 1
             self._changed.set()
 
-    def count_changed(self) -> None:
-        """Let those that wait see the new number of slots."""
+    def limit_changed(self) -> None:
+        """Let those that wait see that the limit has changed."""
         self._changed.set()
 
 

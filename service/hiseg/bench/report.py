@@ -48,7 +48,7 @@ class Report:
     cpu_share: float
 
 
-def report(
+def compute_report(
     samples: Sequence[Sample], warm_up: float, seconds: float, cpu_s: float, wall_s: float, scheduled: bool
 ) -> Report:
     """Compute the figures of a run.

@@ -14,7 +14,7 @@ import numpy as np
 
 from hiseg.bench.grpc_sender import GrpcSender
 from hiseg.bench.load import Arrivals, Sample, arrival_times, closed_loop, open_loop
-from hiseg.bench.report import Report, report
+from hiseg.bench.report import Report, compute_report
 from hiseg.bench.sender import Outcome, Request, Sender
 from hiseg.core.command_errors import BadOption, CommandError, missing_extra
 
@@ -95,7 +95,7 @@ def run(plan: Plan, requests: Sequence[Request], random: np.random.Generator) ->
     _raise_open_file_limit()
     with asyncio.Runner(loop_factory=_event_loop()) as runner:
         samples, cpu_s, wall_s = runner.run(_load(plan, requests, random))
-    figures = report(samples, plan.warm_up, plan.duration, cpu_s, wall_s, isinstance(plan.loop, OpenLoop))
+    figures = compute_report(samples, plan.warm_up, plan.duration, cpu_s, wall_s, isinstance(plan.loop, OpenLoop))
     if not figures.outcomes[Outcome.OK]:
         counts = ", ".join(f"{outcome} {count}" for outcome, count in figures.outcomes.items() if count)
         why = "".join(f"; {outcome}: {detail}" for outcome, detail in figures.details.items())

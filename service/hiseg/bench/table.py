@@ -12,7 +12,7 @@ BUSY = 0.9
 """Share of a core from which on the generator may be the limit."""
 
 
-def table(report: Report) -> str:
+def format_table(report: Report) -> str:
     """Write the figures, a line each, and a warning for each reason not to believe them."""
     late = (
         "not measured: a closed loop has no times to keep"
@@ -31,10 +31,10 @@ def table(report: Report) -> str:
     }
     lines = [f"{name:<12} {text}" for name, text in rows.items()]
     lines += [f"{outcome}: {detail}" for outcome, detail in report.details.items()]
-    return "\n".join(lines + [f"warning: {text}" for text in warnings(report)])
+    return "\n".join(lines + [f"warning: {text}" for text in list_warnings(report)])
 
 
-def warnings(report: Report) -> list[str]:
+def list_warnings(report: Report) -> list[str]:
     """List reasons to think that the generator, not the service, was the limit."""
     found = []
     if report.late_ms is not None and report.late_ms > LATE_MS:

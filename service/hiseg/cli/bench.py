@@ -16,7 +16,7 @@ from hiseg.api.encoding import MaskFormat
 from hiseg.bench.load import Arrivals, Sample
 from hiseg.bench.mix import parse_people, parse_sizes
 from hiseg.bench.run import DEADLINE_S, GRACE_S, ClosedLoop, OpenLoop, Plan, run
-from hiseg.bench.table import table, warnings
+from hiseg.bench.table import format_table, list_warnings
 from hiseg.bench.workload import MAX_CALLERS, Workload
 from hiseg.cli.options import exit_on
 from hiseg.core.command_errors import BadOption, CommandError, missing_extra
@@ -62,11 +62,11 @@ def bench(
         plan = Plan(url, loop, duration, warm_up, timeout, api_key)
         figures, samples = run(plan, workload.requests(random), random)
         title = f"{url}: {loop}, {duration:g} s after {warm_up:g} s of warm-up; sizes {sizes}; people {people}"
-        typer.echo(f"{title}\n{table(figures)}")
+        typer.echo(f"{title}\n{format_table(figures)}")
         if json_output:
             settings = {"url": url, "loop": str(loop), "duration_s": duration, "warm_up_s": warm_up, "sizes": sizes}
             settings |= {"people": people, "callers": callers, "seed": seed, "options": request_options}
-            document = settings | dataclasses.asdict(figures) | {"warnings": warnings(figures)}
+            document = settings | dataclasses.asdict(figures) | {"warnings": list_warnings(figures)}
             json_output.write_text(json.dumps(document, indent=2) + "\n")
         if plot and save_plot:
             save_plot(plot, samples, warm_up, title)

@@ -14,7 +14,7 @@ from google.rpc.status_pb2 import Status
 from hiseg.client import errors
 from hiseg.client.errors import ClientError, InternalError, InvalidRequest, UnexpectedAnswer
 from hiseg.client.frames import Dropped, Failed, Frame, Outcome, Segmented
-from hiseg.client.images import FIELD, LoadedImage, RawFrame, load, to_file
+from hiseg.client.images import IMAGE_FIELD, LoadedImage, RawFrame, load_image, to_file
 from hiseg.client.request import Row, SegmentRequest, to_rows
 from hiseg.client.result import Instance, Result
 from hiseg.client.transport import SECURE, Address, StreamOptions
@@ -93,7 +93,7 @@ def to_frame_message(sequence: int, frame: Frame, jpeg_quality: int | None) -> p
     message.frame.timestamp_us = frame.timestamp_us
     message.frame.forget_boxes = frame.forget_boxes
     message.frame.boxes.extend(_boxes(to_rows(frame.boxes)))
-    _put_image(message.frame, load(frame.image), jpeg_quality)
+    _put_image(message.frame, load_image(frame.image), jpeg_quality)
     return message
 
 
@@ -199,7 +199,7 @@ def _instance(found: pb.Instance) -> Instance:
 
 def _error(error: pb.FrameError) -> ClientError:
     if error.code == INVALID_ARGUMENT:
-        return InvalidRequest(error.message, code="INVALID_ARGUMENT", field=error.field or FIELD)
+        return InvalidRequest(error.message, code="INVALID_ARGUMENT", field=error.field or IMAGE_FIELD)
     return InternalError(error.message, code="INTERNAL")
 
 

@@ -14,7 +14,7 @@ import PIL.ImageOps
 from hiseg.client.errors import InvalidRequest
 from hiseg.core.image import Pixels
 
-FIELD = "image"
+IMAGE_FIELD = "image"
 PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
 """Pillow's image modes that a PNG can hold."""
 PNG_LEVEL = 1
@@ -49,7 +49,7 @@ LoadedImage = bytes | Pixels | RawFrame
 """An encoded file, RGB pixels uint8 ``[H, W, 3]``, or a raw frame."""
 
 
-def load(image: ImageLike) -> LoadedImage:
+def load_image(image: ImageLike) -> LoadedImage:
     """Return what is to be sent of an image; this reads a path's file.
 
     Raises:
@@ -67,7 +67,7 @@ def load(image: ImageLike) -> LoadedImage:
         case PIL.Image.Image():
             # A PNG would lose nothing either, but take longer; other modes, and transparency, need one.
             plain = image.mode == "RGB" and "transparency" not in image.info
-            return np.asarray(image) if plain else encode(image)
+            return np.asarray(image) if plain else encode_image(image)
         case np.ndarray():
             return _check_pixels(image)
     raise TypeError(f"an image is a path, bytes, a Pillow image or a NumPy array, not {type(image).__name__}")
@@ -82,11 +82,11 @@ def to_file(image: LoadedImage, jpeg_quality: int | None = None) -> bytes:
     if isinstance(image, bytes):
         return image
     if isinstance(image, RawFrame):
-        raise InvalidRequest("raw frames need gRPC", field=FIELD, value=image.format)
-    return encode(PIL.Image.fromarray(image), jpeg_quality)
+        raise InvalidRequest("raw frames need gRPC", field=IMAGE_FIELD, value=image.format)
+    return encode_image(PIL.Image.fromarray(image), jpeg_quality)
 
 
-def encode(image: PIL.Image.Image, jpeg_quality: int | None = None) -> bytes:
+def encode_image(image: PIL.Image.Image, jpeg_quality: int | None = None) -> bytes:
     """Encode an image as a PNG, or as a JPEG of the quality given, with colour at full resolution."""
     file = io.BytesIO()
     if jpeg_quality is not None:
@@ -109,7 +109,7 @@ def to_upright_rgb(image: ImageLike) -> Pixels:
             return np.asarray(image.convert("RGB"))
         case RawFrame():
             raise TypeError("a raw frame can't be drawn on; convert it to RGB")
-    data = load(image)
+    data = load_image(image)
     assert isinstance(data, bytes)
     with PIL.Image.open(io.BytesIO(data)) as opened:
         return np.asarray(PIL.ImageOps.exif_transpose(opened).convert("RGB"))
@@ -118,5 +118,5 @@ def to_upright_rgb(image: ImageLike) -> Pixels:
 def _check_pixels(pixels: Pixels) -> Pixels:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         shown = f"{pixels.dtype} {list(pixels.shape)}"
-        raise InvalidRequest(f"an array must be uint8 [height, width, 3], not {shown}", field=FIELD, value=shown)
+        raise InvalidRequest(f"an array must be uint8 [height, width, 3], not {shown}", field=IMAGE_FIELD, value=shown)
     return pixels

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from hiseg.client.errors import InvalidRequest
-from hiseg.client.images import ImageLike, LoadedImage, load
+from hiseg.client.images import ImageLike, LoadedImage, load_image
 
 Row = tuple[float, float, float, float]
 """A box."""
@@ -71,7 +71,7 @@ def make_request(image: ImageLike, boxes: Boxes, options: Mapping[str, Any]) -> 
         InvalidRequest: a box doesn't have four numbers, or an array isn't an image's.
         OSError: the file can't be read.
     """
-    return SegmentRequest(load(image), to_rows(boxes), check_options(options))
+    return SegmentRequest(load_image(image), to_rows(boxes), check_options(options))
 
 
 def check_options(options: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ import simplejpeg
 
 from hiseg.core.errors import TooLarge, UndecodableImage, UnsupportedImage
 from hiseg.core.image import Image, Pixels
-from hiseg.images.limits import FIELD, ImageLimits, check_pixels
+from hiseg.images.limits import IMAGE_FIELD, ImageLimits, check_pixels
 
 MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 """Media types that are read, and Pillow's names of them."""
@@ -116,12 +116,12 @@ def inspect(data: bytes, limits: ImageLimits) -> EncodedImage:
     if len(data) > limits.max_bytes:
         raise TooLarge(
             f"the image has {len(data)} bytes; at most {limits.max_bytes} are taken",
-            field=FIELD,
+            field=IMAGE_FIELD,
             limit=limits.max_bytes,
             value=len(data),
         )
     if not data:
-        raise UndecodableImage("the image is empty", field=FIELD, value=0)
+        raise UndecodableImage("the image is empty", field=IMAGE_FIELD, value=0)
     kind = sniff(data)
     try:
         with PIL.Image.open(io.BytesIO(data), formats=[kind]) as opened:
@@ -150,7 +150,7 @@ def sniff(data: bytes) -> str:
         return "WEBP"
     raise UnsupportedImage(
         f"the image is none of {', '.join(MEDIA_TYPES)}",
-        field=FIELD,
+        field=IMAGE_FIELD,
         limit=list(MEDIA_TYPES),
         value=data[:8].hex(" "),
     )
@@ -158,7 +158,7 @@ def sniff(data: bytes) -> str:
 
 def _undecodable(kind: str, error: Exception) -> UndecodableImage:
     """The error of a damaged file, with the decoder's reason."""
-    return UndecodableImage(f"the {kind} image cannot be decoded: {error}", field=FIELD)
+    return UndecodableImage(f"the {kind} image cannot be decoded: {error}", field=IMAGE_FIELD)
 
 
 def _orientation(opened: PIL.Image.Image) -> int:

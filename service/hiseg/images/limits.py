@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hiseg.core.errors import TooLarge
 
-FIELD = "image"
+IMAGE_FIELD = "image"
 """What errors call the image, whichever way it came."""
 
 
@@ -32,7 +32,7 @@ def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
     if width * height > limits.max_pixels:
         raise TooLarge(
             f"the image has {width} x {height} = {width * height} pixels; at most {limits.max_pixels} are taken",
-            field=FIELD,
+            field=IMAGE_FIELD,
             limit=limits.max_pixels,
             value=width * height,
         )

@@ -15,7 +15,7 @@ from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import Image, Pixels
 from hiseg.images.limits import ImageLimits, check_pixels
 
-FIELD = "raw_frame"
+RAW_FRAME_FIELD = "raw_frame"
 
 
 class PixelFormat(StrEnum):
@@ -75,7 +75,7 @@ class RawFrame:
         return np.lib.stride_tricks.as_strided(flat, (rows, length), (stride, 1), writeable=False)
 
 
-def raw_frame(
+def make_raw_frame(
     data: bytes,
     pixel_format: PixelFormat,
     width: int,
@@ -131,7 +131,9 @@ def _checked_stride(name: str, stride: int, row: int) -> int:
 
 def _invalid(name: str, words: str, limit: int, value: int) -> InvalidRequest:
     """The error of one field of the frame."""
-    return InvalidRequest(f"{FIELD}.{name} {words}", field=f"{FIELD}.{name}", limit=limit, value=value)
+    return InvalidRequest(
+        f"{RAW_FRAME_FIELD}.{name} {words}", field=f"{RAW_FRAME_FIELD}.{name}", limit=limit, value=value
+    )
 
 
 def _image(pixels: np.typing.NDArray[np.generic]) -> Image:

@@ -116,11 +116,11 @@ def _facts(signature: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
     return (
         Fact("variant", info.ref.variant, known("variant", "name")),
         Fact("images", pixels, "type"),
-        Fact("canvases", ", ".join(_size(canvas) for canvas in info.canvases), known("canvases", "shape")),
+        Fact("canvases", ", ".join(_format_size(canvas) for canvas in info.canvases), known("canvases", "shape")),
         Fact("shape of images", " x ".join(map(str, signature.inputs[IMAGES])), "shape"),
         Fact("resize", info.resize.value, known("resize", "assumed")),
         Fact("people", MASK_OUTPUT_TEXTS[mask_output], "shape"),
-        Fact("mask size", _size(info.mask_size), known("mask_size", "shape")),
+        Fact("mask size", _format_size(info.mask_size), known("mask_size", "shape")),
         Fact("mask extent", f"{info.crop_scale:g} times the box", known("mask_extent", "assumed")),
         Fact("roi size", roi_size, known("roi_size", "assumed")),
         Fact("foreground", "binary_masks: probability of anybody", "shape"),
@@ -138,18 +138,18 @@ def as_text(report: Report) -> str:
     lines = [f"{report.path}: {report.megabytes:.1f} MB, {verdict}"]
     lines += [f"  refused: {reason}" for reason in report.refused]
     lines += _table((fact.what, fact.value, f"({fact.source})") for fact in report.facts)
-    lines += _part("missing from its metadata:", ((key, effect) for key, effect in report.missing.items()))
-    lines += _part("tried here:", (_run(run) for run in report.runs))
+    lines += _section("missing from its metadata:", ((key, effect) for key, effect in report.missing.items()))
+    lines += _section("tried here:", (_run_row(run) for run in report.runs))
     return "\n".join(lines)
 
 
-def _run(run: TimedBatch) -> tuple[str, ...]:
+def _run_row(run: TimedBatch) -> tuple[str, ...]:
     images = "1 image" if run.images == 1 else f"{run.images} images"
     people = "1 person" if run.people == 1 else f"{run.people} people"
     return f"{run.canvas[0]}x{run.canvas[1]}", images, people, f"{run.ms:.1f} ms"
 
 
-def _part(title: str, rows: Iterable[tuple[str, ...]]) -> list[str]:
+def _section(title: str, rows: Iterable[tuple[str, ...]]) -> list[str]:
     table = _table(rows)
     return [title, *table] if table else []
 
@@ -162,5 +162,5 @@ def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def _size(size: tuple[int, int]) -> str:
+def _format_size(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"

@@ -89,8 +89,8 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def configuration(log_format: LogFormat) -> dict[str, Any]:
-    """The configuration for :func:`logging.config.dictConfig`."""
+def logging_config(log_format: LogFormat) -> dict[str, Any]:
+    """Return the configuration of the log for :func:`logging.config.dictConfig`."""
     if log_format is LogFormat.TEXT:
         return LOGGING_CONFIG
     return {

@@ -21,7 +21,7 @@ TIME_TOLERANCE_S = 0.001
 """Times are often rounded to milliseconds, so a line counts for a frame that is this many seconds earlier."""
 
 
-class Line(BaseModel):
+class BoxLine(BaseModel):
     """One line of the file; other fields are ignored."""
 
     model_config = ConfigDict(strict=True)
@@ -99,7 +99,7 @@ def read_boxes(path: Path, limit: int) -> BoxTrack:
 
 def _line(text: bytes, where: str, limit: int) -> tuple[str, float, tuple[Box, ...]]:
     try:
-        line = Line.model_validate_json(text)
+        line = BoxLine.model_validate_json(text)
         boxes = to_boxes(line.boxes, 0, 0)
         check_count(len(boxes), limit)
     except ValidationError as error:

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.batcher import Batcher
-from hiseg.batching.dispatch import EngineSlots, cancel_when_abandoned
+from hiseg.batching.dispatch import InFlightLimit, cancel_when_abandoned
 from hiseg.batching.job import BatchJob, BatchLimits, Prepared
 from hiseg.core.errors import Unavailable, UndecodableImage
 from hiseg.engines.base import Batch, Cost, Prediction, RequestedOutputs
@@ -22,11 +22,11 @@ from tests.service.batching.harness import GPU, ROOMY, assert_own_rows, batch_jo
 def test_as_many_run_at_once_as_there_are_slots_also_when_their_number_changes() -> None:
     async def scenario(loop: VirtualLoop) -> None:
         count, running = 2, 0
-        slots = EngineSlots(lambda: count)
+        limit = InFlightLimit(lambda: count)
 
         async def hold() -> None:
             nonlocal running
-            async with slots.acquire():
+            async with limit.acquire():
                 running += 1
                 await asyncio.sleep(10)
                 running -= 1
@@ -37,7 +37,7 @@ def test_as_many_run_at_once_as_there_are_slots_also_when_their_number_changes()
             await asyncio.sleep(5)
             assert running == 2
             count = 3
-            slots.count_changed()
+            limit.limit_changed()
             await asyncio.sleep(1)
             assert running == 3
             count = 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hiseg.bench.load import Sample
-from hiseg.bench.report import Report, percentiles, report
+from hiseg.bench.report import Report, compute_report, percentiles
 from hiseg.bench.sender import Reply
-from hiseg.bench.table import table
+from hiseg.bench.table import format_table
 
 
 def sample(intended: float, latency_ms: float, outcome: str = "ok", late: float = 0.0, people: int = 2) -> Sample:
@@ -17,7 +17,7 @@ def sample(intended: float, latency_ms: float, outcome: str = "ok", late: float 
 
 
 def figures(*samples: Sample, scheduled: bool = True, cpu_s: float = 0.5) -> Report:
-    return report(samples, warm_up=1, seconds=4, cpu_s=cpu_s, wall_s=5, scheduled=scheduled)
+    return compute_report(samples, warm_up=1, seconds=4, cpu_s=cpu_s, wall_s=5, scheduled=scheduled)
 
 
 def test_percentiles() -> None:
@@ -53,14 +53,14 @@ def test_latency_counts_from_the_intended_time() -> None:
 
 
 def test_the_table_warns_when_the_generator_was_the_limit() -> None:
-    assert "warning" not in table(figures(sample(2, 100, late=0.004)))
-    assert "the generator, not the service, was the limit" in table(figures(sample(2, 100, late=0.006)))
-    closed = table(figures(sample(2, 100, late=0.006), scheduled=False, cpu_s=4.9))
+    assert "warning" not in format_table(figures(sample(2, 100, late=0.004)))
+    assert "the generator, not the service, was the limit" in format_table(figures(sample(2, 100, late=0.006)))
+    closed = format_table(figures(sample(2, 100, late=0.006), scheduled=False, cpu_s=4.9))
     assert "was the limit" not in closed
     assert "98% of a core: it may have been the limit" in closed
 
 
 def test_the_table_without_any_answer() -> None:
-    text = table(figures())
+    text = format_table(figures())
     assert "p50 -" in text
     assert "ok 0" in text

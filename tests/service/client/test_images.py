@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from hiseg.client import InvalidRequest, RawFrame
-from hiseg.client.images import load, to_file, to_upright_rgb
+from hiseg.client.images import load_image, to_file, to_upright_rgb
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (6, 8, 3), dtype=np.uint8)
 ORIENTATION = 0x0112
@@ -25,16 +25,16 @@ def opened(data: bytes) -> PIL.Image.Image:
 def test_a_path_is_read(tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(b"anything")
-    assert load(path) == load(str(path)) == b"anything"
+    assert load_image(path) == load_image(str(path)) == b"anything"
 
 
 def test_bytes_are_themselves() -> None:
-    assert load(b"x") == load(bytearray(b"x")) == load(memoryview(b"x")) == b"x"
+    assert load_image(b"x") == load_image(bytearray(b"x")) == load_image(memoryview(b"x")) == b"x"
 
 
 def test_pixels_stay_pixels_and_travel_without_loss() -> None:
     for image in (PIXELS, PIL.Image.fromarray(PIXELS), PIXELS[:, ::-1][:, ::-1], np.asfortranarray(PIXELS)):
-        loaded = load(image)
+        loaded = load_image(image)
         np.testing.assert_array_equal(loaded, PIXELS)
         with opened(to_file(loaded)) as sent:
             assert sent.format == "PNG"
@@ -54,7 +54,7 @@ def test_other_colour_models_become_files(mode: str) -> None:
     image = (
         PIL.Image.new(mode, (8, 6)) if mode == "I;16" else grey.convert("RGB" if mode == "HSV" else "L").convert(mode)
     )
-    loaded = load(image)
+    loaded = load_image(image)
     assert isinstance(loaded, bytes)
     with opened(loaded) as sent:
         assert sent.size == (8, 6)
@@ -63,7 +63,7 @@ def test_other_colour_models_become_files(mode: str) -> None:
 def test_transparency_is_kept_for_the_service_to_see() -> None:
     image = PIL.Image.fromarray(PIXELS)
     image.info["transparency"] = (0, 0, 0)
-    loaded = load(image)
+    loaded = load_image(image)
     assert isinstance(loaded, bytes)
     with opened(loaded) as sent:
         assert sent.info["transparency"] == (0, 0, 0)
@@ -72,24 +72,24 @@ def test_transparency_is_kept_for_the_service_to_see() -> None:
 @pytest.mark.parametrize("shape", [(6, 8), (6, 8, 4), (0, 8, 3), (1, 6, 8, 3)])
 def test_arrays_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InvalidRequest, match=r"uint8 \[height, width, 3\]") as caught:
-        load(np.zeros(shape, np.uint8))
+        load_image(np.zeros(shape, np.uint8))
     assert caught.value.field == "image"
 
 
 def test_arrays_of_other_types_are_refused() -> None:
     with pytest.raises(ValueError, match="float64"):
-        load(np.zeros((6, 8, 3)))  # type: ignore[arg-type]
+        load_image(np.zeros((6, 8, 3)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("image", [None, 7, [[1, 2, 3]]])
 def test_other_things_are_refused(image: Any) -> None:
     with pytest.raises(TypeError, match="an image is a path"):
-        load(image)
+        load_image(image)
 
 
 def test_raw_frames_need_grpc() -> None:
     frame = RawFrame("nv12", 2, 2, b"123456")
-    assert load(frame) is frame
+    assert load_image(frame) is frame
     with pytest.raises(InvalidRequest, match="gRPC"):
         to_file(frame)
 

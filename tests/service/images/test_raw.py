@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hiseg.core.errors import InvalidRequest, TooLarge
 from hiseg.core.image import Pixels
 from hiseg.images.limits import ImageLimits
-from hiseg.images.raw import PixelFormat, raw_frame
+from hiseg.images.raw import PixelFormat, make_raw_frame
 
 LIMITS = ImageLimits(10**6, 10**6)
 RGB24, BGR24, NV12 = PixelFormat.RGB24, PixelFormat.BGR24, PixelFormat.NV12
@@ -44,7 +44,7 @@ def test_packed_pixels_come_back(width: int, height: int, padding: int, reverse:
     pixels = picture(width, height)
     rows = (pixels[:, :, ::-1] if reverse else pixels).reshape(height, 3 * width)
     stride = 3 * width + padding
-    frame = raw_frame(
+    frame = make_raw_frame(
         padded(rows, stride, last), BGR24 if reverse else RGB24, width, height, LIMITS, stride if padding else 0
     )
     assert (frame.width, frame.height, frame.nbytes) == (width, height, len(frame.data))
@@ -59,10 +59,10 @@ def test_packed_pixels_come_back(width: int, height: int, padding: int, reverse:
 def test_nv12_comes_back_whatever_its_strides(half_w: int, half_h: int, pad: int, more: int, last: bool) -> None:
     width, height = 2 * half_w, 2 * half_h
     luma, chroma = nv12(picture(width, height))
-    plain = raw_frame(luma.tobytes() + chroma.tobytes(), NV12, width, height, LIMITS).decode()
+    plain = make_raw_frame(luma.tobytes() + chroma.tobytes(), NV12, width, height, LIMITS).decode()
     stride, chroma_stride = width + pad, width + pad + more
     data = padded(luma, stride) + padded(chroma, chroma_stride, last)
-    wide = raw_frame(data, NV12, width, height, LIMITS, stride, chroma_stride if more else 0).decode()
+    wide = make_raw_frame(data, NV12, width, height, LIMITS, stride, chroma_stride if more else 0).decode()
     np.testing.assert_array_equal(wide.pixels, plain.pixels)
     assert plain.pixels.shape == (height, width, 3)
 
@@ -70,10 +70,10 @@ def test_nv12_comes_back_whatever_its_strides(half_w: int, half_h: int, pad: int
 def test_nv12_has_the_colours_of_the_image() -> None:
     pixels = cv2.resize(picture(8, 6), (160, 120), interpolation=cv2.INTER_CUBIC)
     luma, chroma = nv12(pixels)
-    found = raw_frame(luma.tobytes() + chroma.tobytes(), NV12, 160, 120, LIMITS).decode().pixels
+    found = make_raw_frame(luma.tobytes() + chroma.tobytes(), NV12, 160, 120, LIMITS).decode().pixels
     assert np.abs(found.astype(int) - pixels).mean() < 4
-    black = raw_frame(bytes([16] * 4 + [128] * 2), NV12, 2, 2, LIMITS).decode().pixels
-    white = raw_frame(bytes([235] * 4 + [128] * 2), NV12, 2, 2, LIMITS).decode().pixels
+    black = make_raw_frame(bytes([16] * 4 + [128] * 2), NV12, 2, 2, LIMITS).decode().pixels
+    white = make_raw_frame(bytes([235] * 4 + [128] * 2), NV12, 2, 2, LIMITS).decode().pixels
     assert (black.max(), white.min()) == (0, 255)
 
 
@@ -96,10 +96,10 @@ def test_what_does_not_fit_is_named(
     size: tuple[int, int], form: PixelFormat, more: dict[str, Any], field: str, limit: int, value: int
 ) -> None:
     with pytest.raises(InvalidRequest, match=f"raw_frame.{field} ") as caught:
-        raw_frame(bytes(11), form, *size, LIMITS, **more)
+        make_raw_frame(bytes(11), form, *size, LIMITS, **more)
     assert (caught.value.field, caught.value.limit, caught.value.value) == (f"raw_frame.{field}", limit, value)
 
 
 def test_too_many_pixels() -> None:
     with pytest.raises(TooLarge, match="2000000 pixels; at most 1000000"):
-        raw_frame(b"", RGB24, 2000, 1000, LIMITS)
+        make_raw_frame(b"", RGB24, 2000, 1000, LIMITS)

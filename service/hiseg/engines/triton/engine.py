@@ -72,13 +72,13 @@ class TritonEngine:
         """Poll and use the servers until the end of the block, which closes all connections."""
         failure: Exception | None = None
         async with asyncio.TaskGroup() as tasks:
-            following = tasks.create_task(self._watch_addresses(tasks))
+            watching_addresses = tasks.create_task(self._watch_addresses(tasks))
             try:
                 yield self
             except Exception as error:
                 failure = error  # kept: the group would wrap it
             finally:
-                for task in (following, *self._watching):
+                for task in (watching_addresses, *self._watching):
                     task.cancel()
         if failure:
             raise failure
@@ -94,7 +94,7 @@ class TritonEngine:
             try:
                 return await endpoint.infer(batch)
             except CallFailed as failure:
-                if failure.kind is FailureKind.TIMED_OUT or _is_over(batch):
+                if failure.kind is FailureKind.TIMED_OUT or _deadline_passed(batch):
                     raise DeadlineExceeded("no answer before the deadline", field="deadline_ms") from failure
                 if failure.kind is FailureKind.MODEL_ERROR:
                     raise ModelFailed(f"{endpoint.address}: {failure}") from failure
@@ -159,5 +159,5 @@ class TritonEngine:
                 changed()
 
 
-def _is_over(batch: Batch) -> bool:
+def _deadline_passed(batch: Batch) -> bool:
     return batch.meta.deadline is not None and time.monotonic() >= batch.meta.deadline

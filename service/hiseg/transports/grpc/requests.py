@@ -11,8 +11,8 @@ from hiseg.api.boxes import check_count
 from hiseg.api.options import Options, read_values
 from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import ImageSource
-from hiseg.images.limits import FIELD, ImageLimits
-from hiseg.images.raw import PixelFormat, raw_frame
+from hiseg.images.limits import IMAGE_FIELD, ImageLimits
+from hiseg.images.raw import PixelFormat, make_raw_frame
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.tracking import BoxRows
 
@@ -51,15 +51,15 @@ def read_image(message: ImageMessage, limits: ImageLimits) -> bytes | ImageSourc
         InvalidRequest: there is none, or a raw frame whose sizes don't fit.
         TooLarge: a raw frame with more bytes or pixels than are taken.
     """
-    match message.WhichOneof(FIELD):
+    match message.WhichOneof(IMAGE_FIELD):
         case "encoded_image":
             return message.encoded_image
         case "raw_frame":
             raw = message.raw_frame
             pixel_format = PixelFormat(enum_value(pb.PixelFormat, raw.format, "pixel_format", "raw_frame.format"))
-            return raw_frame(raw.data, pixel_format, raw.width, raw.height, limits, raw.stride, raw.chroma_stride)
+            return make_raw_frame(raw.data, pixel_format, raw.width, raw.height, limits, raw.stride, raw.chroma_stride)
         case _:
-            raise InvalidRequest("there is no image; set encoded_image or raw_frame", field=FIELD)
+            raise InvalidRequest("there is no image; set encoded_image or raw_frame", field=IMAGE_FIELD)
 
 
 def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:

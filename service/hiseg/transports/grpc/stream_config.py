@@ -12,7 +12,7 @@ from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.requests import enum_value, parse, read_options
 
 MAX_DEADLINE_MS = MAX_DEADLINE_S * 1000
-FIELD = "config"
+CONFIG_FIELD = "config"
 NEWEST_IN_FLIGHT = 3
 """Frames in flight with LATEST_ONLY: one in the engine, one decoded to be next, and one being decoded to replace it."""
 
@@ -45,8 +45,8 @@ def read_config(data: bytes, settings: Settings) -> StreamConfig:
         InvalidRequest: it has no config, or the config has a value that isn't allowed.
     """
     message = parse(pb.SegmentStreamRequest, data)
-    if message.WhichOneof("message") != FIELD:
-        raise InvalidRequest("the first message has no config", field=FIELD)
+    if message.WhichOneof("message") != CONFIG_FIELD:
+        raise InvalidRequest("the first message has no config", field=CONFIG_FIELD)
     config = message.config
     if config.frame_deadline_ms > MAX_DEADLINE_MS:
         raise InvalidRequest(

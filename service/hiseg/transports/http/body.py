@@ -15,7 +15,7 @@ from hiseg.api.boxes import parse_boxes
 from hiseg.api.options import MAX_ROWS, Options, read_json, read_values
 from hiseg.core.errors import InvalidRequest, UnsupportedImage
 from hiseg.images.encoded import MEDIA_TYPES
-from hiseg.images.limits import FIELD
+from hiseg.images.limits import IMAGE_FIELD
 
 RAW = {*MEDIA_TYPES, "application/octet-stream"}
 MULTIPART, JSON = "multipart/form-data", "application/json"
@@ -88,12 +88,12 @@ async def _read_multipart(request: Request) -> SegmentRequest:
     except HTTPException as error:
         raise InvalidRequest(f"the multipart body is malformed: {error.detail}", field="body") from error
     try:
-        extra = set(form) - {FIELD, "request"}
+        extra = set(form) - {IMAGE_FIELD, "request"}
         if extra:
-            raise InvalidRequest(f"unknown part {min(extra)!r}", field=min(extra), limit=[FIELD, "request"])
-        image, options = form.get(FIELD), form.get("request", "{}")
+            raise InvalidRequest(f"unknown part {min(extra)!r}", field=min(extra), limit=[IMAGE_FIELD, "request"])
+        image, options = form.get(IMAGE_FIELD), form.get("request", "{}")
         if not isinstance(image, UploadFile):
-            raise InvalidRequest("there is no file part 'image'", field=FIELD)
+            raise InvalidRequest("there is no file part 'image'", field=IMAGE_FIELD)
         text = (await options.read()) if isinstance(options, UploadFile) else options.encode("utf-8", "replace")
         parsed = read_json(JsonOptions, text)
         return SegmentRequest(await image.read(), parsed.boxes, parsed)
@@ -105,4 +105,4 @@ def _from_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidRequest(f"image is not base64: {error}", field=FIELD, value=text[:20]) from error
+        raise InvalidRequest(f"image is not base64: {error}", field=IMAGE_FIELD, value=text[:20]) from error
