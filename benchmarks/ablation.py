@@ -1,4 +1,4 @@
-"""Measures what each choice of ``training/recipes/ablation.toml`` is worth: ``python -m benchmarks.ablation FOLDER``.
+"""Measures what each choice of ``recipes/ablation.toml`` is worth: ``python -m benchmarks.ablation FOLDER``.
 
 Each run is compared person by person at full resolution with the recipe's first run, on canvases and crops as small as
 those of its training.

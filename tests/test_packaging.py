@@ -90,3 +90,12 @@ def test_a_users_own_folders_do_no_harm(wheel: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["the", "user", "hiseg.client.sync", str(installed / "hiseg/__init__.py"), "None"]
+
+
+def test_a_folder_of_the_packages_name_does_not_hide_it(tmp_path: Path) -> None:
+    """A clone is called hiseg, too; who works beside it still gets the package of the virtual environment."""
+    (tmp_path / "hiseg").mkdir()
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-c", "from hiseg import Client; import hiseg_training; print(Client.__module__)"]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "hiseg.client.sync"), done.stderr

@@ -8,15 +8,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from hiseg_training.compat.filters.kernels import LAPLACIAN, BoxRows, Fixed, Separable, binarise
+from hiseg_training.compat.filters.kernels import LAPLACIAN, Fixed, Separable, Weights, binarise
 
-BINOMIAL_3: BoxRows = [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
+BINOMIAL_3: Weights = [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
 BINOMIAL_5 = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16]
-SOBEL_X: BoxRows = [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]
-SOBEL_Y: BoxRows = [[-1.0, -2.0, -1.0], [0.0, 0.0, 0.0], [1.0, 2.0, 1.0]]
+SOBEL_X: Weights = [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]
+SOBEL_Y: Weights = [[-1.0, -2.0, -1.0], [0.0, 0.0, 0.0], [1.0, 2.0, 1.0]]
 LINE = [0.1, 0.2, 0.4, 0.2, 0.1]
-DOWNWARDS: BoxRows = [[0.1, 0.0, 0.0], [0.0, 0.8, 0.0], [0.0, 0.0, 0.1]]
-UPWARDS: BoxRows = [[0.0, 0.0, 0.1], [0.0, 0.8, 0.0], [0.1, 0.0, 0.0]]
+DOWNWARDS: Weights = [[0.1, 0.0, 0.0], [0.0, 0.8, 0.0], [0.0, 0.0, 0.1]]
+UPWARDS: Weights = [[0.0, 0.0, 0.1], [0.0, 0.8, 0.0], [0.1, 0.0, 0.0]]
 SLOPE = 3.0
 TINY = 1e-8
 

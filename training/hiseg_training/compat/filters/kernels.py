@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-BoxRows = Sequence[Sequence[float]]
+Weights = Sequence[Sequence[float]]
 
 LAPLACIAN = [[-1.0, -1.0, -1.0], [-1.0, 8.0, -1.0], [-1.0, -1.0, -1.0]]
 """Eight times a pixel less the sum of its eight neighbours."""
@@ -24,7 +24,7 @@ class Fixed(nn.Module):
 
     kernel: torch.Tensor
 
-    def __init__(self, rows: BoxRows, scale: float = 1.0) -> None:
+    def __init__(self, rows: Weights, scale: float = 1.0) -> None:
         super().__init__()
         self.register_buffer("kernel", torch.tensor(rows)[None, None] * scale)
 
