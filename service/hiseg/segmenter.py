@@ -153,6 +153,7 @@ class Segmenter:
             DeadlineExceeded: not done by the job's deadline.
             TooLarge: the boxes cover too many pixels.
             Overloaded: the job would wait too long, or holds more bytes than are free.
+            Unavailable: no engine answers, or the service is shutting down.
             UndecodableImage: the image is damaged.
             Superseded: a newer job has taken the place of this one, which is ``latest``.
         """

@@ -22,7 +22,16 @@ from hiseg.observability.tracing import Tracing
 
 
 class Dispatcher:
-    """Assembles batches, runs them on the engine and lets the cost model learn from them."""
+    """Assembles batches, runs them on the engine and lets the cost model learn from them.
+
+    Args:
+        engine: runs the batches.
+        cost_model: predicts what a batch costs, and learns from what it really took.
+        wait_estimator: keeps account of the batches that run.
+        watcher: receives events, for metrics; None: nobody does.
+        clock: seconds, monotonic.
+        tracing: receives the spans of batches.
+    """
 
     def __init__(
         self,

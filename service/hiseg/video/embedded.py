@@ -24,7 +24,13 @@ NO_ADMISSION_LIMITS = {"max_wait_ms": 3_600_000, "max_held_bytes": 2**40}
 
 
 class EmbeddedMasker:
-    """A :class:`hiseg.video.frame.Masker` over a segmenter."""
+    """A :class:`hiseg.video.frame.Masker` over a segmenter.
+
+    Args:
+        segmenter: runs the model.
+        model: name of the model.
+        options: options of every frame.
+    """
 
     def __init__(self, segmenter: Segmenter, model: str, options: Options) -> None:
         self._segmenter = segmenter

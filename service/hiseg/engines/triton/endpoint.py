@@ -33,7 +33,7 @@ SLOW_S = 1.0
 SLOW_FACTOR = 10
 """A batch counts as too slow if it took more than ``SLOW_S`` seconds and this many times its predicted time."""
 MAX_FREE_REGIONS = 8
-"""Largest number of unused shared memory regions that are kept for each server."""
+"""Largest number of unused shared memory regions that are kept for each server and model."""
 SelfTest = Callable[[Engine], Awaitable[None]]
 """Runs an engine for the first time; raises if its results can't be trusted."""
 

@@ -167,7 +167,7 @@ class Replica:
 
 
 class ReplicaEngine:
-    """Runs batches on one replica only."""
+    """One replica as a :class:`hiseg.engines.base.Engine`, so that it can be tested before it is used."""
 
     slots = 1
     max_in_flight = 1
