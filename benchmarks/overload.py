@@ -11,7 +11,7 @@ from hiseg.bench.sender import Outcome
 
 SECONDS = 60
 DEADLINES_MS = (3000, 1000)
-"""Longer and shorter than the wait with which one is let in."""
+"""Longer and shorter than the longest predicted wait with which a request is accepted."""
 ENGINES = {"B0, embedded": (SERVE, 16), "GPU-like": (command(), 64)}
 """What starts it, and how many callers it takes to keep it busy."""
 
@@ -35,9 +35,7 @@ def show(over: Report, peak: float, deadline: int) -> None:
     """One overload in words."""
     late = over.outcomes["504"] / (over.outcomes[Outcome.OK] + over.outcomes["504"])
     print(f"  deadline {deadline} ms: goodput {over.ok_per_s:.1f}/s, {over.ok_per_s / peak:.2f} of the peak")
-    print(
-        f"    latency p50 {over.latency_ms['p50']:.0f} p99 {over.latency_ms['p99']:.0f} ms; let in and late {late:.2%}"
-    )
+    print(f"    latency p50 {over.latency_ms['p50']:.0f} p99 {over.latency_ms['p99']:.0f} ms; too late {late:.2%}")
     print(f"    refused in p50 {over.refusal_ms['p50']:.1f} p99 {over.refusal_ms['p99']:.1f} ms")
     print(f"    outcomes { ({k: v for k, v in over.outcomes.items() if v}) }; generator late p99 {over.late_ms:.1f} ms")
 

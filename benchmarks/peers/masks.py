@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).parents[2] / "model_repository"
 LIMITS = ImageLimits(10**8, 10**8)
 PATH = "/v1/segment"
 INSIDE = 32
-"""Requests that a server which can bound them takes at once: a good second's work, as hiseg lets in by prediction."""
+"""Requests that a server which can bound them takes at once: about a second of work."""
 DEADLINE_S = 2.0
 
 

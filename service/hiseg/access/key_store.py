@@ -2,7 +2,7 @@
 
 A key is stored as a name and a digest, so that reading the stored keys opens nothing. Keys come from the settings and
 from a file, which is read again whenever it has changed. If it can't be read any more, or has a line that is no key,
-the keys that were read before stay valid: nobody new is let in, and nobody is locked out.
+the keys that were read before stay valid: no new key is accepted, and no valid one is refused.
 """
 
 from __future__ import annotations

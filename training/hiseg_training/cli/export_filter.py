@@ -34,7 +34,7 @@ def edge(
 def bilateral(
     model_type: Annotated[BilateralType, typer.Option(help="which filter")] = BilateralType.FAST,
     output: Path = Path("bilateral_filter.onnx"),
-    channels: Annotated[int, typer.Option(min=1, help="of the picture; fixed in the file")] = 3,
+    channels: Annotated[int, typer.Option(min=1, help="of the image; fixed in the file")] = 3,
     kernel_size: Annotated[int, typer.Option(help="odd, cells")] = 5,
     sigma_spatial: Annotated[float, typer.Option(help="of the Gaussian over distance, cells")] = 1.0,
     sigma_range: Annotated[float, typer.Option(help="of the Gaussian over differences of value")] = 0.1,

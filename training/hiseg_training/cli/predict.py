@@ -36,16 +36,16 @@ def predict(
     onnx: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="an exported model, ours or upstream's")],
     annotations: Annotated[Path | None, typer.Option(help="COCO file with the boxes; outlines aren't needed")] = None,
     images_dir: Annotated[Path | None, typer.Option(help="default: beside the annotations")] = None,
-    image: Annotated[Path | None, typer.Option(help="a single picture instead, with --boxes")] = None,
-    boxes: Annotated[str, typer.Option(help="of the single picture: x1,y1,x2,y2;…")] = "",
+    image: Annotated[Path | None, typer.Option(help="a single image instead, with --boxes")] = None,
+    boxes: Annotated[str, typer.Option(help="of the single image: x1,y1,x2,y2;…")] = "",
     num_images: Annotated[int, typer.Option(min=1, help="the file's first so many images with people")] = 5,
     provider: Annotated[Provider, typer.Option(help="where ONNX Runtime computes")] = Provider.CPU,
     binary_mode: Annotated[bool, typer.Option("--binary-mode", help="everybody as one, in green")] = False,
-    alpha: Annotated[float, typer.Option(min=0, max=1, help="how much of a tint covers the picture")] = 0.5,
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="how much of a tint covers the image")] = 0.5,
     score_threshold: Annotated[float, typer.Option(min=0, max=1, help="least probability of a person's pixel")] = 0.01,
     save_masks: Annotated[bool, typer.Option("--save-masks", help="write masks and probabilities too")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="images a run of the model")] = 1,
-    output_dir: Annotated[Path, typer.Option(help="for the pictures")] = Path("test_outputs"),
+    output_dir: Annotated[Path, typer.Option(help="for the images that are written")] = Path("test_outputs"),
 ) -> None:
     """Draw what an exported model says about photos, and say how long it took."""
     with cli_errors():

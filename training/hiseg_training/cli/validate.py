@@ -30,11 +30,11 @@ def validate(
     jitter: Annotated[float, typer.Option(min=0, max=0.5, help="loose boxes: share of a side; 0: none")] = 0.1,
     multiple: Annotated[bool, typer.Option("--multiple", help="several are taken in any case")] = False,
     visualize: Annotated[
-        bool, typer.Option("--visualize", help="draw pictures, those with the lowest IoU first")
+        bool, typer.Option("--visualize", help="draw images, those with the lowest IoU first")
     ] = False,
-    num_visualize: Annotated[int, typer.Option(min=1, help="pictures a model")] = 20,
+    num_visualize: Annotated[int, typer.Option(min=1, help="images a model")] = 20,
     photo: Annotated[list[str] | None, typer.Option(help="draw this photo (file name) instead; repeatable")] = None,
-    output_dir: Annotated[Path, typer.Option(help="for validation.json, validation.md and pictures")] = Path(
+    output_dir: Annotated[Path, typer.Option(help="for validation.json, validation.md and images")] = Path(
         "validation_results"
     ),
 ) -> None:
