@@ -7,14 +7,13 @@ import logging
 import time
 import uuid
 
+from hiseg.batching.batcher import TIMER_SLACK_S
 from hiseg.batching.latest import Superseded
 from hiseg.core.errors import DeadlineExceeded, HisegError, InternalError
 from hiseg.observability.metrics import BUG, GONE
 
 SUPERSEDED = "superseded"
 """Outcome of a frame that was dropped because a newer one of the same stream took its place."""
-TIMER_SLACK_S = 0.01
-"""A request that is cancelled so shortly before its deadline missed it: the caller's clock started earlier."""
 log = logging.getLogger("hiseg.exchange")
 
 

@@ -30,7 +30,8 @@ from hiseg.observability.tracing import OFF, Tracing
 LEARNING_DELAY_S = 0.005
 """Seconds after a batch has come back before it is reported and learnt from: first the answers go out."""
 TIMER_SLACK_S = 0.01
-"""Timers may fire this many seconds early: a caller that leaves so shortly before its deadline has run out of time."""
+"""A caller that leaves so few seconds before the deadline has run out of time: timers may fire early, and the caller's
+clock may have started earlier."""
 NO_ENGINE = "no engine answers"
 
 
