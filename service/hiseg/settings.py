@@ -127,8 +127,12 @@ class Settings(BaseSettings):
     label_studio_document_root: Path | None = Field(
         None, description="Label Studio's `LOCAL_FILES_DOCUMENT_ROOT`, from which local files are read."
     )
-    grpc_max_calls: int = Field(1024, gt=0, description="Largest number of unary gRPC calls at once.")
-    grpc_max_streams: int = Field(256, gt=0, description="Largest number of gRPC streams at once.")
+    grpc_max_calls: int = Field(
+        1024, gt=0, description="Largest number of unary gRPC calls at once; four fifths of them for one caller."
+    )
+    grpc_max_streams: int = Field(
+        320, gt=0, description="Largest number of gRPC streams at once; four fifths of them for one caller."
+    )
     grpc_stream_queue: int = Field(
         4, gt=0, le=64, description="Number of frames of a stream that may wait with the policy DROP_OLDEST."
     )

@@ -7,7 +7,6 @@ the keys that were read before stay valid: no new key is accepted, and no valid 
 
 from __future__ import annotations
 
-import hmac
 import logging
 import re
 import secrets
@@ -27,7 +26,13 @@ RANDOM_BYTES = 32
 LINE_FORMAT = "NAME SHA256 [rate=REQUESTS_PER_SECOND] [concurrent=REQUESTS]"
 CHECK_INTERVAL_S = 1.0
 """Shortest time in seconds between two checks of the file's time of change."""
-BEARER = "bearer "
+BEARER = "bearer"
+BLANKS = " \t"
+"""Characters around a header's value that aren't part of it, and between a scheme and what follows it (RFC 9110)."""
+MAX_KEY_HEADERS = 2
+"""Most keys that a request may show: one in each of the two headers."""
+MAX_KEY_CHARACTERS = 200
+"""A longer text isn't looked up: no key is as long."""
 KEY_NEEDED = "an API key is needed, in x-api-key or authorization: Bearer"
 log = logging.getLogger("uvicorn.error")
 
@@ -77,7 +82,7 @@ class KeyStore:
         self._clock = clock
         self._anonymous = ClientQuota()
         self._quotas: dict[str, ClientQuota] = {}
-        self._keys: list[Key] = []
+        self._quota_of_digest: dict[str, ClientQuota] = {}
         self._file_stamp: tuple[int, ...] | None = None
         self._checked_at = clock()
         try:
@@ -93,30 +98,23 @@ class KeyStore:
     def authenticate(self, headers: Iterable[tuple[str, str]]) -> ClientQuota:
         """Return the client of the first known key among HTTP headers or gRPC metadata.
 
+        It costs little, whatever the headers are, so that a stream can be held to its key: it asks again with the same
+        headers, once a second or so, and ends when they open nothing any more.
+
         Args:
             headers: names in small letters, and values.
 
         Raises:
-            Unauthorized: a key is needed, and none of the headers has a known one.
+            Unauthorized: a key is needed, and none of the headers has a known one, or there are too many of them.
         """
         if not self.is_needed:
             return self._anonymous
         self._reload_if_changed()
-        for name in map(self._name_of, extract_keys(headers)):
-            if name is not None:
-                return self._quotas[name]
+        for key in extract_keys(headers):
+            # How long it takes to find a digest tells nothing about a key: nobody can choose a key by its digest.
+            if len(key) <= MAX_KEY_CHARACTERS and (quota := self._quota_of_digest.get(digest(key))):
+                return quota
         raise Unauthorized(KEY_NEEDED)
-
-    def _name_of(self, key: str) -> str | None:
-        """Return the name of a key, or None if it is unknown.
-
-        Digests are compared in constant time, and with all keys, so that the time taken tells nothing about them.
-        """
-        sent, found = digest(key), None
-        for known in self._keys:
-            if hmac.compare_digest(sent, known.digest):
-                found = known.name
-        return found
 
     def _reload_if_changed(self) -> None:
         """Read the file again if it has changed, checking no more often than every :data:`CHECK_INTERVAL_S`."""
@@ -127,7 +125,7 @@ class KeyStore:
         try:
             if self._stamp(self._file) != self._file_stamp:
                 self._replace(*self._read_file())
-                log.info("API keys: %d in force", len(self._keys))
+                log.info("API keys: %d in force", len(self._quota_of_digest))
         except (OSError, ValueError) as error:
             log.error("API keys: %s is not usable, and those before stay in force: %s", self._file, error)
 
@@ -146,23 +144,26 @@ class KeyStore:
         return status.st_mtime_ns, status.st_size, status.st_ino
 
     def _replace(self, stored: list[Key], stamp: tuple[int, ...] | None) -> None:
-        """Make the keys of the file valid; clients that were known before with the same limits keep their counts."""
-        self._keys, self._file_stamp = [*self._listed, *stored], stamp
-        before, self._quotas = self._quotas, {}
-        for key in self._keys:
-            old = before.get(key.name)
-            same = old is not None and old.limits == key.limits
-            self._quotas[key.name] = old if old and same else ClientQuota(key.name, key.limits, self._clock)
+        """Make the keys of the file valid; a client that was known before keeps its counts."""
+        quotas: dict[str, ClientQuota] = {}
+        for key in [*self._listed, *stored]:
+            if key.name not in quotas:
+                quotas[key.name] = self._quotas.get(key.name) or ClientQuota(key.name, key.limits, self._clock)
+            quotas[key.name].change_limits(key.limits)
+        self._quotas, self._file_stamp = quotas, stamp
+        self._quota_of_digest = {key.digest: quotas[key.name] for key in [*self._listed, *stored]}
 
 
 def extract_keys(headers: Iterable[tuple[str, str]]) -> list[str]:
-    """Return all keys that HTTP headers or gRPC metadata contain, known or not."""
-    keys = []
+    """Return the keys that HTTP headers or gRPC metadata contain, known or not; none if there are too many."""
+    keys: list[str] = []
     for name, value in headers:
         if name == "x-api-key":
-            keys.append(value)
-        elif name == "authorization" and value.lower().startswith(BEARER):
-            keys.append(value[len(BEARER) :].strip())
+            keys.append(value.strip(BLANKS))
+        elif name == "authorization" and value.lstrip(BLANKS)[: len(BEARER) + 1].lower().rstrip(BLANKS) == BEARER:
+            keys.append(value.strip(BLANKS)[len(BEARER) :].strip(BLANKS))
+        if len(keys) > MAX_KEY_HEADERS:
+            return []
     return keys
 
 

@@ -1,17 +1,58 @@
-"""Limits requests so that no caller takes everything: per API key a second and at once, and calls at once in all."""
+"""Limits requests so that no caller takes everything: per API key a second and at once, and calls at once in all.
+
+A caller is known by its key or, where no keys are needed, by its address. That is the identity for every share; how
+many keys of one name, connections, calls or streams it uses makes no difference.
+"""
 
 from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 from hiseg.core.errors import Overloaded
 
 ROUNDING = 1e-9
 """Tokens by which a bucket may fall short, so that rounding refuses nobody who waits exactly as long as told."""
+
+CLIENT_TO_FREE_RATIO = 4
+"""A client may have at most this many times the calls that could still be opened, so that one alone can fill four
+fifths of them, and another one always finds some left."""
+MAX_RETRY_AFTER_S = 3600
+"""Longest time that a caller is told to wait, in seconds, however slow its rate is."""
+MAX_ADDRESS_CHARACTERS = 64
+"""Most characters of an address that are looked at: a proxy may pass on whatever a caller wrote."""
+IPV6_BITS = 128
+IPV6_SHARE_BITS = 64
+"""Leading bits of an IPv6 address by which a caller is known: whoever has one address of such a network has all."""
+
+
+def address_share(address: str) -> str:
+    """Return what a caller without a key is known by: the part of its address that it can't change at will.
+
+    Args:
+        address: network address of the caller, as a server or a proxy wrote it.
+
+    Returns:
+        An IPv4 address as it is, also if it was mapped to IPv6; the network of 64 bits that an IPv6 address is of; the
+        beginning of anything else. A port is left out.
+    """
+    text = address[:MAX_ADDRESS_CHARACTERS]
+    host = text[1:].partition("]")[0] if text[:1] == "[" else text.partition(":")[0] if text.count(":") == 1 else text
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return text
+    if not isinstance(found, IPv6Address):
+        return host
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    rest = IPV6_BITS - IPV6_SHARE_BITS
+    return f"{IPv6Address(int(found) >> rest << rest)}/{IPV6_SHARE_BITS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +118,19 @@ class ClientQuota:
         self._clock = clock
         self._bucket = TokenBucket(self.limits.rate, clock()) if self.limits.rate else None
 
+    def change_limits(self, limits: Limits) -> None:
+        """Hold the client to other limits from now on; what is active goes on, and counts."""
+        if limits.rate != self.limits.rate:
+            self._bucket = TokenBucket(limits.rate, self._clock()) if limits.rate else None
+        self.limits = limits
+
     def client_id(self, address: str) -> str:
-        """Return the name under which the engine's time and memory are shared: of the key, or without keys the address.
+        """Return what the client is known by wherever something is shared: its key's name, or without keys its address.
 
         Args:
-            address: network address of the caller.
+            address: network address of the caller; see :func:`address_share`.
         """
-        return f"key:{self.name}" if self.name else address
+        return f"key:{self.name}" if self.name else address_share(address)
 
     def take_token(self) -> None:
         """Take a token of the rate limit for one more request, or frame of a stream.
@@ -95,7 +142,7 @@ class ClientQuota:
             raise Overloaded(
                 f"more than {self.limits.rate:g} requests a second came with the key {self.name!r}",
                 reason="key_rate",
-                retry_after=math.ceil(wait),
+                retry_after=math.ceil(min(wait, MAX_RETRY_AFTER_S)),
                 limit=self.limits.rate,
             )
 
@@ -122,9 +169,10 @@ class ClientQuota:
 
 
 class ConcurrencyLimit:
-    """A limit of calls of one kind that may be open at once, whoever makes them.
+    """A limit of calls of one kind that may be open at once, in all and by one client.
 
-    gRPC's own limit can be exceeded, and refuses without a reason.
+    A client may have at most :data:`CLIENT_TO_FREE_RATIO` times the calls that could still be opened before its new
+    one. gRPC's own limit can be exceeded, knows no clients, and refuses without a reason.
 
     Args:
         kind: what is counted, "calls" or "streams": the reason and a word in the text of errors.
@@ -135,23 +183,48 @@ class ConcurrencyLimit:
         self.kind = kind
         self.limit = limit
         self.active = 0
+        self._of_client: defaultdict[str, int] = defaultdict(int)
 
     @contextmanager
-    def acquire(self) -> Iterator[None]:
+    def acquire(self, client: str) -> Iterator[None]:
         """Admit a call, and count it as open until the end of the block.
 
+        Args:
+            client: whose call it is; see :meth:`ClientQuota.client_id`.
+
         Raises:
-            Overloaded: as many are open as the limit allows.
+            Overloaded: as many are open as the limit allows, or of this client more than its share.
         """
-        if self.active >= self.limit:
+        self.enter(client)
+        try:
+            yield
+        finally:
+            self.leave(client)
+
+    def enter(self, client: str) -> None:
+        """Admit a call as :meth:`acquire` does, for callers that have no block; each needs one :meth:`leave`."""
+        own, free = self._of_client.get(client, 0), self.limit - self.active
+        if free <= 0:
             raise Overloaded(
                 f"{self.active} {self.kind} are open; at most {self.limit} are taken",
                 reason=self.kind,
                 limit=self.limit,
                 value=self.active + 1,
             )
+        if own >= CLIENT_TO_FREE_RATIO * free:
+            raise Overloaded(
+                f"{own} of the {self.active} open {self.kind} are this client's; a client may have at most"
+                f" {CLIENT_TO_FREE_RATIO} times as many as are free, of {self.limit} in all",
+                reason=self.kind,
+                limit=CLIENT_TO_FREE_RATIO * free,
+                value=own + 1,
+            )
         self.active += 1
-        try:
-            yield
-        finally:
-            self.active -= 1
+        self._of_client[client] = own + 1
+
+    def leave(self, client: str) -> None:
+        """End a call that :meth:`enter` admitted."""
+        self.active -= 1
+        self._of_client[client] -= 1
+        if not self._of_client[client]:
+            del self._of_client[client]

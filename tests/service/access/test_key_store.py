@@ -43,6 +43,39 @@ def test_new_keys_open_and_are_no_ones_else() -> None:
             key_store.authenticate(shown(wrong))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x-api-key", "{}"),
+        ("x-api-key", " {}\t "),
+        ("authorization", "Bearer {}"),
+        ("authorization", "bearer\t{} "),
+        ("authorization", " BEARER  {}"),
+    ],
+)
+def test_blanks_around_a_key_do_not_count(name: str, value: str) -> None:
+    KeyStore([digest(SECRET)]).authenticate([(name, value.format(SECRET))])
+
+
+@pytest.mark.parametrize("value", ["bearer{}", "basic {}", "bear er {}", "{}", ""])
+def test_other_schemes_are_no_keys(value: str) -> None:
+    with pytest.raises(Unauthorized):
+        KeyStore([digest(SECRET)]).authenticate([("authorization", value.format(SECRET))])
+
+
+def test_two_keys_are_looked_at_and_no_more() -> None:
+    store = KeyStore([digest(SECRET)])
+    store.authenticate([*shown("wrong"), *shown(SECRET)])
+    with pytest.raises(Unauthorized):
+        store.authenticate([*shown(SECRET), *shown("wrong"), ("authorization", "bearer wrong")])
+
+
+def test_a_long_text_is_no_key() -> None:
+    with pytest.raises(Unauthorized):
+        KeyStore([digest("x" * 201)]).authenticate(shown("x" * 201))
+    KeyStore([digest("x" * 200)]).authenticate(shown("x" * 200))
+
+
 def test_a_file_without_keys_refuses_everybody(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("# none yet\n")

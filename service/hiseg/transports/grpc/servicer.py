@@ -95,7 +95,7 @@ class SegmentationServicer:
                     traceparent=traceparent_of(context),
                     log_entry=entry,
                 ) as request,
-                self._calls.acquire(),
+                self._calls.acquire(request.client),
             ):
                 await compress_if_asked(context)
                 message = parse(pb.SegmentRequest, data)
@@ -122,7 +122,7 @@ class SegmentationServicer:
         outcome, stream = GONE, None
         try:
             quota = authenticate(self._key_store, context.invocation_metadata())
-            with self._streams.acquire(), self._exchange.open_stream(quota, entry):
+            with self._streams.acquire(quota.client_id(entry.client)), self._exchange.open_stream(quota, entry):
                 stream = await self._begin_stream(context, quota, entry)
                 await stream.run()
                 outcome = outcome_of(None)
