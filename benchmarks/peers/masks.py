@@ -12,8 +12,8 @@ import numpy as np
 
 from hiseg.api.boxes import to_boxes
 from hiseg.core.box import Box
-from hiseg.core.canvas import Size, choose_canvas, to_canvas
-from hiseg.core.image import Floats, Pixels
+from hiseg.core.canvas import choose_canvas, to_canvas
+from hiseg.core.image import Floats, Pixels, Size
 from hiseg.engines.base import Batch
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import inspect

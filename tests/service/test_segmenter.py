@@ -17,7 +17,7 @@ from benchmarks.harness.echo import EchoEngine, echoing
 from hiseg.batching.admission import MIN_RESERVATION_BYTES
 from hiseg.core.box import Box
 from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded
-from hiseg.core.image import Image
+from hiseg.core.image import Image, Size
 from hiseg.core.job import Job, Mode
 from hiseg.core.result import Result
 from hiseg.engines.base import Cost
@@ -147,9 +147,10 @@ class WatchedImage:
     width: int
     height: int
     nbytes: int = 1000
+    decoding_bytes: int = 1000
     threads: list[int] = field(default_factory=list)
 
-    def decode(self) -> Image:
+    def decode(self, at_least: Size | None = None) -> Image:
         self.threads.append(threading.get_ident())
         return image(width=self.width, height=self.height)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from hiseg.core.canvas import Size
+from hiseg.core.image import Size
 
 QUANTUM_MS = 10.0
 """Milliseconds of the engine that a client with a share of 1 earns in a round."""

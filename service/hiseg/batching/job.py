@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hiseg.core.canvas import Size
-from hiseg.core.image import Floats, Pixels
+from hiseg.core.image import Floats, Pixels, Size
 from hiseg.core.job import Priority
 from hiseg.engines.base import Prediction, RequestedOutputs
 from hiseg.observability.reports import BatchReport, DropReason

@@ -13,7 +13,7 @@ from hiseg.batching.cost import CostModel
 from hiseg.batching.fair_queue import FairQueue
 from hiseg.batching.job import BatchJob, BatchLimits
 from hiseg.batching.wait import WaitEstimator
-from hiseg.core.canvas import Size
+from hiseg.core.image import Size
 from hiseg.engines.base import Engine
 
 

@@ -10,10 +10,7 @@ import cv2
 import numpy as np
 
 from hiseg.core.box import Box
-from hiseg.core.image import Floats, Pixels
-
-Size = tuple[int, int]
-"""(height, width) in pixels."""
+from hiseg.core.image import Floats, Pixels, Size
 
 
 class Resize(StrEnum):

@@ -14,6 +14,8 @@ BoolMask = npt.NDArray[np.bool_]
 """bool ``[H, W]``, true for the pixels of a person."""
 Floats = npt.NDArray[np.float32]
 """float32 of any shape: logits, probabilities, coordinates."""
+Size = tuple[int, int]
+"""(height, width) in pixels."""
 
 
 class ImageSource(Protocol):
@@ -31,8 +33,16 @@ class ImageSource(Protocol):
     def nbytes(self) -> int:
         """Bytes of memory that the source itself takes, whether its pixels are decoded or not."""
 
-    def decode(self) -> Image:
+    @property
+    def decoding_bytes(self) -> int:
+        """Most bytes of memory that :meth:`decode` takes at once when it decodes in full size, its result included."""
+
+    def decode(self, at_least: Size | None = None) -> Image:
         """Decode the pixels, which may take too long for the event loop.
+
+        Args:
+            at_least: a smaller image will do, as long as it is no smaller than this (height, width); a JPEG is then
+                decoded at a half, a quarter or an eighth of its size, in a part of the time. None: in full size.
 
         Raises:
             UndecodableImage: the data is truncated or damaged.
@@ -63,6 +73,10 @@ class Image:
     def nbytes(self) -> int:
         return self.pixels.nbytes
 
-    def decode(self) -> Image:
+    @property
+    def decoding_bytes(self) -> int:
+        return 0
+
+    def decode(self, at_least: Size | None = None) -> Image:
         """Return the image itself, which needs no decoding."""
         return self

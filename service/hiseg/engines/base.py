@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hiseg.core.canvas import Resize, Size
-from hiseg.core.image import Floats, Pixels
+from hiseg.core.canvas import Resize
+from hiseg.core.image import Floats, Pixels, Size
 from hiseg.core.result import ModelRef
 
 MIN_COST_MS = 0.01

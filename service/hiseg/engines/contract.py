@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hiseg.core.canvas import Resize, Size
+from hiseg.core.canvas import Resize
+from hiseg.core.image import Size
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import UNKNOWN_COST, Cost, ModelInfo
 

@@ -15,7 +15,7 @@ import PIL.Image
 import simplejpeg
 
 from hiseg.core.errors import TooLarge, UndecodableImage, UnsupportedImage
-from hiseg.core.image import Image, Pixels
+from hiseg.core.image import Image, Pixels, Size
 from hiseg.images.limits import IMAGE_FIELD, ImageLimits, check_pixels
 
 MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
@@ -65,7 +65,12 @@ class EncodedImage:
         """Size of the file in bytes."""
         return len(self.data)
 
-    def decode(self) -> Image:
+    @property
+    def decoding_bytes(self) -> int:
+        """See :class:`hiseg.core.image.ImageSource`."""
+        return _decoding_bytes(self)
+
+    def decode(self, at_least: Size | None = None) -> Image:
         """Decode the file to RGB uint8 ``[H, W, 3]``.
 
         EXIF rotation is applied, transparency is laid on white, 16 bits become 8, grey, palette and CMYK become
@@ -190,3 +195,16 @@ def _to_image(opened: PIL.Image.Image) -> Image:
         notes.append("CMYK: converted to RGB without a colour profile")
     pixels: Pixels = np.asarray(flat if flat.mode == "RGB" else flat.convert("RGB"))
     return Image(pixels, tuple(notes))
+
+
+def _decoding_bytes(image: EncodedImage) -> int:
+    """Most bytes that decoding takes at once, for each pixel of each kind, and a little for what isn't pixels."""
+    each = {"L": 4, "RGB": 10, "1": 8, "P": 12, "CMYK": 14}.get(image.mode, 26)
+    if image.kind == "JPEG":
+        # libjpeg keeps all coefficients of an image that comes in passes, 16 bits each.
+        each = (3 if image.mode in ("RGB", "L") else 11) + 8
+    if image.kind == "WEBP":
+        each += 12
+    if image.orientation > 1:
+        each += 3
+    return each * image.width * image.height + len(image.data) + 2**20

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from hiseg.core.errors import InvalidRequest
-from hiseg.core.image import Image, Pixels
+from hiseg.core.image import Image, Pixels, Size
 from hiseg.images.limits import ImageLimits, check_pixels
 
 RAW_FRAME_FIELD = "raw_frame"
@@ -51,7 +51,12 @@ class RawFrame:
         """Size of the planes in bytes."""
         return len(self.data)
 
-    def decode(self) -> Image:
+    @property
+    def decoding_bytes(self) -> int:
+        """The result, and the planes once more if rows are padded."""
+        return len(self.data) + 3 * self.width * self.height
+
+    def decode(self, at_least: Size | None = None) -> Image:
         """Convert the frame to RGB uint8 ``[H, W, 3]``; NV12 is read as BT.601 in limited range."""
         if self.pixel_format is PixelFormat.NV12:
             luma = self._plane(0, self.height, self.width, self.stride)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiseg.core.canvas import Size
-from hiseg.core.image import Floats
+from hiseg.core.image import Floats, Size
 from hiseg.engines.base import Batch, BatchMeta, RequestedOutputs
 
 

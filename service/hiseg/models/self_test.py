@@ -13,8 +13,7 @@ import numpy as np
 
 from hiseg.batching.admission import Admission
 from hiseg.batching.batcher import Batcher
-from hiseg.core.canvas import Size
-from hiseg.core.image import Floats
+from hiseg.core.image import Floats, Size
 from hiseg.engines.base import Batch, Engine, ModelInfo, Prediction
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.limits import ImageLimits

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hiseg.core.box import Box
-from hiseg.core.canvas import Size
-from hiseg.core.image import BoolMask, Pixels
+from hiseg.core.image import BoolMask, Pixels, Size
 
 BOUNDARY_SHARE = 0.02
 """Width of a boundary as a share of the image's diagonal (Cheng et al., 2021, arXiv:2103.16562)."""

@@ -20,8 +20,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from hiseg.core.canvas import Size, choose_canvas, to_canvas
-from hiseg.core.image import Floats
+from hiseg.core.canvas import choose_canvas, to_canvas
+from hiseg.core.image import Floats, Size
 from hiseg.engines.base import logit_margins
 from hiseg.engines.contract import MASK_OUTPUTS
 from hiseg_training.data.coco import Photo

@@ -13,8 +13,8 @@ import numpy as np
 import onnxruntime as ort
 import torch
 
-from hiseg.core.canvas import Resize, Size
-from hiseg.core.image import Floats, Pixels
+from hiseg.core.canvas import Resize
+from hiseg.core.image import Floats, Pixels, Size
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, describe
 from hiseg.engines.onnx import read_signature
 from hiseg_training.config.model import CANVASES
