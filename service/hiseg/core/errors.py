@@ -1,26 +1,40 @@
-"""The errors that a caller may see, one class for each kind; each transport maps the classes to its status codes."""
+"""The errors that a caller may see, one class for each kind; each transport maps the classes to its status codes.
+
+An error quotes what the caller sent. How much of it, and in which form, is decided here for all of them, so that no
+answer and no line of the log grows with a request or shows it as Python would write it.
+"""
 
 from __future__ import annotations
+
+import math
+
+MAX_QUOTE_LENGTH = 80
+"""Most characters of a caller's text that an error or a line of the log has."""
+MAX_DETAIL_LENGTH = 500
+"""Most characters of :attr:`HisegError.detail`: with gRPC it travels as a header, of which clients take 8 KiB."""
+MAX_QUOTED_ITEMS = 8
+"""Most items of a list that an error shows as they are."""
 
 
 class HisegError(Exception):
     """Base of all errors a caller may see.
 
     Args:
-        detail: what is wrong, in one sentence.
-        field: the part of the request at fault, e.g. ``boxes[2]``.
+        detail: what is wrong, in one sentence; cut after :data:`MAX_DETAIL_LENGTH` characters.
+        field: the part of the request at fault, e.g. ``boxes[2]``; shortened by :func:`shorten`.
         limit: the limit that was exceeded.
-        value: what was sent instead.
+        value: what was sent instead, as :func:`quote` shows it; None: it isn't shown.
     """
 
     title = "Error"
 
     def __init__(self, detail: str, *, field: str | None = None, limit: object = None, value: object = None) -> None:
+        detail = _cut(detail, MAX_DETAIL_LENGTH, "…")
         super().__init__(detail)
         self.detail = detail
-        self.field = field
+        self.field = None if field is None else shorten(field)
         self.limit = limit
-        self.value = value
+        self.value = None if value is None else quote(value)
 
     def with_prefix(self, part: str) -> HisegError:
         """Return a copy whose ``field`` and ``detail`` begin with the name of a part of a request, e.g. ``tasks[1]``.
@@ -32,6 +46,42 @@ class HisegError(Exception):
         copy.field = f"{part}.{self.field}" if self.field else part
         copy.detail = f"{part}: {self.detail}"
         return copy
+
+
+def shorten(text: str) -> str:
+    """A caller's text as errors and the log show it: :data:`MAX_QUOTE_LENGTH` printable characters at most.
+
+    A text that is cut ends with the length that it had, and other characters than printable ones are replaced.
+    """
+    return _cut(text, MAX_QUOTE_LENGTH, f"… ({len(text)} characters)")
+
+
+def quote(value: object) -> object:
+    """A caller's value as JSON can say it, and short: numbers, words and short lists of them as they are.
+
+    Anything larger is described in words, such as ``a list of 20000``.
+    """
+    if isinstance(value, bool | str):
+        return shorten(value) if isinstance(value, str) else value
+    if isinstance(value, int):
+        # A bit is 0.301 digits. Python refuses to write numbers of more than some thousand digits.
+        return value if value.bit_length() <= 64 else f"a number of about {value.bit_length() * 0.301:.0f} digits"
+    if isinstance(value, float):
+        # JSON has no words for NaN and infinity.
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        plain = len(value) <= MAX_QUOTED_ITEMS and not any(isinstance(item, list | tuple) for item in value)
+        return [quote(item) for item in value] if plain else f"a list of {len(value)}"
+    return "null" if value is None else "an object"
+
+
+def _cut(text: str, most: int, ending: str) -> str:
+    """Cut a text to ``most`` characters, an ending included, and replace what isn't printable."""
+    if len(text) > most:
+        text = text[: most - len(ending)] + ending
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
 
 
 class InvalidRequest(HisegError):
