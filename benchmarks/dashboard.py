@@ -25,7 +25,7 @@ from benchmarks.harness.prometheus import DASHBOARD, Prometheus, prometheus
 from benchmarks.harness.serving import SERVE, serving
 from benchmarks.harness.triton.models import targets_of
 from benchmarks.harness.triton.server import triton
-from hiseg.access.key_store import digest
+from hiseg.access.keys import digest
 
 STEPS = (1, 2, 4, 16, 96, 2)
 """Callers at once, one step after the other."""

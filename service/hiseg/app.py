@@ -159,7 +159,8 @@ async def grpc_listening(
     await server.start()
     log.info("gRPC running on %s:%d", settings.host, port)
     try:
-        yield
+        async with key_store.watching():
+            yield
     finally:
         await server.stop(READ_RESPONSE_SECONDS)
 

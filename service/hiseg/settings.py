@@ -22,7 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from hiseg.access.key_store import DIGEST, NAME
+from hiseg.access.keys import DIGEST, NAME
 from hiseg.access.quota import Limits
 from hiseg.batching.job import BatchLimits
 from hiseg.engines.triton.address import parse_targets
@@ -32,7 +32,7 @@ MEBI = 1024 * 1024
 MAX_GRPC_MESSAGE_BYTES = 2**31 - 1
 """Largest message that gRPC can send or receive, whatever the settings say."""
 ListedKey = Annotated[str, StringConstraints(pattern=f"^({NAME.pattern}:)?{DIGEST.pattern}$")]
-"""An API key as the setting ``api_keys`` lists it; see :func:`hiseg.access.key_store.parse_listed_key`."""
+"""An API key as the setting ``api_keys`` lists it; see :func:`hiseg.access.keys.parse_listed_key`."""
 EMBEDDED = "onnx"
 """Value of the setting ``engine`` for the embedded engine."""
 

@@ -22,7 +22,7 @@ from benchmarks.harness.prometheus import DASHBOARD, FOLDER, Prometheus, metric_
 from benchmarks.harness.serving import SERVE, serving
 from benchmarks.harness.triton.models import targets_of
 from benchmarks.harness.triton.server import Triton
-from hiseg.access.key_store import digest
+from hiseg.access.keys import digest
 
 KEY, SLOW = "good", "slow"
 RATE_INTERVAL = "10s"

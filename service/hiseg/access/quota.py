@@ -22,8 +22,8 @@ ROUNDING = 1e-9
 CLIENT_TO_FREE_RATIO = 4
 """A client may have at most this many times the calls that could still be opened, so that one alone can fill four
 fifths of them, and another one always finds some left."""
-MAX_RETRY_AFTER_S = 3600
-"""Longest time that a caller is told to wait, in seconds, however slow its rate is."""
+MIN_RATE = 0.001
+"""Slowest rate that a limit may have, in requests a second: nobody is told to wait for longer than 1000 s."""
 MAX_ADDRESS_CHARACTERS = 64
 """Most characters of an address that are looked at: a proxy may pass on whatever a caller wrote."""
 IPV6_BITS = 128
@@ -62,10 +62,19 @@ class Limits:
     Attributes:
         rate: requests, or frames of streams, a second on average; as many may come at once after a quiet second.
         concurrent: requests and streams at once.
+
+    Raises:
+        ValueError: a limit is negative or no finite number, or the rate is under :data:`MIN_RATE`.
     """
 
     rate: float = 0.0
     concurrent: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rate != 0 and not MIN_RATE <= self.rate < math.inf:  # also true for NaN
+            raise ValueError(f"the rate is {self.rate:g} requests a second; it is 0 or at least {MIN_RATE}")
+        if self.concurrent < 0:
+            raise ValueError(f"the limit of requests at once is {self.concurrent}; it is 0 or more")
 
 
 class TokenBucket:
@@ -138,11 +147,12 @@ class ClientQuota:
         Raises:
             Overloaded: requests come faster than the limit allows.
         """
-        if self._bucket and (wait := self._bucket.take(self._clock())):
+        bucket = self._bucket
+        if bucket and (wait := bucket.take(self._clock())):
             raise Overloaded(
                 f"more than {self.limits.rate:g} requests a second came with the key {self.name!r}",
                 reason="key_rate",
-                retry_after=math.ceil(min(wait, MAX_RETRY_AFTER_S)),
+                retry_after=math.ceil(wait),
                 limit=self.limits.rate,
             )
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hiseg.access.key_store import NAME, new_key
+from hiseg.access.keys import NAME, new_key
 
 
 def key(

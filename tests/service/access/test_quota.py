@@ -119,11 +119,11 @@ def test_share_of_an_address(address: str, share: str) -> None:
 def test_other_limits_hold_at_once_and_counts_stay() -> None:
     quota = ClientQuota("web", Limits(rate=0, concurrent=2), lambda: 0.0)
     with quota.acquire():
-        quota.change_limits(Limits(rate=1e-6, concurrent=1))
+        quota.change_limits(Limits(rate=0.001, concurrent=1))
         with pytest.raises(Overloaded), quota.acquire():
             pass
         quota.take_token()
         with pytest.raises(Overloaded) as caught:
             quota.take_token()
-        assert caught.value.retry_after == 3600
+        assert caught.value.retry_after == 1000
     assert quota.active == 0

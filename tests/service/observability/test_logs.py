@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.harness.paths import ROOT
 from benchmarks.harness.serving import SERVE
-from hiseg.access.key_store import digest
+from hiseg.access.keys import digest
 from hiseg.observability.logs import read_request_id
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub

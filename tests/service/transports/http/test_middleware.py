@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.harness.paths import SAMPLE
 from benchmarks.harness.serving import Server, serving
-from hiseg.access.key_store import digest
+from hiseg.access.keys import digest
 from hiseg.client import Client, Unauthorized
 
 KEY, OTHER = "correct horse battery", "staple"
