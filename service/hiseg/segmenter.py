@@ -189,6 +189,7 @@ class Segmenter:
             job.priority,
             job.deadline,
             decode_inline=self._is_alone and decodes_quickly(job.image),
+            stream=job.stream,
             latest=job.latest,
             requested=RequestedOutputs.FOREGROUND if binary else RequestedOutputs.MASKS,
             traceparent=job.traceparent,

@@ -73,8 +73,8 @@ class Exchange:
             deadline_s: seconds from now until the answer is of no use; None: not known before the request is read.
             traceparent: the caller's trace context; empty: none.
             log_entry: receives what becomes known of the request.
-            stream: number of the stream that the request is a frame of. It has a share of the engine of its own, and
-                the stream itself counts as one of the key's concurrent requests.
+            stream: number of the stream that the request is a frame of; None: of none. The stream itself counts as one
+                of the key's concurrent requests. It has no share of its own, but takes turns with the client's others.
             variant: variant that is going to answer; empty if it isn't known yet.
         """
         return RequestContext(
@@ -162,13 +162,12 @@ class RequestContext:
         self._transport = transport
         self._quota = quota
         self._announced_bytes = announced_bytes
-        self._is_frame = stream is not None
+        self._stream = stream
         self._arrived = time.monotonic()
         self._span = exchange.segmenter.tracing.start_request(operation, traceparent)
         self._held = ExitStack()
         self._is_admitted, self._is_closed = False, False
-        client = quota.client_id(address)
-        self.client = f"{client}#{stream}" if self._is_frame else client
+        self.client = quota.client_id(address)
         self.deadline = None if deadline_s is None else self._arrived + deadline_s
         self.traceparent = self._span.traceparent
         self.log_entry = log_entry
@@ -186,7 +185,7 @@ class RequestContext:
         self._is_admitted = True
         self._check_size(self._announced_bytes)
         self._quota.take_token()
-        if not self._is_frame:
+        if self._stream is None:
             self._held.enter_context(self._quota.acquire())
         admission = self._exchange.segmenter.admission
         self.reservation = self._held.enter_context(admission.admit(self.client, self._announced_bytes))
@@ -280,7 +279,7 @@ class RequestContext:
             write: writes the answer.
             model: the model to run; None: the one that the options name.
             reservation: the image's own reservation, if the request has several images; None: that of the request.
-            latest: a newer frame of the client may take this one's place.
+            latest: a newer frame of the stream may take this one's place.
             write_is_quick: ``write`` takes no longer than drawing.
 
         Returns:
@@ -302,6 +301,7 @@ class RequestContext:
             model.name,
             client=self.client,
             deadline=self._deadline_of(options),
+            stream=self._stream,
             latest=latest,
             traceparent=self.traceparent,
         )

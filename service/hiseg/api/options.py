@@ -90,6 +90,7 @@ class Options(BaseModel):
         *,
         client: str = "",
         deadline: float | None = None,
+        stream: int | None = None,
         latest: bool = False,
         traceparent: str = "",
     ) -> Job:
@@ -102,7 +103,8 @@ class Options(BaseModel):
             model: name of the model that shall run the job.
             client: the client whose share of the engine the job uses.
             deadline: when the answer is of no use any more, on :func:`time.monotonic`'s clock; None: never.
-            latest: a newer job of the client may take its place; see :class:`Job`.
+            stream: number of the client's stream that the job is a frame of; None: of none.
+            latest: a newer job of the stream may take its place; see :class:`Job`.
             traceparent: trace context; empty: it isn't traced.
 
         Raises:
@@ -125,6 +127,7 @@ class Options(BaseModel):
             client,
             self.priority,
             deadline,
+            stream,
             latest=latest,
             traceparent=traceparent,
         )

@@ -4,6 +4,9 @@ Deficit round robin is Shreedhar and Varghese, *Efficient Fair Queuing Using Def
 each round a client earns a quantum of cost in proportion to its share and spends it on its own jobs, oldest first. Here
 a batch holds one canvas only, so the next item can be limited to those on one canvas; a client that has none there
 keeps its turn. Rounds in which no client could afford an item are skipped in one step.
+
+A client may send several streams. They share its turns one by one, each item of a stream one turn after the one before
+it, so that a stream with a hundred frames delays none of the others of its client either.
 """
 
 from __future__ import annotations
@@ -32,6 +35,10 @@ class QueueItem(Protocol):
         """The client that sent it."""
 
     @property
+    def stream(self) -> int | None:
+        """The stream of the client that it belongs to; None: to none, which is as if to one more."""
+
+    @property
     def share(self) -> float:
         """Weight of the client, above 0."""
 
@@ -45,16 +52,46 @@ T = TypeVar("T", bound=QueueItem)
 
 @dataclass(slots=True)
 class _ClientQueue(Generic[T]):
-    """One client's items, by canvas and in the order of their arrival, each with its number in the whole queue."""
+    """One client's items, by canvas and stream.
+
+    Attributes:
+        share: weight of the client.
+        deficit: milliseconds of the engine that it has earned and not spent.
+        turn: the turn of the item that was taken last.
+        items: the items of each stream on each canvas in the order of their arrival, each with its turn and its number
+            in the whole queue.
+    """
 
     share: float
     deficit: float = 0.0
-    items: dict[Size, dict[T, int]] = field(default_factory=dict)
+    turn: int = 0
+    items: dict[Size, dict[int | None, dict[T, tuple[int, int]]]] = field(default_factory=dict)
+
+    def put(self, item: T, number: int) -> None:
+        """Add an item, one turn after the last of its stream that waits."""
+        streams = [streams[item.stream] for streams in self.items.values() if item.stream in streams]
+        turn = 1 + max([self.turn, *(next(reversed(row.values()))[0] for row in streams)])
+        self.items.setdefault(item.canvas, {}).setdefault(item.stream, {})[item] = turn, number
+
+    def replace(self, item: T, older: T) -> None:
+        """Let an item take the place of an older one of the same stream and canvas."""
+        row = self.items[older.canvas][older.stream]
+        self.items[older.canvas][older.stream] = {item if each is older else each: row[each] for each in row}
+
+    def remove(self, item: T) -> int:
+        """Remove an item, and return what its turn was."""
+        streams = self.items[item.canvas]
+        turn, _ = streams[item.stream].pop(item)
+        if not streams[item.stream]:
+            del streams[item.stream]
+        if not streams:
+            del self.items[item.canvas]
+        return turn
 
     def first(self, canvas: Size | None) -> T | None:
-        """Return the oldest item on ``canvas``, or on any canvas if that is None; None if there is none."""
-        rows = self.items.values() if canvas is None else [self.items.get(canvas, {})]
-        heads = [next(iter(row.items())) for row in rows if row]
+        """Return the item whose turn is next on ``canvas``, or on any canvas if that is None; None if there is none."""
+        canvases = self.items.values() if canvas is None else [self.items.get(canvas, {})]
+        heads = [next(iter(row.items())) for streams in canvases for row in streams.values()]
         return min(heads, key=lambda head: head[1])[0] if heads else None
 
     def rounds_to(self, item: T) -> int:
@@ -76,17 +113,30 @@ class FairQueue(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """All items, in no order."""
-        return (item for client in self._clients.values() for row in client.items.values() for item in row)
+        for client in self._clients.values():
+            for streams in client.items.values():
+                for row in streams.values():
+                    yield from row
 
     def __contains__(self, item: T) -> bool:
         client = self._clients.get((item.client, item.share))
-        return client is not None and item in client.items.get(item.canvas, ())
+        return client is not None and item in client.items.get(item.canvas, {}).get(item.stream, ())
 
     def put(self, item: T) -> None:
-        """Add an item behind all others of its client."""
+        """Add an item behind all others of its stream."""
         client = self._clients.setdefault((item.client, item.share), _ClientQueue(item.share))
-        client.items.setdefault(item.canvas, {})[item] = next(self._numbers)
+        client.put(item, next(self._numbers))
         self._length += 1
+
+    def replace(self, item: T, older: T) -> None:
+        """Put an item in the place of an older one of the same client, share, stream and canvas, which is removed.
+
+        A stream whose items are always replaced by newer ones comes to its turn like the others.
+
+        Raises:
+            KeyError: the older one isn't in the queue.
+        """
+        self._clients[older.client, older.share].replace(item, older)
 
     def remove(self, item: T) -> None:
         """Remove an item, wherever it stands, at no cost to its client.
@@ -94,14 +144,17 @@ class FairQueue(Generic[T]):
         Raises:
             KeyError: it isn't in the queue.
         """
+        self._remove(item)
+
+    def _remove(self, item: T) -> int:
+        """Remove an item; see :meth:`remove`. Returns what its turn was."""
         key = item.client, item.share
         client = self._clients[key]
-        del client.items[item.canvas][item]
+        turn = client.remove(item)
         self._length -= 1
-        if not client.items[item.canvas]:
-            del client.items[item.canvas]
         if not client.items:
             del self._clients[key]
+        return turn
 
     def next(self, canvas: Size | None = None) -> T | None:
         """Return the item whose turn it is, on ``canvas`` or on any if that is None, and leave it in the queue."""
@@ -120,7 +173,7 @@ class FairQueue(Generic[T]):
             for other in self._clients.values():
                 other.deficit += rounds * QUANTUM_MS * other.share
         client.deficit -= item.cost_ms
-        self.remove(item)
+        client.turn = self._remove(item)
         following = client.first(None)
         if following is not None and client.rounds_to(following):
             self._clients[key] = self._clients.pop(key)

@@ -66,7 +66,8 @@ class BatchJob:
         priority: decides the client's weight.
         deadline: when the answer becomes worthless, in seconds of the batcher's clock; None: never.
         decode_inline: run ``prepare`` on the event loop, since it takes less time than handing it to a thread.
-        latest: a newer job of the client replaces this one while it waits, as soon as the newer one is prepared.
+        stream: number of the stream that the job is a frame of; None: of none. A client's streams take turns.
+        latest: a newer job of the stream replaces this one while it waits, as soon as the newer one is prepared.
         requested: outputs that the caller needs.
         traceparent: the caller's trace context (W3C Trace Context); empty: not traced.
         share: weight of the client, above 0.
@@ -92,6 +93,7 @@ class BatchJob:
     priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None
     decode_inline: bool = False
+    stream: int | None = None
     latest: bool = False
     requested: RequestedOutputs = RequestedOutputs.BOTH
     traceparent: str = ""

@@ -14,11 +14,11 @@ from hiseg.batching.next_batch import NextBatch
 
 
 class Superseded(Exception):
-    """A newer job of the same client has taken the place of this one; happens only to jobs that are ``latest``."""
+    """A newer job of the same stream has taken the place of this one; happens only to jobs that are ``latest``."""
 
 
 class LatestJobs:
-    """The jobs that are ``latest``: of each client the newest, and those that are to replace an older one.
+    """The jobs that are ``latest``: of each stream the newest, and those that are to replace an older one.
 
     Args:
         next_batch: the batch that is being formed, and its queue.
@@ -32,20 +32,24 @@ class LatestJobs:
         self._next_batch = next_batch
         self._prepare = prepare
         self._supersede = supersede
-        self._newest: dict[str, BatchJob] = {}
+        # By client and stream.
+        self._newest: dict[tuple[str, int | None], BatchJob] = {}
         # In preparation -> the older job whose place it will take.
         self.replacements: dict[BatchJob, BatchJob] = {}
 
     def add(self, job: BatchJob) -> None:
         """Queue a job, instead of an older one that waits there; or prepare it to replace one in the next batch."""
         batch = self._next_batch
-        older = self._newest.get(job.client)
-        self._newest[job.client] = job
+        key = job.client, job.stream
+        older = self._newest.get(key)
+        self._newest[key] = job
         if older is None or older.canvas != job.canvas:
             batch.queue.put(job)
         elif older in batch.queue:
-            # In this order: a client with nothing in the queue would lose its turn.
-            batch.queue.put(job)
+            if older.share == job.share:
+                batch.queue.replace(job, older)
+            else:
+                batch.queue.put(job)
             self._supersede(older)
         elif older in self.replacements or (older in batch.jobs and batch.fits(job, instead_of=older)):
             self.replacements[job] = older
@@ -68,5 +72,5 @@ class LatestJobs:
     def forget(self, job: BatchJob) -> None:
         """Forget a job that no longer waits: it can't be replaced, and replaces none."""
         self.replacements.pop(job, None)
-        if self._newest.get(job.client) is job:
-            del self._newest[job.client]
+        if self._newest.get((job.client, job.stream)) is job:
+            del self._newest[job.client, job.stream]

@@ -67,10 +67,11 @@ class Job:
         model: name of the model to run.
         mode: instance masks, or the foreground.
         post_processing: how masks are made of the model's output.
-        client: who sent the job; clients share the engine fairly.
+        client: who sent the job, the key or the address: clients share the engine fairly, whatever they send.
         priority: decides the client's share of the engine.
         deadline: when the answer becomes worthless, in seconds of :func:`time.monotonic`'s clock; None: never.
-        latest: a newer job of the client replaces this one while it waits for the engine; for live video.
+        stream: number of the stream that the job is a frame of; None: of none. A client's streams take turns.
+        latest: a newer job of the stream replaces this one while it waits for the engine; for live video.
         traceparent: the caller's trace context (W3C Trace Context); empty: not traced.
     """
 
@@ -82,5 +83,6 @@ class Job:
     client: str = ""
     priority: Priority = Priority.INTERACTIVE
     deadline: float | None = None
+    stream: int | None = None
     latest: bool = False
     traceparent: str = ""

@@ -20,6 +20,7 @@ class Item:
     canvas: tuple[int, int] = A
     share: float = 1.0
     number: int = 0
+    stream: int | None = None
 
 
 def take(queue: FairQueue[Item], canvas: tuple[int, int] | None = None) -> Item | None:
@@ -152,3 +153,50 @@ def test_an_item_can_leave_from_anywhere_at_no_cost() -> None:
     assert list(queue) == [items[0]]
     assert drain(queue) == [items[0]]
     assert queue.next() is None
+
+
+@given(ITEMS, st.lists(st.sampled_from([None, 1, 2]), min_size=40, max_size=40), st.data())
+def test_streams_of_a_client_take_turns_whatever_is_removed_or_replaced(
+    items: list[Item], streams: list[int | None], data: st.DataObject
+) -> None:
+    queue: FairQueue[Item] = FairQueue()
+    for item, stream in zip(items, streams, strict=False):
+        item.client, item.canvas, item.share, item.cost_ms, item.stream = "a", A, 1.0, 10.0, stream
+        queue.put(item)
+        if data.draw(st.booleans()):
+            newer = Item("a", stream=stream)
+            queue.replace(newer, item)
+            assert item not in queue
+            assert newer in queue
+    waiting = Counter(item.stream for item in queue)
+    order = [item.stream for item in drain(queue)]
+    assert Counter(order) == waiting
+    for stream, count in waiting.items():
+        for other in set(waiting) - {stream}:
+            # Until the last item of one has come, the other is never more than one ahead.
+            last = max(k for k, each in enumerate(order) if each == stream)
+            assert order[: last + 1].count(other) <= count
+
+
+def test_nine_streams_of_one_client_have_the_share_of_one() -> None:
+    queue: FairQueue[Item] = FairQueue()
+    for stream in range(9):
+        for _ in range(10):
+            queue.put(Item("many", stream=stream))
+    for _ in range(10):
+        queue.put(Item("one"))
+    first = [take(queue) for _ in range(20)]
+    assert Counter(item.client for item in first if item) == {"many": 10, "one": 10}
+    assert len({item.stream for item in first if item and item.client == "many"}) == 9
+
+
+def test_a_frame_that_is_always_replaced_keeps_its_turn() -> None:
+    queue: FairQueue[Item] = FairQueue()
+    fast = Item("a", stream=1)
+    queue.put(fast)
+    for _ in range(5):
+        queue.put(Item("a", stream=2))
+        newer = Item("a", stream=1)
+        queue.replace(newer, fast)
+        fast = newer
+    assert take(queue) is fast

@@ -16,10 +16,10 @@ from hiseg.engines.base import Cost
 from tests.service.batching.harness import CANVASES, GPU, ROOMY, Harness, batch_job, running_batcher
 
 
-async def superseded(harness: Harness, marker: float, at: float, client: str = "camera") -> bool:
+async def superseded(harness: Harness, marker: float, at: float, client: str = "camera", stream: int = 0) -> bool:
     """Whether a frame of a live camera had to go for a newer one; else it got its rows."""
     try:
-        await harness.send(marker, at=at, client=client, latest=True)
+        await harness.send(marker, at=at, client=client, stream=stream, latest=True)
     except Superseded:
         return True
     return False
@@ -107,3 +107,22 @@ def test_a_newer_frame_with_more_people_takes_no_place_where_it_does_not_fit() -
             assert [len(batch.rois) for batch in engine.batches] == [1, 9, 5]
 
     run(scenario, decode_s=0.02)
+
+
+def test_two_live_cameras_of_one_client_replace_their_own_frames_alone_and_both_are_served() -> None:
+    async def scenario(loop: VirtualLoop) -> None:
+        limits = replace(ROOMY, images=1)
+        async with running_batcher(loop, EchoEngine(Cost(100, 0, 0)), limits) as harness, asyncio.TaskGroup() as tasks:
+            tasks.create_task(harness.send(99))
+            frames = {
+                stream: [
+                    tasks.create_task(superseded(harness, 100 * (stream + 1) + k, 0.001 + gap * k, stream=stream))
+                    for k in range(round(1 / gap))
+                ]
+                for stream, gap in enumerate((0.01, 0.05))
+            }
+        served = {stream: sum(not frame.result() for frame in these) for stream, these in frames.items()}
+        assert served[0] + served[1] >= 10
+        assert abs(served[0] - served[1]) <= 2
+
+    run(scenario)
