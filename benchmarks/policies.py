@@ -21,6 +21,7 @@ from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.job import BatchJob, BatchLimits, Prepared
 from hiseg.batching.wait import WaitEstimator
+from hiseg.batching.workers import Workers
 from hiseg.core.errors import Overloaded
 from hiseg.engines.base import Cost
 
@@ -110,7 +111,7 @@ class Figures:
 @asynccontextmanager
 async def no_timer(loop: VirtualLoop) -> AsyncIterator[Policy]:
     engine = EchoEngine(GPU, canvases=(CANVAS,))
-    async with Batcher(engine, ThreadPoolExecutor(1), Notes(), LIMITS, clock=loop.time).running() as batcher:
+    async with Batcher(engine, Workers(ThreadPoolExecutor(1)), Notes(), LIMITS, clock=loop.time).running() as batcher:
         yield batcher
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from hiseg.batching.admission import Admission, State
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.job import BatchLimits
+from hiseg.batching.workers import Workers
 from hiseg.core.canvas import Resize
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import Batch, Cost, ModelInfo, Prediction
@@ -128,7 +129,8 @@ async def echoing(
     engine: EchoEngine, limits: BatchLimits | None = None, max_bytes: int = 64 * MEBI, tracing: Tracing = OFF
 ) -> AsyncIterator[Segmenter]:
     """A segmenter over an echo engine, taking requests."""
-    with ThreadPoolExecutor(WORKERS) as workers:
+    with ThreadPoolExecutor(WORKERS) as executor:
+        workers = Workers(executor, WORKERS)
         segmenter = Segmenter(workers, ImageLimits(10**6, 10**6), Admission(max_bytes), tracing)
         async with Batcher(engine, workers, Notes(), limits, tracing=tracing).running() as batcher:
             segmenter.batchers["echo"] = batcher

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
 
 import numpy as np
 
 from hiseg.access.key_store import KeyStore
 from hiseg.batching.admission import Admission, State
 from hiseg.batching.batcher import Batcher
+from hiseg.batching.workers import Workers, WorkingMemory, thread_count
 from hiseg.core.errors import Unavailable
 from hiseg.engines.cores import available_cores
 from hiseg.images.limits import ImageLimits
@@ -25,6 +26,10 @@ from hiseg.segmenter import Segmenter
 from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc.server import add_port, create_grpc
 from hiseg.transports.http.app import create_http
+
+REQUESTS_PART = 5 / 8
+"""Part of the memory that requests may hold while they are received, wait and are answered; the rest is kept for
+decoding and drawing, which get more of it while requests hold less."""
 
 
 def create_tracing(settings: Settings) -> Tracing:
@@ -43,10 +48,24 @@ def create_tracing(settings: Settings) -> Tracing:
     return OtelTracing()
 
 
-def new_segmenter(settings: Settings, workers: ThreadPoolExecutor, tracing: Tracing = OFF) -> Segmenter:
-    """Create a segmenter that has no models yet and accepts no requests."""
+def new_segmenter(settings: Settings, executor: Executor, tracing: Tracing = OFF) -> Segmenter:
+    """Create a segmenter that has no models yet and accepts no requests.
+
+    Args:
+        settings: settings of the service.
+        executor: has the threads that decode images and draw masks, best as many as :func:`image_thread_count` says.
+        tracing: receives the stages of each request.
+    """
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
-    return Segmenter(workers, limits, Admission(settings.max_held_bytes), tracing)
+    admission = Admission(int(settings.max_held_bytes * REQUESTS_PART))
+    memory = WorkingMemory(settings.max_held_bytes, admission)
+    workers = Workers(executor, settings.image_threads or available_cores(), memory)
+    return Segmenter(workers, limits, admission, tracing)
+
+
+def image_thread_count(settings: Settings) -> int:
+    """How many threads the executor of :func:`new_segmenter` needs."""
+    return thread_count(settings.image_threads or available_cores())
 
 
 def service_report(segmenter: Segmenter) -> ServiceReport:
@@ -70,7 +89,12 @@ def service_report(segmenter: Segmenter) -> ServiceReport:
                 queued_ms=batcher.wait_estimator.waiting_ms,
             )
         )
-    return ServiceReport(ready, segmenter.admission.active_requests, segmenter.admission.reserved_bytes, models)
+    return ServiceReport(ready, segmenter.admission.active_requests, _held_bytes(segmenter), models)
+
+
+def _held_bytes(segmenter: Segmenter) -> int:
+    """Bytes that requests and the work on them hold together."""
+    return segmenter.admission.reserved_bytes + segmenter.workers.working_bytes
 
 
 def _keep_freed_memory() -> None:
@@ -181,11 +205,11 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
     """
     _keep_freed_memory()
     key_store = KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
-    with (
-        closing(create_tracing(settings)) as tracing,
-        ThreadPoolExecutor(settings.image_threads or available_cores(), thread_name_prefix="worker") as workers,
-    ):
-        segmenter, metrics = new_segmenter(settings, workers, tracing), Metrics()
+    with closing(create_tracing(settings)) as tracing, ExitStack() as stack:
+        executor = ThreadPoolExecutor(image_thread_count(settings), thread_name_prefix="worker")
+        # Its threads may hang: the process ends without them, at the drain limit.
+        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        segmenter, metrics = new_segmenter(settings, executor, tracing), Metrics()
         metrics.register_service(lambda: service_report(segmenter))
         app = create_http(segmenter, settings, metrics, key_store)
         run_until_stopped(

@@ -2,7 +2,8 @@
 
 The process listens from the start and becomes ready once the models are. On SIGTERM or SIGINT it stops being ready and
 refuses new requests with 503, finishes the accepted ones, and exits with 0. A second signal, or the end of the drain
-time, ends it at once, with 1. Before it is ready there is nothing to finish: then the first signal ends it, with 0.
+time, ends it at once, with 1, whatever its threads do. Before it is ready there is nothing to finish: then the first
+signal ends it, with 0.
 
 Behind a load balancer requests are accepted for some more seconds (the setting ``shutdown_delay_seconds``), until the
 balancer has noticed that the process isn't ready; otherwise callers would see those 503.
@@ -15,6 +16,7 @@ import logging
 import os
 import signal
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
@@ -168,7 +170,10 @@ def _drain_on_signals(admission: Admission, times: ShutdownTimes) -> asyncio.Eve
     def start_draining() -> None:
         admission.state = State.DRAINING
         drain.set()
-        loop.call_later(times.drain, on_drain_timeout)
+        # Not a timer of the loop: the limit must hold when the loop has ended and the process waits for a thread.
+        limit = threading.Timer(times.drain, on_drain_timeout)
+        limit.daemon = True
+        limit.start()
 
     def on_drain_timeout() -> None:
         text = f"Ended by the drain limit of {times.drain:g} s with {admission.active_requests} requests in progress"

@@ -9,19 +9,20 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar
 
 from hiseg.batching.admission import Admission, Reservation
 from hiseg.batching.batcher import NO_ENGINE, Batcher
 from hiseg.batching.job import BatchJob, Prepared
+from hiseg.batching.workers import Workers
 from hiseg.core.box import Box
 from hiseg.core.canvas import Placement, choose_canvas, to_canvas
 from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavailable
 from hiseg.core.image import ImageSource
 from hiseg.core.job import Job, Mode
 from hiseg.core.result import Instance, Result
+from hiseg.core.stop import NEVER, Stop
 from hiseg.engines.base import ModelInfo, Prediction, RequestedOutputs
 from hiseg.images.encoded import EncodedImage, inspect
 from hiseg.images.limits import ImageLimits
@@ -40,7 +41,7 @@ class Segmenter:
     """Turns images and boxes into masks.
 
     Args:
-        workers: threads that decode images, draw masks and write answers.
+        workers: the threads that decode images, draw masks and write answers.
         limits: which images are accepted.
         admission: the service's state, and the memory that requests may hold.
         tracing: receives the stages of each request.
@@ -49,7 +50,7 @@ class Segmenter:
         batchers: the batcher of each model, by the model's name; empty while the service starts.
     """
 
-    def __init__(self, workers: Executor, limits: ImageLimits, admission: Admission, tracing: Tracing = OFF) -> None:
+    def __init__(self, workers: Workers, limits: ImageLimits, admission: Admission, tracing: Tracing = OFF) -> None:
         self.batchers: dict[str, Batcher] = {}
         self.limits = limits
         self.admission = admission
@@ -86,9 +87,12 @@ class Segmenter:
             model: name of the model; None: any will do.
 
         Raises:
-            Unavailable: the service is starting, about to drain or draining, or no such engine answers.
+            Unavailable: the service is starting, about to drain or draining, no such engine answers, or all threads are
+                stuck in work that nobody needs.
         """
         self.admission.check_ready()
+        if self.workers.are_stuck:
+            raise Unavailable("all threads for images are stuck in work that nobody waits for", reason="threads")
         self._check_engines(model)
 
     def subscribe(self, listener: Callable[[], None]) -> None:
@@ -136,14 +140,15 @@ class Segmenter:
         return inspect(data, self.limits)
 
     async def segment(
-        self, job: Job, reservation: Reservation, write: Callable[[Result], T], write_is_quick: bool = False
+        self, job: Job, reservation: Reservation, write: Callable[[Result, Stop], T], write_is_quick: bool = False
     ) -> tuple[Result, T]:
         """Segment an image: one instance per box, in the order sent, or in binary mode its foreground.
 
         Args:
             job: the image, its boxes and what is requested.
             reservation: the request's, from :meth:`Admission.admit`; resized to what the job holds in all.
-            write: makes the answer out of the result; runs in the thread that has drawn the masks.
+            write: makes the answer out of the result, in the thread that has drawn the masks; it looks at the stop that
+                it is given between its steps.
             write_is_quick: ``write`` takes no longer than drawing, so that small masks may be drawn on the event loop.
 
         Returns:
@@ -158,16 +163,24 @@ class Segmenter:
             Superseded: a newer job has taken the place of this one, which is ``latest``.
         """
         left_s = None if job.deadline is None else job.deadline - time.monotonic()
+        stop = Stop(job.deadline)
         try:
             async with asyncio.timeout(left_s) as limit:
-                return await self._segment(job, reservation, write, write_is_quick)
+                return await self._segment(job, reservation, write, write_is_quick, stop)
         except TimeoutError as error:
             if not limit.expired():
                 raise
             raise DeadlineExceeded("not done before the deadline", field="deadline_ms") from error
+        finally:
+            stop.cancel()
 
     async def _segment(
-        self, job: Job, reservation: Reservation, write: Callable[[Result], T], write_is_quick: bool
+        self,
+        job: Job,
+        reservation: Reservation,
+        write: Callable[[Result, Stop], T],
+        write_is_quick: bool,
+        stop: Stop,
     ) -> tuple[Result, T]:
         batcher = self.batchers[job.model]
         info = batcher.engine.info
@@ -184,7 +197,7 @@ class Segmenter:
         batch_job = BatchJob(
             placement.canvas,
             len(visible),
-            partial(prepare, job.image, placement, visible),
+            partial(prepare, job.image, placement, visible, stop),
             job.client,
             job.priority,
             job.deadline,
@@ -193,16 +206,19 @@ class Segmenter:
             latest=job.latest,
             requested=RequestedOutputs.FOREGROUND if binary else RequestedOutputs.MASKS,
             traceparent=job.traceparent,
+            prepare_bytes=job.image.decoding_bytes,
+            stop=stop,
+            reservation=reservation,
         )
         await batcher.submit(batch_job)
 
         returned = time.perf_counter()
-        draw_job = partial(draw_and_write, job, boxes, placement, batch_job, write)
+        draw_job = partial(draw_and_write, job, boxes, placement, batch_job, write, stop)
         small = job.post_processing.is_plain and not binary and covered <= MAX_INLINE_MASK_PIXELS
         if write_is_quick and small and self._is_alone:
             result, answer = draw_job()
         else:
-            result, answer = await asyncio.get_running_loop().run_in_executor(self.workers, draw_job)
+            result, answer = await self.workers.run(draw_job, job.client, covered, stop, reservation)
         batcher.wait_estimator.observe_answer((time.perf_counter() - returned) * 1000)
         if self.tracing.is_on:
             self.tracing.record_stages(job.traceparent, list_stages(batch_job, result.timings_ms, batcher.clock()))
@@ -222,22 +238,33 @@ def decodes_quickly(image: ImageSource) -> bool:
     return not slow and max(image.nbytes // 3, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
 
 
-def prepare(image: ImageSource, placement: Placement, boxes: Sequence[Box]) -> Prepared:
+def prepare(image: ImageSource, placement: Placement, boxes: Sequence[Box], stop: Stop = NEVER) -> Prepared:
     """Decode an image onto its canvas, uint8 ``[3, H, W]``, and turn its boxes into RoIs, float32 ``[N, 4]``.
 
     Raises:
         UndecodableImage: the image is damaged.
+        Exception: what :meth:`Stop.check` raises.
     """
-    decoded = image.decode()
+    decoded = image.decode(placement.content)
+    stop.check()
     return Prepared(to_canvas(decoded.pixels, placement), placement.rois(boxes), decoded.notes)
 
 
 def draw_and_write(
-    job: Job, boxes: Sequence[Box], placement: Placement, batch_job: BatchJob, write: Callable[[Result], T]
+    job: Job,
+    boxes: Sequence[Box],
+    placement: Placement,
+    batch_job: BatchJob,
+    write: Callable[[Result, Stop], T],
+    stop: Stop = NEVER,
 ) -> tuple[Result, T]:
-    """Draw the masks of a job that has come back from the engine, and write the answer; both are timed."""
+    """Draw the masks of a job that has come back from the engine, and write the answer; both are timed.
+
+    Raises:
+        Exception: what :meth:`Stop.check` or ``write`` raises.
+    """
     started = time.perf_counter()
-    instances, foreground = draw(job, boxes, placement, batch_job.prediction)
+    instances, foreground = draw(job, boxes, placement, batch_job.prediction, stop)
     drawn = time.perf_counter()
     timings = {
         "decode": batch_job.decode_ms,
@@ -247,13 +274,13 @@ def draw_and_write(
     }
     model, notes = batch_job.prediction.model, batch_job.prepared.notes
     result = Result(job.image.width, job.image.height, notes, instances, foreground, model, timings)
-    answer = write(result)
+    answer = write(result, stop)
     timings["encode"] = (time.perf_counter() - drawn) * 1000
     return result, answer
 
 
 def draw(
-    job: Job, boxes: Sequence[Box], placement: Placement, prediction: Prediction
+    job: Job, boxes: Sequence[Box], placement: Placement, prediction: Prediction, stop: Stop = NEVER
 ) -> tuple[tuple[Instance, ...], Instance | None]:
     """Draw an instance for each box, or in binary mode the foreground.
 
@@ -263,15 +290,19 @@ def draw(
         placement: where the image lies on its canvas.
         prediction: the job's own rows: ``logit_margins`` float32 ``[N, mask_h, mask_w]``, one for each box that is not
             empty, or ``foreground`` float32 ``[1, H, W]``.
+        stop: looked at before each mask.
+
+    Raises:
+        Exception: what :meth:`Stop.check` raises.
     """
     width, height = job.image.width, job.image.height
     if job.mode is Mode.BINARY:
         content_h, content_w = placement.content
         odds = log_odds(prediction.foreground[0, :content_h, :content_w])
-        (everybody,) = draw_masks([odds], [Box(0, 0, width, height)], width, height, job.post_processing)
+        (everybody,) = draw_masks([odds], [Box(0, 0, width, height)], width, height, job.post_processing, stop=stop)
         return (), everybody
     margins, crop_scale = prediction.logit_margins, prediction.crop_scale
-    return draw_masks(margins, boxes, width, height, job.post_processing, crop_scale), None
+    return draw_masks(margins, boxes, width, height, job.post_processing, crop_scale, stop), None
 
 
 def list_stages(batch_job: BatchJob, timings_ms: Mapping[str, float], now: float) -> list[Stage]:

@@ -20,6 +20,7 @@ from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded
 from hiseg.core.image import Image, Size
 from hiseg.core.job import Job, Mode
 from hiseg.core.result import Result
+from hiseg.core.stop import Stop
 from hiseg.engines.base import Cost
 from hiseg.images.encoded import EncodedImage, inspect
 from hiseg.images.limits import ImageLimits
@@ -32,11 +33,15 @@ def image(red: int = 0, width: int = 128, height: int = 96) -> Image:
     return Image(pixels)
 
 
+def write(result: Result, _: Stop) -> str:
+    return str(result)
+
+
 def run(engine: EchoEngine, job: Job) -> Result:
     async def scenario() -> Result:
         async with echoing(engine) as segmenter:
             with segmenter.admission.admit() as reservation:
-                result, written = await segmenter.segment(job, reservation, lambda result: len(result.instances))
+                result, written = await segmenter.segment(job, reservation, lambda result, _: len(result.instances))
                 assert written == len(result.instances)
                 assert reservation.bytes > 0
             assert segmenter.admission.reserved_bytes == 0
@@ -100,11 +105,11 @@ def test_deadline() -> None:
         engine.gate.clear()
         async with echoing(engine) as segmenter:
             with segmenter.admission.admit() as first, segmenter.admission.admit() as second:
-                blocking = asyncio.create_task(segmenter.segment(Job(image(), (), "echo"), first, str))
+                blocking = asyncio.create_task(segmenter.segment(Job(image(), (), "echo"), first, write))
                 await asyncio.sleep(0.02)
                 job = Job(image(), (), "echo", deadline=time.monotonic() + 0.05)
                 with pytest.raises(DeadlineExceeded):
-                    await segmenter.segment(job, second, str)
+                    await segmenter.segment(job, second, write)
                 engine.gate.set()
                 await blocking
             assert len(engine.batches) == 1, "what nobody waits for never reaches the engine"
@@ -120,7 +125,7 @@ def test_a_request_is_refused_unread_if_even_the_smallest_job_would_be_late_or_t
             with ExitStack() as inside:
                 for _ in range(3):
                     reservation = inside.enter_context(segmenter.admission.admit())
-                    tasks.create_task(segmenter.segment(Job(image(), (), "echo"), reservation, str))
+                    tasks.create_task(segmenter.segment(Job(image(), (), "echo"), reservation, write))
                 await asyncio.sleep(0.02)
                 with segmenter.admission.admit("second") as reservation:
                     segmenter.check_capacity(reservation, time.monotonic() + 10)
@@ -161,9 +166,9 @@ def test_a_small_image_is_decoded_on_the_loop_while_nobody_else_is_inside() -> N
             here, small, large = threading.get_ident(), WatchedImage(128, 96), WatchedImage(1024, 768)
             with segmenter.admission.admit() as reservation:
                 for each in (small, large):
-                    await segmenter.segment(Job(each, (), "echo"), reservation, str)
+                    await segmenter.segment(Job(each, (), "echo"), reservation, write)
                 with segmenter.admission.admit():
-                    await segmenter.segment(Job(small, (), "echo"), reservation, str)
+                    await segmenter.segment(Job(small, (), "echo"), reservation, write)
             assert [thread == here for thread in small.threads] == [True, False]
             assert [thread == here for thread in large.threads] == [False]
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from hiseg.api.encoding import EncodedCrop, EncodedMask, MaskContext, MaskFormat, check_size, encode_mask
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Instance, Result
+from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, Outline
 
 
@@ -128,7 +129,11 @@ def server_timing(timings_ms: Mapping[str, float]) -> str:
 
 
 def to_json(
-    image: ImageSource, result: Result, mask_format: MaskFormat, tolerance_px: float = DEFAULT_TOLERANCE_PX
+    image: ImageSource,
+    result: Result,
+    mask_format: MaskFormat,
+    tolerance_px: float = DEFAULT_TOLERANCE_PX,
+    stop: Stop = NEVER,
 ) -> SegmentOut:
     """Write a result as the JSON answer.
 
@@ -137,12 +142,14 @@ def to_json(
         result: the result.
         mask_format: a format with fields for each mask: none for which ``is_image`` is true.
         tolerance_px: how far, in pixels, the outline of ``polygon`` may be simplified.
+        stop: looked at before each mask.
 
     Raises:
         TooLarge: the cut-outs have more pixels than an answer may hold.
+        Exception: what :meth:`Stop.check` raises.
     """
     check_size(result.masks, mask_format)
-    context = MaskContext(image, tolerance_px)
+    context = MaskContext(image, tolerance_px, stop)
     return SegmentOut(
         image=ImageOut(width=result.width, height=result.height, notes=list(result.notes)),
         model=ModelOut(**asdict(result.model)),

@@ -15,6 +15,7 @@ from functools import cached_property
 from hiseg.core.errors import TooLarge
 from hiseg.core.image import ImageSource, Pixels
 from hiseg.core.result import CropMask, Result
+from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS, cutout, cutouts
 from hiseg.masks.formats.label_map import label_map
 from hiseg.masks.formats.overlay import overlay
@@ -48,10 +49,12 @@ class MaskContext:
     Attributes:
         image: the image that the masks lie on; it is decoded once more if the format shows its pixels.
         tolerance_px: how far, in pixels, the outline of ``polygon`` may be simplified.
+        stop: looked at before each mask.
     """
 
     image: ImageSource
     tolerance_px: float = DEFAULT_TOLERANCE_PX
+    stop: Stop = NEVER
 
     @cached_property
     def pixels(self) -> Pixels:
@@ -92,27 +95,38 @@ EncodedMask = Rle | UncompressedRle | EncodedCrop | Outline
 
 
 def encode_mask(mask: CropMask, mask_format: MaskFormat, context: MaskContext) -> EncodedMask:
-    """Write one mask in a format that has fields for each mask, which ``is_image`` formats have not."""
+    """Write one mask in a format that has fields for each mask, which ``is_image`` formats have not.
+
+    Raises:
+        Exception: what :meth:`Stop.check` raises.
+    """
+    context.stop.check()
     return _ENCODERS[mask_format](mask, context)
 
 
-def to_png(image: ImageSource, result: Result, mask_format: MaskFormat) -> bytes:
+def to_png(image: ImageSource, result: Result, mask_format: MaskFormat, stop: Stop = NEVER) -> bytes:
     """Write all masks of a result into one PNG as large as the image.
 
     Args:
         image: the image that the masks lie on; ``overlay`` and ``cutout`` decode it once more.
         result: the masks.
         mask_format: ``overlay``, ``cutout``, or anything else for a label map.
+        stop: looked at before each step.
 
     Raises:
         ValueError: there are more people than a label map has labels.
+        Exception: what :meth:`Stop.check` raises.
     """
+    stop.check()
     if mask_format is MaskFormat.OVERLAY:
         instances = [result.foreground] if result.foreground else list(result.instances)
-        return encode_png(overlay(image.decode().pixels, instances))
-    if mask_format is MaskFormat.CUTOUT:
-        return encode_png(cutouts(image.decode().pixels, result.masks))
-    return encode_png(label_map(result.masks, result.width, result.height))
+        drawn = overlay(image.decode().pixels, instances)
+    elif mask_format is MaskFormat.CUTOUT:
+        drawn = cutouts(image.decode().pixels, result.masks)
+    else:
+        drawn = label_map(result.masks, result.width, result.height)
+    stop.check()
+    return encode_png(drawn)
 
 
 def check_size(masks: Sequence[CropMask], mask_format: MaskFormat) -> None:

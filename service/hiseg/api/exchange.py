@@ -24,14 +24,16 @@ from hiseg.batching.admission import Reservation
 from hiseg.core.errors import HisegError, InternalError, TooLarge
 from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
+from hiseg.core.stop import Stop
 from hiseg.observability.logs import RequestLogEntry, trace_id
 from hiseg.observability.metrics import BUG, Metrics, outcome_of
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 
 T = TypeVar("T")
-Write = Callable[[ImageSource, Result], T]
-"""Writes the answer from the image and its result, in the thread that drew the masks."""
+Write = Callable[[ImageSource, Result, Stop], T]
+"""Writes the answer from the image and its result, in the thread that drew the masks; it looks at the stop between its
+steps."""
 
 
 class Exchange:
@@ -54,8 +56,9 @@ class Exchange:
         operation: str,
         quota: ClientQuota,
         address: str,
-        announced_bytes: int = 0,
+        received_bytes: int = 0,
         *,
+        announced_bytes: int = 0,
         deadline_s: float | None = None,
         traceparent: str = "",
         log_entry: RequestLogEntry | None = None,
@@ -69,7 +72,9 @@ class Exchange:
             operation: name of the span.
             quota: quota of the caller's key.
             address: address of the caller; without a key it says whose share of the engine the request has.
-            announced_bytes: size of the request, as far as it is known.
+            received_bytes: size of what has been received of the request by now, and is in memory.
+            announced_bytes: size that the request will have, as its caller says; 0: it isn't known. It is checked, but
+                it holds no memory before it has come.
             deadline_s: seconds from now until the answer is of no use; None: not known before the request is read.
             traceparent: the caller's trace context; empty: none.
             log_entry: receives what becomes known of the request.
@@ -83,6 +88,7 @@ class Exchange:
             operation,
             quota,
             address,
+            received_bytes,
             announced_bytes,
             deadline_s,
             traceparent,
@@ -151,6 +157,7 @@ class RequestContext:
         operation: str,
         quota: ClientQuota,
         address: str,
+        received_bytes: int,
         announced_bytes: int,
         deadline_s: float | None,
         traceparent: str,
@@ -161,6 +168,7 @@ class RequestContext:
         self._exchange = exchange
         self._transport = transport
         self._quota = quota
+        self._received_bytes = received_bytes
         self._announced_bytes = announced_bytes
         self._stream = stream
         self._arrived = time.monotonic()
@@ -183,12 +191,12 @@ class RequestContext:
             Unavailable: starting or draining.
         """
         self._is_admitted = True
-        self._check_size(self._announced_bytes)
+        self._check_size(max(self._received_bytes, self._announced_bytes))
         self._quota.take_token()
         if self._stream is None:
             self._held.enter_context(self._quota.acquire())
         admission = self._exchange.segmenter.admission
-        self.reservation = self._held.enter_context(admission.admit(self.client, self._announced_bytes))
+        self.reservation = self._held.enter_context(admission.admit(self.client, self._received_bytes))
 
     def __enter__(self) -> RequestContext:
         """Admit the request if it isn't yet, and refuse it if even the smallest job would have to be refused.
@@ -219,13 +227,26 @@ class RequestContext:
     def receive(self, nbytes: int) -> None:
         """Reserve memory for ``nbytes`` of the request that have been received so far.
 
+        What comes in several pieces is counted twice, since the pieces are joined.
+
         Raises:
             TooLarge: more bytes than are taken.
             Overloaded: the memory isn't free.
         """
         self._check_size(nbytes)
-        if nbytes > self.reservation.bytes:
-            self.reservation.reserve(nbytes)
+        if nbytes > self._received_bytes:
+            needed = 2 * nbytes if self._received_bytes else nbytes
+            self._received_bytes = nbytes
+            if needed > self.reservation.bytes:
+                self.reservation.reserve(needed)
+
+    def keep_for_answer(self, nbytes: int) -> Reservation:
+        """Keep ``nbytes`` of memory counted for the answer while it is being sent, after the request itself has ended.
+
+        Returns:
+            A reservation that was granted in any case; its own ``with`` block gives it back.
+        """
+        return self._exchange.segmenter.admission.keep(self.client, nbytes)
 
     @contextmanager
     def reserve_image(self, nbytes: int) -> Iterator[Reservation]:
@@ -354,27 +375,3 @@ class RequestContext:
                 limit=limit,
                 value=nbytes,
             )
-
-
-async def segment_embedded(
-    segmenter: Segmenter, image: bytes | ImageSource, boxes: Boxes, options: Options, model: str, write: Write[T]
-) -> tuple[Result, T]:
-    """Segment for the service itself or a program around it: no caller, so no quota, no deadline and no metrics.
-
-    Args:
-        segmenter: runs the job; it need not take requests yet.
-        image: encoded, or decoded already.
-        boxes: boxes of the people; see :data:`Boxes`.
-        options: what to do; the variant and the deadline are not looked at.
-        model: name of the model.
-        write: writes the answer.
-
-    Returns:
-        The result and what ``write`` returned.
-
-    Raises:
-        HisegError: the image or the boxes are invalid, or what :meth:`Segmenter.segment` raises.
-    """
-    job = options.to_job(image, boxes, segmenter.limits, model)
-    with segmenter.admission.reserve() as reservation:
-        return await segmenter.segment(job, reservation, partial(write, job.image))

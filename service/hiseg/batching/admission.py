@@ -1,7 +1,8 @@
 """Admission control: whether requests are taken at all, and how many bytes those being worked on may hold together.
 
-Every request holds a reservation from before its body is read until its answer has been written, so that memory which
-callers make the service hold is counted before it is held.
+Every request holds a reservation from before its body is read until its answer has been sent, so that memory which
+callers make the service hold is counted before it is held, and until it is gone. What threads take while they decode
+and draw is counted in :mod:`hiseg.batching.workers`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ CLIENT_TO_FREE_RATIO = 4
 
 A single client can therefore fill four fifths of the memory, and another one always finds some left.
 """
+LARGE_SHARE, KEPT_FROM_LARGE = 1 / 32, 1 / 8
+"""A request that holds more than ``LARGE_SHARE`` of the memory may not use the last ``KEPT_FROM_LARGE`` of it, so that
+a few clients with large requests leave room for many small ones."""
 
 
 class State(StrEnum):
@@ -42,10 +46,12 @@ _REFUSAL_MESSAGES = {
 
 
 class Reservation:
-    """The memory that one request may hold; leaving the ``with`` block gives it back."""
+    """The memory that one request may hold; leaving the ``with`` block gives it back, unless a thread still uses it."""
 
-    def __init__(self, admission: Admission, client: str) -> None:
+    def __init__(self, admission: Admission, client: str, is_request: bool = True) -> None:
         self._admission = admission
+        self._is_request = is_request
+        self._users = 1
         self.client = client
         self.bytes = 0
 
@@ -57,13 +63,25 @@ class Reservation:
         """
         self._admission._resize(self, max(MIN_RESERVATION_BYTES, nbytes))
 
+    def retain(self) -> None:
+        """Keep the bytes counted beyond the end of the ``with`` block, until :meth:`release` is called as often."""
+        self._users += 1
+
+    def release(self) -> None:
+        """End one use; with the last one the bytes are given back."""
+        self._users -= 1
+        if not self._users:
+            self._admission._free(self)
+
     def __enter__(self) -> Reservation:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._admission._release(self)
+        if self._is_request:
+            self._admission._end_request()
+        self.release()
 
 
 class Admission:
@@ -77,6 +95,7 @@ class Admission:
         self.max_bytes = max_bytes
         self._state = State.STARTING
         self._listeners: list[Callable[[], None]] = []
+        self._freed_listeners: list[Callable[[], None]] = []
         self.active_requests = 0
         self.reserved_bytes = 0
         self._bytes_of_client: defaultdict[str, int] = defaultdict(int)
@@ -100,6 +119,10 @@ class Admission:
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call ``listener``, on the event loop, whenever :attr:`state` has been set."""
         self._listeners.append(listener)
+
+    def subscribe_freed(self, listener: Callable[[], None]) -> None:
+        """Call ``listener``, on the event loop, whenever reserved bytes have been given back."""
+        self._freed_listeners.append(listener)
 
     def check_open(self) -> None:
         """Raise :class:`Unavailable` unless requests are taken."""
@@ -133,6 +156,16 @@ class Admission:
         self._empty.clear()
         return reservation
 
+    def keep(self, client: str, nbytes: int) -> Reservation:
+        """Reserve memory of an answer that is being sent, when its request has ended or is about to.
+
+        It is granted in any case, since it takes the place of the request's own reservation, and isn't waited for by
+        :meth:`wait_until_empty`.
+        """
+        reservation = Reservation(self, client, is_request=False)
+        self._set(reservation, max(MIN_RESERVATION_BYTES, nbytes))
+        return reservation
+
     async def wait_until_draining(self) -> None:
         """Wait until the service drains, which it does to its end."""
         await self._draining.wait()
@@ -145,7 +178,12 @@ class Admission:
         total = self.reserved_bytes - reservation.bytes + nbytes
         of_client = self._bytes_of_client.get(reservation.client, 0)
         of_client_then = of_client - reservation.bytes + nbytes
-        if nbytes > reservation.bytes and of_client_then > CLIENT_TO_FREE_RATIO * (self.max_bytes - total):
+        free = self.max_bytes - total
+        is_large = nbytes > LARGE_SHARE * self.max_bytes
+        is_too_much = of_client_then > CLIENT_TO_FREE_RATIO * free or (
+            is_large and free < KEPT_FROM_LARGE * self.max_bytes
+        )
+        if nbytes > reservation.bytes and is_too_much:
             raise Overloaded(
                 f"requests inside hold {self.reserved_bytes} bytes, {of_client} of them this client's;"
                 f" {nbytes} more are too many",
@@ -153,15 +191,24 @@ class Admission:
                 limit=self.max_bytes,
                 value=total,
             )
-        self.reserved_bytes = total
-        self._bytes_of_client[reservation.client] = of_client_then
-        reservation.bytes = nbytes
+        self._set(reservation, nbytes)
 
-    def _release(self, reservation: Reservation) -> None:
-        self.reserved_bytes -= reservation.bytes
-        self._bytes_of_client[reservation.client] -= reservation.bytes
-        if not self._bytes_of_client[reservation.client]:
-            del self._bytes_of_client[reservation.client]
+    def _set(self, reservation: Reservation, nbytes: int) -> None:
+        """Count a reservation with ``nbytes`` from now on, and tell the listeners if that is less than before."""
+        client, more = reservation.client, nbytes - reservation.bytes
+        self.reserved_bytes += more
+        self._bytes_of_client[client] += more
+        if not self._bytes_of_client[client]:
+            del self._bytes_of_client[client]
+        reservation.bytes = nbytes
+        if more < 0:
+            for listener in self._freed_listeners:
+                listener()
+
+    def _end_request(self) -> None:
         self.active_requests -= 1
         if not self.active_requests:
             self._empty.set()
+
+    def _free(self, reservation: Reservation) -> None:
+        self._set(reservation, 0)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from functools import partial
 
 from hiseg.batching.admission import State
 from hiseg.batching.cost import CostModel
@@ -21,6 +21,7 @@ from hiseg.batching.job import SHARES, BatchJob, BatchLimits, Prepared, Watcher
 from hiseg.batching.latest import LatestJobs, Superseded
 from hiseg.batching.next_batch import NextBatch
 from hiseg.batching.wait import WaitEstimator
+from hiseg.batching.workers import Workers
 from hiseg.core.errors import DeadlineExceeded, TooLarge, Unavailable
 from hiseg.core.job import Priority
 from hiseg.engines.base import Engine
@@ -50,7 +51,7 @@ class Batcher:
     def __init__(
         self,
         engine: Engine,
-        workers: Executor,
+        workers: Workers,
         watcher: Watcher | None = None,
         limits: BatchLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -194,8 +195,10 @@ class Batcher:
             if job.decode_inline:
                 job.prepared, job.decode_ms = self._timed(job.prepare)
             else:
-                loop = asyncio.get_running_loop()
-                job.prepared, job.decode_ms = await loop.run_in_executor(self._workers, self._timed, job.prepare)
+                prepare = partial(self._timed, job.prepare)
+                job.prepared, job.decode_ms = await self._workers.run(
+                    prepare, job.client, job.prepare_bytes, job.stop, job.reservation
+                )
             job.is_prepared = True
             if job.latest:
                 self._latest.on_prepared(job)

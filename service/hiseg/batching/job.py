@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hiseg.batching.admission import Reservation
 from hiseg.core.image import Floats, Pixels, Size
 from hiseg.core.job import Priority
+from hiseg.core.stop import NEVER, Stop
 from hiseg.engines.base import Prediction, RequestedOutputs
 from hiseg.observability.reports import BatchReport, DropReason
 
@@ -70,6 +72,9 @@ class BatchJob:
         latest: a newer job of the stream replaces this one while it waits, as soon as the newer one is prepared.
         requested: outputs that the caller needs.
         traceparent: the caller's trace context (W3C Trace Context); empty: not traced.
+        prepare_bytes: the most bytes that ``prepare`` takes at any moment.
+        stop: says whether the job is still needed.
+        reservation: the memory that the request holds; None: none is counted.
         share: weight of the client, above 0.
         cost_ms: predicted milliseconds that the job adds to a batch.
         alone_ms: predicted milliseconds of a batch of this job alone.
@@ -97,6 +102,9 @@ class BatchJob:
     latest: bool = False
     requested: RequestedOutputs = RequestedOutputs.BOTH
     traceparent: str = ""
+    prepare_bytes: int = 0
+    stop: Stop = NEVER
+    reservation: Reservation | None = None
 
     share: float = field(default=1.0, init=False)
     cost_ms: float = field(default=0.0, init=False)

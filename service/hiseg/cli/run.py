@@ -11,8 +11,8 @@ import typer
 
 from hiseg.api.answer import to_json
 from hiseg.api.boxes import parse_boxes, to_boxes
+from hiseg.api.embedded import segment_embedded
 from hiseg.api.encoding import MaskFormat, to_png
-from hiseg.api.exchange import segment_embedded
 from hiseg.api.options import Options
 from hiseg.app import models_running, new_segmenter
 from hiseg.cli import mask_options
@@ -21,6 +21,7 @@ from hiseg.core.errors import HisegError
 from hiseg.core.image import ImageSource
 from hiseg.core.job import Mode, Smoothing
 from hiseg.core.result import Result
+from hiseg.core.stop import Stop
 from hiseg.engines.contract import ModelError
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MAX_TOLERANCE_PX
 from hiseg.models.canary import CanaryMismatch
@@ -60,7 +61,7 @@ def run(
         resolve_overlaps=resolve_overlaps,
     )
 
-    def write(image: ImageSource, result: Result) -> None:
+    def write(image: ImageSource, result: Result, stop: Stop) -> None:
         if output:
             own = mask_format in (MaskFormat.LABEL_MAP, MaskFormat.CUTOUT)
             output.write_bytes(to_png(image, result, mask_format if own else MaskFormat.OVERLAY))
@@ -71,8 +72,8 @@ def run(
 
     async def segment() -> Result:
         rows = parse_boxes(";".join(box or []))
-        with ThreadPoolExecutor(1) as workers:
-            segmenter = new_segmenter(settings, workers)
+        with ThreadPoolExecutor(1) as executor:
+            segmenter = new_segmenter(settings, executor)
             image = segmenter.inspect(photo.read_bytes())
             boxes = to_boxes(rows, image.width, image.height)
             async with models_running(segmenter, settings, Metrics()):

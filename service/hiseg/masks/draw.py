@@ -10,6 +10,7 @@ from hiseg.core.errors import TooLarge
 from hiseg.core.image import Floats
 from hiseg.core.job import PostProcessing
 from hiseg.core.result import CropMask, Instance
+from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.dilation import dilate
 from hiseg.masks.logits import crop_mask
 from hiseg.masks.overlaps import Claim, resolve_overlaps
@@ -55,6 +56,7 @@ def draw_masks(
     height: int,
     post_processing: PostProcessing,
     crop_scale: float = 1.0,
+    stop: Stop = NEVER,
 ) -> tuple[Instance, ...]:
     """Draw one instance per box, in their order.
 
@@ -65,10 +67,15 @@ def draw_masks(
         height: height of the image in pixels.
         post_processing: the steps between logits and finished mask.
         crop_scale: sides of what the margins cover, as multiples of the box's sides.
+        stop: looked at before each mask.
+
+    Raises:
+        Exception: what :meth:`Stop.check` raises.
     """
     rows = iter(logit_margins)
     found, claims = [], []
     for box in boxes:
+        stop.check()
         if box.is_empty:
             found.append(Instance(box, CropMask.empty(), 0.0))
             continue
@@ -80,5 +87,5 @@ def draw_masks(
         claims.append(Claim(mask, logit_margin, crop_box))
     if not post_processing.resolve_overlaps:
         return tuple(found)
-    resolve_overlaps(claims)
+    resolve_overlaps(claims, stop)
     return tuple(each if each.mask.pixels.any() else Instance(each.box, each.mask, 0.0) for each in found)

@@ -15,6 +15,7 @@ import numpy as np
 from hiseg.core.box import Box
 from hiseg.core.image import Floats
 from hiseg.core.result import CropMask
+from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.logits import resample
 
 STRIP_ROWS = 128
@@ -81,10 +82,17 @@ class Area:
         return slice(self.top - top, self.bottom - top), slice(self.left - left, self.right - left)
 
 
-def resolve_overlaps(claims: Sequence[Claim]) -> None:
+def resolve_overlaps(claims: Sequence[Claim], stop: Stop = NEVER) -> None:
     """Take pixels away from masks, in place, until none belongs to two of them.
 
     A pixel stays with the claim of the highest log-odds there; among equals with the first.
+
+    Args:
+        claims: the masks.
+        stop: looked at before each strip.
+
+    Raises:
+        Exception: what :meth:`Stop.check` raises.
     """
     contested = {number: area for number, area in enumerate(_contested(claims)) if area is not None}
     if not contested:
@@ -92,6 +100,7 @@ def resolve_overlaps(claims: Sequence[Claim]) -> None:
     left, right = min(a.left for a in contested.values()), max(a.right for a in contested.values())
     first, last = min(a.top for a in contested.values()), max(a.bottom for a in contested.values())
     for top in range(first, last, STRIP_ROWS):
+        stop.check()
         strip = Area(left, top, right, min(top + STRIP_ROWS, last))
         parts = {number: area.intersection(strip) for number, area in contested.items()}
         _resolve_strip(claims, {number: part for number, part in parts.items() if not part.is_empty}, strip)

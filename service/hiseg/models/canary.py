@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from hiseg.api.exchange import segment_embedded
+from hiseg.api.embedded import segment_embedded
 from hiseg.api.options import Options
 from hiseg.core.image import ImageSource, Pixels
 from hiseg.core.result import Result
+from hiseg.core.stop import Stop
 from hiseg.masks.formats.label_map import label_map
 from hiseg.masks.formats.png import encode_png
 from hiseg.segmenter import Segmenter
@@ -79,7 +80,7 @@ class Canary:
 async def segment_to_label_map(segmenter: Segmenter, model: str, photo: bytes, boxes: list[list[float]]) -> Pixels:
     """Segment an encoded image, and return the label map of its boxes, uint8 ``[H, W]``."""
 
-    def write(_: ImageSource, result: Result) -> Pixels:
+    def write(_: ImageSource, result: Result, stop: Stop) -> Pixels:
         return label_map([instance.mask for instance in result.instances], result.width, result.height)
 
     _, labels = await segment_embedded(segmenter, photo, boxes, Options(), model, write)

@@ -13,6 +13,7 @@ import numpy as np
 
 from hiseg.batching.admission import Admission
 from hiseg.batching.batcher import Batcher
+from hiseg.batching.workers import Workers
 from hiseg.core.image import Floats, Size
 from hiseg.engines.base import Batch, Engine, ModelInfo, Prediction
 from hiseg.engines.onnx import OnnxEngine
@@ -68,7 +69,8 @@ async def run_self_test(engine: Engine, repository: Path) -> None:
         if problem := find_problem(await engine.infer(batch), batch, info):
             raise SelfTestFailed(f"{info.ref.name}: random input gave an unusable result: {problem}")
         return
-    with ThreadPoolExecutor(1, thread_name_prefix="self-test") as workers:
+    with ThreadPoolExecutor(1, thread_name_prefix="self-test") as executor:
+        workers = Workers(executor)
         limits = ImageLimits(len(canary.photo), canary.masks.size)
         segmenter = Segmenter(workers, limits, Admission(UNLIMITED_BYTES))
         async with Batcher(engine, workers).running() as batcher:

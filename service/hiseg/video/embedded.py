@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
-from hiseg.api.exchange import segment_embedded
+from hiseg.api.embedded import segment_embedded
 from hiseg.api.options import Options
 from hiseg.app import models_running, new_segmenter
 from hiseg.core.box import Box
@@ -47,7 +47,7 @@ class EmbeddedMasker:
 
 @asynccontextmanager
 async def embedded_masker(
-    settings: Settings, workers: ThreadPoolExecutor, variant: str | None, post_processing: PostProcessing
+    settings: Settings, executor: ThreadPoolExecutor, variant: str | None, post_processing: PostProcessing
 ) -> AsyncIterator[EmbeddedMasker]:
     """Keep the models loaded until the end of the block.
 
@@ -57,7 +57,7 @@ async def embedded_masker(
         InvalidRequest: the variant isn't among the models.
     """
     unlimited = settings.model_copy(update=NO_ADMISSION_LIMITS)
-    segmenter = new_segmenter(unlimited, workers)
+    segmenter = new_segmenter(unlimited, executor)
     async with models_running(segmenter, unlimited, Metrics()):
         model = segmenter.model_for(variant or unlimited.default_variant)
         yield EmbeddedMasker(segmenter, model.ref.name, Options(**asdict(post_processing)))

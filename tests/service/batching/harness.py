@@ -15,6 +15,7 @@ from benchmarks.harness.echo import EchoEngine, Notes
 from benchmarks.harness.virtual_time import VirtualLoop
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.job import BatchJob, BatchLimits, Prepared
+from hiseg.batching.workers import Workers
 from hiseg.engines.base import Cost
 
 GPU = Cost(4.0, 1.0, 1.0)
@@ -46,7 +47,7 @@ async def running_batcher(
     loop: VirtualLoop, engine: EchoEngine, limits: BatchLimits = ENDLESS
 ) -> AsyncIterator[Harness]:
     notes = Notes()
-    async with Batcher(engine, ThreadPoolExecutor(1), notes, limits, clock=loop.time).running() as batcher:
+    async with Batcher(engine, Workers(ThreadPoolExecutor(1)), notes, limits, clock=loop.time).running() as batcher:
         yield Harness(batcher, engine, notes, loop)
 
 

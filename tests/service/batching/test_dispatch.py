@@ -14,6 +14,7 @@ from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.dispatch import InFlightLimit, cancel_when_abandoned
 from hiseg.batching.job import BatchJob, BatchLimits, Prepared
+from hiseg.batching.workers import Workers
 from hiseg.core.errors import Unavailable, UndecodableImage
 from hiseg.engines.base import Batch, Cost, Prediction, RequestedOutputs
 from tests.service.batching.harness import GPU, ROOMY, assert_own_rows, batch_job, running_batcher
@@ -138,7 +139,7 @@ def test_without_a_watcher_batches_fail_run_and_are_learnt_from_alike() -> None:
 
     async def scenario(loop: VirtualLoop) -> None:
         engine = FailsOnce(Cost(10.0, 0.0, 0.0), prior=Cost(1.0, 1.0, 1.0))
-        async with Batcher(engine, ThreadPoolExecutor(1), clock=loop.time).running() as batcher:
+        async with Batcher(engine, Workers(ThreadPoolExecutor(1)), clock=loop.time).running() as batcher:
             with pytest.raises(Unavailable):
                 await batcher.submit(batch_job(1))
             assert_own_rows(await batcher.submit(batch_job(2)), 2, 1)

@@ -15,6 +15,7 @@ from benchmarks.harness.repository import REPOSITORY
 from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.job import BatchLimits
+from hiseg.batching.workers import Workers
 from hiseg.engines.base import Batch, Cost, Prediction
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import CanaryMismatch
@@ -72,7 +73,7 @@ def test_with_a_canary_the_masks_must_be_those_that_were_published() -> None:
 def shapes(
     engine: EchoEngine, limits: BatchLimits | None = None, quick: bool = False
 ) -> set[tuple[int, int, tuple[int, ...]]]:
-    asyncio.run(warm_up(Batcher(engine, ThreadPoolExecutor(1), Notes(), limits), quick))
+    asyncio.run(warm_up(Batcher(engine, Workers(ThreadPoolExecutor(1)), Notes(), limits), quick))
     return {(len(batch.images), len(batch.rois), batch.images.shape[2:]) for batch in engine.batches}
 
 
@@ -99,7 +100,7 @@ def test_a_quick_test_runs_one_canvas_unless_the_engine_prepares_for_each() -> N
 def test_the_cost_model_learns_from_the_self_test() -> None:
     async def scenario(loop: VirtualLoop) -> float:
         engine = EchoEngine(cost=Cost(10, 10, 5), prior=Cost(1, 1, 1))
-        batcher = Batcher(engine, ThreadPoolExecutor(1), Notes(), clock=loop.time)
+        batcher = Batcher(engine, Workers(ThreadPoolExecutor(1)), Notes(), clock=loop.time)
         await warm_up(batcher)
         return batcher.cost_model.now.batch(1, 8)
 

@@ -11,6 +11,7 @@ from hiseg.api.exchange import RequestContext
 from hiseg.api.options import Boxes, Options
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Instance, Result
+from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, Outline
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
@@ -20,8 +21,8 @@ async def segment(
 ) -> tuple[Result, pb.SegmentResponse]:
     """Segment an image, and write the result as a message; see :meth:`RequestContext.segment`."""
 
-    def write(source: ImageSource, result: Result) -> pb.SegmentResponse:
-        return to_message(source, result, options.mask_format, options.tolerance_px)
+    def write(source: ImageSource, result: Result, stop: Stop) -> pb.SegmentResponse:
+        return to_message(source, result, options.mask_format, options.tolerance_px, stop)
 
     is_quick = options.mask_format is MaskFormat.COCO_RLE
     result, message = await context.segment(image, boxes, options, write, latest=latest, write_is_quick=is_quick)
@@ -30,7 +31,11 @@ async def segment(
 
 
 def to_message(
-    image: ImageSource, result: Result, mask_format: MaskFormat, tolerance_px: float = DEFAULT_TOLERANCE_PX
+    image: ImageSource,
+    result: Result,
+    mask_format: MaskFormat,
+    tolerance_px: float = DEFAULT_TOLERANCE_PX,
+    stop: Stop = NEVER,
 ) -> pb.SegmentResponse:
     """Write a result as the answer, without the timings, which are not known before it is written.
 
@@ -39,13 +44,15 @@ def to_message(
         result: the result.
         mask_format: how masks are written.
         tolerance_px: how far, in pixels, the outline of ``polygon`` may be simplified.
+        stop: looked at before each mask.
 
     Raises:
+        Exception: what :meth:`Stop.check` raises.
         TooLarge: the cut-outs have more pixels than an answer may hold.
         ValueError: there are more people than a label map has labels.
     """
     check_size(result.masks, mask_format)
-    context = MaskContext(image, tolerance_px)
+    context = MaskContext(image, tolerance_px, stop)
     message = pb.SegmentResponse(
         image=pb.ImageInfo(width=result.width, height=result.height, notes=result.notes),
         model=pb.Model(**asdict(result.model)),
@@ -54,7 +61,7 @@ def to_message(
     if result.foreground:
         message.foreground.CopyFrom(_instance(result.foreground, mask_format, context))
     if mask_format.is_image:
-        message.picture = to_png(image, result, mask_format)
+        message.picture = to_png(image, result, mask_format, stop)
     return message
 
 

@@ -46,7 +46,7 @@ async def handle(
             f"{request.method} {request.scope['route'].path}",
             request.scope[QUOTA],
             request.client.host if request.client else "",
-            whole_number(request.headers.get("content-length")) or 0,
+            announced_bytes=whole_number(request.headers.get("content-length")) or 0,
             deadline_s=deadline_ms / 1000 if deadline_ms else None,
             traceparent=read_traceparent(request.headers.get(HEADER, "")),
             log_entry=request.scope[LOG_ENTRY],

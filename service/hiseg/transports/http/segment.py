@@ -13,6 +13,7 @@ from hiseg.api.encoding import MaskFormat, to_png
 from hiseg.api.exchange import Exchange, RequestContext
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Result
+from hiseg.core.stop import Stop
 from hiseg.transports.http.body import (
     JSON,
     MULTIPART,
@@ -108,10 +109,10 @@ async def answer(received: SegmentRequest, context: RequestContext, as_png: bool
     options = received.options
     mask_format = options.mask_format
 
-    def write(image: ImageSource, result: Result) -> bytes | SegmentOut:
+    def write(image: ImageSource, result: Result, stop: Stop) -> bytes | SegmentOut:
         if as_png or mask_format.is_image:
-            return to_png(image, result, mask_format)
-        return to_json(image, result, mask_format, options.tolerance_px)
+            return to_png(image, result, mask_format, stop)
+        return to_json(image, result, mask_format, options.tolerance_px, stop)
 
     is_quick = mask_format is MaskFormat.COCO_RLE
     result, content = await context.segment(received.image, received.boxes, options, write, write_is_quick=is_quick)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 import PIL.Image
 from grpc.aio import AioRpcError
 
-from benchmarks.harness.echo import WORKERS, EchoEngine, echoing
+from benchmarks.harness.echo import EchoEngine, echoing
 from hiseg.access.key_store import KeyStore
 from hiseg.observability.metrics import Metrics
 from hiseg.observability.tracing import OFF, Tracing
@@ -65,9 +64,11 @@ class Running:
     async def decoded(self) -> None:
         """Wait until all images that were let in so far are decoded, and the batcher knows."""
         await asyncio.sleep(0)  # a job's decoding is handed to the threads in the step after it was let in
-        loop, all_threads = asyncio.get_running_loop(), threading.Barrier(WORKERS)
-        # The threads take work in the order in which it came: once all of them are here, what came before is done.
-        await asyncio.gather(*(loop.run_in_executor(self.segmenter.workers, all_threads.wait) for _ in range(WORKERS)))
+        for _ in range(5000):
+            if not self.segmenter.workers.pending:
+                return
+            await asyncio.sleep(0.001)
+        raise AssertionError("images are still being decoded")
 
     async def refused(self, request: pb.SegmentRequest, within: float | None = 10) -> AioRpcError:
         """The error that a call ends with."""

@@ -13,7 +13,8 @@ from fastapi import Request
 from hiseg.api.options import Options, read_values
 from hiseg.core.errors import InvalidRequest, UnsupportedImage
 from hiseg.core.job import Priority
-from hiseg.core.result import Result
+from hiseg.core.result import Instance, Result
+from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.rle import coco_rle
 from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, InferIn, TensorOut, read_bytes, read_rows, split_body
 
@@ -126,16 +127,27 @@ def read_outputs(body: InferIn) -> dict[str, bool]:
     return outputs
 
 
-def output_tensors(result: Result) -> dict[str, TensorOut]:
+def output_tensors(result: Result, stop: Stop = NEVER) -> dict[str, TensorOut]:
     """All outputs of a result by their names, as :data:`OUTPUTS` describes them.
 
     They have one row for each box; in binary mode one row, for the foreground.
+
+    Args:
+        result: the result.
+        stop: looked at before each mask.
+
+    Raises:
+        Exception: what :meth:`Stop.check` raises.
     """
+
+    def encode(instance: Instance) -> bytes:
+        stop.check()
+        return json.dumps(coco_rle(instance.mask, result.width, result.height)).encode()
+
     instances = [result.foreground] if result.foreground else list(result.instances)
-    rles = [coco_rle(instance.mask, result.width, result.height) for instance in instances]
     boxes = np.array([instance.box.as_tuple() for instance in instances], np.float32).reshape(-1, 4)
     outputs = (
-        TensorOut("masks", [json.dumps(rle).encode() for rle in rles]),
+        TensorOut("masks", [encode(instance) for instance in instances]),
         TensorOut("scores", np.array([instance.score for instance in instances], np.float32)),
         TensorOut("areas", np.array([instance.area for instance in instances], np.int64)),
         TensorOut("boxes", boxes),

@@ -17,6 +17,7 @@ from hiseg.api.exchange import Exchange, RequestContext
 from hiseg.core.errors import HisegError, Unavailable
 from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
+from hiseg.core.stop import Stop
 from hiseg.transports.http.handler import handle
 from hiseg.transports.http.kserve.infer import INPUTS, OUTPUTS, InferRequest, output_tensors, read_infer_request
 from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, TensorOut, join_body
@@ -107,8 +108,8 @@ def router(exchange: Exchange) -> APIRouter:
 async def answer(received: InferRequest, context: RequestContext, model: ModelRef) -> Response:
     """Segment the image with a model and write the response."""
 
-    def write(_: ImageSource, result: Result) -> dict[str, TensorOut]:
-        return output_tensors(result)
+    def write(_: ImageSource, result: Result, stop: Stop) -> dict[str, TensorOut]:
+        return output_tensors(result, stop)
 
     result, tensors = await context.segment(
         received.image, received.rows, received.options, write, model=model, write_is_quick=True

@@ -16,6 +16,7 @@ from hiseg.api.options import Options, read_json, to_hiseg_error
 from hiseg.core.errors import HisegError
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Result
+from hiseg.core.stop import Stop
 from hiseg.transports.http.body import JSON
 from hiseg.transports.http.handler import handle
 from hiseg.transports.http.label_studio.labelling import Labelling, read_labelling
@@ -116,8 +117,8 @@ async def segment_task(
     encoded = media.find(task.data.get(labelling.key), f"data.{labelling.key}")
     size = len(encoded) if isinstance(encoded, bytes) else encoded.stat().st_size
 
-    def write(_: ImageSource, result: Result) -> dict[str, Any]:
-        return to_prediction(result, [rectangle for _, rectangle in rectangles], labelling)
+    def write(_: ImageSource, result: Result, stop: Stop) -> dict[str, Any]:
+        return to_prediction(result, [rectangle for _, rectangle in rectangles], labelling, stop)
 
     with context.reserve_image(size) as reservation:
         data = encoded if isinstance(encoded, bytes) else await asyncio.to_thread(encoded.read_bytes)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from hiseg.core.result import Instance, Result
+from hiseg.core.stop import Stop
 from hiseg.masks.formats.brush_rle import brush_rle
 from hiseg.transports.http.label_studio.labelling import MAX_LENGTH, Labelling
 
@@ -130,13 +131,20 @@ def box_of(region: Region, rectangle: Rectangle) -> list[float]:
     ]
 
 
-def to_prediction(result: Result, rectangles: Sequence[Rectangle], labelling: Labelling) -> dict[str, Any]:
-    """The prediction of a task: a brush region for each rectangle with a person in it."""
+def to_prediction(result: Result, rectangles: Sequence[Rectangle], labelling: Labelling, stop: Stop) -> dict[str, Any]:
+    """The prediction of a task: a brush region for each rectangle with a person in it.
+
+    Raises:
+        Exception: what :meth:`Stop.check` raises, which is looked at before each region.
+    """
     found = [
         (instance, rectangle) for instance, rectangle in zip(result.instances, rectangles, strict=True) if instance.area
     ]
     score = sum(instance.score for instance, _ in found) / len(found) if found else 0.0
-    regions = [_region(instance, rectangle, result, labelling) for instance, rectangle in found]
+    regions = []
+    for instance, rectangle in found:
+        stop.check()
+        regions.append(_region(instance, rectangle, result, labelling))
     return {"model_version": f"{result.model.name} {result.model.version}", "score": score, "result": regions}
 
 
