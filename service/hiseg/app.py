@@ -175,13 +175,13 @@ async def grpc_listening(
         ListenError: the port is taken, or a TLS file can't be used.
     """
     server = create_grpc(segmenter, settings, metrics, key_store)
-    address = f"{settings.host}:{settings.grpc_port}"
+    address = settings.grpc_address
     try:
         port = add_port(server, address, settings)
     except (RuntimeError, OSError) as error:
         raise ListenError(f"cannot listen for gRPC on {address}: {error}") from error
     await server.start()
-    log.info("gRPC running on %s:%d", settings.host, port)
+    log.info("gRPC running on %s:%d", address.rpartition(":")[0], port)
     try:
         async with key_store.watching():
             yield

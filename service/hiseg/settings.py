@@ -1,34 +1,58 @@
 """Settings of the service, from ``HISEG_*`` environment variables or the file ``hiseg.toml`` in the working folder.
 
 The service itself reads nothing else, except the variables of the libraries that it uses: ``OTEL_*`` of OpenTelemetry
-and ``ORT_DISABLE_TELEMETRY`` of ONNX Runtime. The programs around it have two variables of their own:
-``HISEG_API_KEY``, the key with which ``hiseg bench`` and the load tests call a service, and ``HISEG_DATA``, the folder
-of the training data.
+and ``ORT_DISABLE_TELEMETRY`` of ONNX Runtime. A variable that isn't known is refused, since a misspelled one would open
+a service that was to be closed; :data:`OF_OTHERS` are those of the programs around the service.
 """
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from hiseg.access.keys import DIGEST, NAME
-from hiseg.access.quota import Limits
+from hiseg.access.quota import MIN_RATE, Limits
 from hiseg.batching.job import BatchLimits
+from hiseg.core.settings_sources import TomlFile, Variables
 from hiseg.engines.triton.address import parse_targets
 from hiseg.observability.logs import LogFormat
 
+PREFIX = "HISEG_"
+FILE = "hiseg.toml"
+OF_OTHERS = frozenset(
+    {
+        "HISEG_API_KEY",  # with which `hiseg bench` and the load tests call a service
+        "HISEG_DATA",  # folder of the training data
+        "HISEG_CPUS",  # the others are those of docker-compose.yml
+        "HISEG_IMAGE",
+        "HISEG_LOADTEST_IMAGE",
+        "HISEG_MEMORY",
+        "HISEG_VERSION",
+    }
+)
+"""Variables that look like settings of the service and are none."""
 MEBI = 1024 * 1024
+MAX_SECONDS = 24 * 3600
+"""Upper limit of settings in seconds."""
+MAX_MS = 1000 * MAX_SECONDS
+MAX_COUNT = 1_000_000
+"""Upper limit of settings that are numbers of things."""
+MAX_THREADS = 1024
+MAX_BYTES = 2**40
+HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
+NOBODY = "none"
+"""Value of a list from a variable that is meant to be empty."""
 MAX_GRPC_MESSAGE_BYTES = 2**31 - 1
 """Largest message that gRPC can send or receive, whatever the settings say."""
 ListedKey = Annotated[str, StringConstraints(pattern=f"^({NAME.pattern}:)?{DIGEST.pattern}$")]
@@ -52,7 +76,7 @@ class Settings(BaseSettings):
     Unknown settings, settings out of range and settings that contradict each other are refused.
     """
 
-    model_config = SettingsConfigDict(env_prefix="HISEG_", toml_file="hiseg.toml", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on, for HTTP and gRPC.")
     port: int = Field(8000, ge=0, le=65535, description="Port for HTTP; 0 takes a free one.")
@@ -63,6 +87,7 @@ class Settings(BaseSettings):
     repository_poll_seconds: float = Field(
         0.25,
         ge=0,
+        le=MAX_SECONDS,
         description="Seconds between two looks for new model versions in the repository, with the embedded engine; "
         "0: never.",
     )
@@ -74,38 +99,49 @@ class Settings(BaseSettings):
     )
     default_variant: str = Field("b0", description="Model variant for requests that name none.")
     threads: int = Field(
-        0, ge=0, description="Number of threads of the embedded engine; 0: as many as there are cores."
+        0, ge=0, le=MAX_THREADS, description="Number of threads of the embedded engine; 0: as many as there are cores."
     )
     image_threads: int = Field(
-        0, ge=0, description="Number of threads that decode images and draw masks; 0: as many as there are cores."
+        0,
+        ge=0,
+        le=MAX_THREADS,
+        description="Number of threads that decode images and draw masks; 0: as many as there are cores.",
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.1",),
         description="Proxies whose `X-Forwarded-For` header is believed: addresses and networks, separated by commas; "
-        "`*`: all.",
+        "`*`: all; `none`: none.",
     )
-    max_image_bytes: int = Field(20 * MEBI, gt=0, description="Largest encoded image, in bytes.")
-    max_image_pixels: int = Field(50_000_000, gt=0, description="Largest decoded image, in pixels.")
-    max_boxes: int = Field(100, gt=0, description="Largest number of boxes in a request.")
+    max_image_bytes: int = Field(
+        20 * MEBI, gt=0, le=MAX_GRPC_MESSAGE_BYTES - MEBI, description="Largest encoded image, in bytes."
+    )
+    max_image_pixels: int = Field(50_000_000, gt=0, le=MAX_BYTES, description="Largest decoded image, in pixels.")
+    max_boxes: int = Field(100, gt=0, le=MAX_COUNT, description="Largest number of boxes in a request.")
     max_held_bytes: int = Field(
-        512 * MEBI, gt=0, description="Largest number of bytes that all requests in progress may hold together."
+        512 * MEBI,
+        gt=0,
+        le=MAX_BYTES,
+        description="Largest number of bytes that all requests in progress may hold together.",
     )
     max_wait_ms: int = Field(
         2000,
         gt=0,
+        le=MAX_MS,
         description="Longest predicted wait for the engine, in milliseconds, of an accepted request.",
     )
     batch_budget_ms: int = Field(
-        50, gt=0, description="Predicted engine milliseconds up to which jobs are put into one batch."
+        50, gt=0, le=MAX_MS, description="Predicted engine milliseconds up to which jobs are put into one batch."
     )
-    max_batch_images: int = Field(16, gt=0, description="Largest number of images in a batch.")
-    max_batch_boxes: int = Field(128, gt=0, description="Largest number of boxes in a batch.")
-    max_batch_bytes: int = Field(64 * MEBI, gt=0, description="Largest number of bytes of image input in a batch.")
+    max_batch_images: int = Field(16, gt=0, le=MAX_COUNT, description="Largest number of images in a batch.")
+    max_batch_boxes: int = Field(128, gt=0, le=MAX_COUNT, description="Largest number of boxes in a batch.")
+    max_batch_bytes: int = Field(
+        64 * MEBI, gt=0, le=MAX_BYTES, description="Largest number of bytes of image input in a batch."
+    )
     default_deadline_ms: int = Field(
-        30_000, gt=0, description="Deadline of requests that name none, in milliseconds after their arrival."
+        30_000, gt=0, le=MAX_MS, description="Deadline of requests that name none, in milliseconds after their arrival."
     )
     body_timeout_seconds: float = Field(
-        15, gt=0, description="Longest time, in seconds, that the body of a request may take to arrive."
+        15, gt=0, le=MAX_SECONDS, description="Longest time, in seconds, that the body of a request may take to arrive."
     )
     log_format: LogFormat = Field(
         LogFormat.TEXT, description="Format of the log: `text`, or `json` with one line for each request."
@@ -116,10 +152,11 @@ class Settings(BaseSettings):
     shutdown_delay_seconds: float = Field(
         0,
         ge=0,
+        le=MAX_SECONDS,
         description="Seconds after SIGTERM in which requests are still accepted, while `/readyz` answers 503 already.",
     )
     drain_seconds: float = Field(
-        30, gt=0, description="Longest time, in seconds, that accepted requests then get to finish."
+        30, gt=0, le=MAX_SECONDS, description="Longest time, in seconds, that accepted requests then get to finish."
     )
     label_studio_media_root: Path | None = Field(
         None, description="Label Studio's media folder, from which uploaded images are read."
@@ -128,10 +165,16 @@ class Settings(BaseSettings):
         None, description="Label Studio's `LOCAL_FILES_DOCUMENT_ROOT`, from which local files are read."
     )
     grpc_max_calls: int = Field(
-        1024, gt=0, description="Largest number of unary gRPC calls at once; four fifths of them for one caller."
+        1024,
+        gt=0,
+        le=MAX_COUNT,
+        description="Largest number of unary gRPC calls at once; four fifths of them for one caller.",
     )
     grpc_max_streams: int = Field(
-        320, gt=0, description="Largest number of gRPC streams at once; four fifths of them for one caller."
+        320,
+        gt=0,
+        le=MAX_COUNT,
+        description="Largest number of gRPC streams at once; four fifths of them for one caller.",
     )
     grpc_stream_queue: int = Field(
         4, gt=0, le=64, description="Number of frames of a stream that may wait with the policy DROP_OLDEST."
@@ -140,10 +183,13 @@ class Settings(BaseSettings):
         2, gt=0, le=64, description="Number of frames of a stream that are worked on at once."
     )
     grpc_keepalive_seconds: float = Field(
-        30, ge=1, description="Seconds of silence after which the service pings a gRPC client."
+        30, ge=1, le=MAX_SECONDS, description="Seconds of silence after which the service pings a gRPC client."
     )
     grpc_min_ping_interval_seconds: float = Field(
-        10, gt=0, description="Shortest time, in seconds, between pings of a gRPC client; faster clients are cut off."
+        10,
+        gt=0,
+        le=MAX_SECONDS,
+        description="Shortest time, in seconds, between pings of a gRPC client; faster clients are cut off.",
     )
     grpc_tls_cert: Path | None = Field(
         None, description="PEM file with the certificate chain for gRPC; without it gRPC is plain text."
@@ -167,10 +213,10 @@ class Settings(BaseSettings):
         None, description="File with further API keys, one a line; it is read again whenever it changes."
     )
     api_key_rate: float = Field(
-        0, ge=0, description="Largest number of requests a second with one API key; 0: no limit."
+        0, ge=0, le=MAX_COUNT, description="Largest number of requests a second with one API key; 0: no limit."
     )
     api_key_concurrency: int = Field(
-        0, ge=0, description="Largest number of requests at once with one API key; 0: no limit."
+        0, ge=0, le=MAX_COUNT, description="Largest number of requests at once with one API key; 0: no limit."
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose web pages may call the service, separated by commas; `*`: all."
@@ -185,7 +231,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, Variables(settings_cls, OF_OTHERS), TomlFile(settings_cls, Path(FILE))
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Settings:
@@ -201,6 +247,36 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_written_as_such(cls, value: object, info: ValidationInfo) -> object:
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and kind is not bool:
+            raise ValueError("true and false are no value of this setting")
+        if isinstance(value, str) and kind in (int, float) and "_" in value:
+            raise ValueError("a number is written with digits alone")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_address_or_name(cls, value: str) -> str:
+        host = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+        try:
+            if ":" in host:
+                IPv6Address(host)
+            elif not HOST_NAME.fullmatch(host):
+                raise ValueError
+        except ValueError:
+            raise ValueError("it is an IPv4 or IPv6 address, or the name of a host, without a port") from None
+        return host
+
+    @field_validator("api_key_rate")
+    @classmethod
+    def _rate_is_not_too_slow(cls, value: float) -> float:
+        if 0 < value < MIN_RATE:
+            raise ValueError(f"it is 0 or at least {MIN_RATE}")
+        return value
+
     @field_validator("engine")
     @classmethod
     def _engine_is_known(cls, value: str) -> str:
@@ -210,8 +286,15 @@ class Settings(BaseSettings):
 
     @field_validator("api_keys", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        return value.replace(",", " ").split() if isinstance(value, str) else value
+    def _split(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        entries = value.replace(",", " ").split()
+        if info.field_name == "trusted_proxies" and entries == [NOBODY]:
+            return []
+        if not entries:
+            raise ValueError("it has no entries; leave it out for its default")
+        return entries
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -230,6 +313,12 @@ class Settings(BaseSettings):
             if getattr(self, ca) and not getattr(self, cert):
                 raise ValueError(f"{ca} needs {cert} and {key}")
         return self
+
+    @property
+    def grpc_address(self) -> str:
+        """Address and port for gRPC, as URLs have them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.grpc_port}"
 
     @property
     def key_limits(self) -> Limits:

@@ -10,10 +10,14 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from hiseg.core.settings_sources import UnreadableFile
+from hiseg.doctor.words import explain
 from hiseg.settings import Settings
 
 Repository = Annotated[Path | None, typer.Option("--repository", help="folder of name/version/model.onnx")]
 Engine = Annotated[str | None, typer.Option(help="onnx (embedded), or triton://host:port,host:port")]
+SETTINGS_REFUSED = 2
+"""Exit code of every command whose settings are refused, as of one with a wrong option."""
 Variant = Annotated[str | None, typer.Option(help="b0, b1 or b7")]
 
 
@@ -21,12 +25,14 @@ def read_settings(**overrides: object) -> Settings:
     """Read the settings from ``HISEG_*`` variables and hiseg.toml; an override that is None leaves its setting as is.
 
     Raises:
-        typer.BadParameter: a setting has a value that it can't have.
+        typer.Exit: settings are refused; each is named on standard error, in a line of its own.
     """
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        raise typer.BadParameter(str(error)) from error
+    except (ValidationError, UnreadableFile) as error:
+        for sentence in explain(error):
+            typer.echo(f"hiseg: {sentence}", err=True)
+        raise typer.Exit(SETTINGS_REFUSED) from error
 
 
 @contextmanager

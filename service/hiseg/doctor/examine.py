@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 
 from pydantic import ValidationError
 
+from hiseg.core.settings_sources import UnreadableFile
 from hiseg.doctor.clock import Clock
 from hiseg.doctor.embedded import check_embedded
 from hiseg.doctor.finding import Finding, wrong
 from hiseg.doctor.limits import check_memory, check_open_files, check_settings
 from hiseg.doctor.ports import check_ports
 from hiseg.doctor.provider import check_provider, check_threads
+from hiseg.doctor.words import explain
 from hiseg.settings import EMBEDDED, Fallback, Settings
 
 
@@ -23,11 +25,9 @@ async def examine(overrides: Mapping[str, object]) -> AsyncIterator[Finding]:
     """
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]
-    except ValidationError as error:
-        for problem in error.errors():
-            name = "".join(f"{part}: " for part in problem["loc"])
-            text = problem["msg"].removeprefix("Value error, ")
-            yield wrong("settings", f"{name}{text}", "Mend the HISEG_* variable or the line in hiseg.toml.")
+    except (ValidationError, UnreadableFile) as error:
+        for sentence in explain(error):
+            yield wrong("settings", sentence, "Mend the HISEG_* variable or the line in hiseg.toml.")
         return
     clock = Clock()
     for finding in (*check_settings(settings), check_open_files(settings), check_memory(settings)):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 from benchmarks.harness.paths import HISEG, ROOT
 
 
-def hiseg(*arguments: str | Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([HISEG, *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+def hiseg(*arguments: str | Path, expect: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    command, env = [HISEG, *arguments], os.environ | variables
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False, env=env)
     assert done.returncode == expect, done.stderr
     return done
 
