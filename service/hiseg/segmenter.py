@@ -33,7 +33,10 @@ from hiseg.observability.tracing import OFF, Stage, Tracing
 MAX_INLINE_MASK_PIXELS = 2**17
 """Masks over at most so many pixels are drawn on the event loop: handing them to a thread and back takes longer."""
 MAX_INLINE_IMAGE_PIXELS = 2**19
-"""A JPEG or raw frame of at most so many pixels is decoded on the event loop: it takes about two milliseconds."""
+"""A JPEG or raw frame of at most so many pixels, and bytes, is decoded on the event loop: it takes about two
+milliseconds."""
+CANVAS_OVERSAMPLING = 2
+"""How many times as large as on its canvas an image is decoded at least, in each direction, before it is reduced."""
 T = TypeVar("T")
 
 
@@ -232,10 +235,13 @@ class Segmenter:
 
 def decodes_quickly(image: ImageSource) -> bool:
     """Whether decoding on the event loop is faster than in a thread and back, and too short a pause to be noticed."""
-    # PNG and WebP take up to ten times as long.
-    slow = isinstance(image, EncodedImage) and (image.kind != "JPEG" or image.is_progressive)
-    # A file of more bytes than pixels has more in it than the image.
-    return not slow and max(image.nbytes // 3, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
+    if isinstance(image, EncodedImage):
+        header = image.header
+        # PNG and WebP take up to ten times as long, and JPEGs with passes or odd codes as long as their writers like.
+        quick = header.kind == "JPEG" and header.is_plain and not header.in_passes
+        # A file of more bytes than pixels has more in it than the image.
+        return quick and max(image.nbytes, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
+    return max(image.nbytes // 3, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
 
 
 def prepare(image: ImageSource, placement: Placement, boxes: Sequence[Box], stop: Stop = NEVER) -> Prepared:
@@ -245,7 +251,8 @@ def prepare(image: ImageSource, placement: Placement, boxes: Sequence[Box], stop
         UndecodableImage: the image is damaged.
         Exception: what :meth:`Stop.check` raises.
     """
-    decoded = image.decode(placement.content)
+    height, width = placement.content
+    decoded = image.decode((CANVAS_OVERSAMPLING * height, CANVAS_OVERSAMPLING * width))
     stop.check()
     return Prepared(to_canvas(decoded.pixels, placement), placement.rois(boxes), decoded.notes)
 

@@ -175,16 +175,20 @@ def test_a_small_image_is_decoded_on_the_loop_while_nobody_else_is_inside() -> N
     asyncio.run(scenario())
 
 
+def encoded(kind: str, width: int = 640, height: int = 480, behind: bytes = b"", **options: object) -> EncodedImage:
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (width, height)).save(file, kind, **options)
+    return inspect(file.getvalue() + behind, ImageLimits(10**7, 10**6))
+
+
 @pytest.mark.parametrize(("kind", "quick"), [("JPEG", True), ("PNG", False), ("WEBP", False)])
 def test_images_that_decode_slowly_never_hold_the_loop(kind: str, quick: bool) -> None:
-    assert decodes_quickly(EncodedImage(b"", kind, "RGB", 640, 480)) is quick
+    assert decodes_quickly(encoded(kind)) is quick
 
 
 def test_progressive_and_padded_jpegs_are_not_decoded_on_the_loop() -> None:
-    file = io.BytesIO()
-    PIL.Image.new("RGB", (64, 48)).save(file, "JPEG", progressive=True)
-    assert not decodes_quickly(inspect(file.getvalue(), ImageLimits(10**6, 10**6)))
-    assert not decodes_quickly(EncodedImage(bytes(2 * 10**6), "JPEG", "RGB", 64, 48))
+    assert not decodes_quickly(encoded("JPEG", 64, 48, progressive=True))
+    assert not decodes_quickly(encoded("JPEG", 64, 48, behind=bytes(2 * 10**6)))
 
 
 def test_unknown_variant_names_those_there_are() -> None:

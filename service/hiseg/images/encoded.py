@@ -5,25 +5,36 @@ Type, size and rotation are read from the header (:func:`inspect`); nothing is d
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import PIL.ExifTags
 import PIL.Image
-import simplejpeg
 
 from hiseg.core.errors import TooLarge, UndecodableImage, UnsupportedImage
 from hiseg.core.image import Image, Pixels, Size
-from hiseg.images.limits import IMAGE_FIELD, ImageLimits, check_pixels
+from hiseg.images.decoders import jpeg, png, webp
+from hiseg.images.headers.header import Header
+from hiseg.images.headers.jpeg import read_jpeg
+from hiseg.images.headers.png import read_png
+from hiseg.images.headers.webp import read_webp
+from hiseg.images.limits import IMAGE_FIELD, ImageLimits, check_pixels, damaged
 
 MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 """Media types that are read, and Pillow's names of them."""
-_SIXTEEN_BIT = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
-_WITH_ALPHA = {"RGBA", "LA", "PA", "RGBa", "La"}
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError)
-# EXIF 2.3, tag Orientation: what makes the stored ``[H, W, 3]`` upright; 1 and unknown values change nothing.
+_READERS: dict[str, Callable[[bytes], Header]] = {"JPEG": read_jpeg, "PNG": read_png, "WEBP": read_webp}
+_DECODERS: dict[str, Callable[[bytes, Header, Size | None], Image]] = {
+    "JPEG": jpeg.decode,
+    "PNG": lambda data, header, _: png.decode(data, header),
+    "WEBP": lambda data, header, _: webp.decode(data, header),
+}
+_DECODING_BYTES: dict[str, Callable[[bytes, Header], int]] = {
+    "JPEG": jpeg.decoding_bytes,
+    "PNG": png.decoding_bytes,
+    "WEBP": webp.decoding_bytes,
+}
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, MemoryError)
+# EXIF 2.3, tag Orientation: what makes the stored ``[H, W, 3]`` upright; 1 changes nothing.
 _UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda stored: stored[:, ::-1],
     3: lambda stored: stored[::-1, ::-1],
@@ -33,6 +44,8 @@ _UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
     7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
     8: lambda stored: stored[:, ::-1].swapaxes(0, 1),
 }
+_FIRST_ON_ITS_SIDE = 5
+"""From this orientation on, rows are stored as columns."""
 
 # Our own limit, read from the header, replaces Pillow's, which would warn and let pass.
 PIL.Image.MAX_IMAGE_PIXELS = None
@@ -44,21 +57,21 @@ class EncodedImage:
 
     Attributes:
         data: the file.
-        kind: Pillow's name of the file type: ``JPEG``, ``PNG`` or ``WEBP``.
-        mode: Pillow's name of the colour model, such as ``RGB`` or ``LA``.
-        width: width in pixels, after rotation.
-        height: height in pixels, after rotation.
-        orientation: EXIF's orientation, 1 to 8; 1 is upright.
-        is_progressive: whether it is a JPEG that is refined in passes, of which its writer may have made many.
+        header: what it says of the image, as stored.
     """
 
     data: bytes
-    kind: str
-    mode: str
-    width: int
-    height: int
-    orientation: int = 1
-    is_progressive: bool = False
+    header: Header
+
+    @property
+    def width(self) -> int:
+        """Width in pixels, after rotation."""
+        return self.header.height if self._is_on_its_side else self.header.width
+
+    @property
+    def height(self) -> int:
+        """Height in pixels, after rotation."""
+        return self.header.width if self._is_on_its_side else self.header.height
 
     @property
     def nbytes(self) -> int:
@@ -68,7 +81,8 @@ class EncodedImage:
     @property
     def decoding_bytes(self) -> int:
         """See :class:`hiseg.core.image.ImageSource`."""
-        return _decoding_bytes(self)
+        rotated = 6 * self.width * self.height if self.header.orientation in _UPRIGHT else 0
+        return max(rotated, _DECODING_BYTES[self.header.kind](self.data, self.header))
 
     def decode(self, at_least: Size | None = None) -> Image:
         """Decode the file to RGB uint8 ``[H, W, 3]``.
@@ -77,37 +91,31 @@ class EncodedImage:
         RGB, and the first frame of an animation is taken. The notes of the image name each step that changes what
         one sees.
 
+        Args:
+            at_least: see :class:`hiseg.core.image.ImageSource`.
+
         Raises:
             UndecodableImage: the file is truncated or damaged.
         """
+        stored_at_least = at_least[::-1] if at_least and self._is_on_its_side else at_least
         try:
-            image = self._decode_plain_jpeg() or self._decode_with_pillow()
+            image = _DECODERS[self.header.kind](self.data, self.header, stored_at_least)
         except _BROKEN as error:
-            raise _undecodable(self.kind, error) from error
-        if self.orientation in _UPRIGHT:
-            return Image(np.ascontiguousarray(_UPRIGHT[self.orientation](image.pixels)), image.notes)
+            raise damaged(self.header.kind, "it is truncated or damaged") from error
+        if self.header.orientation in _UPRIGHT:
+            return Image(np.ascontiguousarray(_UPRIGHT[self.header.orientation](image.pixels)), image.notes)
         return image
 
-    def _decode_plain_jpeg(self) -> Image | None:
-        """Decode an RGB or grey JPEG that libjpeg-turbo has no doubts about; None for everything else."""
-        if self.kind != "JPEG" or self.mode not in ("RGB", "L"):
-            return None
-        try:
-            # A third faster than Pillow, to the same pixels.
-            return Image(simplejpeg.decode_jpeg(self.data, "RGB"))
-        except ValueError:
-            return None  # it is strict: Pillow may still read what it finds odd
-
-    def _decode_with_pillow(self) -> Image:
-        """Decode what Pillow can open."""
-        with PIL.Image.open(io.BytesIO(self.data), formats=[self.kind]) as opened:
-            return _to_image(opened)
+    @property
+    def _is_on_its_side(self) -> bool:
+        return self.header.orientation >= _FIRST_ON_ITS_SIDE
 
 
 def inspect(data: bytes, limits: ImageLimits) -> EncodedImage:
     """Read and check the header of a JPEG, PNG or WebP image, which is cheap enough for the event loop.
 
-    A rotation that is written behind the pixels, as PNG allows, is ignored.
+    Whatever the file, it takes no more steps than :mod:`hiseg.images.limits` allows parts, and unpacks nothing. A
+    rotation that is written behind the pixels, as PNG allows, is ignored.
 
     Args:
         data: the file.
@@ -116,7 +124,7 @@ def inspect(data: bytes, limits: ImageLimits) -> EncodedImage:
     Raises:
         TooLarge: the image has more bytes or pixels than allowed.
         UnsupportedImage: the file is of another type.
-        UndecodableImage: the file is empty or its header is damaged.
+        UndecodableImage: the file is empty, its header is damaged, or it has too many parts.
     """
     if len(data) > limits.max_bytes:
         raise TooLarge(
@@ -127,15 +135,9 @@ def inspect(data: bytes, limits: ImageLimits) -> EncodedImage:
         )
     if not data:
         raise UndecodableImage("the image is empty", field=IMAGE_FIELD, value=0)
-    kind = sniff(data)
-    try:
-        with PIL.Image.open(io.BytesIO(data), formats=[kind]) as opened:
-            check_pixels(opened.width, opened.height, limits)
-            orientation = _orientation(opened)
-            width, height = opened.size if orientation <= 4 else opened.size[::-1]
-            return EncodedImage(data, kind, opened.mode, width, height, orientation, "progressive" in opened.info)
-    except _BROKEN as error:
-        raise _undecodable(kind, error) from error
+    header = _READERS[sniff(data)](data)
+    check_pixels(header.width, header.height, limits)
+    return EncodedImage(data, header)
 
 
 def sniff(data: bytes) -> str:
@@ -159,52 +161,3 @@ def sniff(data: bytes) -> str:
         limit=list(MEDIA_TYPES),
         value=data[:8].hex(" "),
     )
-
-
-def _undecodable(kind: str, error: Exception) -> UndecodableImage:
-    """The error of a damaged file, with the decoder's reason."""
-    return UndecodableImage(f"the {kind} image cannot be decoded: {error}", field=IMAGE_FIELD)
-
-
-def _orientation(opened: PIL.Image.Image) -> int:
-    """EXIF's orientation, 1 to 8; 1 if there is none or an unknown one."""
-    if opened.format == "PNG" and "exif" not in opened.info:
-        return 1  # Pillow would decode the whole image to look for it behind the pixels
-    found = opened.getexif().get(PIL.ExifTags.Base.Orientation, 1)
-    return found if found in _UPRIGHT else 1
-
-
-def _to_image(opened: PIL.Image.Image) -> Image:
-    """Decode an opened file to RGB uint8 ``[H, W, 3]``, as stored: not rotated yet."""
-    notes = []
-    frames = getattr(opened, "n_frames", 1)
-    if frames > 1:
-        opened.seek(0)
-        notes.append(f"animated: the first of {frames} frames was used")
-    flat: PIL.Image.Image = opened
-    if flat.mode in _WITH_ALPHA or "transparency" in flat.info:
-        notes.append("transparent: laid on white")
-        rgba = flat.convert("RGBA")
-        flat = PIL.Image.new("RGBA", rgba.size, "white")
-        flat.alpha_composite(rgba)
-    if flat.mode in _SIXTEEN_BIT:
-        notes.append("16 bits a channel: reduced to 8")
-        grey = (np.asarray(flat).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
-        return Image(np.repeat(grey[:, :, None], 3, axis=2), tuple(notes))
-    if flat.mode == "CMYK":
-        notes.append("CMYK: converted to RGB without a colour profile")
-    pixels: Pixels = np.asarray(flat if flat.mode == "RGB" else flat.convert("RGB"))
-    return Image(pixels, tuple(notes))
-
-
-def _decoding_bytes(image: EncodedImage) -> int:
-    """Most bytes that decoding takes at once, for each pixel of each kind, and a little for what isn't pixels."""
-    each = {"L": 4, "RGB": 10, "1": 8, "P": 12, "CMYK": 14}.get(image.mode, 26)
-    if image.kind == "JPEG":
-        # libjpeg keeps all coefficients of an image that comes in passes, 16 bits each.
-        each = (3 if image.mode in ("RGB", "L") else 11) + 8
-    if image.kind == "WEBP":
-        each += 12
-    if image.orientation > 1:
-        each += 3
-    return each * image.width * image.height + len(image.data) + 2**20

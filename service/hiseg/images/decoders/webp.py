@@ -1,0 +1,75 @@
+"""Decodes a WebP, of an animated one its first frame alone, out of the pixels without any metadata."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import PIL.Image
+
+from hiseg.core.image import Image, Pixels
+from hiseg.images.decoders.bands import BAND_BYTES, TRANSPARENT_NOTE, animation_note, bands, lay_on_white
+from hiseg.images.headers.header import Header
+from hiseg.images.headers.webp import CHUNK, KIND
+from hiseg.images.limits import damaged
+
+_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+_RGBA = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+def decoding_bytes(data: bytes, header: Header) -> int:
+    """Most bytes that :func:`decode` takes at once, its result included."""
+    lossless = header.in_passes
+    frame = header.frame_size[0] * header.frame_size[1]
+    # A lossless image is unpacked as ARGB; of a lossy one, the transparency.
+    decoding = (4 if lossless else 1) + (4 if header.is_transparent else 3)
+    flattening = 4 if header.is_transparent else 3
+    canvas = 3 * header.width * header.height
+    return max(decoding * frame, flattening * frame + canvas) + BAND_BYTES + len(data)
+
+
+def decode(data: bytes, header: Header) -> Image:
+    """Decode a WebP as it is stored, not rotated.
+
+    Raises:
+        UndecodableImage: it is truncated or damaged.
+    """
+    frame = _decode_frame(_wrap(data, header), header)
+    notes = animation_note(header.frames) + ((TRANSPARENT_NOTE,) if header.is_transparent else ())
+    if frame.shape == (header.height, header.width, 3):
+        return Image(frame, notes)
+    # What a first frame doesn't cover is transparent, or black if nothing can be.
+    canvas = np.full((header.height, header.width, 3), 255 if header.is_transparent else 0, dtype=np.uint8)
+    (left, top), (height, width) = header.frame_at, frame.shape[:2]
+    for rows in bands(height, width):
+        band = frame[rows]
+        if frame.shape[2] == 4:
+            band = lay_on_white(PIL.Image.fromarray(cv2.cvtColor(band, cv2.COLOR_BGRA2RGBA)))
+        canvas[top + rows.start : top + rows.stop, left : left + width] = band
+    return Image(canvas, notes)
+
+
+def _decode_frame(stream: bytes, header: Header) -> Pixels:
+    """Decode a still image to RGB ``[H, W, 3]`` or, if it has any transparency that counts, BGRA ``[H, W, 4]``."""
+    try:
+        # In a fraction of the memory of Pillow, which reads every WebP as an animation, and faster, to the same pixels.
+        decoded = cv2.imdecode(np.frombuffer(stream, dtype=np.uint8), _RGBA if header.is_transparent else _RGB)
+    except cv2.error as error:
+        raise damaged(KIND, "its pixels are damaged") from error
+    if decoded is None or decoded.shape[1::-1] != header.frame_size:
+        raise damaged(KIND, "its pixels are damaged")
+    pixels = decoded.astype(np.uint8, copy=False)
+    if header.is_transparent and pixels.shape[2] == 3:
+        cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+    return pixels
+
+
+def _wrap(data: bytes, header: Header) -> bytes:
+    """Make a file of its own of the pixels, and of the transparency that a lossy image has beside them."""
+    chunks: list[bytes | memoryview] = []
+    if len(header.kept) > 1:
+        width, height = (size - 1 for size in header.frame_size)
+        chunks = [CHUNK.pack(b"VP8X", 10), b"\x10\0\0\0", width.to_bytes(3, "little"), height.to_bytes(3, "little")]
+    for begin, end in header.kept:
+        chunks += [memoryview(data)[begin:end], b"\0" * (end - begin & 1)]
+    size = 4 + sum(len(chunk) for chunk in chunks)
+    return b"".join((CHUNK.pack(b"RIFF", size), b"WEBP", *chunks))

@@ -1,0 +1,46 @@
+"""What a file says of its image before one looks at the pixels, in the same form for all file types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Span = tuple[int, int]
+"""Where a part of a file begins and ends, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of an encoded image, as stored: not rotated yet.
+
+    Attributes:
+        kind: ``JPEG``, ``PNG`` or ``WEBP``.
+        mode: Pillow's name of the colour model, such as ``RGB`` or ``LA``.
+        width: width in pixels.
+        height: height in pixels.
+        pixels_at: offset of the first part that has pixels: a JPEG's first scan, a PNG's first IDAT chunk; a WebP has
+            its pixels among ``kept``.
+        kept: the parts before the pixels that decoding them needs, in the order of the file; all others are metadata.
+        orientation: EXIF's orientation, 1 to 8; 1 is upright.
+        frames: frames of an animation; 1 for a still image.
+        is_transparent: whether any pixel may be transparent.
+        in_passes: whether the decoder must hold the whole image while it reads it in several passes: a progressive
+            JPEG or one with a scan for each colour, an interlaced PNG.
+        is_plain: whether it is written as almost all files of its type are; of JPEG: with Huffman codes, not lossless,
+            colours sampled in a usual way, and nothing between its segments.
+        frame_at: (left, top) of the first frame of an animation on its canvas.
+        frame_size: (width, height) of the first frame; that of the image if it isn't animated.
+    """
+
+    kind: str
+    mode: str
+    width: int
+    height: int
+    pixels_at: int = 0
+    kept: tuple[Span, ...] = ()
+    orientation: int = 1
+    frames: int = 1
+    is_transparent: bool = False
+    in_passes: bool = False
+    is_plain: bool = True
+    frame_at: tuple[int, int] = (0, 0)
+    frame_size: tuple[int, int] = (0, 0)
