@@ -21,19 +21,27 @@ class BoxFormat(StrEnum):
     CXCYWH = "cxcywh"
 
 
-def parse_boxes(text: str) -> list[list[float]]:
+def parse_boxes(text: str, max_boxes: int | None = None) -> list[list[float]]:
     """Parse ``x1,y1,x2,y2;x1,y1,x2,y2;…`` into rows of numbers; an empty text is no boxes.
+
+    Args:
+        text: the boxes.
+        max_boxes: most boxes that are taken; None: any number.
 
     Raises:
         InvalidRequest: something in it is not a number.
+        TooLarge: more boxes than are taken.
     """
+    parts = [part for part in text.split(";") if part.strip()]
+    if max_boxes is not None:
+        check_count(len(parts), max_boxes)
     rows = []
-    for index, part in enumerate(part for part in text.split(";") if part.strip()):
+    for index, part in enumerate(parts):
         try:
             rows.append([float(number) for number in part.split(",")])
         except ValueError as error:
             raise InvalidRequest(
-                f"boxes[{index}] is not numbers separated by commas", field=f"boxes[{index}]", value=part[:80]
+                f"boxes[{index}] is not numbers separated by commas", field=f"boxes[{index}]", value=part
             ) from error
     return rows
 
@@ -70,7 +78,7 @@ def to_boxes(
         if len(row) != 4:
             raise InvalidRequest(f"{name} has {len(row)} numbers; a box has 4", field=name, limit=4, value=len(row))
         if not all(math.isfinite(number) for number in row):
-            raise InvalidRequest(f"{name} has a number that is not finite", field=name, value=str(list(row)))
+            raise InvalidRequest(f"{name} has a number that is not finite", field=name, value=list(row))
         a, b, c, d = (number * factor for number, factor in zip(row, scale, strict=True))
         match box_format:
             case BoxFormat.XYXY:
@@ -80,7 +88,7 @@ def to_boxes(
             case BoxFormat.CXCYWH:
                 box = Box(a - c / 2, b - d / 2, a + c / 2, b + d / 2)
         if not all(math.isfinite(number) for number in box.as_tuple()):
-            raise InvalidRequest(f"{name} is too large to be computed with", field=name, value=str(list(row)))
+            raise InvalidRequest(f"{name} is too large to be computed with", field=name, value=list(row))
         if box.is_empty:
             raise InvalidRequest(
                 f"{name} is empty or reversed: it must have x1 < x2 and y1 < y2", field=name, value=list(row)

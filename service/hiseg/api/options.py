@@ -1,20 +1,15 @@
-"""The options of a segmentation request, which are the same on every transport, and the job that they make of an image.
-
-Also how JSON and other values of a request are validated, with errors that name the field at fault.
-"""
+"""The options of a request for masks, which are the same on every transport, and the job that they make of an image."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hiseg.api.boxes import BoxFormat, to_boxes
 from hiseg.api.encoding import MaskFormat
 from hiseg.core.box import Box
-from hiseg.core.errors import InvalidRequest, TooLarge
 from hiseg.core.image import ImageSource
 from hiseg.core.job import Job, Mode, PostProcessing, Priority, Smoothing
 from hiseg.images.encoded import inspect
@@ -25,17 +20,11 @@ MAX_DEADLINE_S = 600
 """Longest deadline that a request may name."""
 MAX_DILATION_PX = 100
 """Largest value of ``dilation_px``."""
-MAX_ROWS = 10_000
-"""Upper limit of the boxes that are parsed at all; how many are taken is the setting ``max_boxes``."""
-MAX_COMMAS = 15 * MAX_ROWS
-"""Upper limit of the commas in a JSON body: three times those of ``MAX_ROWS`` boxes.
-
-The validator takes a kilobyte for each value that is wrong, so that a body of short values could fill the memory.
-"""
+MAX_VARIANT_LENGTH = 40
+"""Most characters of the name of a variant."""
 Boxes: TypeAlias = Sequence[Sequence[float]] | Callable[[int, int], tuple[Box, ...]]
 """Rows of four numbers in the format that the options name, or a function that returns the boxes in pixels of an image
 of the given width and height."""
-M = TypeVar("M", bound=BaseModel)
 
 
 class Options(BaseModel):
@@ -43,7 +32,9 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    variant: str | None = Field(default=None, description="`b0`, `b1` or `b7`; the service's default if left out")
+    variant: str | None = Field(
+        default=None, max_length=MAX_VARIANT_LENGTH, description="`b0`, `b1` or `b7`; the service's default if left out"
+    )
     mode: Mode = Field(default=Mode.INSTANCE, description="a mask per box, or the foreground: everybody at once")
     box_format: BoxFormat = Field(default=BoxFormat.XYXY, description="what the four numbers of a box mean")
     normalized: bool = Field(default=False, description="boxes are shares 0..1 of the image's width and height")
@@ -131,58 +122,3 @@ class Options(BaseModel):
             latest=latest,
             traceparent=traceparent,
         )
-
-
-def read_json(model: type[M], text: bytes, max_commas: int = MAX_COMMAS) -> M:
-    """Parse and validate JSON of a request.
-
-    Args:
-        model: what it must be.
-        text: the JSON.
-        max_commas: most commas that are parsed.
-
-    Raises:
-        TooLarge: it has more commas.
-        InvalidRequest: it is malformed, or not valid for the model.
-    """
-    commas = text.count(b",")
-    if commas > max_commas:
-        raise TooLarge(
-            f"the JSON has {commas} commas; at most {max_commas} are read",
-            field="body",
-            limit=max_commas,
-            value=commas,
-        )
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        raise to_hiseg_error(error) from error
-
-
-def read_values(model: type[M], values: Mapping[str, object]) -> M:
-    """Validate values of a request that didn't come as JSON, such as those of a query.
-
-    Raises:
-        InvalidRequest: they are not valid for the model.
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise to_hiseg_error(error) from error
-
-
-def to_hiseg_error(error: ValidationError) -> InvalidRequest | TooLarge:
-    """The first error that pydantic found, with the field, the limit and the value at fault."""
-    first: Any = error.errors(include_url=False)[0]
-    field = "request"
-    for part in first["loc"]:
-        field = f"{field}[{part}]" if isinstance(part, int) else str(part)
-    value = first.get("input")
-    if first["type"] == "too_long":
-        return TooLarge(f"{field}: more than {MAX_ROWS} rows", field=field, limit=MAX_ROWS)
-    # JSON has no word for NaN and infinity.
-    number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-    shown = value if number else str(value)[:80]
-    bounds = {"ge", "gt", "le", "lt"} & set(first.get("ctx", {}))
-    limit = first["ctx"][bounds.pop()] if bounds else None
-    return InvalidRequest(f"{field}: {first['msg']}", field=field, limit=limit, value=shown)

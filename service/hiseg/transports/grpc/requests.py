@@ -8,7 +8,8 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import DecodeError, Message
 
 from hiseg.api.boxes import check_count
-from hiseg.api.options import Options, read_values
+from hiseg.api.options import Options
+from hiseg.api.validation import read_values
 from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import ImageSource
 from hiseg.images.limits import IMAGE_FIELD, ImageLimits

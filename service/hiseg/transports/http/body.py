@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import Request
 from pydantic import Field
@@ -12,13 +11,18 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from hiseg.api.boxes import parse_boxes
-from hiseg.api.options import MAX_ROWS, Options, read_json, read_values
-from hiseg.core.errors import InvalidRequest, UnsupportedImage
+from hiseg.api.json_reader import LongText, limits_of_options, read_json
+from hiseg.api.options import Options
+from hiseg.api.validation import read_values
+from hiseg.core.errors import InvalidRequest, UnsupportedImage, shorten
 from hiseg.images.encoded import MEDIA_TYPES
 from hiseg.images.limits import IMAGE_FIELD
 
 RAW = {*MEDIA_TYPES, "application/octet-stream"}
 MULTIPART, JSON = "multipart/form-data", "application/json"
+
+
+Row = Annotated[list[float], Field(fail_fast=True)]
 
 
 class QueryOptions(Options):
@@ -30,15 +34,13 @@ class QueryOptions(Options):
 class JsonOptions(Options):
     """Options as JSON: the `request` part of a multipart body."""
 
-    boxes: list[list[float]] = Field(
-        default_factory=list, max_length=MAX_ROWS, description="one row of four numbers per person"
-    )
+    boxes: list[Row] = Field(default_factory=list, fail_fast=True, description="one row of four numbers per person")
 
 
 class JsonRequest(JsonOptions):
     """A request that is all JSON. A third more bytes than the other forms, and slower to read."""
 
-    image: str = Field(description="the image, base64")
+    image: LongText = Field(description="the image, base64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +58,37 @@ class SegmentRequest:
     options: Options
 
 
-async def read_request(request: Request) -> SegmentRequest:
+async def read_request(request: Request, max_boxes: int) -> SegmentRequest:
     """Read the form that the content type names.
+
+    Args:
+        request: the request; its body isn't read yet.
+        max_boxes: most boxes that are taken, by which the JSON around them is limited too.
 
     Raises:
         UnsupportedImage: the content type is none of them.
         InvalidRequest: options, boxes, JSON or multipart are malformed.
-        TooLarge: the JSON has too many values.
+        TooLarge: there are too many boxes in the query, or too much in the JSON.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type in RAW:
         options = read_values(QueryOptions, dict(request.query_params))
-        return SegmentRequest(await request.body(), parse_boxes(options.boxes), options)
+        return SegmentRequest(await request.body(), parse_boxes(options.boxes, max_boxes), options)
     if media_type == MULTIPART:
-        return await _read_multipart(request)
+        return await _read_multipart(request, max_boxes)
     if media_type == JSON:
-        body = read_json(JsonRequest, await request.body())
-        return SegmentRequest(_from_base64(body.image), body.boxes, body)
+        body = read_json(JsonRequest, await request.body(), limits_of_options(max_boxes))
+        return SegmentRequest(await _from_base64(body.image), body.boxes, body)
     taken = sorted({*RAW, MULTIPART, JSON})
     raise UnsupportedImage(
-        f"content type {media_type or 'missing'!r} is not taken; {', '.join(taken)} are",
+        f"content type {shorten(media_type) or 'missing'!r} is not taken; {', '.join(taken)} are",
         field="content-type",
         limit=taken,
         value=media_type,
     )
 
 
-async def _read_multipart(request: Request) -> SegmentRequest:
+async def _read_multipart(request: Request, max_boxes: int) -> SegmentRequest:
     try:
         form = await request.form(max_files=2, max_fields=2)
     except HTTPException as error:
@@ -90,19 +96,21 @@ async def _read_multipart(request: Request) -> SegmentRequest:
     try:
         extra = set(form) - {IMAGE_FIELD, "request"}
         if extra:
-            raise InvalidRequest(f"unknown part {min(extra)!r}", field=min(extra), limit=[IMAGE_FIELD, "request"])
+            raise InvalidRequest(
+                f"unknown part {shorten(min(extra))!r}", field=min(extra), limit=[IMAGE_FIELD, "request"]
+            )
         image, options = form.get(IMAGE_FIELD), form.get("request", "{}")
         if not isinstance(image, UploadFile):
             raise InvalidRequest("there is no file part 'image'", field=IMAGE_FIELD)
         text = (await options.read()) if isinstance(options, UploadFile) else options.encode("utf-8", "replace")
-        parsed = read_json(JsonOptions, text)
+        parsed = read_json(JsonOptions, text, limits_of_options(max_boxes))
         return SegmentRequest(await image.read(), parsed.boxes, parsed)
     finally:
         await form.close()
 
 
-def _from_base64(text: str) -> bytes:
+async def _from_base64(text: LongText) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidRequest(f"image is not base64: {error}", field=IMAGE_FIELD, value=text[:20]) from error
+        return await text.from_base64()
+    except ValueError as error:
+        raise InvalidRequest("image is not base64", field=IMAGE_FIELD, value=text.head(20)) from error

@@ -73,6 +73,7 @@ def inlined_schema(model: type[BaseModel]) -> dict[str, Any]:
 def router(exchange: Exchange) -> APIRouter:
     """The route ``/v1/segment``."""
     routes = APIRouter(tags=["segment"])
+    read = partial(read_request, max_boxes=exchange.settings.max_boxes)
 
     @routes.post(
         "/v1/segment",
@@ -93,7 +94,7 @@ def router(exchange: Exchange) -> APIRouter:
         `request` (JSON), or JSON with the image in base64.
         """
         as_png = wants_png(request.headers.get("accept", ""))
-        return await handle(exchange, TRANSPORT, request, read_request, partial(answer, as_png=as_png), problem)
+        return await handle(exchange, TRANSPORT, request, read, partial(answer, as_png=as_png), problem)
 
     return routes
 

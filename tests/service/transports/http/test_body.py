@@ -128,7 +128,7 @@ def test_too_many_boxes_are_refused_before_they_are_parsed(client: httpx.Client)
     body = json.dumps({"image": "AAAA", "boxes": [[0, 0, 1, 1]] * 20_000})
     problem = client.post(URL, content=body, headers={"content-type": "application/json"})
     assert problem.status_code == 413
-    assert (problem.json()["field"], problem.json()["limit"]) == ("boxes", 10_000)
+    assert (problem.json()["field"], problem.json()["limit"], problem.json()["value"]) == ("boxes", 100, 20_000)
 
 
 def test_a_body_that_does_not_arrive_times_out(photo: bytes) -> None:

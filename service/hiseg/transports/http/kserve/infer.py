@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from fastapi import Request
 
-from hiseg.api.options import Options, read_values
-from hiseg.core.errors import InvalidRequest, UnsupportedImage
+from hiseg.api.json_reader import limits_of_options
+from hiseg.api.options import Options
+from hiseg.api.validation import read_values
+from hiseg.core.errors import InvalidRequest, UnsupportedImage, shorten
 from hiseg.core.job import Priority
 from hiseg.core.result import Instance, Result
 from hiseg.core.stop import NEVER, Stop
@@ -60,22 +62,26 @@ class InferRequest:
     outputs: Mapping[str, bool]
 
 
-async def read_infer_request(request: Request) -> InferRequest:
+async def read_infer_request(request: Request, max_boxes: int) -> InferRequest:
     """Read a body of JSON, with or without binary tensors after it.
+
+    Args:
+        request: the request; its body isn't read yet.
+        max_boxes: most boxes that are taken, by which the JSON around them is limited too.
 
     Raises:
         InvalidRequest: something in it is wrong.
         UnsupportedImage: it is compressed.
-        TooLarge: the body is over the limit.
+        TooLarge: there are too many boxes, or too much JSON.
     """
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
         raise UnsupportedImage(
-            f"content-encoding {encoding[:20]!r} is not taken; JPEGs don't get smaller",
+            f"content-encoding {shorten(encoding)!r} is not taken; JPEGs don't get smaller",
             field="content-encoding",
             limit="identity",
-            value=encoding[:20],
+            value=encoding,
         )
-    body, blobs = split_body(await request.body(), request.headers.get(HEADER_LENGTH))
+    body, blobs = split_body(await request.body(), request.headers.get(HEADER_LENGTH), limits_of_options(max_boxes))
     tensors = {tensor.name: tensor for tensor in body.inputs}
     if unknown := sorted(set(tensors) - {IMAGE, BOXES}):
         raise _unknown("input", unknown[0], (IMAGE, BOXES))
@@ -83,8 +89,8 @@ async def read_infer_request(request: Request) -> InferRequest:
         raise InvalidRequest("an input is there twice", field="inputs", value=len(body.inputs))
     if IMAGE not in tensors:
         raise InvalidRequest("there is no input 'image'", field=IMAGE)
-    rows = read_rows(tensors[BOXES], blobs.get(BOXES)) if BOXES in tensors else []
-    image = read_bytes(tensors[IMAGE], blobs.get(IMAGE))
+    rows = read_rows(tensors[BOXES], blobs.get(BOXES), max_boxes) if BOXES in tensors else []
+    image = await read_bytes(tensors[IMAGE], blobs.get(IMAGE))
     return InferRequest(body.id, image, rows, read_options(body.parameters), read_outputs(body))
 
 
@@ -99,12 +105,12 @@ def read_options(parameters: Mapping[str, Any]) -> Options:
     values = {name: value for name, value in parameters.items() if name != ALL_BINARY}
     for name, why in FIXED_OPTIONS.items():
         if name in values:
-            raise InvalidRequest(f"{name} can't be chosen here: {why}", field=name, value=str(values[name])[:80])
+            raise InvalidRequest(f"{name} can't be chosen here: {why}", field=name, value=values[name])
     microseconds = values.pop(TIMEOUT_US, None)
     if microseconds is not None:
         if type(microseconds) is not int or microseconds <= 0:
             raise InvalidRequest(
-                "timeout is not a number of microseconds above 0", field=TIMEOUT_US, value=str(microseconds)[:80]
+                "timeout is not a number of microseconds above 0", field=TIMEOUT_US, value=microseconds
             )
         values.setdefault("deadline_ms", -(-microseconds // 1000))
     if type(values.get(PRIORITY)) is int:
@@ -158,8 +164,8 @@ def output_tensors(result: Result, stop: Stop = NEVER) -> dict[str, TensorOut]:
 
 def _unknown(kind: str, name: str, known: tuple[str, ...]) -> InvalidRequest:
     return InvalidRequest(
-        f"there is no {kind} {name[:80]!r}; there are {', '.join(known)}",
+        f"there is no {kind} {shorten(name)!r}; there are {', '.join(known)}",
         field=kind + "s",
         limit=list(known),
-        value=name[:80],
+        value=name,
     )

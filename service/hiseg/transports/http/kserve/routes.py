@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from hiseg.api.exchange import Exchange, RequestContext
-from hiseg.core.errors import HisegError, Unavailable
+from hiseg.core.errors import HisegError, Unavailable, shorten
 from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
@@ -36,6 +36,7 @@ def router(exchange: Exchange) -> APIRouter:
     """The protocol's routes."""
     routes = APIRouter(prefix="/v2", tags=["open inference protocol"])
     segmenter = exchange.segmenter
+    read = partial(read_infer_request, max_boxes=exchange.settings.max_boxes)
 
     def find(name: str, number: str = "") -> ModelRef | JSONResponse:
         """The model, or the response that it isn't served."""
@@ -47,7 +48,7 @@ def router(exchange: Exchange) -> APIRouter:
         except Unavailable as error:
             return error_response(error)
         known = ", ".join(f"{info.ref.name} ({info.ref.version})" for info in segmenter.models)
-        named = f"model {name[:80]!r}" + (f", version {number[:20]!r}," if number else "")
+        named = f"model {shorten(name)!r}" + (f", version {shorten(number)!r}," if number else "")
         return JSONResponse({"error": f"{named} is not served; there is {known}"}, HTTPStatus.NOT_FOUND)
 
     @routes.get("")
@@ -100,7 +101,7 @@ def router(exchange: Exchange) -> APIRouter:
         if isinstance(model, Response):
             return model
         segment_with = partial(answer, model=model)
-        return await handle(exchange, TRANSPORT, request, read_infer_request, segment_with, error_response)
+        return await handle(exchange, TRANSPORT, request, read, segment_with, error_response)
 
     return routes
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import struct
 from collections.abc import Sequence
@@ -11,15 +9,19 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from hiseg.api.options import read_json
-from hiseg.core.errors import InvalidRequest
+from hiseg.api.boxes import check_count
+from hiseg.api.json_reader import JsonLimits, LongText, read_json, resolve
+from hiseg.core.errors import InvalidRequest, quote, shorten
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """HTTP header: number of bytes of JSON in the body; binary tensors follow them."""
 BINARY_SIZE = "binary_data_size"
 MAX_NAME_LENGTH = 200
+"""Most characters of a name, and of the id of a request."""
+MAX_TENSORS = 16
+"""Most inputs, and most outputs, of a request."""
 LENGTH = struct.Struct("<I")
 """Length in bytes, before each element of a BYTES tensor in binary form."""
 Side = Annotated[int, Field(ge=0, lt=2**31)]
@@ -30,10 +32,20 @@ class TensorIn(BaseModel):
     """An input tensor of a request; its data may follow the JSON in binary form instead."""
 
     name: str = Field(max_length=MAX_NAME_LENGTH)
-    shape: list[Side] = Field(max_length=8)
+    shape: list[Side] = Field(max_length=8, fail_fast=True)
     datatype: str
     parameters: dict[str, Any] = Field(default_factory=dict)
     data: list[Any] | None = None
+
+    @field_validator("data")
+    @classmethod
+    def _resolve(cls, data: list[Any] | None, info: ValidationInfo) -> list[Any] | None:
+        """Put the text in its place that is the only element, in as many lists as there are around it."""
+        inner = data
+        while inner and len(inner) == 1:
+            inner[0] = resolve(inner[0], info)
+            inner = inner[0] if isinstance(inner[0], list) else None
+        return data
 
 
 class OutputIn(BaseModel):
@@ -46,36 +58,38 @@ class OutputIn(BaseModel):
 class InferIn(BaseModel):
     """A request; fields of the protocol that are of no consequence here are ignored."""
 
-    id: str | None = None
+    id: str | None = Field(None, max_length=MAX_NAME_LENGTH)
     parameters: dict[str, Any] = Field(default_factory=dict)
-    inputs: list[TensorIn]
-    outputs: list[OutputIn] | None = None
+    inputs: list[TensorIn] = Field(max_length=MAX_TENSORS, fail_fast=True)
+    outputs: list[OutputIn] | None = Field(None, max_length=MAX_TENSORS, fail_fast=True)
 
 
-def split_body(body: bytes, header_length: str | None) -> tuple[InferIn, dict[str, bytes]]:
+def split_body(body: bytes, header_length: str | None, limits: JsonLimits) -> tuple[InferIn, dict[str, memoryview]]:
     """Parse a body, and cut off the bytes of its binary tensors.
 
     Args:
         body: the whole body.
         header_length: value of the header :data:`HEADER_LENGTH`; None: all of the body is JSON.
+        limits: how much JSON it may have.
 
     Returns:
         The request, and the bytes of its binary tensors by their names.
 
     Raises:
         InvalidRequest: the header, the JSON or the sizes are wrong.
+        TooLarge: there is more JSON.
     """
     size = len(body)
     if header_length is not None:
         if not header_length.isdecimal() or len(header_length) > 10 or int(header_length) > len(body):
             raise InvalidRequest(
-                f"{HEADER_LENGTH} is {header_length[:20]!r}; the body has {len(body)} bytes",
+                f"{HEADER_LENGTH} is {shorten(header_length)!r}; the body has {len(body)} bytes",
                 field=HEADER_LENGTH,
                 limit=len(body),
-                value=header_length[:20],
+                value=header_length,
             )
         size = int(header_length)
-    request = read_json(InferIn, body[:size])
+    request = read_json(InferIn, body if size == len(body) else body[:size], limits)
     blobs = {}
     for tensor in request.inputs:
         if BINARY_SIZE in tensor.parameters:
@@ -83,12 +97,12 @@ def split_body(body: bytes, header_length: str | None) -> tuple[InferIn, dict[st
             left = len(body) - size
             if type(length) is not int or not 0 <= length <= left:
                 raise InvalidRequest(
-                    f"{tensor.name}: {BINARY_SIZE} is {str(length)[:20]}; {left} bytes are left in the body",
+                    f"{shorten(tensor.name)}: {BINARY_SIZE} is {quote(length)}; {left} bytes are left in the body",
                     field=tensor.name,
                     limit=left,
-                    value=str(length)[:20],
+                    value=quote(length),
                 )
-            blobs[tensor.name] = body[size : size + length]
+            blobs[tensor.name] = memoryview(body)[size : size + length]
             size += length
     if size != len(body):
         raise InvalidRequest(
@@ -97,7 +111,7 @@ def split_body(body: bytes, header_length: str | None) -> tuple[InferIn, dict[st
     return request, blobs
 
 
-def read_bytes(tensor: TensorIn, blob: bytes | None) -> bytes:
+async def read_bytes(tensor: TensorIn, blob: memoryview | None) -> bytes:
     """Read the only element of a BYTES tensor; in JSON it is base64.
 
     Raises:
@@ -106,37 +120,41 @@ def read_bytes(tensor: TensorIn, blob: bytes | None) -> bytes:
     _check_type(tensor, "BYTES")
     if any(side != 1 for side in tensor.shape):
         raise InvalidRequest(
-            f"{tensor.name} has the shape {tensor.shape}; one image a request is taken, in the shape [1]",
+            f"{shorten(tensor.name)} has the shape {tensor.shape}; one image a request is taken, in the shape [1]",
             field=tensor.name,
             limit=[1],
-            value=str(tensor.shape),
+            value=tensor.shape,
         )
     if blob is not None:
         if len(blob) < LENGTH.size or LENGTH.unpack_from(blob)[0] != len(blob) - LENGTH.size:
             raise _wrong_data(tensor, "its bytes are not one element with its length before it")
-        return blob[LENGTH.size :]
+        return bytes(blob[LENGTH.size :])
     flat = _flat(tensor)
-    if len(flat) != 1 or not isinstance(flat[0], str):
+    text = flat[0] if len(flat) == 1 else None
+    if isinstance(text, str):
+        text = LongText(text.encode("utf-8", "surrogatepass"), is_escaped=False)
+    if not isinstance(text, LongText):
         raise _wrong_data(tensor, "data is not one string in base64")
     try:
-        return base64.b64decode(flat[0], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise _wrong_data(tensor, f"data is not base64: {error}") from error
+        return await text.from_base64()
+    except ValueError as error:
+        raise _wrong_data(tensor, "data is not base64") from error
 
 
-def read_rows(tensor: TensorIn, blob: bytes | None) -> list[list[float]]:
+def read_rows(tensor: TensorIn, blob: memoryview | None, max_boxes: int) -> list[list[float]]:
     """Read the rows of an FP32 tensor ``[N, 4]``.
 
     Raises:
         InvalidRequest: another datatype or shape, or data that doesn't fit them.
+        TooLarge: more rows than ``max_boxes``.
     """
     _check_type(tensor, "FP32")
     if len(tensor.shape) != 2 or tensor.shape[1] != 4:
         raise InvalidRequest(
-            f"{tensor.name} has the shape {tensor.shape}; it must be [N, 4]",
+            f"{shorten(tensor.name)} has the shape {tensor.shape}; it must be [N, 4]",
             field=tensor.name,
             limit=[-1, 4],
-            value=str(tensor.shape),
+            value=tensor.shape,
         )
     count = 4 * tensor.shape[0]
     if blob is not None:
@@ -147,10 +165,11 @@ def read_rows(tensor: TensorIn, blob: bytes | None) -> list[list[float]]:
         numbers = _flat(tensor)
         if len(numbers) != count or not all(type(number) in (int, float) for number in numbers):
             raise _wrong_data(tensor, f"data is not the {count} numbers of its shape {tensor.shape}")
+    check_count(tensor.shape[0], max_boxes)
     try:
         return [[float(number) for number in numbers[first : first + 4]] for first in range(0, count, 4)]
     except OverflowError as error:
-        raise _wrong_data(tensor, f"a number is too large: {error}") from error
+        raise _wrong_data(tensor, "a number is too large") from error
 
 
 class TensorOut:
@@ -213,10 +232,10 @@ def join_body(fields: dict[str, Any], tensors: Sequence[tuple[TensorOut, bool]])
 def _check_type(tensor: TensorIn, datatype: str) -> None:
     if tensor.datatype != datatype:
         raise InvalidRequest(
-            f"{tensor.name} has the datatype {tensor.datatype[:20]!r}; it must be {datatype}",
+            f"{shorten(tensor.name)} has the datatype {shorten(tensor.datatype)!r}; it must be {datatype}",
             field=tensor.name,
             limit=datatype,
-            value=tensor.datatype[:20],
+            value=tensor.datatype,
         )
 
 
@@ -232,4 +251,4 @@ def _flat(tensor: TensorIn) -> list[Any]:
 
 
 def _wrong_data(tensor: TensorIn, why: str) -> InvalidRequest:
-    return InvalidRequest(f"{tensor.name}: {why}", field=tensor.name)
+    return InvalidRequest(f"{shorten(tensor.name)}: {why}", field=tensor.name)

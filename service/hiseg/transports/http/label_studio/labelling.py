@@ -9,6 +9,8 @@ from hiseg.core.errors import InvalidRequest
 
 MAX_LENGTH = 100_000
 """Most characters of a configuration."""
+MAX_NAME_LENGTH = 200
+"""Most characters of a name and of a label: each region of an answer repeats them."""
 BRUSHES = {"brushlabels": "BrushLabels", "brush": "Brush"}
 """Types of results that are masks, and the tags that they belong to."""
 
@@ -33,14 +35,14 @@ class Labelling:
 
 
 def read_labelling(text: str, field: str) -> Labelling:
-    """Find the image of a configuration and the brush for it.
+    """Find the image of a configuration and the brush for it; it may take some milliseconds.
 
     Args:
         text: the configuration, XML.
         field: field of the request that the configuration stood in, for errors.
 
     Raises:
-        InvalidRequest: it is no XML, or has no image or no brush for it.
+        InvalidRequest: it is no XML, has no image or no brush for it, or a name or label of theirs is too long.
     """
     # Entities are how a small document becomes a large one; Label Studio's configurations have none.
     if len(text) > MAX_LENGTH or "<!" in text.replace("<!--", ""):
@@ -52,17 +54,26 @@ def read_labelling(text: str, field: str) -> Labelling:
         )
     try:
         root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        raise InvalidRequest(f"{field} is not XML: {error}", field=field, value=text[:80]) from error
+    except (ElementTree.ParseError, ValueError) as error:
+        raise InvalidRequest(f"{field} is not XML: {error}", field=field, value=text) from error
     images = {image.get("name", ""): image.get("value", "").removeprefix("$") for image in root.iter("Image")}
     for kind, tag in BRUSHES.items():
         for brush in root.iter(tag):
             image = brush.get("toName", "")
             if images.get(image):
                 labels = tuple(label.get("value", "") for label in brush.iter("Label"))
-                return Labelling(brush.get("name", ""), kind, labels, image, images[image])
+                names = (brush.get("name", ""), image, images[image])
+                longest = max((*names, *labels), key=len)
+                if len(longest) > MAX_NAME_LENGTH:
+                    raise InvalidRequest(
+                        f"{field} has a name of {len(longest)} characters; at most {MAX_NAME_LENGTH} are taken",
+                        field=field,
+                        limit=MAX_NAME_LENGTH,
+                        value=longest,
+                    )
+                return Labelling(names[0], kind, labels, *names[1:])
     raise InvalidRequest(
         f"{field} has no <BrushLabels> or <Brush> for an <Image>, which masks could be for",
         field=field,
-        value=text[:80],
+        value=text,
     )

@@ -5,16 +5,22 @@ Images can stand in the task itself (``data:`` URIs) or in folders that the serv
 
 from __future__ import annotations
 
-import base64
-import binascii
+import io
+import os
+import stat
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from hiseg.api.json_reader import LongText
 from hiseg.core.errors import InvalidRequest, TooLarge
 from hiseg.settings import Settings
 
 UPLOADS, FILES = "/data/upload/", "/data/local-files/"
 """Paths under which Label Studio serves what was uploaded to it, and files of its LOCAL_FILES_DOCUMENT_ROOT."""
+MAX_REFERENCE_LENGTH = 8192
+"""Most characters of a reference that isn't the image itself."""
+MAX_HEAD_LENGTH = 200
+"""Most bytes of a ``data:`` URI before the image."""
 
 
 class Media:
@@ -31,7 +37,7 @@ class Media:
         self._max_bytes = settings.max_image_bytes
 
     def find(self, reference: object, field: str) -> bytes | Path:
-        """Find the image that a task refers to.
+        """Find the image that a task refers to; call it in a thread, since folders may be slow and images long.
 
         Args:
             reference: the reference as it stands in the task's data.
@@ -44,14 +50,25 @@ class Media:
             InvalidRequest: the reference is of no kind that is served, or there is no such file.
             TooLarge: the file has more bytes than are taken.
         """
+        if isinstance(reference, str) and reference.startswith("data:"):
+            reference = LongText(reference.encode("utf-8", "surrogatepass"), is_escaped=False)
+        if isinstance(reference, LongText) and bytes(reference.data[:5]) == b"data:":
+            return _inline(reference, field)
+        if isinstance(reference, LongText):
+            reference = reference.head(MAX_REFERENCE_LENGTH + 1)
         if not isinstance(reference, str):
             raise InvalidRequest(f"{field} is not text that says where the image is", field=field)
-        if reference.startswith("data:"):
-            return _inline(reference, field)
+        if len(reference) > MAX_REFERENCE_LENGTH:
+            raise InvalidRequest(
+                f"{field} is longer than {MAX_REFERENCE_LENGTH} characters, and not a data: URI",
+                field=field,
+                limit=MAX_REFERENCE_LENGTH,
+                value=reference,
+            )
         try:
             parts = urlsplit(reference)
         except ValueError as error:
-            raise InvalidRequest(f"{field} is not a URL: {error}", field=field, value=reference[:80]) from error
+            raise InvalidRequest(f"{field} is not a URL", field=field, value=reference) from error
         if parts.scheme in ("", "http", "https"):
             if self._uploads and parts.path.startswith(UPLOADS):
                 return self._file(self._uploads, unquote(parts.path.removeprefix(UPLOADS)), field)
@@ -61,8 +78,44 @@ class Media:
             f"{field} can't be had: no URL is fetched; there are data: URIs, and files of the folders in the settings "
             f"label_studio_media_root ({UPLOADS}…) and label_studio_document_root ({FILES}?d=…)",
             field=field,
-            value=reference[:80],
+            value=reference,
         )
+
+    def open(self, path: Path, field: str) -> tuple[io.FileIO, int]:
+        """Open a file that was found; call it in a thread.
+
+        Returns:
+            The file, and how many bytes it has to be read.
+
+        Raises:
+            InvalidRequest: it has gone away meanwhile, or may not be read.
+            TooLarge: it has more bytes than are taken.
+        """
+        try:
+            # Without waiting, should a pipe have taken the file's place.
+            file = io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
+        except OSError as error:
+            raise _not_there(field) from error
+        status = os.fstat(file.fileno())
+        try:
+            if not stat.S_ISREG(status.st_mode):
+                raise _not_there(field)
+            self._check_size(status.st_size, field)
+        except Exception:
+            file.close()
+            raise
+        return file, status.st_size
+
+    def read(self, file: io.FileIO, size: int, field: str) -> bytes:
+        """Read a file that :meth:`open` opened; call it in a thread.
+
+        Raises:
+            InvalidRequest: the disk doesn't give it.
+        """
+        try:
+            return file.read(size) or b""
+        except OSError as error:
+            raise _not_there(field) from error
 
     def _file(self, root: Path, relative: str, field: str) -> Path:
         try:
@@ -74,7 +127,11 @@ class Media:
             there = False
         if not there:
             # The same error for files outside of the folder, so that nobody learns which exist.
-            raise InvalidRequest(f"{field}: there is no such file in the folder", field=field, value=relative[:80])
+            raise _not_there(field, relative)
+        self._check_size(size, field)
+        return path
+
+    def _check_size(self, size: int, field: str) -> None:
         if size > self._max_bytes:
             raise TooLarge(
                 f"{field}: the file has {size} bytes; at most {self._max_bytes} are taken",
@@ -82,14 +139,17 @@ class Media:
                 limit=self._max_bytes,
                 value=size,
             )
-        return path
 
 
-def _inline(reference: str, field: str) -> bytes:
-    head, comma, text = reference.partition(",")
+def _not_there(field: str, relative: str | None = None) -> InvalidRequest:
+    return InvalidRequest(f"{field}: there is no such file in the folder", field=field, value=relative)
+
+
+def _inline(reference: LongText, field: str) -> bytes:
+    head, comma, _ = bytes(reference.data[:MAX_HEAD_LENGTH]).partition(b",")
     try:
-        if not comma or not head.endswith(";base64"):
-            raise ValueError("it is not in base64")
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidRequest(f"{field} is a data: URI that can't be read: {error}", field=field) from error
+        if not comma or not head.endswith(b";base64"):
+            raise ValueError
+        return reference.decode_base64(len(head) + 1)
+    except ValueError as error:
+        raise InvalidRequest(f"{field} is a data: URI that is not in base64", field=field) from error

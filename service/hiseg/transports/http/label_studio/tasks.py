@@ -7,17 +7,25 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from hiseg.api.boxes import check_count
+from hiseg.api.json_reader import JsonLimits, LongText, resolve
 from hiseg.core.result import Instance, Result
 from hiseg.core.stop import Stop
 from hiseg.masks.formats.brush_rle import brush_rle
-from hiseg.transports.http.label_studio.labelling import MAX_LENGTH, Labelling
+from hiseg.transports.http.label_studio.labelling import Labelling
 
 MAX_SIDE = 1_000_000
 """Largest width and height of an image, in pixels, that a region may name."""
-MAX_COMMAS = 2_000_000
-"""Upper limit of the commas in a request: masks that were drawn with a brush come back as thousands of numbers."""
+MAX_TASKS = 1000
+"""Most tasks of a request."""
+MAX_SOURCES = 100
+"""Most annotations, and most predictions, of a task."""
+MAX_REGIONS = 1000
+"""Most regions of an annotation or prediction, whatever their types."""
+LIMITS = JsonLimits(max_bytes=1024 * 1024, max_texts=50_000, max_values=50_000)
+"""Of a request without its images and the numbers of its brush masks: some thousand regions."""
 RECTANGLES = ("rectanglelabels", "rectangle")
 
 
@@ -46,9 +54,12 @@ class Region(BaseModel):
 
 
 class Regions(BaseModel):
-    """An annotation, a prediction, or the context of an interactive request."""
+    """An annotation, a prediction, or the context of an interactive request.
 
-    result: list[Region] = Field(default_factory=list, fail_fast=True)
+    Its regions become :class:`Region` when it is known that they are needed.
+    """
+
+    result: list[dict[str, Any]] = Field(default_factory=list, fail_fast=True, max_length=MAX_REGIONS)
     was_cancelled: bool | None = None
 
 
@@ -56,8 +67,13 @@ class Task(BaseModel):
     """An image with its annotations and predictions."""
 
     data: dict[str, Any]
-    annotations: list[Regions] | None = Field(None, fail_fast=True)
-    predictions: list[Regions] | None = Field(None, fail_fast=True)
+    annotations: list[Regions] | None = Field(None, fail_fast=True, max_length=MAX_SOURCES)
+    predictions: list[Regions] | None = Field(None, fail_fast=True, max_length=MAX_SOURCES)
+
+    @field_validator("data")
+    @classmethod
+    def _resolve(cls, data: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        return {key: resolve(value, info) for key, value in data.items()}
 
 
 class Params(BaseModel):
@@ -69,18 +85,18 @@ class Params(BaseModel):
 class PredictIn(BaseModel):
     """A request for predictions."""
 
-    tasks: list[Task] = Field(fail_fast=True)  # an error for each wrong one could fill the memory
-    label_config: str = Field(max_length=MAX_LENGTH)
+    tasks: list[Task] = Field(fail_fast=True, max_length=MAX_TASKS)
+    label_config: LongText
     params: Params | None = None
 
 
 class SetupIn(BaseModel):
     """A project that the backend is connected to."""
 
-    schema_: str = Field(alias="schema", max_length=MAX_LENGTH)
+    schema_: LongText = Field(alias="schema")
 
 
-def rectangles_of(task: Task, params: Params | None, image: str) -> list[tuple[Region, Rectangle]]:
+def rectangles_of(task: Task, params: Params | None, image: str, max_boxes: int) -> list[tuple[Region, Rectangle]]:
     """The rectangles of a task that get masks, with the regions that they belong to.
 
     Those just drawn, if the request is interactive; else those of the latest annotation that has any; else those of the
@@ -90,25 +106,30 @@ def rectangles_of(task: Task, params: Params | None, image: str) -> list[tuple[R
         task: the task with its annotations and predictions.
         params: parameters of the request.
         image: name of the image's tag in the labelling configuration.
+        max_boxes: most rectangles that are taken.
 
     Raises:
         ValidationError: one isn't a rectangle.
+        TooLarge: there are more than are taken.
     """
     if params and params.context and params.context.result:
-        return _rectangles_in(params.context, image)
+        return _rectangles_in(params.context, image, max_boxes)
     annotations = [annotation for annotation in task.annotations or [] if not annotation.was_cancelled]
     for source in (*reversed(annotations), *reversed(task.predictions or [])):
-        if found := _rectangles_in(source, image):
+        if found := _rectangles_in(source, image, max_boxes):
             return found
     return []
 
 
-def _rectangles_in(source: Regions, image: str) -> list[tuple[Region, Rectangle]]:
-    return [
-        (region, Rectangle.model_validate(region.value))
+def _rectangles_in(source: Regions, image: str, max_boxes: int) -> list[tuple[Region, Rectangle]]:
+    found = [
+        region
         for region in source.result
-        if region.type in RECTANGLES and region.to_name in ("", image)
+        if region.get("type") in RECTANGLES and region.get("to_name", "") in ("", image)
     ]
+    check_count(len(found), max_boxes)
+    regions = [Region.model_validate(region) for region in found]
+    return [(region, Rectangle.model_validate(region.value)) for region in regions]
 
 
 def box_of(region: Region, rectangle: Rectangle) -> list[float]:

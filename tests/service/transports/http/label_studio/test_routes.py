@@ -167,7 +167,7 @@ def test_sizes_that_no_image_has(backend: httpx.Client) -> None:
     body = question("/data/local-files/?d=people.jpg", SAMPLE_BOXES[0])
     body["tasks"][0]["annotations"][0]["result"][0]["original_width"] = 10**400
     problem = backend.post("/predict", json=body)
-    assert (problem.status_code, problem.json()["field"]) == (422, "original_width")
+    assert (problem.status_code, problem.json()["field"]) == (422, "tasks[0].original_width")
 
 
 def test_metrics_count_the_requests(backend: httpx.Client) -> None:

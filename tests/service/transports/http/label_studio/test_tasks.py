@@ -18,7 +18,7 @@ def region(x: float, kind: str = "rectanglelabels", to_name: str = "photo", **va
 
 def chosen(task: dict[str, Any], params: dict[str, Any] | None = None) -> list[float]:
     given_params = None if params is None else Params.model_validate(params)
-    found = rectangles_of(Task.model_validate({"data": {}} | task), given_params, "photo")
+    found = rectangles_of(Task.model_validate({"data": {}} | task), given_params, "photo", max_boxes=100)
     return [rectangle.x for _, rectangle in found]
 
 

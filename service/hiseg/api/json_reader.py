@@ -1,0 +1,302 @@
+"""JSON of callers is measured before anything is made of it, and what is long in it isn't parsed.
+
+A parser takes memory and time for each value, and no other thread of Python runs meanwhile. A request is honestly long
+for two reasons: images in base64, and brush masks of Label Studio. So long texts are cut out of the JSON and kept as
+the bytes that they are, lists of a mask's numbers are left out, and what then remains has to be short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import io
+import json
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, GetJsonSchemaHandler, ValidationError, ValidationInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from hiseg.api.validation import to_hiseg_error
+from hiseg.core.errors import InvalidRequest, TooLarge
+
+LONG = 1024
+"""Texts of more bytes are cut out, and lists of numbers under :data:`NUMBERS` left out."""
+NUMBERS = b"rle"
+"""Name under which Label Studio has the numbers of a brush mask, of which we make no use."""
+PIECE = 256 * 1024
+"""Bytes of a long text that are looked at without a pause: a fraction of a millisecond. Divisible by four."""
+LONGEST_ESCAPE = 6
+"""Bytes with which JSON may write one character."""
+MAX_BACKSLASHES = 100
+"""Most backslashes in a row: one text of nothing else would have to be read to its beginning to know what they mean."""
+MAX_COUNTED = 1024 * 1024
+"""Bytes in which boxes are counted that are too many."""
+NESTED = b"[" * 100
+BOXES = b'"boxes"'
+_WORDS_OF_NUMBERS = b"0123456789, \t\r\n"
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLimits:
+    """Limits of a JSON text.
+
+    Attributes:
+        max_bytes: most bytes, without texts of more than :data:`LONG` bytes.
+        max_texts: most texts, names included.
+        max_values: most values.
+        max_boxes: most rows under the name ``boxes``, to say so of more; None: rows have no such name.
+    """
+
+    max_bytes: int
+    max_texts: int
+    max_values: int
+    max_boxes: int | None = None
+
+
+def limits_of_options(max_boxes: int) -> JsonLimits:
+    """Limits of the JSON that has the options and boxes of one image, however it is laid out."""
+    return JsonLimits(
+        max_bytes=64 * 1024 + 256 * max_boxes, max_texts=256, max_values=10_000 + 10 * max_boxes, max_boxes=max_boxes
+    )
+
+
+class LongText:
+    """A text that may be long: still as it stood in the JSON, so that it costs nothing until it is used.
+
+    A field of this type takes any text. It needs the JSON's own :class:`CutTexts` as pydantic's context.
+
+    Args:
+        data: the text in UTF-8.
+        is_escaped: it may have escapes of JSON.
+    """
+
+    __slots__ = ("data", "is_escaped")
+
+    def __init__(self, data: bytes | memoryview, is_escaped: bool) -> None:
+        self.data = data
+        self.is_escaped = is_escaped
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(cls._validate)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return dict(handler(core_schema.str_schema()))
+
+    @classmethod
+    def _validate(cls, value: object, info: ValidationInfo) -> LongText:
+        text = resolve(value, info)
+        if isinstance(text, str):
+            return cls(text.encode("utf-8", "surrogatepass"), is_escaped=False)
+        if isinstance(text, LongText):
+            return text
+        raise PydanticCustomError("string_type", "Input should be a valid string")
+
+    def head(self, length: int = 200) -> str:
+        """About the first ``length`` characters, with escapes as they are."""
+        return bytes(self.data[:length]).decode("utf-8", "replace")
+
+    def text(self, max_length: int) -> str:
+        """The text itself.
+
+        Args:
+            max_length: most characters that it may have; one of many more isn't even looked at.
+
+        Raises:
+            ValueError: it isn't a text, or is too long.
+        """
+        if len(self.data) > LONGEST_ESCAPE * max_length:
+            raise ValueError("it is too long")
+        data = bytes(self.data)
+        return str(json.loads(b'"%b"' % data)) if self.is_escaped else data.decode("utf-8", "surrogatepass")
+
+    async def from_base64(self) -> bytes:
+        """Decode the text without holding up the event loop.
+
+        Raises:
+            ValueError: it isn't base64.
+        """
+        if len(self.data) <= PIECE:
+            return self.decode_base64()
+        return await asyncio.to_thread(self.decode_base64)
+
+    def decode_base64(self, start: int = 0) -> bytes:
+        """Decode the text from the byte ``start`` on, in pieces between which other threads may run.
+
+        Raises:
+            ValueError: it isn't base64.
+        """
+        decoded, rest, end = io.BytesIO(), b"", len(self.data)
+        while start < end or rest:
+            piece = bytes(self.data[start : start + PIECE])
+            start += len(piece)
+            if self.is_escaped and b"\\" in piece:
+                # No escape is cut in two; a backslash by itself is none of base64's signs.
+                cut = piece.rfind(b"\\", len(piece) - LONGEST_ESCAPE + 1) if start < end else -1
+                if cut > 0:
+                    start -= len(piece) - cut
+                    piece = piece[:cut]
+                piece = json.loads(b'"%b"' % piece).encode("ascii")
+            piece = rest + piece
+            whole = len(piece) - len(piece) % 4 if start < end else len(piece)
+            rest = piece[whole:]
+            if start < end and piece[:whole].endswith(b"="):
+                raise ValueError("it goes on after its end")
+            decoded.write(binascii.a2b_base64(piece[:whole], strict_mode=True))
+        return decoded.getvalue()
+
+
+class CutTexts(list[LongText]):
+    """The long texts that were cut out of a JSON text, in their order; an object ``{"": index}`` stands for each.
+
+    A caller who writes such an object himself gets a text of his own.
+    """
+
+
+def resolve(value: object, info: ValidationInfo) -> object:
+    """The long text that was cut out, if ``value`` stands for one, else ``value`` itself."""
+    return _cut_text(value, info.context)
+
+
+def _cut_text(value: object, texts: CutTexts | None) -> object:
+    if texts and isinstance(value, dict) and len(value) == 1:
+        index = value.get("")
+        if type(index) is int and 0 <= index < len(texts):
+            return texts[index]
+    return value
+
+
+def read_json(model: type[M], text: bytes, limits: JsonLimits) -> M:
+    """Parse and validate JSON of a request.
+
+    It takes at most some milliseconds for each MiB of ``limits.max_bytes``, and for each 20,000 of its other limits.
+
+    Args:
+        model: what it must be; lists in it should fail at the first error.
+        text: the JSON.
+        limits: how much it may be.
+
+    Raises:
+        TooLarge: it is more.
+        InvalidRequest: it is malformed, or not valid for the model.
+    """
+    texts = CutTexts()
+    if len(text) > limits.max_bytes:
+        text = cut_long_texts(text, limits, texts)
+    _check("texts", text.count(b'"') // 2, limits.max_texts)
+    # Each value follows a comma or the beginning of a list or an object, but for the outermost one.
+    values = text.count(b",") + text.count(b"[") + text.count(b"{")
+    if values > limits.max_values and NESTED in text:
+        raise _too_deep()
+    _check("values", values, limits.max_values)
+    try:
+        return model.model_validate_json(text, context=texts)
+    except ValidationError as error:
+        found = to_hiseg_error(error)
+        cut = _cut_text(error.errors(include_url=False)[0]["input"], texts)
+        if isinstance(cut, LongText):
+            raise InvalidRequest(
+                f"{found.field}: a text of {len(cut.data)} bytes is not taken", field=found.field, value=cut.head()
+            ) from error
+        raise found from error
+
+
+def cut_long_texts(text: bytes, limits: JsonLimits, texts: CutTexts) -> bytes:
+    """Cut the long texts out of JSON, and leave out the numbers of brush masks.
+
+    Whether it is JSON at all is not looked at: what remains is JSON if and only if the whole was, but for the long
+    texts themselves.
+
+    Args:
+        text: the JSON.
+        limits: how much may remain.
+        texts: receives the long texts.
+
+    Returns:
+        What remains of the JSON.
+
+    Raises:
+        TooLarge: more remains.
+        InvalidRequest: a text has no end.
+    """
+    whole = memoryview(text)
+    pieces: list[bytes | memoryview] = []
+    done = removed = steps = 0  # bytes that are in `pieces`; that were left out; quotes that were looked at
+    end, start = -1, text.find(b'"')
+    while True:
+        if (len(text) if start < 0 else start) - removed > limits.max_bytes:
+            raise _too_large(text, end + 1, start, limits)
+        if start < 0:
+            return b"".join((*pieces, whole[done:]))
+        end, quotes = _end_of_text(text, start + 1, 2 * limits.max_texts - steps)
+        steps += quotes + 1
+        _check("texts", steps // 2, limits.max_texts)
+        following = text.find(b'"', end + 1)
+        if end - start > LONG and not text[end + 1 : end + 100].lstrip().startswith(b":"):
+            pieces += whole[done:start], b'{"":%d}' % len(texts)
+            texts.append(LongText(whole[start + 1 : end], is_escaped=True))
+            done = end + 1
+            removed += done - start
+        elif end - start == len(NUMBERS) + 1 and text[start + 1 : end] == NUMBERS and following - end > LONG:
+            opened = text.find(b"[", end, following) + 1
+            closed = text.find(b"]", opened, following)
+            if opened and closed - opened > LONG and _are_numbers(whole[opened:closed]):
+                pieces.append(whole[done:opened])
+                done = closed
+                removed += closed - opened
+        start = following
+
+
+def _too_large(text: bytes, start: int, end: int, limits: JsonLimits) -> InvalidRequest | TooLarge:
+    """The error of too much between a text that ends at ``start`` and the next at ``end``; negative: there is none."""
+    between = text[start : min(start + MAX_COUNTED, len(text) if end < 0 else end)]
+    if NESTED in between:
+        return _too_deep()
+    rows = between.count(b"[") - 1
+    if limits.max_boxes is not None and rows > limits.max_boxes and text.endswith(BOXES, 0, start):
+        return TooLarge(
+            f"{rows} boxes or more were sent; at most {limits.max_boxes} are taken",
+            field="boxes",
+            limit=limits.max_boxes,
+            value=rows,
+        )
+    return TooLarge(
+        f"the JSON has more than {limits.max_bytes} bytes beside its long texts", field="body", limit=limits.max_bytes
+    )
+
+
+def _too_deep() -> InvalidRequest:
+    return InvalidRequest(f"the JSON has {len(NESTED)} lists within each other, or more", field="request")
+
+
+def _end_of_text(text: bytes, start: int, most: int) -> tuple[int, int]:
+    """Where the text that begins at ``start`` ends, and how many quotes were looked at; no more than about ``most``."""
+    for looked in range(1, most + 2):
+        end = text.find(b'"', start)
+        if end < 0:
+            raise InvalidRequest("the JSON ends within a text", field="request")
+        if text[end - 1] != ord("\\"):
+            return end, looked
+        before = text[max(start, end - MAX_BACKSLASHES) : end]
+        backslashes = len(before) - len(before.rstrip(b"\\"))
+        if backslashes == MAX_BACKSLASHES:
+            raise InvalidRequest(f"the JSON has {MAX_BACKSLASHES} backslashes in a row", field="request")
+        if backslashes % 2 == 0:
+            return end, looked
+        start = end + 1
+    return end, looked
+
+
+def _are_numbers(text: memoryview) -> bool:
+    pieces = (bytes(text[start : start + PIECE]) for start in range(0, len(text), PIECE))
+    return not any(piece.translate(None, _WORDS_OF_NUMBERS) for piece in pieces)
+
+
+def _check(what: str, count: int, limit: int) -> None:
+    if count > limit:
+        raise TooLarge(
+            f"the JSON has {count} {what} or more; at most {limit} are read", field="body", limit=limit, value=count
+        )
