@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hiseg.core.errors import Unavailable
 from hiseg.engines.base import (
     ROI_COUNTS,
     Batch,
@@ -27,6 +28,7 @@ from hiseg.engines.base import (
 )
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, ModelSignature, describe
 from hiseg.engines.cores import available_cores
+from hiseg.engines.sessions import SessionPool, thread_shares
 
 # From 1.29 on ONNX Runtime's Linux builds collect what they run, names and hashes of models among it, in a database in
 # the home folder, and send it to their makers, unless this variable is set when the library is loaded; a call
@@ -53,16 +55,11 @@ TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 PROVIDERS_FOR_ANY_SHAPE = {"CPUExecutionProvider", "AzureExecutionProvider"}
 """Providers that run a new shape as fast as a known one; the second is always listed, and runs none of our models."""
 
-MAX_SHARING = 2
-"""Batches that may share a CPU's threads: each holds memory of its own, and two leave hardly a core idle."""
-
 
 class OnnxEngine:
-    """Runs one ONNX file in a thread, off the event loop.
+    """Runs one ONNX file in threads, off the event loop.
 
-    On a CPU a batch that runs alone gets all threads. It can't use them fully: the parts of an operator aren't all done
-    at the same moment, least of all where other programs want the cores too. So a batch that finds another one running
-    gets half of the threads, in a session of its own.
+    On a CPU two batches may run at once, each with its share of the threads; see :class:`SessionPool`.
     """
 
     def __init__(self, path: Path, name: str, version: str, threads: int = 0) -> None:
@@ -78,13 +75,15 @@ class OnnxEngine:
             ModelError: the file can't be opened, or doesn't keep the tensor contract.
         """
         threads = threads or available_cores()
-        self._session = _open(path, threads)
-        self._max_in_flight = min(MAX_SHARING, threads) if self._on_cpu else 1
-        self._second = _open(path, threads // MAX_SHARING) if self._max_in_flight > 1 else self._session
-        self._in_flight = 0
-        info, self._mask_output = describe(read_signature(self._session, path), name, version, "onnx")
+        whole = _open(path, threads)
+        self._on_cpu = set(whole.get_providers()) <= PROVIDERS_FOR_ANY_SHAPE
+        shares = thread_shares(threads) if self._on_cpu else []
+        self._sessions = SessionPool(whole, [_open(path, share) for share in shares])
+        self._running: set[ort.RunOptions] = set()
+        self._closed = False
+        info, self._mask_output = describe(read_signature(whole, path), name, version, "onnx")
         self._info = replace(info, card={"bytes": path.stat().st_size} | info.card)
-        self._executor = ThreadPoolExecutor(self._max_in_flight, thread_name_prefix=f"onnx-{name}")
+        self._executor = ThreadPoolExecutor(self._sessions.size, thread_name_prefix=f"onnx-{name}")
 
     @property
     def info(self) -> ModelInfo:
@@ -96,38 +95,34 @@ class OnnxEngine:
 
     @property
     def max_in_flight(self) -> int:
-        return self._max_in_flight
+        return self._sessions.size
 
     @property
     def roi_counts(self) -> tuple[int, ...]:
         return () if self._on_cpu else ROI_COUNTS
 
-    @property
-    def _on_cpu(self) -> bool:
-        return set(self._session.get_providers()) <= PROVIDERS_FOR_ANY_SHAPE
-
     def subscribe(self, changed: Callable[[], None]) -> None:
         pass
 
     async def infer(self, batch: Batch) -> Prediction:
-        options = ort.RunOptions()
-        session = self._second if self._in_flight else self._session
-        self._in_flight += 1
-        run = asyncio.get_running_loop().run_in_executor(self._executor, self._run, session, batch, options)
-        try:
-            return await asyncio.shield(run)
-        except asyncio.CancelledError:
-            options.terminate = True
-            # It ends with an error that nobody awaits; asyncio logs those that were never looked at, traceback and all.
-            run.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-            await asyncio.wait([run])
-            raise
-        finally:
-            self._in_flight -= 1
+        async with self._sessions.borrow() as session:
+            if self._closed:
+                raise Unavailable("the engine is closed")
+            options = ort.RunOptions()
+            run = asyncio.get_running_loop().run_in_executor(self._executor, self._run, session, batch, options)
+            self._running.add(options)
+            try:
+                return await _until_ended(run, options)
+            except Exception as error:
+                if self._closed:
+                    raise Unavailable("the engine was closed while it ran the batch") from error
+                raise
+            finally:
+                self._running.discard(options)
 
     def run(self, batch: Batch) -> Prediction:
         """Run one batch in the calling thread, with all threads of the engine; see :meth:`Engine.infer`."""
-        return self._run(self._session, batch)
+        return self._run(self._sessions.whole, batch)
 
     def _run(self, session: Any, batch: Batch, options: ort.RunOptions | None = None) -> Prediction:
         images = batch.images if self._info.takes_uint8 else batch.images.astype(np.float32) / 255
@@ -145,8 +140,25 @@ class OnnxEngine:
         )
 
     def close(self) -> None:
-        self._executor.shutdown(wait=True, cancel_futures=True)
-        self._session = self._second = None  # frees their memory while others may still refer to the engine
+        self._closed = True
+        for options in [*self._running]:
+            options.terminate = True
+        self._executor.shutdown(wait=True)
+        self._sessions.close()
+
+
+async def _until_ended(run: asyncio.Future[Prediction], options: ort.RunOptions) -> Prediction:
+    """Await a run, also when cancelled: it is told to stop then, and its session is free only once it has."""
+    cancelled: asyncio.CancelledError | None = None
+    while not run.done():
+        try:
+            await asyncio.wait([run])
+        except asyncio.CancelledError as error:
+            options.terminate, cancelled = True, error
+    if cancelled:
+        run.exception()  # asyncio logs an error that was never looked at, traceback and all
+        raise cancelled
+    return run.result()
 
 
 def _open(path: Path, threads: int) -> Any:
