@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
+from functools import partial
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from hiseg.segmenter import Segmenter
 from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc.server import add_port, create_grpc
 from hiseg.transports.http.app import create_http
+from hiseg.transports.http.connection import Connection
+from hiseg.transports.http.open_connections import OpenConnections
 
 REQUESTS_PART = 5 / 8
 """Part of the memory that requests may hold while they are received, wait and are answered; the rest is kept for
@@ -227,4 +230,8 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
             grpc_listening(segmenter, settings, metrics, key_store),
             ShutdownTimes(settings.shutdown_delay_seconds, settings.drain_seconds),
             settings.log_format,
+            partial(
+                Connection,
+                open_connections=OpenConnections(settings.trusted_proxies, metrics.count_refused_connection),
+            ),
         )

@@ -15,11 +15,13 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -32,6 +34,12 @@ from hiseg.observability.logs import LogFormat, logging_config
 log = logging.getLogger("uvicorn.error")
 READ_RESPONSE_SECONDS = 5
 """Seconds that callers get to read their responses after all work is done."""
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+UNSENT_BYTES = 128 * 1024
+"""Most bytes of an answer that the kernel takes before it can send them."""
+ConnectionFactory = Callable[..., asyncio.Protocol]
+"""Makes the protocol of a connection from what uvicorn gives it, and the keyword ``tls``: a TLS context, or None."""
 
 
 class ListenError(Exception):
@@ -79,6 +87,39 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():
+            host, port = each.getsockname()[:2]
+            log.info("HTTP running on http%s://%s:%d", "s" if self.config.is_ssl else "", bracketed(host), port)
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in an URL, or before a port: an IPv6 address has brackets around it."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Listen on every address that a name has; the address ``::`` is that of IPv4 too.
+
+    Raises:
+        OSError: there is no such host, or the port is taken.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            # Port 0 is chosen once, and is that of all addresses.
+            place = (address[0], sockets[0].getsockname()[1] if sockets else port)
+            both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
+            sockets.append(socket.create_server(place, family=family, backlog=BACKLOG, dualstack_ipv6=both))
+            # The kernel buffers little that wasn't sent yet, so that it is known how fast an answer is read.
+            sockets[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+    except BaseException:
+        for each in sockets:
+            each.close()
+        raise
+    return sockets
+
 
 def run_until_stopped(
     app: FastAPI,
@@ -88,6 +129,7 @@ def run_until_stopped(
     grpc: AbstractAsyncContextManager[None],
     times: ShutdownTimes,
     log_format: LogFormat,
+    connection: ConnectionFactory,
 ) -> None:
     """Serve HTTP and gRPC until a signal, then drain.
 
@@ -99,9 +141,10 @@ def run_until_stopped(
         grpc: the gRPC server; entered first and left last.
         times: how long the steps of the shutdown take.
         log_format: format of the log.
+        connection: makes the protocol of an HTTP connection, from what uvicorn gives it and the keyword ``tls``.
 
     Raises:
-        ListenError: a TLS file can't be used.
+        ListenError: a TLS file can't be used, or the port can't be listened on.
         Exception: whatever entering ``models`` or ``grpc`` raises.
     """
     config = uvicorn.Config(
@@ -116,17 +159,23 @@ def run_until_stopped(
         ssl_keyfile=address.key,
         ssl_ca_certs=None if address.client_ca is None else str(address.client_ca),
         ssl_cert_reqs=ssl.CERT_NONE if address.client_ca is None else ssl.CERT_REQUIRED,
+        ws="none",
     )
     try:
         config.load()
+        sockets = _listen(address.host, address.port)
     except OSError as error:
-        raise ListenError(f"cannot listen for HTTP on {address.host}:{address.port}: {error}") from error
+        raise ListenError(f"cannot listen for HTTP on {bracketed(address.host)}:{address.port}: {error}") from error
+    # A connection counts from the beginning of its TLS handshake, so it makes that itself.
+    config.http_protocol_class = partial(connection, tls=config.ssl)  # type: ignore[assignment]
+    config.ssl = None
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_run(_Server(config), admission, models, grpc, times))
+        runner.run(_run(_Server(config), sockets, admission, models, grpc, times))
 
 
 async def _run(
     server: _Server,
+    sockets: list[socket.socket],
     admission: Admission,
     models: AbstractAsyncContextManager[None],
     grpc: AbstractAsyncContextManager[None],
@@ -134,7 +183,7 @@ async def _run(
 ) -> None:
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve())
+        tasks.create_task(server.serve(sockets))
         try:
             drain = _drain_on_signals(admission, times)
             async with grpc, models:

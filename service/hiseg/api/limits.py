@@ -5,6 +5,8 @@ What one transport alone enforces stands in it too: a caller may choose the tran
 
 from __future__ import annotations
 
+import resource
+
 from hiseg.api.options import MAX_DILATION_PX
 from hiseg.masks.draw import MAX_MASK_PIXELS
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
@@ -13,6 +15,29 @@ from hiseg.settings import Settings
 
 MAX_UNANSWERED_FRAMES = 256
 """Most frames of a stream that were read and whose responses aren't written yet; then no more are read."""
+
+MAX_CONNECTIONS = 1024
+"""Most HTTP connections that are open at once; fewer where the process may open few files."""
+MAX_HEAD_BYTES = 32 * 1024
+"""Most bytes of an HTTP request before its body: the URL and all headers."""
+MAX_HEADERS = 100
+"""Most headers of an HTTP request."""
+HEAD_SECONDS = 10.0
+"""Longest time that they may take to arrive, from the first byte or, at first, from the connection on."""
+MAX_QUERY_PARAMETERS = 50
+"""Most parameters in the query of an HTTP request."""
+MIN_BODY_BYTES_PER_S = 4096
+"""Least bytes a second, on average, of the body of an HTTP request after :data:`BODY_GRACE_SECONDS`."""
+BODY_GRACE_SECONDS = 5.0
+
+
+def max_connections() -> int:
+    """:data:`MAX_CONNECTIONS`, or half of the files that the process may open if those are fewer.
+
+    The rest is for gRPC, Triton, the models and the key file.
+    """
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files // 2)
 
 
 def limits_in_force(settings: Settings) -> dict[str, float]:
@@ -34,7 +59,13 @@ def limits_in_force(settings: Settings) -> dict[str, float]:
         "batch_images": settings.max_batch_images,
         "batch_boxes": settings.max_batch_boxes,
         "batch_bytes": settings.max_batch_bytes,
+        "connections": max_connections(),
+        "head_bytes": MAX_HEAD_BYTES,
+        "headers": MAX_HEADERS,
+        "head_seconds": HEAD_SECONDS,
+        "query_parameters": MAX_QUERY_PARAMETERS,
         "body_seconds": settings.body_timeout_seconds,
+        "body_bytes_per_s": MIN_BODY_BYTES_PER_S,
         "drain_seconds": settings.drain_seconds,
         "default_deadline_ms": settings.default_deadline_ms,
         "calls": settings.grpc_max_calls,

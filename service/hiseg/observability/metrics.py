@@ -73,6 +73,11 @@ class Metrics:
         self._bugs = Counter(
             "hiseg_bugs", "Requests that ended with an unexpected exception (HTTP 500)", registry=self.registry
         )
+        self._refused_connections = counter(
+            "hiseg_http_connections_refused",
+            "HTTP connections and requests that were refused or cut off before the service saw a request",
+            "reason",
+        )
         # Created at the start: Prometheus sees no increase of a counter whose first sample is 1.
         for transport in ("http", "grpc"):
             self._unauthorized.labels(transport)
@@ -128,6 +133,10 @@ class Metrics:
     def count_unauthorized(self, transport: str) -> None:
         """Count a request over "http" or "grpc" that was refused because it has no valid API key."""
         self._unauthorized.labels(transport).inc()
+
+    def count_refused_connection(self, reason: str) -> None:
+        """Count an HTTP connection, or a request on one, that was refused or cut off for a reason, in one word."""
+        self._refused_connections.labels(reason).inc()
 
     def observe_stages(self, timings_ms: Mapping[str, float], instances: int) -> None:
         """Record the milliseconds of each stage of an answered request, and how many masks it got."""

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hiseg.api.encoding import MaskFormat
+from hiseg.api.limits import max_connections
 from hiseg.settings import Settings
 
 
@@ -44,7 +45,13 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "batch_images": settings.max_batch_images,
         "batch_boxes": settings.max_batch_boxes,
         "batch_bytes": settings.max_batch_bytes,
+        "connections": max_connections(),
+        "head_bytes": 32768,
+        "headers": 100,
+        "head_seconds": 10,
+        "query_parameters": 50,
         "body_seconds": settings.body_timeout_seconds,
+        "body_bytes_per_s": 4096,
         "drain_seconds": settings.drain_seconds,
         "default_deadline_ms": settings.default_deadline_ms,
         "message_bytes": settings.max_message_bytes,

@@ -1,0 +1,73 @@
+"""The limits of an HTTP connection, and the answer to a request that is beyond one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from hiseg.api.limits import MAX_HEAD_BYTES
+
+HANDSHAKE_SECONDS = 10.0
+"""Longest time that a TLS handshake may take."""
+FRAMING_BYTES = 64 * 1024
+"""Most bytes of a body's framing (sizes of chunks, extensions, trailers), besides an eighth of the body's bytes."""
+PIPELINED_BYTES = 64 * 1024
+"""Most bytes that are read behind a request while it is answered."""
+LINGER_SECONDS = 5.0
+"""Longest time in which the rest of a body is read and dropped when its request was answered already."""
+LINGER_BYTES = 32 * 1024 * 1024
+"""Most bytes of it."""
+READ_SECONDS = 20.0
+"""Time in which :data:`READ_BYTES` of an answer that waits for its caller must have been read; else it is given up."""
+READ_BYTES = 320 * 1024
+SMALL_READS = 100
+"""Number of reads of a request's bytes after which their average size is looked at."""
+SMALL_READ_BYTES = 512
+"""Average size under which the next bytes are left to gather for :data:`GATHER_SECONDS`: each read costs the same."""
+GATHER_SECONDS = 0.05
+
+
+class Refusal(Exception):
+    """A request that is refused before it is complete; it stops the parser.
+
+    Args:
+        reason: what it is counted as.
+        status: of the answer.
+        detail: what is wrong, for people.
+        field: what is at fault; empty: the request as a whole.
+        limit, value: the limit that is exceeded, and by what, as far as it is known.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        status: HTTPStatus,
+        detail: str,
+        field: str = "",
+        limit: float | None = None,
+        value: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.status = status
+        self._extras = {"field": field or None, "limit": limit, "value": value}
+
+    def answer(self, headers: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
+        """The whole answer, a problem like all others (:mod:`hiseg.transports.http.problems`)."""
+        body = {"type": "about:blank", "title": self.status.phrase, "status": self.status.value, "detail": str(self)}
+        content = json.dumps(body | {name: value for name, value in self._extras.items() if value is not None}).encode()
+        lines = [STATUS_LINE[self.status], *(name + b": " + value + b"\r\n" for name, value in headers)]
+        lines += [b"content-type: application/problem+json\r\ncontent-length: %d\r\n" % len(content)]
+        return b"".join([*lines, b"connection: close\r\n\r\n", content])
+
+
+TOO_MANY = Refusal("connections", HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open")
+
+
+def too_long(nbytes: int, is_url: bool) -> Refusal:
+    status = HTTPStatus.REQUEST_URI_TOO_LONG if is_url else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    text = f"URL and headers have {nbytes} bytes or more; at most {MAX_HEAD_BYTES} are taken"
+    return Refusal("head", status, text, "url" if is_url else "headers", MAX_HEAD_BYTES, nbytes)
