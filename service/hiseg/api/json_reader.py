@@ -11,6 +11,7 @@ import asyncio
 import binascii
 import io
 import json
+import time
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,8 +25,13 @@ LONG = 1024
 """Texts of more bytes are cut out, and lists of numbers under :data:`NUMBERS` left out."""
 NUMBERS = b"rle"
 """Name under which Label Studio has the numbers of a brush mask, of which we make no use."""
-PIECE = 256 * 1024
+PIECE = 64 * 1024
 """Bytes of a long text that are looked at without a pause: a fraction of a millisecond. Divisible by four."""
+QUOTES_WITHOUT_PAUSE = 1024
+PAUSE_S = 1e-5
+"""A pause lets the event loop have Python's lock at once; it would have to wait 5 ms for it otherwise."""
+MAX_INLINE_BASE64 = 256 * 1024
+"""A text of at most so many bytes is decoded on the event loop: it takes a quarter of a millisecond."""
 LONGEST_ESCAPE = 6
 """Bytes with which JSON may write one character."""
 MAX_BACKSLASHES = 100
@@ -119,7 +125,7 @@ class LongText:
         Raises:
             ValueError: it isn't base64.
         """
-        if len(self.data) <= PIECE:
+        if len(self.data) <= MAX_INLINE_BASE64:
             return self.decode_base64()
         return await asyncio.to_thread(self.decode_base64)
 
@@ -146,6 +152,8 @@ class LongText:
             if start < end and piece[:whole].endswith(b"="):
                 raise ValueError("it goes on after its end")
             decoded.write(binascii.a2b_base64(piece[:whole], strict_mode=True))
+            if end > MAX_INLINE_BASE64:
+                time.sleep(PAUSE_S)
         return decoded.getvalue()
 
 
@@ -232,6 +240,8 @@ def cut_long_texts(text: bytes, limits: JsonLimits, texts: CutTexts) -> bytes:
         if start < 0:
             return b"".join((*pieces, whole[done:]))
         end, quotes = _end_of_text(text, start + 1, 2 * limits.max_texts - steps)
+        if steps // QUOTES_WITHOUT_PAUSE < (steps + quotes + 1) // QUOTES_WITHOUT_PAUSE:
+            time.sleep(PAUSE_S)
         steps += quotes + 1
         _check("texts", steps // 2, limits.max_texts)
         following = text.find(b'"', end + 1)
@@ -291,8 +301,12 @@ def _end_of_text(text: bytes, start: int, most: int) -> tuple[int, int]:
 
 
 def _are_numbers(text: memoryview) -> bool:
-    pieces = (bytes(text[start : start + PIECE]) for start in range(0, len(text), PIECE))
-    return not any(piece.translate(None, _WORDS_OF_NUMBERS) for piece in pieces)
+    for start in range(0, len(text), PIECE):
+        if bytes(text[start : start + PIECE]).translate(None, _WORDS_OF_NUMBERS):
+            return False
+        if len(text) > MAX_INLINE_BASE64:
+            time.sleep(PAUSE_S)
+    return True
 
 
 def _check(what: str, count: int, limit: int) -> None:

@@ -41,6 +41,6 @@ def to_hiseg_error(error: ValidationError) -> InvalidRequest | TooLarge:
     bounds = {"ge", "gt", "le", "lt", "max_length"} & set(context)
     limit = context[bounds.pop()] if bounds else None
     value = "null" if first["input"] is None else first["input"]
-    if first["type"] == "missing":
-        value = None  # pydantic shows everything around what is missing
+    if first["type"] in ("missing", "json_invalid"):
+        value = None  # pydantic shows everything around what is missing, and all of what isn't JSON
     return InvalidRequest(f"{field}: {first['msg']}", field=field, limit=limit, value=value)
