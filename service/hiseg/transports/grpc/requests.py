@@ -16,6 +16,7 @@ from hiseg.images.limits import IMAGE_FIELD, ImageLimits
 from hiseg.images.raw import PixelFormat, make_raw_frame
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.tracking import BoxRows
+from hiseg.transports.grpc.wire import check_fields
 
 ENUMS: dict[str, EnumTypeWrapper] = {
     "box_format": pb.BoxFormat,
@@ -29,12 +30,19 @@ ImageMessage: TypeAlias = pb.SegmentRequest | pb.Frame
 M = TypeVar("M", bound=Message)
 
 
-def parse(kind: type[M], data: bytes) -> M:
+def parse(kind: type[M], data: bytes, max_boxes: int) -> M:
     """Parse a message.
+
+    Args:
+        kind: what it must be.
+        data: the message.
+        max_boxes: most boxes that it may have.
 
     Raises:
         InvalidRequest: the bytes are no message of that kind.
+        TooLarge: it has many more boxes, or other fields, than are taken.
     """
+    check_fields(data, kind, max_boxes)
     try:
         return kind.FromString(data)
     except DecodeError as error:

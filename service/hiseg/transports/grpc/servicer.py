@@ -98,7 +98,7 @@ class SegmentationServicer:
                 self._calls.acquire(request.client),
             ):
                 await compress_if_asked(context)
-                message = parse(pb.SegmentRequest, data)
+                message = parse(pb.SegmentRequest, data, self._settings.max_boxes)
                 options = read_options(message)
                 request.choose_model(options)
                 boxes = read_rows(message, options, self._settings.max_boxes).numbers

@@ -117,8 +117,8 @@ class Stream:
             if data is EOF or self._ended:
                 break
             try:
-                self._receive(read_frame(data), len(data))
-            except InvalidRequest as error:
+                self._receive(read_frame(data, self._max_boxes), len(data))
+            except (InvalidRequest, TooLarge) as error:
                 self._end(refusal(error))
             while not self._ended and not (self._queue.is_open and len(self._unanswered) < MAX_UNANSWERED_FRAMES):
                 self._changed.clear()

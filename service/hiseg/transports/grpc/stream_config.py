@@ -44,7 +44,7 @@ def read_config(data: bytes, settings: Settings) -> StreamConfig:
     Raises:
         InvalidRequest: it has no config, or the config has a value that isn't allowed.
     """
-    message = parse(pb.SegmentStreamRequest, data)
+    message = parse(pb.SegmentStreamRequest, data, settings.max_boxes)
     if message.WhichOneof("message") != CONFIG_FIELD:
         raise InvalidRequest("the first message has no config", field=CONFIG_FIELD)
     config = message.config
@@ -70,13 +70,14 @@ def read_config(data: bytes, settings: Settings) -> StreamConfig:
     )
 
 
-def read_frame(data: bytes) -> pb.Frame:
+def read_frame(data: bytes, max_boxes: int) -> pb.Frame:
     """Read a further message of a stream.
 
     Raises:
         InvalidRequest: it has no frame, so no response could say which frame it belongs to.
+        TooLarge: it has many more boxes, or other fields, than are taken.
     """
-    message = parse(pb.SegmentStreamRequest, data)
+    message = parse(pb.SegmentStreamRequest, data, max_boxes)
     if message.WhichOneof("message") != "frame":
         raise InvalidRequest("a message after the first has no frame", field="frame")
     return message.frame
