@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
 from functools import partial
@@ -13,6 +13,7 @@ from hiseg.access.key_store import KeyStore
 from hiseg.batching.admission import Admission, State
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.workers import Workers, WorkingMemory, thread_count
+from hiseg.core.certificate import Certificate, CertificateUnusable, watching
 from hiseg.core.errors import Unavailable
 from hiseg.engines.cores import available_cores
 from hiseg.images.limits import ImageLimits
@@ -20,6 +21,7 @@ from hiseg.lifecycle import READ_RESPONSE_SECONDS, ListenAddress, ListenError, S
 from hiseg.models.loader import ExtraMissing, LoadedModel, Loader, embedded_engines, loader_for
 from hiseg.models.reload import hot_reloading
 from hiseg.models.self_test import warm_up
+from hiseg.observability.logs import configure_logging
 from hiseg.observability.metrics import Metrics
 from hiseg.observability.reports import ModelReport, ServiceReport
 from hiseg.observability.tracing import OFF, Tracing
@@ -170,9 +172,22 @@ async def models_ready(
 
 @asynccontextmanager
 async def grpc_listening(
-    segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore
+    segmenter: Segmenter,
+    settings: Settings,
+    metrics: Metrics,
+    key_store: KeyStore,
+    certificates: Mapping[str, Certificate] | None = None,
 ) -> AsyncIterator[None]:
     """Serve gRPC until the end of the block, which waits until calls have got their responses.
+
+    Meanwhile the files of keys and of both transports' certificates are read again when they change.
+
+    Args:
+        segmenter: runs the jobs.
+        settings: settings of the service.
+        metrics: count the calls.
+        key_store: says who may call.
+        certificates: those of :func:`read_certificates`; None: gRPC's is read here, once.
 
     Raises:
         ListenError: the port is taken, or a TLS file can't be used.
@@ -180,16 +195,35 @@ async def grpc_listening(
     server = create_grpc(segmenter, settings, metrics, key_store)
     address = settings.grpc_address
     try:
-        port = add_port(server, address, settings)
-    except (RuntimeError, OSError) as error:
+        port = add_port(server, address, settings, (certificates or {}).get("grpc"))
+    except (RuntimeError, OSError, CertificateUnusable) as error:
         raise ListenError(f"cannot listen for gRPC on {address}: {error}") from error
     await server.start()
     log.info("gRPC running on %s:%d", address.rpartition(":")[0], port)
     try:
-        async with key_store.watching():
+        async with key_store.watching(), watching((certificates or {}).values()):
             yield
     finally:
         await server.stop(READ_RESPONSE_SECONDS)
+
+
+def read_certificates(settings: Settings) -> dict[str, Certificate]:
+    """Read the certificates that the settings name, by transport: "http", "grpc".
+
+    Raises:
+        ListenError: a file can't be used.
+    """
+    found = {}
+    for transport, name, cert, key in (
+        ("http", "HTTP", settings.http_tls_cert, settings.http_tls_key),
+        ("grpc", "gRPC", settings.grpc_tls_cert, settings.grpc_tls_key),
+    ):
+        if cert and key:
+            try:
+                found[transport] = Certificate(name, cert, key)
+            except CertificateUnusable as error:
+                raise ListenError(f"cannot listen for {name}: {error}") from error
+    return found
 
 
 def serve(settings: Settings, load: Loader | None = None) -> None:
@@ -207,13 +241,17 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
         Exception: whatever :func:`models_ready` raises.
     """
     _keep_freed_memory()
+    configure_logging(settings.log_format)
     key_store = KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
+    certificates = read_certificates(settings)
+    log.info(key_store.describe())
     with closing(create_tracing(settings)) as tracing, ExitStack() as stack:
         executor = ThreadPoolExecutor(image_thread_count(settings), thread_name_prefix="worker")
         # Its threads may hang: the process ends without them, at the drain limit.
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
         segmenter, metrics = new_segmenter(settings, executor, tracing), Metrics()
         metrics.register_service(lambda: service_report(segmenter))
+        metrics.register_certificates(lambda: {name: each.not_after for name, each in certificates.items()})
         app = create_http(segmenter, settings, metrics, key_store)
         run_until_stopped(
             app,
@@ -224,10 +262,11 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
                 settings.http_tls_key,
                 settings.http_tls_client_ca,
                 settings.trusted_proxies,
+                certificates.get("http"),
             ),
             segmenter.admission,
             models_ready(segmenter, settings, metrics, load or loader_for(settings)),
-            grpc_listening(segmenter, settings, metrics, key_store),
+            grpc_listening(segmenter, settings, metrics, key_store, certificates),
             ShutdownTimes(settings.shutdown_delay_seconds, settings.drain_seconds),
             settings.log_format,
             partial(

@@ -29,6 +29,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from hiseg.batching.admission import Admission, State
+from hiseg.core.certificate import Certificate
 from hiseg.observability.logs import LogFormat, logging_config
 
 log = logging.getLogger("uvicorn.error")
@@ -57,6 +58,7 @@ class ListenAddress:
         key: PEM file of its private key.
         client_ca: PEM file of the CA that must have signed the clients' certificates; None: clients need none.
         proxies: addresses and networks of the proxies whose ``X-Forwarded-For`` is believed; ``*``: all.
+        certificate: what ``cert`` and ``key`` contain, for its renewals; None: they are read once.
     """
 
     host: str
@@ -65,6 +67,7 @@ class ListenAddress:
     key: Path | None = None
     client_ca: Path | None = None
     proxies: tuple[str, ...] = ()
+    certificate: Certificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,11 @@ def run_until_stopped(
         sockets = _listen(address.host, address.port)
     except OSError as error:
         raise ListenError(f"cannot listen for HTTP on {bracketed(address.host)}:{address.port}: {error}") from error
+    if config.ssl and address.certificate:
+        # On the event loop: no handshake begins meanwhile.
+        address.certificate.subscribe(
+            partial(config.ssl.load_cert_chain, address.certificate.cert, address.certificate.key)
+        )
     # A connection counts from the beginning of its TLS handshake, so it makes that itself.
     config.http_protocol_class = partial(connection, tls=config.ssl)  # type: ignore[assignment]
     config.ssl = None

@@ -6,12 +6,16 @@ knows of each command no more than where it is and what it is for.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+# gRPC's library reads it when it is loaded. Otherwise it writes a line to standard error for each connection that
+# fails, not in the format of the log, and as often as a caller likes.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 COMMANDS = {
     "serve": ("hiseg.cli.serve", "Run the service."),
     "run": ("hiseg.cli.run", "Segment one photo; no server needed."),

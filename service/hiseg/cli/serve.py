@@ -10,11 +10,14 @@ from hiseg import app
 from hiseg.access.key_store import KeysUnusable
 from hiseg.cli.options import Engine, Repository, exit_on, read_settings
 from hiseg.core.errors import HisegError
+from hiseg.doctor.examine import check_limits
+from hiseg.doctor.finding import Level
 from hiseg.engines.contract import ModelError
-from hiseg.lifecycle import ListenError
+from hiseg.lifecycle import ListenError, log
 from hiseg.models.canary import CanaryMismatch
 from hiseg.models.loader import ExtraMissing
 from hiseg.models.self_test import SelfTestFailed
+from hiseg.observability.logs import configure_logging
 from hiseg.settings import Fallback
 
 REASONS_NOT_TO_START = (
@@ -38,14 +41,17 @@ def serve(
     fallback: Annotated[Fallback | None, typer.Option(help="what serves while no Triton answers")] = None,
 ) -> None:
     """Run the service. Every other setting is a HISEG_* variable or a line in hiseg.toml."""
+    settings = read_settings(
+        host=host,
+        port=port,
+        grpc_port=grpc_port,
+        model_repository=repository,
+        engine=engine,
+        fallback=fallback,
+    )
+    configure_logging(settings.log_format)
+    for finding in check_limits(settings):
+        if finding.level is not Level.OK:
+            log.warning("%s. %s", finding.found, finding.mend)
     with exit_on(*REASONS_NOT_TO_START):
-        app.serve(
-            read_settings(
-                host=host,
-                port=port,
-                grpc_port=grpc_port,
-                model_repository=repository,
-                engine=engine,
-                fallback=fallback,
-            )
-        )
+        app.serve(settings)

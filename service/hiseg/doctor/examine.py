@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from pydantic import ValidationError
 
@@ -13,6 +13,7 @@ from hiseg.doctor.finding import Finding, wrong
 from hiseg.doctor.limits import check_memory, check_open_files, check_settings
 from hiseg.doctor.ports import check_ports
 from hiseg.doctor.provider import check_provider, check_threads
+from hiseg.doctor.security import check_certificates, check_exposure, check_keys
 from hiseg.doctor.words import explain
 from hiseg.settings import EMBEDDED, Fallback, Settings
 
@@ -30,9 +31,12 @@ async def examine(overrides: Mapping[str, object]) -> AsyncIterator[Finding]:
             yield wrong("settings", sentence, "Mend the HISEG_* variable or the line in hiseg.toml.")
         return
     clock = Clock()
-    for finding in (*check_settings(settings), check_open_files(settings), check_memory(settings)):
-        yield finding
-    for finding in check_ports(settings):
+    for finding in (
+        *check_limits(settings),
+        check_keys(settings),
+        *check_certificates(settings),
+        *check_ports(settings),
+    ):
         yield finding
     if settings.engine != EMBEDDED:
         async for finding in _check_triton(settings):
@@ -44,6 +48,14 @@ async def examine(overrides: Mapping[str, object]) -> AsyncIterator[Finding]:
             yield finding
     for finding in clock.findings():
         yield finding
+
+
+def check_limits(settings: Settings) -> Iterator[Finding]:
+    """Make the checks that take no time: do limits hold here, and who can reach the service?"""
+    yield from check_settings(settings)
+    yield check_open_files(settings)
+    yield check_memory(settings)
+    yield check_exposure(settings)
 
 
 async def _check_triton(settings: Settings) -> AsyncIterator[Finding]:

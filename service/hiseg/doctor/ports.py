@@ -49,7 +49,8 @@ def _bind(host: str, port: int) -> None:
 def _hiseg_answers(host: str, port: int) -> bool:
     if port == 0:
         return False
-    own = "127.0.0.1" if host == "0.0.0.0" else "[::1]" if host == "::" else host
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    own = f"[{own}]" if ":" in own else own
     try:
         with urllib.request.urlopen(f"http://{own}:{port}/v1/info", timeout=ANSWER_S) as answer:
             return "limits" in json.load(answer)

@@ -6,8 +6,10 @@ never logged.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import logging.config
 import re
 import uuid
 from collections.abc import Mapping
@@ -23,6 +25,13 @@ REQUEST_ID = "x-request-id"
 """Name of the HTTP header, and of the key in gRPC metadata."""
 current_request_id: ContextVar[str] = ContextVar("current_request_id", default="")
 """Id of the request that the current task works on; empty outside of requests."""
+MAX_REPEATS = 10
+"""Most warnings of one kind in :data:`REPEAT_S`; a kind is a logger and a text before its values are put in."""
+REPEAT_S = 60.0
+PYTHON_WARNINGS = "py.warnings"
+"""Logger that the warnings module's texts go to."""
+MAX_KINDS = 1000
+"""Most kinds of warnings that are counted."""
 log = logging.getLogger("hiseg.requests")
 _VALID_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -89,15 +98,55 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class RepeatFilter(logging.Filter):
+    """Lets through only so many warnings of one kind a minute, and then says how many were left out.
+
+    Warnings of libraries come as often as a caller likes: one for each damaged tag of a picture, or for each connection
+    that speaks no HTTP. Errors, and what the service says itself, always get through.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kinds: dict[tuple[str, str], tuple[float, int]] = {}
+        """Of each kind when its present minute began, and how many have come since."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.WARNING:
+            return True
+        # Python's own warnings have their values put in already.
+        kind = record.name, "" if record.name == PYTHON_WARNINGS else str(record.msg)
+        began, count = self._kinds.get(kind, (record.created, 0))
+        left_out = 0
+        if record.created - began >= REPEAT_S:
+            left_out, began, count = max(0, count - MAX_REPEATS), record.created, 0
+        if len(self._kinds) >= MAX_KINDS and kind not in self._kinds:
+            self._kinds.clear()
+        self._kinds[kind] = began, count + 1
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more like this were left out)", ()
+        return count < MAX_REPEATS
+
+
 def logging_config(log_format: LogFormat) -> dict[str, Any]:
     """Return the configuration of the log for :func:`logging.config.dictConfig`."""
+    repeats: dict[str, Any] = {"repeats": {"()": RepeatFilter}}
     if log_format is LogFormat.TEXT:
-        return LOGGING_CONFIG
+        handlers = copy.deepcopy(LOGGING_CONFIG["handlers"])
+        handlers["default"]["filters"] = ["repeats"]
+        loggers = LOGGING_CONFIG["loggers"] | {PYTHON_WARNINGS: {"handlers": ["default"], "propagate": False}}
+        return LOGGING_CONFIG | {"filters": repeats, "handlers": handlers, "loggers": loggers}
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": repeats,
         "formatters": {"json": {"()": JsonFormatter}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["repeats"]}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {"hiseg": {"level": "INFO"}, "uvicorn": {"level": "INFO"}},
     }
+
+
+def configure_logging(log_format: LogFormat) -> None:
+    """Configure the log of this process, Python's own warnings included."""
+    logging.config.dictConfig(logging_config(log_format))
+    logging.captureWarnings(True)

@@ -158,6 +158,10 @@ class Metrics:
         """Expose the gauges of the service; ``report`` is called at each scrape."""
         self.registry.register(_ServiceGauges(report))
 
+    def register_certificates(self, expiry: Callable[[], Mapping[str, float]]) -> None:
+        """Expose when the certificate of each transport expires, in seconds since 1970; called at each scrape."""
+        self.registry.register(_Certificates(expiry))
+
     def register_endpoints(self, model: str, reports: EndpointReports) -> None:
         """Expose gauges and counters of the servers that run a model; ``reports`` is called at each scrape."""
         if not self._endpoints:
@@ -224,6 +228,20 @@ class _ServiceGauges(Collector):
             predicted.add_metric([model.name], model.queued_ms / 1000)
             info.add_metric([model.name, model.version, model.variant, model.engine], 1)
         yield from (jobs, age, predicted, info)
+
+
+class _Certificates(Collector):
+    """When the certificate of each transport expires."""
+
+    def __init__(self, expiry: Callable[[], Mapping[str, float]]) -> None:
+        self._expiry = expiry
+
+    def collect(self) -> Iterable[Metric]:
+        text = "When the certificate expires, in seconds since 1970"
+        found = GaugeMetricFamily("hiseg_certificate_expiry_timestamp_seconds", text, labels=["transport"])
+        for transport, seconds in self._expiry().items():
+            found.add_metric([transport], seconds)
+        yield found
 
 
 class _Endpoints(Collector):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import subprocess
+import sys
 from typing import Any
 
 import grpc
@@ -15,7 +17,7 @@ import pytest
 from benchmarks.harness.paths import ROOT
 from benchmarks.harness.serving import SERVE
 from hiseg.access.keys import digest
-from hiseg.observability.logs import read_request_id
+from hiseg.observability.logs import MAX_REPEATS, REPEAT_S, LogFormat, RepeatFilter, read_request_id
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 
@@ -26,6 +28,40 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 def test_an_id_that_may_not_stand_in_a_log_is_replaced(text: str) -> None:
     assert re.fullmatch("[0-9a-f]{32}", read_request_id(text))
     assert read_request_id("req-1:2/3+4=") == "req-1:2/3+4="
+
+
+def test_warnings_of_one_kind_are_few_and_errors_all_get_through() -> None:
+    repeats, now = RepeatFilter(), 0.0
+
+    def passed(level: int, logger: str, text: str, *args: object) -> str:
+        record = logging.LogRecord(logger, level, "", 0, text, args, None)
+        record.created = now
+        return record.getMessage() if repeats.filter(record) else ""
+
+    for number in range(1000):
+        assert passed(logging.ERROR, "uvicorn.error", "bug") == "bug"
+        assert bool(passed(logging.WARNING, "py.warnings", f"tag {number}")) == (number < MAX_REPEATS)
+        assert bool(passed(logging.WARNING, "uvicorn.error", "Invalid %s", number)) == (number < MAX_REPEATS)
+    assert passed(logging.WARNING, "uvicorn.error", "another") == "another"
+    now += REPEAT_S
+    assert passed(logging.WARNING, "py.warnings", "tag") == "tag (990 more like this were left out)"
+    assert passed(logging.WARNING, "uvicorn.error", "Invalid %s", 1) == "Invalid 1 (990 more like this were left out)"
+    assert passed(logging.WARNING, "py.warnings", "tag") == "tag"
+
+
+@pytest.mark.parametrize("form", LogFormat)
+def test_warnings_of_libraries_are_lines_of_the_log(form: LogFormat) -> None:
+    code = (
+        "import sys, warnings; from hiseg.observability.logs import LogFormat, configure_logging\n"
+        "configure_logging(LogFormat(sys.argv[1]))\nfor tag in range(100): warnings.warn(f'tag {tag}')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, form], capture_output=True, text=True, check=True)
+    lines = [line for line in done.stderr.splitlines() if "UserWarning" in line]
+    assert len(lines) == MAX_REPEATS
+    if form is LogFormat.JSON:
+        assert {json.loads(line)["logger"] for line in done.stderr.splitlines()} == {"py.warnings"}
+    else:
+        assert lines[0].startswith("WARNING:")
 
 
 def test_one_line_a_request(photo: bytes) -> None:

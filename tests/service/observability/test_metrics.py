@@ -35,3 +35,11 @@ def test_servers_of_several_models_and_of_those_that_are_there_now() -> None:
     }
     servers.pop()
     assert set(samples_of("hiseg_triton_batches_total")) == {("a:1", "one"), ("a:1", "two")}
+
+
+def test_certificates_have_a_time_of_expiry_each() -> None:
+    metrics = Metrics()
+    metrics.register_certificates(lambda: {"http": 1.5e9, "grpc": 1.75e9})
+    text = metrics.exposition().decode()
+    assert 'hiseg_certificate_expiry_timestamp_seconds{transport="http"} 1.5e+09' in text
+    assert 'hiseg_certificate_expiry_timestamp_seconds{transport="grpc"} 1.75e+09' in text

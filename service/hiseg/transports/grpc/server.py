@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2_grpc
@@ -9,6 +12,7 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_reflection.v1alpha import reflection
 
 from hiseg.access.key_store import KeyStore
+from hiseg.core.certificate import Certificate
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
@@ -31,28 +35,49 @@ def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
     return server
 
 
-def add_port(server: grpc.aio.Server, address: str, settings: Settings) -> int:
+def add_port(server: grpc.aio.Server, address: str, settings: Settings, certificate: Certificate | None = None) -> int:
     """Let the server listen on an address, with TLS if the settings say so, and return the port.
+
+    Args:
+        server: the server.
+        address: host and port.
+        settings: settings of the service.
+        certificate: the settings' certificate, whose renewals are used; None: it is read here, once.
 
     Raises:
         RuntimeError: the port is taken, or a certificate or key isn't one.
-        OSError: a file of the settings can't be read.
+        OSError: the file of the clients' CA can't be read.
+        CertificateUnusable: the files of the certificate can't be used.
     """
-    secure = server_credentials(settings)
+    secure = server_credentials(settings, certificate)
     return server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
 
 
-def server_credentials(settings: Settings) -> grpc.ServerCredentials | None:
+def server_credentials(settings: Settings, certificate: Certificate | None = None) -> grpc.ServerCredentials | None:
     """Read the files for TLS, and for mutual TLS if there is a CA of clients; None means a plain-text port.
 
-    Raises:
-        OSError: a file can't be read.
+    The arguments and errors are those of :func:`add_port`.
     """
     if settings.grpc_tls_cert is None or settings.grpc_tls_key is None:
         return None
-    pair = settings.grpc_tls_key.read_bytes(), settings.grpc_tls_cert.read_bytes()
-    ca = settings.grpc_tls_client_ca
-    return grpc.ssl_server_credentials([pair], ca.read_bytes() if ca else None, require_client_auth=ca is not None)
+    used = certificate or Certificate("gRPC", settings.grpc_tls_cert, settings.grpc_tls_key)
+    roots = settings.grpc_tls_client_ca.read_bytes() if settings.grpc_tls_client_ca else None
+    renewals = used.renewals
+
+    def configuration() -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration([used.pair], roots)
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        """Called by gRPC for each connection; None: the certificate is the same."""
+        nonlocal renewals
+        if renewals == used.renewals:
+            return None
+        renewals = used.renewals
+        return configuration()
+
+    # Its type doesn't say that there may be no other certificate; its documentation does.
+    fetch = cast("Callable[[], grpc.ServerCertificateConfiguration]", renewed)
+    return grpc.dynamic_ssl_server_credentials(configuration(), fetch, require_client_authentication=roots is not None)
 
 
 def server_options(settings: Settings) -> list[tuple[str, int]]:

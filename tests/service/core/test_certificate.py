@@ -1,0 +1,115 @@
+"""Certificates tell until when they are valid, and are renewed without a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+
+from hiseg.core.certificate import Certificate, CertificateUnusable, watching
+from hiseg.core.settled_files import SETTLED_S
+from tests.service.core.certificates import self_signed
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("certificates")
+    for name, days in (("good", 90), ("soon", 5), ("expired", -1)):
+        self_signed(folder, name, days)
+    (folder / "bundle.crt").write_bytes((folder / "good.crt").read_bytes() + (folder / "soon.crt").read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize(("name", "problem"), [("good", ""), ("soon", "in 5.0 days"), ("expired", "expired on 20")])
+def test_what_is_said_of_its_time(folder: Path, name: str, problem: str) -> None:
+    certificate = Certificate("HTTP", folder / f"{name}.crt", folder / f"{name}.key")
+    said = certificate.problem(time.time())
+    assert problem in said
+    assert bool(said) == bool(problem)
+    assert "is valid from" in certificate.problem(0)
+
+
+def test_files_that_are_no_certificate_are_refused(folder: Path, tmp_path: Path) -> None:
+    noise = tmp_path / "noise"
+    noise.write_bytes(b"noise")
+    for cert, key in (("good", "soon"), ("names", "good"), ("missing", "good"), ("good", "missing")):
+        paths = [folder / f"{cert}.crt", folder / f"{key}.key"]
+        with pytest.raises(CertificateUnusable, match="the certificate"):
+            Certificate("HTTP", *paths)
+    with pytest.raises(CertificateUnusable):
+        Certificate("HTTP", noise, noise)
+
+
+def test_a_renewed_pair_is_used_once_both_files_have_settled(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    clock, cert, key, heard = Clock(), tmp_path / "crt", tmp_path / "key", list[float]()
+
+    def use(cert_name: str, key_name: str) -> None:
+        shutil.copy(folder / f"{cert_name}.crt", cert)
+        shutil.copy(folder / f"{key_name}.key", key)
+
+    def renewed() -> bool:
+        found = [certificate.look()]
+        clock.now += SETTLED_S
+        return any([*found, certificate.look(), certificate.look()])
+
+    use("soon", "soon")
+    certificate = Certificate("gRPC", cert, key, clock)
+    certificate.subscribe(lambda: heard.append(certificate.not_after))
+    before = certificate.pair, certificate.not_after
+    assert not renewed()
+    use("good", "soon")
+    assert not renewed()
+    assert (certificate.pair, certificate.not_after) == before
+    assert ["was not renewed" in message for message in caplog.messages] == [True]
+    use("good", "good")
+    assert renewed()
+    certificate.announce_renewal()
+    assert heard == [certificate.not_after]
+    assert certificate.pair == (key.read_bytes(), cert.read_bytes())
+    assert certificate.problem(time.time()) == ""
+
+
+def test_an_expired_certificate_is_said_at_the_start(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with watching([Certificate("HTTP", folder / "expired.crt", folder / "expired.key")]):
+            pass
+
+    asyncio.run(scenario())
+    assert "expired on" in caplog.text
+
+
+def test_new_connections_over_http_get_the_renewed_certificate(folder: Path) -> None:
+    """As the service does it: the context that connections are made with loads the files once more."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for name in ("soon", "good"):
+        context.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
+        shown = handshake(context)
+        assert shown == ssl.PEM_cert_to_DER_cert((folder / f"{name}.crt").read_text())
+
+
+def handshake(server: ssl.SSLContext) -> bytes | None:
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = client.wrap_bio(to_client, to_server), server.wrap_bio(to_server, to_client, server_side=True)
+    for end in ends * 4:
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    return ends[0].getpeercert(binary_form=True)
