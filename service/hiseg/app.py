@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
 from functools import partial
-
-import numpy as np
 
 from hiseg.access.key_store import KeyStore
 from hiseg.batching.admission import Admission, State
@@ -15,6 +14,7 @@ from hiseg.batching.batcher import Batcher
 from hiseg.batching.workers import Workers, WorkingMemory, thread_count
 from hiseg.core.certificate import Certificate, CertificateUnusable, watching
 from hiseg.core.errors import Unavailable
+from hiseg.core.heap import keep_freed_memory, return_memory_when_idle
 from hiseg.engines.cores import available_cores
 from hiseg.images.limits import ImageLimits
 from hiseg.lifecycle import READ_RESPONSE_SECONDS, ListenAddress, ListenError, ShutdownTimes, log, run_until_stopped
@@ -26,7 +26,7 @@ from hiseg.observability.metrics import Metrics
 from hiseg.observability.reports import ModelReport, ServiceReport
 from hiseg.observability.tracing import OFF, Tracing
 from hiseg.segmenter import Segmenter
-from hiseg.settings import MEBI, Settings
+from hiseg.settings import Settings
 from hiseg.transports.grpc.server import add_port, create_grpc
 from hiseg.transports.http.app import create_http
 from hiseg.transports.http.connection import Connection
@@ -102,16 +102,6 @@ def _held_bytes(segmenter: Segmenter) -> int:
     return segmenter.admission.reserved_bytes + segmenter.workers.working_bytes
 
 
-def _keep_freed_memory() -> None:
-    """Make glibc keep the memory of freed images for the next ones.
-
-    Otherwise it returns it to the kernel after each small image, and waits for it page by page at the next. glibc keeps
-    up to twice the size of the largest block that was ever freed, so one large block is freed here, which costs
-    nothing.
-    """
-    np.empty(16 * MEBI, dtype=np.uint8)
-
-
 @asynccontextmanager
 async def models_running(
     segmenter: Segmenter, settings: Settings, metrics: Metrics, load: Loader = embedded_engines
@@ -166,8 +156,12 @@ async def models_ready(
         if segmenter.admission.state is State.STARTING:
             segmenter.admission.state = State.READY
         stored = [model.stored for model in models if model.stored]
-        async with hot_reloading(segmenter, settings, metrics, stored):
-            yield
+        returning = asyncio.create_task(return_memory_when_idle(partial(_held_bytes, segmenter)))
+        try:
+            async with hot_reloading(segmenter, settings, metrics, stored):
+                yield
+        finally:
+            returning.cancel()
 
 
 @asynccontextmanager
@@ -240,7 +234,7 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
         KeysUnusable: the file of API keys can't be read.
         Exception: whatever :func:`models_ready` raises.
     """
-    _keep_freed_memory()
+    keep_freed_memory()
     configure_logging(settings.log_format)
     key_store = KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
     certificates = read_certificates(settings)

@@ -26,12 +26,15 @@ from hiseg.core.stop import NEVER, Stop
 from hiseg.engines.base import ModelInfo, Prediction, RequestedOutputs
 from hiseg.images.encoded import EncodedImage, inspect
 from hiseg.images.limits import ImageLimits
-from hiseg.masks.draw import draw_masks, mask_pixels
+from hiseg.masks.draw import draw_masks, measure_crops
 from hiseg.masks.logits import log_odds
+from hiseg.masks.memory import NOTHING, WritingCost
 from hiseg.observability.tracing import OFF, Stage, Tracing
 
 MAX_INLINE_MASK_PIXELS = 2**17
 """Masks over at most so many pixels are drawn on the event loop: handing them to a thread and back takes longer."""
+MAX_INLINE_MASKS = 16
+"""No more masks are drawn on the event loop, however small: each takes some time of its own."""
 MAX_INLINE_IMAGE_PIXELS = 2**19
 """A JPEG or raw frame of at most so many pixels, and bytes, is decoded on the event loop: it takes about two
 milliseconds."""
@@ -143,7 +146,7 @@ class Segmenter:
         return inspect(data, self.limits)
 
     async def segment(
-        self, job: Job, reservation: Reservation, write: Callable[[Result, Stop], T], write_is_quick: bool = False
+        self, job: Job, reservation: Reservation, write: Callable[[Result, Stop], T], cost: WritingCost = NOTHING
     ) -> tuple[Result, T]:
         """Segment an image: one instance per box, in the order sent, or in binary mode its foreground.
 
@@ -152,14 +155,14 @@ class Segmenter:
             reservation: the request's, from :meth:`Admission.admit`; resized to what the job holds in all.
             write: makes the answer out of the result, in the thread that has drawn the masks; it looks at the stop that
                 it is given between its steps.
-            write_is_quick: ``write`` takes no longer than drawing, so that small masks may be drawn on the event loop.
+            cost: what ``write`` takes of memory.
 
         Returns:
             The result, and the answer that ``write`` made of it.
 
         Raises:
             DeadlineExceeded: not done by the job's deadline.
-            TooLarge: the boxes cover too many pixels.
+            TooLarge: the boxes cover too many pixels, or the job would take more memory than there is.
             Overloaded: the job would wait too long, or holds more bytes than are free.
             Unavailable: no engine answers, or the service is shutting down.
             UndecodableImage: the image is damaged.
@@ -169,7 +172,7 @@ class Segmenter:
         stop = Stop(job.deadline)
         try:
             async with asyncio.timeout(left_s) as limit:
-                return await self._segment(job, reservation, write, write_is_quick, stop)
+                return await self._segment(job, reservation, write, cost, stop)
         except TimeoutError as error:
             if not limit.expired():
                 raise
@@ -182,7 +185,7 @@ class Segmenter:
         job: Job,
         reservation: Reservation,
         write: Callable[[Result, Stop], T],
-        write_is_quick: bool,
+        cost: WritingCost,
         stop: Stop,
     ) -> tuple[Result, T]:
         batcher = self.batchers[job.model]
@@ -194,8 +197,14 @@ class Segmenter:
         boxes = [box.clipped(width, height) for box in job.boxes]
         visible = [] if binary and not info.foreground_boxes else [box for box in boxes if not box.is_empty]
         crops = [Box(0, 0, width, height)] if binary else [box.scaled(info.crop_scale) for box in visible]
-        covered = mask_pixels(crops, width, height, job.post_processing)
-        reservation.reserve(job.image.nbytes + 3 * placement.canvas[0] * placement.canvas[1] + covered)
+        sizes = measure_crops(crops, width, height, job.post_processing)
+        drawing_bytes = cost.peak_bytes(job.image, sizes)
+        canvas_pixels = placement.canvas[0] * placement.canvas[1]
+        outputs = 4 * (canvas_pixels if binary else sizes.count * info.mask_size[0] * info.mask_size[1])
+        reservation.reserve(
+            job.image.nbytes + 3 * canvas_pixels + outputs + cost.answer_bytes(job.image, sizes),
+        )
+        self.workers.check_size(max(job.image.decoding_bytes, drawing_bytes) + reservation.bytes)
 
         batch_job = BatchJob(
             placement.canvas,
@@ -217,11 +226,11 @@ class Segmenter:
 
         returned = time.perf_counter()
         draw_job = partial(draw_and_write, job, boxes, placement, batch_job, write, stop)
-        small = job.post_processing.is_plain and not binary and covered <= MAX_INLINE_MASK_PIXELS
-        if write_is_quick and small and self._is_alone:
+        is_small = sizes.pixels <= MAX_INLINE_MASK_PIXELS and sizes.count <= MAX_INLINE_MASKS
+        if cost.is_quick and is_small and job.post_processing.is_plain and not binary and self._is_alone:
             result, answer = draw_job()
         else:
-            result, answer = await self.workers.run(draw_job, job.client, covered, stop, reservation)
+            result, answer = await self.workers.run(draw_job, job.client, drawing_bytes, stop, reservation)
         batcher.wait_estimator.observe_answer((time.perf_counter() - returned) * 1000)
         if self.tracing.is_on:
             self.tracing.record_stages(job.traceparent, list_stages(batch_job, result.timings_ms, batcher.clock()))

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from hiseg.core.errors import TooLarge
-from hiseg.core.image import ImageSource, Pixels
+from hiseg.core.image import Image, ImageSource, Pixels
 from hiseg.core.result import CropMask, Result
 from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS, cutout, cutouts
@@ -22,6 +22,7 @@ from hiseg.masks.formats.overlay import overlay
 from hiseg.masks.formats.png import encode_png, packed_bits, png_crop
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, Outline, outline
 from hiseg.masks.formats.rle import Rle, UncompressedRle, coco_rle, coco_rle_uncompressed
+from hiseg.masks.memory import WritingCost
 
 
 class MaskFormat(StrEnum):
@@ -94,6 +95,19 @@ class EncodedCrop:
 EncodedMask = Rle | UncompressedRle | EncodedCrop | Outline
 
 
+def writing_cost(mask_format: MaskFormat, as_png: bool = False) -> WritingCost:
+    """What writing an answer in a format takes.
+
+    Args:
+        mask_format: the format.
+        as_png: it is written as one PNG, by :func:`to_png`, also if the format has fields for each mask.
+    """
+    if as_png or mask_format.is_image:
+        own = (MaskFormat.OVERLAY, MaskFormat.CUTOUT)
+        return _PNG_COSTS[mask_format if mask_format in own else MaskFormat.LABEL_MAP]
+    return _COSTS[mask_format]
+
+
 def encode_mask(mask: CropMask, mask_format: MaskFormat, context: MaskContext) -> EncodedMask:
     """Write one mask in a format that has fields for each mask, which ``is_image`` formats have not.
 
@@ -120,13 +134,14 @@ def to_png(image: ImageSource, result: Result, mask_format: MaskFormat, stop: St
     stop.check()
     if mask_format is MaskFormat.OVERLAY:
         instances = [result.foreground] if result.foreground else list(result.instances)
-        drawn = overlay(image.decode().pixels, instances)
+        pixels = image.decode().pixels
+        is_own = not isinstance(image, Image) and pixels.flags.writeable
+        drawn = overlay(pixels, instances, in_place=is_own, stop=stop)
     elif mask_format is MaskFormat.CUTOUT:
         drawn = cutouts(image.decode().pixels, result.masks)
     else:
         drawn = label_map(result.masks, result.width, result.height)
-    stop.check()
-    return encode_png(drawn)
+    return encode_png(drawn, stop)
 
 
 def check_size(masks: Sequence[CropMask], mask_format: MaskFormat) -> None:
@@ -147,7 +162,7 @@ def check_size(masks: Sequence[CropMask], mask_format: MaskFormat) -> None:
 
 def _cutout(mask: CropMask, context: MaskContext) -> EncodedCrop:
     """An RGBA PNG of the person's own pixels; PNG has no empty image, so a crop without pixels gives no bytes."""
-    return EncodedCrop.of(mask, encode_png(cutout(context.pixels, mask)) if mask.pixels.size else b"")
+    return EncodedCrop.of(mask, encode_png(cutout(context.pixels, mask), context.stop) if mask.pixels.size else b"")
 
 
 _ENCODERS: dict[MaskFormat, Callable[[CropMask, MaskContext], EncodedMask]] = {
@@ -159,4 +174,17 @@ _ENCODERS: dict[MaskFormat, Callable[[CropMask, MaskContext], EncodedMask]] = {
     MaskFormat.PNG: lambda mask, _: EncodedCrop.of(mask, png_crop(mask)),
     MaskFormat.PACKED: lambda mask, _: EncodedCrop.of(mask, packed_bits(mask)),
     MaskFormat.CUTOUT: _cutout,
+}
+_COSTS = {
+    MaskFormat.COCO_RLE: WritingCost(largest=2.2, sides=50, is_quick=True),
+    MaskFormat.COCO_RLE_UNCOMPRESSED: WritingCost(largest=2.2, sides=400),
+    MaskFormat.POLYGON: WritingCost(largest=8, sides=400),
+    MaskFormat.PNG: WritingCost(largest=1.3, pixels=0.1, answer_pixels=0.05),
+    MaskFormat.PACKED: WritingCost(pixels=0.6, answer_pixels=0.2),
+    MaskFormat.CUTOUT: WritingCost(largest=4, pixels=4, decodes=True, answer_pixels=1),
+}
+_PNG_COSTS = {
+    MaskFormat.LABEL_MAP: WritingCost(image=1.2),
+    MaskFormat.OVERLAY: WritingCost(image=2, decodes=True, answer_image=1),
+    MaskFormat.CUTOUT: WritingCost(image=6, decodes=True, answer_image=1),
 }

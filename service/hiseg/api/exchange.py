@@ -25,6 +25,7 @@ from hiseg.core.errors import HisegError, InternalError, TooLarge
 from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
+from hiseg.masks.memory import NOTHING, WritingCost
 from hiseg.observability.logs import RequestLogEntry, trace_id
 from hiseg.observability.metrics import BUG, Metrics, outcome_of
 from hiseg.segmenter import Segmenter
@@ -289,7 +290,7 @@ class RequestContext:
         model: ModelRef | None = None,
         reservation: Reservation | None = None,
         latest: bool = False,
-        write_is_quick: bool = False,
+        cost: WritingCost = NOTHING,
     ) -> tuple[Result, T]:
         """Segment the people in the boxes of an image, and count the stages and the people.
 
@@ -301,7 +302,7 @@ class RequestContext:
             model: the model to run; None: the one that the options name.
             reservation: the image's own reservation, if the request has several images; None: that of the request.
             latest: a newer frame of the stream may take this one's place.
-            write_is_quick: ``write`` takes no longer than drawing.
+            cost: what ``write`` takes of memory; see :func:`hiseg.api.encoding.writing_cost`.
 
         Returns:
             The result, with its timings rounded to microseconds, and what ``write`` returned.
@@ -326,9 +327,7 @@ class RequestContext:
             latest=latest,
             traceparent=self.traceparent,
         )
-        result, written = await segmenter.segment(
-            job, reservation or self.reservation, partial(write, job.image), write_is_quick
-        )
+        result, written = await segmenter.segment(job, reservation or self.reservation, partial(write, job.image), cost)
         timings = round_timings(result.timings_ms)
         result.timings_ms.update(timings)
         people = len(result.instances)

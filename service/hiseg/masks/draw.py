@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from hiseg.core.box import Box
 from hiseg.core.errors import TooLarge
@@ -21,8 +22,25 @@ MAX_MASK_PIXELS = 200_000_000
 pixels than the image."""
 
 
-def mask_pixels(boxes: Iterable[Box], width: int, height: int, post_processing: PostProcessing) -> int:
-    """Count the pixels of all crops that :func:`draw_masks` will make; each takes one byte.
+@dataclass(frozen=True, slots=True)
+class CropSizes:
+    """How large the crops are that :func:`draw_masks` makes for an image.
+
+    Attributes:
+        count: number of crops.
+        pixels: pixels of all of them; each takes one byte.
+        largest: pixels of the largest.
+        sides: width and height of all of them, added up.
+    """
+
+    count: int = 0
+    pixels: int = 0
+    largest: int = 0
+    sides: int = 0
+
+
+def measure_crops(boxes: Iterable[Box], width: int, height: int, post_processing: PostProcessing) -> CropSizes:
+    """Measure all crops that :func:`draw_masks` will make.
 
     Args:
         boxes: what the crops cover, before they are clipped to the image; none is empty.
@@ -34,11 +52,14 @@ def mask_pixels(boxes: Iterable[Box], width: int, height: int, post_processing: 
         TooLarge: they are more than :data:`MAX_MASK_PIXELS`.
     """
     margin = post_processing.dilation_px
-    pixels = 0
+    count = pixels = largest = sides = 0
     for box in boxes:
         crop_width = min(width, math.ceil(box.x2) + margin) - max(0, math.floor(box.x1) - margin)
         crop_height = min(height, math.ceil(box.y2) + margin) - max(0, math.floor(box.y1) - margin)
+        count += 1
         pixels += crop_width * crop_height
+        largest = max(largest, crop_width * crop_height)
+        sides += crop_width + crop_height
     if pixels > MAX_MASK_PIXELS:
         raise TooLarge(
             f"the boxes' masks cover {pixels} pixels of the image together; at most {MAX_MASK_PIXELS} are taken",
@@ -46,7 +67,7 @@ def mask_pixels(boxes: Iterable[Box], width: int, height: int, post_processing: 
             limit=MAX_MASK_PIXELS,
             value=pixels,
         )
-    return pixels
+    return CropSizes(count, pixels, largest, sides)
 
 
 def draw_masks(
@@ -82,7 +103,7 @@ def draw_masks(
         logit_margin = smooth(next(rows), post_processing.smoothing)
         crop_box = box.scaled(crop_scale)
         mask, score = crop_mask(logit_margin, crop_box, width, height, post_processing.threshold)
-        mask = dilate(mask, post_processing.dilation_px, width, height)
+        mask = dilate(mask, post_processing.dilation_px, width, height, stop)
         found.append(Instance(box, mask, score))
         claims.append(Claim(mask, logit_margin, crop_box))
     if not post_processing.resolve_overlaps:

@@ -8,7 +8,7 @@ import pytest
 from hiseg.core.box import Box
 from hiseg.core.errors import TooLarge
 from hiseg.core.job import PostProcessing, Smoothing
-from hiseg.masks.draw import MAX_MASK_PIXELS, draw_masks, mask_pixels
+from hiseg.masks.draw import MAX_MASK_PIXELS, draw_masks, measure_crops
 from tests.service.masks.crops import full_size
 
 WIDTH, HEIGHT = 80, 60
@@ -36,7 +36,7 @@ def test_a_mask_may_be_larger_than_its_box() -> None:
         (27, 8, 36, 46),
     ]
     places = [box.scaled(1.2) for box in BOXES if not box.is_empty]
-    assert mask_pixels(places, WIDTH, HEIGHT, PostProcessing()) == sum(each.mask.pixels.size for each in found)
+    assert measure_crops(places, WIDTH, HEIGHT, PostProcessing()).pixels == sum(each.mask.pixels.size for each in found)
 
 
 def test_masks_beyond_their_boxes_are_clipped_to_the_image() -> None:
@@ -71,11 +71,11 @@ def test_smoothing_comes_before_the_threshold(how: Smoothing) -> None:
 def test_the_pixels_that_masks_will_take_are_known_before_they_are_drawn(dilation_px: int) -> None:
     finish = PostProcessing(dilation_px=dilation_px)
     drawn = sum(found.mask.pixels.size for found in draw_masks(MARGINS, BOXES, WIDTH, HEIGHT, finish))
-    assert mask_pixels([box for box in BOXES if not box.is_empty], WIDTH, HEIGHT, finish) == drawn
+    assert measure_crops([box for box in BOXES if not box.is_empty], WIDTH, HEIGHT, finish).pixels == drawn
 
 
 def test_a_hundred_boxes_over_a_whole_huge_image_are_refused() -> None:
     whole = Box(0, 0, 8000, 6000)
     with pytest.raises(TooLarge) as raised:
-        mask_pixels([whole] * 100, 8000, 6000, PostProcessing())
+        measure_crops([whole] * 100, 8000, 6000, PostProcessing())
     assert (raised.value.field, raised.value.limit, raised.value.value) == ("boxes", MAX_MASK_PIXELS, 48_000_000 * 100)

@@ -21,6 +21,7 @@ import numpy as np
 
 from hiseg.core.image import Pixels
 from hiseg.core.result import CropMask, Instance
+from hiseg.core.stop import NEVER, Stop
 
 Rgb = tuple[int, int, int]
 
@@ -73,22 +74,28 @@ def is_light(rgb: Rgb) -> bool:
     return luminance > 0.179
 
 
-def overlay(pixels: Pixels, instances: Sequence[Instance]) -> Pixels:
-    """Draw instances on a copy of an image.
+def overlay(pixels: Pixels, instances: Sequence[Instance], in_place: bool = False, stop: Stop = NEVER) -> Pixels:
+    """Draw instances on an image.
 
     Smaller masks lie over larger ones, as in a label map. If there are several people, each is numbered in the order of
     ``instances``, from 1.
 
     Args:
-        pixels: RGB uint8 ``[H, W, 3]``; it is not changed.
+        pixels: RGB uint8 ``[H, W, 3]``.
         instances: people whose boxes and masks lie inside the image.
+        in_place: draw on ``pixels`` itself instead of on a copy.
+        stop: looked at before each person.
 
     Returns:
         RGB uint8 ``[H, W, 3]``.
+
+    Raises:
+        Exception: what :meth:`Stop.check` raises.
     """
-    drawn = pixels.copy()
+    drawn = pixels if in_place else pixels.copy()
     sizes = LineSizes.for_image(pixels)
     for index in sorted(range(len(instances)), key=lambda k: -instances[k].area):
+        stop.check()
         _draw_mask(drawn, instances[index].mask, colour(index), sizes)
     for index, instance in enumerate(instances):
         x1, y1, x2, y2 = (round(v) for v in instance.box.as_tuple())

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from hiseg.api.encoding import EncodedCrop, EncodedMask, MaskContext, MaskFormat, check_size, encode_mask, to_png
+from hiseg.api.encoding import (
+    EncodedCrop,
+    EncodedMask,
+    MaskContext,
+    MaskFormat,
+    check_size,
+    encode_mask,
+    to_png,
+    writing_cost,
+)
 from hiseg.api.exchange import RequestContext
 from hiseg.api.options import Boxes, Options
 from hiseg.core.image import ImageSource
@@ -24,8 +33,9 @@ async def segment(
     def write(source: ImageSource, result: Result, stop: Stop) -> pb.SegmentResponse:
         return to_message(source, result, options.mask_format, options.tolerance_px, stop)
 
-    is_quick = options.mask_format is MaskFormat.COCO_RLE
-    result, message = await context.segment(image, boxes, options, write, latest=latest, write_is_quick=is_quick)
+    result, message = await context.segment(
+        image, boxes, options, write, latest=latest, cost=writing_cost(options.mask_format)
+    )
     message.timings_ms.update(result.timings_ms)
     return result, message
 

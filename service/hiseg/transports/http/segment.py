@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from hiseg.api.answer import SegmentOut, server_timing, to_json
-from hiseg.api.encoding import MaskFormat, to_png
+from hiseg.api.encoding import to_png, writing_cost
 from hiseg.api.exchange import Exchange, RequestContext
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Result
@@ -115,8 +115,8 @@ async def answer(received: SegmentRequest, context: RequestContext, as_png: bool
             return to_png(image, result, mask_format, stop)
         return to_json(image, result, mask_format, options.tolerance_px, stop)
 
-    is_quick = mask_format is MaskFormat.COCO_RLE
-    result, content = await context.segment(received.image, received.boxes, options, write, write_is_quick=is_quick)
+    cost = writing_cost(mask_format, as_png)
+    result, content = await context.segment(received.image, received.boxes, options, write, cost=cost)
     headers = {"Server-Timing": server_timing(result.timings_ms)}
     if isinstance(content, bytes):
         return Response(content, media_type=PNG, headers=headers)

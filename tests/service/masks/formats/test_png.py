@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hiseg.core.result import CropMask
+from hiseg.core.stop import Abandoned, Stop
+from hiseg.masks.formats import png
 from hiseg.masks.formats.png import encode_png, packed_bits, png_crop
 
 
@@ -48,3 +50,19 @@ def test_png_keeps_every_value(shape: tuple[int, ...]) -> None:
     pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
     with PIL.Image.open(io.BytesIO(encode_png(pixels))) as picture:
         np.testing.assert_array_equal(np.asarray(picture), pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_png_is_written_in_strips_that_fit_together(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 40, channels), dtype=np.uint8)
+    pixels = pixels[:, :, 0] if channels == 1 else pixels
+    monkeypatch.setattr(png, "STRIP_BYTES", 500)
+    with PIL.Image.open(io.BytesIO(encode_png(pixels))) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), pixels)
+
+
+def test_writing_a_png_ends_where_nobody_needs_it_any_more() -> None:
+    stop = Stop()
+    stop.cancel()
+    with pytest.raises(Abandoned):
+        encode_png(np.zeros((4, 4), np.uint8), stop)

@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from hiseg.api.encoding import MaskFormat, writing_cost
 from hiseg.api.exchange import Exchange, RequestContext
 from hiseg.core.errors import HisegError, Unavailable, shorten
 from hiseg.core.image import ImageSource
@@ -113,7 +114,7 @@ async def answer(received: InferRequest, context: RequestContext, model: ModelRe
         return output_tensors(result, stop)
 
     result, tensors = await context.segment(
-        received.image, received.rows, received.options, write, model=model, write_is_quick=True
+        received.image, received.rows, received.options, write, model=model, cost=writing_cost(MaskFormat.COCO_RLE)
     )
     fields: dict[str, Any] = {
         "model_name": result.model.name,

@@ -21,6 +21,7 @@ from hiseg.core.errors import HisegError, InvalidRequest, TooLarge, UnsupportedI
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Result
 from hiseg.core.stop import Stop
+from hiseg.masks.memory import WritingCost
 from hiseg.settings import Settings
 from hiseg.transports.http.body import JSON
 from hiseg.transports.http.handler import handle
@@ -41,6 +42,8 @@ from hiseg.transports.http.problems import problem
 TRANSPORT = "label_studio"
 MAX_INLINE_BYTES = 16 * 1024
 """A body of at most so many bytes is read on the event loop: a thread and back takes longer."""
+BRUSH_COST = WritingCost(largest=4, sides=1000)
+"""What brush masks take of memory: their runs are written bit by bit."""
 OPTIONS = Options.model_validate({"normalized": True})
 
 T = TypeVar("T")
@@ -169,7 +172,7 @@ async def segment_task(
         return json.dumps(prediction, separators=(",", ":")).encode()
 
     async def segment(image: bytes, reservation: Reservation) -> bytes:
-        return (await context.segment(image, boxes, OPTIONS, write, reservation=reservation))[1]
+        return (await context.segment(image, boxes, OPTIONS, write, cost=BRUSH_COST, reservation=reservation))[1]
 
     field = shorten(f"data.{labelling.key}")
     found = await asyncio.to_thread(media.find, task.data.get(labelling.key), field)

@@ -1,0 +1,64 @@
+"""How the process keeps freed memory for the next request, and gives it back to the system after large ones."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+MEBI = 1024 * 1024
+KEPT_BLOCK_BYTES = 16 * MEBI
+"""Size of a block up to which glibc keeps freed memory for the next one."""
+CHECK_SECONDS = 5.0
+"""Seconds between two looks at the memory of the process."""
+MIN_GAIN_BYTES = 48 * MEBI
+"""Bytes above the lowest use since memory was last given back, from which on it is given back again."""
+MAX_BUSY_BYTES = 32 * MEBI
+"""While requests hold more, memory is not given back: they would only take it again."""
+STATM = Path("/proc/self/statm")
+PAGE_BYTES = 4096
+
+
+def keep_freed_memory() -> None:
+    """Make glibc keep the memory of freed images for the next ones.
+
+    Otherwise it returns it to the kernel after each small image, and waits for it page by page at the next. glibc keeps
+    up to twice the size of the largest block that was ever freed, so one large block is freed here, which costs
+    nothing.
+    """
+    np.empty(KEPT_BLOCK_BYTES, dtype=np.uint8)
+
+
+def resident_bytes() -> int:
+    """Bytes of physical memory that the process has; 0 where the system doesn't say."""
+    try:
+        return int(STATM.read_text().split()[1]) * PAGE_BYTES
+    except OSError:
+        return 0
+
+
+def return_freed_memory() -> None:
+    """Give freed memory back to the system, in tens of milliseconds; without effect where there is no glibc."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+async def return_memory_when_idle(held_bytes: Callable[[], int]) -> None:
+    """Give memory back, in a thread, whenever much has been freed and little is held; runs until it is cancelled.
+
+    Args:
+        held_bytes: returns the bytes that requests hold now.
+    """
+    lowest = resident_bytes()
+    while lowest:
+        await asyncio.sleep(CHECK_SECONDS)
+        now = resident_bytes()
+        if now - lowest > MIN_GAIN_BYTES and held_bytes() <= MAX_BUSY_BYTES:
+            await asyncio.to_thread(return_freed_memory)
+            # What remains is in use, or can't be given back: it isn't tried again for that.
+            lowest = resident_bytes()
+        lowest = min(lowest, now)
