@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -157,6 +158,16 @@ def to_json(
         foreground=instance_to_json(result.foreground, mask_format, context) if result.foreground else None,
         timings_ms=result.timings_ms,
     )
+
+
+def to_json_text(answer: SegmentOut) -> bytes:
+    """Write an answer as JSON, without its timings, which are known only when it is written; it may take long."""
+    return answer.model_dump_json(exclude={"timings_ms"}, exclude_none=True).encode()
+
+
+def add_timings(text: bytes, timings_ms: Mapping[str, float]) -> bytes:
+    """Add the timings to the JSON that :func:`to_json_text` wrote."""
+    return b"".join((memoryview(text)[:-1], b',"timings_ms":', json.dumps(timings_ms).encode(), b"}"))
 
 
 def instance_to_json(instance: Instance, mask_format: MaskFormat, context: MaskContext) -> InstanceOut:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from hiseg.api.answer import SegmentOut, server_timing, to_json
+from hiseg.api.answer import SegmentOut, add_timings, server_timing, to_json, to_json_text
 from hiseg.api.encoding import to_png, writing_cost
 from hiseg.api.exchange import Exchange, RequestContext
 from hiseg.core.image import ImageSource
@@ -109,19 +109,19 @@ async def answer(received: SegmentRequest, context: RequestContext, as_png: bool
     """
     options = received.options
     mask_format = options.mask_format
+    is_png = as_png or mask_format.is_image
 
-    def write(image: ImageSource, result: Result, stop: Stop) -> bytes | SegmentOut:
-        if as_png or mask_format.is_image:
+    def write(image: ImageSource, result: Result, stop: Stop) -> bytes:
+        if is_png:
             return to_png(image, result, mask_format, stop)
-        return to_json(image, result, mask_format, options.tolerance_px, stop)
+        return to_json_text(to_json(image, result, mask_format, options.tolerance_px, stop))
 
     cost = writing_cost(mask_format, as_png)
     result, content = await context.segment(received.image, received.boxes, options, write, cost=cost)
     headers = {"Server-Timing": server_timing(result.timings_ms)}
-    if isinstance(content, bytes):
+    if is_png:
         return Response(content, media_type=PNG, headers=headers)
-    content.timings_ms = result.timings_ms
-    return Response(content.model_dump_json(exclude_none=True), media_type=JSON, headers=headers)
+    return Response(add_timings(content, result.timings_ms), media_type=JSON, headers=headers)
 
 
 def wants_png(accept: str) -> bool:

@@ -1,0 +1,39 @@
+"""Memory that large requests have taken is given back to the system."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from hiseg.core import heap
+
+MEBI = 1024 * 1024
+
+
+def take_and_free(nbytes: int, block: int = 64 * 1024) -> np.ndarray:
+    """Take much memory in small blocks and free it, but for the last block: it keeps the system from having it back."""
+    blocks = [np.ones(block, np.uint8) for _ in range(nbytes // block)]
+    return blocks[-1]
+
+
+@pytest.mark.parametrize(("held", "is_given_back"), [(0, True), (10**9, False)])
+def test_freed_memory_is_given_back_once_little_is_held(
+    held: int, is_given_back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heap, "CHECK_SECONDS", 0.01)
+
+    async def scenario() -> int:
+        returning = asyncio.create_task(heap.return_memory_when_idle(lambda: held))
+        await asyncio.sleep(0)
+        kept = take_and_free(200 * MEBI)
+        before = heap.resident_bytes()
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+        after = heap.resident_bytes()
+        returning.cancel()
+        assert kept.all()
+        return before - after
+
+    assert (asyncio.run(scenario()) > 100 * MEBI) is is_given_back
