@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import resource
 
+from hiseg.api.json_reader import limits_of_options
 from hiseg.api.options import MAX_DILATION_PX
 from hiseg.masks.draw import MAX_MASK_PIXELS
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
@@ -46,6 +47,7 @@ def limits_in_force(settings: Settings) -> dict[str, float]:
         "image_bytes": settings.max_image_bytes,
         "image_pixels": settings.max_image_pixels,
         "body_bytes": settings.max_body_bytes,
+        "json_bytes": limits_of_options(settings.max_boxes).max_bytes,
         "message_bytes": settings.max_message_bytes,
         "answer_bytes": settings.max_answer_bytes,
         "boxes": settings.max_boxes,

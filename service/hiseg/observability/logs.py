@@ -21,6 +21,8 @@ from typing import Any
 
 from uvicorn.config import LOGGING_CONFIG
 
+from hiseg.core.errors import shorten
+
 REQUEST_ID = "x-request-id"
 """Name of the HTTP header, and of the key in gRPC metadata."""
 current_request_id: ContextVar[str] = ContextVar("current_request_id", default="")
@@ -66,10 +68,14 @@ class RequestLogEntry:
     trace_id: str = ""
 
     def write(self, **more: object) -> None:
-        """Write the line, with further fields; fields that are empty are left out."""
+        """Write the line, with further fields; fields that are empty are left out, and texts are shortened."""
         if log.isEnabledFor(logging.INFO):
             own = {name: getattr(self, name) for name in self.__slots__}
-            fields = {name: value for name, value in (more | own).items() if value not in ("", None, {})}
+            fields = {
+                name: shorten(value) if isinstance(value, str) else value
+                for name, value in (more | own).items()
+                if value not in ("", None, {})
+            }
             log.info("request", extra={"fields": fields})
 
 

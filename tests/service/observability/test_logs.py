@@ -17,7 +17,15 @@ import pytest
 from benchmarks.harness.paths import ROOT
 from benchmarks.harness.serving import SERVE
 from hiseg.access.keys import digest
-from hiseg.observability.logs import MAX_REPEATS, REPEAT_S, LogFormat, RepeatFilter, read_request_id
+from hiseg.observability.logs import (
+    MAX_REPEATS,
+    REPEAT_S,
+    JsonFormatter,
+    LogFormat,
+    RepeatFilter,
+    RequestLogEntry,
+    read_request_id,
+)
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 
@@ -124,3 +132,13 @@ def test_one_line_a_request(photo: bytes) -> None:
     assert (call["request_id"], call["rpc"], call["status"], call["people"]) == ("mine-2", "Segment", "OK", 1)
     assert (stream["rpc"], stream["status"], stream["frames"]) == ("SegmentStream", "OK", {"ok": 1})
     assert all(len(json.dumps(line)) < 700 for line in lines), "no pictures"
+
+
+def test_texts_of_a_line_are_short_whatever_the_caller_sent(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "hiseg.requests"):
+        RequestLogEntry(client="1" * 60_000).write(path="/" + "x\n" * 60_000, status=404)
+    (record,) = caplog.records
+    line = JsonFormatter().format(record)
+    assert len(line) < 500
+    assert "(120001 characters)" in line
+    assert "\\n" not in line

@@ -20,7 +20,7 @@ from grpc_health.v1.health_pb2 import (
 )
 
 from hiseg.batching.admission import State
-from hiseg.core.errors import Unavailable
+from hiseg.core.errors import Unavailable, shorten
 from hiseg.segmenter import Segmenter
 from hiseg.transports.grpc.servicer import SERVICE
 
@@ -43,7 +43,7 @@ class HealthServicer:
     async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:  # noqa: N802
         """Return the status now; NOT_FOUND for a service that is not there."""
         if request.service not in SERVICES:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no service {request.service[:80]!r}")
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no service {shorten(request.service)!r}")
         return HealthCheckResponse(status=self._status(request.service))
 
     async def List(self, request: HealthListRequest, context: Context) -> HealthListResponse:  # noqa: N802

@@ -54,6 +54,7 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "body_bytes_per_s": 4096,
         "drain_seconds": settings.drain_seconds,
         "default_deadline_ms": settings.default_deadline_ms,
+        "json_bytes": 64 * 1024 + 256 * settings.max_boxes,
         "message_bytes": settings.max_message_bytes,
         "answer_bytes": settings.max_answer_bytes,
         "calls": settings.grpc_max_calls,

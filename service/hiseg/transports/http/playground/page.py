@@ -18,6 +18,8 @@ from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from hiseg.core.errors import shorten
+
 FOLDER = Path(__file__).parent / "assets"
 PAGE = "index.html"
 # Not mimetypes: what that says depends on the machine.
@@ -93,7 +95,7 @@ def router() -> APIRouter:
     @routes.api_route("/playground/{name}", methods=["GET", "HEAD"])
     async def asset(request: Request, name: str) -> Response:
         if name not in assets:
-            raise HTTPException(404, f"the playground has no {name[:80]!r}")
+            raise HTTPException(404, f"the playground has no {shorten(name)!r}")
         return assets[name].respond(request)
 
     return routes

@@ -105,3 +105,37 @@ def test_data_in_the_task(media: Media) -> None:
     for bad in ("data:image/png,abc", "data:image/png;base64,!", "data:", 7, None):
         with pytest.raises(InvalidRequest, match="image"):
             media.find(bad, "image")
+
+
+@pytest.mark.parametrize("change", ["vanish", "folder", "pipe", "loop", "unreadable"])
+def test_files_that_change_after_they_were_found_are_not_there(media: Media, folder: Path, change: str) -> None:
+    found = media.find("/data/local-files/?d=sub/c.jpg", "image")
+    assert isinstance(found, Path)
+    if change == "unreadable":
+        found.chmod(0)
+        if os.access(found, os.R_OK):
+            pytest.skip("this user may read everything")
+    else:
+        found.unlink()
+        {"vanish": lambda _: None, "folder": os.mkdir, "pipe": os.mkfifo, "loop": lambda at: os.symlink(at, at)}[
+            change
+        ](found)
+    with pytest.raises(InvalidRequest, match="image: there is no such file in the folder"):
+        media.open(found, "image")
+
+
+def test_no_more_of_a_file_is_read_than_was_counted(media: Media, folder: Path) -> None:
+    found = media.find("/data/local-files/?d=sub/c.jpg", "image")
+    assert isinstance(found, Path)
+    file, size = media.open(found, "image")
+    with file:
+        found.write_bytes(bytes(1000))
+        assert len(media.read(file, size, "image")) == size
+    with pytest.raises(TooLarge):
+        media.open(found, "image")
+
+
+@pytest.mark.parametrize("reference", ["/data/local-files/?" + "d=a&" * 100_000, "x" * 10**6])
+def test_a_long_reference_is_not_looked_at(media: Media, reference: str) -> None:
+    with pytest.raises(InvalidRequest, match="longer than"):
+        media.find(reference, "image")

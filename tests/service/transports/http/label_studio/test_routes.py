@@ -163,6 +163,33 @@ def test_bad_requests_are_named(backend: httpx.Client, body: dict[str, Any], sta
     assert (problem.status_code, problem.json()["field"]) == (status, field)
 
 
+def test_what_files_of_other_kinds_begin_with_is_not_told(backend: httpx.Client) -> None:
+    for reference, value in (
+        ("/data/local-files/?d=README.md", None),
+        ("data:image/gif;base64,R0lGODlhAQABAA==", "47"),
+    ):
+        problem = backend.post("/predict", json=question(reference)).json()
+        assert problem["title"] == "Unsupported image type"
+        assert problem.get("value", "")[:2] == (value or "")
+
+
+def test_big_brush_masks_of_annotators_are_taken(backend: httpx.Client) -> None:
+    body = question("data:image/jpeg;base64," + base64.b64encode(SAMPLE.read_bytes()).decode(), *SAMPLE_BOXES)
+    mask = {"type": "brushlabels", "value": {"format": "rle", "rle": [7] * 2_000_000, "brushlabels": ["Person"]}}
+    body["tasks"][0]["annotations"][0]["result"].append(mask)
+    answer = backend.post("/predict", json=body)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["results"][0]["result"]) == 2
+
+
+def test_labels_are_not_repeated_at_any_length(backend: httpx.Client) -> None:
+    body = question("/data/local-files/?d=people.jpg", *SAMPLE_BOXES)
+    body["label_config"] = CONFIG.replace("Soldier", "x" * 40_000)
+    problem = backend.post("/predict", json=body)
+    assert (problem.status_code, problem.json()["field"], problem.json()["limit"]) == (422, "label_config", 200)
+    assert len(problem.content) < 1000
+
+
 def test_sizes_that_no_image_has(backend: httpx.Client) -> None:
     body = question("/data/local-files/?d=people.jpg", SAMPLE_BOXES[0])
     body["tasks"][0]["annotations"][0]["result"][0]["original_width"] = 10**400
