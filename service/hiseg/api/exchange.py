@@ -228,18 +228,14 @@ class RequestContext:
     def receive(self, nbytes: int) -> None:
         """Reserve memory for ``nbytes`` of the request that have been received so far.
 
-        What comes in several pieces is counted twice, since the pieces are joined.
-
         Raises:
             TooLarge: more bytes than are taken.
             Overloaded: the memory isn't free.
         """
         self._check_size(nbytes)
-        if nbytes > self._received_bytes:
-            needed = 2 * nbytes if self._received_bytes else nbytes
-            self._received_bytes = nbytes
-            if needed > self.reservation.bytes:
-                self.reservation.reserve(needed)
+        self._received_bytes = max(self._received_bytes, nbytes)
+        if nbytes > self.reservation.bytes:
+            self.reservation.reserve(nbytes)
 
     def keep_for_answer(self, nbytes: int) -> Reservation:
         """Keep ``nbytes`` of memory counted for the answer while it is being sent, after the request itself has ended.

@@ -39,7 +39,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
         static_url="/docs/assets",
     )
     exchange = Exchange(segmenter, settings, metrics)
-    problems.install(app, exchange)
+    problems.install(app)
     app.add_middleware(AuthMiddleware, key_store=key_store, metrics=metrics)
     if settings.cors_origins:
         # Around the authentication: browsers send a preflight request without a key.
@@ -50,7 +50,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
             expose_headers=["Retry-After", "Server-Timing", "X-Request-ID"],
         )
-    app.add_middleware(AccessLogMiddleware)
+    app.add_middleware(AccessLogMiddleware, exchange=exchange)
     for api in (segment, kserve, label_studio):
         app.include_router(api.router(exchange))
 

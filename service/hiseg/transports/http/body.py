@@ -7,8 +7,6 @@ from typing import Annotated
 
 from fastapi import Request
 from pydantic import Field
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 
 from hiseg.api.boxes import parse_boxes
 from hiseg.api.json_reader import LongText, limits_of_options, read_json
@@ -17,9 +15,12 @@ from hiseg.api.validation import read_values
 from hiseg.core.errors import InvalidRequest, UnsupportedImage, shorten
 from hiseg.images.encoded import MEDIA_TYPES
 from hiseg.images.limits import IMAGE_FIELD
+from hiseg.transports.http.multipart import read_parts
 
 RAW = {*MEDIA_TYPES, "application/octet-stream"}
 MULTIPART, JSON = "multipart/form-data", "application/json"
+REQUEST_FIELD = "request"
+"""Name of the part of a multipart body that has the options."""
 
 
 Row = Annotated[list[float], Field(fail_fast=True)]
@@ -89,24 +90,13 @@ async def read_request(request: Request, max_boxes: int) -> SegmentRequest:
 
 
 async def _read_multipart(request: Request, max_boxes: int) -> SegmentRequest:
-    try:
-        form = await request.form(max_files=2, max_fields=2)
-    except HTTPException as error:
-        raise InvalidRequest(f"the multipart body is malformed: {error.detail}", field="body") from error
-    try:
-        extra = set(form) - {IMAGE_FIELD, "request"}
-        if extra:
-            raise InvalidRequest(
-                f"unknown part {shorten(min(extra))!r}", field=min(extra), limit=[IMAGE_FIELD, "request"]
-            )
-        image, options = form.get(IMAGE_FIELD), form.get("request", "{}")
-        if not isinstance(image, UploadFile):
-            raise InvalidRequest("there is no file part 'image'", field=IMAGE_FIELD)
-        text = (await options.read()) if isinstance(options, UploadFile) else options.encode("utf-8", "replace")
-        parsed = read_json(JsonOptions, text, limits_of_options(max_boxes))
-        return SegmentRequest(await image.read(), parsed.boxes, parsed)
-    finally:
-        await form.close()
+    parts = await read_parts(request, (IMAGE_FIELD, REQUEST_FIELD))
+    image = parts.get(IMAGE_FIELD)
+    if image is None or not image.is_file:
+        raise InvalidRequest("there is no file part 'image'", field=IMAGE_FIELD)
+    text = parts[REQUEST_FIELD].content if REQUEST_FIELD in parts else b"{}"
+    parsed = read_json(JsonOptions, text, limits_of_options(max_boxes))
+    return SegmentRequest(image.content, parsed.boxes, parsed)
 
 
 async def _from_base64(text: LongText) -> bytes:

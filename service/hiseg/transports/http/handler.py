@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope, Send
 
 from hiseg.api.exchange import Exchange, RequestContext
+from hiseg.api.limits import BODY_GRACE_SECONDS, MIN_BODY_BYTES_PER_S
 from hiseg.api.outcomes import ClientDisconnected
+from hiseg.batching.admission import Reservation
 from hiseg.core.errors import DeadlineExceeded, HisegError
 from hiseg.observability.tracing import HEADER, read_traceparent
+from hiseg.transports.http.connection import FLOW
 from hiseg.transports.http.middleware import LOG_ENTRY, QUOTA
 
 CLIENT_CLOSED_REQUEST = 499
@@ -52,7 +56,8 @@ async def handle(
             log_entry=request.scope[LOG_ENTRY],
         ) as context:
             body = await read_in_time(read, request, context, exchange.settings.body_timeout_seconds)
-            return await cancel_on_disconnect(request.receive, answer(body, context))
+            response = await cancel_on_disconnect(request.receive, answer(body, context))
+            return CountedResponse(response, context.keep_for_answer(len(response.body)))
     except HisegError as error:
         return error_response(error)
     except ClientDisconnected:
@@ -64,32 +69,69 @@ def whole_number(text: str | None) -> int | None:
     return int(text) if text and text.isdecimal() and len(text) < 20 else None
 
 
+class CountedResponse(Response):
+    """A response whose memory is counted until the caller's connection has taken it.
+
+    Args:
+        response: the response itself.
+        kept: the memory that it takes.
+    """
+
+    def __init__(self, response: Response, kept: Reservation) -> None:
+        super().__init__(status_code=response.status_code)
+        self._response = response
+        self._kept = kept
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._kept:
+            await self._response(scope, receive, send)
+            if FLOW in scope:
+                await scope[FLOW].drain()
+
+
+class WholeBodyRequest(Request):
+    """A request whose body is read into one piece, without a second copy of all of it at the end."""
+
+    async def body(self) -> bytes:
+        buffer = io.BytesIO()
+        async for piece in self.stream():
+            buffer.write(piece)
+        return buffer.getvalue()
+
+
 async def read_in_time(
     read: Callable[[Request], Awaitable[T]], request: Request, context: RequestContext, seconds: float
 ) -> T:
     """Read a request, whose bytes are counted as they come.
 
     Raises:
-        DeadlineExceeded: the body took too long to come.
+        DeadlineExceeded: the body took too long to come, or came too slowly.
         TooLarge: it has more bytes than are taken.
         Overloaded: the memory for them isn't free.
         ClientDisconnected: the caller hung up.
         HisegError: what ``read`` raises.
     """
     received = 0
+    started = asyncio.get_running_loop().time()
 
     async def receive() -> Message:
         nonlocal received
         message = await request.receive()
         received += len(message.get("body", b""))
         context.receive(received)
+        is_whole = not message.get("more_body")
+        slowest = seconds if is_whole else BODY_GRACE_SECONDS + received / MIN_BODY_BYTES_PER_S
+        limit.reschedule(started + min(seconds, slowest))
         return message
 
     try:
-        async with asyncio.timeout(seconds):
-            return await read(Request(request.scope, receive))
+        async with asyncio.timeout_at(started + min(seconds, BODY_GRACE_SECONDS)) as limit:
+            return await read(WholeBodyRequest(request.scope, receive))
     except TimeoutError as error:
-        raise DeadlineExceeded(f"the body took longer than {seconds:g} s", field="body", limit=seconds) from error
+        if limit.when() == started + seconds:
+            raise DeadlineExceeded(f"the body took longer than {seconds:g} s", field="body", limit=seconds) from error
+        text = f"less than {MIN_BODY_BYTES_PER_S} bytes a second of the body came"
+        raise DeadlineExceeded(text, field="body", limit=MIN_BODY_BYTES_PER_S) from error
     except ClientDisconnect as error:
         raise ClientDisconnected from error
 

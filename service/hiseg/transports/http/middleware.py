@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hiseg.access.key_store import KeyStore
-from hiseg.core.errors import Unauthorized
+from hiseg.api.exchange import Exchange
+from hiseg.api.limits import MAX_QUERY_PARAMETERS
+from hiseg.core.errors import InvalidRequest, Unauthorized, shorten
 from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_request_id, read_request_id
 from hiseg.observability.metrics import Metrics
 from hiseg.transports.http.problems import problem
@@ -32,6 +35,8 @@ def needs_key(path: str) -> bool:
 class AuthMiddleware:
     """An ASGI application that refuses requests without a valid API key, and puts the key's quota into the scope.
 
+    It also refuses queries that would take long to parse, since it is the first that knows who asks.
+
     Args:
         app: the application that it protects.
         key_store: the keys.
@@ -52,18 +57,27 @@ class AuthMiddleware:
                 self._metrics.count_unauthorized("http")
                 await problem(error)(scope, receive, send)
                 return
+        if scope["type"] == "http" and (separators := scope["query_string"].count(b"&")) >= MAX_QUERY_PARAMETERS:
+            text = f"the query has {separators + 1} parameters; at most {MAX_QUERY_PARAMETERS} are taken"
+            refusal = InvalidRequest(text, field="query", limit=MAX_QUERY_PARAMETERS, value=separators + 1)
+            await problem(refusal)(scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
 
 class AccessLogMiddleware:
     """An ASGI application that gives each request its id and logs one line when it has ended.
 
+    It answers unexpected exceptions too: where they are known by the id of their request, and once.
+
     Args:
         app: the application whose requests are logged.
+        exchange: logs and counts unexpected exceptions.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, exchange: Exchange) -> None:
         self._app = app
+        self._exchange = exchange
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,11 +105,17 @@ class AccessLogMiddleware:
         token = current_request_id.set(request_id)
         try:
             await self._app(scope, receive_counted, send_with_id)
+        except ClientDisconnect:
+            pass  # nobody is left to answer
+        except Exception as error:
+            answer = problem(self._exchange.report_bug(error))
+            if not status:  # else the answer has begun, and the server cuts it off
+                await answer(scope, receive, send_with_id)
         finally:
             if scope["path"] not in PROBES:
                 entry.write(
                     method=scope["method"],
-                    path=scope["path"],
+                    path=shorten(scope["path"]),
                     status=status or 500,
                     bytes_in=received,
                     bytes_out=sent,

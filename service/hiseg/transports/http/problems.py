@@ -8,7 +8,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from hiseg.api.exchange import Exchange
 from hiseg.core import errors
 
 MEDIA_TYPE = "application/problem+json"
@@ -43,19 +42,18 @@ def error_headers(error: errors.HisegError) -> dict[str, str]:
     return {}
 
 
-def install(app: FastAPI, exchange: Exchange) -> None:
-    """Let ``app`` answer errors of routes that don't do so themselves, also those of the framework, with a problem."""
+def install(app: FastAPI) -> None:
+    """Let ``app`` answer errors of routes that don't do so themselves, also those of the framework, with a problem.
+
+    Unexpected exceptions are left to :class:`hiseg.transports.http.middleware.AccessLogMiddleware`.
+    """
 
     @app.exception_handler(errors.HisegError)
-    def hiseg_error(request: Request, error: errors.HisegError) -> JSONResponse:
+    async def hiseg_error(request: Request, error: errors.HisegError) -> JSONResponse:
         return problem(error)
 
-    @app.exception_handler(Exception)
-    def bug(request: Request, error: Exception) -> JSONResponse:
-        return problem(exchange.report_bug(error))
-
     @app.exception_handler(HTTPException)
-    def framework_error(request: Request, error: HTTPException) -> JSONResponse:
+    async def framework_error(request: Request, error: HTTPException) -> JSONResponse:
         title = HTTPStatus(error.status_code).phrase
         body = {"type": "about:blank", "title": title, "status": error.status_code, "detail": str(error.detail)}
         return JSONResponse(body, error.status_code, error.headers, MEDIA_TYPE)

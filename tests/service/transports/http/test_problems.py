@@ -158,3 +158,23 @@ def test_a_bug_is_answered_with_an_id_that_stands_in_the_log(photo: bytes, caplo
             assert "something nobody thought of" in caplog.text
 
     asyncio.run(scenario())
+
+
+def test_a_bug_outside_of_the_exchange_is_logged_once_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with app(EchoEngine()) as (client, segmenter, metrics):
+
+            def broken() -> None:
+                raise RuntimeError("nobody thought of this either")
+
+            segmenter.check_ready = broken  # type: ignore[method-assign]
+            answer = await client.get("/readyz")
+            del segmenter.check_ready  # the metrics ask too
+            assert answer.status_code == 500
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["x-request-id"]
+            assert answer.json()["id"] in caplog.text
+            assert caplog.text.count("RuntimeError: nobody thought of this either") == 1
+            assert "hiseg_bugs_total 1.0" in metrics.exposition().decode()
+
+    asyncio.run(scenario())
