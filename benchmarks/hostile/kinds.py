@@ -7,11 +7,11 @@ from benchmarks.hostile.kind import Kind
 
 GROUPS: dict[str, tuple[Kind, ...]] = {
     "HTTP connections": connections.KINDS,
-    "images": pictures.KINDS,
-    "masks, and work past its deadline": masks.KINDS,
+    "Images": pictures.KINDS,
+    "Masks, and work past its deadline": masks.KINDS,
     "JSON": documents.KINDS,
     "gRPC": calls.KINDS,
-    "callers and keys": callers.KINDS,
+    "Callers and keys": callers.KINDS,
     "SIGTERM": stopping.KINDS,
 }
 KINDS: dict[str, Kind] = {kind.name: kind for group in GROUPS.values() for kind in group}

@@ -106,7 +106,7 @@ def table(before: Mapping[str, Outcome], after: Mapping[str, Outcome]) -> str:
     parts = []
     for title, kinds in GROUPS.items():
         rows = [
-            f"**{title[0].upper() + title[1:]}**",
+            f"**{title}**",
             "",
             HEAD,
         ]
