@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hiseg.core.canvas import Resize
+from hiseg.core.errors import shorten
 from hiseg.core.image import Size
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import UNKNOWN_COST, Cost, ModelInfo
+from hiseg.engines.metadata import metadata_value, one_line, parse, size_violations
 
 IMAGES, ROIS = "images", "rois"
 WIDE_OUTPUT = "wide_masks"
@@ -23,6 +23,17 @@ feet."""
 FOREGROUND_OUTPUT = "binary_masks"
 MAX_CROP_SCALE = 2.0
 """Upper limit of the metadata ``mask_extent``: what masks cover beyond their boxes takes memory too."""
+MAX_CANVASES = 64
+"""Most canvases of a model: it is warmed up on each."""
+MAX_CANVAS_PIXELS = 2**23
+"""Largest canvas, in pixels: 2160 x 3840 fits."""
+MAX_MASK_PIXELS = 2**20
+"""Most logits of one person, in pixels."""
+MAX_GMAC = 10_000.0
+"""Upper limit of the metadata ``gmac``; B7 has some tens."""
+MAX_DIGITS = 9
+"""Most digits of a side that is given as text."""
+VARIANT = re.compile(r"[A-Za-z0-9._-]{1,40}")
 MS_PER_GMAC = 15.0
 """Milliseconds for a billion multiply-accumulates on two CPU cores: the start of the cost model, which then learns."""
 Shape = list[Any]
@@ -41,7 +52,10 @@ SHAPES: dict[str, tuple[int | None, ...]] = {
 
 
 class ModelError(Exception):
-    """A file or a served model doesn't keep the tensor contract; the text says why."""
+    """A file or a served model doesn't keep the tensor contract; the text says why, in one line."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +108,9 @@ def describe(signature: ModelSignature, name: str, version: str, engine: str) ->
         mask_size=mask_size,
         takes_uint8=signature.types[IMAGES] == "uint8",
         crop_scale=crop_scale,
-        foreground_boxes=_metadata_value(metadata, "foreground_boxes") is True,
+        foreground_boxes=metadata_value(metadata, "foreground_boxes") is True,
         cost_prior=_cost_prior(metadata),
-        card={key: _parse(metadata[key]) for key in sorted(metadata)},
+        card={key: parse(metadata[key]) for key in sorted(metadata)},
     )
     return info, mask_output
 
@@ -104,30 +118,53 @@ def describe(signature: ModelSignature, name: str, version: str, engine: str) ->
 def contract_violations(signature: ModelSignature) -> list[str]:
     """Everything that keeps a model from being served, one sentence each; empty if it keeps the tensor contract."""
     mask_output = mask_output_of(signature)
-    metadata, found = signature.metadata, []
+    metadata, found = signature.metadata, size_violations(signature.metadata)
     if set(signature.inputs) != {IMAGES, ROIS}:
-        found.append(f"inputs are {sorted(signature.inputs)}, not images and rois")
+        found.append(f"inputs are {shorten(str(sorted(signature.inputs)))}, not images and rois")
     if mask_output is None or FOREGROUND_OUTPUT not in signature.outputs:
-        names = sorted(signature.outputs)
+        names = shorten(str(sorted(signature.outputs)))
         found.append(f"outputs are {names}, not wide_masks, masks or instance_masks, and binary_masks")
     tensors = {**signature.inputs, **signature.outputs}
     for name in (IMAGES, ROIS, mask_output, FOREGROUND_OUTPUT):
         if name in tensors:
             found += _tensor_violations(name, signature.types[name], tensors[name])
     if "resize" in metadata and metadata["resize"] not in list(Resize):
-        found.append(f"resize is {metadata['resize']!r} in its metadata, not {' or '.join(Resize)}")
+        found.append(f"resize is {_quoted(metadata['resize'])} in its metadata, not {' or '.join(Resize)}")
+    if "variant" in metadata and not VARIANT.fullmatch(metadata["variant"]):
+        found.append(f"variant is {_quoted(metadata['variant'])} in its metadata, not 1 to 40 letters and digits")
     if "gmac" in metadata and not _gmac(metadata):
-        found.append(f"gmac is {metadata['gmac']!r} in its metadata, not two numbers of 0 and up")
+        found.append(f"gmac is {_quoted(metadata['gmac'])} in its metadata, not two numbers of 0 to {MAX_GMAC:g}")
     if mask_output == WIDE_OUTPUT and not _crop_scale(metadata):
         value = metadata.get("mask_extent")
-        found.append(f"mask_extent is {value!r} in its metadata, not a number of 1 to {MAX_CROP_SCALE:g}")
-    if IMAGES in signature.inputs and not _canvases(signature):
-        shape = signature.inputs[IMAGES]
-        found.append(f"the canvas is neither in its metadata nor in the shape of images ({shape})")
-    if mask_output and not _mask_size(signature):
-        shape = signature.outputs[mask_output]
-        found.append(f"the mask size is neither in its metadata nor in the shape of {mask_output} ({shape})")
+        found.append(f"mask_extent is {_quoted(value)} in its metadata, not a number of 1 to {MAX_CROP_SCALE:g}")
+    if IMAGES in signature.inputs:
+        found += _canvas_violations(signature)
+    if mask_output:
+        shape, size = shorten(str(signature.outputs[mask_output])), _mask_size(signature)
+        if size is None:
+            found.append(f"the mask size is neither in its metadata nor in the shape of {mask_output} ({shape})")
+        elif size[0] * size[1] > MAX_MASK_PIXELS:
+            found.append(f"{_sides(size)} is the mask size; at most {MAX_MASK_PIXELS} pixels are taken")
     return found
+
+
+def _canvas_violations(signature: ModelSignature) -> list[str]:
+    canvases = _canvases(signature)
+    if not canvases:
+        shape = shorten(str(signature.inputs[IMAGES]))
+        return [f"the canvas is neither in its metadata nor in the shape of images ({shape})"]
+    if len(canvases) > MAX_CANVASES:
+        return [f"there are {len(canvases)} canvases in its metadata; at most {MAX_CANVASES} are taken"]
+    large = (size for size in canvases if size[0] * size[1] > MAX_CANVAS_PIXELS)
+    return [f"{_sides(size)} is a canvas; at most {MAX_CANVAS_PIXELS} pixels are taken" for size in large]
+
+
+def _quoted(value: str | None) -> str:
+    return "None" if value is None else shorten(repr(value))
+
+
+def _sides(size: Size) -> str:
+    return shorten(f"{size[0]} x {size[1]}")
 
 
 def mask_output_of(signature: ModelSignature) -> str | None:
@@ -148,31 +185,31 @@ def _tensor_violations(name: str, dtype: str, shape: Shape) -> list[str]:
     if not shape:
         return found  # the runtime doesn't say, as for some outputs
     if len(shape) != len(required):
-        return [*found, f"{name} have {len(shape)} dimensions ({shape}), not {len(required)}"]
+        return [*found, f"{name} have {len(shape)} dimensions ({shorten(str(shape))}), not {len(required)}"]
     if _fixed(shape[0]):
         found.append(f"{name} are {shape[0]} at a time; batches need the first side free")
     for wanted, side in zip(required, shape, strict=True):
         if wanted is not None and _fixed(side) not in (None, wanted):
-            found.append(f"{name} have {side} channels ({shape}), not {wanted}")
+            found.append(f"{name} have {shorten(str(side))} channels ({shorten(str(shape))}), not {wanted}")
     return found
 
 
 def _fixed(side: Any) -> int | None:
     """The length of a side if it is fixed; some exporters write it as a symbolic side with a name such as "128"."""
-    if isinstance(side, str) and side.isdecimal():
+    if isinstance(side, str) and side.isdecimal() and len(side) <= MAX_DIGITS:
         side = int(side)
-    return side if isinstance(side, int) and side > 0 else None
+    return side if type(side) is int and side > 0 else None
 
 
 def _canvases(signature: ModelSignature) -> tuple[Size, ...]:
-    listed = _metadata_value(signature.metadata, "canvases")
+    listed = metadata_value(signature.metadata, "canvases")
     own = _spatial_size(signature.inputs.get(IMAGES, []))
     sizes = [_size(size) for size in listed] if isinstance(listed, list) else [own]
     return tuple(size for size in sizes if size)
 
 
 def _mask_size(signature: ModelSignature) -> Size | None:
-    listed = _size(_metadata_value(signature.metadata, "mask_size"))
+    listed = _size(metadata_value(signature.metadata, "mask_size"))
     return listed or _spatial_size(signature.outputs.get(mask_output_of(signature) or "", []))
 
 
@@ -189,7 +226,7 @@ def _size(sides: Any) -> Size | None:
 
 
 def _crop_scale(metadata: Mapping[str, str]) -> float | None:
-    value = _metadata_value(metadata, "mask_extent")
+    value = metadata_value(metadata, "mask_extent")
     return float(value) if type(value) in (int, float) and 1 <= value <= MAX_CROP_SCALE else None
 
 
@@ -203,20 +240,8 @@ def _cost_prior(metadata: Mapping[str, str]) -> Cost:
 
 def _gmac(metadata: Mapping[str, str]) -> tuple[float, float] | None:
     """Billions of multiply-accumulates for an image and for a person, if the metadata says them."""
-    value = _metadata_value(metadata, "gmac")
+    value = metadata_value(metadata, "gmac")
     pair = value if isinstance(value, list) and len(value) == 2 else []
-    if not pair or not all(type(count) in (int, float) and 0 <= count < math.inf for count in pair):
+    if not pair or not all(type(count) in (int, float) and 0 <= count <= MAX_GMAC for count in pair):
         return None
     return pair[0], pair[1]
-
-
-def _metadata_value(metadata: Mapping[str, str], key: str) -> Any:
-    return _parse(metadata[key]) if key in metadata else None
-
-
-def _parse(text: str) -> Any:
-    """A metadata value as JSON, or the text itself where it is none."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -14,6 +14,7 @@ from hiseg.api.options import Options
 from hiseg.core.image import ImageSource, Pixels
 from hiseg.core.result import Result
 from hiseg.core.stop import Stop
+from hiseg.engines.metadata import one_line
 from hiseg.masks.formats.label_map import label_map
 from hiseg.masks.formats.png import encode_png
 from hiseg.segmenter import Segmenter
@@ -43,12 +44,23 @@ class Canary:
 
     @classmethod
     def load(cls, folder: Path) -> Canary | None:
-        """Read the canary from the folder of a model version; None if there is none."""
+        """Read the canary from the folder of a model version; None if there is none.
+
+        Raises:
+            CanaryMismatch: there is one that can't be read.
+        """
         if not (folder / PHOTO).exists():
             return None
-        with PIL.Image.open(folder / MASKS) as image:
-            masks = np.asarray(image)
-        return cls((folder / PHOTO).read_bytes(), json.loads((folder / BOXES).read_text()), masks)
+        try:
+            with PIL.Image.open(folder / MASKS) as image:
+                masks = np.asarray(image)
+            boxes = np.array(json.loads((folder / BOXES).read_text()), dtype=float)
+            photo = (folder / PHOTO).read_bytes()
+        except Exception as error:  # Pillow raises nearly anything
+            raise CanaryMismatch(f"{folder}: the canary image can't be read: {one_line(error)}") from error
+        if masks.ndim != 2 or boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
+            raise CanaryMismatch(f"{folder}: the canary image has no label map, or no boxes of four numbers")
+        return cls(photo, boxes.tolist(), masks)
 
     def save(self, folder: Path) -> None:
         """Write the canary into the folder of a model version."""

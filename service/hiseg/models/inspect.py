@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from hiseg.core.errors import shorten
 from hiseg.engines.base import ModelInfo
-from hiseg.engines.contract import IMAGES, ModelSignature, contract_violations, mask_output_of
+from hiseg.engines.contract import IMAGES, ModelError, ModelSignature, contract_violations, mask_output_of
+from hiseg.engines.metadata import one_line
 from hiseg.engines.onnx import OnnxEngine, ort, read_signature
 from hiseg.models.self_test import TimedBatch, check_batches
 
@@ -85,12 +87,15 @@ def inspect_model(path: Path, threads: int = 0) -> Report:
     try:
         session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     except Exception as error:
-        return Report(path, megabytes, (f"ONNX Runtime cannot open it: {error}",))
+        return Report(path, megabytes, (f"ONNX Runtime cannot open it: {one_line(error)}",))
     signature = read_signature(session, path)
     del session
     if violations := contract_violations(signature):
         return Report(path, megabytes, tuple(violations))
-    engine = OnnxEngine(path, model_name(path), VERSION, threads)
+    try:
+        engine = OnnxEngine(path, model_name(path), VERSION, threads)
+    except ModelError as error:
+        return Report(path, megabytes, (str(error),))
     try:
         runs, problems = check_batches(engine)
     finally:
@@ -112,7 +117,7 @@ def _facts(signature: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
 
     mask_output = mask_output_of(signature) or ""
     pixels = "uint8, 0..255" if info.takes_uint8 else "float32, 0..1; four times the bytes of uint8"
-    roi_size = signature.metadata.get("roi_size", "unknown; nothing depends on it")
+    roi_size = shorten(signature.metadata.get("roi_size", "unknown; nothing depends on it"))
     return (
         Fact("variant", info.ref.variant, known("variant", "name")),
         Fact("images", pixels, "type"),

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from hiseg.batching.batcher import Batcher
 from hiseg.engines.contract import ModelError
+from hiseg.engines.metadata import one_line
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.repository import StoredModel, stored_versions
 from hiseg.models.self_test import run_self_test, warm_up
@@ -95,7 +96,7 @@ class HotReloader:
         except Exception as error:
             self._refused.add(stored)
             self._metrics.count_reload(stored.name, "refused")
-            why = error if str(error) else type(error).__name__
+            why = one_line(error) or type(error).__name__
             log.error("Version %s of %s is not used: %s", stored.version, stored.name, why)
             if engine:
                 engine.close()

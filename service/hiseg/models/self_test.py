@@ -14,8 +14,10 @@ import numpy as np
 from hiseg.batching.admission import Admission
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.workers import Workers
+from hiseg.core.errors import HisegError
 from hiseg.core.image import Floats, Size
 from hiseg.engines.base import Batch, Engine, ModelInfo, Prediction
+from hiseg.engines.metadata import one_line
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.limits import ImageLimits
 from hiseg.models.canary import Canary
@@ -97,7 +99,7 @@ def check_batches(engine: OnnxEngine) -> tuple[list[TimedBatch], list[str]]:
                 prediction = engine.run(batch)
                 times.append((time.perf_counter() - started) * 1000)
         except Exception as error:
-            problems.append(f"{name}: {error}")
+            problems.append(f"{name}: {one_line(error)}")
             continue
         if problem := find_problem(prediction, batch, engine.info):
             problems.append(f"{name}: {problem}")
@@ -127,14 +129,24 @@ async def warm_up(batcher: Batcher, quick: bool = False) -> None:
     Args:
         batcher: batcher of the engine.
         quick: run one canvas only if the engine runs all shapes alike, because callers wait or share the machine.
+
+    Raises:
+        SelfTestFailed: the model can't run one of them.
+        HisegError: the engine went away.
     """
     engine = batcher.engine
     for images, people, canvas in _warm_up_shapes(batcher, quick):
         rois: Floats = np.tile(np.array([[0, 0.25, 0.25, 0.75, 0.75]], dtype=np.float32), (people, 1))
         batch = Batch(np.zeros((images, 3, *canvas), dtype=np.uint8), rois)
-        await engine.infer(batch)
-        started = batcher.clock()
-        await engine.infer(batch)
+        try:
+            await engine.infer(batch)
+            started = batcher.clock()
+            await engine.infer(batch)
+        except HisegError:
+            raise
+        except Exception as error:
+            what = f"{images} x {canvas[0]}x{canvas[1]} with {people} people"
+            raise SelfTestFailed(f"{engine.info.ref.name}: it can't run {what}: {one_line(error)}") from error
         batcher.cost_model.observe(images, people, (batcher.clock() - started) * 1000)
 
 

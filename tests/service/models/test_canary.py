@@ -68,3 +68,23 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 def test_a_canary_is_optional(tmp_path: Path) -> None:
     assert Canary.load(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (BOXES, b"no JSON"),
+        (BOXES, b"[[1, 2, 3]]"),
+        (BOXES, b'{"a": 1}'),
+        (BOXES, b"[" * 100_000),
+        (BOXES, b"[[1, 2, 3, Infinity]]"),
+        (MASKS, b"no picture"),
+        (MASKS, b""),
+    ],
+)
+def test_a_damaged_canary_is_refused_in_one_line(name: str, content: bytes, tmp_path: Path) -> None:
+    stored().save(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CanaryMismatch, match="the canary image") as caught:
+        Canary.load(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -13,6 +13,8 @@ from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
 from hiseg.cli.main import app
+from hiseg.engines.contract import ModelError
+from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.inspect import inspect_model, model_name
 from tests.service.engines.upstream_files import Generation, UpstreamFile
 
@@ -118,6 +120,38 @@ def test_metadata_of_any_kind_breaks_nothing(key: str, value: str, tmp_path: Pat
     path = edited(tmp_path / "any.onnx", lambda proto: helper.set_model_props(proto, {key: value}))
     report = inspect_model(path, threads=1)
     assert report.fits or report.refused[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("canvases", "[[1000000, 1000000]]", "1000000 x 1000000 is a canvas; at most"),
+        ("canvases", f"[[{'9' * 4000}, 8]]", "is a canvas; at most"),
+        ("canvases", json.dumps([[48, 64]] * 1000), "there are 1000 canvases"),
+        ("canvases", "[" * 5000, ""),
+        ("canvases", "[" * 5000 + "]" * 5000, ""),
+        ("canvases", "[[48, 64]]" + " " * 10**6, "canvases has 1000010 characters"),
+        ("mask_size", "[100000, 100000]", "100000 x 100000 is the mask size; at most"),
+        ("gmac", "[1e308, 1e308]", "not two numbers of 0 to 10000"),
+        ("gmac", "[NaN, 1]", "not two numbers of 0 to 10000"),
+        ("gmac", "[1e999, 1]", "not two numbers of 0 to 10000"),
+        ("gmac", "x" * 50_000, "not two numbers of 0 to 10000"),
+        ("resize", "x" * 50_000, "not letterbox or stretch"),
+        ("variant", "b0\nb1", "not 1 to 40 letters and digits"),
+        ("variant", "b" * 50_000, "not 1 to 40 letters and digits"),
+        ("metrics", '{"iou": NaN}', ""),
+    ],
+)
+def test_hostile_metadata_is_refused_in_a_line(key: str, value: str, said: str, tmp_path: Path) -> None:
+    """What means nothing is told by the shapes, as if it weren't there; what is too much is refused."""
+    path = edited(tmp_path / "any.onnx", lambda proto: helper.set_model_props(proto, {key: value}))
+    text = checked(path, 1 if said else 0)
+    assert said in text
+    assert all(len(line) < 500 for line in text.splitlines())
+    if said:
+        assert len(text.splitlines()) == 2
+        with pytest.raises(ModelError, match=r"any\.onnx"):
+            OnnxEngine(path, "any", "1", threads=1)
 
 
 def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
