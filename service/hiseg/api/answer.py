@@ -162,7 +162,8 @@ def to_json(
 
 def to_json_text(answer: SegmentOut) -> bytes:
     """Write an answer as JSON, without its timings, which are known only when it is written; it may take long."""
-    return answer.model_dump_json(exclude={"timings_ms"}, exclude_none=True).encode()
+    # What ``model_dump_json`` calls, without its copy as text.
+    return answer.__pydantic_serializer__.to_json(answer, exclude={"timings_ms"}, exclude_none=True)
 
 
 def add_timings(text: bytes, timings_ms: Mapping[str, float]) -> bytes:

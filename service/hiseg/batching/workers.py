@@ -24,6 +24,8 @@ MAX_SHORT_BYTES = 32 * 1024 * 1024
 """Work that takes no more memory is short: a frame of 4K is, a photo of 12 megapixels isn't."""
 SHORT_PART = 1 / 8
 """Part of all memory that is kept for short work; with many threads, less counts as short."""
+OVERDRAFT_PART = 1 / 4
+"""Part of all memory by which long work that runs alone may exceed what is free."""
 STUCK_SECONDS = 10.0
 """Seconds after which threads that all do work which nobody needs any more count as stuck."""
 T = TypeVar("T")
@@ -39,6 +41,7 @@ class WorkingMemory:
 
     def __init__(self, total_bytes: int, admission: Admission) -> None:
         self.limit = int(total_bytes * (1 - SHORT_PART))
+        self.overdraft = int(total_bytes * OVERDRAFT_PART)
         self.for_short = total_bytes - self.limit
         self.admission = admission
         self.used = 0
@@ -46,7 +49,8 @@ class WorkingMemory:
     @property
     def free(self) -> int:
         """Bytes that further long work may take now."""
-        return self.limit - self.used - self.admission.reserved_bytes
+        overdraft = 0 if self.used else self.overdraft
+        return self.limit + overdraft - self.used - self.admission.reserved_bytes
 
 
 @dataclass(eq=False, slots=True)
@@ -126,11 +130,12 @@ class Workers:
         Raises:
             TooLarge: it takes more memory than the service may ever use for it.
         """
-        if self._memory and nbytes > self._memory.limit:
+        limit = self._memory.limit + self._memory.overdraft if self._memory else nbytes
+        if nbytes > limit:
             raise TooLarge(
-                f"it takes {nbytes} bytes of memory to work on it; at most {self._memory.limit} are used",
+                f"it takes {nbytes} bytes of memory to decode the image and draw its masks; at most {limit} are used",
                 field="image",
-                limit=self._memory.limit,
+                limit=limit,
                 value=nbytes,
             )
 

@@ -12,8 +12,8 @@ from hiseg.masks.draw import CropSizes
 
 DRAWING_BYTES = 4
 """Bytes for each pixel of the crop that is being drawn, beside the mask itself: its log-odds."""
-BUFFER_BYTES = 16 * 2**20
-"""Bytes for strips, buffers and all that doesn't grow with the image."""
+BUFFER_BYTES, MAX_BUFFER_BYTES = 6, 24 * 2**20
+"""Bytes for each pixel of the largest crop, and the most in all, for strips and for buffers that are kept a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class WritingCost:
 
     Attributes:
         image: bytes for each pixel of the image.
-        largest: for each pixel of the largest crop.
-        pixels: for each pixel of all crops.
+        largest: for each pixel of the largest crop, while it is written.
+        pixels: for each pixel of all crops, when all are written.
         sides: for each pixel of the width and the height of all crops.
         decodes: whether the image is decoded once more.
         answer_image: bytes of the answer for each pixel of the image.
@@ -48,14 +48,14 @@ class WritingCost:
         """Predict the most bytes that drawing masks and then writing the answer take at any moment."""
         writing = (
             self.image * image.width * image.height
-            + self.largest * crops.largest
-            + self.pixels * crops.pixels
+            + max(self.largest * crops.largest, self.pixels * crops.pixels)
             + self.sides * crops.sides
         )
         if self.decodes:
             decoded = 3 * image.width * image.height
             writing = max(image.decoding_bytes, decoded + int(writing))
-        return crops.pixels + max(DRAWING_BYTES * crops.largest, int(writing)) + BUFFER_BYTES
+        buffers = min(BUFFER_BYTES * crops.largest, MAX_BUFFER_BYTES)
+        return crops.pixels + max(DRAWING_BYTES * crops.largest, int(writing)) + buffers
 
 
 NOTHING = WritingCost()

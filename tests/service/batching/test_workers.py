@@ -106,10 +106,25 @@ def test_long_work_waits_for_memory_and_smaller_work_passes_it() -> None:
     on_bench(scenario)
 
 
+def test_work_that_needs_more_than_there_is_runs_alone() -> None:
+    async def scenario(bench: Bench) -> None:
+        other = bench.start("a0", LONG)
+        bench.start("b0", 550 * MEBI)
+        await settle()
+        assert bench.begun == ["a0"]
+        bench.gates[0].set()
+        await other
+        bench.start("c0", 40 * MEBI)
+        await settle()
+        assert bench.begun == ["a0", "b0"]
+
+    on_bench(scenario)
+
+
 def test_long_work_begins_when_requests_give_memory_back() -> None:
     async def scenario(bench: Bench) -> None:
         with bench.admission.admit("somebody", 200 * MEBI):
-            bench.start("a0", 300 * MEBI)
+            bench.start("a0", 400 * MEBI)
             await settle()
             assert bench.begun == []
         await settle()
@@ -120,10 +135,11 @@ def test_long_work_begins_when_requests_give_memory_back() -> None:
 
 def test_what_could_never_begin_is_refused_for_good() -> None:
     async def scenario(bench: Bench) -> None:
-        bench.workers.check_size(TOTAL * 7 // 8)
+        most = TOTAL * 9 // 8
+        bench.workers.check_size(most)
         with pytest.raises(TooLarge) as raised:
-            bench.workers.check_size(TOTAL)
-        assert (raised.value.field, raised.value.limit, raised.value.value) == ("image", TOTAL * 7 // 8, TOTAL)
+            bench.workers.check_size(most + 1)
+        assert (raised.value.field, raised.value.limit, raised.value.value) == ("image", most, most + 1)
 
     on_bench(scenario)
 

@@ -39,6 +39,8 @@ PALETTE = tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in COLOU
 """The same colours as the web writes them: ``#rrggbb``."""
 OPACITY = 0.45
 """Opacity of the tint over a person, 0..1."""
+STRIP_ROWS = 256
+"""Rows that are tinted at once: it takes six bytes a pixel."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
@@ -112,8 +114,10 @@ def _draw_mask(drawn: Pixels, mask: CropMask, rgb: Rgb, sizes: LineSizes) -> Non
     if not mask.pixels.any():
         return
     crop = drawn[mask.region]
-    tinted = cv2.addWeighted(crop, 1 - OPACITY, np.full_like(crop, rgb), OPACITY, 0)
-    np.copyto(crop, tinted, where=mask.pixels[:, :, None])
+    for top in range(0, len(crop), STRIP_ROWS):
+        strip, person = crop[top : top + STRIP_ROWS], mask.pixels[top : top + STRIP_ROWS, :, None]
+        tinted = cv2.addWeighted(strip, 1 - OPACITY, np.full_like(strip, rgb), OPACITY, 0)
+        np.copyto(strip, tinted, where=person)
     outlines, _ = cv2.findContours(mask.pixels.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(drawn, outlines, -1, rgb, sizes.outline_width, offset=(mask.left, mask.top))
 
