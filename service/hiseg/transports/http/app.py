@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from hiseg.access.key_store import KeyStore
@@ -21,7 +20,7 @@ from hiseg.masks.formats.overlay import OPACITY, PALETTE
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
-from hiseg.transports.http import problems, segment
+from hiseg.transports.http import docs_page, problems, segment
 from hiseg.transports.http.kserve import routes as kserve
 from hiseg.transports.http.label_studio import routes as label_studio
 from hiseg.transports.http.middleware import AccessLogMiddleware, AuthMiddleware
@@ -30,14 +29,13 @@ from hiseg.transports.http.playground import page
 
 def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> FastAPI:
     """Make the application that serves a segmenter; it starts and stops nothing itself."""
-    # Swagger UI from files of our own: the page works where no other host can be reached.
-    app = FastAPIOffline(
+    app = FastAPI(
         title="hiseg",
         summary="One mask per person",
         version=version("hiseg"),
-        redoc_url=None,
-        static_url="/docs/assets",
+        openapi_url=None,
     )
+    docs_page.install(app)
     exchange = Exchange(segmenter, settings, metrics)
     problems.install(app)
     app.add_middleware(AuthMiddleware, key_store=key_store, metrics=metrics)

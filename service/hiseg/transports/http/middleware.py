@@ -19,6 +19,8 @@ QUOTA = "hiseg.quota"
 """Key of a request's scope: the :class:`hiseg.access.quota.ClientQuota` of its API key, on paths that need a key."""
 LOG_ENTRY = "hiseg.log_entry"
 """Key of a request's scope: the :class:`RequestLogEntry` that will be logged of it."""
+REDIRECT = 307
+"""Status of the framework's answer to a path with a slash too many or too few at its end."""
 PROBES = frozenset({"/healthz", "/readyz", "/metrics", "/health", "/v2/health/live", "/v2/health/ready"})
 """Paths that machines ask for every few seconds: they need no API key, and nothing is logged of them."""
 PAGES = frozenset({"/", "/docs", "/openapi.json"})
@@ -30,6 +32,11 @@ PAGE_FOLDERS = ("/playground/", "/docs/")
 def needs_key(path: str) -> bool:
     """Whether a request for the path needs an API key, if the service has any."""
     return path not in PROBES and path not in PAGES and not path.startswith(PAGE_FOLDERS)
+
+
+def without_host(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A header, with only a path in ``Location``: the framework would send visitors to whatever ``Host`` says."""
+    return (name, b"/" + value.partition(b"//")[2].partition(b"/")[2]) if name == b"location" else (name, value)
 
 
 class AuthMiddleware:
@@ -98,7 +105,8 @@ class AccessLogMiddleware:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (REQUEST_ID.encode(), request_id.encode())]
+                headers = [*message.get("headers", ()), (REQUEST_ID.encode(), request_id.encode())]
+                message["headers"] = [without_host(*header) for header in headers] if status == REDIRECT else headers
             sent += len(message.get("body", b""))
             await send(message)
 
