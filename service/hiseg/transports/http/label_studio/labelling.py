@@ -11,6 +11,8 @@ MAX_LENGTH = 100_000
 """Most characters of a configuration."""
 MAX_NAME_LENGTH = 200
 """Most characters of a name and of a label: each region of an answer repeats them."""
+MAX_TAGS = 10_000
+"""Most tags of a configuration, opening and closing: a hundred thousand characters could have three times as many."""
 BRUSHES = {"brushlabels": "BrushLabels", "brush": "Brush"}
 """Types of results that are masks, and the tags that they belong to."""
 
@@ -51,6 +53,11 @@ def read_labelling(text: str, field: str) -> Labelling:
             field=field,
             limit=MAX_LENGTH,
             value=len(text),
+        )
+    tags = text.count("<")
+    if tags > MAX_TAGS:
+        raise InvalidRequest(
+            f"{field} has {tags} tags; at most {MAX_TAGS} are read", field=field, limit=MAX_TAGS, value=tags
         )
     try:
         root = ElementTree.fromstring(text)
