@@ -23,6 +23,7 @@ from benchmarks.harness.serving import SERVE, serving
 from benchmarks.harness.triton.models import targets_of
 from benchmarks.harness.triton.server import Triton
 from hiseg.access.keys import digest
+from tests.service.core.certificates import self_signed
 
 KEY, SLOW = "good", "slow"
 RATE_INTERVAL = "10s"
@@ -41,7 +42,8 @@ def watched(
     (folder / "keys").write_text(f"good {digest(KEY)}\nslow {digest(SLOW)} rate=0.5\n")
     command = (*SERVE, "--engine", targets_of(triton_server))
     done = threading.Event()
-    with serving(command, api_keys_file=folder / "keys") as server:
+    cert, key = self_signed(folder, "grpc")
+    with serving(command, api_keys_file=folder / "keys", grpc_tls_cert=cert, grpc_tls_key=key) as server:
 
         def load() -> None:
             with httpx.Client(base_url=server.url, timeout=60) as client:

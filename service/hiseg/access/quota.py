@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from hiseg.core.errors import Overloaded
@@ -41,7 +42,11 @@ def address_share(address: str) -> str:
         An IPv4 address as it is, also if it was mapped to IPv6; the network of 64 bits that an IPv6 address is of; the
         beginning of anything else. A port is left out.
     """
-    text = address[:MAX_ADDRESS_CHARACTERS]
+    return _share(address[:MAX_ADDRESS_CHARACTERS])
+
+
+@lru_cache(maxsize=4096)
+def _share(text: str) -> str:
     host = text[1:].partition("]")[0] if text[:1] == "[" else text.partition(":")[0] if text.count(":") == 1 else text
     try:
         found = ip_address(host)

@@ -30,6 +30,9 @@ current_request_id: ContextVar[str] = ContextVar("current_request_id", default="
 MAX_REPEATS = 10
 """Most warnings of one kind in :data:`REPEAT_S`; a kind is a logger and a text before its values are put in."""
 REPEAT_S = 60.0
+MAX_MESSAGE_CHARACTERS = 4096
+"""Most characters of the message of a line in JSON."""
+MAX_TRACEBACK_CHARACTERS = 65_536
 PYTHON_WARNINGS = "py.warnings"
 """Logger that the warnings module's texts go to."""
 MAX_KINDS = 1000
@@ -95,12 +98,13 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line: dict[str, Any] = {"time": at, "level": record.levelname.lower(), "logger": record.name}
-        line["message"] = record.getMessage()
+        line["message"] = record.getMessage()[:MAX_MESSAGE_CHARACTERS]
         if request_id := current_request_id.get():
             line["request_id"] = request_id
         line |= getattr(record, "fields", {})
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            # Its end says which error it was; a library's error may quote all that it was given.
+            line["traceback"] = self.formatException(record.exc_info)[-MAX_TRACEBACK_CHARACTERS:]
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
