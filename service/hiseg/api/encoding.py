@@ -180,7 +180,7 @@ _COSTS = {
     MaskFormat.COCO_RLE_UNCOMPRESSED: WritingCost(largest=2.2, sides=400),
     MaskFormat.POLYGON: WritingCost(largest=8, sides=400),
     MaskFormat.PNG: WritingCost(largest=1.3, pixels=0.1, answer_pixels=0.05),
-    MaskFormat.PACKED: WritingCost(pixels=0.6, answer_pixels=0.2),
+    MaskFormat.PACKED: WritingCost(pixels=0.75, answer_pixels=0.2),
     MaskFormat.CUTOUT: WritingCost(largest=4.7, pixels=3.5, decodes=True, answer_pixels=1),
 }
 _PNG_COSTS = {

@@ -68,7 +68,9 @@ class Batcher:
         self._next_batch = NextBatch(
             engine, self.limits, self.cost_model, self.wait_estimator, clock, self._start_preparing, self._drop_late
         )
-        self._latest = LatestJobs(self._next_batch, self._start_preparing, self._supersede)
+        # Jobs that take long to prepare: they are queued when they are prepared, so that no batch waits for them.
+        self._aside: dict[BatchJob, None] = {}
+        self._latest = LatestJobs(self._next_batch, self._aside, self._enqueue, self._start_preparing, self._supersede)
         # Admitted jobs that are not in the engine yet, oldest first.
         self._waiting: dict[BatchJob, None] = {}
         self._in_flight_limit = InFlightLimit(lambda: engine.max_in_flight)
@@ -92,7 +94,7 @@ class Batcher:
                 failure = error  # kept: the group would wrap it
             finally:
                 self._tasks = None
-                for job in [*self._next_batch.queue, *self._next_batch.jobs, *self._latest.replacements]:
+                for job in [*self._next_batch.queue, *self._next_batch.jobs, *self._latest.replacements, *self._aside]:
                     self._refuse(job, _shutting_down())
         if failure:
             raise failure
@@ -153,7 +155,7 @@ class Batcher:
         if job.latest:
             self._latest.add(job)
         else:
-            self._next_batch.queue.put(job)
+            self._enqueue(job)
         self._advance()
         try:
             await job.answer
@@ -185,6 +187,14 @@ class Batcher:
                 self._refuse(job, Unavailable(NO_ENGINE))
         self._advance()
 
+    def _enqueue(self, job: BatchJob) -> None:
+        """Let a job wait for its turn, or first for being prepared if that takes long."""
+        if self._workers.is_long(job.prepare_bytes) and not job.is_prepared:
+            self._aside[job] = None
+            self._start_preparing(job)
+        else:
+            self._next_batch.queue.put(job)
+
     def _start_preparing(self, job: BatchJob) -> None:
         if job.preparing is None and self._tasks is not None:
             job.preparing = self._tasks.create_task(self._prepare(job))
@@ -200,7 +210,10 @@ class Batcher:
                     prepare, job.client, job.prepare_bytes, job.stop, job.reservation
                 )
             job.is_prepared = True
-            if job.latest:
+            if job in self._aside:
+                del self._aside[job]
+                self._enqueue(job)
+            elif job.latest:
                 self._latest.on_prepared(job)
         except Exception as error:
             self._refuse(job, error)
@@ -258,6 +271,7 @@ class Batcher:
         """Remove a job from wherever it waits, because it goes to the engine, is refused, or its caller has left."""
         del self._waiting[job]
         self.wait_estimator.remove(job)
+        self._aside.pop(job, None)
         if job.latest:
             self._latest.forget(job)
         if job in self._next_batch.queue:

@@ -7,7 +7,7 @@ one that can leave.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from hiseg.batching.job import BatchJob
 from hiseg.batching.next_batch import NextBatch
@@ -22,14 +22,23 @@ class LatestJobs:
 
     Args:
         next_batch: the batch that is being formed, and its queue.
+        aside: jobs that are being prepared before they are queued.
+        enqueue: lets a job wait for its turn.
         prepare: begins to prepare a job.
         supersede: removes a job that was replaced, and tells its caller with :class:`Superseded`.
     """
 
     def __init__(
-        self, next_batch: NextBatch, prepare: Callable[[BatchJob], None], supersede: Callable[[BatchJob], None]
+        self,
+        next_batch: NextBatch,
+        aside: Container[BatchJob],
+        enqueue: Callable[[BatchJob], None],
+        prepare: Callable[[BatchJob], None],
+        supersede: Callable[[BatchJob], None],
     ) -> None:
         self._next_batch = next_batch
+        self._aside = aside
+        self._enqueue = enqueue
         self._prepare = prepare
         self._supersede = supersede
         # By client and stream.
@@ -44,18 +53,19 @@ class LatestJobs:
         older = self._newest.get(key)
         self._newest[key] = job
         if older is None or older.canvas != job.canvas:
-            batch.queue.put(job)
-        elif older in batch.queue:
-            if older.share == job.share:
-                batch.queue.replace(job, older)
-            else:
-                batch.queue.put(job)
-            self._supersede(older)
-        elif older in self.replacements or (older in batch.jobs and batch.fits(job, instead_of=older)):
+            self._enqueue(job)
+        elif older in batch.queue and not older.is_prepared:
+            self._take_turn(job, older)
+        elif (
+            older in self.replacements
+            or older in self._aside
+            or older in batch.queue
+            or (older in batch.jobs and batch.fits(job, instead_of=older))
+        ):
             self.replacements[job] = older
             self._prepare(job)
         else:
-            batch.queue.put(job)
+            self._enqueue(job)
 
     def on_prepared(self, job: BatchJob) -> None:
         """Let a replacement take the older job's place, or its turn in the queue if the older one has left."""
@@ -66,8 +76,21 @@ class LatestJobs:
         if older in batch.jobs and batch.fits(job, instead_of=older):
             batch.jobs[batch.jobs.index(older)] = job
             self._supersede(older)
+        elif older in batch.queue:
+            self._take_turn(job, older)
         else:
             batch.queue.put(job)
+            if older in self._aside:
+                self._supersede(older)
+
+    def _take_turn(self, job: BatchJob, older: BatchJob) -> None:
+        """Let a job take the place of an older one in the queue."""
+        queue = self._next_batch.queue
+        if older.share == job.share:
+            queue.replace(job, older)
+        else:
+            queue.put(job)
+        self._supersede(older)
 
     def forget(self, job: BatchJob) -> None:
         """Forget a job that no longer waits: it can't be replaced, and replaces none."""

@@ -9,6 +9,7 @@ thread and its bytes in the books until it has really ended, which :class:`hiseg
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -124,6 +125,10 @@ class Workers:
             for lane in (self._short, self._long)
         )
 
+    def is_long(self, nbytes: int) -> bool:
+        """Whether work that takes so many bytes is long."""
+        return self._short_bytes is not None and nbytes > self._short_bytes
+
     def check_size(self, nbytes: int) -> None:
         """Refuse work that could never begin.
 
@@ -163,7 +168,7 @@ class Workers:
             Exception: whatever ``function`` raises, or :meth:`Stop.check` before it is called.
         """
         work = _Work(client, nbytes, stop, reservation)
-        lane = self._short if self._short_bytes is None or nbytes <= self._short_bytes else self._long
+        lane = self._long if self.is_long(nbytes) else self._short
         if not lane.waiting.get(client) and self._may_begin(lane, work):
             self._begin(lane, work)
         else:
@@ -205,7 +210,9 @@ class Workers:
         if work.reservation:
             work.reservation.retain()
 
-    def _end(self, lane: _Lane, work: _Work, _: Any = None) -> None:
+    def _end(self, lane: _Lane, work: _Work, ended: asyncio.Future[Any] | None = None) -> None:
+        if ended and not ended.cancelled():
+            ended.exception()  # if its caller has left, nobody else looks at it, and asyncio would log that
         del lane.running[work]
         if lane is self._long and self._memory:
             self._memory.used -= work.nbytes
@@ -238,4 +245,9 @@ def _heads(lane: _Lane) -> list[_Work]:
 
 def _call(function: Callable[[], T], stop: Stop) -> T:
     stop.check()
-    return function()
+    try:
+        return function()
+    except BaseException as error:
+        # Its traceback would keep the variables of the work, such as decoded pixels and masks, alive.
+        traceback.clear_frames(error.__traceback__)
+        raise

@@ -12,7 +12,7 @@ from hiseg.masks.draw import CropSizes
 
 DRAWING_BYTES = 4
 """Bytes for each pixel of the crop that is being drawn, beside the mask itself: its log-odds."""
-BUFFER_BYTES, MAX_BUFFER_BYTES = 6, 24 * 2**20
+BUFFER_BYTES, MAX_BUFFER_BYTES = 8, 32 * 2**20
 """Bytes for each pixel of the largest crop, and the most in all, for strips and for buffers that are kept a while."""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -11,12 +13,15 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
-from hiseg.batching.job import BatchJob, BatchLimits
+from hiseg.batching.admission import Admission
+from hiseg.batching.batcher import Batcher
+from hiseg.batching.job import BatchJob, BatchLimits, Prepared
 from hiseg.batching.latest import Superseded
+from hiseg.batching.workers import Workers, WorkingMemory, thread_count
 from hiseg.core.errors import DeadlineExceeded, Overloaded, TooLarge, Unavailable
 from hiseg.core.job import Priority
 from hiseg.engines.base import Cost
-from tests.service.batching.harness import CANVASES, ENDLESS, GPU, assert_own_rows, running_batcher
+from tests.service.batching.harness import CANVASES, ENDLESS, GPU, assert_own_rows, batch_job, running_batcher
 
 JOBS = st.lists(
     st.tuples(
@@ -214,3 +219,35 @@ def test_a_deadline_counts_the_whole_batch_and_not_the_jobs_part_of_it() -> None
             assert not harness.engine.batches
 
     run(scenario)
+
+
+@pytest.mark.parametrize("latest", [False, True])
+@pytest.mark.parametrize("canvas", CANVASES)
+def test_nobody_waits_for_images_that_take_long_to_decode(canvas: tuple[int, int], latest: bool) -> None:
+    decoded = threading.Event()
+
+    def slow_job() -> BatchJob:
+        job = batch_job(7, canvas=CANVASES[0], client="slow", latest=latest, prepare_bytes=100 * 2**20)
+        prepare = job.prepare
+
+        def prepare_late() -> Prepared:
+            assert decoded.wait(10)
+            return prepare()
+
+        job.prepare = prepare_late
+        return job
+
+    async def scenario() -> None:
+        engine, admission = EchoEngine(), Admission(512 * 2**20)
+        with ThreadPoolExecutor(thread_count(2)) as executor:
+            workers = Workers(executor, 2, WorkingMemory(512 * 2**20, admission))
+            async with Batcher(engine, workers, limits=ENDLESS).running() as batcher:
+                slow = [asyncio.create_task(batcher.submit(slow_job())) for _ in range(1 if latest else 20)]
+                await asyncio.sleep(0.01)
+                for marker in range(3):
+                    await asyncio.wait_for(batcher.submit(batch_job(marker, canvas=canvas, client="quick")), 5)
+                assert not any(task.done() for task in slow)
+                decoded.set()
+                await asyncio.gather(*slow)
+
+    asyncio.run(scenario())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -215,3 +216,23 @@ def test_an_answer_that_is_being_sent_is_counted_but_is_no_request() -> None:
     assert admission.reserved_bytes == 0
     with admission.keep("a", 1):
         assert admission.reserved_bytes == MIN_RESERVATION_BYTES
+
+
+def test_work_that_fails_leaves_nothing_of_its_memory_behind() -> None:
+    class Pixels:
+        """Something that can be looked for."""
+
+    left = []
+
+    def work() -> None:
+        pixels = Pixels()
+        left.append(weakref.ref(pixels))
+        raise ValueError("broken")
+
+    async def scenario(bench: Bench) -> None:
+        with pytest.raises(ValueError, match="broken") as raised:
+            await bench.workers.run(work)
+        assert raised.value.__traceback__ is not None
+        assert left[0]() is None
+
+    on_bench(scenario)
