@@ -160,6 +160,7 @@ def read_rows(tensor: TensorIn, blob: memoryview | None, max_boxes: int) -> list
     if blob is not None:
         if len(blob) != 4 * count:
             raise _wrong_data(tensor, f"{len(blob)} bytes are not the {4 * count} of its shape {tensor.shape}")
+        check_count(tensor.shape[0], max_boxes)
         numbers = np.frombuffer(blob, "<f4").tolist()
     else:
         numbers = _flat(tensor)
