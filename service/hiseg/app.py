@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
@@ -238,7 +239,7 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
     configure_logging(settings.log_format)
     key_store = KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
     certificates = read_certificates(settings)
-    log.info(key_store.describe())
+    log.log(logging.INFO if key_store.opens else logging.WARNING, key_store.describe())
     with closing(create_tracing(settings)) as tracing, ExitStack() as stack:
         executor = ThreadPoolExecutor(image_thread_count(settings), thread_name_prefix="worker")
         # Its threads may hang: the process ends without them, at the drain limit.

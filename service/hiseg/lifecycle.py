@@ -191,18 +191,22 @@ async def _run(
 ) -> None:
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve(sockets))
         try:
             drain = _drain_on_signals(admission, times)
-            async with grpc, models:
-                log.info("Ready")
-                await drain.wait()
-                log.info("Draining: %d requests in progress", admission.active_requests)
-                await admission.wait_until_empty()
+            # gRPC first: if its port is taken, nothing has said yet that the service runs.
+            async with grpc:
+                tasks.create_task(server.serve(sockets))
+                async with models:
+                    log.info("Ready")
+                    await drain.wait()
+                    log.info("Draining: %d requests in progress", admission.active_requests)
+                    await admission.wait_until_empty()
         except Exception as error:  # kept: the group would wrap it
             failure = error
         finally:
             server.should_exit = True
+    for each in sockets:
+        each.close()
     if failure:
         raise failure
 

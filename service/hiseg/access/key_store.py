@@ -80,6 +80,11 @@ class KeyStore:
         """Whether requests need a key. A service that starts with an empty file of keys lets nobody in."""
         return bool(self._listed) or self._file is not None
 
+    @property
+    def opens(self) -> bool:
+        """Whether anybody may send requests now."""
+        return not self.is_needed or bool(self._quota_of_digest)
+
     def describe(self) -> str:
         """Say in one line who may send requests."""
         if not self.is_needed:
