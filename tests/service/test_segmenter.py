@@ -155,6 +155,9 @@ class WatchedImage:
     decoding_bytes: int = 1000
     threads: list[int] = field(default_factory=list)
 
+    def decoding_bytes_for(self, at_least: Size | None) -> int:
+        return self.decoding_bytes
+
     def decode(self, at_least: Size | None = None) -> Image:
         self.threads.append(threading.get_ident())
         return image(width=self.width, height=self.height)

@@ -37,6 +37,9 @@ class ImageSource(Protocol):
     def decoding_bytes(self) -> int:
         """Most bytes of memory that :meth:`decode` takes at once when it decodes in full size, its result included."""
 
+    def decoding_bytes_for(self, at_least: Size | None) -> int:
+        """Most bytes of memory that :meth:`decode` takes at once with the same argument, its result included."""
+
     def decode(self, at_least: Size | None = None) -> Image:
         """Decode the pixels, which may take too long for the event loop.
 
@@ -75,6 +78,9 @@ class Image:
 
     @property
     def decoding_bytes(self) -> int:
+        return 0
+
+    def decoding_bytes_for(self, at_least: Size | None) -> int:
         return 0
 
     def decode(self, at_least: Size | None = None) -> Image:

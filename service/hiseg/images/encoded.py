@@ -28,10 +28,10 @@ _DECODERS: dict[str, Callable[[bytes, Header, Size | None], Image]] = {
     "PNG": lambda data, header, _: png.decode(data, header),
     "WEBP": lambda data, header, _: webp.decode(data, header),
 }
-_DECODING_BYTES: dict[str, Callable[[bytes, Header], int]] = {
+_DECODING_BYTES: dict[str, Callable[[bytes, Header, Size | None], int]] = {
     "JPEG": jpeg.decoding_bytes,
-    "PNG": png.decoding_bytes,
-    "WEBP": webp.decoding_bytes,
+    "PNG": lambda data, header, _: png.decoding_bytes(data, header),
+    "WEBP": lambda data, header, _: webp.decoding_bytes(data, header),
 }
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, MemoryError)
 # EXIF 2.3, tag Orientation: what makes the stored ``[H, W, 3]`` upright; 1 changes nothing.
@@ -81,8 +81,16 @@ class EncodedImage:
     @property
     def decoding_bytes(self) -> int:
         """See :class:`hiseg.core.image.ImageSource`."""
-        rotated = 6 * self.width * self.height if self.header.orientation in _UPRIGHT else 0
-        return max(rotated, _DECODING_BYTES[self.header.kind](self.data, self.header))
+        return self.decoding_bytes_for(None)
+
+    def decoding_bytes_for(self, at_least: Size | None) -> int:
+        """See :class:`hiseg.core.image.ImageSource`."""
+        stored = self._as_stored(at_least)
+        needed = _DECODING_BYTES[self.header.kind](self.data, self.header, stored)
+        if self.header.orientation not in _UPRIGHT:
+            return needed
+        height, width = jpeg.scaled(self.header, stored) if self.header.kind == "JPEG" else (self.height, self.width)
+        return max(needed, 6 * height * width + 2**20)  # the image as it is stored, and upright
 
     def decode(self, at_least: Size | None = None) -> Image:
         """Decode the file to RGB uint8 ``[H, W, 3]``.
@@ -97,14 +105,17 @@ class EncodedImage:
         Raises:
             UndecodableImage: the file is truncated or damaged.
         """
-        stored_at_least = at_least[::-1] if at_least and self._is_on_its_side else at_least
         try:
-            image = _DECODERS[self.header.kind](self.data, self.header, stored_at_least)
+            image = _DECODERS[self.header.kind](self.data, self.header, self._as_stored(at_least))
         except _BROKEN as error:
             raise damaged(self.header.kind, "it is truncated or damaged") from error
         if self.header.orientation in _UPRIGHT:
             return Image(np.ascontiguousarray(_UPRIGHT[self.header.orientation](image.pixels)), image.notes)
         return image
+
+    def _as_stored(self, size: Size | None) -> Size | None:
+        """Turn (height, width) of the upright image to those of the stored one."""
+        return size[::-1] if size and self._is_on_its_side else size
 
     @property
     def _is_on_its_side(self) -> bool:

@@ -56,6 +56,10 @@ class RawFrame:
         """The result, and the planes once more if rows are padded."""
         return len(self.data) + 3 * self.width * self.height
 
+    def decoding_bytes_for(self, at_least: Size | None) -> int:
+        """The same for any size, since frames are always converted in full."""
+        return self.decoding_bytes
+
     def decode(self, at_least: Size | None = None) -> Image:
         """Convert the frame to RGB uint8 ``[H, W, 3]``; NV12 is read as BT.601 in limited range."""
         if self.pixel_format is PixelFormat.NV12:

@@ -14,8 +14,8 @@ _SIXTEEN_BIT_NOTE = "16 bits a channel: reduced to 8"
 _CMYK_NOTE = "CMYK: converted to RGB without a colour profile"
 _BAND_PIXELS = 2**17
 """Pixels that are converted at a time: few enough for the processor's cache."""
-BAND_BYTES = 16 * _BAND_PIXELS
-"""Most bytes that a band takes while it is converted, for images that are no wider than a band has pixels."""
+BAND_BYTES = 2**22
+"""Most bytes that a band takes while it is converted, and what the libraries need beside pixels."""
 
 
 def animation_note(frames: int) -> tuple[str, ...]:
@@ -23,10 +23,13 @@ def animation_note(frames: int) -> tuple[str, ...]:
     return (f"animated: the first of {frames} frames was used",) if frames > 1 else ()
 
 
-def bands(height: int, width: int) -> Iterator[slice]:
-    """The rows of each band of an image."""
-    rows = max(1, _BAND_PIXELS // width)
-    return (slice(top, min(height, top + rows)) for top in range(0, height, rows))
+def bands(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """The rows and columns of each band of an image; all columns, unless a row alone has too many pixels."""
+    columns = min(width, _BAND_PIXELS)
+    rows = _BAND_PIXELS // columns
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            yield slice(top, min(height, top + rows)), slice(left, min(width, left + columns))
 
 
 def lay_on_white(rgba: PIL.Image.Image) -> Pixels:
@@ -51,8 +54,8 @@ def to_rgb(loaded: PIL.Image.Image, transparent: bool) -> Image:
     elif loaded.mode == "CMYK":
         note = _CMYK_NOTE
     pixels = np.empty((loaded.height, loaded.width, 3), dtype=np.uint8)
-    for rows in bands(loaded.height, loaded.width):
-        pixels[rows] = convert(loaded.crop((0, rows.start, loaded.width, rows.stop)))
+    for rows, columns in bands(loaded.height, loaded.width):
+        pixels[rows, columns] = convert(loaded.crop((columns.start, rows.start, columns.stop, rows.stop)))
     return Image(pixels, (note,) if note else ())
 
 

@@ -18,7 +18,6 @@ from hiseg.images.headers.header import Header
 from hiseg.images.headers.jpeg import KIND, SOS
 from hiseg.images.limits import MAX_PARTS, MAX_SCANNED_PIXELS, MAX_SCANS, check_count, damaged
 
-_COLOURS = {"L": 1, "RGB": 3, "CMYK": 4}
 _PILLOW_BYTES = {"L": 1, "RGB": 4, "CMYK": 4}
 """Bytes of a pixel in Pillow's own images."""
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
@@ -26,13 +25,13 @@ _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _EOI = 0xD9
 
 
-def decoding_bytes(data: bytes, header: Header) -> int:
-    """Most bytes that :func:`decode` takes at once in full size, its result included."""
-    # libjpeg holds the coefficients of an image in passes, 16 bits each.
-    each = 3 + 2 * _COLOURS[header.mode] * header.in_passes
-    if _needs_pillow(header):
-        return (each + _PILLOW_BYTES[header.mode]) * header.width * header.height + BAND_BYTES + len(data)
-    return each * header.width * header.height + BAND_BYTES
+def decoding_bytes(data: bytes, header: Header, at_least: Size | None) -> int:
+    """Most bytes that :func:`decode` takes at once, its result included."""
+    height, width = scaled(header, at_least)
+    pillow = _PILLOW_BYTES[header.mode] * height * width + len(data) if _needs_pillow(header) else 0
+    # libjpeg holds an image in passes as 16 bit coefficients, in blocks of up to 32 x 32 pixels.
+    blocks = (header.width + 31) * (header.height + 31) * header.in_passes
+    return int(3 * height * width + pillow + 2 * header.samples * blocks) + BAND_BYTES
 
 
 def decode(data: bytes, header: Header, at_least: Size | None) -> Image:
@@ -48,7 +47,7 @@ def decode(data: bytes, header: Header, at_least: Size | None) -> Image:
     """
     if header.in_passes:
         _check_scans(data, header)
-    size = _scaled(header, at_least)
+    size = scaled(header, at_least)
     if _needs_pillow(header):
         return _decode_with_pillow(data, header, size)
     if data.rfind(b"\xff\xd9", header.pixels_at) < 0:  # libjpeg would fill in what is missing
@@ -67,13 +66,23 @@ def _needs_pillow(header: Header) -> bool:
     return header.mode == "CMYK" or not header.is_plain
 
 
-def _scaled(header: Header, at_least: Size | None) -> Size:
-    """The (height, width) to decode to."""
-    for part in (8, 4, 2):
-        size = -(-header.height // part), -(-header.width // part)
-        if at_least and size[0] >= at_least[0] and size[1] >= at_least[1]:
-            return size
-    return header.height, header.width
+def scaled(header: Header, at_least: Size | None) -> Size:
+    """The (height, width) to decode to.
+
+    A half needs no more than ``at_least``; a quarter and an eighth, which lose more, a third more. None of them is
+    taken unless it divides the size, since the image would move by a part of a pixel.
+    """
+    height, width = header.height, header.width
+    for part, spare in ((8, 4), (4, 4), (2, 3)):
+        divides = header.is_plain and not (height % part or width % part)
+        if (
+            at_least
+            and divides
+            and 3 * height >= part * spare * at_least[0]
+            and 3 * width >= part * spare * at_least[1]
+        ):
+            return height // part, width // part
+    return height, width
 
 
 def _decode_with_pillow(data: bytes, header: Header, size: Size) -> Image:

@@ -12,19 +12,19 @@ from hiseg.images.headers.header import Header
 from hiseg.images.headers.webp import CHUNK, KIND
 from hiseg.images.limits import damaged
 
-_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-_RGBA = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+_BGR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_BGRA = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def decoding_bytes(data: bytes, header: Header) -> int:
     """Most bytes that :func:`decode` takes at once, its result included."""
-    lossless = header.in_passes
-    frame = header.frame_size[0] * header.frame_size[1]
-    # A lossless image is unpacked as ARGB; of a lossy one, the transparency.
-    decoding = (4 if lossless else 1) + (4 if header.is_transparent else 3)
-    flattening = 4 if header.is_transparent else 3
-    canvas = 3 * header.width * header.height
-    return max(decoding * frame, flattening * frame + canvas) + BAND_BYTES + len(data)
+    frame, canvas = header.frame_size[0] * header.frame_size[1], header.width * header.height
+    colours = 4 if header.is_transparent else 3
+    # Lossless pixels are unpacked as ARGB, and so is the transparency of lossy ones, which also is kept by itself.
+    # OpenCV makes a copy of its result.
+    unpacked = max(colours, 4 if header.is_lossless else 5 * (len(header.kept) - 1))
+    flattened = 0 if canvas == frame and not header.is_transparent else 3 * canvas
+    return max((colours + unpacked) * frame, colours * frame + flattened) + BAND_BYTES + len(data)
 
 
 def decode(data: bytes, header: Header) -> Image:
@@ -40,11 +40,11 @@ def decode(data: bytes, header: Header) -> Image:
     # What a first frame doesn't cover is transparent, or black if nothing can be.
     canvas = np.full((header.height, header.width, 3), 255 if header.is_transparent else 0, dtype=np.uint8)
     (left, top), (height, width) = header.frame_at, frame.shape[:2]
-    for rows in bands(height, width):
-        band = frame[rows]
+    for rows, columns in bands(height, width):
+        band = frame[rows, columns]
         if frame.shape[2] == 4:
             band = lay_on_white(PIL.Image.fromarray(cv2.cvtColor(band, cv2.COLOR_BGRA2RGBA)))
-        canvas[top + rows.start : top + rows.stop, left : left + width] = band
+        canvas[top + rows.start : top + rows.stop, left + columns.start : left + columns.stop] = band
     return Image(canvas, notes)
 
 
@@ -52,14 +52,15 @@ def _decode_frame(stream: bytes, header: Header) -> Pixels:
     """Decode a still image to RGB ``[H, W, 3]`` or, if it has any transparency that counts, BGRA ``[H, W, 4]``."""
     try:
         # In a fraction of the memory of Pillow, which reads every WebP as an animation, and faster, to the same pixels.
-        decoded = cv2.imdecode(np.frombuffer(stream, dtype=np.uint8), _RGBA if header.is_transparent else _RGB)
+        decoded = cv2.imdecode(np.frombuffer(stream, dtype=np.uint8), _BGRA if header.is_transparent else _BGR)
     except cv2.error as error:
         raise damaged(KIND, "its pixels are damaged") from error
     if decoded is None or decoded.shape[1::-1] != header.frame_size:
         raise damaged(KIND, "its pixels are damaged")
     pixels = decoded.astype(np.uint8, copy=False)
-    if header.is_transparent and pixels.shape[2] == 3:
-        cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+    if pixels.shape[2] == 3:
+        for band in bands(*pixels.shape[:2]):  # OpenCV itself would make a second image
+            pixels[band] = cv2.cvtColor(pixels[band], cv2.COLOR_BGR2RGB)
     return pixels
 
 

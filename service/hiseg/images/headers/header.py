@@ -8,6 +8,11 @@ Span = tuple[int, int]
 """Where a part of a file begins and ends, in bytes."""
 
 
+def cut(data: bytes, span: Span | None, most: int) -> bytes:
+    """Copy a part of a file, and no more than the first ``most`` bytes of it; nothing if there is no such part."""
+    return data[span[0] : min(span[1], span[0] + most)] if span else b""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The header of an encoded image, as stored: not rotated yet.
@@ -23,10 +28,12 @@ class Header:
         orientation: EXIF's orientation, 1 to 8; 1 is upright.
         frames: frames of an animation; 1 for a still image.
         is_transparent: whether any pixel may be transparent.
-        in_passes: whether the decoder must hold the whole image while it reads it in several passes: a progressive
-            JPEG or one with a scan for each colour, an interlaced PNG.
+        in_passes: whether it is a JPEG that the decoder must hold as a whole while it reads it in several passes: a
+            progressive one, or one with a scan for each colour.
+        samples: numbers that a JPEG has for each pixel: 1 if it is grey, 3 in full colour, 1.5 in 4:2:0.
         is_plain: whether it is written as almost all files of its type are; of JPEG: with Huffman codes, not lossless,
             colours sampled in a usual way, and nothing between its segments.
+        is_lossless: whether it is a WebP of the lossless kind, which is decoded in another way.
         frame_at: (left, top) of the first frame of an animation on its canvas.
         frame_size: (width, height) of the first frame; that of the image if it isn't animated.
     """
@@ -41,6 +48,8 @@ class Header:
     frames: int = 1
     is_transparent: bool = False
     in_passes: bool = False
+    samples: float = 1
     is_plain: bool = True
+    is_lossless: bool = False
     frame_at: tuple[int, int] = (0, 0)
     frame_size: tuple[int, int] = (0, 0)

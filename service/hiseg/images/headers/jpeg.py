@@ -9,8 +9,8 @@ import re
 import struct
 from dataclasses import dataclass
 
-from hiseg.images.headers.header import Header, Span
-from hiseg.images.headers.orientation import find_orientation
+from hiseg.images.headers.header import Header, Span, cut
+from hiseg.images.headers.orientation import MAX_XMP_BYTES, find_orientation
 from hiseg.images.limits import MAX_PARTS, MAX_STRAY_BYTES, MAX_TABLE_BYTES, check_count, damaged
 
 KIND = "JPEG"
@@ -60,6 +60,13 @@ class _Frame:
         if not width or not height:
             raise damaged(KIND, f"its size is {width} x {height}")
         return cls(marker, _MODES[colours], width, height, body[7 : 6 + 3 * colours : 3])
+
+    @property
+    def samples(self) -> float:
+        """Numbers for each pixel."""
+        across, down = [each >> 4 for each in self.sampling], [each & 15 for each in self.sampling]
+        largest = max(1, max(across) * max(down))
+        return sum(x * y for x, y in zip(across, down, strict=True)) / largest
 
 
 def read_jpeg(data: bytes) -> Header:
@@ -117,11 +124,12 @@ def read_jpeg(data: bytes) -> Header:
         pixels_at=at,
         kept=tuple(kept),
         orientation=find_orientation(
-            b"".join(data[begin:end] for begin, end in exif[:_MAX_EXIF_SEGMENTS]), data[slice(*xmp)] if xmp else None
+            b"".join(data[begin:end] for begin, end in exif[:_MAX_EXIF_SEGMENTS]), cut(data, xmp, MAX_XMP_BYTES)
         ),
         # As libjpeg tells: then it also reads what other scans there are.
         in_passes=frame.marker in _PROGRESSIVE or data[at + 4 : at + 5] < bytes([len(frame.sampling)]),
-        is_plain=not stray and frame.marker in _HUFFMAN and (frame.mode == "L" or frame.sampling in _SAMPLINGS),
+        samples=frame.samples,
+        is_plain=not stray and frame.marker in _HUFFMAN and (frame.mode != "RGB" or frame.sampling in _SAMPLINGS),
     )
 
 

@@ -10,6 +10,8 @@ import struct
 
 MAX_EXIF_TAGS = 512
 """Tags of EXIF that are looked at; they are sorted by number, and few numbers are lower than the orientation's."""
+MAX_EXIF_BYTES = 2**20
+"""Bytes of EXIF that are looked at: the tags stand at the beginning, what they point at behind."""
 MAX_XMP_BYTES = 2**18
 """Bytes of XMP that are searched for an orientation, which stands near the beginning."""
 UPRIGHT = 1
@@ -21,16 +23,16 @@ _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 _EXIF_MARK = b"Exif\x00\x00"
 
 
-def find_orientation(exif: bytes | None, xmp: bytes | None) -> int:
+def find_orientation(exif: bytes, xmp: bytes) -> int:
     """Find the orientation, 1 to 8; 1 if there is none or an unknown one. XMP is asked if EXIF has none.
 
     Args:
-        exif: TIFF data, with or without the mark ``Exif`` before it; None: there is none.
-        xmp: XML; None: there is none.
+        exif: TIFF data, with or without the mark ``Exif`` before it; empty if there is none.
+        xmp: XML; empty if there is none.
     """
     found = _read_exif(exif) if exif else None
     if found is None and xmp:
-        match = _XMP_ORIENTATION.search(xmp, 0, MAX_XMP_BYTES)
+        match = _XMP_ORIENTATION.search(xmp)
         found = int(match[1]) if match else None
     return found if found is not None and 1 <= found <= 8 else UPRIGHT
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import struct
 
-from hiseg.images.headers.header import Header, Span
-from hiseg.images.headers.orientation import UPRIGHT, find_orientation
+from hiseg.images.headers.header import Header, Span, cut
+from hiseg.images.headers.orientation import MAX_EXIF_BYTES, MAX_XMP_BYTES, UPRIGHT, find_orientation
 from hiseg.images.limits import MAX_PARTS, check_count, damaged
 
 KIND = "PNG"
@@ -65,8 +65,8 @@ def read_png(data: bytes) -> Header:
             xmp = begin + len(_XMP_KEYWORD), end
         chunks[name] = begin, end
         at = end + 4
-    mode, width, height, interlaced = _read_size(data, chunks.get(b"IHDR", (0, 0)))
-    exif = data[slice(*chunks[b"eXIf"])] if b"eXIf" in chunks else b""
+    mode, width, height = _read_size(data, chunks.get(b"IHDR", (0, 0)))
+    exif = cut(data, chunks.get(b"eXIf"), MAX_EXIF_BYTES)
     return Header(
         KIND,
         mode,
@@ -74,10 +74,9 @@ def read_png(data: bytes) -> Header:
         height,
         pixels_at=at,
         kept=tuple(_whole(chunks[name]) for name in (b"IHDR", b"PLTE", b"tRNS") if name in chunks),
-        orientation=find_orientation(exif, data[slice(*xmp)] if xmp else None) if exif else UPRIGHT,
+        orientation=find_orientation(exif, cut(data, xmp, MAX_XMP_BYTES)) if exif else UPRIGHT,
         frames=_count_frames(data, chunks),
         is_transparent=mode in ("LA", "RGBA") or _has_transparency(data, chunks, mode),
-        in_passes=interlaced,
     )
 
 
@@ -86,16 +85,16 @@ def _whole(body: Span) -> Span:
     return body[0] - CHUNK.size, body[1] + 4
 
 
-def _read_size(data: bytes, body: Span) -> tuple[str, int, int, bool]:
-    """Read IHDR: Pillow's mode, width, height, and whether it is interlaced."""
+def _read_size(data: bytes, body: Span) -> tuple[str, int, int]:
+    """Read IHDR: Pillow's mode, width, height."""
     if body[1] - body[0] != 13:
         raise damaged(KIND, "it has pixels before their size")
-    width, height, depth, colour, _, filters, interlace = struct.unpack_from(">IIBBBBB", data, body[0])
+    width, height, depth, colour, _, filters = struct.unpack_from(">IIBBBB", data, body[0])
     if (depth, colour) not in _MODES or filters:
         raise damaged(KIND, f"it has colours of type {colour} with {depth} bits and filters of type {filters}")
     if not width or not height:
         raise damaged(KIND, f"its size is {width} x {height}")
-    return _MODES[depth, colour], width, height, bool(interlace)
+    return _MODES[depth, colour], width, height
 
 
 def _has_transparency(data: bytes, chunks: dict[bytes, Span], mode: str) -> bool:

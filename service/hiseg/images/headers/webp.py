@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from hiseg.images.headers.header import Header, Span
-from hiseg.images.headers.orientation import find_orientation
+from hiseg.images.headers.header import Header, Span, cut
+from hiseg.images.headers.orientation import MAX_EXIF_BYTES, MAX_XMP_BYTES, find_orientation
 from hiseg.images.limits import MAX_FRAMES, MAX_PARTS, check_count, damaged
 
 KIND = "WEBP"
@@ -71,10 +71,10 @@ def read_webp(data: bytes) -> Header:
         width,
         height,
         kept=tuple(_whole(body) for body in (image.alpha, image.pixels) if body),
-        orientation=find_orientation(_part(data, chunks.exif), _part(data, chunks.xmp)),
+        orientation=find_orientation(cut(data, chunks.exif, MAX_EXIF_BYTES), cut(data, chunks.xmp, MAX_XMP_BYTES)),
         frames=max(1, chunks.frames) if animated else 1,
         is_transparent=transparent,
-        in_passes=image.lossless,
+        is_lossless=image.lossless,
         frame_at=frame_at,
         frame_size=size,
     )
@@ -83,10 +83,6 @@ def read_webp(data: bytes) -> Header:
 def _whole(body: Span) -> Span:
     """Where a chunk begins and ends with its name and length."""
     return body[0] - CHUNK.size, body[1]
-
-
-def _part(data: bytes, span: Span | None) -> bytes | None:
-    return data[slice(*span)] if span else None
 
 
 def _read_chunks(data: bytes, at: int, end: int) -> _Chunks:
