@@ -79,7 +79,9 @@ async def read_request(request: Request, max_boxes: int) -> SegmentRequest:
         return await _read_multipart(request, max_boxes)
     if media_type == JSON:
         body = read_json(JsonRequest, await request.body(), limits_of_options(max_boxes))
-        return SegmentRequest(await _from_base64(body.image), body.boxes, body)
+        image = await _from_base64(body.image)
+        body.image = LongText(b"", is_escaped=False)  # it would hold the whole body until the answer
+        return SegmentRequest(image, body.boxes, body)
     taken = sorted({*RAW, MULTIPART, JSON})
     raise UnsupportedImage(
         f"content type {shorten(media_type) or 'missing'!r} is not taken; {', '.join(taken)} are",

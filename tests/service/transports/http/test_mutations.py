@@ -6,10 +6,12 @@ import asyncio
 import base64
 import json
 import struct
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import pytest
 from fastapi import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -162,3 +164,26 @@ def test_options_have_no_text_without_a_length() -> None:
     texts = [name for name, field in Options.model_fields.items() if field.annotation == (str | None)]
     assert texts == ["variant"]
     assert Options.model_json_schema()["properties"]["variant"]["anyOf"][0]["maxLength"] == 40
+
+
+@pytest.mark.parametrize("kind", ["json", "infer", "binary", "form"])
+def test_of_a_request_that_was_read_nothing_is_held_but_its_image(kind: str) -> None:
+    reader, body, headers = READERS[kind]
+    image = bytes(3_000_000)
+    if kind == "binary":
+        tensors = json.loads(json.dumps(BINARY))
+        tensors[0]["parameters"]["binary_data_size"] = len(image) + 4
+        text = json.dumps({"inputs": tensors}).encode()
+        body = text + struct.pack("<I", len(image)) + image + BLOBS[12:]
+        headers = {HEADER_LENGTH.lower(): str(len(text))}
+    elif kind == "form":
+        body = body.replace(b"123", image)
+    else:
+        body = body.replace(IMAGE.encode(), base64.b64encode(image))
+    tracemalloc.start()
+    found = read(reader, body, headers)
+    del body
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert getattr(found, "image", b"") == image
+    assert held < 1.1 * len(image)
