@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "transports": "access api batching core images masks observability segmenter settings",
     "client": "core masks transports.grpc.generated",
     "bench": "client core transports.grpc",
-    "doctor": "access client core engines models settings",
+    "doctor": "access api client core engines models settings",
     "app": "access batching core engines images lifecycle models observability segmenter settings transports",
     "video": "api app client core images masks observability segmenter settings",
     "cli": "access api app bench client core doctor engines images lifecycle masks models observability settings video",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from hiseg.api.limits import MAX_CONNECTIONS
 from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.settings import MEBI, Settings
 
@@ -13,7 +15,8 @@ OWN_FILES = 128
 """File descriptors besides those of callers: model files, libraries, the log, connections to engines."""
 MIN_FILES = 256
 """With fewer file descriptors than this the service is of no use."""
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where a container finds its limit of memory: in version 2 of cgroups, and in version 1."""
 MEMORY = Path("/proc/meminfo")
 
 
@@ -64,8 +67,11 @@ def check_open_files(settings: Settings, allowed: int | None = None) -> Finding:
     if allowed is None:
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     calls, streams = settings.grpc_max_calls, settings.grpc_max_streams
-    needed = calls + streams + OWN_FILES
-    found = f"{allowed} open files allowed; {calls} gRPC calls and {streams} streams at once may need {needed}"
+    needed = MAX_CONNECTIONS + calls + streams + OWN_FILES
+    many = f"{MAX_CONNECTIONS} HTTP connections, {calls} gRPC calls and {streams} streams at once may need {needed}"
+    if allowed == resource.RLIM_INFINITY:
+        return ok("open files", f"any number of open files is allowed; {many}")
+    found = f"{allowed} open files allowed; {many}"
     mend = f"Raise it: `ulimit -n {needed}`, LimitNOFILE= in a systemd unit, `ulimits: nofile` in a compose file."
     if allowed < MIN_FILES:
         return wrong("open files", found, mend)
@@ -84,10 +90,10 @@ def check_memory(settings: Settings, limit: int | None = None) -> Finding:
     return wrong("memory", found, mend) if held >= limit else warning("memory", found, mend)
 
 
-def memory_limit(cgroup: Path = CGROUP_LIMIT, machine: Path = MEMORY) -> int:
-    """Read how many bytes of memory the container (cgroup version 2) or the machine has, whichever is less."""
-    total = int(machine.read_text().split("MemTotal:")[1].split()[0]) * 1024
-    try:
-        return min(total, int(cgroup.read_text()))
-    except (OSError, ValueError):
-        return total  # no cgroup v2, or no limit
+def memory_limit(cgroups: Sequence[Path] = CGROUP_LIMITS, machine: Path = MEMORY) -> int:
+    """Read how many bytes of memory the container (its cgroup) or the machine has, whichever is less."""
+    least = int(machine.read_text().split("MemTotal:")[1].split()[0]) * 1024
+    for cgroup in cgroups:
+        with suppress(OSError, ValueError):  # no such version, or no limit
+            least = min(least, int(cgroup.read_text()))
+    return least

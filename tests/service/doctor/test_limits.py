@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,10 @@ def test_the_level_follows_the_limit_of_open_files(allowed: int, level: Level) -
     assert str(allowed) in finding.found
 
 
+def test_no_limit_of_open_files_is_fine() -> None:
+    assert check_open_files(Settings(), resource.RLIM_INFINITY).level is Level.OK
+
+
 @pytest.mark.parametrize(("mebi", "level"), [(256, Level.WRONG), (900, Level.WARNING), (2048, Level.OK)])
 def test_the_level_follows_the_available_memory(mebi: int, level: Level) -> None:
     assert check_memory(Settings(), mebi * MEBI).level is level
@@ -54,9 +59,12 @@ def test_the_level_follows_the_available_memory(mebi: int, level: Level) -> None
 def test_a_container_has_its_own_memory(tmp_path: Path) -> None:
     machine, cgroup = tmp_path / "meminfo", tmp_path / "memory.max"
     machine.write_text("MemFree: 1 kB\nMemTotal:       2048 kB\n")
-    assert memory_limit(cgroup, machine) == 2 * MEBI
+    assert memory_limit([cgroup], machine) == 2 * MEBI
     cgroup.write_text("max\n")
-    assert memory_limit(cgroup, machine) == 2 * MEBI
+    assert memory_limit([cgroup], machine) == 2 * MEBI
     cgroup.write_text("1000000\n")
-    assert memory_limit(cgroup, machine) == 1_000_000
+    assert memory_limit([cgroup], machine) == 1_000_000
+    assert memory_limit([tmp_path / "none", cgroup], machine) == 1_000_000
+    cgroup.write_text("9223372036854771712\n")  # no limit, as version 1 of cgroups says it
+    assert memory_limit([cgroup], machine) == 2 * MEBI
     assert memory_limit() > 100 * MEBI
