@@ -42,6 +42,7 @@ from hiseg.transports.http.connection_limits import (
     HANDSHAKE_SECONDS,
     LINGER_BYTES,
     LINGER_SECONDS,
+    PIECE_BYTES,
     PIPELINED_BYTES,
     READ_BYTES,
     READ_SECONDS,
@@ -220,7 +221,7 @@ class Connection(HttpToolsProtocol):
         """Look at a request that isn't complete: whether it is worth its bytes, and becomes complete in time."""
         overhead, is_answered = self._overhead, self.cycle is None or self.cycle.response_complete
         if not self._in_head:
-            limit = MAX_HEAD_BYTES + FRAMING_BYTES + self._body // 8
+            limit = MAX_HEAD_BYTES + FRAMING_BYTES + self._body // 64
             if overhead > limit:
                 text = "sizes of chunks, extensions and trailers are too long for the bytes of the body"
                 self._refuse(Refusal("framing", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, "body", limit, overhead))
@@ -286,9 +287,10 @@ class Connection(HttpToolsProtocol):
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.body += body
-            if len(cycle.body) > HIGH_WATER_LIMIT:
-                self.flow.pause_reading()
-            cycle.message_event.set()
+            if len(cycle.body) >= PIECE_BYTES:
+                cycle.message_event.set()
+                if len(cycle.body) > HIGH_WATER_LIMIT:
+                    self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():

@@ -13,7 +13,7 @@ from hiseg.api.limits import MAX_HEAD_BYTES
 HANDSHAKE_SECONDS = 10.0
 """Longest time that a TLS handshake may take."""
 FRAMING_BYTES = 64 * 1024
-"""Most bytes of a body's framing (sizes of chunks, extensions, trailers), besides an eighth of the body's bytes."""
+"""Most bytes of a body's framing (sizes of chunks, extensions, trailers), besides a 64th of the bytes of the body."""
 PIPELINED_BYTES = 64 * 1024
 """Most bytes that are read behind a request while it is answered."""
 LINGER_SECONDS = 5.0
@@ -23,11 +23,13 @@ LINGER_BYTES = 32 * 1024 * 1024
 READ_SECONDS = 20.0
 """Time in which :data:`READ_BYTES` of an answer that waits for its caller must have been read; else it is given up."""
 READ_BYTES = 320 * 1024
-SMALL_READS = 100
+SMALL_READS = 8
 """Number of reads of a request's bytes after which their average size is looked at."""
 SMALL_READ_BYTES = 512
 """Average size under which the next bytes are left to gather for :data:`GATHER_SECONDS`: each read costs the same."""
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.1
+PIECE_BYTES = 16 * 1024
+"""Bytes of a body that gather before the service is woken up for them, unless they are the last."""
 
 
 class Refusal(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,7 +77,12 @@ class Served:
 
 
 @contextmanager
-def served(limit: int | None = None, proxies: tuple[str, ...] = (), host: str = "127.0.0.1") -> Iterator[Served]:
+def served(
+    limit: int | None = None,
+    proxies: tuple[str, ...] = (),
+    host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[Served]:
     """Serve until the end of the block."""
     refused: list[str] = []
     connections = OpenConnections(proxies, refused.append, limit)
@@ -84,7 +90,7 @@ def served(limit: int | None = None, proxies: tuple[str, ...] = (), host: str = 
     app = Served(sockets[0].getsockname()[:2], connections, refused)
     config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=1)
     config.load()
-    config.http_protocol_class = partial(Connection, open_connections=connections)  # type: ignore[assignment]
+    config.http_protocol_class = partial(Connection, open_connections=connections, tls=tls)  # type: ignore[assignment]
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=(sockets,))
     thread.start()

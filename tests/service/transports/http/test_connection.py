@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import time
@@ -21,6 +22,18 @@ from tests.service.transports.http.http_server import BIG, Served, read_all, rea
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUA\r\n"
 WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n"
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """Of a server with a certificate of its own."""
+    folder = tmp_path_factory.mktemp("tls")
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=hiseg"]
+    names = ["-keyout", "tls.key", "-out", "tls.crt"]
+    subprocess.run(["openssl", *request, *names], cwd=folder, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    return context
 
 
 def answers(app: Served) -> None:
@@ -249,7 +262,13 @@ def test_an_early_answer_is_seen_by_one_who_is_still_sending(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "piece", [b"1\r\nx\r\n", b"20;" + b"a" * 200 + b"\r\n" + b"x" * 32 + b"\r\n", b"0\r\n" + b"a: b\r\n" * 30_000]
+    "piece",
+    [
+        b"1\r\nx\r\n",
+        b"40\r\n" + b"x" * 64 + b"\r\n",
+        b"20;" + b"a" * 200 + b"\r\n" + b"x" * 32 + b"\r\n",
+        b"0\r\n" + b"a: b\r\n" * 30_000,
+    ],
 )
 def test_chunks_that_are_not_worth_their_framing_are_refused(piece: bytes) -> None:
     with served() as app, app.connect(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n") as connection:
@@ -307,6 +326,26 @@ def test_callers_who_hang_up_leave_nothing_and_no_error(
         app.gate.set()
         answers(app)
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_a_handshake_without_end_counts_and_ends(monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext) -> None:
+    monkeypatch.setattr(limits, "HANDSHAKE_SECONDS", 0.5)
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with served(limit=20, proxies=("*",), tls=tls) as app:
+        held = [app.connect() for _ in range(40)]
+        wait_until(lambda: app.refused.count("connections") == 20)
+        assert len(app.connections) == 20
+        with app.connect() as plain, trusting.wrap_socket(plain) as other:
+            for length in (0, 1_000_000, 3):
+                other.sendall(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % length + b"x" * length)
+                assert read_answer(other).endswith(b"\r\n%d" % length)
+        wait_until(lambda: len(app.connections) == 0)
+        assert app.refused.count("tls") >= 19
+        for connection in held:
+            with suppress(OSError):
+                assert read_all(connection) == b""
+            connection.close()
 
 
 def test_an_old_client_is_answered_and_its_connection_closed() -> None:
