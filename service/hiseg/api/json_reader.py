@@ -99,7 +99,7 @@ class LongText:
             return cls(text.encode("utf-8", "surrogatepass"), is_escaped=False)
         if isinstance(text, LongText):
             return text
-        raise PydanticCustomError("string_type", "Input should be a valid string")
+        raise PydanticCustomError("string_type", "it should be a text")
 
     def head(self, length: int = 200) -> str:
         """About the first ``length`` characters, with escapes as they are."""

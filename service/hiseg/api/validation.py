@@ -10,6 +10,15 @@ from pydantic import BaseModel, ValidationError
 from hiseg.core.errors import InvalidRequest, TooLarge, shorten
 
 M = TypeVar("M", bound=BaseModel)
+WORDS = {
+    "extra_forbidden": "there is no such name",
+    "dict_type": "it should be an object",
+    "model_type": "it should be an object",
+    "list_type": "it should be a list",
+    "string_type": "it should be a text",
+    "missing": "it is missing",
+}
+"""What is said of some kinds of errors; pydantic speaks of Python there. It is plain enough about the others."""
 
 
 def read_values(model: type[M], values: Mapping[str, object]) -> M:
@@ -40,7 +49,7 @@ def to_hiseg_error(error: ValidationError) -> InvalidRequest | TooLarge:
         return TooLarge(f"{field}: more than {limit} items", field=field, limit=limit, value=context["actual_length"])
     bounds = {"ge", "gt", "le", "lt", "max_length"} & set(context)
     limit = context[bounds.pop()] if bounds else None
-    value = "null" if first["input"] is None else first["input"]
+    value: object = "null" if first["input"] is None else first["input"]
     if first["type"] in ("missing", "json_invalid"):
         value = None  # pydantic shows everything around what is missing, and all of what isn't JSON
-    return InvalidRequest(f"{field}: {first['msg']}", field=field, limit=limit, value=value)
+    return InvalidRequest(f"{field}: {WORDS.get(first['type'], first['msg'])}", field=field, limit=limit, value=value)

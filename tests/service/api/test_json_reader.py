@@ -152,7 +152,7 @@ def test_the_numbers_of_brush_masks_are_not_read() -> None:
 def test_an_object_that_looks_like_a_cut_text_is_a_text_of_the_same_caller_or_none() -> None:
     long = "A" * 2000
     body = json.dumps({"image": {"": 1}, "variant": "b0", "mode": "instance", "boxes": []}).encode()
-    with pytest.raises(InvalidRequest, match="image: Input should be a valid string"):
+    with pytest.raises(InvalidRequest, match="image: it should be a text"):
         read_json(JsonRequest, body, LIMITS)
     padded = b'{"mode":"' + long.encode() + b'","image":{"":0}' + b" " * LIMITS.max_bytes + b"}"
     with pytest.raises(HisegError):
