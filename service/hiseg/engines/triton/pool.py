@@ -18,6 +18,9 @@ QUARANTINE_S = 60.0
 """Seconds for which a region isn't used again after a call that failed: the server may still write to it."""
 MAX_QUARANTINED_BYTES = 256 * 1024 * 1024
 """Bytes in quarantine above which no regions are created: many cancelled calls at once must not fill the memory."""
+KEPT_BYTES = 8 * 1024 * 1024
+IDLE_S = 30.0
+"""An unused region over ``KEPT_BYTES`` is removed after ``IDLE_S`` seconds: what large batches took goes back."""
 PROBE_BYTES = 1
 TEMPORARY_STATUSES = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 """Statuses that don't say whether the server supports shared memory."""
@@ -39,7 +42,8 @@ class Pool:
         self._token = secrets.token_hex(6)
         self._registered: set[Region] = set()
         """Regions that the server knows and that aren't in quarantine."""
-        self._free: list[Region] = []
+        self._free: dict[Region, float] = {}
+        """Unused regions, and the monotonic time since when."""
         self._quarantined: list[tuple[float, Region]] = []
         self.is_refused = False
         """Whether the server refuses shared memory, so that tensors go over the connection."""
@@ -65,7 +69,7 @@ class Pool:
         fitting = [region for region in self._free if region.size >= size]
         if fitting:
             region = min(fitting, key=lambda region: region.size)
-            self._free.remove(region)
+            del self._free[region]
             return region
         if sum(region.size for _, region in self._quarantined) > MAX_QUARANTINED_BYTES:
             return None
@@ -94,12 +98,15 @@ class Pool:
         """Return a region after a call that succeeded, so that the next call can use it."""
         if region not in self._registered:
             return self.quarantine(region)
-        self._free.append(region)
+        self._free[region] = time.monotonic()
         if len(self._free) > self._keep:
-            smallest = min(self._free, key=lambda region: region.size)
-            self._free.remove(smallest)
-            self._registered.remove(smallest)
-            self._quarantined.append((0.0, smallest))
+            self._discard(min(self._free, key=lambda region: region.size))
+
+    def _discard(self, region: Region) -> None:
+        """Have an unused region removed by the next :meth:`clean_up`."""
+        del self._free[region]
+        self._registered.remove(region)
+        self._quarantined.append((0.0, region))
 
     def quarantine(self, region: Region) -> None:
         """Return a region after a call that failed: the server may still write to it."""
@@ -110,23 +117,26 @@ class Pool:
         """Stop using all regions, because the server went down: it may have lost them, or still write to some."""
         for region in self._free:
             self.quarantine(region)
-        self._free = []
+        self._free = {}
         self._registered.clear()
 
     async def clean_up(self, everything: bool = False) -> None:
-        """Unregister and remove the regions whose quarantine is over.
+        """Unregister and remove the regions whose quarantine is over, and large ones that haven't been used for long.
 
         Args:
             everything: also remove the unused regions and the files of those in quarantine, since the pool is closed.
         """
         now = time.monotonic()
+        for region, since in [*self._free.items()]:
+            if region.size > KEPT_BYTES and since <= now - IDLE_S:
+                self._discard(region)
         due = [region for until, region in self._quarantined if until <= now]
         self._quarantined = [(until, region) for until, region in self._quarantined if until > now]
         if everything:
             due += self._free
             for _, region in self._quarantined:
                 region.destroy()  # the next process that starts unregisters it
-            self._free, self._quarantined, self.is_refused = [], [], True
+            self._free, self._quarantined, self.is_refused = {}, [], True
             self._registered.clear()
         for region in due:
             region.destroy()

@@ -118,6 +118,22 @@ def test_regions_grow_with_the_batch(server: Triton) -> None:
     asyncio.run(scenario())
 
 
+def test_regions_of_large_batches_go_back_when_no_more_come(server: Triton, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hiseg.engines.triton.pool.IDLE_S", 0.5)
+
+    async def scenario() -> None:
+        async with engine_on(targets_of(server), NOTHING) as engine:
+            await asyncio.gather(*(engine.infer(marked(7, rois=rois)) for rois in (1, 50_000)))
+            assert len(registered(server)) == 2
+            await asyncio.sleep(2)
+            assert len(registered(server)) == 1, "a small one stays for the next batch"
+            assert registered(server) == files()
+            batch = marked(7, rois=3)
+            assert_own(await engine.infer(batch), batch)
+
+    asyncio.run(scenario())
+
+
 def test_a_region_of_a_cancelled_call_is_reused_only_when_the_server_cannot_write_to_it(server: Triton) -> None:
     async def scenario() -> None:
         async with engine_on(targets_of(server), NOTHING) as engine:
