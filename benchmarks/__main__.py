@@ -1,13 +1,15 @@
-"""Measures the model by number of people, and a request over HTTP against the model alone: ``make bench``.
+"""Measures time and memory of the model by number of people, and a request over HTTP against it: ``make bench``.
 
 All cases take turns in one run, so that a slow moment of the machine affects all of them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -53,6 +55,28 @@ def model(engine: OnnxEngine) -> None:
         print(f"{canvas[0]:>5} x {canvas[1]:<4}" + "".join(f"{found[f'{canvas} {n}']:8.1f}" for n in PEOPLE))
 
 
+def memory(engine: OnnxEngine) -> None:
+    """What two batches of one image at once take above the engine at rest, by number of people: the highest, for good.
+
+    It counts the process, so it comes before whatever else takes memory.
+    """
+
+    def resident(field: str) -> float:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
+
+    async def two_at_once(people: int) -> None:
+        batches = [random_batch(engine.info.canvases[0], 1, people) for _ in range(2)]
+        await asyncio.gather(*map(engine.infer, batches))
+
+    engine.run(random_batch(engine.info.canvases[0], 1, PEOPLE[4]))
+    rest = resident("VmRSS")
+    print(f"two batches at once, MiB above the engine at rest ({rest:.0f})")
+    for people in (2, 16, 32, 100):
+        asyncio.run(two_at_once(people))
+        print(f"{people:>12}{resident('VmHWM') - rest:8.0f}, afterwards {resident('VmRSS') - rest:.0f}")
+
+
 def service(engine: OnnxEngine) -> None:
     """A request over HTTP against the engine on the same canvas and boxes, both in one run."""
     photo = SAMPLE.read_bytes()
@@ -80,6 +104,7 @@ def service(engine: OnnxEngine) -> None:
 
 if __name__ == "__main__":
     opened = OnnxEngine(MODEL, "hiseg_b0", "1")
+    memory(opened)
     model(opened)
     service(opened)
     opened.close()
