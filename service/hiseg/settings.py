@@ -241,9 +241,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"body_timeout_seconds ({self.body_timeout_seconds}) is not under drain_seconds ({self.drain_seconds})"
             )
-        if self.max_held_bytes < 2 * self.max_body_bytes:
+        # A body that comes in pieces is there twice while it is joined, and one caller may hold half of the memory.
+        if self.max_held_bytes < 4 * self.max_body_bytes:
             raise ValueError(
-                f"max_held_bytes ({self.max_held_bytes}) is under twice the largest body ({self.max_body_bytes})"
+                f"max_held_bytes ({self.max_held_bytes}) is under four times the largest body ({self.max_body_bytes})"
             )
         return self
 

@@ -5,13 +5,16 @@ See :mod:`benchmarks.gpu_like` for the engine.
 
 from __future__ import annotations
 
+import io
 import signal
 import socket
 import subprocess
+import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
+import PIL.Image
 import pytest
 
 from benchmarks.gpu_like import command
@@ -167,3 +170,28 @@ def test_callers_that_hang_up_are_noticed_and_their_work_is_dropped(photo: bytes
             text = client.get("/metrics").text
         assert 'hiseg_requests_total{outcome="gone",transport="http"} 20.0' in text
         assert 'hiseg_jobs_dropped_total{model="gpu_like",reason="gone"} 20.0' in text
+
+
+HANGING = """
+import time, typer
+from hiseg.images.encoded import EncodedImage
+EncodedImage.decode = lambda *_: time.sleep(60)
+from benchmarks import gpu_like
+typer.run(gpu_like.main)
+"""
+
+
+def test_a_thread_that_hangs_cannot_hold_the_process_past_the_drain_limit() -> None:
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (64, 48)).save(file, "PNG")
+    limits = {"drain_seconds": 0.5, "body_timeout_seconds": 0.2}
+    with serving((sys.executable, "-c", HANGING), code=1, **limits) as server:
+        query, headers = {"deadline_ms": 300, "boxes": "1,1,9,9"}, {"content-type": "image/png"}
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            assert client.post("/v1/segment", content=file.getvalue(), headers=headers, params=query).status_code == 504
+            held = next(
+                line for line in client.get("/metrics").text.splitlines() if line.startswith("hiseg_held_bytes")
+            )
+            assert float(held.split()[1]) > 0, "it is counted for as long as its thread runs"
+        server.process.terminate()
+        server.process.wait(10)
