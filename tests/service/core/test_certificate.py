@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import socket
 import ssl
 import time
 from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.serving import serving
 from hiseg.core.certificate import Certificate, CertificateUnusable, watching
 from hiseg.core.settled_files import SETTLED_S
 from tests.service.core.certificates import self_signed
@@ -93,23 +95,34 @@ def test_an_expired_certificate_is_said_at_the_start(folder: Path, caplog: pytes
     assert "expired on" in caplog.text
 
 
-def test_new_connections_over_http_get_the_renewed_certificate(folder: Path) -> None:
-    """As the service does it: the context that connections are made with loads the files once more."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    for name in ("soon", "good"):
-        context.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
-        shown = handshake(context)
-        assert shown == ssl.PEM_cert_to_DER_cert((folder / f"{name}.crt").read_text())
+def test_a_running_service_uses_renewed_files(folder: Path, tmp_path: Path) -> None:
+    cert, key = tmp_path / "crt", tmp_path / "key"
+
+    def use(name: str) -> bytes:
+        shutil.copy(folder / f"{name}.key", key)
+        shutil.copy(folder / f"{name}.crt", cert)
+        return ssl.PEM_cert_to_DER_cert(cert.read_text())
+
+    def shown() -> list[bytes | None]:
+        return [certificate_at(server.url), certificate_at(server.grpc)]
+
+    first = use("soon")
+    tls = {"http_tls_cert": cert, "http_tls_key": key, "grpc_tls_cert": cert, "grpc_tls_key": key}
+    with serving(**tls) as server:
+        assert shown() == [first, first]
+        renewed = use("good")
+        while shown() != [renewed, renewed]:
+            time.sleep(0.5)
 
 
-def handshake(server: ssl.SSLContext) -> bytes | None:
+def certificate_at(url: str) -> bytes | None:
+    """The certificate that a server shows, as DER."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
-    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = client.wrap_bio(to_client, to_server), server.wrap_bio(to_server, to_client, server_side=True)
-    for end in ends * 4:
-        try:
-            end.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-    return ends[0].getpeercert(binary_form=True)
+    client.set_alpn_protocols(["h2" if url.startswith("grpc") else "http/1.1"])
+    host, _, port = url.partition("://")[2].rpartition(":")
+    with (
+        socket.create_connection((host, int(port)), timeout=30) as connection,
+        client.wrap_socket(connection) as secured,
+    ):
+        return secured.getpeercert(binary_form=True)
