@@ -62,7 +62,7 @@ def test_the_fast_way_for_jpegs_gives_pillows_pixels(subsampling: int, options: 
         np.testing.assert_array_equal(decode(data, LIMITS).pixels, np.asarray(picture.convert("RGB")))
 
 
-def test_jpegs_that_the_fast_decoder_refuses_are_decoded_by_pillow() -> None:
+def test_jpegs_with_stray_bytes_between_segments() -> None:
     data = encoded(gradient(), "JPEG", quality=95)
     second = 4 + int.from_bytes(data[4:6], "big")
     odd = data[:second] + b"\x00\x00" + data[second:]  # stray bytes between two segments

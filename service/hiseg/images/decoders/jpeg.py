@@ -28,10 +28,10 @@ _EOI = 0xD9
 def decoding_bytes(data: bytes, header: Header, at_least: Size | None) -> int:
     """Most bytes that :func:`decode` takes at once, its result included."""
     height, width = scaled(header, at_least)
-    pillow = _PILLOW_BYTES[header.mode] * height * width + len(data) if _needs_pillow(header) else 0
+    pillow = _PILLOW_BYTES[header.mode] * height * width if _needs_pillow(header) else 0
     # libjpeg holds an image in passes as 16 bit coefficients, in blocks of up to 32 x 32 pixels.
     blocks = (header.width + 31) * (header.height + 31) * header.in_passes
-    return int(3 * height * width + pillow + 2 * header.samples * blocks) + BAND_BYTES
+    return int(3 * height * width + pillow + 2 * header.samples * blocks) + BAND_BYTES + len(data)
 
 
 def decode(data: bytes, header: Header, at_least: Size | None) -> Image:
@@ -48,16 +48,17 @@ def decode(data: bytes, header: Header, at_least: Size | None) -> Image:
     if header.in_passes:
         _check_scans(data, header)
     size = scaled(header, at_least)
-    if _needs_pillow(header):
-        return _decode_with_pillow(data, header, size)
     if data.rfind(b"\xff\xd9", header.pixels_at) < 0:  # libjpeg would fill in what is missing
         raise damaged(KIND, "it is truncated")
+    stream = _without_metadata(data, header)
+    if _needs_pillow(header):
+        return _decode_with_pillow(stream, size)
     pixels = np.empty((*size, 3), dtype=np.uint8)
     try:
         # A third faster than Pillow, to the same pixels.
-        simplejpeg.decode_jpeg(data, "RGB", min_height=size[0], min_width=size[1], buffer=pixels, strict=False)
+        simplejpeg.decode_jpeg(stream, "RGB", min_height=size[0], min_width=size[1], buffer=pixels, strict=False)
     except ValueError as error:
-        raise damaged(KIND, "its data are damaged") from error
+        raise damaged(KIND, "its pixels are damaged") from error
     return Image(pixels)
 
 
@@ -85,11 +86,17 @@ def scaled(header: Header, at_least: Size | None) -> Size:
     return height, width
 
 
-def _decode_with_pillow(data: bytes, header: Header, size: Size) -> Image:
-    """Decode to (height, width), without any metadata that Pillow would look at."""
+def _without_metadata(data: bytes, header: Header) -> bytes:
+    """The file without what libjpeg and Pillow would look at for other purposes than the pixels, and stumble over."""
+    if 2 + sum(end - begin for begin, end in header.kept) == header.pixels_at:
+        return data
     parts = [data[begin:end] for begin, end in header.kept]
-    stream = io.BytesIO(b"".join((b"\xff\xd8", *parts, memoryview(data)[header.pixels_at :])))
-    with PIL.Image.open(stream, formats=[KIND]) as opened:
+    return b"".join((b"\xff\xd8", *parts, memoryview(data)[header.pixels_at :]))
+
+
+def _decode_with_pillow(stream: bytes, size: Size) -> Image:
+    """Decode to (height, width)."""
+    with PIL.Image.open(io.BytesIO(stream), formats=[KIND]) as opened:
         opened.draft(None, size[::-1])
         opened.load()
         return to_rgb(opened, transparent=False)

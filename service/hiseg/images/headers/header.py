@@ -31,8 +31,8 @@ class Header:
         in_passes: whether it is a JPEG that the decoder must hold as a whole while it reads it in several passes: a
             progressive one, or one with a scan for each colour.
         samples: numbers that a JPEG has for each pixel: 1 if it is grey, 3 in full colour, 1.5 in 4:2:0.
-        is_plain: whether it is written as almost all files of its type are; of JPEG: with Huffman codes, not lossless,
-            colours sampled in a usual way, and nothing between its segments.
+        is_plain: whether it is coded as almost all files of its type are; of JPEG: with Huffman codes, not lossless,
+            and with colours sampled in a usual way.
         is_lossless: whether it is a WebP of the lossless kind, which is decoded in another way.
         frame_at: (left, top) of the first frame of an animation on its canvas.
         frame_size: (width, height) of the first frame; that of the image if it isn't animated.

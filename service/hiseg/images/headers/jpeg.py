@@ -129,7 +129,7 @@ def read_jpeg(data: bytes) -> Header:
         # As libjpeg tells: then it also reads what other scans there are.
         in_passes=frame.marker in _PROGRESSIVE or data[at + 4 : at + 5] < bytes([len(frame.sampling)]),
         samples=frame.samples,
-        is_plain=not stray and frame.marker in _HUFFMAN and (frame.mode != "RGB" or frame.sampling in _SAMPLINGS),
+        is_plain=frame.marker in _HUFFMAN and (frame.mode != "RGB" or frame.sampling in _SAMPLINGS),
     )
 
 

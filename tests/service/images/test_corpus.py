@@ -1,0 +1,57 @@
+"""Every honest kind of file gives the pixels, size and notes that Pillow alone would give."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import pytest
+
+from hiseg.core.image import Image
+from hiseg.images.encoded import inspect
+from tests.service.images.files import LIMITS, honest_files
+
+
+def pillows(data: bytes) -> Image:
+    """The image as Pillow reads it, a whole image at each step."""
+    notes = []
+    with PIL.Image.open(io.BytesIO(data)) as opened:
+        frames = getattr(opened, "n_frames", 1)
+        if frames > 1:
+            notes.append(f"animated: the first of {frames} frames was used")
+        # Pillow finds a PNG's orientation behind the pixels too, and in XMP alone.
+        upright = opened.format != "PNG" or "exif" in opened.info
+        opened.load()
+        flat: PIL.Image.Image = PIL.ImageOps.exif_transpose(opened) if upright else opened
+        if flat.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info:
+            notes.append("transparent: laid on white")
+            flat.info.setdefault("transparency", opened.info.get("transparency"))
+            if flat.info["transparency"] is None:
+                del flat.info["transparency"]
+            white = PIL.Image.new("RGBA", flat.size, "white")
+            white.alpha_composite(flat.convert("RGBA"))
+            flat = white
+        elif flat.mode == "I;16":
+            notes.append("16 bits a channel: reduced to 8")
+            flat = PIL.Image.fromarray((np.asarray(flat) >> 8).astype(np.uint8))
+        elif flat.mode == "CMYK":
+            notes.append("CMYK: converted to RGB without a colour profile")
+        return Image(np.asarray(flat.convert("RGB")), tuple(notes))
+
+
+@pytest.mark.parametrize(("name", "data"), [pytest.param(name, data, id=name) for name, data in honest_files()])
+def test_pixels_size_and_notes_are_pillows(name: str, data: bytes) -> None:
+    image, expected = inspect(data, LIMITS), pillows(data)
+    decoded = image.decode()
+    assert (image.height, image.width) == expected.pixels.shape[:2]
+    assert decoded.notes == expected.notes
+    np.testing.assert_array_equal(decoded.pixels, expected.pixels)
+
+
+@pytest.mark.parametrize(("name", "data"), [pytest.param(name, data, id=name) for name, data in honest_files()])
+def test_what_decoding_takes_is_never_less_than_its_result(name: str, data: bytes) -> None:
+    image = inspect(data, LIMITS)
+    assert image.decoding_bytes >= image.decode().nbytes
+    assert image.decoding_bytes_for((1, 1)) <= image.decoding_bytes
