@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from xml.etree import ElementTree
 
 from hiseg.core.errors import InvalidRequest
@@ -17,7 +18,7 @@ BRUSHES = {"brushlabels": "BrushLabels", "brush": "Brush"}
 """Types of results that are masks, and the tags that they belong to."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Labelling:
     """The tags of a project that masks belong to.
 
@@ -34,6 +35,11 @@ class Labelling:
     labels: tuple[str, ...]
     image: str
     key: str
+
+    @cached_property
+    def known_labels(self) -> frozenset[str]:
+        """The labels, to look one up among thousands."""
+        return frozenset(self.labels)
 
 
 def read_labelling(text: str, field: str) -> Labelling:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -35,7 +34,7 @@ from hiseg.transports.http.label_studio.tasks import (
     Task,
     box_of,
     rectangles_of,
-    to_prediction,
+    write_prediction,
 )
 from hiseg.transports.http.problems import problem
 
@@ -147,7 +146,7 @@ async def answer_predict(
             predictions.append(await segment_task(task, body.params, labelling, context, media, settings))
             if (size := sum(map(len, predictions))) > limit:
                 raise TooLarge(f"the answer has {size} bytes; at most {limit} are written", limit=limit, value=size)
-            reservation.reserve(asked + size)
+            reservation.reserve(asked + 2 * size)  # the predictions, and what they are joined to
         except HisegError as error:
             raise error.with_prefix(f"tasks[{index}]") from error
     return Response(b'{"results":[%b]}' % b",".join(predictions), media_type=JSON)
@@ -168,8 +167,7 @@ async def segment_task(
     boxes = [box_of(region, rectangle) for region, rectangle in rectangles]
 
     def write(_: ImageSource, result: Result, stop: Stop) -> bytes:
-        prediction = to_prediction(result, [rectangle for _, rectangle in rectangles], labelling, stop)
-        return json.dumps(prediction, separators=(",", ":")).encode()
+        return write_prediction(result, [rectangle for _, rectangle in rectangles], labelling, stop)
 
     async def segment(image: bytes, reservation: Reservation) -> bytes:
         return (await context.segment(image, boxes, OPTIONS, write, cost=BRUSH_COST, reservation=reservation))[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import uuid
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ MAX_TASKS = 1000
 """Most tasks of a request."""
 MAX_SOURCES = 100
 """Most annotations, and most predictions, of a task."""
+MAX_LABELS = 100
+"""Most labels of a rectangle, which honestly has one."""
 MAX_REGIONS = 1000
 """Most regions of an annotation or prediction, whatever their types."""
 LIMITS = JsonLimits(max_bytes=1024 * 1024, max_texts=50_000, max_values=50_000)
@@ -40,7 +43,7 @@ class Rectangle(BaseModel):
     width: float = Field(ge=0, allow_inf_nan=False)
     height: float = Field(ge=0, allow_inf_nan=False)
     rotation: float = Field(0, allow_inf_nan=False)
-    rectanglelabels: list[str] = Field(default_factory=list, fail_fast=True)
+    rectanglelabels: list[str] = Field(default_factory=list, fail_fast=True, max_length=MAX_LABELS)
 
 
 class Region(BaseModel):
@@ -152,8 +155,8 @@ def box_of(region: Region, rectangle: Rectangle) -> list[float]:
     ]
 
 
-def to_prediction(result: Result, rectangles: Sequence[Rectangle], labelling: Labelling, stop: Stop) -> dict[str, Any]:
-    """The prediction of a task: a brush region for each rectangle with a person in it.
+def write_prediction(result: Result, rectangles: Sequence[Rectangle], labelling: Labelling, stop: Stop) -> bytes:
+    """The prediction of a task as JSON: a brush region for each rectangle with a person in it.
 
     Raises:
         Exception: what :meth:`Stop.check` raises, which is looked at before each region.
@@ -165,15 +168,18 @@ def to_prediction(result: Result, rectangles: Sequence[Rectangle], labelling: La
     regions = []
     for instance, rectangle in found:
         stop.check()
-        regions.append(_region(instance, rectangle, result, labelling))
-    return {"model_version": f"{result.model.name} {result.model.version}", "score": score, "result": regions}
+        # One at a time, since its numbers take ten times as much memory as the text.
+        region = _region(instance, rectangle, result, labelling)
+        regions.append(json.dumps(region, separators=(",", ":")).encode())
+    head = {"model_version": f"{result.model.name} {result.model.version}", "score": score}
+    return b'%b,"result":[%b]}' % (json.dumps(head, separators=(",", ":"))[:-1].encode(), b",".join(regions))
 
 
 def _region(instance: Instance, rectangle: Rectangle, result: Result, labelling: Labelling) -> dict[str, Any]:
     value: dict[str, Any] = {"format": "rle", "rle": brush_rle(instance.mask, result.width, result.height)}
     if labelling.labels:
-        known = [label for label in rectangle.rectanglelabels if label in labelling.labels]
-        value[labelling.kind] = known[:1] or [labelling.labels[0]]
+        known = (label for label in rectangle.rectanglelabels if label in labelling.known_labels)
+        value[labelling.kind] = [next(known, labelling.labels[0])]
     return {
         "id": uuid.uuid4().hex[:10],
         "from_name": labelling.brush,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hiseg.core.errors import TooLarge
 from hiseg.transports.http.label_studio.tasks import Params, Rectangle, Region, Task, box_of, rectangles_of
 
 
@@ -77,3 +78,16 @@ def test_a_rotated_rectangle_becomes_its_bounding_box(rotation: float, expected:
     drawn = Rectangle(x=50, y=20, width=20, height=10, rotation=rotation)
     x1, y1, x2, y2 = box_of(Region(original_width=1000, original_height=500), drawn)
     assert [x1 * 1000, y1 * 500, x2 * 1000, y2 * 500] == pytest.approx(expected)
+
+
+def test_a_rectangle_has_few_labels() -> None:
+    drawn = region(1, rectanglelabels=["a"] * 101)
+    with pytest.raises(ValidationError, match="at most 100 items"):
+        chosen({"annotations": [{"result": [drawn]}]})
+
+
+def test_more_rectangles_than_are_taken_are_not_even_read() -> None:
+    wrong = {"type": "rectangle", "value": {}}
+    with pytest.raises(TooLarge) as raised:
+        chosen({"annotations": [{"result": [wrong] * 101}]})
+    assert (raised.value.field, raised.value.limit, raised.value.value) == ("boxes", 100, 101)
