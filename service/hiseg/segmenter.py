@@ -35,6 +35,8 @@ MAX_INLINE_MASK_PIXELS = 2**17
 """Masks over at most so many pixels are drawn on the event loop: handing them to a thread and back takes longer."""
 MAX_INLINE_MASKS = 16
 """No more masks are drawn on the event loop, however small: each takes some time of its own."""
+MAX_SHORT_MASKS = 32
+"""Drawing and writing more masks may take long, however small they are."""
 MAX_INLINE_IMAGE_PIXELS = 2**19
 """A JPEG or raw frame of at most so many pixels, and bytes, is decoded on the event loop: it takes about two
 milliseconds."""
@@ -233,7 +235,9 @@ class Segmenter:
         if cost.is_quick and is_small and job.post_processing.is_plain and not binary and self._is_alone:
             result, answer = draw_job()
         else:
-            result, answer = await self.workers.run(draw_job, job.client, drawing_bytes, stop, reservation)
+            result, answer = await self.workers.run(
+                draw_job, job.client, drawing_bytes, stop, reservation, takes_long=sizes.count > MAX_SHORT_MASKS
+            )
         batcher.wait_estimator.observe_answer((time.perf_counter() - returned) * 1000)
         if self.tracing.is_on:
             self.tracing.record_stages(job.traceparent, list_stages(batch_job, result.timings_ms, batcher.clock()))

@@ -185,6 +185,6 @@ _COSTS = {
 }
 _PNG_COSTS = {
     MaskFormat.LABEL_MAP: WritingCost(image=1.2),
-    MaskFormat.OVERLAY: WritingCost(image=4, decodes=True, answer_image=1.5),
+    MaskFormat.OVERLAY: WritingCost(image=3, decodes=True, answer_image=1),
     MaskFormat.CUTOUT: WritingCost(image=4.5, decodes=True, answer_image=1),
 }

@@ -16,6 +16,9 @@ from hiseg.batching.wait import WaitEstimator
 from hiseg.core.image import Size
 from hiseg.engines.base import Engine
 
+LONG_BATCH_MS = 250.0
+"""If no engine slot is going to be free for longer, a batch shares one instead of waiting for it."""
+
 
 class NextBatch:
     """The batch that is being formed: ``jobs``, which were taken from ``queue``.
@@ -106,17 +109,24 @@ class NextBatch:
     def take_departing(self, in_flight: int) -> list[BatchJob]:
         """Remove and return the jobs that leave for the engine now; none if the batch stays.
 
-        With a slot free, those that are prepared leave. Without one a full batch leaves, once all of it is prepared, to
-        share a slot if the engine has room for that, or else to stand assembled before it: one batch at most.
+        With a slot free, those that are prepared leave. Without one they leave too if the engine has room for a batch
+        that shares a slot, and no slot will be free for long. Otherwise a full batch leaves, once all of it is
+        prepared, to share a slot, or else to stand assembled before the engine: one batch at most.
         """
         ready = [job for job in self.jobs if job.is_prepared]
         slot_is_free = in_flight < self._engine.slots
         may_leave_early = in_flight <= self._engine.max_in_flight and len(ready) == len(self.jobs)
-        if not ready or not (slot_is_free or (may_leave_early and self._is_full())):
+        if not ready:
+            return []
+        if not (slot_is_free or self._shares_slot(in_flight) or (may_leave_early and self._is_full())):
             return []
         self.jobs = [job for job in self.jobs if not job.is_prepared]
         self._is_remainder = bool(self.jobs)
         return ready
+
+    def _shares_slot(self, in_flight: int) -> bool:
+        # Nobody shall wait for a crowd of a hundred: its batch shares the engine with everybody else's.
+        return in_flight < self._engine.max_in_flight and self._wait_estimator.next_free_ms() > LONG_BATCH_MS
 
     def _is_full(self) -> bool:
         following = self.queue.next(self.canvas)

@@ -151,6 +151,7 @@ class Workers:
         nbytes: int = 0,
         stop: Stop = NEVER,
         reservation: Reservation | None = None,
+        takes_long: bool = False,
     ) -> T:
         """Call ``function`` in a thread when its turn has come, and return what it returns.
 
@@ -163,12 +164,13 @@ class Workers:
             nbytes: the most bytes that it takes at any moment.
             stop: says whether it is needed at all.
             reservation: memory that it uses beside its own, and that is kept until it has ended.
+            takes_long: it may take long though it takes little memory.
 
         Raises:
             Exception: whatever ``function`` raises, or :meth:`Stop.check` before it is called.
         """
         work = _Work(client, nbytes, stop, reservation)
-        lane = self._long if self.is_long(nbytes) else self._short
+        lane = self._long if takes_long or self.is_long(nbytes) else self._short
         if not lane.waiting.get(client) and self._may_begin(lane, work):
             self._begin(lane, work)
         else:

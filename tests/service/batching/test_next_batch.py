@@ -34,6 +34,23 @@ def test_what_comes_while_the_engine_works_leaves_together() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize(("people", "waits"), [(20, True), (100, False)])
+def test_nobody_waits_for_a_crowd_if_the_engine_can_take_another_batch(people: int, waits: bool) -> None:
+    cost = Cost(4, 1, 10)
+
+    async def scenario(loop: VirtualLoop) -> None:
+        async with running_batcher(loop, EchoEngine(cost, extra=1)) as harness, asyncio.TaskGroup() as tasks:
+            tasks.create_task(harness.send(1, people))
+            tasks.create_task(harness.send(2, at=0.001))
+            single = await harness.send(3, at=0.002)
+            ended = loop.time()
+        expected = cost.batch(1, people) + cost.batch(2, 2) if waits else 2 + 2 * cost.batch(1, 1)
+        assert ended * 1000 == pytest.approx(expected, abs=2)
+        assert single.prediction is not None
+
+    run(scenario)
+
+
 def test_no_canvas_starves_another_when_decoding_is_slow() -> None:
     async def scenario(loop: VirtualLoop) -> None:
         async with running_batcher(loop, EchoEngine(Cost(0, 1, 1))) as harness:
