@@ -69,6 +69,8 @@ PIECE_MASK_CELLS = 16 * 128 * 96
 A run's memory grows with them, and smaller pieces are hardly slower. Larger batches run piece by piece; of 100 boxes in
 one image B0 takes 7 % longer so, since the image is looked at anew for each piece, and B1 5 % less.
 """
+MAX_EDITED_BYTES = 2**30
+"""Size of a file up to which its graph is edited; reading it takes as much memory while it is opened."""
 MAX_DIFFERENCE = 1e-3
 """How far a logit may be off when its mask is computed with others than before: what rounding makes of it."""
 
@@ -158,7 +160,7 @@ class OnnxEngine:
         requested, images, rois = batch.meta.requested, batch.images, batch.rois
         has_masks, has_foreground = RequestedOutputs.MASKS in requested, RequestedOutputs.FOREGROUND in requested
         limits = self.piece_limits if has_masks else PieceLimits(PIECE_IMAGES, None)
-        if limits.rois is None and len(rois) > self._max_piece_rois:
+        if self._on_cpu and limits.rois is None and len(rois) > self._max_piece_rois:
             options = options or ort.RunOptions()
             options.add_run_config_entry(*GIVE_BACK)
         pieces = [*divide(len(images), rois, limits)] if self._on_cpu else []
@@ -263,7 +265,8 @@ def _open_in_pieces(path: Path, threads: int) -> tuple[Path | bytes, Any, ModelS
     Raises:
         ModelError: ONNX Runtime can't open the file.
     """
-    if set(ort.get_available_providers()) <= PROVIDERS_FOR_ANY_SHAPE:
+    is_editable = path.is_file() and path.stat().st_size <= MAX_EDITED_BYTES  # no device that is read for ever
+    if is_editable and set(ort.get_available_providers()) <= PROVIDERS_FOR_ANY_SHAPE:
         with suppress(OSError, ModelError):  # then the file itself is opened, which says what is wrong
             model = with_row_range(path.read_bytes())
             if model is not None:

@@ -16,6 +16,7 @@ from benchmarks.harness.paths import PUBLISHED
 from benchmarks.harness.repository import B0
 from hiseg.core.image import Floats
 from hiseg.engines.base import Batch, BatchMeta, RequestedOutputs
+from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine, ort
 from hiseg.engines.row_range import END_ROW, FIRST_ROW, with_row_range
 from tests.service.engines.test_onnx import upstream_like
@@ -128,6 +129,12 @@ def test_the_edit_adds_the_row_range_and_takes_the_outputs_away_that_nobody_asks
 @pytest.mark.parametrize("content", [b"", b"not a model", bytes(1000)])
 def test_what_is_no_model_is_left_as_it_is(content: bytes) -> None:
     assert with_row_range(content) is None
+
+
+def test_a_device_is_not_read_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").symlink_to("/dev/zero")
+    with pytest.raises(ModelError):
+        OnnxEngine(tmp_path / "model.onnx", "any", "1")
 
 
 def test_cancelling_ends_a_batch_between_its_pieces_too() -> None:
