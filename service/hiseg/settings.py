@@ -289,6 +289,8 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
+            if info.field_name == "api_keys" and value == []:
+                raise ValueError("it has no entries; leave it out for its default")
             return value
         entries = value.replace(",", " ").split()
         if info.field_name == "trusted_proxies" and entries == [NOBODY]:

@@ -140,6 +140,7 @@ def test_no_proxy_at_all_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
         (b'port = ["8000"]', "port\n"),
         (b'host = ""', "host\n"),
         (b"host = 5", "host\n"),
+        (b"api_keys = []", "api_keys\n"),
         (b"[hiseg]\nport = 1", "hiseg\n"),
     ],
 )
@@ -159,4 +160,8 @@ def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path, monkeypatch: py
     Path("hiseg.toml").unlink()
     Path("hiseg.toml").mkdir()
     with pytest.raises(UnreadableFile, match="directory"):
+        Settings()
+    Path("hiseg.toml").rmdir()
+    Path("hiseg.toml").symlink_to("nowhere")
+    with pytest.raises(UnreadableFile, match="link to a file that isn't there"):
         Settings()

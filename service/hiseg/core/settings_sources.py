@@ -98,6 +98,8 @@ def _read(path: Path) -> dict[str, Any]:
         # Editors of Windows begin a file with a mark of the byte order.
         return tomllib.loads(read_bounded(path).decode("utf-8-sig"))
     except FileNotFoundError:
+        if path.is_symlink():
+            raise UnreadableFile(f"{path} is a link to a file that isn't there") from None
         return {}
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror or error}") from error
