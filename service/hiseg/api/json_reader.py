@@ -285,6 +285,8 @@ def _too_deep() -> InvalidRequest:
 def _end_of_text(text: bytes, start: int, most: int) -> tuple[int, int]:
     """Where the text that begins at ``start`` ends, and how many quotes were looked at; no more than about ``most``."""
     for looked in range(1, most + 2):
+        if looked % QUOTES_WITHOUT_PAUSE == 0:
+            time.sleep(PAUSE_S)
         end = text.find(b'"', start)
         if end < 0:
             raise InvalidRequest("the JSON ends within a text", field="request")

@@ -168,7 +168,7 @@ def write_prediction(result: Result, rectangles: Sequence[Rectangle], labelling:
     regions = []
     for instance, rectangle in found:
         stop.check()
-        # One at a time, since its numbers take ten times as much memory as the text.
+        # One at a time: Python's numbers take more memory than their text, and json gives nobody else a turn.
         region = _region(instance, rectangle, result, labelling)
         regions.append(json.dumps(region, separators=(",", ":")).encode())
     head = {"model_version": f"{result.model.name} {result.model.version}", "score": score}
