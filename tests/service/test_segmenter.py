@@ -14,8 +14,10 @@ import PIL.Image
 import pytest
 
 from benchmarks.harness.echo import EchoEngine, echoing
+from benchmarks.harness.paths import SAMPLE
 from hiseg.batching.admission import MIN_RESERVATION_BYTES
 from hiseg.core.box import Box
+from hiseg.core.canvas import choose_canvas, to_canvas
 from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded
 from hiseg.core.image import Image, Size
 from hiseg.core.job import Job, Mode
@@ -24,7 +26,7 @@ from hiseg.core.stop import Stop
 from hiseg.engines.base import Cost
 from hiseg.images.encoded import EncodedImage, inspect
 from hiseg.images.limits import ImageLimits
-from hiseg.segmenter import decodes_quickly
+from hiseg.segmenter import decodes_quickly, prepare, size_to_decode
 
 
 def image(red: int = 0, width: int = 128, height: int = 96) -> Image:
@@ -192,6 +194,21 @@ def test_images_that_decode_slowly_never_hold_the_loop(kind: str, quick: bool) -
 def test_progressive_and_padded_jpegs_are_not_decoded_on_the_loop() -> None:
     assert not decodes_quickly(encoded("JPEG", 64, 48, progressive=True))
     assert not decodes_quickly(encoded("JPEG", 64, 48, behind=bytes(2 * 10**6)))
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_photo_is_decoded_smaller_for_a_canvas_that_looks_the_same(orientation: int) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    with PIL.Image.open(SAMPLE) as photo:
+        file = io.BytesIO()
+        photo.resize((4000, 2160)).save(file, "JPEG", quality=90, exif=exif)
+    source = inspect(file.getvalue(), ImageLimits(10**7, 10**7))
+    placement = choose_canvas(source.height, source.width, [(640, 640), (384, 640), (640, 384)])
+    assert source.decode(size_to_decode(placement)).nbytes == source.decode().nbytes // 4
+    canvas = prepare(source, placement, []).image.astype(int)
+    assert np.abs(canvas - to_canvas(source.decode().pixels, placement)).mean() < 0.5
+    assert source.decoding_bytes_for(size_to_decode(placement)) < source.decoding_bytes // 2
 
 
 def test_unknown_variant_names_those_there_are() -> None:

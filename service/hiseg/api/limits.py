@@ -9,6 +9,7 @@ import resource
 
 from hiseg.api.json_reader import limits_of_options
 from hiseg.api.options import MAX_DILATION_PX
+from hiseg.images.limits import MAX_FRAMES, MAX_PARTS, MAX_SCANS
 from hiseg.masks.draw import MAX_MASK_PIXELS
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
 from hiseg.masks.formats.polygon import MAX_TOLERANCE_PX
@@ -46,6 +47,9 @@ def limits_in_force(settings: Settings) -> dict[str, float]:
     return {
         "image_bytes": settings.max_image_bytes,
         "image_pixels": settings.max_image_pixels,
+        "image_parts": MAX_PARTS,
+        "image_scans": MAX_SCANS,
+        "image_frames": MAX_FRAMES,
         "body_bytes": settings.max_body_bytes,
         "json_bytes": limits_of_options(settings.max_boxes).max_bytes,
         "message_bytes": settings.max_message_bytes,
