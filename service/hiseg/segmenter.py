@@ -209,7 +209,8 @@ class Segmenter:
         reservation.reserve(
             job.image.nbytes + 3 * canvas_pixels + outputs + cost.answer_bytes(job.image, sizes),
         )
-        self.workers.check_size(max(job.image.decoding_bytes, drawing_bytes) + reservation.bytes)
+        decoding_bytes = job.image.decoding_bytes_for(size_to_decode(placement))
+        self.workers.check_size(max(decoding_bytes, drawing_bytes) + reservation.bytes)
 
         batch_job = BatchJob(
             placement.canvas,
@@ -223,7 +224,7 @@ class Segmenter:
             latest=job.latest,
             requested=RequestedOutputs.FOREGROUND if binary else RequestedOutputs.MASKS,
             traceparent=job.traceparent,
-            prepare_bytes=job.image.decoding_bytes_for(size_to_decode(placement)),
+            prepare_bytes=decoding_bytes,
             stop=stop,
             reservation=reservation,
         )
