@@ -27,7 +27,7 @@ from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from hiseg.transports.grpc.server import add_port, create_grpc
+from hiseg.transports.grpc.server import Server
 from hiseg.transports.http.app import create_http
 
 PACKAGE = str(Path(hiseg.__file__).parent)
@@ -114,8 +114,8 @@ async def main(listed: bool) -> None:
                 answer.raise_for_status()
 
             await traced(trace, post, "POST /v1/segment", listed)
-        server = create_grpc(segmenter, settings, metrics, keys)
-        port = add_port(server, "127.0.0.1:0", settings)
+        server = Server(segmenter, settings, metrics, keys)
+        port = server.listen("127.0.0.1:0")
         await server.start()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             box = pb.Box(x1=BOX[0], y1=BOX[1], x2=BOX[2], y2=BOX[3])

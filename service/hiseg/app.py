@@ -28,7 +28,7 @@ from hiseg.observability.reports import ModelReport, ServiceReport
 from hiseg.observability.tracing import OFF, Tracing
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
-from hiseg.transports.grpc.server import add_port, create_grpc
+from hiseg.transports.grpc.server import Server
 from hiseg.transports.http.app import create_http
 from hiseg.transports.http.connection import Connection
 from hiseg.transports.http.open_connections import OpenConnections
@@ -187,10 +187,10 @@ async def grpc_listening(
     Raises:
         ListenError: the port is taken, or a TLS file can't be used.
     """
-    server = create_grpc(segmenter, settings, metrics, key_store)
+    server = Server(segmenter, settings, metrics, key_store)
     address = settings.grpc_address
     try:
-        port = add_port(server, address, settings, (certificates or {}).get("grpc"))
+        port = server.listen(address, (certificates or {}).get("grpc"))
     except (RuntimeError, OSError, CertificateUnusable) as error:
         raise ListenError(f"cannot listen for gRPC on {address}: {error}") from error
     await server.start()

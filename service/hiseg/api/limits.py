@@ -18,6 +18,16 @@ from hiseg.settings import Settings
 MAX_UNANSWERED_FRAMES = 256
 """Most frames of a stream that were read and whose responses aren't written yet; then no more are read."""
 
+STREAM_CONFIG_SECONDS = 10.0
+"""Longest time from the beginning of a stream to its first message."""
+STREAM_IDLE_SECONDS = 600.0
+"""Longest time between two frames of a stream, and longest time in which nothing of its responses is read."""
+READ_ANSWER_SECONDS = 20.0
+"""Time in which :data:`READ_ANSWER_BYTES` of an answer that waits for its caller must have been read."""
+READ_ANSWER_BYTES = 320 * 1024
+MAX_GRPC_CONNECTIONS = 1024
+"""Most gRPC connections that are open at once; fewer where the process may open few files."""
+
 MAX_CONNECTIONS = 1024
 """Most HTTP connections that are open at once; fewer where the process may open few files."""
 MAX_HEAD_BYTES = 32 * 1024
@@ -40,6 +50,12 @@ def max_connections() -> int:
     """
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files // 2)
+
+
+def max_grpc_connections() -> int:
+    """:data:`MAX_GRPC_CONNECTIONS`, or a quarter of the files that the process may open if those are fewer."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_GRPC_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_GRPC_CONNECTIONS, files // 4)
 
 
 def limits_in_force(settings: Settings) -> dict[str, float]:
@@ -79,5 +95,7 @@ def limits_in_force(settings: Settings) -> dict[str, float]:
         "stream_queue": settings.grpc_stream_queue,
         "stream_in_flight": settings.grpc_stream_in_flight,
         "stream_unanswered": MAX_UNANSWERED_FRAMES,
+        "stream_config_s": STREAM_CONFIG_SECONDS,
+        "stream_idle_s": STREAM_IDLE_SECONDS,
         "ping_interval_s": settings.grpc_min_ping_interval_seconds,
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from hiseg.api.encoding import (
     EncodedCrop,
@@ -24,20 +24,40 @@ from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, Outline
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
+T = TypeVar("T")
+
 
 async def segment(
     context: RequestContext, image: bytes | ImageSource, boxes: Boxes, options: Options, latest: bool = False
 ) -> tuple[Result, pb.SegmentResponse]:
     """Segment an image, and write the result as a message; see :meth:`RequestContext.segment`."""
-
-    def write(source: ImageSource, result: Result, stop: Stop) -> pb.SegmentResponse:
-        return to_message(source, result, options.mask_format, options.tolerance_px, stop)
-
-    result, message = await context.segment(
-        image, boxes, options, write, latest=latest, cost=writing_cost(options.mask_format)
-    )
+    result, message = await _segment(context, image, boxes, options, lambda message: message, latest)
     message.timings_ms.update(result.timings_ms)
     return result, message
+
+
+async def segment_to_bytes(
+    context: RequestContext, image: bytes | ImageSource, boxes: Boxes, options: Options
+) -> tuple[dict[str, float], bytes]:
+    """Segment an image, and write the result as the bytes of a message; returns the timings too, but not the masks."""
+    result, data = await _segment(context, image, boxes, options, pb.SegmentResponse.SerializeToString)
+    # Messages one after the other are one message with the fields of both.
+    return result.timings_ms, data + pb.SegmentResponse(timings_ms=result.timings_ms).SerializeToString()
+
+
+async def _segment(
+    context: RequestContext,
+    image: bytes | ImageSource,
+    boxes: Boxes,
+    options: Options,
+    pack: Callable[[pb.SegmentResponse], T],
+    latest: bool = False,
+) -> tuple[Result, T]:
+    def write(source: ImageSource, result: Result, stop: Stop) -> T:
+        return pack(to_message(source, result, options.mask_format, options.tolerance_px, stop))
+
+    cost = writing_cost(options.mask_format)
+    return await context.segment(image, boxes, options, write, latest=latest, cost=cost)
 
 
 def to_message(

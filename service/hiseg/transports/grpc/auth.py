@@ -91,15 +91,16 @@ class TrustedProxies:
             metadata: the call's metadata.
         """
         connected = peer_address(peer)
-        if not self._is_trusted(connected):
+        if not self.is_trusted(connected):
             return connected
         forwarded = ",".join(str(value) for key, value in metadata if key == FORWARDED)
         hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
         if self._all:
             return hops[0] if hops else connected
-        return next((hop for hop in reversed(hops) if not self._is_trusted(hop)), hops[0] if hops else connected)
+        return next((hop for hop in reversed(hops) if not self.is_trusted(hop)), hops[0] if hops else connected)
 
-    def _is_trusted(self, host: str) -> bool:
+    def is_trusted(self, host: str) -> bool:
+        """Whether an address is that of a trusted proxy."""
         if self._all:
             return True
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hiseg.api.exchange import RequestContext
 from hiseg.api.options import Options
+from hiseg.batching.admission import Reservation
 from hiseg.core import errors
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.status import CODES, code_number, message_of
@@ -32,6 +33,7 @@ class PendingFrame:
         model: name of the model that will run it.
         timer: drops the frame at its deadline while it waits for its turn.
         begun: whether its turn came, and it wasn't superseded after that.
+        kept: the memory of the response until it has been read; None: it is small.
     """
 
     number: int
@@ -42,6 +44,7 @@ class PendingFrame:
     model: str = ""
     timer: asyncio.TimerHandle | None = None
     begun: bool = False
+    kept: Reservation | None = None
 
     @property
     def has_boxes(self) -> bool:
@@ -63,6 +66,16 @@ class PendingFrame:
         """Release the message's own copy of the image."""
         self.message.ClearField("encoded_image")
         self.message.ClearField("raw_frame")
+
+    def keep_response(self, nbytes: int) -> None:
+        """Keep so many bytes of memory reserved for the response until :meth:`release_response`."""
+        self.kept = self.context.keep_for_answer(nbytes)
+
+    def release_response(self) -> None:
+        """Give back the memory of the response."""
+        if self.kept:
+            self.kept.release()
+            self.kept = None
 
     def respond(self, response: pb.SegmentStreamResponse) -> None:
         """Set the response; the frame holds nothing else from now on."""

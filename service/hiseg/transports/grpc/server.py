@@ -7,56 +7,92 @@ from typing import cast
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
-from grpc_reflection.v1alpha import reflection
 
 from hiseg.access.key_store import KeyStore
+from hiseg.api.limits import max_grpc_connections
 from hiseg.core.certificate import Certificate
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
-from hiseg.transports.grpc.auth import AuthInterceptor
+from hiseg.transports.grpc.auth import AuthInterceptor, TrustedProxies
+from hiseg.transports.grpc.call import Calls
 from hiseg.transports.grpc.health import HealthServicer
+from hiseg.transports.grpc.incoming import WINDOW_BYTES, Incoming
+from hiseg.transports.grpc.open_connections import OpenConnections
 from hiseg.transports.grpc.servicer import SERVICE, SegmentationServicer
+from hiseg.transports.grpc.small_calls import MAX_SMALL_CALLS, SmallCalls
+from hiseg.transports.grpc.sockets import Sockets
 
 PONG_SECONDS = 10
 """Seconds after which a client that does not answer a ping is gone."""
+HANDSHAKE_SECONDS = 10
+"""Longest time that TLS and HTTP/2 may take to begin."""
+IDLE_CONNECTION_SECONDS = 600
+"""Time after which a connection without calls is closed; clients open it again by themselves."""
 
 
-def create_grpc(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> grpc.aio.Server:
-    """Make the server around a segmenter, on the event loop that it will run on, without starting it."""
-    interceptors = [AuthInterceptor(key_store, metrics)] if key_store.is_needed else []
-    server = grpc.aio.server(interceptors=interceptors, options=server_options(settings))
-    servicer = SegmentationServicer(segmenter, settings, metrics, key_store)
-    server.add_generic_rpc_handlers((servicer.handlers,))
-    health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(segmenter), server)
-    reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), server)
-    return server
-
-
-def add_port(server: grpc.aio.Server, address: str, settings: Settings, certificate: Certificate | None = None) -> int:
-    """Let the server listen on an address, with TLS if the settings say so, and return the port.
+class Server:
+    """The server around a segmenter, for the event loop that it is made on.
 
     Args:
-        server: the server.
-        address: host and port.
+        segmenter: runs the jobs.
         settings: settings of the service.
-        certificate: the settings' certificate, whose renewals are used; None: it is read here, once.
-
-    Raises:
-        RuntimeError: the port is taken, or a certificate or key isn't one.
-        OSError: the file of the clients' CA can't be read.
-        CertificateUnusable: the files of the certificate can't be used.
+        metrics: count the calls.
+        key_store: says who may call.
     """
-    secure = server_credentials(settings, certificate)
-    return server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
+
+    def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> None:
+        self._settings = settings
+        self._sockets = Sockets()
+        self._connections = OpenConnections(self._sockets, settings.trusted_proxies)
+        message_s, max_bytes = settings.body_timeout_seconds, settings.max_message_bytes
+        incoming = Incoming(segmenter.admission, self._sockets, max_bytes, message_s)
+        calls = Calls(incoming, self._sockets, segmenter.workers, max_bytes, message_s)
+        small = SmallCalls(calls, TrustedProxies(settings.trusted_proxies))
+        interceptors = [AuthInterceptor(key_store, metrics)] if key_store.is_needed else []
+        self._server = grpc.aio.server(interceptors=interceptors, options=server_options(settings))
+        self._server.add_generic_rpc_handlers(
+            (
+                SegmentationServicer(segmenter, settings, metrics, key_store, calls).handlers,
+                HealthServicer(segmenter, small).handlers,
+                small.reflection((SERVICE, HEALTH)),
+            )
+        )
+
+    def listen(self, address: str, certificate: Certificate | None = None) -> int:
+        """Listen on an address, with TLS if the settings say so, and return the port.
+
+        Args:
+            address: host and port.
+            certificate: the settings' certificate, whose renewals are used; None: it is read here, once.
+
+        Raises:
+            RuntimeError: the port is taken, or a certificate or key isn't one.
+            OSError: the file of the clients' CA can't be read.
+            CertificateUnusable: the files of the certificate can't be used.
+        """
+        secure = server_credentials(self._settings, certificate)
+        server = self._server
+        port = server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
+        self._sockets.port = port
+        return port
+
+    async def start(self) -> None:
+        """Begin to take calls."""
+        await self._server.start()
+        self._connections.start()
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more calls, and end those that have not ended after ``grace_s`` seconds."""
+        self._connections.stop()
+        await self._server.stop(grace_s)
 
 
 def server_credentials(settings: Settings, certificate: Certificate | None = None) -> grpc.ServerCredentials | None:
     """Read the files for TLS, and for mutual TLS if there is a CA of clients; None means a plain-text port.
 
-    The arguments and errors are those of :func:`add_port`.
+    The errors are those of :meth:`Server.listen`.
     """
     if settings.grpc_tls_cert is None or settings.grpc_tls_key is None:
         return None
@@ -86,6 +122,16 @@ def server_options(settings: Settings) -> list[tuple[str, int]]:
         # gRPC itself refuses what is larger.
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_answer_bytes),
+        # What isn't read stays with the caller, so that it need not be counted; messages are inflated where they are.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
+        ("grpc.per_message_decompression", 0),
+        # A connection needs no more calls than the service takes.
+        ("grpc.max_concurrent_streams", settings.grpc_max_calls + settings.grpc_max_streams + MAX_SMALL_CALLS),
+        ("grpc.http.overload_protection", 1),
+        ("grpc.max_allowed_incoming_connections", max_grpc_connections()),
+        ("grpc.max_connection_idle_ms", IDLE_CONNECTION_SECONDS * 1000),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
         # Else two services could be given the same port, and would share the calls.
         ("grpc.so_reuseport", 0),
         # A camera that has lost its power doesn't say goodbye.

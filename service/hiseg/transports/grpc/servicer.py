@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import grpc
-from grpc.aio import EOF, BaseError, ServicerContext
+from grpc.aio import BaseError, ServicerContext
 
 from hiseg.access.key_store import KeyStore
 from hiseg.access.quota import ClientQuota, ConcurrencyLimit
 from hiseg.api.answer import server_timing
 from hiseg.api.exchange import Exchange
+from hiseg.api.limits import READ_ANSWER_SECONDS, STREAM_CONFIG_SECONDS
 from hiseg.api.options import MAX_DEADLINE_S
 from hiseg.api.outcomes import ClientDisconnected, failure_of
 from hiseg.core.errors import HisegError, InvalidRequest
@@ -22,12 +25,13 @@ from hiseg.observability.metrics import GONE, Metrics, outcome_of
 from hiseg.observability.tracing import HEADER, read_traceparent
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
-from hiseg.transports.grpc.answers import segment
+from hiseg.transports.grpc.answers import segment_to_bytes
 from hiseg.transports.grpc.auth import TrustedProxies, authenticate
+from hiseg.transports.grpc.call import Call, Calls, abort
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.info import describe
 from hiseg.transports.grpc.requests import parse, read_image, read_options, read_rows
-from hiseg.transports.grpc.status import STATUS_NAMES, Refusal, refusal
+from hiseg.transports.grpc.status import STATUS_NAMES
 from hiseg.transports.grpc.stream import Stream
 from hiseg.transports.grpc.stream_config import read_config
 
@@ -36,6 +40,8 @@ CALL, FRAME = "grpc", "grpc_stream"
 """Names of the transport in the metrics."""
 COMPRESS = "hiseg-compress"
 """Metadata of a call: ``gzip`` asks for compressed answers."""
+COPIES = 2
+"""How often an answer is in memory while it is sent: ours, and gRPC's."""
 Context = ServicerContext[Any, Any]
 
 
@@ -47,42 +53,41 @@ class SegmentationServicer:
         settings: settings of the service, for limits and defaults.
         metrics: count calls, streams and frames.
         key_store: says who calls.
+        calls: opens the calls.
     """
 
-    def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> None:
+    def __init__(
+        self, segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore, calls: Calls
+    ) -> None:
         self._exchange = Exchange(segmenter, settings, metrics)
         self._segmenter = segmenter
         self._settings = settings
         self._key_store = key_store
         self._proxies = TrustedProxies(settings.trusted_proxies)
-        self._calls = ConcurrencyLimit("calls", settings.grpc_max_calls)
-        self._streams = ConcurrencyLimit("streams", settings.grpc_max_streams)
+        self._calls = calls
+        self._call_limit = ConcurrencyLimit("calls", settings.grpc_max_calls)
+        self._stream_limit = ConcurrencyLimit("streams", settings.grpc_max_streams)
         self._stream_numbers = itertools.count()
 
     @property
     def handlers(self) -> grpc.GenericRpcHandler:
         """The handlers of the calls, to be registered with a server.
 
+        All are handlers of streams, whatever the method takes, so that a call begins before its message is read.
         Requests come as bytes, so that bytes which are no request are refused and counted like any wrong request.
         """
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            "Segment": grpc.unary_unary_rpc_method_handler(
-                self.segment, request_deserializer=None, response_serializer=pb.SegmentResponse.SerializeToString
-            ),
+            "Segment": grpc.stream_unary_rpc_method_handler(self.segment),
             "SegmentStream": grpc.stream_stream_rpc_method_handler(
-                self.segment_stream,
-                request_deserializer=None,
-                response_serializer=pb.SegmentStreamResponse.SerializeToString,
+                self.segment_stream, response_serializer=pb.SegmentStreamResponse.SerializeToString
             ),
-            "GetInfo": grpc.unary_unary_rpc_method_handler(
-                self.get_info, pb.GetInfoRequest.FromString, pb.GetInfoResponse.SerializeToString
-            ),
+            "GetInfo": grpc.stream_unary_rpc_method_handler(self.get_info),
         }
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
-    async def segment(self, data: bytes, context: Context) -> pb.SegmentResponse:
+    async def segment(self, _: object, context: Context) -> bytes:
         """Segment the people in the boxes of one image."""
-        started, entry = time.perf_counter(), self._log_entry(context)
+        started, entry, nbytes = time.perf_counter(), self._log_entry(context), 0
         try:
             with (
                 self._exchange.open(
@@ -90,31 +95,41 @@ class SegmentationServicer:
                     f"{SERVICE}/Segment",
                     authenticate(self._key_store, context.invocation_metadata()),
                     entry.client,
-                    len(data),
                     deadline_s=self._seconds_left(context),
                     traceparent=traceparent_of(context),
                     log_entry=entry,
                 ) as request,
-                self._calls.acquire(request.client),
+                ExitStack() as held,
             ):
+                held.enter_context(self._call_limit.acquire(request.client))
+                call = held.enter_context(self._calls.open(context, request.client))
                 await compress_if_asked(context)
+                data = await call.read_only()
+                nbytes = len(data)
+                request.receive(nbytes)
                 message = parse(pb.SegmentRequest, data, self._settings.max_boxes)
+                del data
                 options = read_options(message)
                 request.choose_model(options)
                 boxes = read_rows(message, options, self._settings.max_boxes).numbers
                 image = read_image(message, self._segmenter.limits)
                 del message  # it has a copy of the image
-                result, response = await segment(request, image, boxes, options)
+                timings_ms, answer = await segment_to_bytes(request, image, boxes, options)
                 context.set_trailing_metadata(
-                    (("server-timing", server_timing(result.timings_ms)), (REQUEST_ID, current_request_id.get()))
+                    (("server-timing", server_timing(timings_ms)), (REQUEST_ID, current_request_id.get()))
                 )
-                return response
+                held.enter_context(request.keep_for_answer(COPIES * len(answer)))
+                release_when_sent(context, call, held)
+                return answer
         except HisegError as error:
-            entry.outcome, refused = outcome_of(failure_of(error)), refusal(error)
+            entry.outcome = outcome_of(failure_of(error))
+            refused = error
+        except ClientDisconnected as error:
+            raise asyncio.CancelledError from error
         finally:
             milliseconds = round((time.perf_counter() - started) * 1000, 2)
-            entry.write(rpc="Segment", status=STATUS_NAMES[entry.outcome], bytes_in=len(data), ms=milliseconds)
-        await context.abort(*with_request_id(refused))
+            entry.write(rpc="Segment", status=STATUS_NAMES[entry.outcome], bytes_in=nbytes, ms=milliseconds)
+        return await self._abort(context, refused)
 
     async def segment_stream(self, _: object, context: Context) -> None:
         """Segment the frames of one camera; a stream that can't begin is refused like a call."""
@@ -122,34 +137,39 @@ class SegmentationServicer:
         outcome, stream = GONE, None
         try:
             quota = authenticate(self._key_store, context.invocation_metadata())
-            with self._streams.acquire(quota.client_id(entry.client)), self._exchange.open_stream(quota, entry):
-                stream = await self._begin_stream(context, quota, entry)
+            client = quota.client_id(entry.client)
+            with (
+                self._stream_limit.acquire(client),
+                self._exchange.open_stream(quota, entry),
+                self._calls.open(context, client) as call,
+            ):
+                stream = await self._begin_stream(context, call, quota, entry)
                 await stream.run()
-                outcome = outcome_of(None)
-                return
-        except ClientDisconnected:
+                outcome = outcome_of(failure_of(stream.ending))
+            if isinstance(stream.ending, ClientDisconnected):
+                raise stream.ending
             return
+        except ClientDisconnected as error:
+            raise asyncio.CancelledError from error
         except HisegError as error:
-            outcome, refused = outcome_of(failure_of(error)), refusal(error)
+            outcome = outcome_of(failure_of(error))
+            refused = error
         finally:
-            status = stream.ending.code.name if stream and stream.ending else STATUS_NAMES[outcome]
             frames, seconds = stream and dict(stream.outcomes), time.perf_counter() - started
-            entry.write(rpc="SegmentStream", status=status, frames=frames, s=round(seconds, 3))
-        await context.abort(*with_request_id(refused))
+            entry.write(rpc="SegmentStream", status=STATUS_NAMES[outcome], frames=frames, s=round(seconds, 3))
+        await self._abort(context, refused)
 
-    async def _begin_stream(self, context: Context, quota: ClientQuota, entry: RequestLogEntry) -> Stream:
+    async def _begin_stream(self, context: Context, call: Call, quota: ClientQuota, entry: RequestLogEntry) -> Stream:
         """Read the first message of a stream.
 
         Raises:
             InvalidRequest: there is none, or it isn't a usable config.
+            DeadlineExceeded: it doesn't come.
             ClientDisconnected: the caller hung up.
         """
-        try:
-            await compress_if_asked(context)
-            first = await context.read()
-        except BaseError as error:
-            raise ClientDisconnected from error
-        if first is EOF:
+        await compress_if_asked(context)
+        first = await call.read(STREAM_CONFIG_SECONDS)
+        if first is None:
             raise InvalidRequest("the stream has no message", field="config")
         config = read_config(first, self._settings)
         variant = config.options.variant or self._settings.default_variant
@@ -165,11 +185,31 @@ class SegmentationServicer:
             stream=next(self._stream_numbers),
             variant=entry.variant,
         )
-        return Stream(context, config, open_frame, self._segmenter, self._settings)
+        check_key = partial(authenticate, self._key_store, context.invocation_metadata())
+        return Stream(call, config, open_frame, check_key, self._segmenter, self._settings)
 
-    async def get_info(self, _: pb.GetInfoRequest, context: Context) -> pb.GetInfoResponse:
+    async def get_info(self, _: object, context: Context) -> bytes:
         """Say what is served, what can be asked for, and every limit in force."""
-        return describe(self._segmenter, self._settings)
+        try:
+            address = self._log_entry(context).client
+            client = authenticate(self._key_store, context.invocation_metadata()).client_id(address)
+            with self._exchange.reporting_bugs(), ExitStack() as held:
+                held.enter_context(self._call_limit.acquire(client))
+                call = held.enter_context(self._calls.open(context, client))
+                await call.read_only()
+                release_when_sent(context, call, held)
+                return describe(self._segmenter, self._settings).SerializeToString()
+        except ClientDisconnected as error:
+            raise asyncio.CancelledError from error
+        except HisegError as error:
+            refused = error
+        return await self._abort(context, refused)
+
+    async def _abort(self, context: Context, error: HisegError) -> bytes:
+        """End a call with the status of an error, unless it has ended with one while it was read."""
+        if not context.done():
+            await abort(context, error)
+        return b""
 
     def _log_entry(self, context: Context) -> RequestLogEntry:
         """Begin the log entry of a call, which has its id from now on."""
@@ -185,9 +225,15 @@ class SegmentationServicer:
         return self._settings.default_deadline_ms / 1000 if left is None else min(left, MAX_DEADLINE_S)
 
 
-def with_request_id(refused: Refusal) -> Refusal:
-    """The same refusal, with the id of the call in its trailing metadata."""
-    return refused._replace(trailing=(*refused.trailing, (REQUEST_ID, current_request_id.get())))
+def release_when_sent(context: Context, call: Call, held: ExitStack) -> None:
+    """Keep what a call holds until its answer, which its handler returns next, has been sent or the caller is gone."""
+    held.enter_context(call.timed_reading(READ_ANSWER_SECONDS))
+    released_later = held.pop_all()
+
+    def release(_: object) -> None:
+        released_later.close()
+
+    context.add_done_callback(release)  # type: ignore[arg-type]  # its type has no call of its own
 
 
 def traceparent_of(context: Context) -> str:
@@ -201,8 +247,14 @@ async def compress_if_asked(context: Context) -> None:
 
     Requests may be compressed by gRPC's own means. A server is not told of that, and would compress answers for
     everybody who could read them, so answers need metadata of their own.
+
+    Raises:
+        ClientDisconnected: the caller hung up.
     """
     if (COMPRESS, "gzip") in tuple(context.invocation_metadata() or ()):
         context.set_compression(grpc.Compression.Gzip)
-        # A call with one answer forgets the line above unless this is sent apart from the answer.
-        await context.send_initial_metadata(())
+        try:
+            # A call with one answer forgets the line above unless this is sent apart from the answer.
+            await context.send_initial_metadata(())
+        except BaseError as error:
+            raise ClientDisconnected from error

@@ -15,6 +15,11 @@ from grpc_status.rpc_status import to_status
 from hiseg.core import errors
 from hiseg.observability.metrics import BUG, GONE
 
+
+class MessageTooLarge(errors.TooLarge):
+    """A message that is larger than is taken; its status is the one with which gRPC itself refuses such messages."""
+
+
 CODES: dict[type[errors.HisegError], StatusCode] = {
     errors.InvalidRequest: StatusCode.INVALID_ARGUMENT,
     errors.TooLarge: StatusCode.INVALID_ARGUMENT,
@@ -29,6 +34,7 @@ CODES: dict[type[errors.HisegError], StatusCode] = {
 STATUS_NAMES = {"ok": StatusCode.OK.name, GONE: StatusCode.CANCELLED.name, BUG: StatusCode.INTERNAL.name} | {
     kind.__name__: code.name for kind, code in CODES.items()
 }
+STATUS_NAMES[MessageTooLarge.__name__] = StatusCode.RESOURCE_EXHAUSTED.name
 """Names of statuses for the log, by the outcome of the call as the metrics have it."""
 RETRY_AFTER = "retry-after"
 """Key of the trailing metadata of refusals: seconds after which a new try makes sense. gRPC's own refusals lack it."""
@@ -46,7 +52,8 @@ class Refusal(NamedTuple):
 
 def refusal(error: errors.HisegError) -> Refusal:
     """The status that a call ends with because of an error."""
-    code, text = CODES[type(error)], message_of(error)
+    text = message_of(error)
+    code = StatusCode.RESOURCE_EXHAUSTED if isinstance(error, MessageTooLarge) else CODES[type(error)]
     if isinstance(error, errors.Overloaded | errors.Unavailable):
         retry = RetryInfo(retry_delay=Duration(seconds=error.retry_after))
         return Refusal(code, text, ((RETRY_AFTER, str(error.retry_after)), *_status_details(code, text, retry)))

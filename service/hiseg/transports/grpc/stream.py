@@ -14,53 +14,56 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
-
-from grpc.aio import EOF, BaseError, ServicerContext
 
 from hiseg.api.exchange import RequestContext
-from hiseg.api.limits import MAX_UNANSWERED_FRAMES
+from hiseg.api.limits import MAX_UNANSWERED_FRAMES, STREAM_IDLE_SECONDS
 from hiseg.api.options import Boxes
-from hiseg.api.outcomes import failure_of
+from hiseg.api.outcomes import ClientDisconnected, failure_of
 from hiseg.batching.admission import State
 from hiseg.batching.latest import Superseded
-from hiseg.core.errors import DeadlineExceeded, HisegError, InvalidRequest, TooLarge, Unavailable
+from hiseg.core.errors import DeadlineExceeded, HisegError, TooLarge, Unauthorized, Unavailable
 from hiseg.core.result import Result
 from hiseg.observability.metrics import GONE, outcome_of
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.answers import segment
+from hiseg.transports.grpc.call import Call
 from hiseg.transports.grpc.frame import PendingFrame, failure_response, superseded_response
 from hiseg.transports.grpc.frame_queue import FrameQueue
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.requests import read_image, read_options, read_rows
-from hiseg.transports.grpc.status import Refusal, refusal
 from hiseg.transports.grpc.stream_config import NEWEST_IN_FLIGHT, StreamConfig, read_frame
 from hiseg.transports.grpc.tracking import BoxTracker
 
-Context = ServicerContext[Any, pb.SegmentStreamResponse]
+KEY_CHECK_SECONDS = 1.0
+"""Time between two looks at whether the key of a stream is still in force."""
+RESPONSE_COPIES = 3
+"""How often a response is in memory until it has been read: as a message, as bytes, and in gRPC."""
 
 
 class Stream:
     """A stream after its first message.
 
     Args:
-        context: gRPC's context of the call.
+        call: the call.
         config: the configuration of the stream.
         open_frame: opens a frame of so many bytes as a request of its own.
+        check_key: raises :class:`Unauthorized` if the key of the stream isn't in force any more.
         segmenter: runs the frames.
         settings: with the limits of frames.
     """
 
     def __init__(
         self,
-        context: Context,
+        call: Call,
         config: StreamConfig,
         open_frame: Callable[[int], RequestContext],
+        check_key: Callable[[], object],
         segmenter: Segmenter,
         settings: Settings,
     ) -> None:
-        self._context = context
+        self._call = call
+        self._check_key = check_key
         self._config = config
         self._open_frame = open_frame
         self._segmenter = segmenter
@@ -81,45 +84,48 @@ class Stream:
         self._in_progress = 0
         self._unwritten = 0
         """Number of frames whose turn came, that were not superseded, and whose response isn't written."""
-        self.ending: Refusal | None = None
-        """The status that the stream ends with; None: OK."""
+        self.ending: Exception | None = None
+        """The error whose status the stream ends with, or :class:`ClientDisconnected`; None: OK."""
         self._ended = False
         """No more frames are taken."""
         self._draining = False
 
     async def run(self) -> None:
-        """Serve the stream from its first frame to its last response."""
+        """Serve the stream from its first frame to its last response; :attr:`ending` says how it ended."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 reading = self._tasks.create_task(self._read())
-                draining = self._tasks.create_task(self._end_when_draining())
+                watching = [self._tasks.create_task(self._end_when_draining())]
+                watching.append(self._tasks.create_task(self._end_when_key_is_gone()))
                 await self._write()
-                draining.cancel()
-                if self.ending:
-                    # This also ends a read that is under way; cancelled, it would leave gRPC a dangling pointer.
-                    with suppress(BaseError):
-                        await self._context.abort(*self.ending)
+                for each in watching:
+                    each.cancel()
+                if isinstance(self.ending, HisegError):
+                    self._call.end(self.ending)  # this ends a read that is under way, too
+                    await self._call.wait_until_ended()
                 await reading
-        except* BaseError:
-            pass  # the caller is gone: nothing can be written any more
+        except* (HisegError, ClientDisconnected) as group:
+            # Nothing can be written any more.
+            self.ending = self.ending or group.exceptions[0]
         finally:
             for frame in self._unanswered:
                 frame.stop_timer()
                 frame.context.close(asyncio.CancelledError())
+                frame.release_response()
                 self.outcomes[GONE] += not frame.response.done()
 
     async def _read(self) -> None:
         while not self._ended:
             try:
-                data = await self._context.read()
-            except BaseError:  # by now the stream has ended
-                return
-            if data is EOF or self._ended:
-                break
-            try:
+                data = await self._call.read(STREAM_IDLE_SECONDS, idle_error)
+                if data is None or self._ended:
+                    break
                 self._receive(read_frame(data, self._max_boxes), len(data))
-            except (InvalidRequest, TooLarge) as error:
-                self._end(refusal(error))
+                del data
+            except HisegError as error:
+                self._end(error)
+            except ClientDisconnected:  # by now the stream has ended
+                return
             while not self._ended and not (self._queue.is_open and len(self._unanswered) < MAX_UNANSWERED_FRAMES):
                 self._changed.clear()
                 await self._changed.wait()
@@ -128,13 +134,23 @@ class Stream:
     async def _end_when_draining(self) -> None:
         await self._segmenter.admission.wait_until_draining()
         self._draining = True
-        self._end(refusal(Unavailable("the service is shutting down", reason=State.DRAINING)))
+        self._end(Unavailable("the service is shutting down", reason=State.DRAINING))
 
-    def _end(self, ending: Refusal | None = None) -> None:
+    async def _end_when_key_is_gone(self) -> None:
+        while True:
+            await asyncio.sleep(KEY_CHECK_SECONDS)
+            try:
+                self._check_key()
+            except Unauthorized as error:
+                self._end(error)
+                self._call.end(error)
+                return
+
+    def _end(self, ending: HisegError | None = None) -> None:
         """Take no more frames; the stream ends as soon as all that were taken have their responses.
 
         Args:
-            ending: the status; None: OK.
+            ending: the error whose status it ends with; None: OK.
         """
         if not self._ended:
             self._ended, self.ending = True, ending
@@ -197,6 +213,7 @@ class Stream:
         try:
             with frame.context:
                 response = pb.SegmentStreamResponse(result=await self._segment(frame))
+                frame.keep_response(RESPONSE_COPIES * response.ByteSize())
         except Superseded as error:
             # It waits for those before it to be written, and must not keep others from being segmented meanwhile.
             self._unwritten -= 1
@@ -245,7 +262,13 @@ class Stream:
 
     async def _write(self) -> None:
         while frame := await self._responses.get():
-            await self._context.write(await frame.response)
+            await self._call.write(await frame.response, STREAM_IDLE_SECONDS)
+            frame.release_response()
             self._unanswered.discard(frame)
             self._unwritten -= frame.begun
             self._advance()
+
+
+def idle_error() -> DeadlineExceeded:
+    """The error for a stream on which no frame has come for too long."""
+    return DeadlineExceeded(f"no frame came for {STREAM_IDLE_SECONDS:g} s", field="frame", limit=STREAM_IDLE_SECONDS)

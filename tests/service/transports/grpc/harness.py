@@ -22,7 +22,7 @@ from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from hiseg.transports.grpc.server import add_port, create_grpc
+from hiseg.transports.grpc.server import Server
 
 WIDTH, HEIGHT = 80, 60
 CLIENT_OPTIONS = [("grpc.enable_http_proxy", 0)]
@@ -104,10 +104,10 @@ async def running(
     engine, metrics = engine or EchoEngine(), Metrics()
     settings = settings or Settings()
     async with echoing(engine, settings.batch_limits, tracing=tracing) as segmenter:
-        server = create_grpc(
+        server = Server(
             segmenter, settings, metrics, KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
         )
-        address = f"127.0.0.1:{add_port(server, '127.0.0.1:0', settings)}"
+        address = f"127.0.0.1:{server.listen('127.0.0.1:0')}"
         await server.start()
         try:
             async with connected(address, credentials) as channel:
