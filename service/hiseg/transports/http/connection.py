@@ -46,6 +46,7 @@ from hiseg.transports.http.connection_limits import (
     PIPELINED_BYTES,
     READ_BYTES,
     READ_SECONDS,
+    SHUTDOWN_SECONDS,
     SMALL_READ_BYTES,
     SMALL_READS,
     TOO_MANY,
@@ -134,8 +135,7 @@ class Connection(HttpToolsProtocol):
         elif self._tls is None:
             self._start(transport)
         else:
-            # Uvloop calls nobody before a handshake has ended, and starting one on a transport that reads is a race.
-            # So the socket gets another transport.
+            # Uvloop calls nobody before a handshake has ended, and one on a transport that reads already is a race.
             copy = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
             transport.abort()
             self._handshake = self.loop.create_task(self._shake_hands(copy, self._tls))
@@ -168,6 +168,11 @@ class Connection(HttpToolsProtocol):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Called by uvicorn when all work is done: close the connection when the answer was read, or soon after."""
+        super().shutdown()
+        self.loop.call_later(SHUTDOWN_SECONDS, self.transport.abort)
 
     def evict(self) -> None:
         """Close the connection: another one takes its place."""

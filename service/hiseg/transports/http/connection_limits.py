@@ -23,6 +23,8 @@ LINGER_BYTES = 32 * 1024 * 1024
 READ_SECONDS = 20.0
 """Time in which :data:`READ_BYTES` of an answer that waits for its caller must have been read; else it is given up."""
 READ_BYTES = 320 * 1024
+SHUTDOWN_SECONDS = 4.0
+"""Time that callers have to read their answers when the service ends: a little less than uvicorn waits for them."""
 SMALL_READS = 8
 """Number of reads of a request's bytes after which their average size is looked at."""
 SMALL_READ_BYTES = 512

@@ -363,3 +363,14 @@ def test_ipv6(host: str) -> None:
             with socket.create_connection(("127.0.0.1", app.address[1]), 10) as connection:
                 connection.sendall(GET + b"\r\n")
                 assert b" 200 " in read_answer(connection)
+
+
+def test_an_answer_that_is_not_read_does_not_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(limits, "SHUTDOWN_SECONDS", 0.1)
+    with served() as app:
+        connection = app.connect(b"GET /big HTTP/1.1\r\n\r\n", receive_buffer=4096)
+        wait_until(lambda: len(app.bodies) == 1)
+    connection.close()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
