@@ -56,7 +56,7 @@ def show(outcome: Outcome) -> str:
         str(outcome.facts),
         *(str(waits.failed) for waits in (outcome.health, outcome.answers) if waits.failed),
     ]
-    return "; ".join([*parts, f"{outcome.tracebacks} tracebacks"] if outcome.tracebacks else parts)
+    return "; ".join([*parts, f"tracebacks: {outcome.tracebacks}"] if outcome.tracebacks else parts)
 
 
 def main() -> None:

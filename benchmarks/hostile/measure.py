@@ -69,7 +69,7 @@ class Outcome:
         figures_left: those gauges that weren't 0 afterwards.
         cpu_s: CPU seconds of the service during the attack.
         seconds: length of the attack.
-        tracebacks: in the service's log.
+        tracebacks: last lines of those in the service's log, with their numbers.
         ended_s: seconds from SIGTERM to the end, for the kinds that are about it; None: it didn't end.
         facts: what the attacker told.
     """
@@ -87,7 +87,7 @@ class Outcome:
     figures_left: dict[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0
     seconds: float = 0.0
-    tracebacks: int = 0
+    tracebacks: dict[str, int] = field(default_factory=dict)
     ended_s: float | None = None
     facts: Facts = field(default_factory=dict)
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,9 +109,14 @@ class Service:
             text = answer.read().decode()
         return {name: float(re.findall(rf"^{name} (\S+)$", text, re.M)[0]) for name in FIGURES}
 
-    def tracebacks(self) -> int:
-        """Number of tracebacks in its log."""
-        return self.log.read_text(errors="replace").count("Traceback (most recent call last)")
+    def tracebacks(self) -> dict[str, int]:
+        """The last lines of the tracebacks in its log, and how often each came."""
+        blocks = re.findall(
+            r"^Traceback \(most recent call last\):\n(?:[ \t|+].*\n|\n)*(\S.*)",
+            self.log.read_text(errors="replace"),
+            re.M,
+        )
+        return dict(Counter(block[:200] for block in blocks))
 
     def stop(self) -> None:
         """End it, by force if need be, and remove its folder."""
