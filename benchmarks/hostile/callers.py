@@ -18,9 +18,10 @@ from benchmarks.hostile.wire import ATTACKER, HOST, PATIENCE_S, connect, head
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2_grpc as pb_grpc
 
-STREAMS = 9
+FEW, MANY = 3, 27
+"""Streams of the two callers; the few have always frames that wait."""
 FAIR_SHARE = 0.35
-"""Least share of turns of one caller's stream beside nine of another; half would be exact."""
+"""Least share of turns of the one with few streams; half would be exact."""
 CONFIG = pb.SegmentStreamRequest(config=pb.StreamConfig())
 
 
@@ -32,8 +33,8 @@ def frames() -> Iterator[pb.SegmentStreamRequest]:
         yield pb.SegmentStreamRequest(frame=frame)
 
 
-def nine_streams(target: Target) -> Attack:
-    """Nine busy streams of one key, and one of another: both should get every second turn."""
+def many_streams(target: Target) -> Attack:
+    """Nine times as many busy streams of one key as of another: both should get every second turn."""
 
     def attack(until: float) -> Facts:
         turns: Counter[str] = Counter()
@@ -52,16 +53,16 @@ def nine_streams(target: Target) -> Attack:
                 except grpc.RpcError:
                     return
 
-        keys = [target.key] * STREAMS + [target.good_key]
+        keys = [target.key] * MANY + [target.good_key] * FEW
         threads = [threading.Thread(target=stream, args=(key,), daemon=True) for key in keys]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(max(0.1, until + 2 - time.monotonic()))
         one, all_turns = turns[target.good_key], turns.total()
-        facts: Facts = {"turns": all_turns, "of the one": one}
+        facts: Facts = {"turns": all_turns, "of the one with few": one}
         if one < FAIR_SHARE * all_turns:
-            facts["broken"] = f"one stream had {one} of {all_turns} turns beside nine of another caller"
+            facts["broken"] = f"{FEW} streams had {one} of {all_turns} turns beside {MANY} of another caller"
         return facts
 
     return attack
@@ -155,7 +156,7 @@ def removed_key(target: Target) -> Attack:
 
 
 KINDS = (
-    Kind("nine-streams", "nine streams of one key beside one of another", nine_streams, keys=True),
+    Kind("many-streams", "27 busy streams of one key beside three of another", many_streams, keys=True),
     Kind("wrong-keys", "eight callers with wrong keys, without a pause", wrong_keys, keys=True),
     Kind("many-keys", "3,000 wrong keys in each request", many_keys, keys=True),
     Kind("keys-rewritten", "the file of keys is rewritten in place all the time", rewritten_keys, keys=True),
