@@ -15,7 +15,7 @@ from hiseg.batching.batcher import Batcher
 from hiseg.batching.workers import Workers, WorkingMemory, thread_count
 from hiseg.core.certificate import Certificate, CertificateUnusable, watching
 from hiseg.core.errors import Unavailable
-from hiseg.core.heap import keep_freed_memory, return_memory_when_idle
+from hiseg.core.heap import keep_freed_memory, return_large_images, return_memory_when_idle
 from hiseg.engines.cores import available_cores
 from hiseg.images.limits import ImageLimits
 from hiseg.lifecycle import READ_RESPONSE_SECONDS, ListenAddress, ListenError, ShutdownTimes, log, run_until_stopped
@@ -236,6 +236,7 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
         Exception: whatever :func:`models_ready` raises.
     """
     keep_freed_memory()
+    return_large_images()
     configure_logging(settings.log_format)
     key_store = KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
     certificates = read_certificates(settings)

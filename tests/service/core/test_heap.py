@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from hiseg.core import heap
@@ -37,3 +40,29 @@ def test_freed_memory_is_given_back_once_little_is_held(
         return before - after
 
     assert (asyncio.run(scenario()) > 100 * MEBI) is is_given_back
+
+
+@pytest.fixture
+def large_blocks() -> Iterator[None]:
+    before = PIL.Image.core.get_block_size()
+    heap.return_large_images()
+    yield
+    PIL.Image.core.set_block_size(before)
+
+
+@pytest.mark.usefixtures("large_blocks")
+def test_threads_keep_nothing_of_large_images() -> None:
+    heap.keep_freed_memory()
+
+    def fill() -> None:
+        # Small blocks among the large ones keep those from being joined and given back.
+        images = [PIL.Image.new("RGBA", (6000, 5000), "white") for _ in range(2)]
+        kept.append(images.pop(0).resize((10, 10)))
+
+    kept: list[PIL.Image.Image] = []
+    before = heap.resident_bytes()
+    for _ in range(3):
+        thread = threading.Thread(target=fill)
+        thread.start()
+        thread.join()
+    assert heap.resident_bytes() - before < 64 * MEBI
