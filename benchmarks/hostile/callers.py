@@ -20,8 +20,9 @@ from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2_grpc as pb
 
 FEW, MANY = 3, 27
 """Streams of the two callers; the few have always frames that wait."""
-FAIR_SHARE = 0.35
-"""Least share of turns of the one with few streams; half would be exact."""
+FAIR_SHARE = 0.3
+"""Least share of frames of the one with few streams. Half would be exact; but a batch takes what waits, and of a stream
+only two frames are in progress at once."""
 CONFIG = pb.SegmentStreamRequest(config=pb.StreamConfig())
 
 
