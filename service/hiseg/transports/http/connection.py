@@ -112,16 +112,12 @@ class Connection(HttpToolsProtocol):
         self._dropped = 0
         self._in_head = True
         """Whether no complete head of a request has come since the last one ended."""
-        self._overhead = 0
-        """Bytes of the present request that aren't its body."""
+        self._overhead = self._body = self._reads = 0
+        """Of the present request: bytes that aren't its body, bytes of it, and the reads that brought them."""
         self._named = 0
         """Bytes of its URL and headers that the parser has told so far."""
-        self._body = 0
-        self._reads = 0
         self._declines = False
         """Whether the parser is told the framing of a request once more, without its offer to upgrade."""
-
-    # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         if self._handshake is not None:
@@ -143,6 +139,9 @@ class Connection(HttpToolsProtocol):
     async def _shake_hands(self, connected: socket.socket, context: ssl.SSLContext) -> None:
         """Start over TLS: a connection counts from its beginning, also if its handshake never ends."""
         try:
+            # One in each turn of the loop, so that others are served between those that come all at once.
+            async with self._open.handshakes:
+                await asyncio.sleep(0)
             await self.loop.connect_accepted_socket(
                 lambda: self, connected, ssl=context, ssl_handshake_timeout=HANDSHAKE_SECONDS
             )
@@ -151,6 +150,7 @@ class Connection(HttpToolsProtocol):
         finally:
             if not self._is_started:
                 self._open.remove(self)
+                connected.close()
 
     def _start(self, transport: asyncio.Transport) -> None:
         self._is_started = True
@@ -181,8 +181,6 @@ class Connection(HttpToolsProtocol):
         elif self._handshake:
             self._handshake.cancel()
 
-    # What comes
-
     def data_received(self, data: bytes) -> None:
         if self._drops:
             self._drop(len(data))
@@ -200,17 +198,19 @@ class Connection(HttpToolsProtocol):
 
     def _feed(self, data: bytes) -> None:
         self._overhead += len(data)  # what turns out to be body is taken off again
+        rest: bytes | None = None
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             rest = data[offer.args[0] :]
-            self._overhead -= len(rest)
-            self._decline_upgrade()
-            self._feed(rest)
         except httptools.HttpParserError as error:
             self._stop_parsing(error.__context__)
-        else:
+            return
+        if rest is None:
             self._check_progress()
+        elif self._decline_upgrade():  # not within `except`: the offer would become the context of the next error
+            self._overhead -= len(rest)
+            self._feed(rest)
 
     def _stop_parsing(self, reason: BaseException | None) -> None:
         """Read no more requests, since one is refused, or came too early."""
@@ -237,18 +237,20 @@ class Connection(HttpToolsProtocol):
         elif overhead > 0 and is_answered and self._deadline is None:
             self._set_deadline(HEAD_SECONDS, self._on_head_late)
 
-    def _decline_upgrade(self) -> None:
-        """Replace the parser by one that is told how the body is framed, but of no offer."""
-        framing = [
-            name + b": " + value + b"\r\n"
-            for name, value in self.headers
-            if name in (b"content-length", b"transfer-encoding")
-        ]
+    def _decline_upgrade(self) -> bool:
+        """Replace the parser by one that is told how the body is framed, but of no offer. Whether it takes that."""
+        names = (b"content-length", b"transfer-encoding")
+        framing = [name + b": " + value + b"\r\n" for name, value in self.headers if name in names]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._declines = True
-        self.parser.feed_data(b"".join([b"POST / HTTP/1.1\r\n", *framing, b"\r\n"]))
+        try:
+            self.parser.feed_data(b"".join([b"POST / HTTP/1.1\r\n", *framing, b"\r\n"]))
+        except httptools.HttpParserError:
+            self._stop_parsing(None)
+            return False
         self._declines = False
+        return True
 
     def on_message_begin(self) -> None:
         if self._declines:
@@ -303,14 +305,16 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._overhead = self._named = self._body = self._reads = 0
         self._set_deadline(None)
-        if self.cycle.response_complete:
-            self._wait()
+        if self.cycle.response_complete:  # long ago
+            self._open.wait(self)
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
         else:
             self._open.work(self)
             self.cycle.more_body = False
             self.cycle.message_event.set()
-
-    # What goes
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -322,11 +326,6 @@ class Connection(HttpToolsProtocol):
             self._linger()
         elif not self.transport.is_closing():
             self._set_deadline(LINGER_SECONDS, self.transport.close)
-
-    def _wait(self) -> None:
-        """Wait for the next request, now that the body of one is over that was answered long ago."""
-        self._open.wait(self)
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._open.refused(refusal.reason)

@@ -7,6 +7,7 @@ request at once is answered, as health checks are, while somebody else holds all
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
@@ -49,6 +50,9 @@ class OpenConnections:
             all.
         count_refused: counts, by a word for the reason, each connection or request that was refused or ended.
         limit: most connections that are open at once; None: :func:`hiseg.api.limits.max_connections`.
+
+    Attributes:
+        handshakes: held by the TLS handshake that begins.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class OpenConnections:
         self._receiving: dict[Evictable, None] = {}
         self._unsaid: Counter[str] = Counter()
         self._say_at = 0.0
+        self.handshakes = asyncio.Lock()
 
     def __len__(self) -> int:
         return len(self._shares)

@@ -161,6 +161,27 @@ def test_offers_to_upgrade_are_ignored_and_bodies_are_kept(offer: bytes, cut: in
         assert b"HTTP/1.1 200 OK" in read_all(connection)
 
 
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (b"\r\n" + GET + b"\r\n", 200),
+        (b"Content-Length: 3\r\n\r\nabc" + GET + b"\r\n", 200),
+        (b"Content-Length: 3\r\n\r\nabc" + GET + H2C + b"\r\n", 200),
+        (b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc", 400),
+        (b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"Content-Length: +3\r\n\r\nabc", 400),
+        (b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 30_000, 413),
+    ],
+)
+def test_offers_to_upgrade_smuggle_nothing(end: bytes, status: int) -> None:
+    with served() as app, app.connect(b"POST / HTTP/1.1\r\nHost: x\r\n" + H2C + end) as connection:
+        answer = read_all(connection)
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert answer.count(b"HTTP/1.1 %d " % status) == 1
+        assert app.heads <= 1
+
+
 def test_the_client_of_the_jdk_posts_a_body(tmp_path: Path) -> None:
     if shutil.which("java") is None:
         missing("no JDK is installed")
