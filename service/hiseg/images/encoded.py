@@ -33,7 +33,7 @@ _DECODING_BYTES: dict[str, Callable[[bytes, Header, Size | None], int]] = {
     "PNG": lambda data, header, _: png.decoding_bytes(data, header),
     "WEBP": lambda data, header, _: webp.decoding_bytes(data, header),
 }
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, MemoryError)
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError)
 # EXIF 2.3, tag Orientation: what makes the stored ``[H, W, 3]`` upright; 1 changes nothing.
 _UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda stored: stored[:, ::-1],

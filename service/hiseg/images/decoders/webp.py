@@ -17,7 +17,11 @@ _BGRA = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def decoding_bytes(data: bytes, header: Header) -> int:
-    """Most bytes that :func:`decode` takes at once, its result included."""
+    """Most bytes that :func:`decode` takes at once, its result included.
+
+    Not counted are the tables of a lossless image's codes, 6 KB for each group of codes: encoders write some hundred
+    groups, but there may be 65,536, and how many can't be told without unpacking what stands before them.
+    """
     frame, canvas = header.frame_size[0] * header.frame_size[1], header.width * header.height
     colours = 4 if header.is_transparent else 3
     # Lossless pixels are unpacked as ARGB, and so is the transparency of lossy ones, which also is kept by itself.
