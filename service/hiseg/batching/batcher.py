@@ -9,6 +9,7 @@ batch can leave.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from hiseg.batching.latest import LatestJobs, Superseded
 from hiseg.batching.next_batch import NextBatch
 from hiseg.batching.wait import WaitEstimator
 from hiseg.batching.workers import Workers
-from hiseg.core.errors import DeadlineExceeded, TooLarge, Unavailable
+from hiseg.core.errors import DeadlineExceeded, Overloaded, TooLarge, Unavailable
 from hiseg.core.job import Priority
 from hiseg.engines.base import Engine
 from hiseg.observability.reports import DropReason
@@ -149,7 +150,12 @@ class Batcher:
             )
         job.share = SHARES[job.priority]
         job.cost_ms, job.alone_ms = self.cost_model.now.job(job.rois), self.cost_model.now.batch(1, job.rois)
-        self.wait_estimator.admit(job, job.deadline)
+        self.wait_estimator.check(job.client, job.share, job.cost_ms, job.alone_ms, job.deadline)
+        if self._workers.is_long(job.prepare_bytes):
+            # It is counted when it is prepared: until then it delays nobody else, whose wait is predicted.
+            self._check_preparing(job)
+        else:
+            self._count(job)
         job.arrived, job.answer = self.clock(), asyncio.get_running_loop().create_future()
         self._waiting[job] = None
         if job.latest:
@@ -187,6 +193,24 @@ class Batcher:
                 self._refuse(job, Unavailable(NO_ENGINE))
         self._advance()
 
+    def _check_preparing(self, job: BatchJob) -> None:
+        """Refuse a job that would wait too long for a thread that prepares it."""
+        wait_ms = self._workers.wait_s(job.client, job.prepare_bytes) * 1000
+        if wait_ms > self.limits.wait_ms:
+            raise Overloaded(
+                f"its image would wait about {wait_ms:.0f} ms to be decoded; at most {self.limits.wait_ms:g} ms are"
+                " allowed",
+                reason="wait",
+                retry_after=math.ceil((wait_ms - self.limits.wait_ms) / 1000),
+                limit=round(self.limits.wait_ms),
+                value=round(wait_ms),
+            )
+
+    def _count(self, job: BatchJob) -> None:
+        if not job.is_counted:
+            job.is_counted = True
+            self.wait_estimator.add(job)
+
     def _enqueue(self, job: BatchJob) -> None:
         """Let a job wait for its turn, or first for being prepared if that takes long."""
         if self._workers.is_long(job.prepare_bytes) and not job.is_prepared:
@@ -210,6 +234,8 @@ class Batcher:
                     prepare, job.client, job.prepare_bytes, job.stop, job.reservation
                 )
             job.is_prepared = True
+            if job in self._waiting:
+                self._count(job)
             if job in self._aside:
                 del self._aside[job]
                 self._enqueue(job)
@@ -270,7 +296,8 @@ class Batcher:
     def _withdraw(self, job: BatchJob) -> None:
         """Remove a job from wherever it waits, because it goes to the engine, is refused, or its caller has left."""
         del self._waiting[job]
-        self.wait_estimator.remove(job)
+        if job.is_counted:
+            self.wait_estimator.remove(job)
         self._aside.pop(job, None)
         if job.latest:
             self._latest.forget(job)

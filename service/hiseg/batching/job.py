@@ -80,6 +80,8 @@ class BatchJob:
         alone_ms: predicted milliseconds of a batch of this job alone.
         arrived: when the job was admitted, in seconds of the batcher's clock.
         answer: done when the job has been answered or has failed; its caller waits for it.
+        is_counted: whether the wait estimator counts it: from its submission on, or, if preparing it takes long,
+            from the end of that.
         preparing: the task that prepares the job; None while the job waits in the queue.
         is_prepared: whether ``prepared``, ``decode_began`` and ``decode_ms`` are set.
         prepared: the job's input.
@@ -111,6 +113,7 @@ class BatchJob:
     alone_ms: float = field(default=0.0, init=False)
     arrived: float = field(init=False, repr=False)
     answer: asyncio.Future[None] = field(init=False, repr=False)
+    is_counted: bool = field(default=False, init=False)
     preparing: asyncio.Task[None] | None = field(default=None, init=False)
     is_prepared: bool = field(default=False, init=False)
     prepared: Prepared = field(init=False, repr=False)

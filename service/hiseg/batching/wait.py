@@ -127,6 +127,10 @@ class WaitEstimator:
             Overloaded: it would wait too long, or miss its deadline because of those before it.
         """
         self.check(job.client, job.share, job.cost_ms, job.alone_ms, deadline)
+        self.add(job)
+
+    def add(self, job: WaitingJob) -> None:
+        """Count a job as waiting from now on, until :meth:`remove`, without checking it."""
         waiting = self._waiting.setdefault((job.client, job.share), _ClientWaiting())
         waiting.jobs += 1
         waiting.cost_ms += job.cost_ms

@@ -9,6 +9,7 @@ thread and its bytes in the books until it has really ended, which :class:`hiseg
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 
 from hiseg.batching.admission import Admission, Reservation
 from hiseg.core.errors import TooLarge
+from hiseg.core.heap import return_freed_memory
 from hiseg.core.stop import NEVER, Stop
 
 MAX_SHORT_BYTES = 32 * 1024 * 1024
@@ -27,6 +29,10 @@ SHORT_PART = 1 / 8
 """Part of all memory that is kept for short work; with many threads, less counts as short."""
 OVERDRAFT_PART = 1 / 4
 """Part of all memory by which long work that runs alone may exceed what is free."""
+TRIM_BYTES = 128 * 1024 * 1024
+"""After work that took more memory, what has been freed goes back to the system at once, before other work begins."""
+SECONDS_PER_BYTE, MAX_SECONDS_PER_BYTE = 4e-9, 4e-8
+"""How long long work is expected to take at first, and at most, for each byte of memory that it takes."""
 STUCK_SECONDS = 10.0
 """Seconds after which threads that all do work which nobody needs any more count as stuck."""
 T = TypeVar("T")
@@ -61,6 +67,7 @@ class _Work:
     stop: Stop
     reservation: Reservation | None
     turn: asyncio.Future[None] | None = None
+    began: float = 0.0
 
 
 @dataclass(slots=True)
@@ -103,6 +110,7 @@ class Workers:
         self._short_bytes = min(MAX_SHORT_BYTES, memory.for_short // threads) if memory else None
         self._short = _Lane(threads, threads)
         self._long = _Lane(threads + 1, threads)
+        self._seconds_per_byte = SECONDS_PER_BYTE
         if memory:
             memory.admission.subscribe_freed(self._begin_long)
 
@@ -128,6 +136,18 @@ class Workers:
     def is_long(self, nbytes: int) -> bool:
         """Whether work that takes so many bytes is long."""
         return self._short_bytes is not None and nbytes > self._short_bytes
+
+    def wait_s(self, client: str, nbytes: int) -> float:
+        """Predict the seconds until long work of a client would begin, if it came now.
+
+        Before its turn each other client gets as much as it, but no more than it has waiting.
+        """
+        own = nbytes + sum(work.nbytes for work in self._long.waiting.get(client, ()))
+        ahead = sum(min(own, sum(work.nbytes for work in works)) for works in self._long.waiting.values())
+        if not ahead and len(self._long.running) < self._long.of_client:
+            return 0.0
+        running = sum(work.nbytes for work in self._long.running) / 2
+        return (ahead + running) * self._seconds_per_byte / self._long.of_client
 
     def check_size(self, nbytes: int) -> None:
         """Refuse work that could never begin.
@@ -176,7 +196,9 @@ class Workers:
         else:
             await self._wait(lane, work)
         try:
-            running = asyncio.get_running_loop().run_in_executor(self._executor, _call, function, stop)
+            running = asyncio.get_running_loop().run_in_executor(
+                self._executor, _call, function, stop, nbytes > TRIM_BYTES
+            )
         except BaseException:
             self._end(lane, work)
             raise
@@ -207,6 +229,7 @@ class Workers:
 
     def _begin(self, lane: _Lane, work: _Work) -> None:
         lane.running[work] = None
+        work.began = time.monotonic()
         if lane is self._long and self._memory:
             self._memory.used += work.nbytes
         if work.reservation:
@@ -218,6 +241,9 @@ class Workers:
         del lane.running[work]
         if lane is self._long and self._memory:
             self._memory.used -= work.nbytes
+            if work.nbytes and ended:
+                pace = (time.monotonic() - work.began) / work.nbytes
+                self._seconds_per_byte += 0.1 * (min(pace, MAX_SECONDS_PER_BYTE) - self._seconds_per_byte)
         if work.reservation:
             work.reservation.release()
         self._advance(lane)
@@ -245,7 +271,7 @@ def _heads(lane: _Lane) -> list[_Work]:
     return [works[0] for works in lane.waiting.values()] if len(lane.running) < lane.threads else []
 
 
-def _call(function: Callable[[], T], stop: Stop) -> T:
+def _call(function: Callable[[], T], stop: Stop, trims: bool) -> T:
     stop.check()
     try:
         return function()
@@ -253,3 +279,6 @@ def _call(function: Callable[[], T], stop: Stop) -> T:
         # Its traceback would keep the variables of the work, such as decoded pixels and masks, alive.
         traceback.clear_frames(error.__traceback__)
         raise
+    finally:
+        if trims:
+            return_freed_memory()

@@ -246,6 +246,7 @@ def test_nobody_waits_for_images_that_take_long_to_decode(canvas: tuple[int, int
                 await asyncio.sleep(0.01)
                 for marker in range(3):
                     await asyncio.wait_for(batcher.submit(batch_job(marker, canvas=canvas, client="quick")), 5)
+                assert batcher.wait_estimator.waiting_ms == 0, "what is being decoded delays nobody"
                 assert not any(task.done() for task in slow)
                 decoded.set()
                 await asyncio.gather(*slow)

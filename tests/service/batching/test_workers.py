@@ -107,6 +107,18 @@ def test_long_work_waits_for_memory_and_smaller_work_passes_it() -> None:
     on_bench(scenario)
 
 
+def test_the_wait_for_long_work_is_predicted_from_what_is_ahead_in_fair_turns() -> None:
+    async def scenario(bench: Bench) -> None:
+        assert bench.workers.wait_s("b", LONG) == 0
+        for number in range(12):
+            bench.start(f"a{number}", LONG)
+        await settle()
+        flood, other = bench.workers.wait_s("a", LONG), bench.workers.wait_s("b", LONG)
+        assert flood > 4 * other > 0
+
+    on_bench(scenario)
+
+
 def test_work_that_needs_more_than_there_is_runs_alone() -> None:
     async def scenario(bench: Bench) -> None:
         other = bench.start("a0", LONG)
