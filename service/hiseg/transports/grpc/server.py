@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import cast
 
@@ -32,6 +33,11 @@ IDLE_CONNECTION_SECONDS = 600
 """Time after which a connection without calls is closed; clients open it again by themselves."""
 
 
+def is_of_us(record: logging.LogRecord) -> bool:
+    """Whether a line of gRPC's log says more than that a caller hung up while its answer was sent."""
+    return not record.getMessage().startswith("ExecuteBatchError raised in core by servicer method")
+
+
 class Server:
     """The server around a segmenter, for the event loop that it is made on.
 
@@ -43,6 +49,7 @@ class Server:
     """
 
     def __init__(self, segmenter: Segmenter, settings: Settings, metrics: Metrics, key_store: KeyStore) -> None:
+        logging.getLogger("grpc._cython.cygrpc").addFilter(is_of_us)
         self._settings = settings
         self._sockets = Sockets()
         self._connections = OpenConnections(self._sockets, settings.trusted_proxies)

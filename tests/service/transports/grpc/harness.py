@@ -104,13 +104,12 @@ async def running(
     engine, metrics = engine or EchoEngine(), Metrics()
     settings = settings or Settings()
     async with echoing(engine, settings.batch_limits, tracing=tracing) as segmenter:
-        server = Server(
-            segmenter, settings, metrics, KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
-        )
+        key_store = KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
+        server = Server(segmenter, settings, metrics, key_store)
         address = f"127.0.0.1:{server.listen('127.0.0.1:0')}"
         await server.start()
         try:
-            async with connected(address, credentials) as channel:
+            async with connected(address, credentials) as channel, key_store.watching():
                 yield Running(engine, segmenter, metrics, address, channel, SegmentationServiceStub(channel))
         finally:
             engine.gate.set()
