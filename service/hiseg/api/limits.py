@@ -97,5 +97,6 @@ def limits_in_force(settings: Settings) -> dict[str, float]:
         "stream_unanswered": MAX_UNANSWERED_FRAMES,
         "stream_config_s": STREAM_CONFIG_SECONDS,
         "stream_idle_s": STREAM_IDLE_SECONDS,
+        "grpc_connections": max_grpc_connections(),
         "ping_interval_s": settings.grpc_min_ping_interval_seconds,
     }

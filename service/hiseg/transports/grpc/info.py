@@ -16,7 +16,7 @@ from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
     """The answer to ``GetInfo`` at this moment."""
     limits: dict[str, Any] = {**limits_in_force(settings)}
-    limits["drain_s"] = limits["drain_seconds"]
+    limits["drain_s"], limits["message_s"] = limits["drain_seconds"], limits["body_seconds"]
     fields = pb.Limits.DESCRIPTOR.fields_by_name
     return pb.GetInfoResponse(
         version=version("hiseg"),

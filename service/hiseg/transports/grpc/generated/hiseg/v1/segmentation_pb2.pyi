@@ -441,7 +441,7 @@ class GetInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., default_variant: _Optional[str] = ..., image_types: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policies: _Optional[_Iterable[_Union[StreamPolicy, str]]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., mask_formats: _Optional[_Iterable[_Union[MaskFormat, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., smoothings: _Optional[_Iterable[_Union[Smoothing, str]]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("image_bytes", "image_pixels", "boxes", "message_bytes", "answer_bytes", "held_bytes", "wait_ms", "default_deadline_ms", "calls", "streams", "stream_queue", "stream_in_flight", "stream_unanswered", "ping_interval_s", "drain_s", "batch_budget_ms", "batch_images", "batch_boxes", "batch_bytes", "dilation_px", "tolerance_px", "cutout_pixels", "mask_pixels")
+    __slots__ = ("image_bytes", "image_pixels", "boxes", "message_bytes", "answer_bytes", "held_bytes", "wait_ms", "default_deadline_ms", "calls", "streams", "stream_queue", "stream_in_flight", "stream_unanswered", "ping_interval_s", "drain_s", "batch_budget_ms", "batch_images", "batch_boxes", "batch_bytes", "dilation_px", "tolerance_px", "cutout_pixels", "mask_pixels", "message_s", "stream_config_s", "stream_idle_s", "grpc_connections")
     IMAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     IMAGE_PIXELS_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
@@ -465,6 +465,10 @@ class Limits(_message.Message):
     TOLERANCE_PX_FIELD_NUMBER: _ClassVar[int]
     CUTOUT_PIXELS_FIELD_NUMBER: _ClassVar[int]
     MASK_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_S_FIELD_NUMBER: _ClassVar[int]
+    STREAM_CONFIG_S_FIELD_NUMBER: _ClassVar[int]
+    STREAM_IDLE_S_FIELD_NUMBER: _ClassVar[int]
+    GRPC_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     image_bytes: int
     image_pixels: int
     boxes: int
@@ -488,4 +492,8 @@ class Limits(_message.Message):
     tolerance_px: float
     cutout_pixels: int
     mask_pixels: int
-    def __init__(self, image_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., boxes: _Optional[int] = ..., message_bytes: _Optional[int] = ..., answer_bytes: _Optional[int] = ..., held_bytes: _Optional[int] = ..., wait_ms: _Optional[float] = ..., default_deadline_ms: _Optional[int] = ..., calls: _Optional[int] = ..., streams: _Optional[int] = ..., stream_queue: _Optional[int] = ..., stream_in_flight: _Optional[int] = ..., stream_unanswered: _Optional[int] = ..., ping_interval_s: _Optional[float] = ..., drain_s: _Optional[float] = ..., batch_budget_ms: _Optional[float] = ..., batch_images: _Optional[int] = ..., batch_boxes: _Optional[int] = ..., batch_bytes: _Optional[int] = ..., dilation_px: _Optional[int] = ..., tolerance_px: _Optional[float] = ..., cutout_pixels: _Optional[int] = ..., mask_pixels: _Optional[int] = ...) -> None: ...
+    message_s: float
+    stream_config_s: float
+    stream_idle_s: float
+    grpc_connections: int
+    def __init__(self, image_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., boxes: _Optional[int] = ..., message_bytes: _Optional[int] = ..., answer_bytes: _Optional[int] = ..., held_bytes: _Optional[int] = ..., wait_ms: _Optional[float] = ..., default_deadline_ms: _Optional[int] = ..., calls: _Optional[int] = ..., streams: _Optional[int] = ..., stream_queue: _Optional[int] = ..., stream_in_flight: _Optional[int] = ..., stream_unanswered: _Optional[int] = ..., ping_interval_s: _Optional[float] = ..., drain_s: _Optional[float] = ..., batch_budget_ms: _Optional[float] = ..., batch_images: _Optional[int] = ..., batch_boxes: _Optional[int] = ..., batch_bytes: _Optional[int] = ..., dilation_px: _Optional[int] = ..., tolerance_px: _Optional[float] = ..., cutout_pixels: _Optional[int] = ..., mask_pixels: _Optional[int] = ..., message_s: _Optional[float] = ..., stream_config_s: _Optional[float] = ..., stream_idle_s: _Optional[float] = ..., grpc_connections: _Optional[int] = ...) -> None: ...
