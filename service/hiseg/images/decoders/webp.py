@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
+
 import cv2
 import numpy as np
 import PIL.Image
@@ -12,16 +15,20 @@ from hiseg.images.headers.header import Header
 from hiseg.images.headers.webp import CHUNK, KIND
 from hiseg.images.limits import damaged
 
+MAX_PARALLEL_PIXELS = 2**16
+"""Images of more pixels that are lossless, or whose transparency is, are decoded one at a time.
+
+The tables of their codes, 6 KB for each group of codes, aren't counted in :func:`decoding_bytes`: encoders write some
+hundred groups, but one for each 16 pixels is allowed, up to 65,536, and how many there are can't be told without
+unpacking what stands before them. So a crafted image takes up to 370 MB for them, but no more than one does at once.
+"""
+_ONE_AT_A_TIME = threading.Lock()
 _BGR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _BGRA = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def decoding_bytes(data: bytes, header: Header) -> int:
-    """Most bytes that :func:`decode` takes at once, its result included.
-
-    Not counted are the tables of a lossless image's codes, 6 KB for each group of codes: encoders write some hundred
-    groups, but there may be 65,536, and how many can't be told without unpacking what stands before them.
-    """
+    """Most bytes that :func:`decode` takes at once, its result included; see :data:`MAX_PARALLEL_PIXELS` for more."""
     frame, canvas = header.frame_size[0] * header.frame_size[1], header.width * header.height
     colours = 4 if header.is_transparent else 3
     # Lossless pixels are unpacked as ARGB, and so is the transparency of lossy ones, which also is kept by itself.
@@ -54,9 +61,12 @@ def decode(data: bytes, header: Header) -> Image:
 
 def _decode_frame(stream: bytes, header: Header) -> Pixels:
     """Decode a still image to RGB ``[H, W, 3]`` or, if it has any transparency that counts, BGRA ``[H, W, 4]``."""
+    width, height = header.frame_size
+    has_codes = (header.is_lossless or len(header.kept) > 1) and width * height > MAX_PARALLEL_PIXELS
     try:
         # In a fraction of the memory of Pillow, which reads every WebP as an animation, and faster, to the same pixels.
-        decoded = cv2.imdecode(np.frombuffer(stream, dtype=np.uint8), _BGRA if header.is_transparent else _BGR)
+        with _ONE_AT_A_TIME if has_codes else nullcontext():
+            decoded = cv2.imdecode(np.frombuffer(stream, dtype=np.uint8), _BGRA if header.is_transparent else _BGR)
     except cv2.error as error:
         raise damaged(KIND, "its pixels are damaged") from error
     if decoded is None or decoded.shape[1::-1] != header.frame_size:

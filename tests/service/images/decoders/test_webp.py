@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
+
 import numpy as np
 import pytest
 
 from hiseg.core.errors import UndecodableImage
+from hiseg.images.decoders import webp as decoder
 from hiseg.images.encoded import inspect
 from tests.service.images.files import LIMITS, animated_webp, encoded, picture, three_bytes, webp, webp_chunk
 
@@ -47,3 +50,20 @@ def test_transparency_that_the_header_denies_is_ignored(lossless: bool) -> None:
     image = inspect(bytes(data), LIMITS)
     assert image.decode().pixels.shape == (*rgba.shape[:2], 3)
     assert image.decode().notes == ()
+
+
+@pytest.mark.parametrize(("mode", "lossless"), [("RGB", True), ("RGBA", True), ("RGBA", False)])
+def test_large_images_whose_codes_take_unknown_memory_wait_for_each_other(mode: str, lossless: bool) -> None:
+    large = inspect(encoded(picture(mode, 400, 300), "WEBP", lossless=lossless), LIMITS)
+    small = inspect(encoded(picture(mode), "WEBP", lossless=lossless), LIMITS)
+    with ThreadPoolExecutor(1) as thread:
+        with decoder._ONE_AT_A_TIME:
+            waiting = thread.submit(large.decode)
+            assert small.decode().pixels.any()
+            assert not wait([waiting], timeout=0.2).done
+        assert waiting.result().pixels.shape == (300, 400, 3)
+
+
+def test_lossy_images_without_transparency_wait_for_nobody() -> None:
+    with decoder._ONE_AT_A_TIME:
+        assert inspect(encoded(picture("RGB", 400, 300), "WEBP"), LIMITS).decode().pixels.shape == (300, 400, 3)
