@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hiseg.api.encoding import MaskFormat
-from hiseg.api.limits import max_connections
+from hiseg.api.limits import max_connections, max_grpc_connections
 from hiseg.settings import Settings
 
 
@@ -65,6 +65,9 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "stream_queue": settings.grpc_stream_queue,
         "stream_in_flight": settings.grpc_stream_in_flight,
         "stream_unanswered": 256,
+        "stream_config_s": 10,
+        "stream_idle_s": 600,
+        "grpc_connections": max_grpc_connections(),
         "ping_interval_s": settings.grpc_min_ping_interval_seconds,
     }
     assert info["variants"] == ["b0"]
