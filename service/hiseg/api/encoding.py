@@ -181,7 +181,9 @@ _COSTS = {
     MaskFormat.POLYGON: WritingCost(largest=8, sides=400),
     MaskFormat.PNG: WritingCost(largest=1.3, pixels=0.1, answer_pixels=0.05),
     MaskFormat.PACKED: WritingCost(pixels=0.75, answer_pixels=0.2),
-    MaskFormat.CUTOUT: WritingCost(largest=4.7, pixels=3.5, decodes=True, answer_pixels=1),
+    MaskFormat.CUTOUT: WritingCost(
+        largest=4.7, pixels=3.5, max_pixels=MAX_CUTOUT_PIXELS, decodes=True, answer_pixels=0.5
+    ),
 }
 _PNG_COSTS = {
     MaskFormat.LABEL_MAP: WritingCost(image=1.2),

@@ -241,7 +241,7 @@ class Workers:
         del lane.running[work]
         if lane is self._long and self._memory:
             self._memory.used -= work.nbytes
-            if work.nbytes and ended:
+            if ended and self.is_long(work.nbytes):
                 pace = (time.monotonic() - work.began) / work.nbytes
                 self._seconds_per_byte += 0.1 * (min(pace, MAX_SECONDS_PER_BYTE) - self._seconds_per_byte)
         if work.reservation:

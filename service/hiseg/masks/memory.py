@@ -5,6 +5,7 @@ The figures are what isolated processes took for images of 12 and 49 megapixels 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from hiseg.core.image import ImageSource
@@ -24,6 +25,7 @@ class WritingCost:
         image: bytes for each pixel of the image.
         largest: for each pixel of the largest crop, while it is written.
         pixels: for each pixel of all crops, when all are written.
+        max_pixels: of crops that have more pixels together, none is written.
         sides: for each pixel of the width and the height of all crops.
         decodes: whether the image is decoded once more.
         answer_image: bytes of the answer for each pixel of the image.
@@ -34,6 +36,7 @@ class WritingCost:
     image: float = 0.0
     largest: float = 0.0
     pixels: float = 0.0
+    max_pixels: float = math.inf
     sides: float = 0.0
     decodes: bool = False
     answer_image: float = 0.0
@@ -48,7 +51,7 @@ class WritingCost:
         """Predict the most bytes that drawing masks and then writing the answer take at any moment."""
         writing = (
             self.image * image.width * image.height
-            + max(self.largest * crops.largest, self.pixels * crops.pixels)
+            + max(self.largest * crops.largest, self.pixels * min(crops.pixels, self.max_pixels))
             + self.sides * crops.sides
         )
         if self.decodes:
