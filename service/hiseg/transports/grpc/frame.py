@@ -68,7 +68,12 @@ class PendingFrame:
         self.message.ClearField("raw_frame")
 
     def keep_response(self, nbytes: int) -> None:
-        """Keep so many bytes of memory reserved for the response until :meth:`release_response`."""
+        """Keep so many bytes of memory reserved for the response until :meth:`release_response`.
+
+        Raises:
+            Overloaded: so many aren't free.
+        """
+        self.context.reservation.reserve(nbytes)
         self.kept = self.context.keep_for_answer(nbytes)
 
     def release_response(self) -> None:

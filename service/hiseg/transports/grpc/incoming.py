@@ -68,7 +68,7 @@ class Connection:
         received: bytes that it had received at the last look.
         accounted: bytes of those that aren't part of an unfinished message.
         unfinished: bytes of unfinished messages at the last look; 0 if they fit the windows of the calls.
-        unfinished_since: when there first were some, on the event loop's clock; None: there are none.
+        unfinished_since: since when there are some, and no message was read; on the event loop's clock. None: not now.
     """
 
     endpoint: Endpoint | None
@@ -202,10 +202,11 @@ class Incoming:
             if counts:
                 connection.estimate(counts.received, self._max_message_bytes, now)
             since = connection.unfinished_since
-            # With others on the connection it isn't known whose message it is.
-            if since is not None and now - since > self._message_s and len(connection.reads) == 1:
-                self._end(next(iter(connection.reads)), late_message(self._message_s))
-                connection.unfinished = 0
+            if since is not None and now - since > self._message_s:
+                # It isn't known whose message it is, but none of them has moved on.
+                for read in [read for read in connection.reads if now - read.since > self._message_s]:
+                    self._end(read, late_message(self._message_s))
+                connection.estimate(connection.received, self._max_message_bytes, now)
         for client, held in self._held_by_client().items():
             self._reserve(client, held, now)
 

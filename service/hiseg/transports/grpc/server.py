@@ -29,7 +29,7 @@ PONG_SECONDS = 10
 """Seconds after which a client that does not answer a ping is gone."""
 HANDSHAKE_SECONDS = 10
 """Longest time that TLS and HTTP/2 may take to begin."""
-IDLE_CONNECTION_SECONDS = 600
+IDLE_CONNECTION_SECONDS = 45
 """Time after which a connection without calls is closed; clients open it again by themselves."""
 
 

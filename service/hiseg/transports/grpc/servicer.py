@@ -118,6 +118,7 @@ class SegmentationServicer:
                 context.set_trailing_metadata(
                     (("server-timing", server_timing(timings_ms)), (REQUEST_ID, current_request_id.get()))
                 )
+                request.reservation.reserve(COPIES * len(answer))
                 held.enter_context(request.keep_for_answer(COPIES * len(answer)))
                 release_when_sent(context, call, held)
                 return answer
