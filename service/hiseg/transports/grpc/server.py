@@ -27,6 +27,8 @@ from hiseg.transports.grpc.sockets import Sockets
 
 PONG_SECONDS = 10
 """Seconds after which a client that does not answer a ping is gone."""
+MAX_PENDING_CALLS = 16384
+"""Most calls that gRPC keeps until the service looks at them."""
 HANDSHAKE_SECONDS = 10
 """Longest time that TLS and HTTP/2 may take to begin."""
 IDLE_CONNECTION_SECONDS = 45
@@ -136,6 +138,9 @@ def server_options(settings: Settings) -> list[tuple[str, int]]:
         # A connection needs no more calls than the service takes.
         ("grpc.max_concurrent_streams", settings.grpc_max_calls + settings.grpc_max_streams + MAX_SMALL_CALLS),
         ("grpc.http.overload_protection", 1),
+        # From 1,000 calls that wait to be begun on, gRPC would drop calls at random, whoever makes them.
+        ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING_CALLS),
         ("grpc.max_allowed_incoming_connections", max_grpc_connections()),
         ("grpc.max_connection_idle_ms", IDLE_CONNECTION_SECONDS * 1000),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
