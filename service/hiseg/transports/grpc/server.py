@@ -148,7 +148,9 @@ def server_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 0),
         # A camera that has lost its power doesn't say goodbye.
         ("grpc.keepalive_time_ms", round(settings.grpc_keepalive_seconds * 1000)),
+        # The first is for a client whose machine is gone, the second, a minute else, for one that only doesn't answer.
         ("grpc.keepalive_timeout_ms", PONG_SECONDS * 1000),
+        ("grpc.http2.ping_timeout_ms", PONG_SECONDS * 1000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", round(settings.grpc_min_ping_interval_seconds * 1000)),
         ("grpc.http2.max_ping_strikes", 2),

@@ -14,12 +14,14 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from hiseg.settings import MEBI, Settings
+from hiseg.transports.grpc import server
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from hiseg.transports.grpc.server import server_options
 from hiseg.transports.grpc.servicer import SERVICE
 from tests.service.transports.grpc.camera import FRAME
 from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, PHOTO, running
+from tests.service.transports.grpc.raw import PREFACE, SETTINGS, frame
 
 
 def test_info_has_every_limit() -> None:
@@ -123,6 +125,22 @@ def test_pings_have_limits() -> None:
     found = dict(server_options(Settings(grpc_min_ping_interval_seconds=7, grpc_keepalive_seconds=40)))
     assert found["grpc.http2.min_recv_ping_interval_without_data_ms"] == 7000
     assert found["grpc.keepalive_time_ms"] == 40_000
+
+
+def test_a_client_that_answers_no_ping_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PONG_SECONDS", 1)
+
+    async def scenario() -> None:
+        async with running(Settings(grpc_keepalive_seconds=1)) as service:
+            host, _, port = service.address.rpartition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(PREFACE + frame(SETTINGS, 0, 0))
+            async with asyncio.timeout(20):  # it took a minute
+                while await reader.read(1000):
+                    pass
+            writer.close()
+
+    asyncio.run(scenario())
 
 
 def test_a_client_that_pings_too_often_is_disconnected() -> None:
