@@ -31,7 +31,7 @@ MAX_PENDING_CALLS = 16384
 """Most calls that gRPC keeps until the service looks at them."""
 HANDSHAKE_SECONDS = 10
 """Longest time that TLS and HTTP/2 may take to begin."""
-IDLE_CONNECTION_SECONDS = 45
+IDLE_CONNECTION_SECONDS = 40
 """Time after which a connection without calls is closed; clients open it again by themselves."""
 
 
