@@ -22,13 +22,18 @@ from hiseg.transports.grpc.health import HealthServicer
 from hiseg.transports.grpc.incoming import WINDOW_BYTES, Incoming
 from hiseg.transports.grpc.open_connections import OpenConnections
 from hiseg.transports.grpc.servicer import SERVICE, SegmentationServicer
-from hiseg.transports.grpc.small_calls import MAX_SMALL_CALLS, SmallCalls
+from hiseg.transports.grpc.small_calls import SmallCalls
 from hiseg.transports.grpc.sockets import Sockets
 
 PONG_SECONDS = 10
 """Seconds after which a client that does not answer a ping is gone."""
 MAX_PENDING_CALLS = 16384
 """Most calls that gRPC keeps until the service looks at them."""
+CALLS_BESIDE_STREAMS = 128
+"""Calls that a connection may have at once besides as many streams as the service takes; more wait in the client.
+
+Even to refuse a call takes 0.2 ms of the event loop, so a burst of them must not come all at once.
+"""
 HANDSHAKE_SECONDS = 10
 """Longest time that TLS and HTTP/2 may take to begin."""
 IDLE_CONNECTION_SECONDS = 40
@@ -135,8 +140,7 @@ def server_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
         ("grpc.per_message_decompression", 0),
-        # A connection needs no more calls than the service takes.
-        ("grpc.max_concurrent_streams", settings.grpc_max_calls + settings.grpc_max_streams + MAX_SMALL_CALLS),
+        ("grpc.max_concurrent_streams", settings.grpc_max_streams + CALLS_BESIDE_STREAMS),
         ("grpc.http.overload_protection", 1),
         # From 1,000 calls that wait to be begun on, gRPC would drop calls at random, whoever makes them.
         ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
