@@ -23,8 +23,8 @@ import asyncio
 import os
 import socket
 import ssl
-import struct
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -44,8 +44,6 @@ from hiseg.transports.http.connection_limits import (
     LINGER_SECONDS,
     PIECE_BYTES,
     PIPELINED_BYTES,
-    READ_BYTES,
-    READ_SECONDS,
     SHUTDOWN_SECONDS,
     SMALL_READ_BYTES,
     SMALL_READS,
@@ -54,6 +52,7 @@ from hiseg.transports.http.connection_limits import (
     too_long,
 )
 from hiseg.transports.http.open_connections import OpenConnections, parse_address
+from hiseg.transports.http.unread import UnreadAnswer
 
 FLOW = "hiseg.flow"
 """Key of a request's scope: the connection's :class:`FlowControl`, whose ``drain`` waits until the answer was read."""
@@ -102,9 +101,6 @@ class Connection(HttpToolsProtocol):
         self._handshake: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
         """For the headers, or for dropping the rest of a body."""
-        self._reader_deadline: asyncio.TimerHandle | None = None
-        self._unread = 0
-        """Bytes of the answer that wait for the caller, when they were looked at last."""
         self._drops = False
         """Whether what comes is dropped, since nothing more of it will be answered."""
         self._lingers = False
@@ -158,15 +154,15 @@ class Connection(HttpToolsProtocol):
         if self.client and (address := parse_address(self.client[0])):
             self.client = (str(address), self.client[1])  # a proxy is known by its IPv4 address also on an IPv6 socket
         self._output = _Output(self)
+        self._unread = UnreadAnswer(transport, self.loop, partial(self._open.refused, "unread"))
         self._set_deadline(HEAD_SECONDS, self._on_head_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._is_started:
             return  # refused, or going to start over TLS
         self._open.remove(self)
-        for timer in (self._deadline, self._reader_deadline):
-            if timer is not None:
-                timer.cancel()
+        self._set_deadline(None)
+        self._unread.stop()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -175,9 +171,9 @@ class Connection(HttpToolsProtocol):
         self.loop.call_later(SHUTDOWN_SECONDS, self.transport.abort)
 
     def evict(self) -> None:
-        """Close the connection: another one takes its place."""
+        """End the connection: another one takes its place."""
         if self._is_started:
-            self.transport.close()
+            self._unread.reset()
         elif self._handshake:
             self._handshake.cancel()
 
@@ -231,7 +227,7 @@ class Connection(HttpToolsProtocol):
                 text = "sizes of chunks, extensions and trailers are too long for the bytes of the body"
                 self._refuse(Refusal("framing", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, "body", limit, overhead))
             elif is_answered and self._body > LINGER_BYTES:
-                self.transport.close()
+                self._unread.close()
         elif overhead > MAX_HEAD_BYTES:
             self._refuse(too_long(overhead, is_url=self._named > 0 and not self.headers))
         elif overhead > 0 and is_answered and self._deadline is None:
@@ -325,7 +321,7 @@ class Connection(HttpToolsProtocol):
         if self._drops:
             self._linger()
         elif not self.transport.is_closing():
-            self._set_deadline(LINGER_SECONDS, self.transport.close)
+            self._set_deadline(LINGER_SECONDS, self._unread.close)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._open.refused(refusal.reason)
@@ -342,7 +338,7 @@ class Connection(HttpToolsProtocol):
     def close_gently(self) -> None:
         """Close the connection after an answer; if more is being sent, when the caller had time to read the answer."""
         if self._in_head and not self._drops:
-            self.transport.close()
+            self._unread.close()
         else:
             self._linger()
 
@@ -352,11 +348,12 @@ class Connection(HttpToolsProtocol):
         if self._lingers or self.transport.is_closing():
             return
         self._lingers = True
+        self._open.wait(self)
         self.flow.resume_reading()
         self.transport.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._set_deadline(LINGER_SECONDS, self.transport.close)
+        self._set_deadline(LINGER_SECONDS, self._unread.close)
 
     def _drop(self, nbytes: int) -> None:
         self._dropped += nbytes
@@ -365,26 +362,19 @@ class Connection(HttpToolsProtocol):
         elif self._dropped > PIPELINED_BYTES and not self._lingers:
             self.transport.pause_reading()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Called by uvicorn when no further request came."""
+        self._unread.close()
+
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = self.transport.get_write_buffer_size()
-        self._reader_deadline = self.loop.call_later(READ_SECONDS, self._check_reader)
+        self._open.stall(self)
+        self._unread.watch()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._reader_deadline is not None:
-            self._reader_deadline.cancel()
-
-    def _check_reader(self) -> None:
-        """End the connection if the caller has read too little of its answer since the last look."""
-        if self._unread - self.transport.get_write_buffer_size() >= READ_BYTES:
-            self.pause_writing()
-        else:
-            self._open.refused("unread")
-            # Reset, so that the kernel doesn't keep what it has of the answer either.
-            reset = struct.pack("ii", 1, 0)
-            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-            self.transport.abort()
+        self._open.flow(self)
+        self._unread.relax()
 
     def _set_deadline(self, seconds: float | None, on_passed: Callable[[], None] = lambda: None) -> None:
         if self._deadline is not None:
@@ -393,7 +383,7 @@ class Connection(HttpToolsProtocol):
 
     def _on_head_late(self) -> None:
         if not self._overhead:
-            self.transport.close()
+            self._unread.close()
             return
         text = f"the headers took longer than {HEAD_SECONDS:g} s"
         self._refuse(Refusal("slow_head", HTTPStatus.REQUEST_TIMEOUT, text, "headers", HEAD_SECONDS))

@@ -20,9 +20,6 @@ LINGER_SECONDS = 5.0
 """Longest time in which the rest of a body is read and dropped when its request was answered already."""
 LINGER_BYTES = 32 * 1024 * 1024
 """Most bytes of it."""
-READ_SECONDS = 20.0
-"""Time in which :data:`READ_BYTES` of an answer that waits for its caller must have been read; else it is given up."""
-READ_BYTES = 320 * 1024
 SHUTDOWN_SECONDS = 4.0
 """Time that callers have to read their answers when the service ends: a little less than uvicorn waits for them."""
 SMALL_READS = 8

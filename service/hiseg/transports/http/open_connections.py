@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import chain
 from typing import Protocol
 
 from hiseg.access.quota import CLIENT_TO_FREE_RATIO, address_share
@@ -42,8 +43,9 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 class OpenConnections:
     """All HTTP connections of a service.
 
-    A connection waits (nothing complete has come), receives (a request's head has come, but not all of its body), or is
-    busy. Those that wait, and then those that receive, give way to new ones when there are too many.
+    A connection waits (nothing complete has come, or nothing more will be answered), receives (a request's head has
+    come, but not all of its body), or is busy; and it stalls if its answer isn't read as fast as it is written. Those
+    that wait, then those that receive, and then those that stall give way to new ones when there are too many.
 
     Args:
         proxies: addresses and networks that stand for many callers, and may open connections without a share; ``*``:
@@ -70,6 +72,7 @@ class OpenConnections:
         # Dictionaries since they keep the order of insertion: the first has been there for the longest time.
         self._waiting: dict[Evictable, None] = {}
         self._receiving: dict[Evictable, None] = {}
+        self._stalling: dict[Evictable, None] = {}
         self._unsaid: Counter[str] = Counter()
         self._say_at = 0.0
         self.handshakes = asyncio.Lock()
@@ -85,7 +88,7 @@ class OpenConnections:
             return False
         if len(self) >= self.limit:
             self.refused("connections")
-            victim = next(iter(self._waiting), None) or next(iter(self._receiving), None)
+            victim = next(chain(self._waiting, self._receiving, self._stalling), None)
             if victim is None:
                 return False
             self.remove(victim)
@@ -100,8 +103,8 @@ class OpenConnections:
         share = self._shares.pop(connection, None)
         if share is None:
             return
-        self._waiting.pop(connection, None)
-        self._receiving.pop(connection, None)
+        for state in (self._waiting, self._receiving, self._stalling):
+            state.pop(connection, None)
         self._open_of_share[share] -= 1
         if not self._open_of_share[share]:
             del self._open_of_share[share]
@@ -120,6 +123,15 @@ class OpenConnections:
         self._receiving.pop(connection, None)
         if connection in self._shares:
             self._waiting[connection] = None
+
+    def stall(self, connection: Evictable) -> None:
+        """Much of an answer waits for its caller now."""
+        if connection in self._shares:
+            self._stalling[connection] = None
+
+    def flow(self, connection: Evictable) -> None:
+        """The answer is being read."""
+        self._stalling.pop(connection, None)
 
     def refused(self, reason: str) -> None:
         """Count what was refused, and say so in the log, but not for each of many."""

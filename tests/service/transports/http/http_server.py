@@ -19,6 +19,7 @@ from hiseg.transports.http.connection import FLOW, Connection
 from hiseg.transports.http.open_connections import OpenConnections
 
 BIG = 8 * 1024 * 1024
+PIECE = 64 * 1024
 
 
 @dataclass
@@ -43,7 +44,11 @@ class Served:
     gate: threading.Event = field(default_factory=threading.Event)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """``/early`` is answered before its body is read, ``/gate`` when the gate is open, ``/big`` with much."""
+        """Answer with the length of the body.
+
+        ``/early`` is answered before its body is read, ``/gate`` when the gate is open, ``/big`` with much, ``/pieces``
+        with as much piece by piece, ``/some`` with as many bytes as the query says.
+        """
         if scope["type"] != "http":
             return
         self.heads += 1
@@ -57,9 +62,15 @@ class Served:
         if scope["path"] == "/gate":
             await asyncio.to_thread(self.gate.wait)
         self.bodies.append(body)
-        content = b"x" * BIG if scope["path"] == "/big" else b"%d" % len(body)
+        content = b"x" * BIG if scope["path"] in ("/big", "/pieces") else b"%d" % len(body)
+        if scope["path"] == "/some":
+            content = b"x" * int(scope["query_string"])
         headers = [(b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if scope["path"] == "/pieces":
+            for at in range(0, BIG, PIECE):
+                await send({"type": "http.response.body", "body": content[at : at + PIECE], "more_body": True})
+            content = b""
         await send({"type": "http.response.body", "body": content})
         if scope["path"] == "/big":
             await scope[FLOW].drain()
@@ -82,6 +93,7 @@ def served(
     proxies: tuple[str, ...] = (),
     host: str = "127.0.0.1",
     tls: ssl.SSLContext | None = None,
+    keep_alive: float = 5,
 ) -> Iterator[Served]:
     """Serve until the end of the block."""
     refused: list[str] = []
@@ -89,6 +101,7 @@ def served(
     sockets = _listen(host, 0)
     app = Served(sockets[0].getsockname()[:2], connections, refused)
     config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=1)
+    config.timeout_keep_alive = keep_alive  # type: ignore[assignment]
     config.load()
     config.http_protocol_class = partial(Connection, open_connections=connections, tls=tls)  # type: ignore[assignment]
     server = uvicorn.Server(config)

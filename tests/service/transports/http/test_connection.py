@@ -17,6 +17,7 @@ import pytest
 from benchmarks.harness.availability import missing
 from hiseg.api.limits import MAX_HEAD_BYTES, MAX_HEADERS
 from hiseg.transports.http import connection as limits
+from hiseg.transports.http import unread
 from tests.service.transports.http.http_server import BIG, Served, read_all, read_answer, served, wait_until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -210,6 +211,28 @@ def test_the_oldest_that_waits_gives_way_to_a_new_connection() -> None:
             connection.close()
 
 
+@pytest.mark.parametrize("path", ["/pieces", "/big"])
+def test_the_oldest_whose_answer_is_not_read_gives_way_to_a_new_connection(path: str) -> None:
+    request = b"GET %s HTTP/1.1\r\n\r\n" % path.encode()
+    with served(limit=5, proxies=("*",)) as app:
+        held = [app.connect(request, receive_buffer=4096) for _ in range(5)]
+        wait_until(lambda: app.heads == 5)
+        for _ in range(3):
+            answers(app)
+        assert len(app.connections) <= 5
+        for connection in held:
+            connection.close()
+
+
+def test_one_who_sent_too_much_and_waits_gives_way_to_a_new_connection() -> None:
+    with served(limit=5, proxies=("*",)) as app:
+        held = [app.connect((GET + b"\r\n") * 2) for _ in range(5)]
+        wait_until(lambda: app.heads == 5)
+        answers(app)
+        for connection in held:
+            connection.close()
+
+
 def test_requests_that_are_worked_on_keep_their_connections() -> None:
     with served(limit=3, proxies=("*",)) as app:
         busy = [app.connect(b"GET /gate HTTP/1.1\r\n\r\n") for _ in range(3)]
@@ -239,7 +262,7 @@ def test_one_address_has_a_share_of_the_connections() -> None:
 
 
 def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(unread, "READ_SECONDS", 0.2)
     with served() as app, app.connect(b"GET /big HTTP/1.1\r\n\r\n", receive_buffer=4096) as connection:
         wait_until(lambda: app.drained == 1)
         assert app.refused == ["unread"]
@@ -249,8 +272,29 @@ def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch
         answers(app)
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("end", [b"Connection: close\r\n", b"", b"\r\n" + GET])
+def test_a_little_that_nobody_reads_keeps_no_connection_open(
+    monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, end: bytes, encrypted: bool
+) -> None:
+    monkeypatch.setattr(unread, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "LINGER_SECONDS", 0.2)
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with served(keep_alive=0.2, tls=tls if encrypted else None) as app:
+        # So much that the kernel doesn't take all of it, but too little for the transport to hold up the application.
+        for nbytes in (0, 100_000, 140_000, 180_000, 220_000):
+            with app.connect(receive_buffer=2048) as plain:
+                connection = trusting.wrap_socket(plain) if encrypted else plain
+                connection.sendall(b"GET /some?%d HTTP/1.1\r\n" % nbytes + end + b"\r\n")
+                wait_until(lambda: app.heads == 1)
+                wait_until(lambda: len(app.connections) == 0)
+                connection.close()
+            app.heads = 0
+
+
 def test_an_answer_that_is_read_slowly_but_steadily_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(unread, "READ_SECONDS", 0.5)
     with served() as app, app.connect(b"GET /big HTTP/1.1\r\n\r\n", receive_buffer=65536) as connection:
         received = 0
         while received < BIG:

@@ -21,7 +21,7 @@ from hiseg.lifecycle import _listen
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
-from hiseg.transports.http import connection, handler
+from hiseg.transports.http import handler, unread
 from hiseg.transports.http.app import create_http
 from hiseg.transports.http.connection import Connection
 from hiseg.transports.http.open_connections import OpenConnections
@@ -84,7 +84,7 @@ def overlay_request() -> bytes:
 @pytest.mark.parametrize("is_read", [True, False])
 def test_an_answer_is_counted_until_it_was_read_or_given_up(monkeypatch: pytest.MonkeyPatch, is_read: bool) -> None:
     if not is_read:
-        monkeypatch.setattr(connection, "READ_SECONDS", 0.3)
+        monkeypatch.setattr(unread, "READ_SECONDS", 0.3)
 
     async def scenario() -> None:
         async with listening() as (port, segmenter):
