@@ -20,7 +20,7 @@ from hiseg.batching.cost import CostModel
 from hiseg.batching.dispatch import Dispatcher, InFlightLimit, cancel_when_abandoned
 from hiseg.batching.job import SHARES, BatchJob, BatchLimits, Prepared, Watcher
 from hiseg.batching.latest import LatestJobs, Superseded
-from hiseg.batching.next_batch import NextBatch
+from hiseg.batching.next_batch import NextBatch, is_long
 from hiseg.batching.wait import WaitEstimator
 from hiseg.batching.workers import Workers
 from hiseg.core.errors import DeadlineExceeded, Overloaded, TooLarge, Unavailable
@@ -75,7 +75,7 @@ class Batcher:
         # Admitted jobs that are not in the engine yet, oldest first.
         self._waiting: dict[BatchJob, None] = {}
         self._in_flight_limit = InFlightLimit(lambda: engine.max_in_flight)
-        self._in_flight = 0
+        self._in_flight = self._long_in_flight = 0
         self._changed = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         engine.subscribe(self._on_engine_change)
@@ -177,11 +177,12 @@ class Batcher:
         """Form batches and let them leave until there is nothing to do; called after every change."""
         self._changed.set()
         while self._tasks is not None:
-            self._next_batch.fill()
+            self._next_batch.fill(self._long_in_flight)
             jobs = self._next_batch.take_departing(self._in_flight)
             if not jobs:
                 break
             self._in_flight += 1
+            self._long_in_flight += is_long(jobs)
             self._tasks.create_task(self._launch(jobs))
 
     def _on_engine_change(self) -> None:
@@ -253,6 +254,7 @@ class Batcher:
 
     async def _launch(self, jobs: Sequence[BatchJob]) -> None:
         """Assemble a batch and run it as soon as the engine takes it, without the jobs that nobody needs by then."""
+        long = is_long(jobs)
         try:
             batch = await self._dispatcher.assemble(jobs)
             async with self._in_flight_limit.acquire():
@@ -272,6 +274,7 @@ class Batcher:
             raise
         finally:
             self._in_flight -= 1
+            self._long_in_flight -= long
         self._advance()
         await asyncio.sleep(LEARNING_DELAY_S)
         self._dispatcher.learn()

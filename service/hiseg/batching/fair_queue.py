@@ -88,10 +88,16 @@ class _ClientQueue(Generic[T]):
             del self.items[item.canvas]
         return turn
 
-    def first(self, canvas: Size | None) -> T | None:
-        """Return the item whose turn is next on ``canvas``, or on any canvas if that is None; None if there is none."""
+    def first(self, canvas: Size | None, max_cost_ms: float = math.inf) -> T | None:
+        """Return the item whose turn is next, of those at the head of a stream; None if there is none.
+
+        Args:
+            canvas: of the item; None: any.
+            max_cost_ms: most that the item may cost.
+        """
         canvases = self.items.values() if canvas is None else [self.items.get(canvas, {})]
         heads = [next(iter(row.items())) for streams in canvases for row in streams.values()]
+        heads = [head for head in heads if head[0].cost_ms <= max_cost_ms]
         return min(heads, key=lambda head: head[1])[0] if heads else None
 
     def rounds_to(self, item: T) -> int:
@@ -156,9 +162,14 @@ class FairQueue(Generic[T]):
             del self._clients[key]
         return turn
 
-    def next(self, canvas: Size | None = None) -> T | None:
-        """Return the item whose turn it is, on ``canvas`` or on any if that is None, and leave it in the queue."""
-        waiting = self._first_of_each(canvas)
+    def next(self, canvas: Size | None = None, max_cost_ms: float = math.inf) -> T | None:
+        """Return the item whose turn it is, and leave it in the queue; None if there is none.
+
+        Args:
+            canvas: of the item; None: any.
+            max_cost_ms: most that the item may cost. A client or stream whose first one costs more keeps its turn.
+        """
+        waiting = self._first_of_each(canvas, max_cost_ms)
         if not waiting:
             return None
         rounds = min(client.rounds_to(item) for client, item in waiting)
@@ -178,5 +189,6 @@ class FairQueue(Generic[T]):
         if following is not None and client.rounds_to(following):
             self._clients[key] = self._clients.pop(key)
 
-    def _first_of_each(self, canvas: Size | None) -> list[tuple[_ClientQueue[T], T]]:
-        return [(client, item) for client in self._clients.values() if (item := client.first(canvas)) is not None]
+    def _first_of_each(self, canvas: Size | None, max_cost_ms: float) -> list[tuple[_ClientQueue[T], T]]:
+        firsts = [(client, client.first(canvas, max_cost_ms)) for client in self._clients.values()]
+        return [(client, item) for client, item in firsts if item is not None]

@@ -3,10 +3,13 @@
 There is no timer: load itself makes the batches. While the engine works on one batch, the next one is formed from the
 jobs that wait, in fair order and within a budget of predicted cost; their images are decoded meanwhile. It leaves as
 soon as an engine slot is free, with those of its jobs that are decoded by then.
+
+Nobody waits for a crowd: while one has the engine, all other jobs share it, but for other crowds.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from hiseg.batching.cost import CostModel
@@ -16,8 +19,13 @@ from hiseg.batching.wait import WaitEstimator
 from hiseg.core.image import Size
 from hiseg.engines.base import Engine
 
-LONG_BATCH_MS = 250.0
-"""If no engine slot is going to be free for longer, a batch shares one instead of waiting for it."""
+LONG_JOB_MS = 250.0
+"""A job that costs more, such as a crowd of a hundred people, has an engine slot for itself and whoever shares it."""
+
+
+def is_long(jobs: Sequence[BatchJob]) -> bool:
+    """Whether a batch of ``jobs`` takes as long as a crowd; such a job is the only one of its batch."""
+    return any(job.cost_ms > LONG_JOB_MS for job in jobs)
 
 
 class NextBatch:
@@ -47,6 +55,8 @@ class NextBatch:
         self.jobs: list[BatchJob] = []
         # Whether the batch began with jobs that the one before it left behind, since they were still being decoded.
         self._is_remainder = False
+        # Most that a job which joins may cost, in milliseconds.
+        self._max_cost_ms = math.inf
         self._engine = engine
         self._limits = limits
         self._cost_model = cost_model
@@ -62,10 +72,16 @@ class NextBatch:
 
     # The rule, from here to the end. A job whose caller leaves is removed from queue and batch at once, by the batcher.
 
-    def fill(self) -> None:
-        """Let jobs on the batch's canvas join in fair order, as long as the next one fits and isn't too late."""
+    def fill(self, long_in_flight: int) -> None:
+        """Let jobs on the batch's canvas join in fair order, as long as the next one fits and isn't too late.
+
+        Args:
+            long_in_flight: number of batches in flight that :func:`is_long` is true of. If all slots have one, no such
+                job joins: the batch would have to wait, and everybody else behind it.
+        """
+        self._max_cost_ms = LONG_JOB_MS if long_in_flight >= self._engine.slots else math.inf
         self._is_remainder = self._is_remainder and bool(self.jobs)
-        while (job := self.queue.next(self.canvas)) is not None and self.fits(job):
+        while (job := self.queue.next(self.canvas, self._max_cost_ms)) is not None and self.fits(job):
             if self._is_remainder and self._is_turn_of_another_canvas():
                 break
             if self._is_late(job, job.alone_ms):
@@ -103,33 +119,33 @@ class NextBatch:
     def _is_turn_of_another_canvas(self) -> bool:
         # A remainder keeps its canvas. If it went on taking jobs while something in it is always still being decoded,
         # jobs on other canvases would never have their turn.
-        following = self.queue.next()
+        following = self.queue.next(max_cost_ms=self._max_cost_ms)
         return following is not None and following.canvas != self.canvas
 
     def take_departing(self, in_flight: int) -> list[BatchJob]:
         """Remove and return the jobs that leave for the engine now; none if the batch stays.
 
-        With a slot free, those that are prepared leave. Without one they leave too if the engine has room for a batch
-        that shares a slot, and no slot will be free for long. Otherwise a full batch leaves, once all of it is
-        prepared, to share a slot, or else to stand assembled before the engine: one batch at most.
+        With a slot free, those that are prepared leave. Without one a crowd stays, and others leave too if the engine
+        has room for a batch that shares a slot, and crowds have all slots. Otherwise a full batch leaves, once all of
+        it is prepared, to share a slot, or else to stand assembled before the engine: one batch at most.
+
+        Args:
+            in_flight: number of batches that have left and not come back.
         """
         ready = [job for job in self.jobs if job.is_prepared]
         slot_is_free = in_flight < self._engine.slots
         may_leave_early = in_flight <= self._engine.max_in_flight and len(ready) == len(self.jobs)
         if not ready:
             return []
-        if not (slot_is_free or self._shares_slot(in_flight) or (may_leave_early and self._is_full())):
+        shares_slot = self._max_cost_ms < math.inf and in_flight < self._engine.max_in_flight
+        if not (slot_is_free or (not is_long(ready) and (shares_slot or (may_leave_early and self._is_full())))):
             return []
         self.jobs = [job for job in self.jobs if not job.is_prepared]
         self._is_remainder = bool(self.jobs)
         return ready
 
-    def _shares_slot(self, in_flight: int) -> bool:
-        # Nobody shall wait for a crowd of a hundred: its batch shares the engine with everybody else's.
-        return in_flight < self._engine.max_in_flight and self._wait_estimator.next_free_ms() > LONG_BATCH_MS
-
     def _is_full(self) -> bool:
-        following = self.queue.next(self.canvas)
+        following = self.queue.next(self.canvas, self._max_cost_ms)
         return len(self.jobs) >= self._limits.images or (following is not None and not self.fits(following))
 
     def drop_unneeded(self, jobs: Sequence[BatchJob]) -> list[BatchJob]:

@@ -11,7 +11,7 @@ from benchmarks.harness.echo import EchoEngine
 from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.core.errors import DeadlineExceeded
 from hiseg.engines.base import Batch, Cost, Prediction
-from tests.service.batching.harness import CANVASES, ENDLESS, GPU, batch_job, running_batcher
+from tests.service.batching.harness import CANVASES, ENDLESS, GPU, Harness, batch_job, running_batcher
 
 
 def test_an_idle_engine_waits_for_nobody() -> None:
@@ -47,6 +47,48 @@ def test_nobody_waits_for_a_crowd_if_the_engine_can_take_another_batch(people: i
         expected = cost.batch(1, people) + cost.batch(2, 2) if waits else 2 + 2 * cost.batch(1, 1)
         assert ended * 1000 == pytest.approx(expected, abs=2)
         assert single.prediction is not None
+
+    run(scenario)
+
+
+def test_crowds_come_one_after_the_other_and_keep_nobody_else_waiting() -> None:
+    cost = Cost(4, 1, 10)
+
+    async def scenario(loop: VirtualLoop) -> None:
+        async with running_batcher(loop, EchoEngine(cost, extra=1)) as harness, asyncio.TaskGroup() as tasks:
+            crowds = [tasks.create_task(harness.send(marker, 100, client="crowds")) for marker in range(3)]
+            for number in range(10):
+                sent = (number + 1) * 0.2
+                single = await harness.send(9, at=sent)
+                assert single.prediction is not None
+                assert (loop.time() - sent) * 1000 == pytest.approx(cost.batch(1, 1), abs=1)
+            for task in crowds:
+                assert (await task).prediction is not None
+        crowded = [len(batch.rois) for batch in harness.engine.batches if len(batch.rois) > 1]
+        assert crowded == [100, 100, 100]
+        # Batches that share the slot of this engine don't slow each other.
+        assert loop.time() * 1000 == pytest.approx(3 * cost.batch(1, 100), abs=cost.batch(1, 1))
+
+    run(scenario)
+
+
+def test_a_crowd_has_its_turn_among_those_who_never_pause() -> None:
+    cost = Cost(4, 1, 10)
+
+    async def scenario(loop: VirtualLoop) -> None:
+        async with running_batcher(loop, EchoEngine(cost, extra=1)) as harness:
+            flood = [asyncio.create_task(caller(harness)) for _ in range(8)]
+            await asyncio.sleep(0.1)
+            sent = loop.time()
+            await harness.send(1, 100, client="crowd")
+            assert loop.time() - sent < 2 * (cost.batch(1, 100) + 8 * cost.batch(1, 1)) / 1000
+            for task in flood:
+                task.cancel()
+            await asyncio.wait(flood)
+
+    async def caller(harness: Harness) -> None:
+        while True:
+            await harness.send(2, client="flood")
 
     run(scenario)
 
