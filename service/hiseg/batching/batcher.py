@@ -20,8 +20,8 @@ from hiseg.batching.cost import CostModel
 from hiseg.batching.dispatch import Dispatcher, InFlightLimit, cancel_when_abandoned
 from hiseg.batching.job import SHARES, BatchJob, BatchLimits, Prepared, Watcher
 from hiseg.batching.latest import LatestJobs, Superseded
-from hiseg.batching.next_batch import NextBatch, is_long
-from hiseg.batching.wait import WaitEstimator
+from hiseg.batching.next_batch import NextBatch
+from hiseg.batching.wait import WaitEstimator, is_long
 from hiseg.batching.workers import Workers
 from hiseg.core.errors import DeadlineExceeded, Overloaded, TooLarge, Unavailable
 from hiseg.core.job import Priority
@@ -62,7 +62,7 @@ class Batcher:
         self.limits = limits or BatchLimits()
         self.clock = clock
         self.cost_model = CostModel(engine.info.cost_prior)
-        self.wait_estimator = WaitEstimator(clock, self.limits.wait_ms, engine.slots)
+        self.wait_estimator = WaitEstimator(clock, self.limits.wait_ms, engine.slots, _can_share(engine))
         self._dispatcher = Dispatcher(engine, self.cost_model, self.wait_estimator, watcher, clock, tracing)
         self._workers = workers
         self._watcher = watcher
@@ -187,7 +187,7 @@ class Batcher:
 
     def _on_engine_change(self) -> None:
         """Adapt to another number of engine slots; without any, all jobs are refused, since none may ever come back."""
-        self.wait_estimator.resize(self.engine.slots)
+        self.wait_estimator.resize(self.engine.slots, _can_share(self.engine))
         self._in_flight_limit.limit_changed()
         if not self.engine.slots:
             for job in list(self._waiting):
@@ -310,6 +310,11 @@ class Batcher:
             self._next_batch.jobs.remove(job)
         if job.preparing and job.preparing is not asyncio.current_task():
             job.preparing.cancel()
+
+
+def _can_share(engine: Engine) -> bool:
+    """Whether a batch may run beside others though all slots are taken."""
+    return engine.max_in_flight > engine.slots
 
 
 def _shutting_down() -> Unavailable:

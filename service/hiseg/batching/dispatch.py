@@ -14,7 +14,7 @@ from typing import Any
 from hiseg.batching.assembly import assemble, scatter
 from hiseg.batching.cost import CostModel
 from hiseg.batching.job import BatchJob, Watcher
-from hiseg.batching.wait import WaitEstimator
+from hiseg.batching.wait import WaitEstimator, is_long
 from hiseg.core.errors import HisegError
 from hiseg.engines.base import Batch, BatchMeta, Engine, Prediction
 from hiseg.observability.reports import BatchReport
@@ -90,7 +90,7 @@ class Dispatcher:
         members = [job.prepared for job in jobs]
         rois = sum(len(member.rois) for member in members)
         predicted_ms = self._cost_model.now.batch(len(members), rois)
-        run = self._wait_estimator.start_batch(predicted_ms, queued_ms=sum(job.cost_ms for job in jobs))
+        run = self._wait_estimator.start_batch(predicted_ms, sum(job.cost_ms for job in jobs), is_long(jobs))
         began = self._clock()
         prediction: Prediction | None = None
         failure: Exception | None = None

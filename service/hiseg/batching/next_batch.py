@@ -15,17 +15,9 @@ from collections.abc import Callable, Sequence
 from hiseg.batching.cost import CostModel
 from hiseg.batching.fair_queue import FairQueue
 from hiseg.batching.job import BatchJob, BatchLimits
-from hiseg.batching.wait import WaitEstimator
+from hiseg.batching.wait import LONG_JOB_MS, WaitEstimator, is_long
 from hiseg.core.image import Size
 from hiseg.engines.base import Engine
-
-LONG_JOB_MS = 250.0
-"""A job that costs more, such as a crowd of a hundred people, has an engine slot for itself and whoever shares it."""
-
-
-def is_long(jobs: Sequence[BatchJob]) -> bool:
-    """Whether a batch of ``jobs`` takes as long as a crowd; such a job is the only one of its batch."""
-    return any(job.cost_ms > LONG_JOB_MS for job in jobs)
 
 
 class NextBatch:
@@ -109,7 +101,7 @@ class NextBatch:
 
     def _would_make_late(self, jobs: Sequence[BatchJob], without_ms: float, with_ms: float) -> bool:
         """Whether one of ``jobs`` meets its deadline in a batch of ``without_ms``, but not in one of ``with_ms``."""
-        starts = self._clock() + self._wait_estimator.running_ms() / 1000
+        starts = self._clock() + self._wait_estimator.running_ms(max(job.cost_ms for job in jobs)) / 1000
         deadlines = [job.deadline for job in jobs if job.deadline is not None]
         return any(starts + without_ms / 1000 <= deadline < starts + with_ms / 1000 for deadline in deadlines)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,9 @@ DEADLINE_MARGIN = 0.25
 """Part of the time until a deadline that is kept free for errors of the prediction."""
 MAX_PACE = 10.0
 """The highest pace that is believed, and its inverse the lowest, so that a single pause refuses nobody afterwards."""
+
+LONG_JOB_MS = 250.0
+"""A job that costs more, such as a crowd of a hundred people, has an engine slot for itself and whoever shares it."""
 
 
 class WaitingJob(Protocol):
@@ -35,6 +38,11 @@ class WaitingJob(Protocol):
         """Predicted milliseconds of a batch of this job alone."""
 
 
+def is_long(jobs: Iterable[WaitingJob]) -> bool:
+    """Whether one of the jobs of a batch is long; it is the only one then."""
+    return any(job.cost_ms > LONG_JOB_MS for job in jobs)
+
+
 @dataclass(eq=False, slots=True)
 class InFlightBatch:
     """A batch in the engine.
@@ -42,11 +50,13 @@ class InFlightBatch:
     Attributes:
         queued_ms: sum of its jobs' ``cost_ms``: less than ``predicted_ms``, since a batch as such costs something too.
         predicted_ms: milliseconds of an engine slot that it is predicted to use.
+        is_shared: whether it is a long job, with which others share the slot where the engine can do that.
         used_ms: those that it has used by now.
     """
 
     queued_ms: float
     predicted_ms: float
+    is_shared: bool = False
     used_ms: float = 0.0
 
 
@@ -63,14 +73,16 @@ class WaitEstimator:
         clock: seconds, monotonic.
         max_wait_ms: a job is refused if its predicted wait is longer.
         slots: number of batches that the engine runs at once; if there are more, they share its slots.
+        can_share: whether the engine runs more batches than it has slots.
     """
 
-    def __init__(self, clock: Callable[[], float], max_wait_ms: float, slots: int = 1) -> None:
+    def __init__(self, clock: Callable[[], float], max_wait_ms: float, slots: int = 1, can_share: bool = False) -> None:
         self._clock = clock
         self._max_wait_ms = max_wait_ms
         self._waiting: dict[tuple[str, float], _ClientWaiting] = {}
         self._running: list[InFlightBatch] = []
         self._slots = max(1, slots)
+        self._can_share = can_share
         self._accounted_at = clock()
         # Wall milliseconds for a millisecond of queued cost: below 1 with several slots, above 1 for what a batch as
         # such costs, where decoding is the bottleneck, or where the cost model is behind.
@@ -83,8 +95,9 @@ class WaitEstimator:
         """Predicted milliseconds of all jobs that wait; exactly 0 when there are none."""
         return sum(waiting.cost_ms for waiting in self._waiting.values())
 
-    def resize(self, slots: int) -> None:
+    def resize(self, slots: int, can_share: bool) -> None:
         """Note that the engine has another number of slots; 0, for a while, says nothing of the pace afterwards."""
+        self._can_share = can_share
         if slots:
             self._account()
             self._pace *= self._slots / slots
@@ -101,12 +114,18 @@ class WaitEstimator:
             min(waiting.cost_ms, (own_ms + cost_ms) * others_share / share)
             for (_, others_share), waiting in self._waiting.items()
         )
-        return self.running_ms() + ahead_ms * self._pace
+        return self.running_ms(cost_ms) + ahead_ms * self._pace
 
-    def running_ms(self) -> float:
-        """Predict the milliseconds until all slots are free, as a mean over the slots."""
+    def running_ms(self, cost_ms: float) -> float:
+        """Predict the milliseconds until all slots are free for a job, as a mean over the slots.
+
+        Args:
+            cost_ms: what the job costs; one that isn't long shares the slots of those that are, if it can.
+        """
         self._account()
-        return sum(abs(run.predicted_ms - run.used_ms) for run in self._running) / self._slots
+        shares = self._can_share and cost_ms <= LONG_JOB_MS
+        waited_for = [run for run in self._running if not (shares and run.is_shared)]
+        return sum(abs(run.predicted_ms - run.used_ms) for run in waited_for) / self._slots
 
     def next_free_ms(self) -> float:
         """Predict the milliseconds until a slot is free: 0 if one is, negative if one should have been by now."""
@@ -170,10 +189,10 @@ class WaitEstimator:
         if not waiting.jobs:
             del self._waiting[key]
 
-    def start_batch(self, predicted_ms: float, queued_ms: float) -> InFlightBatch:
+    def start_batch(self, predicted_ms: float, queued_ms: float, is_shared: bool = False) -> InFlightBatch:
         """Count a batch as running; see :class:`InFlightBatch` for its costs."""
         self._account()
-        run = InFlightBatch(queued_ms, predicted_ms)
+        run = InFlightBatch(queued_ms, predicted_ms, is_shared)
         self._running.append(run)
         return run
 

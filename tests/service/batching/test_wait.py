@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.batching.wait import DEADLINE_MARGIN, WaitEstimator
+from hiseg.batching.wait import DEADLINE_MARGIN, LONG_JOB_MS, WaitEstimator
 from hiseg.core.errors import DeadlineExceeded, Overloaded
 
 
@@ -211,9 +211,22 @@ def test_who_shares_a_slot_is_expected_to_take_longer_by_just_that() -> None:
     now += 0.05
     assert estimator.next_free_ms() == pytest.approx(50)
     second = estimator.start_batch(100, 100)
-    assert estimator.running_ms() == pytest.approx(150)
+    assert estimator.running_ms(1) == pytest.approx(150)
     assert estimator.next_free_ms() == pytest.approx(100)
     now += 0.1
     estimator.end_batch(first)
     assert (first.used_ms, second.used_ms) == (pytest.approx(100), pytest.approx(50))
-    assert estimator.running_ms() == pytest.approx(50)
+    assert estimator.running_ms(1) == pytest.approx(50)
+
+
+def test_a_crowd_is_waited_for_by_other_crowds_alone_where_its_slot_can_be_shared() -> None:
+    for can_share in (True, False):
+        estimator = WaitEstimator(Clock(), 2000, can_share=can_share)
+        run = estimator.start_batch(3000, 2990, is_shared=True)
+        assert estimator.running_ms(LONG_JOB_MS + 1) == pytest.approx(3000)
+        assert estimator.running_ms(LONG_JOB_MS) == pytest.approx(0 if can_share else 3000)
+        estimator.start_batch(20, 10)
+        assert estimator.running_ms(10) == pytest.approx(20 if can_share else 3020)
+        estimator.resize(2, not can_share)
+        assert estimator.running_ms(10) == pytest.approx(1510 if can_share else 10)
+        estimator.end_batch(run)
