@@ -230,16 +230,18 @@ class Segmenter:
         )
         await batcher.submit(batch_job)
 
-        returned = time.perf_counter()
         draw_job = partial(draw_and_write, job, boxes, placement, batch_job, write, stop)
         is_small = sizes.pixels <= MAX_INLINE_MASK_PIXELS and sizes.count <= MAX_INLINE_MASKS
+        takes_long = sizes.count > MAX_SHORT_MASKS
         if cost.is_quick and is_small and job.post_processing.is_plain and not binary and self._is_alone:
             result, answer = draw_job()
         else:
             result, answer = await self.workers.run(
-                draw_job, job.client, drawing_bytes, stop, reservation, takes_long=sizes.count > MAX_SHORT_MASKS
+                draw_job, job.client, drawing_bytes, stop, reservation, takes_long=takes_long
             )
-        batcher.wait_estimator.observe_answer((time.perf_counter() - returned) * 1000)
+        if not takes_long and not self.workers.is_long(drawing_bytes):
+            # Neither others' long work nor the turns that one client waits for are a reason to refuse anybody else.
+            batcher.wait_estimator.observe_answer(result.timings_ms["masks"] + result.timings_ms["encode"])
         if self.tracing.is_on:
             self.tracing.record_stages(job.traceparent, list_stages(batch_job, result.timings_ms, batcher.clock()))
         return result, answer

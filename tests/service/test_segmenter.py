@@ -147,6 +147,24 @@ def test_a_request_is_refused_unread_if_even_the_smallest_job_would_be_late_or_t
     asyncio.run(scenario())
 
 
+def test_long_answers_of_one_caller_refuse_nobody_elses_deadline() -> None:
+    def write_slowly(result: Result, _: Stop) -> None:
+        time.sleep(0.2)
+
+    async def scenario() -> None:
+        async with echoing(EchoEngine()) as segmenter:
+            crowd = tuple(Box(number, 0, number + 20, 30) for number in range(40))
+            for _ in range(10):
+                with segmenter.admission.admit("first") as reservation:
+                    job = Job(image(), crowd, "echo", client="first")
+                    await segmenter.segment(job, reservation, write_slowly)
+            (batcher,) = segmenter.batchers.values()
+            batcher.wait_estimator.start_batch(20, 20)
+            batcher.check_capacity("second", time.monotonic() + 0.1)
+
+    asyncio.run(scenario())
+
+
 @dataclass
 class WatchedImage:
     """An image source that records the threads it is decoded in."""

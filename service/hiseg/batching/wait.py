@@ -177,7 +177,7 @@ class WaitEstimator:
             )
 
     def observe_answer(self, after_ms: float) -> None:
-        """Learn that an answer was ready so many milliseconds after the engine had finished its job."""
+        """Learn that it took so many milliseconds to make an ordinary answer when the engine had finished its job."""
         self._answer_ms += 0.1 * (after_ms - self._answer_ms)
 
     def remove(self, job: WaitingJob) -> None:
