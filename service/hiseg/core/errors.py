@@ -7,6 +7,7 @@ answer and no line of the log grows with a request or shows it as Python would w
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 MAX_QUOTE_LENGTH = 80
 """Most characters of a caller's text that an error or a line of the log has."""
@@ -14,6 +15,21 @@ MAX_DETAIL_LENGTH = 500
 """Most characters of :attr:`HisegError.detail`: with gRPC it travels as a header, of which clients take 8 KiB."""
 MAX_QUOTED_ITEMS = 8
 """Most items of a list that an error shows as they are."""
+
+E = TypeVar("E", bound=BaseException)
+
+
+def forget_frames(error: E) -> E:
+    """Take its tracebacks off an error that is kept for its answer.
+
+    They would keep alive whatever was worked on when it was raised: a message or an image of 20 MB, until the answer
+    has been sent, and until the next collection of garbage if the function that they lead to keeps the error.
+    """
+    each: BaseException | None = error
+    while each is not None and each.__traceback__ is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error
 
 
 class HisegError(Exception):

@@ -19,8 +19,9 @@ from grpc.aio import EOF, AbortError, BaseError, ServicerContext
 from hiseg.api.limits import READ_ANSWER_BYTES
 from hiseg.api.outcomes import ClientDisconnected
 from hiseg.batching.workers import Workers
-from hiseg.core.errors import HisegError, InvalidRequest
+from hiseg.core.errors import HisegError, InvalidRequest, forget_frames
 from hiseg.observability.logs import REQUEST_ID, current_request_id
+from hiseg.transports.grpc.auth import TrustedProxies
 from hiseg.transports.grpc.incoming import Incoming, late_message
 from hiseg.transports.grpc.sockets import Sockets
 from hiseg.transports.grpc.status import MessageTooLarge, refusal
@@ -38,16 +39,24 @@ class Calls:
     Args:
         incoming: counts the messages that are read.
         sockets: those of the server.
+        proxies: those that are trusted to stand for many clients.
         workers: threads in which compressed messages are inflated.
         max_message_bytes: most bytes of a message.
         message_s: seconds that a message may take to arrive.
     """
 
     def __init__(
-        self, incoming: Incoming, sockets: Sockets, workers: Workers, max_message_bytes: int, message_s: float
+        self,
+        incoming: Incoming,
+        sockets: Sockets,
+        proxies: TrustedProxies,
+        workers: Workers,
+        max_message_bytes: int,
+        message_s: float,
     ) -> None:
         self.incoming = incoming
         self.sockets = sockets
+        self.proxies = proxies
         self.workers = workers
         self.max_message_bytes = max_message_bytes
         self.message_s = message_s
@@ -188,9 +197,15 @@ class Call:
         return counts.taken if counts else 0
 
     def _cut_off(self) -> None:
-        """End the connection, unless other clients have calls on it: gRPC can't end one call that isn't read."""
-        if self._connection.endpoint and set(self._connection.clients) == {self._client}:
-            self._calls.sockets.shut_down(self._connection.endpoint)
+        """End the connection, unless it is a proxy's with calls of other clients: gRPC can't end one unread call.
+
+        All that come over another connection are one caller, whatever keys or watchers of the health it has there.
+        """
+        endpoint = self._connection.endpoint
+        if endpoint is None:
+            return
+        if set(self._connection.clients) == {self._client} or not self._calls.proxies.is_trusted(endpoint[0]):
+            self._calls.sockets.shut_down(endpoint)
 
     async def _inflated(self, data: bytes) -> bytes:
         most = self._calls.max_message_bytes
@@ -245,7 +260,7 @@ async def abort(context: Context, error: HisegError, request_id: str = "") -> No
         AbortError: always, for gRPC, which has ended the call; its handler must return.
         CancelledError: the caller is gone.
     """
-    code, details, trailing = refusal(error)
+    code, details, trailing = refusal(forget_frames(error))
     try:
         await context.abort(code, details, (*trailing, (REQUEST_ID, request_id or current_request_id.get())))
     except AbortError:

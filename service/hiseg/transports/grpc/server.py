@@ -62,8 +62,9 @@ class Server:
         self._connections = OpenConnections(self._sockets, settings.trusted_proxies)
         message_s, max_bytes = settings.body_timeout_seconds, settings.max_message_bytes
         incoming = Incoming(segmenter.admission, self._sockets, max_bytes, message_s)
-        calls = Calls(incoming, self._sockets, segmenter.workers, max_bytes, message_s)
-        small = SmallCalls(calls, TrustedProxies(settings.trusted_proxies))
+        proxies = TrustedProxies(settings.trusted_proxies)
+        calls = Calls(incoming, self._sockets, proxies, segmenter.workers, max_bytes, message_s)
+        small = SmallCalls(calls, proxies)
         interceptors = [AuthInterceptor(key_store, metrics)] if key_store.is_needed else []
         self._server = grpc.aio.server(interceptors=interceptors, options=server_options(settings))
         self._server.add_generic_rpc_handlers(

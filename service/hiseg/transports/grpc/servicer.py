@@ -19,7 +19,7 @@ from hiseg.api.exchange import Exchange
 from hiseg.api.limits import READ_ANSWER_SECONDS, STREAM_CONFIG_SECONDS
 from hiseg.api.options import MAX_DEADLINE_S
 from hiseg.api.outcomes import ClientDisconnected, failure_of
-from hiseg.core.errors import HisegError, InvalidRequest
+from hiseg.core.errors import HisegError, InvalidRequest, forget_frames
 from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_request_id, read_request_id, trace_id
 from hiseg.observability.metrics import GONE, Metrics, outcome_of
 from hiseg.observability.tracing import HEADER, read_traceparent
@@ -87,6 +87,19 @@ class SegmentationServicer:
 
     async def segment(self, _: object, context: Context) -> bytes:
         """Segment the people in the boxes of one image."""
+        try:
+            return await self._segment(context)
+        except HisegError as error:
+            refused = forget_frames(error)
+        return await self._abort(context, refused)
+
+    async def _segment(self, context: Context) -> bytes:
+        """Read a call and answer it.
+
+        Raises:
+            HisegError: it is refused.
+            CancelledError: the caller hung up.
+        """
         started, entry, nbytes = time.perf_counter(), self._log_entry(context), 0
         try:
             with (
@@ -124,13 +137,12 @@ class SegmentationServicer:
                 return answer
         except HisegError as error:
             entry.outcome = outcome_of(failure_of(error))
-            refused = error
+            raise
         except ClientDisconnected as error:
             raise asyncio.CancelledError from error
         finally:
             milliseconds = round((time.perf_counter() - started) * 1000, 2)
             entry.write(rpc="Segment", status=STATUS_NAMES[entry.outcome], bytes_in=nbytes, ms=milliseconds)
-        return await self._abort(context, refused)
 
     async def segment_stream(self, _: object, context: Context) -> None:
         """Segment the frames of one camera; a stream that can't begin is refused like a call."""

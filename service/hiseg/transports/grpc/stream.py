@@ -21,7 +21,7 @@ from hiseg.api.options import Boxes
 from hiseg.api.outcomes import ClientDisconnected, failure_of
 from hiseg.batching.admission import State
 from hiseg.batching.latest import Superseded
-from hiseg.core.errors import DeadlineExceeded, HisegError, TooLarge, Unauthorized, Unavailable
+from hiseg.core.errors import DeadlineExceeded, HisegError, TooLarge, Unauthorized, Unavailable, forget_frames
 from hiseg.core.result import Result
 from hiseg.observability.metrics import GONE, outcome_of
 from hiseg.segmenter import Segmenter
@@ -153,7 +153,7 @@ class Stream:
             ending: the error whose status it ends with; None: OK.
         """
         if not self._ended:
-            self._ended, self.ending = True, ending
+            self._ended, self.ending = True, ending and forget_frames(ending)
             self._responses.put_nowait(None)
         self._advance()
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
+import tracemalloc
 import zlib
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
-from grpc import StatusCode
+from grpc import Compression, StatusCode
 
 from hiseg.access.keys import new_key
 from hiseg.core.errors import InvalidRequest
-from hiseg.settings import Settings
+from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc.call import inflate
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.open_connections import OpenConnections
@@ -61,6 +63,57 @@ def test_an_answer_counts_until_it_is_read_and_who_does_not_read_it_is_cut_off(
             await client.close()
             await until(lambda: admission.reserved_bytes == 0)
             assert not caplog.records  # it's the caller's business
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
+def test_nothing_is_left_of_a_refused_message(compression: Compression) -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            kept = []
+            for _ in range(4):
+                call = service.stub.Segment(pb.SegmentRequest(encoded_image=bytes(8 * MEBI)), compression=compression)
+                assert await call.code() is StatusCode.INVALID_ARGUMENT
+                del call
+                kept.append(tracemalloc.get_traced_memory()[0])
+            assert kept[-1] - kept[0] < 8 * MEBI
+
+    gc.disable()  # nothing waits for a collection, which may come after hundreds of messages
+    tracemalloc.start()
+    try:
+        asyncio.run(scenario())
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+@pytest.mark.parametrize(("proxies", "is_cut_off"), [((), True), (("127.0.0.1",), False)])
+def test_who_does_not_read_is_cut_off_whoever_else_it_is_unless_it_stands_for_others(
+    proxies: tuple[str, ...], is_cut_off: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hiseg.transports.grpc.servicer.READ_ANSWER_SECONDS", 1)
+    key, digest = new_key()
+
+    async def scenario() -> None:
+        settings = Settings(api_keys=(f"mine:{digest}",), trusted_proxies=proxies)
+        async with running(settings) as service:
+            admission = service.segmenter.admission
+            client = await RawClient.opened(service.address)
+            watch = client.call("grpc.health.v1.Health/Watch")  # it needs no key, and counts for the address
+            await client.send(watch, prefixed(b""))
+            call = client.call(f"{SERVICE}/Segment", ("x-api-key", key))
+            await client.send(call, prefixed(pb.SegmentRequest(**OVERLAY).SerializeToString()), end=True)
+            await until(lambda: client.received[call] == INITIAL_WINDOW)
+            if is_cut_off:
+                async with asyncio.timeout(10):
+                    await client.closed.wait()
+                await until(lambda: admission.reserved_bytes == 0)
+            else:
+                await asyncio.sleep(2.5)
+                assert not client.closed.is_set()
+                assert admission.reserved_bytes > INITIAL_WINDOW
+            await client.close()
 
     asyncio.run(scenario())
 
