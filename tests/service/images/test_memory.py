@@ -48,6 +48,7 @@ def files() -> dict[str, bytes]:
         "jpeg CMYK": encoded(rgb.convert("CMYK"), "JPEG"),
         "png rotated": encoded(rgba, "PNG", compress_level=1, exif=exif(6)),
         "png transparent colour": encoded(rgb, "PNG", compress_level=1, transparency=(1, 2, 3)),
+        "png of one column": encoded(picture("RGB", 1, SIZE[0] * SIZE[1]), "PNG", compress_level=1),
         "webp animated": encoded(rgb, "WEBP", save_all=True, append_images=[rgba.convert("RGB")], method=0),
         "webp small frame": animated_webp(*SIZE, alpha=True),
     }

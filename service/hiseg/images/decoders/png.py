@@ -21,7 +21,8 @@ def decoding_bytes(data: bytes, header: Header) -> int:
     """Most bytes that :func:`decode` takes at once, its result included."""
     each = _PILLOW_BYTES.get(header.mode, 4) + 3
     # Two rows are unpacked at a time, of up to four numbers of 16 bits a pixel: of an image of one row that is much.
-    return each * header.width * header.height + 2 * 8 * header.width + BAND_BYTES + len(data)
+    # Of an image of one column it is the pointers to rows, which Pillow has.
+    return each * header.width * header.height + 2 * 8 * header.width + 8 * header.height + BAND_BYTES + len(data)
 
 
 def decode(data: bytes, header: Header) -> Image:
