@@ -9,7 +9,7 @@ import resource
 
 from hiseg.api.json_reader import limits_of_options
 from hiseg.api.options import MAX_DILATION_PX
-from hiseg.images.limits import MAX_FRAMES, MAX_PARTS, MAX_SCANS
+from hiseg.images.limits import MAX_FRAMES, MAX_PARTS, MAX_SCANS, MAX_SIDE
 from hiseg.masks.draw import MAX_MASK_PIXELS
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
 from hiseg.masks.formats.polygon import MAX_TOLERANCE_PX
@@ -63,6 +63,7 @@ def limits_in_force(settings: Settings) -> dict[str, float]:
     return {
         "image_bytes": settings.max_image_bytes,
         "image_pixels": settings.max_image_pixels,
+        "image_side_px": MAX_SIDE,
         "image_parts": MAX_PARTS,
         "image_scans": MAX_SCANS,
         "image_frames": MAX_FRAMES,

@@ -13,6 +13,8 @@ from hiseg.core.errors import TooLarge, UndecodableImage
 
 IMAGE_FIELD = "image"
 """What errors call the image, whichever way it came."""
+MAX_SIDE = 1_000_000
+"""Most pixels of a side, whatever the other one: Pillow takes memory and time for each row, with Python's lock held."""
 MAX_PARTS = 4096
 """Most parts before the pixels: segments of a JPEG, chunks of a PNG or WebP. 5 MB of XMP in a JPEG are 80 segments."""
 MAX_FRAMES = 4096
@@ -46,7 +48,7 @@ def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
     """Refuse an image of too many pixels.
 
     Raises:
-        TooLarge: ``width * height`` is over the limit.
+        TooLarge: ``width * height`` is over the limit, or a side is over :data:`MAX_SIDE`.
     """
     if width * height > limits.max_pixels:
         raise TooLarge(
@@ -54,6 +56,13 @@ def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
             field=IMAGE_FIELD,
             limit=limits.max_pixels,
             value=width * height,
+        )
+    if (side := max(width, height)) > MAX_SIDE:
+        raise TooLarge(
+            f"the image has {width} x {height} pixels; at most {MAX_SIDE} a side are taken",
+            field=IMAGE_FIELD,
+            limit=MAX_SIDE,
+            value=side,
         )
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiseg.core.errors import HisegError, UndecodableImage
+from hiseg.core.errors import HisegError, TooLarge, UndecodableImage
 from hiseg.images.encoded import EncodedImage
-from hiseg.images.limits import MAX_FRAMES, MAX_PARTS, MAX_STRAY_BYTES, MAX_TABLE_BYTES
+from hiseg.images.limits import MAX_FRAMES, MAX_PARTS, MAX_SIDE, MAX_STRAY_BYTES, MAX_TABLE_BYTES
 from tests.service.images.files import (
     LIMITS,
     animated_webp,
@@ -140,6 +140,18 @@ def test_the_size_of_a_canvas_is_looked_at_before_it_is_made() -> None:
         result = inspect_in_bounds(animated_webp(width, height), LIMITS)
         assert isinstance(result, HisegError)
         assert result.value == width * height
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 50_000_000), (2, 25_000_000), (1_000_001, 1), (1, 1_000_001)])
+def test_no_side_is_longer_than_libraries_can_do_with(width: int, height: int) -> None:
+    def image(across: int, down: int) -> bytes:
+        size = struct.pack(">IIBBBBB", across, down, 8, 0, 0, 0, 0)
+        return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT")
+
+    result = inspect_in_bounds(image(width, height), LIMITS)
+    assert isinstance(result, TooLarge)
+    assert (result.limit, result.value) == (MAX_SIDE, max(width, height))
+    assert isinstance(inspect_in_bounds(image(50, MAX_SIDE), LIMITS), EncodedImage)
 
 
 def test_messages_are_our_own() -> None:

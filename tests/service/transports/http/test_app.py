@@ -33,6 +33,7 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
     assert info["limits"] == {
         "image_bytes": settings.max_image_bytes,
         "image_pixels": settings.max_image_pixels,
+        "image_side_px": 1_000_000,
         "image_parts": 4096,
         "image_scans": 100,
         "image_frames": 4096,
