@@ -51,6 +51,8 @@ MAX_COUNT = 1_000_000
 MAX_THREADS = 1024
 MAX_BYTES = 2**40
 HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
+ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/?#@]+")
+"""What browsers send as ``Origin``: ``null`` is that of a file."""
 NOBODY = "none"
 """Value of a list from a variable that is meant to be empty."""
 MAX_GRPC_MESSAGE_BYTES = 2**31 - 1
@@ -305,6 +307,14 @@ class Settings(BaseSettings):
         for each in value:
             if each != "*":
                 ip_network(each)
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_as_browsers_send_them(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not ORIGIN.fullmatch(each):
+                raise ValueError(f"{each!r} is no origin, such as https://example.com, without a path or a slash")
         return value
 
     @model_validator(mode="after")

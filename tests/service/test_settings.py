@@ -99,6 +99,7 @@ def test_links_to_a_kubernetes_service_are_no_settings(monkeypatch: pytest.Monke
         *(("host", value) for value in ("1.2.3.4:80", "http://here", "a b", "[::1", "1::2::3", "[1.2.3.4]:1")),
         ("max_image_bytes", "2147483647"),
         ("threads", "100000"),
+        *(("cors_origins", value) for value in ("example.com", "https://here/", "https://here/app", "Https://here")),
     ],
 )
 def test_values_that_mean_nothing_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
 
 def _unknown(name: str) -> str:
     """Say that there is no such setting, and which was probably meant."""
-    is_variable = name.startswith(PREFIX)
+    is_variable = name.startswith(PREFIX) and name in os.environ  # in the file names have no prefix
     setting = name.removeprefix(PREFIX).lower()
     near = get_close_matches(setting, Settings.model_fields, n=1)
     meant = f"; did you mean {PREFIX + near[0].upper() if is_variable else near[0]}?" if near else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -29,6 +31,12 @@ def sentences(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
 )
 def test_what_is_said(name: str, value: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sentences(monkeypatch, **{name: value}) == [sentence]
+
+
+def test_names_in_the_file_have_no_prefix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hiseg.toml").write_text("HISEG_PORT = 3\n")
+    assert sentences(monkeypatch) == ["HISEG_PORT (hiseg.toml) is no setting; did you mean port?"]
 
 
 def test_every_setting_at_fault_has_its_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
