@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.harness.paths import ROOT
 from hiseg.images.encoded import inspect
+from hiseg.images.limits import MAX_SIDE
 from tests.service.images.files import LIMITS, animated_webp, encoded, exif, picture
 
 MEBI = 1024 * 1024
@@ -48,7 +49,7 @@ def files() -> dict[str, bytes]:
         "jpeg CMYK": encoded(rgb.convert("CMYK"), "JPEG"),
         "png rotated": encoded(rgba, "PNG", compress_level=1, exif=exif(6)),
         "png transparent colour": encoded(rgb, "PNG", compress_level=1, transparency=(1, 2, 3)),
-        "png of one column": encoded(picture("RGB", 1, SIZE[0] * SIZE[1]), "PNG", compress_level=1),
+        "png of one column": encoded(picture("RGB", 1, MAX_SIDE), "PNG", compress_level=1),
         "webp animated": encoded(rgb, "WEBP", save_all=True, append_images=[rgba.convert("RGB")], method=0),
         "webp small frame": animated_webp(*SIZE, alpha=True),
     }
