@@ -206,9 +206,8 @@ class Segmenter:
         drawing_bytes = cost.peak_bytes(job.image, sizes)
         canvas_pixels = placement.canvas[0] * placement.canvas[1]
         outputs = 4 * (canvas_pixels if binary else sizes.count * info.mask_size[0] * info.mask_size[1])
-        reservation.reserve(
-            job.image.nbytes + 3 * canvas_pixels + outputs + cost.answer_bytes(job.image, sizes),
-        )
+        answer_bytes = cost.answer_bytes(job.image, sizes)
+        reservation.reserve(job.image.nbytes + 3 * canvas_pixels + outputs + answer_bytes, unwritten=answer_bytes)
         decoding_bytes = job.image.decoding_bytes_for(size_to_decode(placement))
         self.workers.check_size(max(decoding_bytes, drawing_bytes) + reservation.bytes)
 
@@ -239,6 +238,7 @@ class Segmenter:
             result, answer = await self.workers.run(
                 draw_job, job.client, drawing_bytes, stop, reservation, takes_long=takes_long
             )
+        reservation.answer_written()
         if not takes_long and not self.workers.is_long(drawing_bytes):
             # Neither others' long work nor the turns that one client waits for are a reason to refuse anybody else.
             batcher.wait_estimator.observe_answer(result.timings_ms["masks"] + result.timings_ms["encode"])

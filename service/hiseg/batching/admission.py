@@ -46,7 +46,13 @@ _REFUSAL_MESSAGES = {
 
 
 class Reservation:
-    """The memory that one request may hold; leaving the ``with`` block gives it back, unless a thread still uses it."""
+    """The memory that one request may hold; leaving the ``with`` block gives it back, unless a thread still uses it.
+
+    Attributes:
+        client: who holds it.
+        bytes: what is reserved.
+        unwritten: part of them for an answer that isn't written yet.
+    """
 
     def __init__(self, admission: Admission, client: str, is_request: bool = True) -> None:
         self._admission = admission
@@ -54,14 +60,28 @@ class Reservation:
         self._users = 1
         self.client = client
         self.bytes = 0
+        self.unwritten = 0
 
-    def reserve(self, nbytes: int) -> None:
+    def reserve(self, nbytes: int, unwritten: int = 0) -> None:
         """Reserve ``nbytes`` in all, instead of what was reserved before.
+
+        Args:
+            nbytes: how many.
+            unwritten: how many of them are for an answer that isn't written yet, so that they are in no use before.
 
         Raises:
             Overloaded: so many are not free, or not for this client; the reservation stays as it was.
         """
         self._admission._resize(self, max(MIN_RESERVATION_BYTES, nbytes))
+        self._expect(unwritten)
+
+    def answer_written(self) -> None:
+        """Note that all that is reserved is in use, since the answer has been written."""
+        self._expect(0)
+
+    def _expect(self, unwritten: int) -> None:
+        self._admission.unwritten_bytes += unwritten - self.unwritten
+        self.unwritten = unwritten
 
     def retain(self) -> None:
         """Keep the bytes counted beyond the end of the ``with`` block, until :meth:`release` is called as often."""
@@ -98,6 +118,8 @@ class Admission:
         self._freed_listeners: list[Callable[[], None]] = []
         self.active_requests = 0
         self.reserved_bytes = 0
+        self.unwritten_bytes = 0
+        """Those of them that are for answers which aren't written yet."""
         self._bytes_of_client: defaultdict[str, int] = defaultdict(int)
         self._draining = asyncio.Event()
         self._empty = asyncio.Event()
@@ -211,4 +233,5 @@ class Admission:
             self._empty.set()
 
     def _free(self, reservation: Reservation) -> None:
+        reservation._expect(0)
         self._set(reservation, 0)

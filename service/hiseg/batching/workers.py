@@ -55,9 +55,14 @@ class WorkingMemory:
 
     @property
     def free(self) -> int:
-        """Bytes that further long work may take now."""
+        """Bytes that further long work may take now.
+
+        Answers that aren't written yet are left out: who waits with them would keep everybody's work from beginning,
+        and what writing them takes is part of their own work.
+        """
         overdraft = 0 if self.used else self.overdraft
-        return self.limit + overdraft - self.used - self.admission.reserved_bytes
+        held = self.admission.reserved_bytes - self.admission.unwritten_bytes
+        return self.limit + overdraft - self.used - held
 
 
 @dataclass(eq=False, slots=True)

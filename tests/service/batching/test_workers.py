@@ -134,6 +134,26 @@ def test_work_that_needs_more_than_there_is_runs_alone() -> None:
     on_bench(scenario)
 
 
+def test_answers_that_are_not_written_yet_keep_no_work_from_beginning() -> None:
+    async def scenario(bench: Bench) -> None:
+        with bench.admission.admit("somebody") as waiting:
+            waiting.reserve(240 * MEBI, unwritten=230 * MEBI)
+            first = bench.start("a0", 400 * MEBI)
+            await settle()
+            assert bench.begun == ["a0"]
+            bench.gates[0].set()
+            await first
+            waiting.answer_written()
+            bench.start("b0", 400 * MEBI)
+            await settle()
+            assert bench.begun == ["a0"]
+        await settle()
+        assert bench.begun == ["a0", "b0"]
+        assert bench.admission.unwritten_bytes == 0
+
+    on_bench(scenario)
+
+
 def test_long_work_begins_when_requests_give_memory_back() -> None:
     async def scenario(bench: Bench) -> None:
         with bench.admission.admit("somebody", 200 * MEBI):
