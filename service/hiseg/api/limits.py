@@ -9,6 +9,7 @@ import resource
 
 from hiseg.api.json_reader import limits_of_options
 from hiseg.api.options import MAX_DILATION_PX
+from hiseg.batching.workers import largest_work_bytes
 from hiseg.images.limits import MAX_FRAMES, MAX_PARTS, MAX_SCANS, MAX_SIDE
 from hiseg.masks.draw import MAX_MASK_PIXELS
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
@@ -77,6 +78,7 @@ def limits_in_force(settings: Settings) -> dict[str, float]:
         "mask_pixels": MAX_MASK_PIXELS,
         "cutout_pixels": MAX_CUTOUT_PIXELS,
         "held_bytes": settings.max_held_bytes,
+        "work_bytes": largest_work_bytes(settings.max_held_bytes),
         "wait_ms": settings.max_wait_ms,
         "batch_budget_ms": settings.batch_budget_ms,
         "batch_images": settings.max_batch_images,

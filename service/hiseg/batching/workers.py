@@ -38,6 +38,15 @@ STUCK_SECONDS = 10.0
 T = TypeVar("T")
 
 
+def largest_work_bytes(total_bytes: int) -> int:
+    """Most bytes that one piece of work may take, when it runs alone.
+
+    Args:
+        total_bytes: bytes that requests and work may hold together.
+    """
+    return int(total_bytes * (1 - SHORT_PART)) + int(total_bytes * OVERDRAFT_PART)
+
+
 class WorkingMemory:
     """The memory that long work may take: what requests don't hold, without the part for short work.
 
@@ -48,7 +57,8 @@ class WorkingMemory:
 
     def __init__(self, total_bytes: int, admission: Admission) -> None:
         self.limit = int(total_bytes * (1 - SHORT_PART))
-        self.overdraft = int(total_bytes * OVERDRAFT_PART)
+        self.largest = largest_work_bytes(total_bytes)
+        self.overdraft = self.largest - self.limit
         self.for_short = total_bytes - self.limit
         self.admission = admission
         self.used = 0
@@ -160,7 +170,7 @@ class Workers:
         Raises:
             TooLarge: it takes more memory than the service may ever use for it.
         """
-        limit = self._memory.limit + self._memory.overdraft if self._memory else nbytes
+        limit = self._memory.largest if self._memory else nbytes
         if nbytes > limit:
             raise TooLarge(
                 f"it takes {nbytes} bytes of memory to decode the image and draw its masks; at most {limit} are used",

@@ -44,6 +44,7 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "mask_pixels": 200_000_000,
         "cutout_pixels": 50_000_000,
         "held_bytes": settings.max_held_bytes,
+        "work_bytes": settings.max_held_bytes * 9 // 8,
         "wait_ms": settings.max_wait_ms,
         "batch_budget_ms": settings.batch_budget_ms,
         "batch_images": settings.max_batch_images,
