@@ -16,6 +16,8 @@ ACROSS = {
     # Models as upstream exports them, both engines beside one another, and versions that come and go.
     *("service/engines/test_upstream_files.py", "service/engines/triton/test_parity.py"),
     "service/engines/triton/test_versions.py",
+    # Images of all kinds, honest ones as Pillow reads them and hostile ones within limits of steps and memory.
+    *("service/images/headers/test_bounds.py", "service/images/test_corpus.py", "service/images/test_memory.py"),
     # A trace from the caller to Triton.
     "service/observability/test_request_tracing.py",
     # A transport as its callers meet it: hostile, in other languages, while servers and engines come and go.
@@ -24,7 +26,7 @@ ACROSS = {
     *("service/transports/grpc/test_stream_ends.py", "service/transports/grpc/test_tls.py"),
     *("service/transports/grpc/test_triton_restart.py", "service/transports/http/kserve/test_failures.py"),
     *("service/transports/http/test_counting.py", "service/transports/http/test_hostile.py"),
-    "service/transports/http/test_load.py",
+    *("service/transports/http/test_load.py", "service/transports/http/test_mutations.py"),
     # Commands and filters that several modules make up.
     *("training/cli/test_stages.py", "training/compat/filters/test_filters.py", "training/compat/test_door.py"),
 }
