@@ -67,6 +67,17 @@ def test_an_answer_counts_until_it_is_read_and_who_does_not_read_it_is_cut_off(
     asyncio.run(scenario())
 
 
+def test_compressed_messages_are_inflated_whether_they_grow_little_or_much() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            black = pb.RawFrame(format=pb.PIXEL_FORMAT_RGB24, width=640, height=480, data=bytes(3 * 640 * 480))
+            for request in (REQUEST, pb.SegmentRequest(raw_frame=black, boxes=[BOX])):
+                answer = await service.stub.Segment(request, compression=Compression.Gzip)
+                assert len(answer.instances) == 1
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
 def test_nothing_is_left_of_a_refused_message(compression: Compression) -> None:
     async def scenario() -> None:
