@@ -31,8 +31,8 @@ ABORT_SECONDS = 2.0
 COMPRESSED = {b"\x1f\x8b": "gzip", b"\x78": "deflate"}
 """How compressed messages begin. No message of a service begins so: it would have a field of a type that isn't used."""
 USUAL_INFLATION = 8
-"""Times by which a compressed message is expected to grow. What grows more may have to wait with long work for memory,
-which on many cores messages of any size would otherwise do."""
+"""Times by which a compressed message is expected to grow. What grows more is long work, and waits with it: it may take
+a tenth of a second for a few bytes sent."""
 Context = ServicerContext[Any, Any]
 
 
@@ -212,10 +212,11 @@ class Call:
 
     async def _inflated(self, data: bytes) -> bytes:
         most = self._calls.max_message_bytes
-        usual = min(most, USUAL_INFLATION * len(data))
-        with suppress(MessageTooLarge):
-            return await self._calls.workers.run(partial(inflate, data, usual), self._client, usual)
-        return await self._calls.workers.run(partial(inflate, data, most), self._client, most)
+        usual = USUAL_INFLATION * len(data)
+        if usual < most:
+            with suppress(MessageTooLarge):
+                return await self._calls.workers.run(partial(inflate, data, usual), self._client, usual)
+        return await self._calls.workers.run(partial(inflate, data, most), self._client, most, takes_long=True)
 
 
 class _ReadingWatch:

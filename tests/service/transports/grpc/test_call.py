@@ -88,7 +88,7 @@ def test_nothing_is_left_of_a_refused_message(compression: Compression) -> None:
                 assert await call.code() is StatusCode.INVALID_ARGUMENT
                 del call
                 kept.append(tracemalloc.get_traced_memory()[0])
-            assert kept[-1] - kept[0] < 8 * MEBI
+            assert kept[-1] - kept[0] < 16 * MEBI  # a thread may still have the last one
 
     gc.disable()  # nothing waits for a collection, which may come after hundreds of messages
     tracemalloc.start()
