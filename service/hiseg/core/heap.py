@@ -65,11 +65,13 @@ async def return_memory_when_idle(held_bytes: Callable[[], int]) -> None:
     Args:
         held_bytes: returns the bytes that requests hold now.
     """
-    lowest = resident_bytes()
+    lowest, was_busy = resident_bytes(), False
     while lowest:
         await asyncio.sleep(CHECK_SECONDS)
-        now = resident_bytes()
-        if now - lowest > MIN_GAIN_BYTES and held_bytes() <= MAX_BUSY_BYTES:
+        now, held = resident_bytes(), held_bytes()
+        # What was held the last time may have kept much more from being given back.
+        if (now - lowest > MIN_GAIN_BYTES and held <= MAX_BUSY_BYTES) or (was_busy and not held):
+            was_busy = held > 0
             await asyncio.to_thread(return_freed_memory)
             # What remains is in use, or can't be given back: it isn't tried again for that.
             lowest = resident_bytes()

@@ -42,6 +42,29 @@ def test_freed_memory_is_given_back_once_little_is_held(
     assert (asyncio.run(scenario()) > 100 * MEBI) is is_given_back
 
 
+def test_memory_is_given_back_once_more_when_nothing_is_held_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heap, "CHECK_SECONDS", 0.01)
+    held = 1
+
+    async def scenario() -> int:
+        nonlocal held
+        returning = asyncio.create_task(heap.return_memory_when_idle(lambda: held))
+        await asyncio.sleep(0)
+        kept = [take_and_free(100 * MEBI)]
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+        kept.append(take_and_free(40 * MEBI))
+        before, held = heap.resident_bytes(), 0
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+        after = heap.resident_bytes()
+        returning.cancel()
+        assert all(each.all() for each in kept)
+        return before - after
+
+    assert asyncio.run(scenario()) > 20 * MEBI
+
+
 @pytest.fixture
 def large_blocks() -> Iterator[None]:
     before = PIL.Image.core.get_block_size()
