@@ -63,9 +63,15 @@ class PendingFrame:
             self.timer = None
 
     def release_image(self) -> None:
-        """Release the message's own copy of the image."""
+        """Release the message's own copy of the image.
+
+        A message keeps the memory of its fields for as long as it lives, so one without the image takes its place.
+        """
         self.message.ClearField("encoded_image")
         self.message.ClearField("raw_frame")
+        rest = pb.Frame()
+        rest.CopyFrom(self.message)
+        self.message = rest
 
     def keep_response(self, nbytes: int) -> None:
         """Keep so many bytes of memory reserved for the response until :meth:`release_response`.
