@@ -39,6 +39,8 @@ PALETTE = tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in COLOU
 """The same colours as the web writes them: ``#rrggbb``."""
 OPACITY = 0.45
 """Opacity of the tint over a person, 0..1."""
+MOST_LENGTH_TO_WIDTH = 10
+"""Longer sides count as so many times the shorter one when the sizes of lines are chosen."""
 STRIP_ROWS = 256
 """Rows that are tinted at once: it takes six bytes a pixel."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -59,8 +61,12 @@ class LineSizes:
 
     @classmethod
     def for_image(cls, pixels: Pixels) -> LineSizes:
-        """The sizes that suit an image ``[H, W, 3]``, by its longer side."""
-        longest = max(pixels.shape[:2])
+        """The sizes that suit an image ``[H, W, 3]``, by its longer side, but at most ten times its shorter one.
+
+        Lines as wide as a whole strip of pixels would also take hours to draw.
+        """
+        shorter, longer = sorted(pixels.shape[:2])
+        longest = min(longer, MOST_LENGTH_TO_WIDTH * shorter)
         return cls(max(1, round(longest / 500)), max(8, round(longest / 90)))
 
 

@@ -10,7 +10,7 @@ from coloraide import Color
 
 from hiseg.core.box import Box
 from hiseg.core.result import CropMask, Instance
-from hiseg.masks.formats.overlay import COLOURS, PALETTE, colour, is_light, overlay
+from hiseg.masks.formats.overlay import COLOURS, PALETTE, LineSizes, colour, is_light, overlay
 
 SIGHTS = (None, "protan", "deutan")
 
@@ -24,6 +24,21 @@ def test_only_the_person_is_tinted() -> None:
     assert (drawn[25, 45] == 100).all(), "inside the box, outside the mask"
     assert (drawn[58] == 100).all()
     assert (drawn[5, 15:50] == colour(0)).all(), "the box"
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "outline_width", "digit_height"),
+    [(480, 640, 1, 8), (8000, 6000, 16, 89), (1000, 10_000, 20, 111), (100_000, 20, 1, 8), (20, 100_000, 1, 8)],
+)
+def test_lines_suit_the_longer_side_but_not_that_of_a_strip(
+    height: int, width: int, outline_width: int, digit_height: int
+) -> None:
+    pixels = np.zeros((height, width, 3), dtype=np.uint8)
+    assert LineSizes.for_image(pixels) == LineSizes(outline_width, digit_height)
+    ragged = np.ones((height, width), dtype=np.bool_)
+    ragged[::2, : width // 2] = False
+    if min(height, width) == 20:  # with lines of 200 pixels it would take minutes
+        assert overlay(pixels, [Instance(Box(0, 0, width, height), CropMask(0, 0, ragged), 0.9)]).any()
 
 
 def test_empty_masks_are_drawn_as_their_box() -> None:
