@@ -25,6 +25,7 @@ def take_and_free(nbytes: int, block: int = 64 * 1024) -> np.ndarray:
 def test_freed_memory_is_given_back_once_little_is_held(
     held: int, is_given_back: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    heap.return_freed_memory()
     monkeypatch.setattr(heap, "CHECK_SECONDS", 0.01)
 
     async def scenario() -> int:
@@ -44,25 +45,32 @@ def test_freed_memory_is_given_back_once_little_is_held(
 
 def test_memory_is_given_back_once_more_when_nothing_is_held_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heap, "CHECK_SECONDS", 0.01)
-    held = 1
+    heap.return_freed_memory()
+    held, given_back_while = 1, []
+    give_back, given_back = heap.return_freed_memory, threading.Semaphore(0)
 
-    async def scenario() -> int:
+    def note_and_give_back() -> None:
+        given_back_while.append(held)
+        give_back()
+        given_back.release()
+
+    monkeypatch.setattr(heap, "return_freed_memory", note_and_give_back)
+
+    async def scenario() -> None:
         nonlocal held
         returning = asyncio.create_task(heap.return_memory_when_idle(lambda: held))
         await asyncio.sleep(0)
-        kept = [take_and_free(100 * MEBI)]
+        kept = take_and_free(200 * MEBI)
+        assert await asyncio.to_thread(given_back.acquire, timeout=30)
+        held = 0
+        assert await asyncio.to_thread(given_back.acquire, timeout=30)
         for _ in range(20):
             await asyncio.sleep(0.01)
-        kept.append(take_and_free(40 * MEBI))
-        before, held = heap.resident_bytes(), 0
-        for _ in range(20):
-            await asyncio.sleep(0.01)
-        after = heap.resident_bytes()
         returning.cancel()
-        assert all(each.all() for each in kept)
-        return before - after
+        assert kept.all()
 
-    assert asyncio.run(scenario()) > 20 * MEBI
+    asyncio.run(scenario())
+    assert given_back_while == [1, 0]
 
 
 @pytest.fixture
