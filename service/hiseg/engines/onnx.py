@@ -129,13 +129,15 @@ class OnnxEngine:
 
     async def infer(self, batch: Batch) -> Prediction:
         async with self._sessions.borrow() as session:
-            if self._closed:
-                raise Unavailable("the engine is closed")
             options = ort.RunOptions()
-            run = asyncio.get_running_loop().run_in_executor(self._executor, self._run, session, batch, options)
-            self._running.add(options)
+            self._running.add(options)  # before the look at `_closed`: a run is refused, or else ended by `close`
             try:
+                if self._closed:
+                    raise Unavailable("the engine is closed")
+                run = asyncio.get_running_loop().run_in_executor(self._executor, self._run, session, batch, options)
                 return await _until_ended(run, options)
+            except Unavailable:
+                raise
             except Exception as error:
                 if self._closed:
                     raise Unavailable("the engine was closed while it ran the batch") from error
