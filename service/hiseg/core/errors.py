@@ -60,7 +60,7 @@ class HisegError(Exception):
         copy = type(self).__new__(type(self), *self.args)
         copy.__dict__.update(self.__dict__)
         copy.field = f"{part}.{self.field}" if self.field else part
-        copy.detail = f"{part}: {self.detail}"
+        copy.detail = _cut(f"{part}: {self.detail}", MAX_DETAIL_LENGTH, "…")
         return copy
 
 

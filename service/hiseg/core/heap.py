@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +27,7 @@ MIN_GAIN_BYTES = 48 * MEBI
 MAX_BUSY_BYTES = 32 * MEBI
 """While requests hold more, memory is not given back: they would only take it again."""
 STATM = Path("/proc/self/statm")
-PAGE_BYTES = 4096
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def keep_freed_memory() -> None:

@@ -10,7 +10,7 @@ from hiseg.api.options import Options
 from hiseg.batching.admission import Reservation
 from hiseg.core import errors
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.status import CODES, code_number, message_of
+from hiseg.transports.grpc.status import CODES, code_number
 
 DROPS: dict[type[errors.HisegError], pb.DropReason] = {
     errors.Overloaded: pb.DROP_REASON_OVERLOADED,
@@ -104,7 +104,7 @@ def superseded_response() -> pb.SegmentStreamResponse:
 
 def failure_response(error: errors.HisegError) -> pb.SegmentStreamResponse:
     """The response to a frame that failed: a drop if the frame isn't at fault, else an error."""
-    text = message_of(error)
+    text = error.detail
     if reason := DROPS.get(type(error)):
         return _dropped(reason, text, getattr(error, "retry_after", 0))
     return pb.SegmentStreamResponse(

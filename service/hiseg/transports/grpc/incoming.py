@@ -13,13 +13,13 @@ Most messages are whole within a millisecond and are never looked at: connection
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hiseg.batching.admission import Admission, Reservation
 from hiseg.core.errors import DeadlineExceeded, HisegError, Overloaded
+from hiseg.core.heap import resident_bytes
 from hiseg.transports.grpc.sockets import Endpoint, Sockets, endpoint_of
 
 WINDOW_BYTES = 65535
@@ -31,7 +31,6 @@ GROWTH_BYTES = 16 * 1024 * 1024
 """Bytes by which the process has grown when they are looked at earlier."""
 FRAMING_DIVISOR, FRAMING_BYTES = 256, 128
 """At least so much comes with a message for its frames and those of TLS: a part of its bytes, and some more."""
-STATM = "/proc/self/statm"
 
 
 @dataclass(eq=False, slots=True)
@@ -239,12 +238,3 @@ class Incoming:
 def late_message(limit_s: float) -> DeadlineExceeded:
     """The error for a message that takes longer than ``limit_s`` seconds to arrive."""
     return DeadlineExceeded(f"the message took longer than {limit_s:g} s to arrive", field="request", limit=limit_s)
-
-
-def resident_bytes() -> int:
-    """Return the bytes of memory that this process has; 0 if that isn't known."""
-    try:
-        with open(STATM, "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0

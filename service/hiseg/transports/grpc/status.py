@@ -38,8 +38,6 @@ STATUS_NAMES[MessageTooLarge.__name__] = StatusCode.RESOURCE_EXHAUSTED.name
 """Names of statuses for the log, by the outcome of the call as the metrics have it."""
 RETRY_AFTER = "retry-after"
 """Key of the trailing metadata of refusals: seconds after which a new try makes sense. gRPC's own refusals lack it."""
-MAX_MESSAGE_LENGTH = 500
-"""Most characters of a message: it travels as a header, of which clients take 8 KiB, and may quote the caller."""
 
 
 class Refusal(NamedTuple):
@@ -52,7 +50,7 @@ class Refusal(NamedTuple):
 
 def refusal(error: errors.HisegError) -> Refusal:
     """The status that a call ends with because of an error."""
-    text = message_of(error)
+    text = error.detail
     code = StatusCode.RESOURCE_EXHAUSTED if isinstance(error, MessageTooLarge) else CODES[type(error)]
     if isinstance(error, errors.Overloaded | errors.Unavailable):
         retry = RetryInfo(retry_delay=Duration(seconds=error.retry_after))
@@ -61,12 +59,6 @@ def refusal(error: errors.HisegError) -> Refusal:
         violation = BadRequest.FieldViolation(field=error.field, description=text)
         return Refusal(code, text, _status_details(code, text, BadRequest(field_violations=[violation])))
     return Refusal(code, text)
-
-
-def message_of(error: errors.HisegError) -> str:
-    """The sentence that says what is wrong, cut to :data:`MAX_MESSAGE_LENGTH`."""
-    text = error.detail
-    return text if len(text) <= MAX_MESSAGE_LENGTH else text[: MAX_MESSAGE_LENGTH - 1] + "…"
 
 
 def code_number(code: StatusCode) -> int:

@@ -11,9 +11,8 @@ import socket
 import struct
 from collections.abc import Callable
 
-READ_SECONDS = 20.0
-"""Time in which :data:`READ_BYTES` of an answer that waits for its caller must have been read; else it is given up."""
-READ_BYTES = 320 * 1024
+from hiseg.api.limits import READ_ANSWER_BYTES, READ_ANSWER_SECONDS
+
 RESET = struct.pack("ii", 1, 0)
 """For ``SO_LINGER``: the kernel keeps nothing of what was written either."""
 
@@ -41,7 +40,7 @@ class UnreadAnswer:
         """More waits than should: from now on it must be read at some speed."""
         self.stop()
         self._nbytes = self._transport.get_write_buffer_size()
-        self._timer = self._loop.call_later(READ_SECONDS, self._check)
+        self._timer = self._loop.call_later(READ_ANSWER_SECONDS, self._check)
 
     def relax(self) -> None:
         """Little waits, or nothing: it has time, unless the connection is being closed."""
@@ -69,7 +68,7 @@ class UnreadAnswer:
         self._transport.abort()
 
     def _check(self) -> None:
-        if self._nbytes - self._transport.get_write_buffer_size() >= READ_BYTES:
+        if self._nbytes - self._transport.get_write_buffer_size() >= READ_ANSWER_BYTES:
             self.watch()
         else:
             self._on_given_up()

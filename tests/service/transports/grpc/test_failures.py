@@ -11,12 +11,12 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from hiseg.batching.admission import State
-from hiseg.core.errors import HisegError, Overloaded
+from hiseg.core.errors import MAX_DETAIL_LENGTH, HisegError, Overloaded
 from hiseg.core.result import Result
 from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc import answers, servicer
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.status import CODES, MAX_MESSAGE_LENGTH
+from hiseg.transports.grpc.status import CODES
 from tests.service.transports.grpc.harness import BOX, PHOTO, Running, running, until
 
 REQUEST = pb.SegmentRequest(encoded_image=PHOTO, boxes=[BOX])
@@ -87,7 +87,7 @@ def test_error_messages_are_shortened() -> None:
         async with running() as service:
             error = await service.refused(pb.SegmentRequest(encoded_image=PHOTO, variant="ö" * 100_000))
             assert error.code() is StatusCode.INVALID_ARGUMENT
-            assert 0 < len(str(error.details())) <= min(100, MAX_MESSAGE_LENGTH)
+            assert 0 < len(str(error.details())) <= min(100, MAX_DETAIL_LENGTH)
 
     asyncio.run(scenario())
 

@@ -262,7 +262,7 @@ def test_one_address_has_a_share_of_the_connections() -> None:
 
 
 def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unread, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(unread, "READ_ANSWER_SECONDS", 0.2)
     with served() as app, app.connect(b"GET /big HTTP/1.1\r\n\r\n", receive_buffer=4096) as connection:
         wait_until(lambda: app.drained == 1)
         assert app.refused == ["unread"]
@@ -277,7 +277,7 @@ def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch
 def test_a_little_that_nobody_reads_keeps_no_connection_open(
     monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, end: bytes, encrypted: bool
 ) -> None:
-    monkeypatch.setattr(unread, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(unread, "READ_ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(limits, "LINGER_SECONDS", 0.2)
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
@@ -294,7 +294,7 @@ def test_a_little_that_nobody_reads_keeps_no_connection_open(
 
 
 def test_an_answer_that_is_read_slowly_but_steadily_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unread, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(unread, "READ_ANSWER_SECONDS", 0.5)
     with served() as app, app.connect(b"GET /big HTTP/1.1\r\n\r\n", receive_buffer=65536) as connection:
         received = 0
         while received < BIG:

@@ -84,7 +84,7 @@ def overlay_request() -> bytes:
 @pytest.mark.parametrize("is_read", [True, False])
 def test_an_answer_is_counted_until_it_was_read_or_given_up(monkeypatch: pytest.MonkeyPatch, is_read: bool) -> None:
     if not is_read:
-        monkeypatch.setattr(unread, "READ_SECONDS", 0.3)
+        monkeypatch.setattr(unread, "READ_ANSWER_SECONDS", 0.3)
 
     async def scenario() -> None:
         async with listening() as (port, segmenter):
