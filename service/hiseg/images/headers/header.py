@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 Span = tuple[int, int]
 """Where a part of a file begins and ends, in bytes."""
@@ -34,6 +35,9 @@ class Header:
         is_plain: whether it is coded as almost all files of its type are; of JPEG: with Huffman codes, not lossless,
             and with colours sampled in a usual way.
         is_lossless: whether it is a WebP of the lossless kind, which is decoded in another way.
+        profile: where the parts of an ICC profile are, in their order: as it is in JPEG and WebP; of a PNG, the body of
+            its iCCP chunk, which begins with a name and is packed.
+        colours: bodies of a PNG's chunks that say what its numbers mean, by name: gAMA, cHRM, sRGB, cICP, sBIT, tRNS.
         frame_at: (left, top) of the first frame of an animation on its canvas.
         frame_size: (width, height) of the first frame; that of the image if it isn't animated.
     """
@@ -51,5 +55,7 @@ class Header:
     samples: float = 1
     is_plain: bool = True
     is_lossless: bool = False
+    profile: tuple[Span, ...] = ()
+    colours: Mapping[bytes, Span] = field(default_factory=dict)
     frame_at: tuple[int, int] = (0, 0)
     frame_size: tuple[int, int] = (0, 0)

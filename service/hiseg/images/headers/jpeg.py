@@ -21,11 +21,12 @@ _DHT, _DAC, _DQT, _DNL, _DRI = 0xC4, 0xCC, 0xDB, 0xDC, 0xDD
 _TABLES = frozenset((_DHT, _DAC, _DQT, _DRI))
 _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _HUFFMAN = frozenset((0xC0, 0xC1, 0xC2))
-_APP0, _APP1, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
+_APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 _STANDALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD8)))
 """Not the beginning of a segment: an escaped FF, TEM, and restart markers, which belong into a scan."""
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _EXIF, _XMP, _JFIF, _ADOBE = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00", b"JFIF", b"Adobe"
+_ICC = b"ICC_PROFILE\x00"
 _MAX_EXIF_SEGMENTS = 16
 """Segments of EXIF that are joined; it was made for one, and the orientation stands in the first."""
 _SAMPLINGS = {bytes([luma, 0x11, 0x11]) for luma in (0x11, 0x21, 0x12, 0x22, 0x41)}
@@ -79,6 +80,7 @@ def read_jpeg(data: bytes) -> Header:
     kept: list[Span] = []
     exif: list[Span] = []
     xmp: Span | None = None
+    icc: dict[int, Span] = {}
     at, stray, tables, marker = 2, 0, 0, 0
     for part in range(MAX_PARTS + 2):
         check_count(part, MAX_PARTS, KIND, "segments before its pixels")
@@ -108,6 +110,8 @@ def read_jpeg(data: bytes) -> Header:
             exif.append((start + (len(_EXIF) if exif else 0), at))
         elif marker == _APP1 and data.startswith(_XMP, start):
             xmp = start + len(_XMP), at
+        elif marker == _APP2 and data.startswith(_ICC, start) and start + len(_ICC) + 2 <= at:
+            icc.setdefault(data[start + len(_ICC)], (start + len(_ICC) + 2, at))  # behind its number and how many
         elif (marker == _APP0 and data.startswith(_JFIF, start)) or (
             marker == _APP14 and data.startswith(_ADOBE, start)
         ):
@@ -126,6 +130,7 @@ def read_jpeg(data: bytes) -> Header:
         orientation=find_orientation(
             b"".join(data[begin:end] for begin, end in exif[:_MAX_EXIF_SEGMENTS]), cut(data, xmp, MAX_XMP_BYTES)
         ),
+        profile=tuple(icc[number] for number in sorted(icc)),
         # As libjpeg tells: then it also reads what other scans there are.
         in_passes=frame.marker in _PROGRESSIVE or data[at + 4 : at + 5] < bytes([len(frame.sampling)]),
         samples=frame.samples,

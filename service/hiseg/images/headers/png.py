@@ -37,6 +37,7 @@ _MAX_LENGTH = {b"PLTE": 3 * 256, b"tRNS": 256}
 _MIN_TRANSPARENCY = {"1": 2, "L": 2, "I;16": 2, "RGB": 6}
 _XMP_KEYWORD = b"XML:com.adobe.xmp\x00\x00"
 """The beginning of a text with XMP that isn't packed."""
+_COLOURS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"sBIT", b"tRNS")
 _MOST_FRAMES = 0x80000000
 
 
@@ -76,6 +77,8 @@ def read_png(data: bytes) -> Header:
         kept=tuple(_whole(chunks[name]) for name in (b"IHDR", b"PLTE", b"tRNS") if name in chunks),
         orientation=find_orientation(exif, cut(data, xmp, MAX_XMP_BYTES)) if exif else UPRIGHT,
         frames=_count_frames(data, chunks),
+        profile=tuple(chunks[name] for name in (b"iCCP",) if name in chunks),
+        colours={name: chunks[name] for name in _COLOURS if name in chunks},
         is_transparent=mode in ("LA", "RGBA") or _has_transparency(data, chunks, mode),
     )
 

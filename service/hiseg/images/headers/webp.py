@@ -29,6 +29,7 @@ class _Chunks:
     pixels: Span | None = None
     lossless: bool = False
     exif: Span | None = None
+    icc: Span | None = None
     xmp: Span | None = None
     first_frame: Span | None = None
     frames: int = 0
@@ -75,6 +76,7 @@ def read_webp(data: bytes) -> Header:
         frames=max(1, chunks.frames) if animated else 1,
         is_transparent=transparent,
         is_lossless=image.lossless,
+        profile=(chunks.icc,) if chunks.icc else (),
         frame_at=frame_at,
         frame_size=size,
     )
@@ -109,6 +111,8 @@ def _read_chunks(data: bytes, at: int, end: int) -> _Chunks:
             found.extended = found.extended or body
         elif name == b"EXIF":
             found.exif = found.exif or body
+        elif name == b"ICCP":
+            found.icc = found.icc or body
         elif name == b"XMP ":
             found.xmp = found.xmp or body
     return found
