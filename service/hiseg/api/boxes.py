@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 
+from hiseg.api.numbers import parse_number
 from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest, TooLarge
 
@@ -38,7 +39,7 @@ def parse_boxes(text: str, max_boxes: int | None = None) -> list[list[float]]:
     rows = []
     for index, part in enumerate(parts):
         try:
-            rows.append([float(number) for number in part.split(",")])
+            rows.append([parse_number(number) for number in part.split(",")])
         except ValueError as error:
             raise InvalidRequest(
                 f"boxes[{index}] is not numbers separated by commas", field=f"boxes[{index}]", value=part

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hiseg.api.boxes import BoxFormat, to_boxes
 from hiseg.api.encoding import MaskFormat
+from hiseg.api.numbers import as_number
 from hiseg.core.box import Box
 from hiseg.core.image import ImageSource
 from hiseg.core.job import Job, Mode, PostProcessing, Priority, Smoothing
@@ -71,6 +72,11 @@ class Options(BaseModel):
     priority: Priority = Field(
         default=Priority.INTERACTIVE, description="`batch` gets a tenth of the share of `interactive`"
     )
+
+    @field_validator("tolerance_px", "threshold", "dilation_px", "deadline_ms", mode="before")
+    @classmethod
+    def _numbers_are_written_as_such(cls, value: object) -> object:
+        return as_number(value)
 
     def to_job(
         self,

@@ -17,6 +17,11 @@ WORDS = {
     "list_type": "it should be a list",
     "string_type": "it should be a text",
     "missing": "it is missing",
+    "float_type": "it should be a number",
+    "finite_number": "it should be a finite number",
+    "int_type": "it should be a whole number",
+    "int_parsing": "it should be a whole number",
+    "int_from_float": "it should be a whole number",
 }
 """What is said of some kinds of errors; pydantic speaks of Python there. It is plain enough about the others."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from fastapi import Request
 from pydantic import Field
 
 from hiseg.api.boxes import parse_boxes
 from hiseg.api.json_reader import LongText, limits_of_options, read_json
+from hiseg.api.numbers import Row
 from hiseg.api.options import Options
 from hiseg.api.validation import read_values
 from hiseg.core.errors import InvalidRequest, UnsupportedImage, shorten
@@ -21,9 +21,6 @@ RAW = {*MEDIA_TYPES, "application/octet-stream"}
 MULTIPART, JSON = "multipart/form-data", "application/json"
 REQUEST_FIELD = "request"
 """Name of the part of a multipart body that has the options."""
-
-
-Row = Annotated[list[float], Field(fail_fast=True)]
 
 
 class QueryOptions(Options):

@@ -66,7 +66,7 @@ async def handle(
 
 def whole_number(text: str | None) -> int | None:
     """The number that a header or a query has before the body is read; None if it is none, which is found out later."""
-    return int(text) if text and text.isdecimal() and len(text) < 20 else None
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 class CountedResponse(Response):

@@ -9,10 +9,11 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
 from hiseg.api.boxes import check_count
 from hiseg.api.json_reader import JsonLimits, LongText, read_json, resolve
+from hiseg.api.numbers import as_number
 from hiseg.core.errors import InvalidRequest, quote, shorten
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -24,7 +25,7 @@ MAX_TENSORS = 16
 """Most inputs, and most outputs, of a request."""
 LENGTH = struct.Struct("<I")
 """Length in bytes, before each element of a BYTES tensor in binary form."""
-Side = Annotated[int, Field(ge=0, lt=2**31)]
+Side = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(as_number)]
 Numbers: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int64]
 
 
