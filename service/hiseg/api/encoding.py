@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from hiseg.core.errors import TooLarge
-from hiseg.core.image import Image, ImageSource, Pixels
+from hiseg.core.image import Image, ImageSource, Labels, Pixels
 from hiseg.core.result import CropMask, Result
 from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS, cutout, cutouts
@@ -128,10 +128,11 @@ def to_png(image: ImageSource, result: Result, mask_format: MaskFormat, stop: St
         stop: looked at before each step.
 
     Raises:
-        ValueError: there are more people than a label map has labels.
+        TooLarge: there are more people than a label map has labels.
         Exception: what :meth:`Stop.check` raises.
     """
     stop.check()
+    drawn: Pixels | Labels
     if mask_format is MaskFormat.OVERLAY:
         instances = [result.foreground] if result.foreground else list(result.instances)
         pixels = image.decode().pixels
@@ -186,7 +187,7 @@ _COSTS = {
     ),
 }
 _PNG_COSTS = {
-    MaskFormat.LABEL_MAP: WritingCost(image=1.2),
+    MaskFormat.LABEL_MAP: WritingCost(image=1.2, numbers=True),
     MaskFormat.OVERLAY: WritingCost(image=3, decodes=True, answer_image=1),
     MaskFormat.CUTOUT: WritingCost(image=4.5, decodes=True, answer_image=1),
 }

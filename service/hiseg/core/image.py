@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 """uint8 pixels, RGB ``[H, W, 3]`` unless a docstring says otherwise."""
+Labels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""uint8 or uint16 ``[H, W]``: 0 is background, k the k-th person, counted from 1."""
 BoolMask = npt.NDArray[np.bool_]
 """bool ``[H, W]``, true for the pixels of a person."""
 Floats = npt.NDArray[np.float32]

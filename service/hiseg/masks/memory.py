@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hiseg.core.image import ImageSource
 from hiseg.masks.draw import CropSizes
+from hiseg.masks.formats.label_map import MAX_SMALL_LABELS
 
 DRAWING_BYTES = 4
 """Bytes for each pixel of the crop that is being drawn, beside the mask itself: its log-odds."""
@@ -30,6 +31,7 @@ class WritingCost:
         decodes: whether the image is decoded once more.
         answer_image: bytes of the answer for each pixel of the image.
         answer_pixels: bytes of the answer for each pixel of all crops.
+        numbers: whether each crop has a number in the pixels of the image, which take two bytes if there are many.
         is_quick: whether a few small masks are written in no more time than they are drawn.
     """
 
@@ -41,6 +43,7 @@ class WritingCost:
     decodes: bool = False
     answer_image: float = 0.0
     answer_pixels: float = 0.0
+    numbers: bool = False
     is_quick: bool = False
 
     def answer_bytes(self, image: ImageSource, crops: CropSizes) -> int:
@@ -49,8 +52,9 @@ class WritingCost:
 
     def peak_bytes(self, image: ImageSource, crops: CropSizes) -> int:
         """Predict the most bytes that drawing masks and then writing the answer take at any moment."""
+        wide = 2 if self.numbers and crops.count > MAX_SMALL_LABELS else 1
         writing = (
-            self.image * image.width * image.height
+            wide * self.image * image.width * image.height
             + max(self.largest * crops.largest, self.pixels * min(crops.pixels, self.max_pixels))
             + self.sides * crops.sides
         )

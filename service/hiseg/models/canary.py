@@ -11,7 +11,7 @@ import PIL.Image
 
 from hiseg.api.embedded import segment_embedded
 from hiseg.api.options import Options
-from hiseg.core.image import ImageSource, Pixels
+from hiseg.core.image import ImageSource, Labels
 from hiseg.core.result import Result
 from hiseg.core.stop import Stop
 from hiseg.engines.metadata import one_line
@@ -40,7 +40,7 @@ class Canary:
 
     photo: bytes
     boxes: list[list[float]]
-    masks: Pixels
+    masks: Labels
 
     @classmethod
     def load(cls, folder: Path) -> Canary | None:
@@ -89,10 +89,10 @@ class Canary:
                 )
 
 
-async def segment_to_label_map(segmenter: Segmenter, model: str, photo: bytes, boxes: list[list[float]]) -> Pixels:
-    """Segment an encoded image, and return the label map of its boxes, uint8 ``[H, W]``."""
+async def segment_to_label_map(segmenter: Segmenter, model: str, photo: bytes, boxes: list[list[float]]) -> Labels:
+    """Segment an encoded image, and return the label map of its boxes."""
 
-    def write(_: ImageSource, result: Result, stop: Stop) -> Pixels:
+    def write(_: ImageSource, result: Result, stop: Stop) -> Labels:
         return label_map([instance.mask for instance in result.instances], result.width, result.height)
 
     _, labels = await segment_embedded(segmenter, photo, boxes, Options(), model, write)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 from typing import Any, get_args
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from hiseg.api.answer import MaskOut, to_json
@@ -65,6 +67,16 @@ def test_an_image_stands_beside_instances_without_masks(form: MaskFormat) -> Non
     message = to_message(IMAGE, result(CropMask(5, 4, RING)), form)
     assert message.picture == to_png(IMAGE, result(CropMask(5, 4, RING)), form)
     assert message.instances[0].WhichOneof("mask") is None
+
+
+def test_a_label_map_numbers_more_people_than_8_bits_can() -> None:
+    people = result(*(CropMask(index % 30, index // 30, np.ones((1, 1), np.bool_)) for index in range(300)))
+    for data in (
+        to_png(IMAGE, people, MaskFormat.COCO_RLE),
+        to_message(IMAGE, people, MaskFormat.LABEL_MAP, 1.0).picture,
+    ):
+        with PIL.Image.open(io.BytesIO(data)) as labels:
+            np.testing.assert_array_equal(np.asarray(labels)[:10], np.arange(1, 301).reshape(10, 30))
 
 
 def test_cutouts_are_refused_before_they_take_too_much() -> None:

@@ -44,6 +44,15 @@ def test_run_writes_masks_in_other_formats(tmp_path: Path) -> None:
     assert opaque.sum() == sum(instance["area"] for instance in instances)
 
 
+def test_run_numbers_more_people_than_8_bits_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HISEG_MAX_BATCH_BOXES", "300")
+    picture = tmp_path / "out.png"
+    boxes = [part for index in range(300) for part in ("--box", f"{22 + index},15,{365 + index},512")]
+    hiseg("run", SAMPLE, *boxes, "--mask-format", "label_map", "-o", picture)
+    with PIL.Image.open(picture) as labels:
+        assert np.asarray(labels).max() > 255
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pycocotools import mask as coco_mask
 
 from hiseg.core.box import Box
-from hiseg.core.image import Floats, Pixels
+from hiseg.core.image import Floats, Labels, Pixels
 from hiseg.core.result import CropMask, Instance
 from hiseg.masks.formats.label_map import label_map
 from hiseg.masks.formats.overlay import overlay
@@ -94,13 +94,13 @@ def _draw_foreground(grey: Pixels, probability: Floats) -> Pixels:
     return drawn
 
 
-def errors(grey: Pixels, truth: Pixels, found: Pixels) -> Pixels:
+def errors(grey: Pixels, truth: Labels, found: Labels) -> Pixels:
     """Colour where two label maps agree and differ, on a darkened grey image.
 
     Args:
         grey: uint8 ``[H, W, 3]``.
-        truth: uint8 ``[H, W]``, 0 nobody, k the k-th person.
-        found: uint8 ``[H, W]``, of the prediction.
+        truth: ``[H, W]``, 0 nobody, k the k-th person.
+        found: ``[H, W]``, of the prediction.
 
     Returns:
         RGB uint8 ``[H, W, 3]``.

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hiseg.core.image import Pixels
+from hiseg.core.errors import TooLarge
+from hiseg.core.image import Labels
 from hiseg.core.result import CropMask
 
-MAX_LABELS = 255
-"""Labels that a uint8 pixel has beside 0, which is the background."""
+MAX_SMALL_LABELS = 255
+"""Labels that a pixel of 8 bits has beside 0, which is the background."""
+MAX_LABELS = 65_535
+"""Labels that a pixel of 16 bits has beside 0; PNG has no larger grey pixels."""
 
 
-def label_map(masks: Sequence[CropMask], width: int, height: int) -> Pixels:
+def label_map(masks: Sequence[CropMask], width: int, height: int) -> Labels:
     """Draw masks into one label map.
 
     A pixel has room for one label only: where masks overlap, the smaller one is in front.
@@ -24,14 +27,22 @@ def label_map(masks: Sequence[CropMask], width: int, height: int) -> Pixels:
         height: height of the image in pixels.
 
     Returns:
-        uint8 ``[height, width]``: 0 is background, k the k-th mask, counted from 1.
+        uint8 ``[height, width]``, or uint16 if there are more than :data:`MAX_SMALL_LABELS` masks: 0 is background, k
+        the k-th mask, counted from 1.
 
     Raises:
-        ValueError: there are more masks than labels.
+        TooLarge: there are more masks than labels.
     """
     if len(masks) > MAX_LABELS:
-        raise ValueError(f"a label map has room for {MAX_LABELS} masks, not {len(masks)}")
-    labels = np.zeros((height, width), dtype=np.uint8)
+        raise TooLarge(
+            f"a label map numbers at most {MAX_LABELS} people, not {len(masks)}",
+            field="mask_format",
+            limit=MAX_LABELS,
+            value=len(masks),
+        )
+    shape = height, width
+    is_small = len(masks) <= MAX_SMALL_LABELS
+    labels: Labels = np.zeros(shape, dtype=np.uint8) if is_small else np.zeros(shape, dtype=np.uint16)
     for index in sorted(range(len(masks)), key=lambda k: -masks[k].area):
         mask = masks[index]
         labels[mask.region][mask.pixels] = index + 1

@@ -78,8 +78,8 @@ def to_message(
 
     Raises:
         Exception: what :meth:`Stop.check` raises.
-        TooLarge: the cut-outs have more pixels than an answer may hold.
-        ValueError: there are more people than a label map has labels.
+        TooLarge: the cut-outs have more pixels than an answer may hold, or there are more people than a label map has
+            labels.
     """
     check_size(result.masks, mask_format)
     context = MaskContext(image, tolerance_px, stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hiseg.core.errors import TooLarge
 from hiseg.core.result import CropMask
 from hiseg.masks.formats.label_map import label_map
 
@@ -22,6 +23,15 @@ def test_labels_follow_the_order_and_the_smaller_is_in_front() -> None:
     np.testing.assert_array_equal(labels, expected)
 
 
-def test_more_than_255_instances_are_refused() -> None:
-    with pytest.raises(ValueError, match="256"):
-        label_map([CropMask.empty()] * 256, 2, 2)
+def test_many_people_have_pixels_of_16_bits_and_the_smaller_is_still_in_front() -> None:
+    people = [block(index % 20, index // 20, 1, 1) for index in range(400)]
+    labels = label_map([block(0, 0, 20, 20), *people], 20, 20)
+    assert labels.dtype == np.uint16
+    np.testing.assert_array_equal(labels, np.arange(2, 402).reshape(20, 20))
+    assert label_map(people[:255], 20, 20).dtype == np.uint8
+
+
+def test_more_people_than_there_are_numbers_are_refused() -> None:
+    with pytest.raises(TooLarge) as refused:
+        label_map([CropMask.empty()] * 65_536, 2, 2)
+    assert (refused.value.field, refused.value.limit, refused.value.value) == ("mask_format", 65_535, 65_536)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -59,6 +60,15 @@ def test_png_is_written_in_strips_that_fit_together(channels: int, monkeypatch: 
     monkeypatch.setattr(png, "STRIP_BYTES", 500)
     with PIL.Image.open(io.BytesIO(encode_png(pixels))) as picture:
         np.testing.assert_array_equal(np.asarray(picture), pixels)
+
+
+@pytest.mark.parametrize("strip_bytes", [20, 500, 2**20])
+def test_png_keeps_every_value_of_16_bits(strip_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65_536, (50, 40), dtype=np.uint16)
+    monkeypatch.setattr(png, "STRIP_BYTES", strip_bytes)
+    with PIL.Image.open(io.BytesIO(encode_png(pixels))) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), pixels)
+    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(encode_png(pixels), np.uint8), -1), pixels)
 
 
 def test_writing_a_png_ends_where_nobody_needs_it_any_more() -> None:

@@ -16,6 +16,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from benchmarks.harness.paths import SAMPLE_BOXES
+from benchmarks.harness.serving import serving
 from hiseg.core.box import Box
 
 URL = "/v1/segment"
@@ -220,6 +221,15 @@ def test_label_map(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -
         np.testing.assert_array_equal(labels == index + 1, decoded(instance["mask"]))
     accepted = client.post(URL, params={"boxes": QUERY}, content=photo, headers=JPEG | {"accept": "image/png"})
     np.testing.assert_array_equal(picture(accepted), labels)
+
+
+def test_a_label_map_numbers_more_people_than_8_bits_can(photo: bytes) -> None:
+    boxes = ";".join(f"{3 * index},100,{3 * index + 40},300" for index in range(300))
+    with serving(max_boxes=300, max_batch_boxes=300) as crowded, httpx.Client(base_url=crowded.url) as client:
+        one = post(client, photo, boxes=boxes, mask_format="label_map")
+        other = client.post(URL, params={"boxes": boxes}, content=photo, headers=JPEG | {"accept": "image/png"})
+    assert picture(one).max() > 255
+    np.testing.assert_array_equal(picture(one), picture(other))
 
 
 def test_overlay(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -> None:
