@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SAME_PERSON_IOU = 0.7
+"""Boxes of one image whose intersection over union is at least this are taken for the same person, found twice.
+
+Of 45,349 pairs of different people in the annotations of this project's photographs 8 overlap so much, 0.02%. Boxes of
+one person that differ by a tenth of their size overlap by 0.83, and detectors that suppress duplicates at all suppress
+those above 0.5 to 0.7. It is part of the graphs that `hiseg-train export` writes.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

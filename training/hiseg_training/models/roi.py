@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from hiseg.core.box import SAME_PERSON_IOU
+
 SAMPLES = 2
 """Samples per output cell along each side; 2 bilinear samples average up to 4 pixels without a gap."""
 
@@ -96,8 +98,31 @@ def _(features: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, height: 
     return features.new_empty(boxes.shape[0], features.shape[1], height, width)
 
 
+def other_people(rois: torch.Tensor) -> torch.Tensor:
+    """Which RoIs are other people for which: those of the same image, less near-duplicates of a RoI itself.
+
+    Detectors send some people twice. Told that somebody else stands exactly there, a model would give a part of the
+    person away to nobody. Being near-duplicates isn't passed on: of three boxes in a row the outer two may be others.
+
+    Args:
+        rois: float ``[N, 5]``.
+
+    Returns:
+        bool ``[N, N]``, symmetric, false on the diagonal.
+    """
+    index = torch.arange(rois.shape[0], device=rois.device)
+    others = (rois[:, None, 0] == rois[None, :, 0]) & (index[:, None] != index[None, :])
+    low = torch.maximum(rois[:, None, 1:3], rois[None, :, 1:3])
+    high = torch.minimum(rois[:, None, 3:5], rois[None, :, 3:5])
+    shared = torch.relu(high - low).prod(dim=2)
+    area = (rois[:, 3:5] - rois[:, 1:3]).prod(dim=1)
+    # shared / (sum of both areas - shared) >= IoU, without a division by the area of empty boxes.
+    share = SAME_PERSON_IOU / (1 + SAME_PERSON_IOU)
+    return others & (shared < share * (area[:, None] + area[None, :]))
+
+
 def box_channels(rois: torch.Tensor, crops: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Maps of a person's own box and of *other* people's boxes of the same image within each crop.
+    """Maps of a person's own box and of *other* people's boxes, see :func:`other_people`, within each crop.
 
     Args:
         rois: float ``[N, 5]``, the people's boxes.
@@ -108,9 +133,8 @@ def box_channels(rois: torch.Tensor, crops: torch.Tensor, size: tuple[int, int])
         float 0/1 ``[N, 2, height, width]``: inside the own box; inside at least one other box.
     """
     y, x = cell_centres(crops[:, 2], crops[:, 4], size[0]), cell_centres(crops[:, 1], crops[:, 3], size[1])
-    index = torch.arange(rois.shape[0], device=rois.device)
-    other = (rois[:, None, 0] == rois[None, :, 0]) & (index[:, None] != index[None, :])
-    in_y = (y[:, :, None] >= rois[None, None, :, 2]) & (y[:, :, None] < rois[None, None, :, 4]) & other[:, None, :]
+    in_y = (y[:, :, None] >= rois[None, None, :, 2]) & (y[:, :, None] < rois[None, None, :, 4])
+    in_y = in_y & other_people(rois)[:, None, :]
     in_x = (x[:, None, :] >= rois[None, :, None, 1]) & (x[:, None, :] < rois[None, :, None, 3])
     others = torch.clamp(torch.matmul(in_y.to(rois.dtype), in_x.to(rois.dtype)), max=1.0)
     own_y = (y >= rois[:, 2:3]) & (y < rois[:, 4:5])
