@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "models": "api batching core engines images masks observability segmenter settings",
     "lifecycle": "batching core observability",
     "transports": "access api batching core images masks observability segmenter settings",
-    "client": "core masks transports.grpc.generated",
+    "client": "core images masks transports.grpc.generated",
     "bench": "client core transports.grpc",
     "doctor": "access api client core engines models settings",
     "app": "access batching core engines images lifecycle models observability segmenter settings transports",

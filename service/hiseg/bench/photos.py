@@ -12,6 +12,8 @@ import PIL.Image
 import PIL.ImageOps
 
 from hiseg.bench.mix import Size
+from hiseg.client.errors import InvalidRequest
+from hiseg.client.images import to_upright_rgb
 from hiseg.core.command_errors import BadOption
 
 JPEG_QUALITY = 85
@@ -28,9 +30,8 @@ def make_photos(sizes: Iterable[Size], photo: Path | None, random: np.random.Gen
     if photo is None:
         return {size: _jpeg(_synthetic(*size, random)) for size in sizes}
     try:
-        with PIL.Image.open(photo) as opened:
-            original = PIL.ImageOps.exif_transpose(opened).convert("RGB")
-    except OSError as error:
+        original = PIL.Image.fromarray(to_upright_rgb(photo))
+    except (OSError, InvalidRequest) as error:
         raise BadOption("--photo", str(photo), "can't be read as an image") from error
     return {size: _jpeg(PIL.ImageOps.fit(original, size)) for size in sizes}
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
-import PIL.ImageOps
 
 from hiseg.client.errors import InvalidRequest
+from hiseg.core.errors import HisegError
 from hiseg.core.image import Pixels
 
 IMAGE_FIELD = "image"
@@ -97,10 +97,12 @@ def encode_image(image: PIL.Image.Image, jpeg_quality: int | None = None) -> byt
 
 
 def to_upright_rgb(image: ImageLike) -> Pixels:
-    """Decode an image as the service does, to draw on: RGB, uint8 ``[H, W, 3]``, EXIF rotation applied.
+    """Decode an image by the service's own code, to draw on: RGB, uint8 ``[H, W, 3]``, EXIF rotation applied.
 
     Raises:
         TypeError: it is a raw frame, or none of the kinds of image.
+        InvalidRequest: the file is of a type that the service doesn't read, or damaged.
+        ImportError: a decoder isn't installed.
     """
     match image:
         case np.ndarray():
@@ -111,8 +113,14 @@ def to_upright_rgb(image: ImageLike) -> Pixels:
             raise TypeError("a raw frame can't be drawn on; convert it to RGB")
     data = load_image(image)
     assert isinstance(data, bytes)
-    with PIL.Image.open(io.BytesIO(data)) as opened:
-        return np.asarray(PIL.ImageOps.exif_transpose(opened).convert("RGB"))
+    # Who only sends images needs no decoder.
+    from hiseg.images.encoded import inspect
+    from hiseg.images.limits import UNLIMITED
+
+    try:
+        return inspect(data, UNLIMITED).decode().pixels
+    except HisegError as error:
+        raise InvalidRequest(error.detail, field=IMAGE_FIELD) from error
 
 
 def _check_pixels(pixels: Pixels) -> Pixels:

@@ -47,6 +47,8 @@ _UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
 _FIRST_ON_ITS_SIDE = 5
 """From this orientation on, rows are stored as columns."""
 
+_TURNED_WEBP_NOTE = "turned upright by its EXIF orientation, which browsers don't apply to a WebP"
+
 # Our own limit, read from the header, replaces Pillow's, which would warn and let pass.
 PIL.Image.MAX_IMAGE_PIXELS = None
 
@@ -110,7 +112,8 @@ class EncodedImage:
         except _BROKEN as error:
             raise damaged(self.header.kind, "it is truncated or damaged") from error
         if self.header.orientation in _UPRIGHT:
-            return Image(np.ascontiguousarray(_UPRIGHT[self.header.orientation](image.pixels)), image.notes)
+            notes = image.notes + ((_TURNED_WEBP_NOTE,) if self.header.kind == "WEBP" else ())
+            return Image(np.ascontiguousarray(_UPRIGHT[self.header.orientation](image.pixels)), notes)
         return image
 
     def _as_stored(self, size: Size | None) -> Size | None:

@@ -7,6 +7,7 @@ needs; bytes of metadata need none, since they are jumped over.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from hiseg.core.errors import TooLarge, UndecodableImage
@@ -42,6 +43,10 @@ class ImageLimits:
 
     max_bytes: int
     max_pixels: int
+
+
+UNLIMITED = ImageLimits(sys.maxsize, sys.maxsize)
+"""For who reads files of their own."""
 
 
 def check_pixels(width: int, height: int, limits: ImageLimits) -> None:

@@ -48,6 +48,19 @@ def exif(orientation: int) -> PIL.Image.Exif:
     return tags
 
 
+def tiff(*entries: tuple[int, int, int, bytes], order: str = "<", at: int = 8, after: bytes = b"") -> bytes:
+    """TIFF data, as EXIF is, with one directory of (tag, type, count, value in four bytes), and perhaps another."""
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", at)
+    body = b"".join(struct.pack(f"{order}HHI", tag, form, count) + value for tag, form, count, value in entries)
+    directory = head.ljust(at, b"\0") + struct.pack(f"{order}H", len(entries)) + body
+    return directory + struct.pack(f"{order}I", len(directory) + 4 if after else 0) + after
+
+
+def turned(orientation: int) -> bytes:
+    """EXIF of nothing but an orientation."""
+    return tiff((0x0112, 3, 1, struct.pack("<HH", orientation, 0)))
+
+
 def chunk(name: bytes, body: bytes = b"") -> bytes:
     """A chunk of a PNG."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

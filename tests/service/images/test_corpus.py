@@ -21,10 +21,12 @@ def pillows(data: bytes) -> Image:
         frames = getattr(opened, "n_frames", 1)
         if frames > 1:
             notes.append(f"animated: the first of {frames} frames was used")
-        # Pillow finds a PNG's orientation behind the pixels too, and in XMP alone.
-        upright = opened.format != "PNG" or "exif" in opened.info
+        # Pillow finds a PNG's orientation behind the pixels too, and everybody's in XMP alone.
+        exif = PIL.Image.Exif()
+        exif.load(opened.info.get("exif", b""))
+        turned = 2 <= exif.get(0x0112, 1) <= 8
         opened.load()
-        flat: PIL.Image.Image = PIL.ImageOps.exif_transpose(opened) if upright else opened
+        flat: PIL.Image.Image = PIL.ImageOps.exif_transpose(opened) if turned else opened
         if flat.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info:
             notes.append("transparent: laid on white")
             flat.info.setdefault("transparency", opened.info.get("transparency"))
@@ -38,6 +40,8 @@ def pillows(data: bytes) -> Image:
             flat = PIL.Image.fromarray((np.asarray(flat) >> 8).astype(np.uint8))
         elif flat.mode == "CMYK":
             notes.append("CMYK: converted to RGB without a colour profile")
+        if turned and opened.format == "WEBP":
+            notes.append("turned upright by its EXIF orientation, which browsers don't apply to a WebP")
         return Image(np.asarray(flat.convert("RGB")), tuple(notes))
 
 

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 
 from hiseg.images.headers.header import Header, Span, cut
-from hiseg.images.headers.orientation import MAX_XMP_BYTES, find_orientation
+from hiseg.images.headers.orientation import MAX_EXIF_BYTES, find_orientation
 from hiseg.images.limits import MAX_PARTS, MAX_STRAY_BYTES, MAX_TABLE_BYTES, check_count, damaged
 
 KIND = "JPEG"
@@ -25,10 +25,10 @@ _APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 _STANDALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD8)))
 """Not the beginning of a segment: an escaped FF, TEM, and restart markers, which belong into a scan."""
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
-_EXIF, _XMP, _JFIF, _ADOBE = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00", b"JFIF", b"Adobe"
+_EXIF, _EXIF_MARK_BYTES = b"Exif\x00", 6
+"""Browsers don't look at the last byte of EXIF's mark."""
+_JFIF, _ADOBE = b"JFIF", b"Adobe"
 _ICC = b"ICC_PROFILE\x00"
-_MAX_EXIF_SEGMENTS = 16
-"""Segments of EXIF that are joined; it was made for one, and the orientation stands in the first."""
 _SAMPLINGS = {bytes([luma, 0x11, 0x11]) for luma in (0x11, 0x21, 0x12, 0x22, 0x41)}
 """Horizontal and vertical factors of each colour, of 4:4:4, 4:2:2, 4:4:0, 4:2:0 and 4:1:1."""
 _FILL = re.compile(rb"\xff+")
@@ -78,8 +78,7 @@ def read_jpeg(data: bytes) -> Header:
     """
     frame: _Frame | None = None
     kept: list[Span] = []
-    exif: list[Span] = []
-    xmp: Span | None = None
+    exif: Span | None = None
     icc: dict[int, Span] = {}
     at, stray, tables, marker = 2, 0, 0, 0
     for part in range(MAX_PARTS + 2):
@@ -107,9 +106,7 @@ def read_jpeg(data: bytes) -> Header:
             check_count(tables, MAX_TABLE_BYTES, KIND, "bytes of tables before its pixels")
             kept.append((after - 2, at))
         elif marker == _APP1 and data.startswith(_EXIF, start):
-            exif.append((start + (len(_EXIF) if exif else 0), at))
-        elif marker == _APP1 and data.startswith(_XMP, start):
-            xmp = start + len(_XMP), at
+            exif = exif or (start + _EXIF_MARK_BYTES, at)
         elif marker == _APP2 and data.startswith(_ICC, start) and start + len(_ICC) + 2 <= at:
             icc.setdefault(data[start + len(_ICC)], (start + len(_ICC) + 2, at))  # behind its number and how many
         elif (marker == _APP0 and data.startswith(_JFIF, start)) or (
@@ -127,9 +124,7 @@ def read_jpeg(data: bytes) -> Header:
         frame.height,
         pixels_at=at,
         kept=tuple(kept),
-        orientation=find_orientation(
-            b"".join(data[begin:end] for begin, end in exif[:_MAX_EXIF_SEGMENTS]), cut(data, xmp, MAX_XMP_BYTES)
-        ),
+        orientation=find_orientation(cut(data, exif, MAX_EXIF_BYTES)),
         profile=tuple(icc[number] for number in sorted(icc)),
         # As libjpeg tells: then it also reads what other scans there are.
         in_passes=frame.marker in _PROGRESSIVE or data[at + 4 : at + 5] < bytes([len(frame.sampling)]),

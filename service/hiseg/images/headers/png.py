@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 
 from hiseg.images.headers.header import Header, Span, cut
-from hiseg.images.headers.orientation import MAX_EXIF_BYTES, MAX_XMP_BYTES, UPRIGHT, find_orientation
+from hiseg.images.headers.orientation import MAX_EXIF_BYTES, find_orientation
 from hiseg.images.limits import MAX_PARTS, check_count, damaged
 
 KIND = "PNG"
@@ -35,8 +35,6 @@ _MODES = {
 """Pillow's mode for each depth in bits and type of colour."""
 _MAX_LENGTH = {b"PLTE": 3 * 256, b"tRNS": 256}
 _MIN_TRANSPARENCY = {"1": 2, "L": 2, "I;16": 2, "RGB": 6}
-_XMP_KEYWORD = b"XML:com.adobe.xmp\x00\x00"
-"""The beginning of a text with XMP that isn't packed."""
 _COLOURS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"sBIT", b"tRNS")
 _MOST_FRAMES = 0x80000000
 
@@ -48,7 +46,6 @@ def read_png(data: bytes) -> Header:
         UndecodableImage: it is damaged or has too many parts.
     """
     chunks: dict[bytes, Span] = {}
-    xmp: Span | None = None
     at = len(SIGNATURE)
     for part in range(MAX_PARTS + 2):
         check_count(part, MAX_PARTS, KIND, "chunks before its pixels")
@@ -62,12 +59,9 @@ def read_png(data: bytes) -> Header:
             raise damaged(KIND, "it has no pixels, or the length of a chunk is wrong")
         if length > _MAX_LENGTH.get(name, length):
             raise damaged(KIND, f"its {name.decode()} chunk has {length} bytes")
-        if name == b"iTXt" and data.startswith(_XMP_KEYWORD, begin):
-            xmp = begin + len(_XMP_KEYWORD), end
-        chunks[name] = begin, end
+        chunks.setdefault(name, (begin, end))
         at = end + 4
     mode, width, height = _read_size(data, chunks.get(b"IHDR", (0, 0)))
-    exif = cut(data, chunks.get(b"eXIf"), MAX_EXIF_BYTES)
     return Header(
         KIND,
         mode,
@@ -75,7 +69,7 @@ def read_png(data: bytes) -> Header:
         height,
         pixels_at=at,
         kept=tuple(_whole(chunks[name]) for name in (b"IHDR", b"PLTE", b"tRNS") if name in chunks),
-        orientation=find_orientation(exif, cut(data, xmp, MAX_XMP_BYTES)) if exif else UPRIGHT,
+        orientation=find_orientation(cut(data, chunks.get(b"eXIf"), MAX_EXIF_BYTES)),
         frames=_count_frames(data, chunks),
         profile=tuple(chunks[name] for name in (b"iCCP",) if name in chunks),
         colours={name: chunks[name] for name in _COLOURS if name in chunks},

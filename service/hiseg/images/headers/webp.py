@@ -9,14 +9,16 @@ import struct
 from dataclasses import dataclass
 
 from hiseg.images.headers.header import Header, Span, cut
-from hiseg.images.headers.orientation import MAX_EXIF_BYTES, MAX_XMP_BYTES, find_orientation
+from hiseg.images.headers.orientation import MAX_EXIF_BYTES, find_orientation
 from hiseg.images.limits import MAX_FRAMES, MAX_PARTS, check_count, damaged
 
 KIND = "WEBP"
 CHUNK = struct.Struct("<4sI")
 """Name and length of a chunk; its data follow, and a byte of padding if their number is odd."""
 _PIXELS = (b"VP8 ", b"VP8L")
-_ANIMATED, _TRANSPARENT = 0x02, 0x10
+_ANIMATED, _EXIF, _TRANSPARENT = 0x02, 0x08, 0x10
+_EXIF_MARK = b"Exif\x00\x00"
+"""What some writers put before EXIF, as it is in a JPEG."""
 _FRAME_HEADER_BYTES = 16
 
 
@@ -30,7 +32,6 @@ class _Chunks:
     lossless: bool = False
     exif: Span | None = None
     icc: Span | None = None
-    xmp: Span | None = None
     first_frame: Span | None = None
     frames: int = 0
 
@@ -66,13 +67,14 @@ def read_webp(data: bytes) -> Header:
     if chunks.extended:
         transparent = bool(flags & _TRANSPARENT)
     width, height = canvas if chunks.extended else size
+    exif = cut(data, chunks.exif, MAX_EXIF_BYTES) if flags & _EXIF else b""
     return Header(
         KIND,
         "RGBA" if transparent else "RGB",
         width,
         height,
         kept=tuple(_whole(body) for body in (image.alpha, image.pixels) if body),
-        orientation=find_orientation(cut(data, chunks.exif, MAX_EXIF_BYTES), cut(data, chunks.xmp, MAX_XMP_BYTES)),
+        orientation=find_orientation(exif.removeprefix(_EXIF_MARK)),
         frames=max(1, chunks.frames) if animated else 1,
         is_transparent=transparent,
         is_lossless=image.lossless,
@@ -113,8 +115,6 @@ def _read_chunks(data: bytes, at: int, end: int) -> _Chunks:
             found.exif = found.exif or body
         elif name == b"ICCP":
             found.icc = found.icc or body
-        elif name == b"XMP ":
-            found.xmp = found.xmp or body
     return found
 
 

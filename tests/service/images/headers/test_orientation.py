@@ -7,49 +7,64 @@ import struct
 import pytest
 
 from hiseg.images.headers.orientation import MAX_EXIF_TAGS, find_orientation
+from tests.service.images.files import tiff
 
-
-def tiff(entries: list[tuple[int, int, int, int]], order: str = "<", at: int = 8) -> bytes:
-    """TIFF data with one directory of (tag, type, count, value)."""
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", at)
-    body = b"".join(
-        struct.pack(f"{order}HHI", tag, form, count) + struct.pack(f"{order}{'HH' if form == 3 else 'I'}", *values)
-        for tag, form, count, value in entries
-        for values in [(value, 0) if form == 3 else (value,)]
-    )
-    return head.ljust(at, b"\0") + struct.pack(f"{order}H", len(entries)) + body
+SHORT, LONG, SIGNED_SHORT, SIGNED_LONG, BYTE, TEXT, UNDEFINED = 3, 4, 8, 9, 1, 2, 7
+ORIENTATION = 0x0112
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("form", [3, 4])
-@pytest.mark.parametrize("marks", [0, 1, 2])
-def test_both_byte_orders_types_and_marks(order: str, form: int, marks: int) -> None:
-    data = b"Exif\0\0" * marks + tiff([(0x010F, 2, 3, 0), (0x0112, form, 1, 6)], order, at=40)
-    assert find_orientation(data, b"") == 6
+@pytest.mark.parametrize("at", [8, 9, 5000])
+def test_both_orders_of_bytes_wherever_the_directory_is(order: str, at: int) -> None:
+    data = tiff(
+        (0x010F, TEXT, 3, b"me\0\0"), (ORIENTATION, SHORT, 1, struct.pack(f"{order}HH", 6, 0)), order=order, at=at
+    )
+    assert find_orientation(data) == 6
+
+
+@pytest.mark.parametrize(("first", "second", "found"), [(3, 6, 3), (9, 6, 6), (0, 6, 6)])
+def test_the_first_valid_tag_counts(first: int, second: int, found: int) -> None:
+    tags = [(ORIENTATION, SHORT, 1, struct.pack("<HH", value, 0)) for value in (first, second)]
+    assert find_orientation(tiff(*tags)) == found
+
+
+GOOD = tiff((ORIENTATION, SHORT, 1, b"\6\0\0\0"))
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        b"",
-        b"Exif\0\0",
-        b"garbage",
-        tiff([]),
-        tiff([(0x0112, 3, 1, 9)]),
-        tiff([(0x0112, 3, 1, 0)]),
-        tiff([(0x0112, 3, 2, 6)]),
-        tiff([(0x0112, 2, 1, 6)]),
-        tiff([(0x0112, 3, 1, 6)])[:14],
-        tiff([(1, 3, 1, 6)] * MAX_EXIF_TAGS + [(0x0112, 3, 1, 6)]),
-        b"II*\0\xff\xff\xff\xff",
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"garbage", id="garbage"),
+        pytest.param(tiff(), id="no tags"),
+        pytest.param(tiff((ORIENTATION, SHORT, 1, b"\x09\0\0\0")), id="9"),
+        pytest.param(tiff((ORIENTATION, SHORT, 1, b"\6\1\0\0")), id="262"),
+        pytest.param(tiff((ORIENTATION, SHORT, 0, b"\6\0\0\0")), id="no number"),
+        pytest.param(tiff((ORIENTATION, SHORT, 2, b"\6\0\6\0")), id="two numbers"),
+        *(
+            pytest.param(tiff((ORIENTATION, form, 1, b"\6\0\0\0")), id=f"type {form}")
+            for form in (BYTE, TEXT, LONG, UNDEFINED, SIGNED_SHORT, SIGNED_LONG)
+        ),
+        pytest.param(GOOD[:14], id="cut in the tag"),
+        pytest.param(GOOD[:21], id="cut in the value"),
+        pytest.param(b"Exif\0\0" + GOOD, id="a second mark"),
+        pytest.param(b"II+\0" + GOOD[4:], id="BigTIFF"),
+        pytest.param(b"MM*\0" + GOOD[4:], id="two orders of bytes"),
+        pytest.param(b"II*\0\xff\xff\xff\xff", id="a directory beyond the end"),
+        pytest.param(tiff(*[(1, SHORT, 1, b"\6\0\0\0")] * MAX_EXIF_TAGS) + GOOD[10:], id="too many tags"),
     ],
 )
 def test_damaged_or_unknown_means_upright(data: bytes) -> None:
-    assert find_orientation(data, b"") == 1
+    assert find_orientation(data) == 1
 
 
-def test_xmp_is_asked_if_exif_has_none() -> None:
-    xmp = b'<rdf:Description tiff:Orientation="8"/>'
-    assert find_orientation(tiff([]), xmp) == 8
-    assert find_orientation(b"", b"<tiff:Orientation>3</tiff:Orientation>") == 3
-    assert find_orientation(tiff([(0x0112, 3, 1, 6)]), xmp) == 6
+def test_what_directories_of_other_images_say_does_not_count() -> None:
+    """The second directory is that of the thumbnail."""
+    thumbnail = struct.pack("<HHHIHH", 1, ORIENTATION, SHORT, 1, 6, 0)
+    assert find_orientation(tiff(after=thumbnail)) == 1
+    assert find_orientation(tiff((ORIENTATION, SHORT, 1, b"\3\0\0\0"), after=thumbnail)) == 3
+
+
+def test_too_short_counts_are_believed_and_too_large_ones_harm_nothing() -> None:
+    assert find_orientation(GOOD[:8] + b"\0\0" + GOOD[10:]) == 1
+    assert find_orientation(GOOD[:8] + b"\x63\0" + GOOD[10:]) == 6

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from benchmarks.harness.availability import missing
 from benchmarks.harness.serving import Server
+from tests.browser import open_browser
 from tests.service.transports.http.playground.visitor import Visitor
 
 Visit = Callable[..., Visitor]
@@ -21,14 +19,8 @@ USUAL = {"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"}
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; closed before other folders' tests, which need this thread's event loop for themselves."""
-    program = shutil.which("chromium")
-    if program is None:
-        missing("there is no chromium")
-    sandbox = ["--no-sandbox"] if os.getuid() == 0 else []  # root can't have one
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=sandbox)
+    with open_browser() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
