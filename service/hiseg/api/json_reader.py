@@ -8,8 +8,7 @@ the bytes that they are, lists of a mask's numbers are left out, and what then r
 from __future__ import annotations
 
 import asyncio
-import binascii
-import io
+import codecs
 import json
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, GetJsonSchemaHandler, ValidationError, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from hiseg.api.base64_reader import MAX_HEAD_BYTES, Base64Reader, NotBase64, start_of_image
 from hiseg.api.validation import to_hiseg_error
 from hiseg.core.errors import InvalidRequest, TooLarge
 
@@ -26,7 +26,7 @@ LONG = 1024
 NUMBERS = b"rle"
 """Name under which Label Studio has the numbers of a brush mask, of which we make no use."""
 PIECE = 64 * 1024
-"""Bytes of a long text that are looked at without a pause: a fraction of a millisecond. Divisible by four."""
+"""Bytes of a long text that are looked at without a pause: a fraction of a millisecond."""
 QUOTES_WITHOUT_PAUSE = 1024
 PAUSE_S = 1e-5
 """A pause lets the event loop have Python's lock at once; it would have to wait 5 ms for it otherwise."""
@@ -39,6 +39,20 @@ MAX_BACKSLASHES = 100
 MAX_COUNTED = 1024 * 1024
 """Bytes in which boxes are counted that are too many."""
 NESTED = b"[" * 100
+BOM = codecs.BOM_UTF8
+"""What some editors and programs write before a text in UTF-8."""
+NOT_UTF8 = {
+    codecs.BOM_UTF32_LE: "in UTF-32",
+    codecs.BOM_UTF32_BE: "in UTF-32",
+    b"{\0\0\0": "in UTF-32",
+    b"\0\0\0{": "in UTF-32",
+    codecs.BOM_UTF16_LE: "in UTF-16",
+    codecs.BOM_UTF16_BE: "in UTF-16",
+    b"{\0": "in UTF-16",
+    b"\0{": "in UTF-16",
+    b"\x1f\x8b": "compressed with gzip",
+}
+"""How JSON begins that isn't read, and what it is."""
 BOXES = b'"boxes"'
 _WORDS_OF_NUMBERS = b"0123456789, \t\r\n"
 M = TypeVar("M", bound=BaseModel)
@@ -120,23 +134,25 @@ class LongText:
         return str(json.loads(b'"%b"' % data)) if self.is_escaped else data.decode("utf-8", "surrogatepass")
 
     async def from_base64(self) -> bytes:
-        """Decode the text without holding up the event loop.
+        """Decode the text without holding up the event loop; see :mod:`hiseg.api.base64_reader` for what it may be.
 
         Raises:
-            ValueError: it isn't base64.
+            NotBase64: it isn't base64.
         """
         if len(self.data) <= MAX_INLINE_BASE64:
             return self.decode_base64()
         return await asyncio.to_thread(self.decode_base64)
 
-    def decode_base64(self, start: int = 0) -> bytes:
-        """Decode the text from the byte ``start`` on, in pieces between which other threads may run.
+    def decode_base64(self) -> bytes:
+        """Decode the text, in pieces between which other threads may run.
 
         Raises:
-            ValueError: it isn't base64.
+            NotBase64: it isn't base64.
         """
-        decoded, rest, end = io.BytesIO(), b"", len(self.data)
-        while start < end or rest:
+        end = len(self.data)
+        start = start_of_image(bytes(self.data[: 2 * MAX_HEAD_BYTES]))
+        reader = Base64Reader(start)
+        while start < end:
             piece = bytes(self.data[start : start + PIECE])
             start += len(piece)
             if self.is_escaped and b"\\" in piece:
@@ -145,16 +161,20 @@ class LongText:
                 if cut > 0:
                     start -= len(piece) - cut
                     piece = piece[:cut]
-                piece = json.loads(b'"%b"' % piece).encode("ascii")
-            piece = rest + piece
-            whole = len(piece) - len(piece) % 4 if start < end else len(piece)
-            rest = piece[whole:]
-            if start < end and piece[:whole].endswith(b"="):
-                raise ValueError("it goes on after its end")
-            decoded.write(binascii.a2b_base64(piece[:whole], strict_mode=True))
+                piece = _unescaped(piece)
+            reader.write(piece)
             if end > MAX_INLINE_BASE64:
                 time.sleep(PAUSE_S)
-        return decoded.getvalue()
+        return reader.finish()
+
+
+def _unescaped(piece: bytes) -> bytes:
+    """A piece of a text without JSON's escapes; its line breaks may have none, as shells write them."""
+    try:
+        text: str = json.loads(b'"%b"' % piece, strict=False)
+    except ValueError as error:
+        raise NotBase64("it has an escape that JSON doesn't know") from error
+    return text.encode("utf-8", "surrogatepass")
 
 
 class CutTexts(list[LongText]):
@@ -191,9 +211,21 @@ def read_json(model: type[M], text: bytes, limits: JsonLimits) -> M:
         TooLarge: it is more.
         InvalidRequest: it is malformed, or not valid for the model.
     """
+    for beginning, what in NOT_UTF8.items():
+        if text.startswith(beginning):
+            raise InvalidRequest(f"the JSON is {what}; it has to be plain UTF-8", field="request")
+    if len(text) <= limits.max_bytes:
+        try:
+            return _parse(model, text.removeprefix(BOM), limits, CutTexts())
+        except InvalidRequest as error:
+            if "control character" not in error.detail:
+                raise
+    # It is long, or has what shells put into JSON: an image with line breaks in it, which JSON doesn't have.
     texts = CutTexts()
-    if len(text) > limits.max_bytes:
-        text = cut_long_texts(text, limits, texts)
+    return _parse(model, cut_long_texts(text, limits, texts), limits, texts)
+
+
+def _parse(model: type[M], text: bytes, limits: JsonLimits, texts: CutTexts) -> M:
     _check("texts", text.count(b'"') // 2, limits.max_texts)
     # Each value follows a comma or the beginning of a list or an object, but for the outermost one.
     values = text.count(b",") + text.count(b"[") + text.count(b"{")
@@ -232,7 +264,9 @@ def cut_long_texts(text: bytes, limits: JsonLimits, texts: CutTexts) -> bytes:
     """
     whole = memoryview(text)
     pieces: list[bytes | memoryview] = []
-    done = removed = steps = 0  # bytes that are in `pieces`; that were left out; quotes that were looked at
+    # Bytes that are in `pieces`; that were left out, such as the mark before it; quotes that were looked at.
+    done = removed = len(BOM) if text.startswith(BOM) else 0
+    steps = 0
     end, start = -1, text.find(b'"')
     while True:
         if (len(text) if start < 0 else start) - removed > limits.max_bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from pydantic import Field
 
+from hiseg.api.base64_reader import NotBase64
 from hiseg.api.boxes import parse_boxes
 from hiseg.api.json_reader import LongText, limits_of_options, read_json
 from hiseg.api.numbers import Row
@@ -101,5 +102,5 @@ async def _read_multipart(request: Request, max_boxes: int) -> SegmentRequest:
 async def _from_base64(text: LongText) -> bytes:
     try:
         return await text.from_base64()
-    except ValueError as error:
-        raise InvalidRequest("image is not base64", field=IMAGE_FIELD, value=text.head(20)) from error
+    except NotBase64 as error:
+        raise InvalidRequest(f"image is not base64: {error}", field=IMAGE_FIELD, value=text.head(20)) from error

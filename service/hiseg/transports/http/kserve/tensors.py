@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
+from hiseg.api.base64_reader import NotBase64
 from hiseg.api.boxes import check_count
 from hiseg.api.json_reader import JsonLimits, LongText, read_json, resolve
 from hiseg.api.numbers import as_number
@@ -138,8 +139,8 @@ async def read_bytes(tensor: TensorIn, blob: memoryview | None) -> bytes:
         raise _wrong_data(tensor, "data is not one string in base64")
     try:
         return await text.from_base64()
-    except ValueError as error:
-        raise _wrong_data(tensor, "data is not base64") from error
+    except NotBase64 as error:
+        raise _wrong_data(tensor, f"data is not base64: {error}") from error
 
 
 def read_rows(tensor: TensorIn, blob: memoryview | None, max_boxes: int) -> list[list[float]]:

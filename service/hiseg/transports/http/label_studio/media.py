@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from hiseg.api.base64_reader import NotBase64
 from hiseg.api.json_reader import LongText
 from hiseg.core.errors import InvalidRequest, TooLarge
 from hiseg.settings import Settings
@@ -19,8 +20,7 @@ UPLOADS, FILES = "/data/upload/", "/data/local-files/"
 """Paths under which Label Studio serves what was uploaded to it, and files of its LOCAL_FILES_DOCUMENT_ROOT."""
 MAX_REFERENCE_LENGTH = 8192
 """Most characters of a reference that isn't the image itself."""
-MAX_HEAD_LENGTH = 200
-"""Most bytes of a ``data:`` URI before the image."""
+DATA = "data:"
 
 
 class Media:
@@ -50,9 +50,9 @@ class Media:
             InvalidRequest: the reference is of no kind that is served, or there is no such file.
             TooLarge: the file has more bytes than are taken.
         """
-        if isinstance(reference, str) and reference.startswith("data:"):
+        if isinstance(reference, str) and reference[: len(DATA)].lower() == DATA:
             reference = LongText(reference.encode("utf-8", "surrogatepass"), is_escaped=False)
-        if isinstance(reference, LongText) and bytes(reference.data[:5]) == b"data:":
+        if isinstance(reference, LongText) and reference.head(len(DATA)).lower() == DATA:
             return _inline(reference, field)
         if isinstance(reference, LongText):
             reference = reference.head(MAX_REFERENCE_LENGTH + 1)
@@ -146,10 +146,7 @@ def _not_there(field: str, relative: str | None = None) -> InvalidRequest:
 
 
 def _inline(reference: LongText, field: str) -> bytes:
-    head, comma, _ = bytes(reference.data[:MAX_HEAD_LENGTH]).partition(b",")
     try:
-        if not comma or not head.endswith(b";base64"):
-            raise ValueError
-        return reference.decode_base64(len(head) + 1)
-    except ValueError as error:
-        raise InvalidRequest(f"{field} is a data: URI that is not in base64", field=field) from error
+        return reference.decode_base64()
+    except NotBase64 as error:
+        raise InvalidRequest(f"{field} is not base64: {error}", field=field) from error
