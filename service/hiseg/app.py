@@ -16,11 +16,13 @@ from hiseg.batching.workers import Workers, WorkingMemory, thread_count
 from hiseg.core.certificate import Certificate, CertificateUnusable, watching
 from hiseg.core.errors import Unavailable
 from hiseg.core.heap import keep_freed_memory, return_large_images, return_memory_when_idle
+from hiseg.core.listening import ListenError, bracketed, listen
 from hiseg.engines.cores import available_cores
 from hiseg.images.limits import ImageLimits
-from hiseg.lifecycle import READ_RESPONSE_SECONDS, ListenAddress, ListenError, ShutdownTimes, log, run_until_stopped
+from hiseg.lifecycle import READ_RESPONSE_SECONDS, ListenAddress, ShutdownTimes, log, run_until_stopped
 from hiseg.models.loader import ExtraMissing, LoadedModel, Loader, embedded_engines, loader_for
 from hiseg.models.reload import hot_reloading
+from hiseg.models.repository import NoDefaultVariant, stored_models
 from hiseg.models.self_test import warm_up
 from hiseg.observability.logs import configure_logging
 from hiseg.observability.metrics import Metrics
@@ -116,7 +118,7 @@ async def models_running(
         load: loads the models.
 
     Raises:
-        InvalidRequest: the default variant isn't among the models.
+        NoDefaultVariant: the default variant isn't among the models.
         Exception: whatever ``load`` raises.
     """
     async with AsyncExitStack() as stack:
@@ -132,7 +134,9 @@ async def models_running(
             )
             segmenter.batchers[name] = await stack.enter_async_context(batcher.running())
             model.engine.subscribe(segmenter.engines_changed)
-        segmenter.model_for(settings.default_variant)
+        variants = {model.engine.info.ref.variant for model in models}
+        if settings.default_variant not in variants:
+            raise NoDefaultVariant(settings.default_variant, variants)
         yield models
 
 
@@ -172,8 +176,8 @@ async def grpc_listening(
     metrics: Metrics,
     key_store: KeyStore,
     certificates: Mapping[str, Certificate] | None = None,
-) -> AsyncIterator[None]:
-    """Serve gRPC until the end of the block, which waits until calls have got their responses.
+) -> AsyncIterator[str]:
+    """Serve gRPC until the end of the block, which waits until calls have got their responses; gives its address.
 
     Meanwhile the files of keys and of both transports' certificates are read again when they change.
 
@@ -188,16 +192,18 @@ async def grpc_listening(
         ListenError: the port is taken, or a TLS file can't be used.
     """
     server = Server(segmenter, settings, metrics, key_store)
-    address = settings.grpc_address
+    # gRPC's own server doesn't say why it can't listen, so it is found out before.
+    for each in listen("gRPC", settings.host, settings.grpc_port, "grpc_port"):
+        each.close()
     try:
-        port = server.listen(address, (certificates or {}).get("grpc"))
+        port = server.listen(settings.grpc_address, (certificates or {}).get("grpc"))
     except (RuntimeError, OSError, CertificateUnusable) as error:
-        raise ListenError(f"cannot listen for gRPC on {address}: {error}") from error
+        found = f"gRPC on {settings.grpc_address} can't be had: {error}"
+        raise ListenError(found, "Look at grpc_port, and at the files of grpc_tls_…") from error
     await server.start()
-    log.info("gRPC running on %s:%d", address.rpartition(":")[0], port)
     try:
         async with key_store.watching(), watching((certificates or {}).values()):
-            yield
+            yield f"{bracketed(settings.host)}:{port}"
     finally:
         await server.stop(READ_RESPONSE_SECONDS)
 
@@ -217,7 +223,8 @@ def read_certificates(settings: Settings) -> dict[str, Certificate]:
             try:
                 found[transport] = Certificate(name, cert, key)
             except CertificateUnusable as error:
-                raise ListenError(f"cannot listen for {name}: {error}") from error
+                mend = f"Set {transport}_tls_cert and {transport}_tls_key to files in PEM that belong together."
+                raise ListenError(f"{name} can't be had with TLS: {error}", mend) from error
     return found
 
 
@@ -232,12 +239,15 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
 
     Raises:
         ExtraMissing: a setting needs packages that aren't installed.
+        NoModels: the repository, from which the embedded engine is to load models, has none.
         KeysUnusable: the file of API keys can't be read.
         Exception: whatever :func:`models_ready` raises.
     """
     keep_freed_memory()
     return_large_images()
     configure_logging(settings.log_format)
+    if load is None and settings.runs_embedded:
+        stored_models(settings.model_repository)  # before anybody could ask
     key_store = KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
     certificates = read_certificates(settings)
     log.log(logging.INFO if key_store.opens else logging.WARNING, key_store.describe())

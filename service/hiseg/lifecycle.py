@@ -1,9 +1,9 @@
 """Startup, drain and shutdown of the service process: no accepted request is lost.
 
-The process listens from the start and becomes ready once the models are. On SIGTERM or SIGINT it stops being ready and
-refuses new requests with 503, finishes the accepted ones, and exits with 0. A second signal, or the end of the drain
-time, ends it at once, with 1, whatever its threads do. Before it is ready there is nothing to finish: then the first
-signal ends it, with 0.
+The process listens from the start, says that it runs once the models are loaded, and is ready then. On SIGTERM or
+SIGINT it stops being ready and refuses new requests with 503, finishes the accepted ones, and exits with 0. A second
+signal, or the end of the drain time, ends it at once, with 1, whatever its threads do. Before it is ready there is
+nothing to finish: then the first signal ends it, with 0.
 
 Behind a load balancer requests are accepted for some more seconds (the setting ``shutdown_delay_seconds``), until the
 balancer has noticed that the process isn't ready; otherwise callers would see those 503.
@@ -30,21 +30,16 @@ from fastapi import FastAPI
 
 from hiseg.batching.admission import Admission, State
 from hiseg.core.certificate import Certificate
+from hiseg.core.listening import ListenError, bracketed, listen
 from hiseg.observability.logs import LogFormat, logging_config
 
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger(__name__)
 READ_RESPONSE_SECONDS = 5
 """Seconds that callers get to read their responses after all work is done."""
-BACKLOG = 2048
-"""Connections that may wait to be accepted."""
 UNSENT_BYTES = 128 * 1024
 """Most bytes of an answer that the kernel takes before it can send them."""
 ConnectionFactory = Callable[..., asyncio.Protocol]
 """Makes the protocol of a connection from what uvicorn gives it, and the keyword ``tls``: a TLS context, or None."""
-
-
-class ListenError(Exception):
-    """A port can't be listened on, or a TLS file can't be used; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,37 +85,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for each in sockets or ():
-            host, port = each.getsockname()[:2]
-            log.info("HTTP running on http%s://%s:%d", "s" if self.config.is_ssl else "", bracketed(host), port)
 
-
-def bracketed(host: str) -> str:
-    """A host as it stands in an URL, or before a port: an IPv6 address has brackets around it."""
-    return f"[{host}]" if ":" in host else host
-
-
-def _listen(host: str, port: int) -> list[socket.socket]:
-    """Listen on every address that a name has; the address ``::`` is that of IPv4 too.
-
-    Raises:
-        OSError: there is no such host, or the port is taken.
-    """
-    sockets: list[socket.socket] = []
-    try:
-        for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            # Port 0 is chosen once, and is that of all addresses.
-            place = (address[0], sockets[0].getsockname()[1] if sockets else port)
-            both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
-            sockets.append(socket.create_server(place, family=family, backlog=BACKLOG, dualstack_ipv6=both))
-            # The kernel buffers little that wasn't sent yet, so that it is known how fast an answer is read.
-            sockets[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-    except BaseException:
-        for each in sockets:
-            each.close()
-        raise
+def listen_for_http(host: str, port: int) -> list[socket.socket]:
+    """Listen on every address that a host has; see :func:`hiseg.core.listening.listen`, also for the errors."""
+    sockets = listen("HTTP", host, port, "port")
+    for each in sockets:
+        # The kernel buffers little that wasn't sent yet, so that it is known how fast an answer is read.
+        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     return sockets
 
 
@@ -129,7 +100,7 @@ def run_until_stopped(
     address: ListenAddress,
     admission: Admission,
     models: AbstractAsyncContextManager[None],
-    grpc: AbstractAsyncContextManager[None],
+    grpc: AbstractAsyncContextManager[str],
     times: ShutdownTimes,
     log_format: LogFormat,
     connection: ConnectionFactory,
@@ -141,7 +112,7 @@ def run_until_stopped(
         address: where it is served.
         admission: its state is changed on signals, and its requests are waited for.
         models: entered when the service listens already; it sets the state to ready.
-        grpc: the gRPC server; entered first and left last.
+        grpc: the gRPC server; entered first and left last. It gives its address.
         times: how long the steps of the shutdown take.
         log_format: format of the log.
         connection: makes the protocol of an HTTP connection, from what uvicorn gives it and the keyword ``tls``.
@@ -166,9 +137,9 @@ def run_until_stopped(
     )
     try:
         config.load()
-        sockets = _listen(address.host, address.port)
     except OSError as error:
-        raise ListenError(f"cannot listen for HTTP on {bracketed(address.host)}:{address.port}: {error}") from error
+        raise ListenError(f"the TLS files of HTTP can't be used: {error}", "Set http_tls_… to files in PEM.") from error
+    sockets = listen_for_http(address.host, address.port)
     if config.ssl and address.certificate:
         # On the event loop: no handshake begins meanwhile.
         address.certificate.subscribe(
@@ -186,17 +157,25 @@ async def _run(
     sockets: list[socket.socket],
     admission: Admission,
     models: AbstractAsyncContextManager[None],
-    grpc: AbstractAsyncContextManager[None],
+    grpc: AbstractAsyncContextManager[str],
     times: ShutdownTimes,
 ) -> None:
+    scheme = "https" if server.config.is_ssl else "http"
+    urls = [f"{scheme}://{bracketed(host)}:{port}" for host, port, *_ in (each.getsockname() for each in sockets)]
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
         try:
             drain = _drain_on_signals(admission, times)
-            # gRPC first: if its port is taken, nothing has said yet that the service runs.
-            async with grpc:
+            # gRPC first: if its port is taken, HTTP answers nobody.
+            async with grpc as grpc_address:
                 tasks.create_task(server.serve(sockets))
+                log.info(
+                    "Loading the models; until then %s and gRPC on %s answer 503", " and ".join(urls), grpc_address
+                )
                 async with models:
+                    for url in urls:
+                        log.info("HTTP running on %s", url)
+                    log.info("gRPC running on %s", grpc_address)
                     log.info("Ready")
                     await drain.wait()
                     log.info("Draining: %d requests in progress", admission.active_requests)

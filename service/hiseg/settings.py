@@ -25,7 +25,7 @@ from hiseg.access.keys import DIGEST, NAME
 from hiseg.access.quota import MIN_RATE, Limits
 from hiseg.batching.job import BatchLimits
 from hiseg.core.settings_sources import TomlFile, Variables
-from hiseg.engines.triton.address import parse_targets
+from hiseg.engines.triton.address import SCHEME, parse_targets
 from hiseg.observability.logs import LogFormat
 
 PREFIX = "HISEG_"
@@ -283,6 +283,8 @@ class Settings(BaseSettings):
     @field_validator("engine")
     @classmethod
     def _engine_is_known(cls, value: str) -> str:
+        if value != EMBEDDED and not value.startswith(SCHEME):
+            raise ValueError(f"it is {EMBEDDED}, or {SCHEME}host:port, with commas between several")
         if value != EMBEDDED:
             parse_targets(value)
         return value
@@ -326,6 +328,17 @@ class Settings(BaseSettings):
             if getattr(self, ca) and not getattr(self, cert):
                 raise ValueError(f"{ca} needs {cert} and {key}")
         return self
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Settings:
+        if self.port == self.grpc_port != 0:
+            raise ValueError(f"port and grpc_port are both {self.port}; each needs its own")
+        return self
+
+    @property
+    def runs_embedded(self) -> bool:
+        """Whether the embedded engine runs the models of the repository, always or while no Triton server answers."""
+        return self.engine == EMBEDDED or self.fallback is Fallback.ONNX
 
     @property
     def grpc_address(self) -> str:

@@ -13,8 +13,8 @@ import pytest
 from benchmarks.harness.repository import REPOSITORY
 from hiseg.app import models_ready, new_segmenter
 from hiseg.batching.admission import State
-from hiseg.core.errors import InvalidRequest
 from hiseg.models.canary import Canary, CanaryMismatch
+from hiseg.models.repository import NoDefaultVariant
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 
@@ -47,5 +47,5 @@ def test_never_ready_with_another_models_masks(tmp_path: Path) -> None:
 
 
 def test_never_ready_without_the_default_variant() -> None:
-    with pytest.raises(InvalidRequest, match="b7"):
+    with pytest.raises(NoDefaultVariant, match="b7"):
         start(Settings(model_repository=REPOSITORY, default_variant="b7"))

@@ -107,7 +107,7 @@ def test_the_drain_limit_ends_the_process(photo: bytes) -> None:
 def test_a_signal_before_it_is_ready_ends_it_at_once() -> None:
     process = subprocess.Popen(slow("--constant", "3000"), stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
-    next(line for line in process.stderr if "running on http" in line)
+    next(line for line in process.stderr if "until then" in line)
     process.terminate()
     assert process.wait(2) == 0
     assert "Ready" not in process.stderr.read()
@@ -132,8 +132,8 @@ def test_it_listens_while_the_models_load_and_says_so(photo: bytes) -> None:
     process = subprocess.Popen([*slow("--constant", "300")], stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
     try:
-        line = next(line for line in process.stderr if "running on http" in line)
-        url = line.split("running on ")[1].split()[0]
+        line = next(line for line in process.stderr if "until then" in line)
+        url = line.split("until then ")[1].split()[0]
         assert httpx.get(url + "/healthz").status_code == 200
         for refused in (httpx.get(url + "/readyz"), post(Server(url, "", process), photo)):
             assert refused.status_code == 503

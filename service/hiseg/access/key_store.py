@@ -29,7 +29,7 @@ MAX_KEY_CHARACTERS = 200
 MAX_LISTED_NAMES = 10
 """Most names of clients in one line of the log."""
 KEY_NEEDED = "an API key is needed, in x-api-key or authorization: Bearer"
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger(__name__)
 
 
 class KeysUnusable(Exception):
@@ -73,7 +73,8 @@ class KeyStore:
             self._files = SettledFiles([file] if file else [], clock)
             self._replace([key for data in self._files.read() for key in read_keys(data, self._limits)])
         except (OSError, ValueError) as error:
-            raise KeysUnusable(f"api_keys_file {file}: {error}") from error
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise KeysUnusable(f"api_keys_file {file}: {why}") from error
 
     @property
     def is_needed(self) -> bool:

@@ -77,7 +77,8 @@ def read_keys(data: bytes, limits: Limits) -> list[Key]:
         ValueError: a line isn't a key. The message has the line's number, but nothing of its text, which may be secret.
     """
     try:
-        text = data.decode()
+        # Editors of Windows begin a file with a mark of the byte order.
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("it isn't UTF-8 text") from None
     keys = []

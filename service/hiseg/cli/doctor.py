@@ -7,16 +7,15 @@ from typing import Annotated
 
 import typer
 
-from hiseg.cli.options import Engine, Repository
+from hiseg.cli.options import Engine, Fallback, Repository
 from hiseg.doctor.examine import examine
 from hiseg.doctor.finding import Finding, all_well, as_json, as_line, summary
-from hiseg.settings import Fallback
 
 
 def doctor(
     repository: Repository = None,
     engine: Engine = None,
-    fallback: Annotated[Fallback | None, typer.Option(help="what is to serve while no Triton answers")] = None,
+    fallback: Fallback = None,
     as_json_text: Annotated[bool, typer.Option("--json", help="print all of it as JSON, at the end")] = False,
 ) -> None:
     """Look for what would keep the service from serving, and say what to mend; exits with 1 if anything is wrong."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hiseg.cli.options import Repository, exit_on, read_settings
+from hiseg.core.start_error import StartError
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.repository import stored_models
@@ -20,7 +21,7 @@ def list_models(context: typer.Context, repository: Repository = None) -> None:
     """List the models of the repository, or check a file: what it is, how large, how good."""
     if context.invoked_subcommand:
         return
-    with exit_on(FileNotFoundError, ModelError):
+    with exit_on(StartError, ModelError):
         stored = stored_models(read_settings(model_repository=repository).model_repository)
         # One thread: nothing is run, so no session for a second batch needs to be opened.
         infos = [OnnxEngine(model.path, model.name, model.version, threads=1).info for model in stored]

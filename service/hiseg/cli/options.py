@@ -16,8 +16,12 @@ from hiseg.settings import Settings
 
 Repository = Annotated[Path | None, typer.Option("--repository", help="folder of name/version/model.onnx")]
 Engine = Annotated[str | None, typer.Option(help="onnx (embedded), or triton://host:port,host:port")]
-SETTINGS_REFUSED = 2
-"""Exit code of every command whose settings are refused, as of one with a wrong option."""
+Fallback = Annotated[
+    str | None, typer.Option(help="what serves while no Triton answers: off, or onnx (embedded)", metavar="ENGINE")
+]
+# The options of settings are texts: the settings themselves say what is wrong with a value, wherever it comes from.
+CANNOT_START = 2
+"""Exit code of a service that can't start, and of every command whose settings are refused, as of a wrong option."""
 Variant = Annotated[str | None, typer.Option(help="b0, b1 or b7")]
 
 
@@ -27,19 +31,20 @@ def read_settings(**overrides: object) -> Settings:
     Raises:
         typer.Exit: settings are refused; each is named on standard error, in a line of its own.
     """
+    given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**given)  # type: ignore[arg-type]
     except (ValidationError, UnreadableFile) as error:
-        for sentence in explain(error):
+        for sentence in explain(error, given):
             typer.echo(f"hiseg: {sentence}", err=True)
-        raise typer.Exit(SETTINGS_REFUSED) from error
+        raise typer.Exit(CANNOT_START) from error
 
 
 @contextmanager
-def exit_on(*errors: type[Exception]) -> Iterator[None]:
-    """Within the block, print any of these errors as one line on standard error and exit with 1."""
+def exit_on(*errors: type[Exception], code: int = 1) -> Iterator[None]:
+    """Within the block, print any of these errors as one line on standard error and exit with ``code``."""
     try:
         yield
     except errors as error:
         typer.echo(f"hiseg: {error}", err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(code) from error

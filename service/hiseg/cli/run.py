@@ -21,6 +21,7 @@ from hiseg.core.errors import HisegError
 from hiseg.core.image import ImageSource
 from hiseg.core.job import Mode, Smoothing
 from hiseg.core.result import Result
+from hiseg.core.start_error import StartError
 from hiseg.core.stop import Stop
 from hiseg.engines.contract import ModelError
 from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MAX_TOLERANCE_PX
@@ -81,7 +82,7 @@ def run(
                 result, _ = await segment_embedded(segmenter, image, lambda *_: boxes, options, model, write)
                 return result
 
-    with exit_on(FileNotFoundError, ModelError, CanaryMismatch, SelfTestFailed, HisegError):
+    with exit_on(StartError, ModelError, CanaryMismatch, SelfTestFailed, HisegError):
         result = asyncio.run(segment())
     for instance in (*result.instances, *([result.foreground] if result.foreground else [])):
         corners = ", ".join(f"{v:g}" for v in instance.box.as_tuple())

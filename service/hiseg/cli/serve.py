@@ -8,24 +8,23 @@ import typer
 
 from hiseg import app
 from hiseg.access.key_store import KeysUnusable
-from hiseg.cli.options import Engine, Repository, exit_on, read_settings
+from hiseg.cli.options import CANNOT_START, Engine, Fallback, Repository, exit_on, read_settings
 from hiseg.core.errors import HisegError
+from hiseg.core.start_error import StartError
 from hiseg.doctor.examine import check_limits
 from hiseg.doctor.finding import Level
 from hiseg.engines.contract import ModelError
-from hiseg.lifecycle import ListenError, log
+from hiseg.lifecycle import log
 from hiseg.models.canary import CanaryMismatch
 from hiseg.models.loader import ExtraMissing
 from hiseg.models.self_test import SelfTestFailed
 from hiseg.observability.logs import configure_logging
-from hiseg.settings import Fallback
 
 REASONS_NOT_TO_START = (
-    FileNotFoundError,
+    StartError,
     ModelError,
     CanaryMismatch,
     SelfTestFailed,
-    ListenError,
     ExtraMissing,
     KeysUnusable,
     HisegError,
@@ -34,13 +33,16 @@ REASONS_NOT_TO_START = (
 
 def serve(
     host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
-    port: Annotated[int | None, typer.Option(help="HTTP port; 0 takes a free one")] = None,
-    grpc_port: Annotated[int | None, typer.Option(help="gRPC port; 0 takes a free one")] = None,
+    port: Annotated[str | None, typer.Option(help="HTTP port; 0 takes a free one", metavar="PORT")] = None,
+    grpc_port: Annotated[str | None, typer.Option(help="gRPC port; 0 takes a free one", metavar="PORT")] = None,
     repository: Repository = None,
     engine: Engine = None,
-    fallback: Annotated[Fallback | None, typer.Option(help="what serves while no Triton answers")] = None,
+    fallback: Fallback = None,
 ) -> None:
-    """Run the service. Every other setting is a HISEG_* variable or a line in hiseg.toml."""
+    """Run the service; exits with 2 if it can't start.
+
+    Every other setting is a HISEG_* variable or a line in hiseg.toml.
+    """
     settings = read_settings(
         host=host,
         port=port,
@@ -53,5 +55,5 @@ def serve(
     for finding in check_limits(settings):
         if finding.level is not Level.OK:
             log.warning("%s. %s", finding.found, finding.mend)
-    with exit_on(*REASONS_NOT_TO_START):
+    with exit_on(*REASONS_NOT_TO_START, code=CANNOT_START):
         app.serve(settings)

@@ -18,6 +18,7 @@ from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
 from hiseg.core.job import PostProcessing, Smoothing
 from hiseg.core.policy import Policy
+from hiseg.core.start_error import StartError
 from hiseg.engines.contract import ModelError
 from hiseg.engines.cores import available_cores
 from hiseg.images.raw import PixelFormat
@@ -70,7 +71,7 @@ def video(
     repository: Repository = None,
 ) -> None:
     """Tint the people of a video; no server needed. A frame without boxes of its own has the latest ones before it."""
-    with exit_on(CommandError, HisegError, ModelError, FileNotFoundError):
+    with exit_on(CommandError, HisegError, ModelError, StartError):
         settings = read_settings(model_repository=repository)
         post_processing = PostProcessing(smoothing, threshold, dilation_px, resolve_overlaps)
         track = _read_track(boxes, box or [], settings.max_boxes)

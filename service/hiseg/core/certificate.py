@@ -26,7 +26,7 @@ NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which the ssl module has no name for: an expired certificate is read too."""
 MAX_FLIGHTS = 10
 """Most exchanges of a handshake with itself; TLS needs three."""
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger(__name__)
 
 
 class CertificateUnusable(Exception):

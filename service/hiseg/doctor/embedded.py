@@ -10,7 +10,7 @@ from hiseg.engines.base import Engine, ModelInfo
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import Canary, CanaryMismatch
-from hiseg.models.repository import StoredModel, stored_models
+from hiseg.models.repository import NoDefaultVariant, NoModels, StoredModel, stored_models
 from hiseg.models.self_test import SelfTestFailed, run_self_test
 from hiseg.settings import Settings
 
@@ -20,13 +20,8 @@ async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
     repository = settings.model_repository
     try:
         stored = stored_models(repository)
-    except FileNotFoundError as error:
-        yield wrong(
-            "models",
-            str(error),
-            "Set model_repository (HISEG_MODEL_REPOSITORY, or --repository) to the folder that holds "
-            "name/version/model.onnx.",
-        )
+    except NoModels as error:
+        yield wrong("models", error.found, error.mend)
         return
     variants = set()
     for model in stored:
@@ -44,11 +39,8 @@ async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
         finally:
             engine.close()
     if settings.default_variant not in variants:
-        yield wrong(
-            "models",
-            f"default_variant is {settings.default_variant!r}, and there is {', '.join(sorted(variants)) or 'none'}",
-            "Set default_variant to one that is there, or add its model.",
-        )
+        missing = NoDefaultVariant(settings.default_variant, variants)
+        yield wrong("models", missing.found, missing.mend)
 
 
 def check_versions(folder: Path, served: StoredModel) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from hiseg.doctor.ports import check_ports
 from hiseg.doctor.provider import check_provider, check_threads
 from hiseg.doctor.security import check_certificates, check_exposure, check_keys
 from hiseg.doctor.words import explain
-from hiseg.settings import EMBEDDED, Fallback, Settings
+from hiseg.settings import EMBEDDED, Settings
 
 
 async def examine(overrides: Mapping[str, object]) -> AsyncIterator[Finding]:
@@ -27,8 +27,8 @@ async def examine(overrides: Mapping[str, object]) -> AsyncIterator[Finding]:
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]
     except (ValidationError, UnreadableFile) as error:
-        for sentence in explain(error):
-            yield wrong("settings", sentence, "Mend the HISEG_* variable or the line in hiseg.toml.")
+        for sentence in explain(error, overrides):
+            yield wrong("settings", sentence, "Mend the HISEG_* variable, the line in hiseg.toml or the option.")
         return
     clock = Clock()
     for finding in (
@@ -41,7 +41,7 @@ async def examine(overrides: Mapping[str, object]) -> AsyncIterator[Finding]:
     if settings.engine != EMBEDDED:
         async for finding in _check_triton(settings):
             yield finding
-    if settings.engine == EMBEDDED or settings.fallback is Fallback.ONNX:
+    if settings.runs_embedded:
         yield check_provider()
         yield check_threads(settings)
         async for finding in check_embedded(settings):

@@ -53,6 +53,14 @@ def _contradictions(settings: Settings) -> Iterator[Finding]:
             "batch ahead and everybody is refused",
             "Set batch_budget_ms to a few hundredths of max_wait_ms.",
         )
+    for name in ("label_studio_media_root", "label_studio_document_root"):
+        folder = getattr(settings, name)
+        if folder and not folder.is_dir():
+            yield warning(
+                "settings",
+                f"{name} ({folder}) is no folder: Label Studio's images in it can't be read",
+                "Mount it, or set it to the folder that Label Studio uses.",
+            )
     if settings.drain_seconds * 1000 < settings.default_deadline_ms:
         yield warning(
             "settings",

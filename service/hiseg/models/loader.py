@@ -47,7 +47,7 @@ async def embedded_engines(settings: Settings, metrics: Metrics) -> AsyncIterato
     """Load the newest version of every model in the repository into the embedded engine.
 
     Raises:
-        FileNotFoundError: the repository holds no model.
+        NoModels: the repository holds no model.
         ModelError: one of them doesn't keep the tensor contract.
     """
     with _closing_engines(await asyncio.to_thread(_load, settings)) as models:
@@ -62,7 +62,7 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
 
     Raises:
         ExtraMissing: the client for Triton isn't installed.
-        FileNotFoundError, ModelError: with a fallback, those of :func:`embedded_engines`.
+        NoModels, ModelError: with a fallback, those of :func:`embedded_engines`.
     """
     try:
         from hiseg.engines.triton.discovery import discover

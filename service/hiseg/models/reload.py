@@ -22,7 +22,7 @@ from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger(__name__)
 LOAD_TIMEOUT_S = 60.0
 """Seconds that loading, warm-up and self-test of a version may take; after them it is refused."""
 

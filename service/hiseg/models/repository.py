@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+
+from hiseg.core.start_error import StartError
+
+MEND = "Set model_repository (HISEG_MODEL_REPOSITORY, or --repository) to the folder that has name/version/model.onnx."
+
+
+class NoModels(StartError):
+    """The repository has no model, or isn't there."""
+
+
+class NoDefaultVariant(StartError):
+    """The default variant isn't among the models.
+
+    Args:
+        variant: the default variant.
+        there: the variants of the models.
+    """
+
+    def __init__(self, variant: str, there: Collection[str]) -> None:
+        found = f"default_variant is {variant!r}, and there is {', '.join(sorted(there)) or 'none'}"
+        super().__init__(found, "Set default_variant to one that is there, or add its model.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +64,12 @@ def stored_models(repository: Path) -> list[StoredModel]:
     """The newest version of each model, in the order of their names.
 
     Raises:
-        FileNotFoundError: there is no such folder, or no model in it.
+        NoModels: there is no such folder, or no model in it.
     """
     newest = [models[0] for models in stored_versions(repository).values()]
     if not newest:
-        raise FileNotFoundError(f"no model (name/version/model.onnx) in {repository.absolute()}")
+        found = f"no model (name/version/model.onnx) in {repository.absolute()}"
+        if not repository.is_dir():
+            found = f"there is no folder {repository.absolute()} with models"
+        raise NoModels(found, MEND)
     return newest

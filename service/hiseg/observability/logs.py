@@ -143,7 +143,14 @@ def logging_config(log_format: LogFormat) -> dict[str, Any]:
     if log_format is LogFormat.TEXT:
         handlers = copy.deepcopy(LOGGING_CONFIG["handlers"])
         handlers["default"]["filters"] = ["repeats"]
-        loggers = LOGGING_CONFIG["loggers"] | {PYTHON_WARNINGS: {"handlers": ["default"], "propagate": False}}
+        of_terminal = {"handlers": ["default"], "propagate": False}
+        loggers = {
+            "hiseg": of_terminal | {"level": "INFO"},
+            log.name: {"level": "WARNING"},
+            # Its steps of starting and stopping would be mixed with the service's own.
+            "uvicorn": of_terminal | {"level": "WARNING"},
+            PYTHON_WARNINGS: of_terminal,
+        }
         return LOGGING_CONFIG | {"filters": repeats, "handlers": handlers, "loggers": loggers}
     return {
         "version": 1,
@@ -152,7 +159,7 @@ def logging_config(log_format: LogFormat) -> dict[str, Any]:
         "formatters": {"json": {"()": JsonFormatter}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["repeats"]}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
-        "loggers": {"hiseg": {"level": "INFO"}, "uvicorn": {"level": "INFO"}},
+        "loggers": {"hiseg": {"level": "INFO"}},
     }
 
 

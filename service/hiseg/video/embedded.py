@@ -52,7 +52,7 @@ async def embedded_masker(
     """Keep the models loaded until the end of the block.
 
     Raises:
-        FileNotFoundError: there are no models.
+        NoModels: there are no models.
         ModelError: a model can't be used.
         InvalidRequest: the variant isn't among the models.
     """

@@ -9,9 +9,11 @@ from pathlib import Path
 from benchmarks.harness.paths import HISEG, ROOT
 
 
-def hiseg(*arguments: str | Path, expect: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+def hiseg(
+    *arguments: str | Path, expect: int = 0, folder: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
     command, env = [HISEG, *arguments], os.environ | variables
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120, check=False, env=env)
     assert done.returncode == expect, done.stderr
     return done
 

@@ -38,6 +38,6 @@ def test_a_bad_finding_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:
 def test_invalid_settings_are_reported() -> None:
     done = doctor(HISEG_BODY_TIMEOUT_SECONDS="50", HISEG_MAX_BOXES="many")
     assert done.returncode == 1
-    assert "max_boxes: Input should be a valid integer" in done.stdout
+    assert "max_boxes (HISEG_MAX_BOXES): 'many' is no whole number" in done.stdout
     done = doctor(HISEG_BODY_TIMEOUT_SECONDS="50")
     assert "body_timeout_seconds (50.0) is not under drain_seconds (30.0)" in done.stdout

@@ -2,16 +2,70 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import pytest
 
 from benchmarks.harness.paths import SAMPLE
+from hiseg.core.listening import bracketed
 from tests.service.cli.running import hiseg
 
+FREE = ("serve", "--port", "0", "--grpc-port", "0")
 
-def test_a_service_without_models_says_so_and_ends() -> None:
-    error = hiseg("serve", "--port", "0", "--repository", "nowhere", expect=1).stderr
-    assert "nowhere" in error.splitlines()[-1]
+
+def test_a_service_without_models_says_so_and_ends(tmp_path: Path) -> None:
+    (line,) = hiseg(*FREE, "--repository", "nowhere", expect=2).stderr.splitlines()
+    assert "there is no folder" in line
+    assert "nowhere" in line
+    (line,) = hiseg(*FREE, "--repository", str(tmp_path), expect=2).stderr.splitlines()
+    assert "no model (name/version/model.onnx)" in line
+    assert "HISEG_MODEL_REPOSITORY" in line
+
+
+def test_a_service_with_a_broken_model_ends_before_it_says_that_it_runs(tmp_path: Path) -> None:
+    (tmp_path / "hiseg_x" / "1").mkdir(parents=True)
+    (tmp_path / "hiseg_x" / "1" / "model.onnx").write_bytes(b"no model")
+    error = hiseg(*FREE, "--repository", str(tmp_path), expect=2).stderr
+    assert "hiseg_x" in error.splitlines()[-1]
+    assert "running" not in error
+    assert "Ready" not in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(("option", "transport"), [("--port", "HTTP"), ("--grpc-port", "gRPC")])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_port_that_is_taken_is_said_in_one_line(host: str, option: str, transport: str) -> None:
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as other:
+        port = str(other.getsockname()[1])
+        error = hiseg(*FREE, "--host", host, option, port, expect=2).stderr
+    lines = [line for line in error.splitlines() if "API keys" not in line]
+    where = f"{bracketed(host)}:{port}"
+    setting = option.removeprefix("--").replace("-", "_")
+    assert lines == [
+        f"hiseg: {transport} on {where} can't be had: Address already in use. "
+        f"End what listens there (`ss -ltnp` shows it), or set {setting} or host to another."
+    ]
+
+
+@pytest.mark.parametrize("command", ["serve", "doctor"])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"port = \n", "hiseg.toml isn't TOML: Invalid value (at line 1, column 8)"),
+        (b"port = 1\nport = 2\n", "hiseg.toml isn't TOML: Cannot overwrite a value (at line 2, column 9)"),
+        ("port = 1".encode("utf-16"), "hiseg.toml isn't UTF-8 text"),
+        (b"\xef\xbb\xbfport = 'abc'\r\n", "port (hiseg.toml): 'abc' is no whole number"),
+        (b"[service]\nport = 1\n", "service (hiseg.toml) is no setting"),
+    ],
+)
+def test_a_file_of_settings_that_cannot_be_used_is_said_in_one_line(
+    command: str, content: bytes, why: str, tmp_path: Path
+) -> None:
+    (tmp_path / "hiseg.toml").write_bytes(content)
+    done = hiseg(command, expect=2 if command == "serve" else 1, folder=tmp_path)
+    assert why in (done.stdout + done.stderr).splitlines()[0]
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", [("serve",), ("models",), ("run", str(SAMPLE)), ("video", "none.mp4"), ("doctor",)])
@@ -19,7 +73,7 @@ def test_refused_settings_end_every_command_that_reads_them(command: tuple[str, 
     done = hiseg(*command, expect=1 if command == ("doctor",) else 2, HISEG_API_KEY_FILE="keys", HISEG_HOST="")
     told = done.stdout + done.stderr
     assert "HISEG_API_KEY_FILE is no setting; did you mean HISEG_API_KEYS_FILE?" in told
-    assert "HISEG_HOST is empty" in told
+    assert "host (HISEG_HOST) is empty" in told
     assert "Traceback" not in told
     if command != ("doctor",):
         assert len(told.splitlines()) == 2

@@ -24,9 +24,10 @@ def test_the_default_limits_agree() -> None:
         ({"max_wait_ms": 40_000}, Level.WARNING, "default_deadline_ms"),
         ({"batch_budget_ms": 5000}, Level.WARNING, "max_wait_ms"),
         ({"drain_seconds": 20}, Level.WARNING, "drain_seconds"),
+        ({"label_studio_media_root": "/nowhere/media"}, Level.WARNING, "/nowhere/media"),
     ],
 )
-def test_two_contradicting_settings_are_both_named(given: dict[str, int], level: Level, named: str) -> None:
+def test_two_contradicting_settings_are_both_named(given: dict[str, object], level: Level, named: str) -> None:
     (finding,) = check_settings(Settings(**given))  # type: ignore[arg-type]
     assert finding.level is level
     assert named in finding.found

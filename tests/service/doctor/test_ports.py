@@ -35,10 +35,5 @@ def test_ports_of_a_running_hiseg_are_fine(server: Server) -> None:
     assert all("hiseg runs here" in finding.found for finding in found)
 
 
-def test_the_same_port_for_http_and_grpc_is_wrong() -> None:
-    (finding,) = check_ports(Settings(port=9999, grpc_port=9999))
-    assert finding.level is Level.WRONG
-
-
 def test_an_address_of_another_machine_is_reported() -> None:
     assert [finding.level for finding in check_ports(Settings(host="192.0.2.1"))] == [Level.WRONG, Level.WRONG]

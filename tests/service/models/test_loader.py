@@ -37,9 +37,9 @@ def started(*arguments: str) -> Iterator[Server]:
     process = subprocess.Popen([*SERVE, *arguments], stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
     log = ""
-    while not ("running on http" in log and "gRPC running on" in log):
+    while "until then" not in log:
         log += process.stderr.readline()
-    url, address = re.search(r"running on (http://\S+)", log), re.search(r"gRPC running on (\S+)", log)
+    url, address = re.search(r"until then (http://\S+)", log), re.search(r"gRPC on (\S+)", log)
     assert url
     assert address
     try:
@@ -114,7 +114,7 @@ def test_without_the_client_for_triton_the_error_names_what_is_missing() -> None
         "from hiseg.cli.main import app; app(['serve', '--port', '0', '--grpc-port', '0', '--engine', 'triton://a'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "pip install 'hiseg[triton]'" in done.stderr
 
 

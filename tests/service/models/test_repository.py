@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hiseg.models.repository import stored_models, stored_versions
+from hiseg.models.repository import NoModels, stored_models, stored_versions
 
 
 def test_the_newest_version_of_each_model(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ def test_the_newest_version_of_each_model(tmp_path: Path) -> None:
 
 
 def test_a_repository_without_models(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no model"):
+    with pytest.raises(NoModels, match="no model"):
         stored_models(tmp_path)
 
 

@@ -35,7 +35,7 @@ def parse_targets(text: str) -> tuple[Target, ...]:
     """
     parts = [part.strip() for part in text.removeprefix(SCHEME).split(",")]
     if not text.startswith(SCHEME) or not all(parts):
-        raise ValueError(f"{text!r} is not {SCHEME}host:port, with commas between several")
+        raise ValueError(f"it is {SCHEME}host:port, with commas between several")
     targets = []
     for part in parts:
         try:

@@ -13,7 +13,7 @@ from hiseg.engines.contract import ModelError
 from hiseg.engines.triton.address import Target, resolve
 from hiseg.engines.triton.connection import connect, describe_version, list_models
 
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger(__name__)
 RETRY_S = 0.25
 
 

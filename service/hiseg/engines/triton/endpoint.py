@@ -20,7 +20,7 @@ from hiseg.engines.triton.pool import Pool
 from hiseg.engines.triton.replica import Replica, ReplicaEngine
 from hiseg.observability.reports import EndpointReport, EndpointState
 
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger(__name__)
 POLL_S = 0.25
 """Seconds between two polls of a server."""
 SELF_TEST_S = 10.0

@@ -16,7 +16,7 @@ from hiseg.engines.triton.endpoint import Endpoint, SelfTest
 from hiseg.engines.triton.failures import CallFailed, FailureKind
 from hiseg.observability.reports import EndpointReport, EndpointState
 
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger(__name__)
 RESOLVE_S = 5.0
 """Seconds between two resolutions of the servers' names."""
 MAX_CRASHES = 2

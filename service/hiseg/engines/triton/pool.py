@@ -13,7 +13,7 @@ from tritonclient.utils import InferenceServerException
 from hiseg.engines.triton.connection import ANSWER_TIMEOUT_S
 from hiseg.engines.triton.regions import Region, create_region, is_leftover, remove_leftovers
 
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger(__name__)
 QUARANTINE_S = 60.0
 """Seconds for which a region isn't used again after a call that failed: the server may still write to it."""
 MAX_QUARANTINED_BYTES = 256 * 1024 * 1024

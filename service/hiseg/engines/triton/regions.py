@@ -17,7 +17,7 @@ import numpy as np
 
 from hiseg.core.image import Pixels
 
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger(__name__)
 SHARED_MEMORY = Path("/dev/shm")
 PREFIX = "hiseg-io-"
 MIN_BYTES = 2 * 1024 * 1024

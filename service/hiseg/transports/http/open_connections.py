@@ -21,7 +21,7 @@ from hiseg.api.limits import max_connections
 
 SAY_SECONDS = 60
 """Shortest time between two lines in the log about what was refused."""
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger(__name__)
 
 
 class Evictable(Protocol):

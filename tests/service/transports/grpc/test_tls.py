@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from hiseg.access.key_store import KeyStore
 from hiseg.app import grpc_listening, new_segmenter
-from hiseg.lifecycle import ListenError
+from hiseg.core.listening import ListenError
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
@@ -97,7 +97,7 @@ def test_an_invalid_certificate_file_is_an_error_at_the_start(folder: Path, cert
     settings = Settings(grpc_port=0, grpc_tls_cert=folder / cert, grpc_tls_key=folder / "server.key")
 
     async def scenario() -> None:
-        with pytest.raises(ListenError, match="cannot listen for gRPC"):
+        with pytest.raises(ListenError, match="gRPC on"):
             async with grpc_listening(new_segmenter(settings, None), settings, Metrics(), KeyStore()):  # type: ignore[arg-type]
                 pass
 

@@ -14,7 +14,7 @@ from functools import partial
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from hiseg.lifecycle import _listen
+from hiseg.lifecycle import listen_for_http
 from hiseg.transports.http.connection import FLOW, Connection
 from hiseg.transports.http.open_connections import OpenConnections
 
@@ -98,7 +98,7 @@ def served(
     """Serve until the end of the block."""
     refused: list[str] = []
     connections = OpenConnections(proxies, refused.append, limit)
-    sockets = _listen(host, 0)
+    sockets = listen_for_http(host, 0)
     app = Served(sockets[0].getsockname()[:2], connections, refused)
     config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=1)
     config.timeout_keep_alive = keep_alive  # type: ignore[assignment]

@@ -17,7 +17,7 @@ import uvicorn
 
 from benchmarks.harness.echo import EchoEngine, echoing
 from hiseg.access.key_store import KeyStore
-from hiseg.lifecycle import _listen
+from hiseg.lifecycle import listen_for_http
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
@@ -41,7 +41,7 @@ async def listening() -> AsyncIterator[tuple[int, Segmenter]]:
         config.load()
         config.http_protocol_class = partial(Connection, open_connections=OpenConnections())  # type: ignore[assignment]
         server = uvicorn.Server(config)
-        sockets = _listen("127.0.0.1", 0)
+        sockets = listen_for_http("127.0.0.1", 0)
         serving = asyncio.create_task(server._serve(sockets))
         try:
             yield sockets[0].getsockname()[1], segmenter

@@ -142,8 +142,8 @@ def test_the_page_waits_for_a_service_that_is_starting(visit: Visit) -> None:
     process = subprocess.Popen(SLOW, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
     try:
-        line = next(line for line in process.stderr if "running on http" in line)
-        visitor = visit(line.split("running on ")[1].split()[0])
+        line = next(line for line in process.stderr if "until then" in line)
+        visitor = visit(line.split("until then ")[1].split()[0])
         assert len([url for url in visitor.requests if url.endswith("/v1/info")]) > 1
         assert visitor.page.get_by_text("ready · b0").is_visible()
     finally:

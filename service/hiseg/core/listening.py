@@ -1,0 +1,60 @@
+"""Listens on the addresses of a host, and says in plain words why that isn't possible."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from hiseg.core.start_error import StartError
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+FIRST_FREE_PORT = 1024
+"""Ports under it are kept for privileged processes."""
+
+
+class ListenError(StartError):
+    """A port can't be listened on, or a TLS file can't be used."""
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in an URL, or before a port: an IPv6 address has brackets around it."""
+    return f"[{host}]" if ":" in host else host
+
+
+def listen(transport: str, host: str, port: int, setting: str) -> list[socket.socket]:
+    """Listen on every address that a host has; the address ``::`` is that of IPv4 too.
+
+    Args:
+        transport: what is to be served there, e.g. "HTTP".
+        host: an address or a name.
+        port: 0 takes a free one, the same for all addresses.
+        setting: the setting that the port comes from.
+
+    Raises:
+        ListenError: there is no such host, or the port can't be had.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            # The rest of an IPv6 address says which network it is of.
+            place = (address[0], sockets[0].getsockname()[1] if sockets else port, *address[2:])
+            both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
+            sockets.append(socket.create_server(place, family=family, backlog=BACKLOG, dualstack_ipv6=both))
+    except OSError as error:
+        for each in sockets:
+            each.close()
+        why = (error.strerror or str(error)).partition(" (while")[0]
+        found = f"{transport} on {bracketed(host)}:{port} can't be had: {why}"
+        raise ListenError(found, _mend(error, host, port, setting)) from error
+    return sockets
+
+
+def _mend(error: OSError, host: str, port: int, setting: str) -> str:
+    if isinstance(error, socket.gaierror):
+        return "Set host to an address of this machine, or to a name that it knows."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"Set host to an address of this machine (`ip address` shows them), not {host}."
+    if error.errno in (errno.EACCES, errno.EPERM) and port < FIRST_FREE_PORT:
+        return f"Set {setting} to {FIRST_FREE_PORT} or more, or give the process the right to use a lower one."
+    return f"End what listens there (`ss -ltnp` shows it), or set {setting} or host to another."
