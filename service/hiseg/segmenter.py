@@ -18,7 +18,7 @@ from hiseg.batching.job import BatchJob, Prepared
 from hiseg.batching.workers import Workers
 from hiseg.core.box import Box
 from hiseg.core.canvas import Placement, choose_canvas, to_canvas
-from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavailable
+from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, Reason, Unavailable
 from hiseg.core.image import ImageSource, Size
 from hiseg.core.job import Job, Mode
 from hiseg.core.result import Instance, Result
@@ -103,7 +103,9 @@ class Segmenter:
         """
         self.admission.check_ready()
         if self.workers.are_stuck:
-            raise Unavailable("all threads for images are stuck in work that nobody waits for", reason="threads")
+            raise Unavailable(
+                "all threads for images are stuck in work that nobody waits for", reason=Reason.THREADS_STUCK
+            )
         self._check_engines(model)
 
     def subscribe(self, listener: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-from hiseg.core.errors import Overloaded
+from hiseg.core.errors import Overloaded, Reason
 
 ROUNDING = 1e-9
 """Tokens by which a bucket may fall short, so that rounding refuses nobody who waits exactly as long as told."""
@@ -156,7 +156,7 @@ class ClientQuota:
         if bucket and (wait := bucket.take(self._clock())):
             raise Overloaded(
                 f"more than {self.limits.rate:g} requests a second came with the key {self.name!r}",
-                reason="key_rate",
+                reason=Reason.KEY_RATE,
                 retry_after=math.ceil(wait),
                 limit=self.limits.rate,
             )
@@ -172,7 +172,7 @@ class ClientQuota:
         if limit and self.active >= limit:
             raise Overloaded(
                 f"{self.active} requests are inside with the key {self.name!r}; at most {limit} are taken",
-                reason="key_concurrent",
+                reason=Reason.KEY_CONCURRENT,
                 limit=limit,
                 value=self.active + 1,
             )
@@ -190,12 +190,14 @@ class ConcurrencyLimit:
     one. gRPC's own limit can be exceeded, knows no clients, and refuses without a reason.
 
     Args:
-        kind: what is counted, "calls" or "streams": the reason and a word in the text of errors.
+        kind: what is counted, in a word for the text of errors, e.g. "calls".
         limit: how many may be open at once.
+        reason: of the errors.
     """
 
-    def __init__(self, kind: str, limit: int) -> None:
+    def __init__(self, kind: str, limit: int, reason: Reason = Reason.TOO_MANY_CALLS) -> None:
         self.kind = kind
+        self._reason = reason
         self.limit = limit
         self.active = 0
         self._of_client: defaultdict[str, int] = defaultdict(int)
@@ -222,7 +224,7 @@ class ConcurrencyLimit:
         if free <= 0:
             raise Overloaded(
                 f"{self.active} {self.kind} are open; at most {self.limit} are taken",
-                reason=self.kind,
+                reason=self._reason,
                 limit=self.limit,
                 value=self.active + 1,
             )
@@ -230,7 +232,7 @@ class ConcurrencyLimit:
             raise Overloaded(
                 f"{own} of the {self.active} open {self.kind} are this client's; a client may have at most"
                 f" {CLIENT_TO_FREE_RATIO} times as many as are free, of {self.limit} in all",
-                reason=self.kind,
+                reason=self._reason,
                 limit=CLIENT_TO_FREE_RATIO * free,
                 value=own + 1,
             )

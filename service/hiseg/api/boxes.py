@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from hiseg.api.numbers import parse_number
 from hiseg.core.box import Box
-from hiseg.core.errors import InvalidRequest, TooLarge
+from hiseg.core.errors import InvalidRequest, Reason, TooLarge
 
 
 class BoxFormat(StrEnum):
@@ -50,7 +50,8 @@ def parse_boxes(text: str, max_boxes: int | None = None) -> list[list[float]]:
 def check_count(count: int, limit: int) -> None:
     """Raise :class:`TooLarge` if there are more boxes than ``limit``."""
     if count > limit:
-        raise TooLarge(f"{count} boxes were sent; at most {limit} are taken", field="boxes", limit=limit, value=count)
+        text = f"{count} boxes were sent; at most {limit} are taken"
+        raise TooLarge(text, reason=Reason.TOO_MANY_BOXES, field="boxes", limit=limit, value=count)
 
 
 def to_boxes(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from hiseg.core.errors import TooLarge
+from hiseg.core.errors import Reason, TooLarge
 from hiseg.core.image import Image, ImageSource, Labels, Pixels
 from hiseg.core.result import CropMask, Result
 from hiseg.core.stop import NEVER, Stop
@@ -155,6 +155,7 @@ def check_size(masks: Sequence[CropMask], mask_format: MaskFormat) -> None:
     if pixels > MAX_CUTOUT_PIXELS:
         raise TooLarge(
             f"the cut-outs have {pixels} pixels together; at most {MAX_CUTOUT_PIXELS} are written",
+            reason=Reason.ANSWER_TOO_LARGE,
             field="mask_format",
             limit=MAX_CUTOUT_PIXELS,
             value=pixels,

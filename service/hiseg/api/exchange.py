@@ -21,7 +21,7 @@ from hiseg.api.boxes import check_count
 from hiseg.api.options import Boxes, Options
 from hiseg.api.outcomes import ClientDisconnected, failure_of, log_bug
 from hiseg.batching.admission import Reservation
-from hiseg.core.errors import HisegError, InternalError, TooLarge
+from hiseg.core.errors import HisegError, InternalError, Reason, TooLarge
 from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
@@ -366,6 +366,7 @@ class RequestContext:
         if nbytes > limit:
             raise TooLarge(
                 f"the body has {nbytes} bytes or more; at most {limit} are taken",
+                reason=Reason.TOO_MANY_BYTES,
                 field="body",
                 limit=limit,
                 value=nbytes,

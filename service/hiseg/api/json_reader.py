@@ -19,7 +19,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from hiseg.api.base64_reader import MAX_HEAD_BYTES, Base64Reader, NotBase64, start_of_image
 from hiseg.api.validation import to_hiseg_error
-from hiseg.core.errors import InvalidRequest, TooLarge
+from hiseg.core.errors import InvalidRequest, Reason, TooLarge
 
 LONG = 1024
 """Texts of more bytes are cut out, and lists of numbers under :data:`NUMBERS` left out."""
@@ -303,12 +303,16 @@ def _too_large(text: bytes, start: int, end: int, limits: JsonLimits) -> Invalid
     if limits.max_boxes is not None and rows > limits.max_boxes and text.endswith(BOXES, 0, start):
         return TooLarge(
             f"{rows} boxes or more were sent; at most {limits.max_boxes} are taken",
+            reason=Reason.TOO_MANY_BOXES,
             field="boxes",
             limit=limits.max_boxes,
             value=rows,
         )
     return TooLarge(
-        f"the JSON has more than {limits.max_bytes} bytes beside its long texts", field="body", limit=limits.max_bytes
+        f"the JSON has more than {limits.max_bytes} bytes beside its long texts",
+        reason=Reason.TOO_MANY_BYTES,
+        field="body",
+        limit=limits.max_bytes,
     )
 
 

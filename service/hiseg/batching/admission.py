@@ -13,7 +13,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from types import TracebackType
 
-from hiseg.core.errors import Overloaded, Unavailable
+from hiseg.core.errors import Overloaded, Reason, Unavailable
 
 MIN_RESERVATION_BYTES = 64 * 1024
 """The least that a request is counted with, for its connection, buffers and task."""
@@ -38,10 +38,10 @@ class State(StrEnum):
     DRAINING = "draining"
 
 
-_REFUSAL_MESSAGES = {
-    State.STARTING: "the models are being loaded",
-    State.LAME_DUCK: "the service is about to shut down",
-    State.DRAINING: "the service is shutting down",
+_REFUSALS = {
+    State.STARTING: (Reason.STARTING, "the models are being loaded"),
+    State.LAME_DUCK: (Reason.SHUTTING_DOWN, "the service is about to shut down"),
+    State.DRAINING: (Reason.SHUTTING_DOWN, "the service is shutting down"),
 }
 
 
@@ -149,12 +149,12 @@ class Admission:
     def check_open(self) -> None:
         """Raise :class:`Unavailable` unless requests are taken."""
         if self.state not in (State.READY, State.LAME_DUCK):
-            raise Unavailable(_REFUSAL_MESSAGES[self.state], reason=self.state)
+            raise self._refusal()
 
     def check_ready(self) -> None:
         """Raise :class:`Unavailable` unless load balancers should send requests here."""
         if self.state is not State.READY:
-            raise Unavailable(_REFUSAL_MESSAGES[self.state], reason=self.state)
+            raise self._refusal()
 
     def admit(self, client: str = "", nbytes: int = 0) -> Reservation:
         """Admit a caller's request, which reserves ``nbytes`` to begin with.
@@ -196,6 +196,10 @@ class Admission:
         """Wait until no request holds a reservation."""
         await self._empty.wait()
 
+    def _refusal(self) -> Unavailable:
+        reason, text = _REFUSALS[self.state]
+        return Unavailable(text, reason=reason)
+
     def _resize(self, reservation: Reservation, nbytes: int) -> None:
         total = self.reserved_bytes - reservation.bytes + nbytes
         of_client = self._bytes_of_client.get(reservation.client, 0)
@@ -209,7 +213,7 @@ class Admission:
             raise Overloaded(
                 f"requests inside hold {self.reserved_bytes} bytes, {of_client} of them this client's;"
                 f" {nbytes} more are too many",
-                reason="bytes",
+                reason=Reason.MEMORY_IN_USE,
                 limit=self.max_bytes,
                 value=total,
             )

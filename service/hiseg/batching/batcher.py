@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-from hiseg.batching.admission import State
 from hiseg.batching.cost import CostModel
 from hiseg.batching.dispatch import Dispatcher, InFlightLimit, cancel_when_abandoned
 from hiseg.batching.job import SHARES, BatchJob, BatchLimits, Prepared, Watcher
@@ -23,7 +22,7 @@ from hiseg.batching.latest import LatestJobs, Superseded
 from hiseg.batching.next_batch import NextBatch
 from hiseg.batching.wait import WaitEstimator, is_long
 from hiseg.batching.workers import Workers
-from hiseg.core.errors import DeadlineExceeded, Overloaded, TooLarge, Unavailable
+from hiseg.core.errors import DeadlineExceeded, Overloaded, Reason, TooLarge, Unavailable
 from hiseg.core.job import Priority
 from hiseg.engines.base import Engine
 from hiseg.observability.reports import DropReason
@@ -144,6 +143,7 @@ class Batcher:
         if job.rois > self.limits.rois:
             raise TooLarge(
                 f"{job.rois} boxes were sent; a batch holds {self.limits.rois}",
+                reason=Reason.TOO_MANY_BOXES,
                 field="boxes",
                 limit=self.limits.rois,
                 value=job.rois,
@@ -201,7 +201,7 @@ class Batcher:
             raise Overloaded(
                 f"its image would wait about {wait_ms:.0f} ms to be decoded; at most {self.limits.wait_ms:g} ms are"
                 " allowed",
-                reason="wait",
+                reason=Reason.WAIT_TOO_LONG,
                 retry_after=math.ceil((wait_ms - self.limits.wait_ms) / 1000),
                 limit=round(self.limits.wait_ms),
                 value=round(wait_ms),
@@ -318,4 +318,4 @@ def _can_share(engine: Engine) -> bool:
 
 
 def _shutting_down() -> Unavailable:
-    return Unavailable("the service is shutting down", reason=State.DRAINING)
+    return Unavailable("the service is shutting down", reason=Reason.SHUTTING_DOWN)

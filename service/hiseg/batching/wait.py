@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from hiseg.core.errors import DeadlineExceeded, Overloaded
+from hiseg.core.errors import DeadlineExceeded, Overloaded, Reason
 
 DEADLINE_MARGIN = 0.25
 """Part of the time until a deadline that is kept free for errors of the prediction."""
@@ -166,7 +166,7 @@ class WaitEstimator:
             )
         wait_ms = self.wait_ms(client, share, cost_ms)
         in_time_ms = max(0.0, left_ms - alone_ms - self._answer_ms) * (1 - DEADLINE_MARGIN)
-        limit_ms, reason = min((in_time_ms, "deadline"), (self._max_wait_ms, "wait"))
+        limit_ms, reason = min((in_time_ms, Reason.WAIT_PAST_DEADLINE), (self._max_wait_ms, Reason.WAIT_TOO_LONG))
         if wait_ms > limit_ms:
             raise Overloaded(
                 f"it would wait about {wait_ms:.0f} ms; at most {limit_ms:.0f} ms are allowed",

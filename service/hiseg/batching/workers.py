@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from hiseg.batching.admission import Admission, Reservation
-from hiseg.core.errors import TooLarge
+from hiseg.core.errors import Reason, TooLarge
 from hiseg.core.heap import return_freed_memory
 from hiseg.core.stop import NEVER, Stop
 
@@ -174,6 +174,7 @@ class Workers:
         if nbytes > limit:
             raise TooLarge(
                 f"it takes {nbytes} bytes of memory to decode the image and draw its masks; at most {limit} are used",
+                reason=Reason.TOO_MUCH_MEMORY,
                 field="image",
                 limit=limit,
                 value=nbytes,

@@ -7,7 +7,9 @@ answer and no line of the log grows with a request or shows it as Python would w
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import ClassVar, TypeVar
+
+from hiseg.core.reasons import Reason as Reason
 
 MAX_QUOTE_LENGTH = 80
 """Most characters of a caller's text that an error or a line of the log has."""
@@ -37,17 +39,29 @@ class HisegError(Exception):
 
     Args:
         detail: what is wrong, in one sentence; cut after :data:`MAX_DETAIL_LENGTH` characters.
+        reason: why, in the word that programs decide by; None: the first of :attr:`reasons`.
         field: the part of the request at fault, e.g. ``boxes[2]``; shortened by :func:`shorten`.
         limit: the limit that was exceeded.
         value: what was sent instead, as :func:`quote` shows it; None: it isn't shown.
     """
 
     title = "Error"
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason.INVALID_REQUEST,)
+    """The reasons that an error of this class may have, the usual one first."""
 
-    def __init__(self, detail: str, *, field: str | None = None, limit: object = None, value: object = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        reason: Reason | None = None,
+        field: str | None = None,
+        limit: object = None,
+        value: object = None,
+    ) -> None:
         detail = _cut(detail, MAX_DETAIL_LENGTH, "…")
         super().__init__(detail)
         self.detail = detail
+        self.reason = reason or self.reasons[0]
         self.field = None if field is None else shorten(field)
         self.limit = limit
         self.value = None if value is None else quote(value)
@@ -110,64 +124,85 @@ class TooLarge(HisegError):
     """The request has more bytes, pixels or boxes than the service takes."""
 
     title = "Too large"
+    reasons: ClassVar[tuple[Reason, ...]] = (
+        Reason.TOO_LARGE,
+        Reason.TOO_MANY_BYTES,
+        Reason.TOO_MANY_PIXELS,
+        Reason.SIDE_TOO_LONG,
+        Reason.TOO_MUCH_MEMORY,
+        Reason.TOO_MANY_BOXES,
+        Reason.TOO_MANY_MASK_PIXELS,
+        Reason.ANSWER_TOO_LARGE,
+    )
 
 
 class UnsupportedImage(HisegError):
-    """The image is of a type that the service doesn't read."""
+    """The image is of a type that the service doesn't read, or the body is."""
 
     title = "Unsupported image type"
+    reasons = (Reason.UNSUPPORTED_IMAGE, Reason.UNSUPPORTED_CONTENT_TYPE, Reason.UNSUPPORTED_ENCODING)
 
 
 class UndecodableImage(HisegError):
     """The image is of a type that the service reads, but its data is truncated or damaged."""
 
     title = "Image cannot be decoded"
+    reasons = (Reason.UNDECODABLE_IMAGE,)
 
 
 class Overloaded(HisegError):
     """The request was refused because of load, or of the limits of its API key.
 
     Args:
-        reason: which limit, in one word, as the metrics count it: "wait", "deadline", "bytes",
-            "engine", "key_rate" or "key_concurrent".
+        reason: which limit.
         retry_after: seconds after which a new try makes sense; at least 1.
     """
 
     title = "Overloaded"
+    reasons = (
+        Reason.WAIT_TOO_LONG,
+        Reason.WAIT_PAST_DEADLINE,
+        Reason.MEMORY_IN_USE,
+        Reason.ENGINE_BUSY,
+        Reason.KEY_RATE,
+        Reason.KEY_CONCURRENT,
+        Reason.TOO_MANY_CALLS,
+        Reason.TOO_MANY_STREAMS,
+    )
 
     def __init__(
-        self, detail: str, *, reason: str, retry_after: int = 1, limit: object = None, value: object = None
+        self, detail: str, *, reason: Reason, retry_after: int = 1, limit: object = None, value: object = None
     ) -> None:
-        super().__init__(detail, limit=limit, value=value)
-        self.reason = reason
+        super().__init__(detail, reason=reason, limit=limit, value=value)
         self.retry_after = max(1, retry_after)
 
 
 class Unavailable(HisegError):
-    """The service is starting or shutting down, or no engine answers.
-
-    Args:
-        reason: which of these, in one word, as the metrics count it.
-    """
+    """The service is starting or shutting down, or no engine answers; the reason says which."""
 
     title = "Unavailable"
+    reasons = (
+        Reason.NO_ENGINE,
+        Reason.STARTING,
+        Reason.SHUTTING_DOWN,
+        Reason.ENGINE_FAILED,
+        Reason.THREADS_STUCK,
+    )
     retry_after = 1
-
-    def __init__(self, detail: str, *, reason: str = "engine") -> None:
-        super().__init__(detail)
-        self.reason = reason
 
 
 class DeadlineExceeded(HisegError):
-    """The caller's deadline passed before the answer was ready."""
+    """The caller's deadline passed before the answer was ready, or it took too long to send the request."""
 
     title = "Deadline exceeded"
+    reasons = (Reason.DEADLINE_EXCEEDED, Reason.REQUEST_TOO_SLOW, Reason.STREAM_IDLE)
 
 
 class Unauthorized(HisegError):
     """The service needs an API key, and the request has none, or one that isn't known."""
 
     title = "No valid API key"
+    reasons = (Reason.INVALID_API_KEY,)
 
 
 class InternalError(HisegError):
@@ -178,6 +213,7 @@ class InternalError(HisegError):
     """
 
     title = "Internal error"
+    reasons = (Reason.INTERNAL_ERROR,)
 
     def __init__(self, id: str) -> None:
         super().__init__(f"a bug; the log has more under the id {id}")

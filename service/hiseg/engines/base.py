@@ -87,9 +87,6 @@ class ModelInfo:
 
 ROI_COUNTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 """RoI counts that batches for a GPU are padded to: a GPU prepares its kernels anew for each shape that it meets."""
-DANGEROUS = "dangerous"
-"""Reason of an :class:`hiseg.core.errors.Unavailable`: servers went down while they ran the batch, so that it may have
-been the cause and must not be run again."""
 
 
 class RequestedOutputs(Flag):

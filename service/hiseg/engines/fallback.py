@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from hiseg.core.errors import Unavailable
+from hiseg.core.errors import Reason, Unavailable
 from hiseg.core.result import ModelRef
-from hiseg.engines.base import DANGEROUS, Batch, Engine, ModelInfo, Prediction
+from hiseg.engines.base import Batch, Engine, ModelInfo, Prediction
 
 NAME = "onnx-fallback"
 """Value of ``engine`` in answers that the embedded engine computed in place of the primary one."""
@@ -52,7 +52,7 @@ class FallbackEngine:
             try:
                 return await self._primary.infer(batch)
             except Unavailable as error:
-                if self._primary.slots or error.reason == DANGEROUS:
+                if self._primary.slots or error.reason is Reason.ENGINE_FAILED:
                     raise
         prediction = await self._embedded.infer(batch)
         return replace(prediction, model=_as_fallback(prediction.model))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import PIL.Image
 
-from hiseg.core.errors import TooLarge, UndecodableImage, UnsupportedImage
+from hiseg.core.errors import Reason, TooLarge, UndecodableImage, UnsupportedImage
 from hiseg.core.image import Image, Pixels, Size
 from hiseg.images.decoders import jpeg, png, webp
 from hiseg.images.headers.header import Header
@@ -143,6 +143,7 @@ def inspect(data: bytes, limits: ImageLimits) -> EncodedImage:
     if len(data) > limits.max_bytes:
         raise TooLarge(
             f"the image has {len(data)} bytes; at most {limits.max_bytes} are taken",
+            reason=Reason.TOO_MANY_BYTES,
             field=IMAGE_FIELD,
             limit=limits.max_bytes,
             value=len(data),

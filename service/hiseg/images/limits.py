@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from hiseg.core.errors import TooLarge, UndecodableImage
+from hiseg.core.errors import Reason, TooLarge, UndecodableImage
 
 IMAGE_FIELD = "image"
 """What errors call the image, whichever way it came."""
@@ -58,6 +58,7 @@ def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
     if width * height > limits.max_pixels:
         raise TooLarge(
             f"the image has {width} x {height} = {width * height} pixels; at most {limits.max_pixels} are taken",
+            reason=Reason.TOO_MANY_PIXELS,
             field=IMAGE_FIELD,
             limit=limits.max_pixels,
             value=width * height,
@@ -65,6 +66,7 @@ def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
     if (side := max(width, height)) > MAX_SIDE:
         raise TooLarge(
             f"the image has {width} x {height} pixels; at most {MAX_SIDE} a side are taken",
+            reason=Reason.SIDE_TOO_LONG,
             field=IMAGE_FIELD,
             limit=MAX_SIDE,
             value=side,

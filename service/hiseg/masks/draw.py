@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hiseg.core.box import Box
-from hiseg.core.errors import TooLarge
+from hiseg.core.errors import Reason, TooLarge
 from hiseg.core.image import Floats
 from hiseg.core.job import PostProcessing
 from hiseg.core.result import CropMask, Instance
@@ -63,6 +63,7 @@ def measure_crops(boxes: Iterable[Box], width: int, height: int, post_processing
     if pixels > MAX_MASK_PIXELS:
         raise TooLarge(
             f"the boxes' masks cover {pixels} pixels of the image together; at most {MAX_MASK_PIXELS} are taken",
+            reason=Reason.TOO_MANY_MASK_PIXELS,
             field="boxes",
             limit=MAX_MASK_PIXELS,
             value=pixels,

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from hiseg.core.errors import HisegError, Overloaded, Unavailable
+from hiseg.core.errors import HisegError, Overloaded, Reason, Unavailable
 from hiseg.observability.reports import BatchReport, DropReason, EndpointReport, EndpointState, ServiceReport
 
 EndpointReports = Callable[[], Iterable[EndpointReport]]
@@ -26,7 +26,7 @@ COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 DROP_REASONS: tuple[DropReason, ...] = get_args(DropReason)
 GONE = "gone"
 """Outcome of a request whose caller hung up before it was answered."""
-BUG = "bug"
+BUG = Reason.INTERNAL_ERROR.value
 """Outcome of a request that ended with an unexpected exception, which is a bug of the service."""
 
 
@@ -34,12 +34,13 @@ def outcome_of(error: HisegError | str | None) -> str:
     """The value of the label ``outcome`` for a request.
 
     Args:
-        error: what the request failed with; :data:`GONE` or :data:`BUG`; None: it was answered.
+        error: what the request failed with, or the outcome in one word if it is none that callers see; None: it was
+            answered.
 
     Returns:
-        ``ok``, the name of the error's class, ``gone`` or ``bug``.
+        ``ok``, the error's reason, ``gone`` or ``superseded``.
     """
-    return "ok" if error is None else error if isinstance(error, str) else type(error).__name__
+    return "ok" if error is None else error if isinstance(error, str) else error.reason.value
 
 
 class Metrics:
@@ -81,8 +82,8 @@ class Metrics:
         # Created at the start: Prometheus sees no increase of a counter whose first sample is 1.
         for transport in ("http", "grpc"):
             self._unauthorized.labels(transport)
-        for reason in ("wait", "deadline", "bytes"):
-            self._rejected.labels(reason)
+        for reason in (Reason.WAIT_TOO_LONG, Reason.WAIT_PAST_DEADLINE, Reason.MEMORY_IN_USE):
+            self._rejected.labels(reason.value)
         ProcessCollector(registry=self.registry)
         self._stages = histogram("hiseg_stage_seconds", "Seconds that a stage of a request took", SECONDS, "stage")
         self._instances = counter("hiseg_instances", "Masks of people that were made")
@@ -116,7 +117,7 @@ class Metrics:
             transport: "http", "kserve", "label_studio", "grpc" or, for a frame of a stream, "grpc_stream".
             variant: the requested variant if it is served, else "".
             seconds: seconds from the request's arrival to its end.
-            error: what the request failed with; :data:`GONE` or :data:`BUG`; None: it was answered.
+            error: see :func:`outcome_of`.
         """
         outcome = outcome_of(error)
         self._requests.labels(transport, outcome).inc()
@@ -124,7 +125,7 @@ class Metrics:
         if error == BUG:
             self._bugs.inc()
         if isinstance(error, Overloaded | Unavailable):
-            self._rejected.labels(error.reason).inc()
+            self._rejected.labels(error.reason.value).inc()
 
     def count_bug(self) -> None:
         """Count an unexpected exception outside of a request that :meth:`count_request` counts."""

@@ -213,12 +213,12 @@ def test_limits_of_a_key() -> None:
     caller.take_token()
     with pytest.raises(Overloaded, match="'web'") as caught:
         caller.take_token()
-    assert (caught.value.reason, caught.value.retry_after) == ("key_rate", 2)
+    assert (caught.value.reason, caught.value.retry_after) == ("KEY_RATE", 2)
     clock.now += 2.001
     caller.take_token()
     with caller.acquire(), pytest.raises(Overloaded) as caught, caller.acquire():
         pass
-    assert caught.value.reason == "key_concurrent"
+    assert caught.value.reason == "KEY_CONCURRENT"
     assert caller.active == 0
 
 

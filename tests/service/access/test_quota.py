@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiseg.access.quota import ClientQuota, ConcurrencyLimit, Limits, TokenBucket, address_share
-from hiseg.core.errors import Overloaded
+from hiseg.core.errors import Overloaded, Reason
 
 RATES = st.floats(0.01, 1000)
 GAPS = st.lists(st.floats(0, 10), min_size=1, max_size=60)
@@ -48,7 +48,7 @@ def test_a_clock_that_goes_back_refills_nothing() -> None:
 
 
 def test_no_more_are_open_at_once_than_the_limit() -> None:
-    limit = ConcurrencyLimit("streams", 2)
+    limit = ConcurrencyLimit("streams", 2, Reason.TOO_MANY_STREAMS)
     with limit.acquire("a"):
         with (
             limit.acquire("b"),
@@ -56,20 +56,20 @@ def test_no_more_are_open_at_once_than_the_limit() -> None:
             limit.acquire("c"),
         ):
             pass
-        assert (caught.value.reason, caught.value.limit, caught.value.value) == ("streams", 2, 3)
+        assert (caught.value.reason, caught.value.limit, caught.value.value) == (Reason.TOO_MANY_STREAMS, 2, 3)
         with limit.acquire("a"):
             assert limit.active == 2
     assert limit.active == 0
 
 
 def test_one_client_leaves_a_fifth_to_others() -> None:
-    limit = ConcurrencyLimit("streams", 320)
+    limit = ConcurrencyLimit("streams", 320, Reason.TOO_MANY_STREAMS)
     with ExitStack() as open_streams:
         for _ in range(256):
             open_streams.enter_context(limit.acquire("greedy"))
         with pytest.raises(Overloaded, match="256 of the 256 open streams are this client's") as caught:
             limit.enter("greedy")
-        assert (caught.value.reason, caught.value.limit, caught.value.value) == ("streams", 256, 257)
+        assert (caught.value.reason, caught.value.limit, caught.value.value) == (Reason.TOO_MANY_STREAMS, 256, 257)
         for number in range(64):
             open_streams.enter_context(limit.acquire(f"other {number}"))
     assert limit.active == 0

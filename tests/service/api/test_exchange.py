@@ -187,8 +187,8 @@ def test_the_rate_of_a_key_is_limited(ask: Ask, transport: str) -> None:
             answers = [await ask(service, PHOTO) for _ in range(2)]
             assert [answered for answered, _ in answers] == [True, False]
             assert quota in answers[1][1]
-            assert service.metric("hiseg_rejected_total", reason="key_rate") == 1
-            assert service.metric("hiseg_requests_total", transport=transport, outcome="Overloaded") == 1
+            assert service.metric("hiseg_rejected_total", reason="KEY_RATE") == 1
+            assert service.metric("hiseg_requests_total", transport=transport, outcome="KEY_RATE") == 1
             await all_is_given_back(service)
 
     run(scenario())
@@ -226,8 +226,8 @@ def test_without_capacity_a_request_is_refused_before_its_image_is_looked_at(ask
             answered, text = await ask(service, JUNK)
             assert not answered
             assert "it would wait about" in text
-            assert service.metric("hiseg_requests_total", transport=transport, outcome="Overloaded") == 1
-            assert service.metric("hiseg_rejected_total", reason="wait") == 1
+            assert service.metric("hiseg_requests_total", transport=transport, outcome="WAIT_TOO_LONG") == 1
+            assert service.metric("hiseg_rejected_total", reason="WAIT_TOO_LONG") == 1
             service.grpc.engine.gate.set()
             await busy
             await all_is_given_back(service)
@@ -268,7 +268,7 @@ def test_nothing_is_taken_while_the_service_drains(ask: Ask, transport: str) -> 
             answered, text = await ask(service, JUNK)
             assert not answered
             assert "shutting down" in text
-            assert outcome(service, transport, "Unavailable") == 1
+            assert outcome(service, transport, "SHUTTING_DOWN") == 1
 
     run(scenario())
 
@@ -281,7 +281,7 @@ def test_a_request_has_a_deadline(ask: Ask, transport: str) -> None:
             answered, text = await ask(service, PHOTO)
             assert not answered
             assert "deadline" in text
-            assert outcome(service, transport, "DeadlineExceeded") == 1
+            assert outcome(service, transport, "DEADLINE_EXCEEDED") == 1
             await all_is_given_back(service)
 
     run(scenario())
@@ -300,7 +300,7 @@ def test_a_bug_has_an_id_that_stands_in_the_log_and_is_counted(
             service.grpc.segmenter.segment = break_down  # type: ignore[method-assign]
             answered, text = await ask(service, PHOTO)
             assert not answered
-            assert outcome(service, transport, "bug") == 1
+            assert outcome(service, transport, "INTERNAL_ERROR") == 1
             assert service.metric("hiseg_bugs_total") == 1
             await all_is_given_back(service)
             return text

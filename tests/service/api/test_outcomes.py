@@ -20,8 +20,8 @@ from hiseg.core.errors import DeadlineExceeded, InternalError, TooLarge
         (Superseded(), "superseded"),
         (ClientDisconnected(), "gone"),
         (asyncio.CancelledError(), "gone"),
-        (KeyError("x"), "bug"),
-        (InternalError("1"), "bug"),
+        (KeyError("x"), "INTERNAL_ERROR"),
+        (InternalError("1"), "INTERNAL_ERROR"),
     ],
 )
 def test_an_outcome_in_one_word(error: BaseException | None, failure: str | None) -> None:

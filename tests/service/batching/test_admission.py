@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from hiseg.batching.admission import MIN_RESERVATION_BYTES, Admission, State
-from hiseg.core.errors import Overloaded, Unavailable
+from hiseg.core.errors import Overloaded, Reason, Unavailable
 
 MEBI = 1024 * 1024
 
@@ -19,13 +19,15 @@ def open_admission(max_bytes: int = 100 * MEBI) -> Admission:
     return admission
 
 
-@pytest.mark.parametrize("state", [State.STARTING, State.DRAINING])
-def test_requests_are_refused_before_the_start_and_while_draining(state: State) -> None:
+@pytest.mark.parametrize(
+    ("state", "reason"), [(State.STARTING, Reason.STARTING), (State.DRAINING, Reason.SHUTTING_DOWN)]
+)
+def test_requests_are_refused_before_the_start_and_while_draining(state: State, reason: Reason) -> None:
     admission = open_admission()
     admission.state = state
     with pytest.raises(Unavailable) as raised:
         admission.admit()
-    assert raised.value.reason == state
+    assert raised.value.reason is reason
     assert admission.active_requests == 0
 
 
@@ -51,7 +53,7 @@ def test_one_client_gets_four_fifths_and_there_is_always_room_for_another() -> N
             inside.enter_context(admission.admit("flood", MEBI))
         with pytest.raises(Overloaded) as raised:
             admission.admit("flood", MEBI)
-        assert (raised.value.reason, raised.value.limit) == ("bytes", 100 * MEBI)
+        assert (raised.value.reason, raised.value.limit) == ("MEMORY_IN_USE", 100 * MEBI)
         for _ in range(16):
             inside.enter_context(admission.admit("second", MEBI))
         with pytest.raises(Overloaded):

@@ -165,7 +165,7 @@ def test_behind_a_blocked_engine_exactly_those_over_the_capacity_are_refused() -
         assert refused == sent[capacity:]
         for error in results[capacity:]:
             assert isinstance(error, Overloaded)
-            assert (error.reason, error.retry_after) == ("wait", 1)
+            assert (error.reason, error.retry_after) == ("WAIT_TOO_LONG", 1)
         assert all(isinstance(result, BatchJob) for result in results[:capacity])
 
     run(scenario)
@@ -202,7 +202,7 @@ def test_a_job_predicted_to_miss_its_deadline_is_refused_at_once() -> None:
             await asyncio.sleep(0.001)
             with pytest.raises(Overloaded) as raised:
                 await harness.send(11, deadline=0.08)
-            assert raised.value.reason == "deadline"
+            assert raised.value.reason == "WAIT_PAST_DEADLINE"
             with pytest.raises(DeadlineExceeded):
                 await harness.send(11, deadline=loop.time() + 0.005)
             tasks.create_task(harness.send(12, deadline=0.15))

@@ -60,7 +60,7 @@ def test_exactly_what_is_over_the_limit_is_refused_with_the_time_to_come_back() 
     for _ in range(5):
         with pytest.raises(Overloaded) as raised:
             admit(estimator, 1000.0)
-        assert (raised.value.reason, raised.value.limit, raised.value.value) == ("wait", 2000, 3000)
+        assert (raised.value.reason, raised.value.limit, raised.value.value) == ("WAIT_TOO_LONG", 2000, 3000)
         assert raised.value.retry_after == 1
 
 
@@ -73,7 +73,7 @@ def test_a_deadline_counts_what_waits_before_and_the_job_itself() -> None:
     admit(estimator, 100.0, deadline=clock.now + left)
     with pytest.raises(Overloaded) as raised:
         admit(estimator, 100.0, deadline=clock.now + left)
-    assert raised.value.reason == "deadline"
+    assert raised.value.reason == "WAIT_PAST_DEADLINE"
     with pytest.raises(DeadlineExceeded) as late:
         admit(estimator, 100.0, deadline=clock.now + 0.05)
     assert (late.value.field, late.value.limit, late.value.value) == ("deadline_ms", 50, 100)
@@ -97,7 +97,7 @@ def test_when_nothing_has_room_that_is_known_before_the_job_is() -> None:
         admit(estimator, 100.0, client="flood")
     with pytest.raises(Overloaded) as raised:
         estimator.check("flood", 1.0, 0.0, 0.0, None)
-    assert (raised.value.reason, raised.value.limit, raised.value.value) == ("wait", 1000, 1100)
+    assert (raised.value.reason, raised.value.limit, raised.value.value) == ("WAIT_TOO_LONG", 1000, 1100)
     estimator.check("single", 1.0, 0.0, 0.0, None)
 
 
@@ -109,7 +109,7 @@ def test_who_would_miss_a_deadline_whatever_the_job_is_refused_before_the_job_is
     estimator.check("a", 1.0, 0.0, 0.0, clock.now + 0.9 / (1 - DEADLINE_MARGIN) + 0.001)
     with pytest.raises(Overloaded) as raised:
         estimator.check("a", 1.0, 0.0, 0.0, clock.now + 0.9 / (1 - DEADLINE_MARGIN) - 0.001)
-    assert (raised.value.reason, raised.value.value) == ("deadline", 900)
+    assert (raised.value.reason, raised.value.value) == ("WAIT_PAST_DEADLINE", 900)
 
 
 def test_a_batch_job_expects_to_wait_ten_times_as_long_among_interactive_ones() -> None:

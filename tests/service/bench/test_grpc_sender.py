@@ -16,7 +16,7 @@ from hiseg.bench.mix import parse_people, parse_sizes
 from hiseg.bench.sender import Reply, Request
 from hiseg.bench.workload import Workload
 from hiseg.core.command_errors import BadOption
-from hiseg.core.errors import Overloaded
+from hiseg.core.errors import Overloaded, Reason
 from tests.service.transports.grpc.harness import Running, running
 
 
@@ -67,7 +67,7 @@ def test_a_closed_loop() -> None:
 
 def test_what_goes_wrong_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     async def full(*_: object, **__: object) -> None:
-        raise Overloaded("too much", reason="wait")
+        raise Overloaded("too much", reason=Reason.WAIT_TOO_LONG)
 
     async def broken(*_: object) -> None:
         raise RuntimeError

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hiseg.core.errors import HisegError, InvalidRequest, Overloaded, Unavailable, quote, shorten
+from hiseg.core.errors import HisegError, InvalidRequest, Overloaded, Reason, Unavailable, quote, shorten
 
 ERRORS = [
     InvalidRequest("it is empty", field="boxes[2]", limit=4, value=3),
-    Overloaded("it would wait too long", reason="wait", retry_after=7, limit=1, value=2),
+    Overloaded("it would wait too long", reason=Reason.WAIT_TOO_LONG, retry_after=7, limit=1, value=2),
     Unavailable("no engine answers"),
 ]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.echo import EchoEngine
-from hiseg.core.errors import Unavailable
-from hiseg.engines.base import DANGEROUS, Batch, Prediction
+from hiseg.core.errors import Reason, Unavailable
+from hiseg.engines.base import Batch, Prediction
 from hiseg.engines.fallback import NAME, FallbackEngine
 
 BATCH = Batch(np.zeros((1, 3, 64, 64), dtype=np.uint8), np.zeros((0, 5), dtype=np.float32))
@@ -18,7 +18,7 @@ BATCH = Batch(np.zeros((1, 3, 64, 64), dtype=np.uint8), np.zeros((0, 5), dtype=n
 class Failing(EchoEngine):
     """Fails each batch; with ``goes_down`` it has no slots from then on."""
 
-    def __init__(self, reason: str, goes_down: bool) -> None:
+    def __init__(self, reason: Reason, goes_down: bool) -> None:
         super().__init__()
         self._reason = reason
         self._goes_down = goes_down
@@ -49,13 +49,13 @@ def test_without_slots_the_embedded_engine_runs_them_under_its_own_name() -> Non
 
 def test_a_batch_that_fails_as_the_last_server_goes_down_is_run_again() -> None:
     embedded = EchoEngine()
-    assert run(Failing("engine", goes_down=True), embedded).model.engine == NAME
+    assert run(Failing(Reason.NO_ENGINE, goes_down=True), embedded).model.engine == NAME
 
 
 def test_a_batch_that_brought_servers_down_is_not_run_again() -> None:
     embedded = EchoEngine()
     with pytest.raises(Unavailable):
-        run(Failing(DANGEROUS, goes_down=True), embedded)
+        run(Failing(Reason.ENGINE_FAILED, goes_down=True), embedded)
     with pytest.raises(Unavailable):
-        run(Failing("engine", goes_down=False), embedded)
+        run(Failing(Reason.NO_ENGINE, goes_down=False), embedded)
     assert not embedded.batches

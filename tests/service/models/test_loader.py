@@ -90,7 +90,7 @@ def test_ready_follows_triton_while_the_service_stays_up(gone: Triton, photo: by
         assert (httpx.get(server.url + "/readyz").status_code, health(server)) == (200, "SERVING")
         metrics = httpx.get(server.url + "/metrics").text
         assert f'hiseg_triton_state{{endpoint="{gone.address}",model="hiseg_b0",state="up"}} 1.0' in metrics
-        assert 'hiseg_rejected_total{reason="engine"}' in metrics
+        assert 'hiseg_rejected_total{reason="NO_ENGINE"}' in metrics
 
 
 def test_with_a_fallback_every_request_is_answered_and_names_its_engine(gone: Triton, photo: bytes) -> None:

@@ -38,7 +38,7 @@ def test_one_span_a_stage_in_the_callers_trace(collector: Collector, photo: byte
     assert collector.services == {"hiseg"}
     assert collector.children(well) == STAGES | {"batch"}
     assert collector.children(wrong) == set()
-    assert wrong.status.message == "InvalidRequest"
+    assert wrong.status.message == "INVALID_REQUEST"
     stages = {span.name: span for span in collector.spans if span.parent_span_id == well.span_id}
     began = {name: span.start_time_unix_nano for name, span in stages.items()}
     assert began["queue"] <= began["decode"] <= began["infer"] <= began["masks"] <= began["encode"]

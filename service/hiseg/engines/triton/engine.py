@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from hiseg.core.errors import DeadlineExceeded, Overloaded, Unavailable
-from hiseg.engines.base import DANGEROUS, ROI_COUNTS, Batch, ModelInfo, Prediction
+from hiseg.core.errors import DeadlineExceeded, Overloaded, Reason, Unavailable
+from hiseg.engines.base import ROI_COUNTS, Batch, ModelInfo, Prediction
 from hiseg.engines.triton.address import Target, resolve
 from hiseg.engines.triton.endpoint import Endpoint, SelfTest
 from hiseg.engines.triton.failures import CallFailed, FailureKind
@@ -102,12 +102,12 @@ class TritonEngine:
                 if crashes >= MAX_CRASHES:
                     log.error("%d servers went down while they ran a batch; it is not run again", crashes)
                     text = f"{crashes} servers went down while they ran it"
-                    raise Unavailable(text, reason=DANGEROUS) from failure
+                    raise Unavailable(text, reason=Reason.ENGINE_FAILED) from failure
                 failed.add(endpoint)
                 last = failure
                 endpoint.retries += self._choose(failed) is not None
         if failed and last.kind is FailureKind.QUEUE_FULL:
-            raise Overloaded("the queue of every Triton is full", reason="engine")
+            raise Overloaded("the queue of every Triton is full", reason=Reason.ENGINE_BUSY)
         raise Unavailable("no Triton answers")
 
     def reports(self) -> list[EndpointReport]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hiseg.core.errors import TooLarge
+from hiseg.core.errors import Reason, TooLarge
 from hiseg.core.image import Labels
 from hiseg.core.result import CropMask
 
@@ -36,6 +36,7 @@ def label_map(masks: Sequence[CropMask], width: int, height: int) -> Labels:
     if len(masks) > MAX_LABELS:
         raise TooLarge(
             f"a label map numbers at most {MAX_LABELS} people, not {len(masks)}",
+            reason=Reason.ANSWER_TOO_LARGE,
             field="mask_format",
             limit=MAX_LABELS,
             value=len(masks),

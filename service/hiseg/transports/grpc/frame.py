@@ -10,7 +10,7 @@ from hiseg.api.options import Options
 from hiseg.batching.admission import Reservation
 from hiseg.core import errors
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.status import CODES, code_number
+from hiseg.transports.grpc.status import CODES, code_number, metadata
 
 DROPS: dict[type[errors.HisegError], pb.DropReason] = {
     errors.Overloaded: pb.DROP_REASON_OVERLOADED,
@@ -106,11 +106,15 @@ def failure_response(error: errors.HisegError) -> pb.SegmentStreamResponse:
     """The response to a frame that failed: a drop if the frame isn't at fault, else an error."""
     text = error.detail
     if reason := DROPS.get(type(error)):
-        return _dropped(reason, text, getattr(error, "retry_after", 0))
+        return _dropped(reason, text, error.reason, getattr(error, "retry_after", 0))
+    code = code_number(CODES[type(error)])
+    failed = pb.FrameError(code=code, message=text, error_reason=error.reason, **metadata(error))
+    return pb.SegmentStreamResponse(error=failed)
+
+
+def _dropped(
+    reason: pb.DropReason, text: str, error_reason: str = "", retry_after: int = 0
+) -> pb.SegmentStreamResponse:
     return pb.SegmentStreamResponse(
-        error=pb.FrameError(code=code_number(CODES[type(error)]), message=text, field=error.field)
+        dropped=pb.FrameDropped(reason=reason, message=text, retry_after_s=retry_after, error_reason=error_reason)
     )
-
-
-def _dropped(reason: pb.DropReason, text: str, retry_after: int = 0) -> pb.SegmentStreamResponse:
-    return pb.SegmentStreamResponse(dropped=pb.FrameDropped(reason=reason, message=text, retry_after_s=retry_after))

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hiseg.batching.admission import Admission, Reservation
-from hiseg.core.errors import DeadlineExceeded, HisegError, Overloaded
+from hiseg.core.errors import DeadlineExceeded, HisegError, Overloaded, Reason
 from hiseg.core.heap import resident_bytes
 from hiseg.transports.grpc.sockets import Endpoint, Sockets, endpoint_of
 
@@ -237,4 +237,9 @@ class Incoming:
 
 def late_message(limit_s: float) -> DeadlineExceeded:
     """The error for a message that takes longer than ``limit_s`` seconds to arrive."""
-    return DeadlineExceeded(f"the message took longer than {limit_s:g} s to arrive", field="request", limit=limit_s)
+    return DeadlineExceeded(
+        f"the message took longer than {limit_s:g} s to arrive",
+        reason=Reason.REQUEST_TOO_SLOW,
+        field="request",
+        limit=limit_s,
+    )

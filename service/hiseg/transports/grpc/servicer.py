@@ -19,7 +19,7 @@ from hiseg.api.exchange import Exchange
 from hiseg.api.limits import READ_ANSWER_SECONDS, STREAM_CONFIG_SECONDS
 from hiseg.api.options import MAX_DEADLINE_S
 from hiseg.api.outcomes import ClientDisconnected, failure_of
-from hiseg.core.errors import HisegError, InvalidRequest, forget_frames
+from hiseg.core.errors import HisegError, InvalidRequest, Reason, forget_frames
 from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_request_id, read_request_id, trace_id
 from hiseg.observability.metrics import GONE, Metrics, outcome_of
 from hiseg.observability.tracing import HEADER, read_traceparent
@@ -66,7 +66,7 @@ class SegmentationServicer:
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._calls = calls
         self._call_limit = ConcurrencyLimit("calls", settings.grpc_max_calls)
-        self._stream_limit = ConcurrencyLimit("streams", settings.grpc_max_streams)
+        self._stream_limit = ConcurrencyLimit("streams", settings.grpc_max_streams, Reason.TOO_MANY_STREAMS)
         self._stream_numbers = itertools.count()
 
     @property

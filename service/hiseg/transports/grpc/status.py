@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
-from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest, RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from grpc_status.rpc_status import to_status
 
 from hiseg.core import errors
-from hiseg.observability.metrics import BUG, GONE
+from hiseg.observability.metrics import GONE
 
 
 class MessageTooLarge(errors.TooLarge):
     """A message that is larger than is taken; its status is the one with which gRPC itself refuses such messages."""
+
+    reasons = (errors.Reason.MESSAGE_TOO_LARGE,)
 
 
 CODES: dict[type[errors.HisegError], StatusCode] = {
@@ -30,14 +32,20 @@ CODES: dict[type[errors.HisegError], StatusCode] = {
     errors.DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
     errors.Unauthorized: StatusCode.UNAUTHENTICATED,
     errors.InternalError: StatusCode.INTERNAL,
+    MessageTooLarge: StatusCode.RESOURCE_EXHAUSTED,
 }
-STATUS_NAMES = {"ok": StatusCode.OK.name, GONE: StatusCode.CANCELLED.name, BUG: StatusCode.INTERNAL.name} | {
-    kind.__name__: code.name for kind, code in CODES.items()
+STATUS_NAMES = {"ok": StatusCode.OK.name, GONE: StatusCode.CANCELLED.name} | {
+    reason.value: code.name for kind, code in CODES.items() for reason in kind.reasons
 }
-STATUS_NAMES[MessageTooLarge.__name__] = StatusCode.RESOURCE_EXHAUSTED.name
 """Names of statuses for the log, by the outcome of the call as the metrics have it."""
 RETRY_AFTER = "retry-after"
 """Key of the trailing metadata of refusals: seconds after which a new try makes sense. gRPC's own refusals lack it."""
+
+
+DOMAIN = "hiseg"
+"""Of the reasons in ``ErrorInfo``: that whose words they are."""
+MAX_METADATA_LENGTH = 500
+"""Most characters of a limit or a value in ``ErrorInfo``, which travels as a header; what is longer is left out."""
 
 
 class Refusal(NamedTuple):
@@ -50,15 +58,22 @@ class Refusal(NamedTuple):
 
 def refusal(error: errors.HisegError) -> Refusal:
     """The status that a call ends with because of an error."""
-    text = error.detail
-    code = StatusCode.RESOURCE_EXHAUSTED if isinstance(error, MessageTooLarge) else CODES[type(error)]
+    text, code = error.detail, CODES[type(error)]
+    info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata(error))
     if isinstance(error, errors.Overloaded | errors.Unavailable):
         retry = RetryInfo(retry_delay=Duration(seconds=error.retry_after))
-        return Refusal(code, text, ((RETRY_AFTER, str(error.retry_after)), *_status_details(code, text, retry)))
+        return Refusal(code, text, ((RETRY_AFTER, str(error.retry_after)), *_status_details(code, text, retry, info)))
     if code is StatusCode.INVALID_ARGUMENT:
-        violation = BadRequest.FieldViolation(field=error.field, description=text)
-        return Refusal(code, text, _status_details(code, text, BadRequest(field_violations=[violation])))
-    return Refusal(code, text)
+        violation = BadRequest.FieldViolation(field=error.field, description=text, reason=error.reason)
+        return Refusal(code, text, _status_details(code, text, BadRequest(field_violations=[violation]), info))
+    return Refusal(code, text, _status_details(code, text, info))
+
+
+def metadata(error: errors.HisegError) -> dict[str, str]:
+    """What is known of an error besides its reason, as texts: what is no text itself is JSON."""
+    known = {"field": error.field, "limit": error.limit, "value": error.value, "id": getattr(error, "id", None)}
+    texts = {name: found if isinstance(found, str) else json.dumps(found) for name, found in known.items()}
+    return {name: text for name, text in texts.items() if known[name] is not None and len(text) <= MAX_METADATA_LENGTH}
 
 
 def code_number(code: StatusCode) -> int:
@@ -66,7 +81,8 @@ def code_number(code: StatusCode) -> int:
     return int(code.value[0])
 
 
-def _status_details(code: StatusCode, text: str, detail: Message) -> tuple[tuple[str, str | bytes], ...]:
-    packed = Any()
-    packed.Pack(detail)
-    return tuple(to_status(Status(code=code_number(code), message=text, details=[packed])).trailing_metadata)
+def _status_details(code: StatusCode, text: str, *details: Message) -> tuple[tuple[str, str | bytes], ...]:
+    status = Status(code=code_number(code), message=text)
+    for detail in details:
+        status.details.add().Pack(detail)
+    return tuple(to_status(status).trailing_metadata)

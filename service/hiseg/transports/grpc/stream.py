@@ -19,9 +19,8 @@ from hiseg.api.exchange import RequestContext
 from hiseg.api.limits import MAX_UNANSWERED_FRAMES, STREAM_IDLE_SECONDS
 from hiseg.api.options import Boxes
 from hiseg.api.outcomes import ClientDisconnected, failure_of
-from hiseg.batching.admission import State
 from hiseg.batching.latest import Superseded
-from hiseg.core.errors import DeadlineExceeded, HisegError, TooLarge, Unauthorized, Unavailable, forget_frames
+from hiseg.core.errors import DeadlineExceeded, HisegError, Reason, TooLarge, Unauthorized, Unavailable, forget_frames
 from hiseg.core.result import Result
 from hiseg.observability.metrics import GONE, outcome_of
 from hiseg.segmenter import Segmenter
@@ -134,7 +133,7 @@ class Stream:
     async def _end_when_draining(self) -> None:
         await self._segmenter.admission.wait_until_draining()
         self._draining = True
-        self._end(Unavailable("the service is shutting down", reason=State.DRAINING))
+        self._end(Unavailable("the service is shutting down", reason=Reason.SHUTTING_DOWN))
 
     async def _end_when_key_is_gone(self) -> None:
         while True:
@@ -271,4 +270,9 @@ class Stream:
 
 def idle_error() -> DeadlineExceeded:
     """The error for a stream on which no frame has come for too long."""
-    return DeadlineExceeded(f"no frame came for {STREAM_IDLE_SECONDS:g} s", field="frame", limit=STREAM_IDLE_SECONDS)
+    return DeadlineExceeded(
+        f"no frame came for {STREAM_IDLE_SECONDS:g} s",
+        reason=Reason.STREAM_IDLE,
+        field="frame",
+        limit=STREAM_IDLE_SECONDS,
+    )

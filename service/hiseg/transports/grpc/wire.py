@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from hiseg.core.errors import InvalidRequest, TooLarge
+from hiseg.core.errors import InvalidRequest, Reason, TooLarge
 
 MAX_UNCOUNTED_BYTES = 16 * 1024
 """Messages, and parts of them, of at most so many bytes are parsed without being looked at: it takes no time."""
@@ -44,7 +44,8 @@ def _check(data: bytes, at: int, end: int, descriptor: Any, fields: int, limit: 
         fields += 1
         if fields > limit:
             name = field.name if field else "request"
-            raise TooLarge(f"{name}: the message has more than {limit} fields", field=name, limit=limit)
+            reason = Reason.TOO_MANY_BOXES if name == "boxes" else Reason.TOO_LARGE
+            raise TooLarge(f"{name}: the message has more than {limit} fields", reason=reason, field=name, limit=limit)
         if kind == VARINT:
             _, at = _varint(data, at, end)
         elif kind == LENGTH:

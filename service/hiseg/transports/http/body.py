@@ -13,7 +13,7 @@ from hiseg.api.json_reader import LongText, limits_of_options, read_json
 from hiseg.api.numbers import Row
 from hiseg.api.options import Options
 from hiseg.api.validation import read_values
-from hiseg.core.errors import InvalidRequest, UnsupportedImage, shorten
+from hiseg.core.errors import InvalidRequest, Reason, UnsupportedImage, shorten
 from hiseg.images.encoded import MEDIA_TYPES
 from hiseg.images.limits import IMAGE_FIELD
 from hiseg.transports.http.multipart import read_parts
@@ -83,6 +83,7 @@ async def read_request(request: Request, max_boxes: int) -> SegmentRequest:
     taken = sorted({*RAW, MULTIPART, JSON})
     raise UnsupportedImage(
         f"content type {shorten(media_type) or 'missing'!r} is not taken; {', '.join(taken)} are",
+        reason=Reason.UNSUPPORTED_CONTENT_TYPE,
         field="content-type",
         limit=taken,
         value=media_type,

@@ -216,7 +216,7 @@ class Connection(HttpToolsProtocol):
         elif isinstance(reason, Refusal):
             self._refuse(reason)
         else:
-            self._refuse(Refusal("malformed", HTTPStatus.BAD_REQUEST, "what came is not a request of HTTP/1.1"))
+            self._refuse(Refusal(HTTPStatus.BAD_REQUEST, "what came is not a request of HTTP/1.1"))
 
     def _check_progress(self) -> None:
         """Look at a request that isn't complete: whether it is worth its bytes, and becomes complete in time."""
@@ -225,7 +225,7 @@ class Connection(HttpToolsProtocol):
             limit = MAX_HEAD_BYTES + FRAMING_BYTES + self._body // 64
             if overhead > limit:
                 text = "sizes of chunks, extensions and trailers are too long for the bytes of the body"
-                self._refuse(Refusal("framing", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, "body", limit, overhead))
+                self._refuse(Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, "body", limit, overhead))
             elif is_answered and self._body > LINGER_BYTES:
                 self._unread.close()
         elif overhead > MAX_HEAD_BYTES:
@@ -267,7 +267,7 @@ class Connection(HttpToolsProtocol):
         self._name(len(name) + len(value) + 4)
         if len(self.headers) == MAX_HEADERS:
             status, text = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"at most {MAX_HEADERS} headers are taken"
-            raise Refusal("head", status, text, "headers", MAX_HEADERS, MAX_HEADERS + 1)
+            raise Refusal(status, text, "headers", MAX_HEADERS, MAX_HEADERS + 1)
         super().on_header(name, value)
 
     def _name(self, nbytes: int, is_url: bool = False) -> None:
@@ -386,4 +386,4 @@ class Connection(HttpToolsProtocol):
             self._unread.close()
             return
         text = f"the headers took longer than {HEAD_SECONDS:g} s"
-        self._refuse(Refusal("slow_head", HTTPStatus.REQUEST_TIMEOUT, text, "headers", HEAD_SECONDS))
+        self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, text, "headers", HEAD_SECONDS))

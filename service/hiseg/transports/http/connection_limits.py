@@ -9,6 +9,7 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from hiseg.api.limits import MAX_HEAD_BYTES
+from hiseg.transports.http.problems import FRAMEWORK_REASONS, MEDIA_TYPE, problem_fields
 
 HANDSHAKE_SECONDS = 10.0
 """Longest time that a TLS handshake may take."""
@@ -35,8 +36,7 @@ class Refusal(Exception):
     """A request that is refused before it is complete; it stops the parser.
 
     Args:
-        reason: what it is counted as.
-        status: of the answer.
+        status: of the answer; it says the reason, too.
         detail: what is wrong, for people.
         field: what is at fault; empty: the request as a whole.
         limit, value: the limit that is exceeded, and by what, as far as it is known.
@@ -44,7 +44,6 @@ class Refusal(Exception):
 
     def __init__(
         self,
-        reason: str,
         status: HTTPStatus,
         detail: str,
         field: str = "",
@@ -52,23 +51,24 @@ class Refusal(Exception):
         value: float | None = None,
     ) -> None:
         super().__init__(detail)
-        self.reason = reason
         self.status = status
+        self.reason = FRAMEWORK_REASONS[status]
         self._extras = {"field": field or None, "limit": limit, "value": value}
 
     def answer(self, headers: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
         """The whole answer, a problem like all others (:mod:`hiseg.transports.http.problems`)."""
-        body = {"type": "about:blank", "title": self.status.phrase, "status": self.status.value, "detail": str(self)}
-        content = json.dumps(body | {name: value for name, value in self._extras.items() if value is not None}).encode()
+        content = json.dumps(
+            problem_fields(self.status, self.status.phrase, self.reason, str(self), self._extras)
+        ).encode()
         lines = [STATUS_LINE[self.status], *(name + b": " + value + b"\r\n" for name, value in headers)]
-        lines += [b"content-type: application/problem+json\r\ncontent-length: %d\r\n" % len(content)]
+        lines += [b"content-type: %b\r\ncontent-length: %d\r\n" % (MEDIA_TYPE.encode(), len(content))]
         return b"".join([*lines, b"connection: close\r\n\r\n", content])
 
 
-TOO_MANY = Refusal("connections", HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open")
+TOO_MANY = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open")
 
 
 def too_long(nbytes: int, is_url: bool) -> Refusal:
     status = HTTPStatus.REQUEST_URI_TOO_LONG if is_url else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     text = f"URL and headers have {nbytes} bytes or more; at most {MAX_HEAD_BYTES} are taken"
-    return Refusal("head", status, text, "url" if is_url else "headers", MAX_HEAD_BYTES, nbytes)
+    return Refusal(status, text, "url" if is_url else "headers", MAX_HEAD_BYTES, nbytes)

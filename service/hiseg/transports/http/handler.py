@@ -15,7 +15,7 @@ from hiseg.api.exchange import Exchange, RequestContext
 from hiseg.api.limits import BODY_GRACE_SECONDS, MIN_BODY_BYTES_PER_S
 from hiseg.api.outcomes import ClientDisconnected
 from hiseg.batching.admission import Reservation
-from hiseg.core.errors import DeadlineExceeded, HisegError
+from hiseg.core.errors import DeadlineExceeded, HisegError, Reason
 from hiseg.observability.tracing import HEADER, read_traceparent
 from hiseg.transports.http.connection import FLOW
 from hiseg.transports.http.middleware import LOG_ENTRY, QUOTA
@@ -129,9 +129,13 @@ async def read_in_time(
             return await read(WholeBodyRequest(request.scope, receive))
     except TimeoutError as error:
         if limit.when() == started + seconds:
-            raise DeadlineExceeded(f"the body took longer than {seconds:g} s", field="body", limit=seconds) from error
+            raise DeadlineExceeded(
+                f"the body took longer than {seconds:g} s", reason=Reason.REQUEST_TOO_SLOW, field="body", limit=seconds
+            ) from error
         text = f"less than {MIN_BODY_BYTES_PER_S} bytes a second of the body came"
-        raise DeadlineExceeded(text, field="body", limit=MIN_BODY_BYTES_PER_S) from error
+        raise DeadlineExceeded(
+            text, reason=Reason.REQUEST_TOO_SLOW, field="body", limit=MIN_BODY_BYTES_PER_S
+        ) from error
     except ClientDisconnect as error:
         raise ClientDisconnected from error
 

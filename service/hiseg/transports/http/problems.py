@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -24,13 +25,34 @@ STATUS: dict[type[errors.HisegError], HTTPStatus] = {
 }
 
 
+FRAMEWORK_REASONS: dict[HTTPStatus, errors.Reason] = {
+    HTTPStatus.BAD_REQUEST: errors.Reason.MALFORMED_HTTP,
+    HTTPStatus.NOT_FOUND: errors.Reason.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED: errors.Reason.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_ACCEPTABLE: errors.Reason.NOT_ACCEPTABLE,
+    HTTPStatus.REQUEST_TIMEOUT: errors.Reason.HEADERS_TOO_SLOW,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: errors.Reason.FRAMING_TOO_LARGE,
+    HTTPStatus.REQUEST_URI_TOO_LONG: errors.Reason.URL_TOO_LONG,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: errors.Reason.HEADERS_TOO_LARGE,
+    HTTPStatus.SERVICE_UNAVAILABLE: errors.Reason.TOO_MANY_CONNECTIONS,
+}
+"""Reasons of what is refused without a :class:`HisegError`: by the framework, or before a request is complete."""
+
+
 def problem(error: errors.HisegError) -> JSONResponse:
     """The response to an error."""
     status = STATUS[type(error)]
-    body = {"type": "about:blank", "title": error.title, "status": status.value, "detail": error.detail}
     extras = {"field": error.field, "limit": error.limit, "value": error.value, "id": getattr(error, "id", None)}
-    content = body | {key: value for key, value in extras.items() if value is not None}
+    content = problem_fields(status, error.title, error.reason, error.detail, extras)
     return JSONResponse(content, status, error_headers(error), MEDIA_TYPE)
+
+
+def problem_fields(
+    status: HTTPStatus, title: str, reason: errors.Reason, detail: str, extras: Mapping[str, object]
+) -> dict[str, object]:
+    """The members of a problem; of ``extras`` those that are known."""
+    members = {"type": "about:blank", "title": title, "status": status.value, "reason": reason, "detail": detail}
+    return members | {key: value for key, value in extras.items() if value is not None}
 
 
 def error_headers(error: errors.HisegError) -> dict[str, str]:
@@ -54,6 +76,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def framework_error(request: Request, error: HTTPException) -> JSONResponse:
-        title = HTTPStatus(error.status_code).phrase
-        body = {"type": "about:blank", "title": title, "status": error.status_code, "detail": str(error.detail)}
-        return JSONResponse(body, error.status_code, error.headers, MEDIA_TYPE)
+        status = HTTPStatus(error.status_code)
+        reason = FRAMEWORK_REASONS.get(status, errors.Reason.INVALID_REQUEST)
+        content = problem_fields(status, status.phrase, reason, str(error.detail), {})
+        return JSONResponse(content, status, error.headers, MEDIA_TYPE)

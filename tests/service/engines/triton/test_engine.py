@@ -16,8 +16,8 @@ from benchmarks.harness.triton.fragile.marks import CANCELLED, DEADLY, REFUSED, 
 from benchmarks.harness.triton.models import fragile_repository, targets_of
 from benchmarks.harness.triton.proxy import Proxy
 from benchmarks.harness.triton.server import Triton, triton
-from hiseg.core.errors import DeadlineExceeded, Unavailable
-from hiseg.engines.base import DANGEROUS, Batch, BatchMeta, RequestedOutputs
+from hiseg.core.errors import DeadlineExceeded, Reason, Unavailable
+from hiseg.engines.base import Batch, BatchMeta, RequestedOutputs
 from hiseg.engines.triton import breaker, regions
 from hiseg.engines.triton import engine as engine_module
 from hiseg.engines.triton.engine import ModelFailed, TritonEngine
@@ -205,7 +205,7 @@ def test_a_batch_that_ends_two_servers_is_run_nowhere_else(two_with_one_instance
             await until(lambda: engine.slots == 2)
             with pytest.raises(Unavailable) as refused:
                 await engine.infer(marked(DEADLY))
-            assert refused.value.reason == DANGEROUS
+            assert refused.value.reason is Reason.ENGINE_FAILED
             assert sum(report.failures for report in engine.reports()) == 2
             await until(lambda: engine.slots == 0)
             await asyncio.sleep(1.5)

@@ -9,7 +9,7 @@ import pytest
 from grpc import StatusCode
 
 from benchmarks.harness.echo import EchoEngine
-from hiseg.core.errors import Overloaded, Unavailable
+from hiseg.core.errors import Overloaded, Reason, Unavailable
 from hiseg.engines.base import Cost
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
@@ -155,7 +155,7 @@ def test_a_bad_frame_has_an_error_of_its_own_and_the_stream_goes_on(fields: dict
 @pytest.mark.parametrize(
     ("error", "reason", "retry"),
     [
-        (Overloaded("too much", reason="wait", retry_after=7), "overloaded", 7),
+        (Overloaded("too much", reason=Reason.WAIT_TOO_LONG, retry_after=7), "overloaded", 7),
         (Unavailable("no engine"), "unavailable", 1),
     ],
 )
@@ -216,7 +216,7 @@ def test_a_bug_fails_one_frame_only(monkeypatch: pytest.MonkeyPatch) -> None:
             assert camera.outcomes == ["error", "result"]
             assert camera.received[0].error.code == 13
             assert "secret" not in camera.received[0].error.message
-            assert frames(service) == {"bug": 1, "ok": 1}
+            assert frames(service) == {"INTERNAL_ERROR": 1, "ok": 1}
 
     asyncio.run(scenario())
 

@@ -53,10 +53,10 @@ async def ended(call: Any, received: list[pb.SegmentStreamResponse] | None = Non
 
 
 def detail(error: AioRpcError, kind: Any) -> Any:
-    """The one detail of an error, as google.rpc has it."""
+    """The one detail of its kind that an error has, as google.rpc has it."""
     status = rpc_status.from_call(error)
     assert status is not None
-    (packed,) = status.details
+    (packed,) = (each for each in status.details if each.Is(kind.DESCRIPTOR))
     assert (status.code, status.message) == (error.code().value[0], error.details())
     found = kind()
     assert packed.Unpack(found)

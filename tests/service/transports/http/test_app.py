@@ -96,7 +96,7 @@ def test_metrics_add_up_to_the_requests_sent(client: httpx.Client, photo: bytes)
     client.post("/v1/segment", params={"deadline_ms": 1}, content=photo, headers=headers)
     client.post("/v1/segment", params={"boxes": ";".join(["0,0,9,9"] * 101)}, content=photo, headers=headers)
     after = samples(client)
-    sent = {"ok": 3, "UnsupportedImage": 1, "InvalidRequest": 1, "DeadlineExceeded": 1, "TooLarge": 1}
+    sent = {"ok": 3, "UNSUPPORTED_IMAGE": 1, "INVALID_REQUEST": 1, "DEADLINE_EXCEEDED": 1, "TOO_MANY_BOXES": 1}
     for outcome, count in sent.items():
         assert total(after, outcome) - total(before, outcome) == count
     everything = sum(after[key] - before.get(key, 0) for key in after if key[0] == "hiseg_requests_total")

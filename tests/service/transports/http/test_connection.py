@@ -92,7 +92,10 @@ def test_a_whole_head_over_a_limit_names_it(head: bytes, status: int, limit: int
     with served() as app, app.connect(head + b"\r\n") as connection:
         answer = read_answer(connection)
         assert answer.startswith(b"HTTP/1.1 %d " % status)
-        assert limit is None or problem(answer)["limit"] == limit
+        if limit is not None:
+            found = problem(answer)
+            assert found["limit"] == limit
+            assert found["reason"] == ("URL_TOO_LONG" if status == 414 else "HEADERS_TOO_LARGE")
 
 
 def test_many_requests_on_a_connection_are_no_long_head() -> None:
@@ -340,7 +343,7 @@ def test_chunks_that_are_not_worth_their_framing_are_refused(piece: bytes) -> No
         with suppress(OSError):
             connection.sendall(piece * (3 * 1024 * 1024 // len(piece)))
         assert problem(read_all(connection))["status"] == 413
-        assert app.refused == ["framing"]
+        assert app.refused == ["FRAMING_TOO_LARGE"]
         assert app.bodies == []
         answers(app)
 
@@ -370,7 +373,7 @@ def test_what_is_no_request_is_a_400_and_few_lines_in_the_log(garbage: bytes, ca
         for _ in range(30):
             with app.connect(garbage) as connection:
                 assert problem(read_all(connection))["status"] == 400
-        assert app.refused == ["malformed"] * 30
+        assert app.refused == ["MALFORMED_HTTP"] * 30
         assert len(caplog.records) <= 1
         answers(app)
 

@@ -12,18 +12,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.gpu_like import command
 from benchmarks.harness.serving import serving
+from hiseg.transports.http import problems
 
 TIMES = 5
 JPEG = {"content-type": "image/jpeg"}
-STATUS = {
-    "ok": 200,
-    "InvalidRequest": 422,
-    "UndecodableImage": 422,
-    "UnsupportedImage": 415,
-    "TooLarge": 413,
-    "Overloaded": 429,
-    "DeadlineExceeded": 504,
-}
+STATUS = {"ok": 200} | {reason.value: status for kind, status in problems.STATUS.items() for reason in kind.reasons}
 
 
 def sums(client: httpx.Client, name: str, label: str) -> Counter[str]:
@@ -90,7 +83,7 @@ def test_every_request_is_counted_once_and_nothing_is_held_afterwards(photo: byt
             assert by_status | {429: 0} == statuses | {429: 0}
             assert min(statuses[status] for status in (200, 413, 415, 422, 429)) > 0
             assert sums(client, "hiseg_request_seconds_count", "outcome") == counted
-            assert sums(client, "hiseg_rejected_total", "reason").total() == counted["Overloaded"]
+            assert sums(client, "hiseg_rejected_total", "reason").total() == by_status[429]
             text = client.get("/metrics").text
             for gauge in ("hiseg_held_bytes", 'hiseg_queue_jobs{model="gpu_like"}'):
                 assert f"{gauge} 0.0" in text

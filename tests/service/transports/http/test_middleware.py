@@ -95,7 +95,7 @@ def test_the_limit_of_a_key_is_its_own(visitor: httpx.Client) -> None:
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["retry-after"]) <= 100
     assert ask(visitor, x_api_key=KEY).status_code == 200
-    assert 'hiseg_rejected_total{reason="key_rate"} 1.0' in visitor.get("/metrics").text
+    assert 'hiseg_rejected_total{reason="KEY_RATE"} 1.0' in visitor.get("/metrics").text
 
 
 def test_a_key_is_changed_without_a_restart(visitor: httpx.Client, folder: Path) -> None:

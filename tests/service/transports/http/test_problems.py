@@ -70,7 +70,7 @@ def test_exactly_the_requests_over_the_capacity_are_refused_at_once(photo: bytes
             answers = await asyncio.gather(*waiting)
             assert [answer.status_code for answer in answers] == [200] * 10
             text = metrics.exposition().decode()
-            assert 'hiseg_rejected_total{reason="wait"} 15.0' in text
+            assert 'hiseg_rejected_total{reason="WAIT_TOO_LONG"} 15.0' in text
             assert 'hiseg_requests_total{outcome="ok",transport="http"} 10.0' in text
 
     asyncio.run(scenario())
@@ -176,5 +176,29 @@ def test_a_bug_outside_of_the_exchange_is_logged_once_and_counted(caplog: pytest
             assert answer.json()["id"] in caplog.text
             assert caplog.text.count("RuntimeError: nobody thought of this either") == 1
             assert "hiseg_bugs_total 1.0" in metrics.exposition().decode()
+
+    asyncio.run(scenario())
+
+
+def test_every_problem_has_a_reason(photo: bytes) -> None:
+    async def scenario() -> None:
+        async with app(EchoEngine()) as (client, segmenter, _):
+            other = {"content-type": "a/b"}
+            seen = {
+                "NOT_FOUND": await client.get("/nowhere"),
+                "METHOD_NOT_ALLOWED": await client.get("/v1/segment"),
+                "UNSUPPORTED_CONTENT_TYPE": await client.post("/v1/segment", content=photo, headers=other),
+                "UNSUPPORTED_IMAGE": await post(client, b"GIF89a", boxes="0,0,1,1"),
+                "UNDECODABLE_IMAGE": await post(client, photo[:100], boxes="0,0,1,1"),
+                "TOO_MANY_BOXES": await post(client, photo, boxes=";".join(["0,0,9,9"] * 101)),
+                "INVALID_REQUEST": await post(client, photo, boxes="1,2,3"),
+            }
+            for state in (State.STARTING, State.DRAINING):
+                segmenter.admission.state = state
+                seen["STARTING" if state is State.STARTING else "SHUTTING_DOWN"] = await post(client, photo)
+            for reason, answer in seen.items():
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert answer.json()["reason"] == reason
+                assert answer.json()["status"] == answer.status_code
 
     asyncio.run(scenario())

@@ -13,7 +13,7 @@ from fastapi import Request
 from hiseg.api.json_reader import limits_of_options
 from hiseg.api.options import Options
 from hiseg.api.validation import read_values
-from hiseg.core.errors import InvalidRequest, UnsupportedImage, shorten
+from hiseg.core.errors import InvalidRequest, Reason, UnsupportedImage, shorten
 from hiseg.core.job import Priority
 from hiseg.core.result import Instance, Result
 from hiseg.core.stop import NEVER, Stop
@@ -77,6 +77,7 @@ async def read_infer_request(request: Request, max_boxes: int) -> InferRequest:
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
         raise UnsupportedImage(
             f"content-encoding {shorten(encoding)!r} is not taken; JPEGs don't get smaller",
+            reason=Reason.UNSUPPORTED_ENCODING,
             field="content-encoding",
             limit="identity",
             value=encoding,

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 
 from hiseg.api.encoding import MaskFormat, writing_cost
 from hiseg.api.exchange import Exchange, RequestContext
-from hiseg.core.errors import HisegError, Unavailable, shorten
+from hiseg.core.errors import HisegError, Reason, Unavailable, shorten
 from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
@@ -29,8 +29,9 @@ OCTETS = "application/octet-stream"
 
 
 def error_response(error: HisegError) -> JSONResponse:
-    """An error in the protocol's format."""
-    return JSONResponse({"error": error.detail}, STATUS[type(error)], error_headers(error))
+    """An error in the protocol's format, with our reason beside it."""
+    content = {"error": error.detail, "reason": error.reason}
+    return JSONResponse(content, STATUS[type(error)], error_headers(error))
 
 
 def router(exchange: Exchange) -> APIRouter:
@@ -50,7 +51,8 @@ def router(exchange: Exchange) -> APIRouter:
             return error_response(error)
         known = ", ".join(f"{info.ref.name} ({info.ref.version})" for info in segmenter.models)
         named = f"model {shorten(name)!r}" + (f", version {shorten(number)!r}," if number else "")
-        return JSONResponse({"error": f"{named} is not served; there is {known}"}, HTTPStatus.NOT_FOUND)
+        content = {"error": f"{named} is not served; there is {known}", "reason": Reason.NOT_FOUND}
+        return JSONResponse(content, HTTPStatus.NOT_FOUND)
 
     @routes.get("")
     async def server() -> dict[str, Any]:
@@ -68,7 +70,9 @@ def router(exchange: Exchange) -> APIRouter:
         try:
             segmenter.check_ready()
         except Unavailable as error:
-            return JSONResponse({"ready": False, "error": error.detail}, 503, error_headers(error))
+            return JSONResponse(
+                {"ready": False, "error": error.detail, "reason": error.reason}, 503, error_headers(error)
+            )
         return JSONResponse({"ready": True})
 
     @routes.get("/models/{name}")

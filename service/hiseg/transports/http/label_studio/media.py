@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from hiseg.api.base64_reader import NotBase64
 from hiseg.api.json_reader import LongText
-from hiseg.core.errors import InvalidRequest, TooLarge
+from hiseg.core.errors import InvalidRequest, Reason, TooLarge
 from hiseg.settings import Settings
 
 UPLOADS, FILES = "/data/upload/", "/data/local-files/"
@@ -135,6 +135,7 @@ class Media:
         if size > self._max_bytes:
             raise TooLarge(
                 f"{field}: the file has {size} bytes; at most {self._max_bytes} are taken",
+                reason=Reason.TOO_MANY_BYTES,
                 field=field,
                 limit=self._max_bytes,
                 value=size,

@@ -16,7 +16,7 @@ from hiseg.api.json_reader import LongText, read_json
 from hiseg.api.options import Options
 from hiseg.api.validation import to_hiseg_error
 from hiseg.batching.admission import Reservation
-from hiseg.core.errors import HisegError, InvalidRequest, TooLarge, UnsupportedImage, shorten
+from hiseg.core.errors import HisegError, InvalidRequest, Reason, TooLarge, UnsupportedImage, shorten
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Result
 from hiseg.core.stop import Stop
@@ -145,7 +145,8 @@ async def answer_predict(
         try:
             predictions.append(await segment_task(task, body.params, labelling, context, media, settings))
             if (size := sum(map(len, predictions))) > limit:
-                raise TooLarge(f"the answer has {size} bytes; at most {limit} are written", limit=limit, value=size)
+                text = f"the answer has {size} bytes; at most {limit} are written"
+                raise TooLarge(text, reason=Reason.ANSWER_TOO_LARGE, limit=limit, value=size)
             reservation.reserve(asked + 2 * size)  # the predictions, and what they are joined to
         except HisegError as error:
             raise error.with_prefix(f"tasks[{index}]") from error

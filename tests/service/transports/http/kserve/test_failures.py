@@ -36,10 +36,10 @@ def test_requests_over_the_capacity_are_refused(photo: bytes) -> None:
             refusal = request.result()
             assert refusal.status_code == 429
             assert int(refusal.headers["retry-after"]) >= 1
-            assert list(refusal.json()) == ["error"]
+            assert list(refusal.json()) == ["error", "reason"]
         assert {answer.status_code for answer in answers} == {200}
         text = metrics.exposition().decode()
-        assert 'hiseg_requests_total{outcome="Overloaded",transport="kserve"} 7.0' in text
+        assert 'hiseg_requests_total{outcome="WAIT_TOO_LONG",transport="kserve"} 7.0' in text
         assert 'hiseg_requests_total{outcome="ok",transport="kserve"} 5.0' in text
 
     asyncio.run(scenario())
@@ -75,7 +75,7 @@ def test_a_bug_has_an_id_that_stands_in_the_log(photo: bytes, caplog: pytest.Log
         async with app(Broken()) as (client, _, _):
             answer = await infer(client, photo)
         assert answer.status_code == 500
-        assert list(answer.json()) == ["error"]
+        assert list(answer.json()) == ["error", "reason"]
         assert answer.json()["error"].rpartition(" ")[2] in caplog.text
         assert "nobody thought of" not in answer.text
 

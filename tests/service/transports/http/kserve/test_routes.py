@@ -161,7 +161,7 @@ def test_bad_requests_are_named(client: httpx.Client, body: object, text: str) -
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = client.post(f"{URL}/infer", content=content)
     assert answer.status_code == 422, answer.text
-    assert list(answer.json()) == ["error"]
+    assert list(answer.json()) == ["error", "reason"]
     assert text in answer.json()["error"]
 
 
@@ -198,4 +198,4 @@ def test_json_alone_is_enough(client: httpx.Client, photo: bytes) -> None:
 def test_metrics_count_the_requests(client: httpx.Client, asked: Any) -> None:
     text = client.get("/metrics").text
     assert 'hiseg_requests_total{outcome="ok",transport="kserve"}' in text
-    assert 'hiseg_requests_total{outcome="InvalidRequest",transport="kserve"}' in text
+    assert 'hiseg_requests_total{outcome="INVALID_REQUEST",transport="kserve"}' in text

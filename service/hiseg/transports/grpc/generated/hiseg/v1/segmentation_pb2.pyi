@@ -393,24 +393,34 @@ class SegmentStreamResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., timestamp_us: _Optional[int] = ..., result: _Optional[_Union[SegmentResponse, _Mapping]] = ..., dropped: _Optional[_Union[FrameDropped, _Mapping]] = ..., error: _Optional[_Union[FrameError, _Mapping]] = ...) -> None: ...
 
 class FrameDropped(_message.Message):
-    __slots__ = ("reason", "message", "retry_after_s")
+    __slots__ = ("reason", "message", "retry_after_s", "error_reason")
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    ERROR_REASON_FIELD_NUMBER: _ClassVar[int]
     reason: DropReason
     message: str
     retry_after_s: int
-    def __init__(self, reason: _Optional[_Union[DropReason, str]] = ..., message: _Optional[str] = ..., retry_after_s: _Optional[int] = ...) -> None: ...
+    error_reason: str
+    def __init__(self, reason: _Optional[_Union[DropReason, str]] = ..., message: _Optional[str] = ..., retry_after_s: _Optional[int] = ..., error_reason: _Optional[str] = ...) -> None: ...
 
 class FrameError(_message.Message):
-    __slots__ = ("code", "message", "field")
+    __slots__ = ("code", "message", "field", "error_reason", "limit", "value", "id")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]
+    ERROR_REASON_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
     code: int
     message: str
     field: str
-    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
+    error_reason: str
+    limit: str
+    value: str
+    id: str
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., field: _Optional[str] = ..., error_reason: _Optional[str] = ..., limit: _Optional[str] = ..., value: _Optional[str] = ..., id: _Optional[str] = ...) -> None: ...
 
 class GetInfoRequest(_message.Message):
     __slots__ = ()
