@@ -106,7 +106,7 @@ def draw_masks(
         mask, score = crop_mask(logit_margin, crop_box, width, height, post_processing.threshold)
         mask = dilate(mask, post_processing.dilation_px, width, height, stop)
         found.append(Instance(box, mask, score))
-        claims.append(Claim(mask, logit_margin, crop_box))
+        claims.append(Claim(mask, logit_margin, crop_box, box))
     if not post_processing.resolve_overlaps:
         return tuple(found)
     resolve_overlaps(claims, stop)

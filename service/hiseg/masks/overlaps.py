@@ -1,6 +1,7 @@
 """Gives each pixel that several masks claim to one person, without an array of the image for each.
 
-Masks are compared in strips of the image. A strip has the highest log-odds so far at each of its pixels, and whose they
+Near-duplicates of a person don't share the person's pixels out: the first of them keeps all. Everybody else's masks are
+compared in strips of the image. A strip has the highest log-odds so far at each of its pixels, and whose they
 are; log-odds are drawn again for the parts of crops that meet others.
 """
 
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hiseg.core.box import Box
-from hiseg.core.image import Floats
+from hiseg.core.box import SAME_PERSON_IOU, Box
+from hiseg.core.image import BoolMask, Floats
 from hiseg.core.result import CropMask
 from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.logits import resample
@@ -22,6 +23,8 @@ STRIP_ROWS = 128
 """Height of a strip in pixels of the image."""
 NO_EVIDENCE = -1e9
 """Log-odds of a pixel outside of the model's crop, which dilation added to a mask: any other claim is better."""
+COMPARED_SIDE = 128
+"""About so many rows and columns of two masks are compared to find out whether they are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,13 @@ class Claim:
         mask: the mask; pixels that others get are taken away from it in place.
         logit_margin: float32 ``[mh, mw]``, log-odds of "this pixel is the person"; its edges are the box's edges.
         box: what the map covers, in image pixels.
+        person: the person's own box, in image pixels; not empty.
     """
 
     mask: CropMask
     logit_margin: Floats
     box: Box
+    person: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,8 @@ class Area:
 def resolve_overlaps(claims: Sequence[Claim], stop: Stop = NEVER) -> None:
     """Take pixels away from masks, in place, until none belongs to two of them.
 
-    A pixel stays with the claim of the highest log-odds there; among equals with the first.
+    A pixel stays with the claim of the highest log-odds there; among equals with the first. A claim on the same person
+    as an earlier one is left without any: pixel by pixel, both would be left with half a person.
 
     Args:
         claims: the masks.
@@ -94,6 +100,7 @@ def resolve_overlaps(claims: Sequence[Claim], stop: Stop = NEVER) -> None:
     Raises:
         Exception: what :meth:`Stop.check` raises.
     """
+    claims = _without_duplicates(claims, stop)
     contested = {number: area for number, area in enumerate(_contested(claims)) if area is not None}
     if not contested:
         return
@@ -104,6 +111,49 @@ def resolve_overlaps(claims: Sequence[Claim], stop: Stop = NEVER) -> None:
         strip = Area(left, top, right, min(top + STRIP_ROWS, last))
         parts = {number: area.intersection(strip) for number, area in contested.items()}
         _resolve_strip(claims, {number: part for number, part in parts.items() if not part.is_empty}, strip)
+
+
+def _without_duplicates(claims: Sequence[Claim], stop: Stop) -> list[Claim]:
+    """The claims less those whose box and mask both overlap an earlier one's by an IoU of :data:`SAME_PERSON_IOU`.
+
+    The masks of the others are emptied. Boxes alone don't tell: two people who embrace may have almost the same.
+    """
+    near = near_duplicates([claim.person for claim in claims])
+    kept: list[int] = []
+    for number, claim in enumerate(claims):
+        stop.check()
+        if any(_same_mask(claims[other].mask, claim.mask) for other in kept if near[number, other]):
+            claim.mask.pixels[:] = False
+        else:
+            kept.append(number)
+    return [claims[number] for number in kept]
+
+
+def near_duplicates(boxes: Sequence[Box]) -> BoolMask:
+    """Which boxes overlap by an IoU of at least :data:`SAME_PERSON_IOU`: bool ``[n, n]`` for ``n`` boxes with area."""
+    edges = np.array([box.as_tuple() for box in boxes], dtype=np.float64).reshape(-1, 4)
+    low = np.maximum(edges[:, None, :2], edges[None, :, :2])
+    high = np.minimum(edges[:, None, 2:], edges[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    area = (edges[:, 2:] - edges[:, :2]).prod(axis=1)
+    return np.asarray(shared >= SAME_PERSON_IOU * (area[:, None] + area[None, :] - shared))
+
+
+def _same_mask(one: CropMask, two: CropMask) -> bool:
+    """Whether the IoU of two masks is at least :data:`SAME_PERSON_IOU`, judged by every few rows and columns."""
+    first, second = Area.of(one), Area.of(two)
+    both, common = first.union(second), first.intersection(second)
+    steps = ((both.bottom - both.top) // COMPARED_SIDE + 1, (both.right - both.left) // COMPARED_SIDE + 1)
+
+    def sample(mask: CropMask, area: Area) -> BoolMask:
+        rows, columns = area.index_in(mask.left, mask.top)
+        # On the same rows and columns of the image whatever area it is.
+        start = (-area.top % steps[0], -area.left % steps[1])
+        return mask.pixels[rows, columns][start[0] :: steps[0], start[1] :: steps[1]]
+
+    shared = 0 if common.is_empty else np.count_nonzero(sample(one, common) & sample(two, common))
+    claimed = np.count_nonzero(sample(one, first)) + np.count_nonzero(sample(two, second)) - shared
+    return bool(shared >= SAME_PERSON_IOU * claimed)
 
 
 def _contested(claims: Sequence[Claim]) -> list[Area | None]:
