@@ -43,7 +43,8 @@ class PostProcessing:
         smoothing: filter of the probabilities, at the model's own resolution.
         threshold: probability above which a pixel belongs to the mask, in (0, 1).
         dilation_px: image pixels by which the mask grows on all sides, beyond its box too, but not beyond the image.
-        resolve_overlaps: whether a pixel in several masks is left to the person of whom the model is most certain.
+        resolve_overlaps: whether a pixel in several masks is left to the person of whom the model is most certain,
+            and a person found twice to the first of the boxes.
     """
 
     smoothing: Smoothing = Smoothing.NONE

@@ -19,7 +19,7 @@ MAX_LABELS = 65_535
 def label_map(masks: Sequence[CropMask], width: int, height: int) -> Labels:
     """Draw masks into one label map.
 
-    A pixel has room for one label only: where masks overlap, the smaller one is in front.
+    A pixel has room for one label only: where masks overlap, the smaller one is in front, of equals the first.
 
     Args:
         masks: one per person, lying inside the image.
@@ -44,7 +44,7 @@ def label_map(masks: Sequence[CropMask], width: int, height: int) -> Labels:
     shape = height, width
     is_small = len(masks) <= MAX_SMALL_LABELS
     labels: Labels = np.zeros(shape, dtype=np.uint8) if is_small else np.zeros(shape, dtype=np.uint16)
-    for index in sorted(range(len(masks)), key=lambda k: -masks[k].area):
+    for index in sorted(range(len(masks)), key=lambda k: (-masks[k].area, -k)):
         mask = masks[index]
         labels[mask.region][mask.pixels] = index + 1
     return labels

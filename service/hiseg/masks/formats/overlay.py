@@ -102,7 +102,7 @@ def overlay(pixels: Pixels, instances: Sequence[Instance], in_place: bool = Fals
     """
     drawn = pixels if in_place else pixels.copy()
     sizes = LineSizes.for_image(pixels)
-    for index in sorted(range(len(instances)), key=lambda k: -instances[k].area):
+    for index in sorted(range(len(instances)), key=lambda k: (-instances[k].area, -k)):
         stop.check()
         _draw_mask(drawn, instances[index].mask, colour(index), sizes)
     for index, instance in enumerate(instances):

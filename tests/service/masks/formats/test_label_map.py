@@ -23,6 +23,12 @@ def test_labels_follow_the_order_and_the_smaller_is_in_front() -> None:
     np.testing.assert_array_equal(labels, expected)
 
 
+def test_of_a_person_found_twice_the_first_is_in_front() -> None:
+    once, larger = block(2, 2, 3, 3), block(1, 2, 4, 4)
+    np.testing.assert_array_equal(label_map([once, once, once], 8, 6), label_map([once], 8, 6))
+    assert (label_map([larger, once], 8, 6) == 2).sum() == once.area, "the smaller one whole, as for anybody"
+
+
 def test_many_people_have_pixels_of_16_bits_and_the_smaller_is_still_in_front() -> None:
     people = [block(index % 20, index // 20, 1, 1) for index in range(400)]
     labels = label_map([block(0, 0, 20, 20), *people], 20, 20)
