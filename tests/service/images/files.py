@@ -97,17 +97,27 @@ def inserted(jpeg: bytes, segments: bytes) -> bytes:
 
 
 def jpeg_of_scans(width: int, height: int, scans: int, frame: int = 0xC2, between: bytes = b"") -> bytes:
-    """A JPEG of a few bytes for each scan; each scan takes the decoder over all pixels."""
+    """A JPEG of few bytes for each scan, all of them zero bits; each scan takes the decoder over all pixels."""
     colours = b"".join(bytes([i, 0x11, 0]) for i in (1, 2, 3))
+    zero = b"\1" + bytes(15) + b"\0"  # one code, which is 0 and means zero
     tables = segment(0xDB, b"\0" + b"\x10" * 64) + b"".join(
-        segment(0xC4, bytes([kind, 1]) + bytes(16)) for kind in (0, 0x10)
+        segment(0xC4, bytes([kind]) + zero) for kind in (0, 1, 0x10, 0x11)
     )
     size = segment(frame, struct.pack(">BHHB", 8, height, width, 3) + colours)
+    blocks = -(-width // 8) * -(-height // 8)
     if frame == 0xC2:
-        first, further = segment(0xDA, b"\3\1\0\2\0\3\0\0\0\0"), segment(0xDA, b"\1\1\0\1\x3f\0")
+        first = segment(0xDA, b"\3\1\0\2\0\3\0\0\0\0") + bytes(-(-3 * blocks // 8))
+        further = [
+            segment(0xDA, bytes([1, colour, 0, each, each, 0])) + bytes(-(-blocks // 8))
+            for each in range(1, 64)
+            for colour in (1, 2, 3)
+        ]
     else:
-        first = further = segment(0xDA, b"\1\1\0\0\x3f\0")
-    return b"\xff\xd8" + tables + size + first + (between + further) * (scans - 1) + b"\xff\xd9"
+        further = [segment(0xDA, bytes([1, colour, 0, 0, 63, 0])) + bytes(-(-2 * blocks // 8)) for colour in (1, 2, 3)]
+        first = further[0]
+        further = [*further[1:], first]
+    tails = (between + each for each in itertools.cycle(further))
+    return b"\xff\xd8" + tables + size + first + b"".join(itertools.islice(tails, scans - 1)) + b"\xff\xd9"
 
 
 def webp_chunk(name: bytes, body: bytes) -> bytes:

@@ -1,6 +1,8 @@
-"""Decodes a JPEG, if a smaller image will do at a part of its size, after a look at how many scans it has.
+"""Decodes a JPEG, if a smaller image will do at a part of its size, and listens to what libjpeg warns of.
 
-libjpeg goes over all pixels for each scan, also for one without data, and a scan has ten bytes.
+libjpeg fills in what is missing or can't be read, and warns of the first such thing alone. So whatever it would warn of
+without harm to pixels is kept from it, and the rule is: what has data for every pixel, and codes that can be read, is
+decoded; for what else is odd there is a note.
 """
 
 from __future__ import annotations
@@ -12,23 +14,40 @@ import numpy as np
 import PIL.Image
 import simplejpeg
 
-from hiseg.core.image import Image, Size
+from hiseg.core.image import Image, Pixels, Size
 from hiseg.images.decoders.bands import BAND_BYTES, to_rgb
+from hiseg.images.decoders.jpeg_scans import check_scans, lacks_detail
 from hiseg.images.headers.header import Header
-from hiseg.images.headers.jpeg import KIND, SOS
-from hiseg.images.limits import MAX_PARTS, MAX_SCANNED_PIXELS, MAX_SCANS, check_count, damaged
+from hiseg.images.headers.jpeg import APP0, APP14, KIND
+from hiseg.images.limits import damaged
 
 _PILLOW_BYTES = {"L": 1, "RGB": 4, "CMYK": 4}
 """Bytes of a pixel in Pillow's own images."""
-_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
-"""The end of a scan's data: within them, FF is followed by 00 or is a restart marker."""
-_EOI = 0xD9
+_END = b"\xff\xd9"
+NO_END_NOTE = "end marker missing: all pixels were there"
+LESS_DETAIL_NOTE = "passes missing: it has less detail than it was made with"
+_LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+"""Warning of data between the last pixel and the end: some cameras pad them so, and some damage ends so."""
+_ODD_SCAN = re.compile("Inconsistent progression|Invalid SOS parameters")
+"""Warnings of scans that say odd things of themselves; nothing else is heard of then."""
+_REASONS = {
+    "instead of RST": "its restart markers are missing or out of order",
+    "extraneous bytes": "some of its pixels' data can't be read",
+    "premature end": "some of its pixels are missing",
+    "Premature end": "some of its pixels are missing",
+    " code": "some of its pixels' data can't be read",
+    "subsampling": "its colours are sampled in an unknown way",
+}
+"""Words of libjpeg's warnings, and what we say."""
+_JFIF_VERSION, _ADOBE_TRANSFORM = 9, 15
+"""Offsets in the segments."""
 
 
 def decoding_bytes(data: bytes, header: Header, at_least: Size | None) -> int:
     """Most bytes that :func:`decode` takes at once, its result included."""
     height, width = scaled(header, at_least)
-    pillow = _PILLOW_BYTES[header.mode] * height * width if _needs_pillow(header) else 0
+    converted = header.mode == "CMYK" or not header.is_plain
+    pillow = _PILLOW_BYTES[header.mode] * height * width if converted else 0
     # libjpeg holds an image in passes as 16 bit coefficients, in blocks of up to 32 x 32 pixels.
     blocks = (header.width + 31) * (header.height + 31) * header.in_passes
     return int(3 * height * width + pillow + 2 * header.samples * blocks) + BAND_BYTES + len(data)
@@ -45,26 +64,61 @@ def decode(data: bytes, header: Header, at_least: Size | None) -> Image:
     Raises:
         UndecodableImage: it is truncated or damaged, or has too many scans.
     """
+    notes: tuple[str, ...] = ()
+    ends = data.rfind(_END, header.pixels_at) >= 0
     if header.in_passes:
-        _check_scans(data, header)
+        check_scans(data, header)
+        if lacks_detail(data, header):
+            if not ends:
+                raise damaged(KIND, "it is damaged: it is cut off between the passes that make it sharp")
+            notes += (LESS_DETAIL_NOTE,)
     size = scaled(header, at_least)
-    if data.rfind(b"\xff\xd9", header.pixels_at) < 0:  # libjpeg would fill in what is missing
-        raise damaged(KIND, "it is truncated")
     stream = _without_metadata(data, header)
-    if _needs_pillow(header):
-        return _decode_with_pillow(stream, size)
-    pixels = np.empty((*size, 3), dtype=np.uint8)
+    if not ends:
+        stream += _END  # libjpeg would warn that it is missing, and then of nothing else
+        notes += (NO_END_NOTE,)
+    if header.mode != "CMYK" and header.is_plain:
+        pixels, warning = _decode(stream, "RGB", size, 3)
+        return Image(pixels, notes + warning)
+    loaded, warning = _load_cmyk(stream, size) if header.is_plain else (_load_with_pillow(stream, size), ())
+    image = to_rgb(loaded, transparent=False)
+    return Image(image.pixels, image.notes + notes + warning)
+
+
+def _decode(stream: bytes, colours: str, size: Size, samples: int) -> tuple[Pixels, tuple[str, ...]]:
+    """Decode to (height, width) with so many numbers a pixel; returns them and what there is to note.
+
+    Raises:
+        UndecodableImage: data for some of the pixels are missing, or can't be read.
+    """
+    pixels = np.empty((*size, samples), dtype=np.uint8)
     try:
-        # A third faster than Pillow, to the same pixels.
-        simplejpeg.decode_jpeg(stream, "RGB", min_height=size[0], min_width=size[1], buffer=pixels, strict=False)
+        # A third faster than Pillow, to the same pixels, and it hands on libjpeg's warnings.
+        simplejpeg.decode_jpeg(stream, colours, min_height=size[0], min_width=size[1], buffer=pixels)
     except ValueError as error:
-        raise damaged(KIND, "its pixels are damaged") from error
-    return Image(pixels)
+        warning = str(error)
+        if left_over := _LEFT_OVER.search(warning):
+            return pixels, (f"{left_over[1]} bytes left over behind the last pixel: it may be damaged",)
+        if _ODD_SCAN.search(warning):
+            return pixels, ("odd header of a scan: it may be damaged",)
+        reason = next((ours for theirs, ours in _REASONS.items() if theirs in warning), "its pixels can't be read")
+        raise damaged(KIND, f"it is damaged: {reason}") from error
+    return pixels, ()
 
 
-def _needs_pillow(header: Header) -> bool:
-    """Whether it is a JPEG that the faster library doesn't read to RGB."""
-    return header.mode == "CMYK" or not header.is_plain
+def _load_cmyk(stream: bytes, size: Size) -> tuple[PIL.Image.Image, tuple[str, ...]]:
+    """Decode a CMYK image to (height, width), as Pillow has it; returns it and what there is to note."""
+    stored, warning = _decode(stream, "CMYK", size, 4)
+    np.subtract(255, stored, out=stored)  # as Adobe writes it, 255 is no ink
+    return PIL.Image.frombuffer("CMYK", size[::-1], stored, "raw", "CMYK", 0, 1), warning
+
+
+def _load_with_pillow(stream: bytes, size: Size) -> PIL.Image.Image:
+    """Decode to (height, width) what the faster library doesn't read; of damage only a missing end is seen."""
+    with PIL.Image.open(io.BytesIO(stream), formats=[KIND]) as opened:
+        opened.draft(None, size[::-1])
+        opened.load()
+        return opened
 
 
 def scaled(header: Header, at_least: Size | None) -> Size:
@@ -88,37 +142,17 @@ def scaled(header: Header, at_least: Size | None) -> Size:
 
 def _without_metadata(data: bytes, header: Header) -> bytes:
     """The file without what libjpeg and Pillow would look at for other purposes than the pixels, and stumble over."""
-    if 2 + sum(end - begin for begin, end in header.kept) == header.pixels_at:
+    head = b"\xff\xd8" + b"".join(_harmless(data[begin:end], header) for begin, end in header.kept)
+    if len(head) == header.pixels_at and data.startswith(head):
         return data
-    parts = [data[begin:end] for begin, end in header.kept]
-    return b"".join((b"\xff\xd8", *parts, memoryview(data)[header.pixels_at :]))
+    return b"".join((head, memoryview(data)[header.pixels_at :]))
 
 
-def _decode_with_pillow(stream: bytes, size: Size) -> Image:
-    """Decode to (height, width)."""
-    with PIL.Image.open(io.BytesIO(stream), formats=[KIND]) as opened:
-        opened.draft(None, size[::-1])
-        opened.load()
-        return to_rgb(opened, transparent=False)
-
-
-def _check_scans(data: bytes, header: Header) -> None:
-    """Refuse a JPEG that is gone over more often than any encoder lets it be."""
-    most = min(MAX_SCANS, MAX_SCANNED_PIXELS // (header.width * header.height))
-    # Fast, and never too few; but more than there are if bytes behind the image, such as a film, happen to look so.
-    if data.count(b"\xff\xda", header.pixels_at) > most:
-        check_count(_count_scans(data, header.pixels_at, most), most, KIND, "scans")
-
-
-def _count_scans(data: bytes, at: int, most: int) -> int:
-    """Count the scans from offset ``at``, where one begins, to the end of the image; at most one more than ``most``."""
-    scans = 0
-    for part in range(MAX_PARTS + 2):
-        check_count(part, MAX_PARTS, KIND, "segments between its scans")
-        marker = _MARKER.search(data, at)
-        if marker is None or marker[1][0] == _EOI or scans > most:
-            break
-        scans += marker[1][0] == SOS
-        at = marker.end()
-        at += int.from_bytes(data[at : at + 2], "big")
-    return scans
+def _harmless(segment: bytes, header: Header) -> bytes:
+    """A segment whose version or transform libjpeg doesn't know, with the one that it takes it for."""
+    if segment[1] == APP0 and len(segment) > _JFIF_VERSION and segment[_JFIF_VERSION] != 1:
+        return segment[:_JFIF_VERSION] + b"\1" + segment[_JFIF_VERSION + 1 :]
+    if segment[1] == APP14 and len(segment) > _ADOBE_TRANSFORM and segment[_ADOBE_TRANSFORM] > 2:
+        known = b"\2" if header.mode == "CMYK" else b"\1"
+        return segment[:_ADOBE_TRANSFORM] + known + segment[_ADOBE_TRANSFORM + 1 :]
+    return segment

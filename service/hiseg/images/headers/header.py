@@ -32,8 +32,8 @@ class Header:
         in_passes: whether it is a JPEG that the decoder must hold as a whole while it reads it in several passes: a
             progressive one, or one with a scan for each colour.
         samples: numbers that a JPEG has for each pixel: 1 if it is grey, 3 in full colour, 1.5 in 4:2:0.
-        is_plain: whether it is coded as almost all files of its type are; of JPEG: with Huffman codes, not lossless,
-            and with colours sampled in a usual way.
+        is_plain: whether it is coded as almost all files of its type are; of JPEG: with
+            colours sampled in a usual way.
         is_lossless: whether it is a WebP of the lossless kind, which is decoded in another way.
         profile: where the parts of an ICC profile are, in their order: as it is in JPEG and WebP; of a PNG, the body of
             its iCCP chunk, which begins with a name and is packed.

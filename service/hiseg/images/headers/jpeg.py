@@ -20,8 +20,15 @@ SOS = 0xDA
 _DHT, _DAC, _DQT, _DNL, _DRI = 0xC4, 0xCC, 0xDB, 0xDC, 0xDD
 _TABLES = frozenset((_DHT, _DAC, _DQT, _DRI))
 _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
-_HUFFMAN = frozenset((0xC0, 0xC1, 0xC2))
-_APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
+_ORDINARY = frozenset((0xC0, 0xC1, 0xC2, 0xC9, 0xCA))
+"""Sequential and progressive, with Huffman or arithmetic codes."""
+_UNREAD = {
+    **dict.fromkeys((0xC3, 0xCB), "lossless"),
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE), "hierarchical"),
+    0xF7: "JPEG-LS",
+}
+"""What no browser reads either: markers of a frame, and the kind of the image."""
+APP0, _APP1, _APP2, APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 _STANDALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD8)))
 """Not the beginning of a segment: an escaped FF, TEM, and restart markers, which belong into a scan."""
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
@@ -58,7 +65,9 @@ class _Frame:
             raise damaged(KIND, f"it has {bits} bits a colour; 8 are read")
         if colours not in _MODES:
             raise damaged(KIND, f"it has {colours} colours; 1, 3 or 4 are read")
-        if not width or not height:
+        if not height:
+            raise damaged(KIND, "its height isn't said before its pixels, which isn't read")
+        if not width:
             raise damaged(KIND, f"its size is {width} x {height}")
         return cls(marker, _MODES[colours], width, height, body[7 : 6 + 3 * colours : 3])
 
@@ -93,9 +102,12 @@ def read_jpeg(data: bytes) -> Header:
         if marker == SOS:
             at = begin
             break
-        start, at = after + 2, after + (data[after] << 8 | data[after + 1] if after + 2 <= len(data) else 0)
-        if at < start or at > len(data):
+        start = after + 2
+        at = max(start, after + (data[after] << 8 | data[after + 1] if start <= len(data) else 0))
+        if at > len(data):
             raise damaged(KIND, "it ends before its pixels, or the length of a segment is wrong")
+        if marker in _UNREAD:
+            raise damaged(KIND, f"it is of the kind {_UNREAD[marker]}, which isn't read")
         if marker in SOF_MARKERS:
             if frame:
                 raise damaged(KIND, "it has more than one frame")
@@ -109,11 +121,9 @@ def read_jpeg(data: bytes) -> Header:
             exif = exif or (start + _EXIF_MARK_BYTES, at)
         elif marker == _APP2 and data.startswith(_ICC, start) and start + len(_ICC) + 2 <= at:
             icc.setdefault(data[start + len(_ICC)], (start + len(_ICC) + 2, at))  # behind its number and how many
-        elif (marker == _APP0 and data.startswith(_JFIF, start)) or (
-            marker == _APP14 and data.startswith(_ADOBE, start)
-        ):
+        elif (marker == APP0 and data.startswith(_JFIF, start)) or (marker == APP14 and data.startswith(_ADOBE, start)):
             kept.append((after - 2, at))
-        elif not (_APP0 <= marker <= _APP15 or marker in (_COM, _DNL)):
+        elif not (APP0 <= marker <= _APP15 or marker in (_COM, _DNL)):
             raise damaged(KIND, f"it has a segment of the kind {marker:02x}, which isn't read")
     if frame is None:
         raise damaged(KIND, "it has pixels before their size")
@@ -129,7 +139,7 @@ def read_jpeg(data: bytes) -> Header:
         # As libjpeg tells: then it also reads what other scans there are.
         in_passes=frame.marker in _PROGRESSIVE or data[at + 4 : at + 5] < bytes([len(frame.sampling)]),
         samples=frame.samples,
-        is_plain=frame.marker in _HUFFMAN and (frame.mode != "RGB" or frame.sampling in _SAMPLINGS),
+        is_plain=frame.marker in _ORDINARY and (frame.mode != "RGB" or frame.sampling in _SAMPLINGS),
     )
 
 
