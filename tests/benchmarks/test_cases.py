@@ -9,7 +9,8 @@ import PIL.Image
 
 from benchmarks.cases import cases
 from hiseg.core.box import Box
-from hiseg_training.data.coco import Person, Photo
+from hiseg_training.data.coco import Photo
+from hiseg_training.data.person import Person
 
 
 def photo(path: Path, brightness: list[int]) -> Photo:

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hiseg_training.data.coco import SOMEBODY, AnnotationError, read_annotations, read_split
+from hiseg_training.data.coco import SOMEBODY, images_beside, read_annotations, read_people, read_split
+from hiseg_training.data.skipped import AnnotationError
 from tests.training.drawing import annotation
 
 SQUARE = np.zeros((40, 50), dtype=np.bool_)
@@ -94,8 +95,11 @@ def test_a_missing_image_is_named(tmp_path: Path) -> None:
 def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
     annotations = write(tmp_path, [row()])
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((50, 40, 3), dtype=np.uint8))
-    (photo,) = read_annotations(annotations, tmp_path)
-    with pytest.raises(AnnotationError, match=r"a\.png is 40 x 50, its annotations say 50 x 40"):
+    said = r"a\.png is 40 x 50, its annotations say 50 x 40"
+    with pytest.raises(AnnotationError, match=said):
+        read_annotations(annotations, tmp_path)
+    (photo,) = read_people(annotations, tmp_path)
+    with pytest.raises(AnnotationError, match=said):
         photo.pixels()
 
 
@@ -115,3 +119,14 @@ def test_a_file_without_persons_says_what_it_has(tmp_path: Path) -> None:
 def test_missing_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="HISEG_DATA"):
         read_split(tmp_path, "train")
+
+
+@pytest.mark.parametrize("place", ["images/val2017", "val2017", "annotations/images", "images", "annotations"])
+def test_images_are_found_where_tools_put_them(tmp_path: Path, place: str) -> None:
+    annotations = tmp_path / "annotations" / "instances_val2017.json"
+    annotations.parent.mkdir()
+    with pytest.raises(FileNotFoundError, match="where the images of"):
+        images_beside(annotations)
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    (tmp_path / place / "a.JPG").touch()
+    assert images_beside(annotations) == tmp_path / place

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiseg.core.box import Box
-from hiseg_training.data.coco import Person, Photo, read_people
+from hiseg_training.data.coco import Photo, read_people
+from hiseg_training.data.person import Person
 from hiseg_training.data.statistics import BOOST, separation_weights, statistics, statistics_table
 from tests.training.drawing import annotation
 

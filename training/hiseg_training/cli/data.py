@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+from hiseg_training.cli.errors import cli_errors
+from hiseg_training.cli.options import Category, people_names, tell
 from hiseg_training.data.build import build as build_files
-from hiseg_training.data.coco import read_people
+from hiseg_training.data.coco import images_for_sizes, read_people, with_outlines
 from hiseg_training.data.statistics import statistics, statistics_table
 
 app = typer.Typer(no_args_is_help=True, help="Build person-only annotation files, and count what is in them.")
+ImagesDir = Annotated[Path | None, typer.Option(help="folder of the images, where the file lacks their sizes")]
 Annotations = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a COCO file with outlines")]
 
 
@@ -21,21 +24,32 @@ def build(
     annotations: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="plain COCO files")],
     output_dir: Annotated[Path | None, typer.Option(help="where to write; default: beside each file")] = None,
     seed: Annotated[int, typer.Option(min=0, help="of the subsets")] = 0,
+    images_dir: ImagesDir = None,
+    category: Category = None,
 ) -> None:
     """Keep persons, leave out images with crowds, and make subsets of 100 and 500 images."""
-    for path in annotations:
-        for written in build_files(path, output_dir or path.parent, seed):
-            typer.echo(f"wrote {written}")
+    with cli_errors():
+        for path in annotations:
+            images = images_dir or images_for_sizes(path)
+            names = people_names(category)
+            for written in build_files(
+                path, output_dir or path.parent, seed, images=images, categories=names, tell=tell
+            ):
+                typer.echo(f"wrote {written}")
 
 
 @app.command()
 def stats(
     annotations: Annotations,
     output: Annotated[Path | None, typer.Option(help="JSON file; default: <annotations>_stats.json here")] = None,
+    images_dir: ImagesDir = None,
+    category: Category = None,
 ) -> None:
     """Class shares in RoIs, overlaps, sizes, and the class weights that follow."""
-    found = statistics(read_people(annotations, Path()))
-    path = output or Path(f"{annotations.stem}_stats.json")
-    path.write_text(json.dumps(found, indent=2) + "\n")
+    with cli_errors():
+        photos = read_people(annotations, images_dir or images_for_sizes(annotations), people_names(category), tell)
+        found = statistics(with_outlines(photos, annotations, tell))
+        path = output or Path(f"{annotations.stem}_stats.json")
+        path.write_text(json.dumps(found, indent=2) + "\n")
     typer.echo(statistics_table(found))
     typer.echo(f"wrote {path}")

@@ -15,7 +15,7 @@ from hiseg_training.inference.runner import ProviderMissing
 from hiseg_training.models.encoder import WeightsMissing
 
 USER_ERRORS = (
-    *(FileNotFoundError, ValueError),
+    *(OSError, ValueError),
     *(InvalidRequest, ModelError, ParityError, InstallError, ProviderMissing, WeightsMissing),
 )
 """Missing files and hardware, values out of range, invalid files, and exports that do not match their model."""

@@ -17,6 +17,7 @@ from hiseg_training.config.names import configuration
 from hiseg_training.config.overrides import override, parse, read
 from hiseg_training.config.run import Configuration
 from hiseg_training.data.coco import data_root
+from hiseg_training.data.coco_file import PERSON
 from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint, read_run
 from hiseg_training.models.growth import load_grown
 from hiseg_training.models.hierarchical import HierarchicalModel
@@ -24,6 +25,10 @@ from hiseg_training.models.hierarchical import HierarchicalModel
 Config = Annotated[str | None, typer.Option(help="a name that `configs` lists, or its alias")]
 Annotations = Annotated[Path | None, typer.Option(help="COCO file of people; else the split of HISEG_DATA")]
 Images = Annotated[Path | None, typer.Option(help="folder of its images; else images/... beside annotations/")]
+Category = Annotated[
+    list[str] | None,
+    typer.Option(help="name of a category that is people, if that isn't person, in any case; repeatable"),
+]
 Epochs = Annotated[int | None, typer.Option(help="passes over the photos; also when a run is resumed")]
 BatchSize = Annotated[int | None, typer.Option(help="canvases a step, of all processes together")]
 LearningRate = Annotated[float | None, typer.Option(help="at its peak")]
@@ -37,6 +42,16 @@ ProvenanceFile = Annotated[
     Path | None,
     typer.Option("--provenance", exists=True, dir_okay=False, help="TOML file: what it learnt from, on what terms"),
 ]
+
+
+def people_names(category: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the categories that are people: those of ``--category``, else person."""
+    return tuple(category or (PERSON,))
+
+
+def tell(line: str) -> None:
+    """Show a line about annotations that were read to the user; results alone go to standard output."""
+    typer.echo(line, err=True)
 
 
 def latest_match(pattern: str, flag: str, rest: Sequence[str] | None = None) -> Path:
@@ -104,6 +119,7 @@ def common_values(
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
+    category: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Return the values of the options that all three stages have, by dotted key; None means not given."""
     return {
@@ -111,6 +127,7 @@ def common_values(
         "data.val_ann": val_ann,
         "data.train_images": train_images,
         "data.val_images": val_images,
+        "data.categories": list(category) if category else None,
         "schedule.epochs": epochs,
         "schedule.batch_size": batch_size,
         "schedule.learning_rate": learning_rate,

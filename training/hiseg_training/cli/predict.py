@@ -13,7 +13,9 @@ from tqdm import tqdm
 
 from hiseg.api.boxes import parse_boxes, to_boxes
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.data.coco import Person, Photo, images_beside, read_annotations
+from hiseg_training.cli.options import Category, people_names, tell
+from hiseg_training.data.coco import Photo, images_beside, read_annotations
+from hiseg_training.data.person import Person
 from hiseg_training.inference.batches import load_batches, split_predictions
 from hiseg_training.inference.runner import Runner, open_onnx
 from hiseg_training.inference.save import DrawOptions, save
@@ -36,6 +38,7 @@ def predict(
     onnx: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="an exported model, ours or upstream's")],
     annotations: Annotated[Path | None, typer.Option(help="COCO file with the boxes; outlines aren't needed")] = None,
     images_dir: Annotated[Path | None, typer.Option(help="default: beside the annotations")] = None,
+    category: Category = None,
     image: Annotated[Path | None, typer.Option(help="a single image instead, with --boxes")] = None,
     boxes: Annotated[str, typer.Option(help="of the single image: x1,y1,x2,y2;…")] = "",
     num_images: Annotated[int, typer.Option(min=1, help="the file's first so many images with people")] = 5,
@@ -52,9 +55,8 @@ def predict(
         if (annotations is None) == (image is None):
             raise ValueError("name either --annotations or --image")
         if annotations is not None:
-            photos = read_annotations(annotations, images_dir or images_beside(annotations))[:num_images]
-            if not photos:
-                raise ValueError(f"{annotations} has no image with people")
+            images = images_dir or images_beside(annotations)
+            photos = read_annotations(annotations, images, people_names(category), tell)[:num_images]
         else:
             photos = [_single(Path(str(image)), boxes)]
         runner = open_onnx(onnx, PROVIDERS[provider])

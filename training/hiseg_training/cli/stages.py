@@ -12,6 +12,7 @@ from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import (
     Annotations,
     BatchSize,
+    Category,
     Checkpoint,
     Config,
     Epochs,
@@ -26,11 +27,12 @@ from hiseg_training.cli.options import (
     latest_match,
     resolve_config,
     run_folder,
+    tell,
 )
 from hiseg_training.compat.foreground import read_foreground
 from hiseg_training.config.names import configuration
 from hiseg_training.config.run import Configuration, Distillation, Instances
-from hiseg_training.data.coco import Photo
+from hiseg_training.data.coco import Photo, with_outlines
 from hiseg_training.data.eval_dataset import read_photos
 from hiseg_training.inference.pseudo_labels import add_pseudo_labels
 from hiseg_training.inference.runner import open_runner
@@ -52,6 +54,7 @@ def pretrain(
     boxes_ann: BoxesAnn = None,
     boxes_images: Images = None,
     boxes_teacher: BoxesTeacher = None,
+    category: Category = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
@@ -69,7 +72,9 @@ def pretrain(
 
     with cli_errors():
         _check_boxes_teacher(boxes_ann, boxes_teacher)
-        values = common_values(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
+        values = common_values(
+            train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate, category
+        )
         start = _start(config, resume, pretrained_checkpoint, rest, None, values, set, SMALL_CANVAS)
         if from_fine and start.resumed is None:
             if start.weights is None:
@@ -77,7 +82,7 @@ def pretrain(
             start.model.start_coarse_from_fine()
         folder = run_folder(output, f"{start.config.name}_pretrain", start.resumed)
         photos = _training_photos(start.config, boxes_ann, boxes_images, boxes_teacher)
-        exhaustive = [photo for photo in _validation_photos(start.config) if photo.exhaustive]
+        exhaustive = _exhaustive(_validation_photos(start.config))
         run(ForegroundTask(start.model, start.config), photos, exhaustive, folder, FOREGROUND, start.resumed)
         typer.echo(f"wrote {folder / 'checkpoints'}")
 
@@ -96,6 +101,7 @@ def distill(
     boxes_ann: BoxesAnn = None,
     boxes_images: Images = None,
     boxes_teacher: BoxesTeacher = None,
+    category: Category = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
@@ -117,7 +123,9 @@ def distill(
     with cli_errors():
         if teacher_checkpoint is None:
             raise ValueError("teacher_checkpoint: which? a checkpoint of this program, or a UNet of upstream's")
-        values = common_values(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate) | {
+        values = common_values(
+            train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate, category
+        ) | {
             "distillation.temperature.initial": initial_temperature,
             "distillation.temperature.final": final_temperature,
             "distillation.temperature.epochs": temperature_decay_epochs,
@@ -130,8 +138,8 @@ def distill(
             settings = Distillation.model_validate(chosen.distillation.model_dump() | {"unfreezing": None})
             chosen = chosen.model_copy(update={"distillation": settings})
         folder = run_folder(output, chosen.name, start.resumed)
-        photos = _training_photos(chosen, boxes_ann, boxes_images, boxes_teacher)
-        exhaustive = [photo for photo in _validation_photos(chosen) if photo.exhaustive]
+        photos = _training_photos(chosen, boxes_ann, boxes_images, boxes_teacher, outlined=False)
+        exhaustive = _exhaustive(_validation_photos(chosen))
         task = DistillationTask(start.model, teacher, chosen)
         run(task, photos, exhaustive, folder, DISTILLATION, start.resumed, DistillationDataset, collate_distillation)
         typer.echo(f"wrote {folder / 'checkpoints'}")
@@ -146,6 +154,7 @@ def train(
     boxes_ann: BoxesAnn = None,
     boxes_images: Images = None,
     boxes_teacher: BoxesTeacher = None,
+    category: Category = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
@@ -165,7 +174,9 @@ def train(
 
     with cli_errors():
         _check_boxes_teacher(boxes_ann, boxes_teacher)
-        values = common_values(train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate)
+        values = common_values(
+            train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate, category
+        )
         start = _start(config, resume, pretrained_checkpoint, rest, "instance", values, set)
         chosen = start.config
         if chosen.instances.coarse == "auto":
@@ -176,7 +187,8 @@ def train(
         folder = run_folder(output, chosen.name, start.resumed)
         photos = _training_photos(chosen, boxes_ann, boxes_images, boxes_teacher)
         task = InstanceTask(start.model, chosen)
-        run(task, photos, _validation_photos(chosen), folder, INSTANCES, start.resumed)
+        validation = with_outlines(_validation_photos(chosen), "val_ann", tell)
+        run(task, photos, validation, folder, INSTANCES, start.resumed)
         typer.echo(f"wrote {folder / 'checkpoints'}")
 
 
@@ -250,18 +262,32 @@ def _check_boxes_teacher(annotations: Path | None, teacher: str | None) -> None:
 
 
 def _training_photos(
-    config: Configuration, boxes_ann: Path | None, boxes_images: Path | None, boxes_teacher: str | None
+    config: Configuration,
+    boxes_ann: Path | None,
+    boxes_images: Path | None,
+    boxes_teacher: str | None,
+    outlined: bool = True,
 ) -> list[Photo]:
     """Read the training photos, and those with boxes only behind them, outlined if a model is named for it.
 
+    Args:
+        config: of the run.
+        boxes_ann: COCO file of the photos with boxes only.
+        boxes_images: folder of their images.
+        boxes_teacher: pattern of the model that outlines them.
+        outlined: whether training photos in which somebody has no outline are left out.
+
     Raises:
         FileNotFoundError: annotations, images or the model do not exist.
+        AnnotationError: annotations can't be read, or nobody is left in them.
     """
     data = config.data
-    photos = read_photos(data.train_ann, data.train_images, "train", data.limit)
+    photos = read_photos(data.train_ann, data.train_images, "train", data.limit, data.categories, tell)
+    if outlined:
+        photos = with_outlines(photos, "train_ann", tell)
     if boxes_ann is None:
         return photos
-    boxed = read_photos(boxes_ann, boxes_images, "", data.limit)
+    boxed = read_photos(boxes_ann, boxes_images, "", data.limit, data.categories, tell)
     if boxes_teacher is not None:
         boxed = add_pseudo_labels(boxed, open_runner(latest_match(boxes_teacher, "boxes_teacher")))
     return photos + boxed
@@ -269,4 +295,16 @@ def _training_photos(
 
 def _validation_photos(config: Configuration) -> list[Photo]:
     data = config.data
-    return read_photos(data.val_ann, data.val_images, "val", data.limit)
+    return read_photos(data.val_ann, data.val_images, "val", data.limit, data.categories, tell)
+
+
+def _exhaustive(photos: Sequence[Photo]) -> list[Photo]:
+    """Return the photos in which everybody is outlined, as only there the rest is nobody.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = [photo for photo in photos if photo.exhaustive]
+    if not found:
+        raise ValueError("val_ann: in none of its images is everybody outlined, so the foreground can't be measured")
+    return found

@@ -12,7 +12,8 @@ import cv2
 import typer
 
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.data.coco import Photo, data_root, images_beside, read_annotations
+from hiseg_training.cli.options import Category, people_names, tell
+from hiseg_training.data.coco import Photo, data_root, images_beside, read_annotations, with_outlines
 from hiseg_training.evaluation.comparison import comparison_sheet
 from hiseg_training.evaluation.scores import PhotoScore, jittered_boxes, score_photo, score_photos
 from hiseg_training.evaluation.summary import markdown, summary
@@ -26,6 +27,7 @@ def validate(
     checkpoints: Annotated[list[str], typer.Argument(help="checkpoints and .onnx files, or patterns in quotes")],
     val_ann: Annotated[Path | None, typer.Option(help="COCO file; default: the val split of the data")] = None,
     images_dir: Annotated[Path | None, typer.Option(help="default: beside the annotations")] = None,
+    category: Category = None,
     batch_size: Annotated[int, typer.Option(min=1, help="images a run of the model")] = 16,
     jitter: Annotated[float, typer.Option(min=0, max=0.5, help="loose boxes: share of a side; 0: none")] = 0.1,
     multiple: Annotated[bool, typer.Option("--multiple", help="several are taken in any case")] = False,
@@ -42,9 +44,8 @@ def validate(
     with cli_errors():
         paths = expand_patterns(checkpoints)
         annotations = val_ann or data_root() / "annotations" / "instances_val_person_only_no_crowd.json"
-        photos = read_annotations(annotations, images_dir or images_beside(annotations))
-        if not all(each.outlined for each in photos):
-            raise ValueError(f"{annotations} has people without outlines; there is nothing to compare with")
+        images = images_dir or images_beside(annotations)
+        photos = with_outlines(read_annotations(annotations, images, people_names(category), tell), annotations, tell)
         output_dir.mkdir(parents=True, exist_ok=True)
         reports: dict[str, dict[str, Any]] = {}
         for name, path in short_names(paths).items():

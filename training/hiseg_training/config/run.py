@@ -32,6 +32,7 @@ class Data(Record):
         val_ann: COCO file of people by which the best checkpoint is chosen; None is the ``val`` split.
         train_images: folder of the images; None is the folder beside the annotations that the file's name points to.
         val_images: the same for ``val_ann``.
+        categories: names of the categories that are people, in any case.
         limit: use only this many images of each file; 0 is all.
         canvas: (height, width) of a sample.
         scales: smallest and largest size of an image on the canvas, as multiples of the size that just fits.
@@ -48,6 +49,7 @@ class Data(Record):
     val_ann: Path | None = None
     train_images: Path | None = None
     val_images: Path | None = None
+    categories: Annotated[tuple[str, ...], Field(min_length=1)] = ("person",)
     limit: Annotated[int, Field(ge=0)] = 0
     canvas: tuple[Annotated[int, Field(ge=32, multiple_of=32)], Annotated[int, Field(ge=32, multiple_of=32)]] = (
         640,

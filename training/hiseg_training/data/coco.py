@@ -2,62 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
-from hiseg.core.box import Box
-from hiseg.core.image import BoolMask, Pixels
+from hiseg.core.image import Pixels
+from hiseg_training.data.coco_file import PERSON, image_rows, load_coco, person_categories, person_rows
+from hiseg_training.data.fields import MISSING, Unclear, flag, read_field, show, whole_number
+from hiseg_training.data.image_files import ImageFolder, shown_size
+from hiseg_training.data.person import Person, PersonReader
+from hiseg_training.data.skipped import AnnotationError, Problems, Skipped, Tell, name_row, silent
 
 ENVIRONMENT = "HISEG_DATA"
 DEFAULT_ROOT = Path("data/person_seg")
 """Relative to the working folder."""
-PERSON = "person"
-LEAST_SIDE = 2.0
-"""Least side of a person's box in pixels; annotations with smaller boxes are skipped."""
 SOMEBODY = 255
 """Identity shared by the 255th and all further people of an image: identities are uint8, and 0 is nobody."""
 
 
-class AnnotationError(ValueError):
-    """The file is no valid COCO file of people; the message says what is wrong."""
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def data_root() -> Path:
     """Return the folder of the data set: ``$HISEG_DATA``, else ``data/person_seg`` below the working folder."""
     return Path(os.environ.get(ENVIRONMENT, DEFAULT_ROOT))
-
-
-@dataclass(frozen=True)
-class Person:
-    """One annotated person.
-
-    Attributes:
-        box: in pixels, clipped to the image.
-        area: of the mask in pixels, as annotated.
-        rle: the mask as COCO run lengths; None where only the box is known.
-    """
-
-    box: Box
-    area: float
-    rle: dict[str, object] | None
-
-    def mask(self) -> BoolMask:
-        """Decode the mask: bool ``[H, W]`` of the image's size.
-
-        Raises:
-            ValueError: only the box is known.
-        """
-        if self.rle is None:
-            raise ValueError(f"the person in {self.box} has a box, but no outline")
-        return np.asarray(coco_mask.decode(self.rle), dtype=np.bool_)
 
 
 @dataclass(frozen=True)
@@ -98,10 +72,16 @@ class Photo:
         image = cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB) if self.path.is_file() else None
         if image is None:
             raise FileNotFoundError(f"cannot read {self.path}")
-        if image.shape[:2] != (self.height, self.width):
-            found = f"{image.shape[1]} x {image.shape[0]}"
-            raise AnnotationError(f"{self.path} is {found}, its annotations say {self.width} x {self.height}")
+        self.check_size(image.shape[1], image.shape[0])
         return np.asarray(image, dtype=np.uint8)
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raise AnnotationError if the image file, as it is shown, has another size than its annotations say."""
+        if (width, height) != (self.width, self.height):
+            lying = (height, width) == (self.width, self.height)
+            turned = "; is it shown turned, by its EXIF orientation?" if lying else ""
+            found = f"{self.path} is {width} x {height}"
+            raise AnnotationError(f"{found}, its annotations say {self.width} x {self.height}{turned}")
 
     def identities(self) -> Pixels:
         """Draw all masks into one map: uint8 ``[H, W]``, 0 nobody, k the k-th person (from 1, up to :data:`SOMEBODY`).
@@ -123,125 +103,229 @@ class Photo:
         return self.pixels(), self.identities(), np.asarray(guess, dtype=np.uint8)
 
 
-def read_split(root: Path, split: str) -> list[Photo]:
+def read_split(root: Path, split: str, categories: Collection[str] = (PERSON,), tell: Tell = silent) -> list[Photo]:
     """Read all photos with people of the split ``train``, ``val`` or ``ood`` below the data root.
 
     Raises:
         FileNotFoundError: the split does not exist; the message names ``HISEG_DATA``.
+        AnnotationError: as :func:`read_annotations`.
     """
     annotations = root / "annotations" / f"instances_{split}_person_only_no_crowd.json"
     if not annotations.is_file():
         raise FileNotFoundError(f"{annotations} does not exist; set {ENVIRONMENT} to the folder of the data")
-    return read_annotations(annotations, root / "images" / split)
+    return read_annotations(annotations, root / "images" / split, categories, tell)
 
 
-def read_annotations(annotations: Path, images: Path) -> list[Photo]:
-    """Read all photos with people from a COCO file, in the file's order.
-
-    Masks may be polygons, run lengths or compressed run lengths, or missing (boxes only). Other categories than person
-    and crowd regions are skipped. Images may have the fields ``source`` and ``exhaustive``; by default the source is
-    the file's name, and images without a crowd region are exhaustive.
+def read_annotations(
+    annotations: Path, images: Path, categories: Collection[str] = (PERSON,), tell: Tell = silent
+) -> list[Photo]:
+    """Read the photos with people of a COCO file, and check that their files are there and have the stated sizes.
 
     Args:
         annotations: the COCO file.
         images: the folder of its images.
+        categories: names of the categories that are people.
+        tell: gets a line for what was read, and one for each reason why something was left out.
 
     Raises:
         FileNotFoundError: the file, or an image that it names, does not exist.
-        AnnotationError: it is not a COCO file, or has no category ``person``.
+        AnnotationError: it is not a COCO file of people, or it can't be understood; the message names the annotation.
     """
-    photos = read_people(annotations, images)
-    for photo in photos:
-        if not photo.path.is_file():
-            raise FileNotFoundError(f"{photo.path}, which {annotations} names, does not exist")
-    return photos
+    found, missing = [], []
+    folder = ImageFolder(images)
+    for photo, name in people_in(load_coco(annotations), annotations, images, categories, tell):
+        path = folder.find(name)
+        if path is None:
+            missing.append(photo.path)
+        else:
+            found.append(replace(photo, path=path))
+    if missing:
+        more = f", nor do {len(missing) - 1} more of its images" if len(missing) > 1 else ""
+        raise FileNotFoundError(f"{missing[0]}, which {annotations} names, does not exist{more}")
+    _check_files(found, annotations)
+    return found
 
 
-def read_people(annotations: Path, images: Path) -> list[Photo]:
-    """Read photos as :func:`read_annotations` does, without checking that the image files exist."""
+def read_people(
+    annotations: Path, images: Path, categories: Collection[str] = (PERSON,), tell: Tell = silent
+) -> list[Photo]:
+    """Read photos as :func:`read_annotations` does; image files are looked at only where the file lacks their sizes."""
     content = load_coco(annotations)
-    wanted = person_categories(content, annotations)
-    rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    crowded = set()
-    for row in content["annotations"]:
-        if row.get("category_id") in wanted:
-            if row.get("iscrowd"):
-                crowded.add(row["image_id"])
-            else:
-                rows[row["image_id"]].append(row)
-    photos = []
-    for image in content["images"]:
-        people = tuple(_people(rows[image["id"]], image["width"], image["height"]))
-        if people:
-            source = image.get("source", annotations.stem)
-            exhaustive = image.get("exhaustive", image["id"] not in crowded)
-            path = images / image["file_name"]
-            photos.append(Photo(path, image["width"], image["height"], source, exhaustive, people))
-    return photos
+    return [photo for photo, _ in people_in(content, annotations, images, categories, tell)]
 
 
-def load_coco(annotations: Path) -> dict[str, Any]:
-    """Load the content of a COCO file.
+def people_in(
+    content: dict[str, Any], annotations: Path, images: Path, categories: Collection[str], tell: Tell
+) -> list[tuple[Photo, str]]:
+    """Return the photos with people of a file's content, each with the name that the file has for it.
 
     Raises:
-        FileNotFoundError: it does not exist.
-        AnnotationError: it is not JSON with ``images`` and ``annotations``.
+        AnnotationError: as :func:`read_annotations`.
     """
-    if not annotations.is_file():
-        raise FileNotFoundError(f"{annotations} does not exist")
+    persons = person_categories(content, annotations, categories, tell)
+    rows = image_rows(content, annotations)
+    skipped, problems = Skipped(), Problems(annotations)
+    folder, reader = ImageFolder(images), PersonReader(skipped)
+    sizes: dict[Hashable, tuple[int, int]] = {}
+    people: dict[Hashable, dict[object, Person]] = defaultdict(dict)
+    crowded = set()
+    for each in person_rows(content, persons, rows, skipped, problems):
+        name = name_row(each.place, each.row)
+        if each.crowd:
+            skipped.add("crowd (iscrowd)", name)
+            crowded.add(each.image)
+            continue
+        if each.image not in sizes:
+            sizes[each.image] = _size(*rows[each.image], folder, annotations)
+        try:
+            person = reader.read(each.row, *sizes[each.image], name)
+        except Unclear as error:
+            problems.add(each.place, each.row, error)
+            continue
+        if person is not None:
+            same = str(each.row.get("id", name)), person.box, None if person.rle is None else person.rle["counts"]
+            if same in people[each.image]:
+                skipped.add("annotation that is in the file twice", name)
+            people[each.image].setdefault(same, person)
+    problems.check()
     try:
-        content = json.loads(annotations.read_bytes())
-    except ValueError as error:
-        raise AnnotationError(f"{annotations} is not JSON: {error}") from error
-    if not isinstance(content, dict) or not {"images", "annotations"} <= set(content):
-        raise AnnotationError(f"{annotations} is not a COCO file: it needs images and annotations")
-    return content
+        reader.check()
+    except Unclear as error:
+        raise AnnotationError(f"{annotations}: {error}") from None
+    photos = []
+    for number, (index, row) in rows.items():
+        if found := tuple(people.get(number, {}).values()):
+            try:
+                name = read_field(row, "file_name", _text)
+                # Whoever is in a crowd has no outline of their own.
+                whole = number not in crowded and all(person.rle is not None for person in found)
+                exhaustive = read_field(row, "exhaustive", flag) if "exhaustive" in row else whole
+            except Unclear as error:
+                raise AnnotationError(f"{annotations}: images[{index}] (id {number}) {error}") from None
+            source = str(row.get("source", annotations.stem))
+            photos.append((Photo(images / name, *sizes[number], source, exhaustive, found), name))
+    if not photos:
+        raise AnnotationError(f"{annotations} has no image with people{_reasons(skipped, persons)}")
+    _report(annotations, [photo for photo, _ in photos], len(rows), skipped, tell)
+    return photos
 
 
-def person_categories(content: dict[str, Any], annotations: Path) -> set[int]:
-    """Return the ids of the categories named ``person``, whatever their numbers.
+def _reasons(skipped: Skipped, persons: Collection[Hashable]) -> str:
+    """Say why nobody is left."""
+    if skipped.counts:
+        return f": {skipped}"
+    return f": no annotation has the category_id {' or '.join(sorted(map(str, persons)))}"
+
+
+def _report(annotations: Path, photos: Sequence[Photo], images: int, skipped: Skipped, tell: Tell) -> None:
+    """Tell how many people were read, and what was left out."""
+    people = sum(len(photo.people) for photo in photos)
+    boxed = sum(person.rle is None for photo in photos for person in photo.people)
+    bare = f", {boxed:,} of them with a box alone" if boxed else ""
+    tell(f"{annotations}: {people:,} people{bare} in {len(photos):,} of {images:,} images")
+    for line in skipped.lines():
+        tell(f"  left out: {line}")
+
+
+def _size(index: int, row: dict[str, Any], folder: ImageFolder, annotations: Path) -> tuple[int, int]:
+    """Return width and height of an image; from its file where the annotation file doesn't have them.
+
+    Raises:
+        AnnotationError: they are wrong, or missing and the file can't be read.
+    """
+    where = f"{annotations}: images[{index}] (id {row['id']})"
+    sides = []
+    for side in ("width", "height"):
+        value = row.get(side)
+        if value in MISSING or value in (0, "0"):
+            sides.append(0)
+            continue
+        try:
+            sides.append(read_field(row, side, whole_number))
+        except Unclear as error:
+            raise AnnotationError(f"{where} {error}") from None
+        if sides[-1] < 0:
+            raise AnnotationError(f"{where} {side} is {show(value)}")
+    if all(sides):
+        return sides[0], sides[1]
+    name = row.get("file_name")
+    path = folder.find(name) if isinstance(name, str) and name else None
+    found = shown_size(path) if path is not None else None
+    if found is None:
+        lacking = "width" if not sides[0] else "height"
+        asked = f"there is no image {name} in {folder.folder} to ask"
+        raise AnnotationError(f"{where} has no {lacking}, and {asked}: name the folder of the images")
+    if any(side not in (0, real) for side, real in zip(sides, found, strict=True)):
+        raise AnnotationError(
+            f"{where} is {sides[0] or '?'} x {sides[1] or '?'}, but {path} is {found[0]} x {found[1]}"
+        )
+    return found
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Unclear(f"is {show(value)}, which is no name of a file")
+    return value
+
+
+def _check_files(photos: Iterable[Photo], annotations: Path) -> None:
+    """Check that image files have the stated sizes, and that no two images are the same file.
+
+    Raises:
+        AnnotationError: one hasn't, or they are.
+    """
+    seen: set[Path] = set()
+    for photo in photos:
+        if photo.path in seen:
+            raise AnnotationError(f"{annotations}: two of its images are the file {photo.path}")
+        seen.add(photo.path)
+        size = shown_size(photo.path)
+        if size is None:
+            raise AnnotationError(f"{photo.path}, which {annotations} names, is no image that can be read")
+        photo.check_size(*size)
+
+
+def with_outlines(photos: Sequence[Photo], annotations: Path | str, tell: Tell) -> list[Photo]:
+    """Return the photos in which everybody has an outline; in others, people would count as background.
 
     Raises:
         AnnotationError: there is none.
     """
-    categories = content.get("categories", [])
-    named = {category["id"] for category in categories if category.get("name", "").lower() == PERSON}
-    if not named:
-        names = sorted({category.get("name", "") for category in categories})
-        raise AnnotationError(f"{annotations}: no category is named {PERSON!r}, but {names}")
-    return named
+    kept = [photo for photo in photos if photo.outlined]
+    if not kept:
+        raise AnnotationError(
+            f"{annotations}: in none of its images has everybody an outline; boxes aren't enough here"
+        )
+    if left := len(photos) - len(kept):
+        first = next(photo.path.name for photo in photos if not photo.outlined)
+        tell(f"  left out: {left} x image with people who have a box, but no outline, first {first}")
+    return kept
 
 
-def _people(rows: list[dict[str, Any]], width: int, height: int) -> list[Person]:
-    """Return the people of an image's annotations, boxes clipped to the image, without those that are too small."""
-    people = []
-    for row in rows:
-        x, y, w, h = row["bbox"]
-        box = Box(x, y, x + w, y + h).clipped(width, height)
-        if box.x2 - box.x1 >= LEAST_SIDE and box.y2 - box.y1 >= LEAST_SIDE:
-            people.append(Person(box, row.get("area", w * h), _rle(row.get("segmentation"), height, width)))
-    return people
-
-
-def _rle(segmentation: Any, height: int, width: int) -> dict[str, object] | None:
-    """Return any COCO segmentation as compressed run lengths; None where there is none."""
-    if not segmentation:
-        return None
-    if isinstance(segmentation, dict) and not isinstance(segmentation["counts"], list):
-        return segmentation
-    encoded = coco_mask.frPyObjects(segmentation, height, width)
-    return dict(coco_mask.merge(encoded) if isinstance(encoded, list) else encoded)
+def images_for_sizes(annotations: Path) -> Path:
+    """Return the folder to look for images in where only their sizes may be asked for: beside the file, or its own."""
+    try:
+        return images_beside(annotations)
+    except FileNotFoundError:
+        return annotations.parent
 
 
 def images_beside(annotations: Path) -> Path:
-    """Return the image folder beside a file: ``images/val2017`` for ``annotations/instances_val2017_….json``.
+    """Return the image folder of a file: ``images/val2017`` beside the folder of ``instances_val2017_….json``.
+
+    Where there is none, it is ``val2017`` without ``images``, as COCO unpacks, plain ``images``, or
+    the file's own folder if there are images in it.
 
     Raises:
-        FileNotFoundError: that folder does not exist.
+        FileNotFoundError: there is no such folder.
     """
     words = annotations.stem.split("_")
-    split = words[1] if len(words) > 1 else words[0]
-    folder = annotations.parent.parent / "images" / split
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}, where the images of {annotations} should be, does not exist: name theirs")
+    split = (words[1] if len(words) > 1 else words[0]) or "images"
+    root = annotations.parent.parent
+    first, *others = (root / "images" / split, root / split, annotations.parent / "images", root / "images")
+    if any(path.suffix.lower() in IMAGE_SUFFIXES for path in annotations.parent.iterdir()):
+        others.append(annotations.parent)
+    folder = next((folder for folder in (first, *others) if folder.is_dir()), None)
+    if folder is None:
+        raise FileNotFoundError(f"{first}, where the images of {annotations} should be, does not exist: name theirs")
     return folder

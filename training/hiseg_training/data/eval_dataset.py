@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from torch.utils.data import Dataset
 from hiseg_training.config.model import Size
 from hiseg_training.data.augment import fit_matrix, warp
 from hiseg_training.data.coco import Photo, data_root, images_beside, read_annotations, read_split
+from hiseg_training.data.coco_file import PERSON
 from hiseg_training.data.dataset import Sample
+from hiseg_training.data.skipped import Tell, silent
 
 
 class EvalDataset(Dataset[Sample]):
@@ -42,7 +45,14 @@ class EvalDataset(Dataset[Sample]):
         )
 
 
-def read_photos(annotations: Path | None, images: Path | None, split: str, limit: int = 0) -> list[Photo]:
+def read_photos(
+    annotations: Path | None,
+    images: Path | None,
+    split: str,
+    limit: int = 0,
+    categories: Collection[str] = (PERSON,),
+    tell: Tell = silent,
+) -> list[Photo]:
     """Read the photos of an annotation file, or of a split of ``HISEG_DATA``.
 
     Args:
@@ -50,12 +60,14 @@ def read_photos(annotations: Path | None, images: Path | None, split: str, limit
         images: folder of the file's images; None looks beside the file.
         split: name of the split, if no file is given.
         limit: most photos to return; 0 returns all.
+        categories: names of the categories that are people.
+        tell: gets a line for what was read, and one for each reason why something was left out.
 
     Raises:
         FileNotFoundError, AnnotationError: as :func:`read_annotations`.
     """
     if annotations is None:
-        photos = read_split(data_root(), split)
+        photos = read_split(data_root(), split, categories, tell)
     else:
-        photos = read_annotations(annotations, images or images_beside(annotations))
+        photos = read_annotations(annotations, images or images_beside(annotations), categories, tell)
     return photos[: limit or None]

@@ -1,0 +1,79 @@
+"""Finds the image files that annotations name, and reads their sizes.
+
+Names come from other machines: with folders that are not here, with backslashes, percent signs, as URLs, in other case.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote
+
+import cv2
+from PIL import Image
+
+ORIENTATION = 0x0112
+"""EXIF's tag of how the camera was held."""
+LYING = (5, 6, 7, 8)
+"""Its values with which height and width change places."""
+
+
+class ImageFolder:
+    """A folder with images, anywhere below it.
+
+    Args:
+        folder: the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find(self, name: str) -> Path | None:
+        """Return the file that an annotation file calls ``name``; None if there is none, or several that may be meant.
+
+        The name as it stands goes first, then ever shorter ends of it, then a file of that name anywhere below, with
+        other capitals and other forms of accents too.
+        """
+        if (path := self.folder / name).is_file():
+            return path
+        for spelling in dict.fromkeys((name, unquote(name), unquote(name.partition("?")[0]))):
+            parts = [part for part in spelling.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+            for start in range(len(parts)):
+                if (path := self.folder.joinpath(*parts[start:])).is_file():
+                    return path
+        for spelling in (name, unquote(name.partition("?")[0])):
+            found = self._below[_plain(spelling.replace("\\", "/").rpartition("/")[2])]
+            if len(found) == 1:
+                return found[0]
+        return None
+
+    @cached_property
+    def _below(self) -> dict[str, list[Path]]:
+        """All files below the folder, by their plain names."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                found[_plain(name)].append(Path(folder, name))
+        return found
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def shown_size(path: Path) -> tuple[int, int] | None:
+    """Return width and height of an image as it is shown, turned by its EXIF orientation; None if it is no image.
+
+    Only the file's header is read, where Pillow knows the format.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(ORIENTATION) in LYING
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        return None if pixels is None else (pixels.shape[1], pixels.shape[0])
+    return (height, width) if turned else (width, height)

@@ -1,0 +1,159 @@
+"""One annotated person: a box and, where there is one, an outline, checked against the image and each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from hiseg.core.box import Box
+from hiseg.core.image import BoolMask
+from hiseg_training.data.fields import MISSING, Unclear, number, show
+from hiseg_training.data.segmentation import Rle, to_rle
+from hiseg_training.data.skipped import Skipped
+
+LEAST_SIDE = 2.0
+"""Least side of a person's box in pixels; annotations with smaller boxes are skipped."""
+SAME, OTHER = 0.9, 0.5
+"""Least IoU of boxes that are the same, and largest one of boxes that aren't."""
+BEYOND = 0.1
+"""Share of the image's side by which boxes that are drawn by hand do not reach beyond it."""
+Values = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Person:
+    """One annotated person.
+
+    Attributes:
+        box: in pixels, clipped to the image.
+        area: of the mask in pixels, as annotated.
+        rle: the mask as COCO run lengths; None where only the box is known.
+    """
+
+    box: Box
+    area: float
+    rle: Rle | None
+
+    def mask(self) -> BoolMask:
+        """Decode the mask: bool ``[H, W]`` of the image's size.
+
+        Raises:
+            ValueError: only the box is known.
+        """
+        if self.rle is None:
+            raise ValueError(f"the person in {self.box} has a box, but no outline")
+        return np.asarray(coco_mask.decode(self.rle), dtype=np.bool_)
+
+
+class PersonReader:
+    """Reads the people of one file.
+
+    Args:
+        skipped: where people are counted who are left out, or taken with their box alone.
+    """
+
+    def __init__(self, skipped: Skipped) -> None:
+        self._skipped = skipped
+        self._corners = True
+        self._beyond = ""
+
+    def read(self, row: dict[str, Any], width: int, height: int, name: str) -> Person | None:
+        """Return an annotation as a person.
+
+        Args:
+            row: as it stands in the file.
+            width: of the image, in pixels.
+            height: of the image, in pixels.
+            name: of the annotation, for messages.
+
+        Returns:
+            The person; None if its box is too small or outside the image, which is counted.
+
+        Raises:
+            Unclear: it can't be understood.
+        """
+        segmentation = row.get("segmentation")
+        try:
+            rle = to_rle(segmentation, height, width)
+        except Unclear as error:
+            raise Unclear(f"segmentation {error}") from None
+        if rle is None and segmentation not in MISSING:
+            self._skipped.add("outline that encloses no pixel of the image, of which the box alone is taken", name)
+        x, y, w, h = self._box(row, rle, width, height, name)
+        box = Box(x, y, x + w, y + h)
+        inside = box.clipped(width, height)
+        if inside.x2 - inside.x1 < LEAST_SIDE or inside.y2 - inside.y1 < LEAST_SIDE:
+            small = w < LEAST_SIDE or h < LEAST_SIDE
+            self._skipped.add(f"box of under {LEAST_SIDE:g} pixels" if small else "box outside its image", name)
+            return None
+        return Person(inside, _area(row, rle, w * h), rle)
+
+    def check(self) -> None:
+        """Check what shows only when all people of the file are seen.
+
+        Raises:
+            Unclear: the boxes are corners, and not a corner and a size.
+        """
+        if self._corners and self._beyond:
+            raise Unclear(
+                f"{self._beyond}: bbox reaches beyond the image, but all of the file fit as x1, y1, x2, y2; "
+                "COCO has x, y, width, height"
+            )
+
+    def _box(self, row: dict[str, Any], rle: Rle | None, width: int, height: int, name: str) -> Values:
+        """Return x, y, width and height of the box; from the outline where the annotation has none."""
+        value = row.get("bbox")
+        tight: Values | None = None if rle is None else tuple(coco_mask.toBbox(rle).tolist())
+        if value in MISSING:
+            if tight is None:
+                raise Unclear("has neither bbox nor segmentation")
+            return tight
+        if not isinstance(value, list) or len(value) != 4:
+            raise Unclear(f"bbox is {show(value)}, which is not [x, y, width, height]")
+        try:
+            x, y, w, h = map(number, value)
+        except Unclear as error:
+            raise Unclear(f"bbox has a value that {error}") from None
+        if w < 0 or h < 0:
+            raise Unclear(f"bbox is {show(value)}, of negative size")
+        if tight is not None:
+            _compare((x, y, w, h), tight, value)
+        else:
+            self._corners = self._corners and x < w <= width + 1 and y < h <= height + 1
+            if not self._beyond and (x + w > (1 + BEYOND) * width or y + h > (1 + BEYOND) * height):
+                self._beyond = name
+        return x, y, w, h
+
+
+def _compare(box: Values, tight: Values, value: object) -> None:
+    """Raise Unclear if a box has nothing to do with the outline, or only if it is read as two corners."""
+    if (found := _overlap(box, tight)) >= OTHER:
+        return
+    x1, y1, x2, y2 = box
+    if _overlap((x1, y1, x2 - x1, y2 - y1), tight) >= SAME:
+        raise Unclear(f"bbox is {show(value)}, which are corners by its outline; COCO has x, y, width, height")
+    if not found:
+        around = [round(side, 1) for side in tight]
+        raise Unclear(f"bbox is {show(value)}, but its outline lies in {around} (x, y, width, height)")
+
+
+def _overlap(a: Values, b: Values) -> float:
+    """Return the IoU of two boxes of x, y, width and height."""
+    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    common = max(across, 0.0) * max(down, 0.0)
+    return common / (a[2] * a[3] + b[2] * b[3] - common) if common else 0.0
+
+
+def _area(row: dict[str, Any], rle: Rle | None, of_box: float) -> float:
+    """Return the area that the annotation states, or what is measured where that is none."""
+    try:
+        stated = number(row.get("area"))
+    except Unclear:
+        stated = 0.0
+    if stated > 0:
+        return stated
+    return of_box if rle is None else float(coco_mask.area(rle))
