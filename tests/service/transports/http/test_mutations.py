@@ -15,16 +15,14 @@ import pytest
 from fastapi import Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from hiseg.api.options import Options
-from hiseg.api.validation import to_hiseg_error
 from hiseg.core.errors import HisegError
 from hiseg.transports.http.body import read_request
 from hiseg.transports.http.kserve.infer import read_infer_request
 from hiseg.transports.http.kserve.tensors import HEADER_LENGTH
 from hiseg.transports.http.label_studio.routes import read_predict, read_setup
-from hiseg.transports.http.label_studio.tasks import rectangles_of
+from hiseg.transports.http.label_studio.tasks import Task, rectangles_of
 
 IMAGE = base64.b64encode(bytes(1500)).decode()
 CONFIG = (
@@ -67,10 +65,14 @@ PUT = st.sampled_from(
 async def read_tasks(request: Request) -> object:
     """Read a request for predictions as far as it is read without its images."""
     body, labelling = await read_predict(request)
-    try:
-        return [rectangles_of(task, body.params, labelling.image, 100) for task in body.tasks]
-    except ValidationError as error:
-        raise to_hiseg_error(error) from error
+    read = []
+    for task in body.tasks:
+        if not isinstance(task, Task):
+            raise task
+        own = labelling.of_task(task.data)
+        images, notes = rectangles_of(task, body.params, own, 100)
+        read.append((notes, [(image, image.read()) for image in images]))
+    return read
 
 
 Read = Callable[[Request], Awaitable[object]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import unicodedata
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -18,6 +19,8 @@ from hiseg.settings import Settings
 
 UPLOADS, FILES = "/data/upload/", "/data/local-files/"
 """Paths under which Label Studio serves what was uploaded to it, and files of its LOCAL_FILES_DOCUMENT_ROOT."""
+UPLOAD_KEY, STORED = "/upload/", "/storage-data/uploaded/"
+"""How exports name what was uploaded, and the path under which Label Studio serves that by this name."""
 MAX_REFERENCE_LENGTH = 8192
 """Most characters of a reference that isn't the image itself."""
 DATA = "data:"
@@ -70,10 +73,17 @@ class Media:
         except ValueError as error:
             raise InvalidRequest(f"{field} is not a URL", field=field, value=reference) from error
         if parts.scheme in ("", "http", "https"):
-            if self._uploads and parts.path.startswith(UPLOADS):
-                return self._file(self._uploads, unquote(parts.path.removeprefix(UPLOADS)), field)
-            if self._files and parts.path.rstrip("/") + "/" == FILES:
-                return self._file(self._files, parse_qs(parts.query).get("d", [""])[-1], field)
+            path = f"/{parts.path.lstrip('/')}"
+            # Before these paths stands whatever path Label Studio itself is installed under.
+            if self._uploads and UPLOADS in path:
+                return self._file(self._uploads, _names(path.partition(UPLOADS)[2]), field)
+            if self._uploads and path.startswith(UPLOAD_KEY):
+                return self._file(self._uploads, _names(path.removeprefix(UPLOAD_KEY)), field)
+            if self._uploads and (path.rstrip("/") + "/").endswith(STORED):
+                names = [name for name in _names_in(parts.query, "filepath") if name.startswith(UPLOAD_KEY[1:])]
+                return self._file(self._uploads, [name.removeprefix(UPLOAD_KEY[1:]) for name in names], field)
+            if self._files and (path.rstrip("/") + "/").endswith(FILES):
+                return self._file(self._files, _names_in(parts.query, "d"), field)
         raise InvalidRequest(
             f"{field} can't be had: no URL is fetched; there are data: URIs, and files of the folders in the settings "
             f"label_studio_media_root ({UPLOADS}…) and label_studio_document_root ({FILES}?d=…)",
@@ -117,19 +127,20 @@ class Media:
         except OSError as error:
             raise _not_there(field) from error
 
-    def _file(self, root: Path, relative: str, field: str) -> Path:
-        try:
-            path = (root / relative.lstrip("/")).resolve()
-            # Links that lead out of the folder count as outside of it, too.
-            there = path.is_relative_to(root.resolve()) and path.is_file()
-            size = path.stat().st_size if there else 0
-        except (OSError, ValueError, RuntimeError):
-            there = False
-        if not there:
-            # The same error for files outside of the folder, so that nobody learns which exist.
-            raise _not_there(field, relative)
-        self._check_size(size, field)
-        return path
+    def _file(self, root: Path, names: list[str], field: str) -> Path:
+        for name in names:
+            try:
+                path = (root / name.lstrip("/")).resolve()
+                # Links that lead out of the folder count as outside of it, too.
+                there = path.is_relative_to(root.resolve()) and path.is_file()
+                size = path.stat().st_size if there else 0
+            except (OSError, ValueError, RuntimeError):
+                there = False
+            if there:
+                self._check_size(size, field)
+                return path
+        # The same error for files outside of the folder, so that nobody learns which exist.
+        raise _not_there(field, names[0] if names else None)
 
     def _check_size(self, size: int, field: str) -> None:
         if size > self._max_bytes:
@@ -140,6 +151,28 @@ class Media:
                 limit=self._max_bytes,
                 value=size,
             )
+
+
+def _names(path: str) -> list[str]:
+    """The names that a file may have whose name stands in a URL; the likeliest first."""
+    return _as_systems_write([unquote(path, errors="surrogateescape"), path])
+
+
+def _names_in(query: str, parameter: str) -> list[str]:
+    """The names that a file may have whose name is a parameter of a query; the likeliest first.
+
+    ``+`` is a space there, but not for everybody who writes task files by hand.
+    """
+    own = query.replace("+", "%2B")
+    found = [parse_qs(each, errors="surrogateescape").get(parameter, [""])[-1] for each in (query, own)]
+    return _as_systems_write(found)
+
+
+def _as_systems_write(names: list[str]) -> list[str]:
+    """Each name as it is, then with the signs of folders and the accents of other systems."""
+    names = names + [name.replace("\\", "/") for name in names]
+    names += [unicodedata.normalize(form, name) for form in ("NFC", "NFD") for name in names]
+    return list(dict.fromkeys(names))
 
 
 def _not_there(field: str, relative: str | None = None) -> InvalidRequest:

@@ -1,82 +1,79 @@
-"""Label Studio's tasks and predictions: rectangles of a task become boxes, masks become brush regions."""
+"""Label Studio's requests: tasks with what was drawn on their images, and which of it gets masks."""
 
 from __future__ import annotations
 
-import json
-import math
-import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from hiseg.api.boxes import check_count
 from hiseg.api.json_reader import JsonLimits, LongText, resolve
-from hiseg.core.result import Instance, Result
-from hiseg.core.stop import Stop
-from hiseg.masks.formats.brush_rle import brush_rle
+from hiseg.api.validation import to_hiseg_error
+from hiseg.core.errors import InvalidRequest, TooLarge, shorten
 from hiseg.transports.http.label_studio.labelling import Labelling
+from hiseg.transports.http.label_studio.rectangles import ImageRectangles
 
-MAX_SIDE = 1_000_000
-"""Largest width and height of an image, in pixels, that a region may name."""
 MAX_TASKS = 1000
 """Most tasks of a request."""
 MAX_SOURCES = 100
-"""Most annotations, and most predictions, of a task."""
-MAX_LABELS = 100
-"""Most labels of a rectangle, which honestly has one."""
+"""Most annotations, most drafts and most predictions of a task."""
 MAX_REGIONS = 1000
 """Most regions of an annotation or prediction, whatever their types."""
+MAX_IMAGES = 100
+"""Most images of a task that have rectangles."""
 LIMITS = JsonLimits(max_bytes=1024 * 1024, max_texts=50_000, max_values=50_000)
 """Of a request without its images and the numbers of its brush masks: some thousand regions."""
 RECTANGLES = ("rectanglelabels", "rectangle")
-
-
-class Rectangle(BaseModel):
-    """The rectangle of a region, in per cent of the image's width and height.
-
-    ``rotation`` is in degrees, clockwise about the top left corner.
-    """
-
-    x: float = Field(allow_inf_nan=False)
-    y: float = Field(allow_inf_nan=False)
-    width: float = Field(ge=0, allow_inf_nan=False)
-    height: float = Field(ge=0, allow_inf_nan=False)
-    rotation: float = Field(0, allow_inf_nan=False)
-    rectanglelabels: list[str] = Field(default_factory=list, fail_fast=True, max_length=MAX_LABELS)
-
-
-class Region(BaseModel):
-    """One item of an annotation: something that was drawn on an image, or chosen for it."""
-
-    type: str = ""
-    to_name: str = ""
-    original_width: int = Field(1, gt=0, le=MAX_SIDE)
-    original_height: int = Field(1, gt=0, le=MAX_SIDE)
-    value: dict[str, Any] = Field(default_factory=dict)
+OUTLINES = ("ellipse", "ellipselabels", "keypoint", "keypointlabels", "polygon", "polygonlabels")
+"""Types of regions that people may be marked with, and that are no rectangles."""
 
 
 class Regions(BaseModel):
-    """An annotation, a prediction, or the context of an interactive request.
+    """An annotation, a draft, a prediction, or the context of an interactive request.
 
-    Its regions become :class:`Region` when it is known that they are needed.
+    Which of its regions are needed is found out later, and only those are looked at.
     """
 
-    result: list[dict[str, Any]] = Field(default_factory=list, fail_fast=True, max_length=MAX_REGIONS)
+    result: list[Any] | None = Field(default_factory=list, fail_fast=True, max_length=MAX_REGIONS)
     was_cancelled: bool | None = None
+    updated_at: Any = None
+    created_at: Any = None
+
+    @property
+    def changed(self) -> str:
+        """When it was changed last, as a text that can be compared; empty: it isn't known."""
+        return next((time for time in (self.updated_at, self.created_at) if isinstance(time, str)), "")
+
+
+Sources = list[Regions | int] | None
+"""Exports have numbers where the annotations themselves would be."""
 
 
 class Task(BaseModel):
-    """An image with its annotations and predictions."""
+    """A task: the place of its image or images, and its annotations and predictions."""
 
     data: dict[str, Any]
-    annotations: list[Regions] | None = Field(None, fail_fast=True, max_length=MAX_SOURCES)
-    predictions: list[Regions] | None = Field(None, fail_fast=True, max_length=MAX_SOURCES)
+    annotations: Sources = Field(
+        None, fail_fast=True, max_length=MAX_SOURCES, validation_alias=AliasChoices("annotations", "completions")
+    )
+    drafts: Sources = Field(None, fail_fast=True, max_length=MAX_SOURCES)
+    predictions: Sources = Field(None, fail_fast=True, max_length=MAX_SOURCES)
 
     @field_validator("data")
     @classmethod
     def _resolve(cls, data: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        return {key: resolve(value, info) for key, value in data.items()}
+        return {key: _resolve_all(value, info) for key, value in data.items()}
 
 
 class Params(BaseModel):
@@ -86,108 +83,136 @@ class Params(BaseModel):
 
 
 class PredictIn(BaseModel):
-    """A request for predictions."""
+    """A request for predictions.
+
+    Attributes:
+        tasks: each a :class:`Task`, or the error of one that isn't; if all are wrong, so is the request.
+        label_config: the labelling configuration.
+        params: parameters.
+        model_version: the model that is wanted, as ``/setup`` names it.
+    """
 
     tasks: list[Task] = Field(fail_fast=True, max_length=MAX_TASKS)
-    label_config: LongText
+    label_config: Annotated[LongText, BeforeValidator(lambda text: "" if text is None else text)]
     params: Params | None = None
+    model_version: Any = None
+
+    @field_validator("tasks", mode="wrap")
+    @classmethod
+    def _read_each(cls, value: Any, read: ValidatorFunctionWrapHandler) -> list[Task | InvalidRequest | TooLarge]:
+        try:
+            return list(read(value))
+        except ValidationError as error:
+            if not isinstance(value, list) or not 1 < len(value) <= MAX_TASKS:
+                raise
+            tasks: list[Task | InvalidRequest | TooLarge] = []
+            for task in value:
+                try:
+                    tasks += read([task])
+                except ValidationError as own:
+                    wrong = to_hiseg_error(own) if isinstance(task, dict) else InvalidRequest("it is not an object")
+                    tasks.append(wrong)
+            if not any(isinstance(task, Task) for task in tasks):
+                raise error
+            return tasks
 
 
 class SetupIn(BaseModel):
     """A project that the backend is connected to."""
 
-    schema_: LongText = Field(alias="schema")
+    schema_: Annotated[LongText, BeforeValidator(lambda text: "" if text is None else text)] = Field(alias="schema")
 
 
-def rectangles_of(task: Task, params: Params | None, image: str, max_boxes: int) -> list[tuple[Region, Rectangle]]:
-    """The rectangles of a task that get masks, with the regions that they belong to.
+class EventIn(BaseModel):
+    """Something that happened in a project, with all that it happened to."""
 
-    Those just drawn, if the request is interactive; else those of the latest annotation that has any; else those of the
-    latest prediction that has any.
+    action: str = ""
+
+
+def rectangles_of(
+    task: Task, params: Params | None, labelling: Labelling, max_boxes: int
+) -> tuple[list[ImageRectangles], list[str]]:
+    """The rectangles of a task that get masks, image by image, and notes about what gets none.
+
+    Those just drawn, if the request is interactive; else those of the latest draft, annotation or prediction, in this
+    order, that has any.
 
     Args:
         task: the task with its annotations and predictions.
         params: parameters of the request.
-        image: name of the image's tag in the labelling configuration.
-        max_boxes: most rectangles that are taken.
+        labelling: the project's tags.
+        max_boxes: most rectangles of an image that are taken.
+
+    Returns:
+        One item for each image that has rectangles, or the first image if none has.
 
     Raises:
-        ValidationError: one isn't a rectangle.
+        InvalidRequest: something was just drawn, but no rectangle.
         TooLarge: there are more than are taken.
     """
     if params and params.context and params.context.result:
-        return _rectangles_in(params.context, image, max_boxes)
-    annotations = [annotation for annotation in task.annotations or [] if not annotation.was_cancelled]
-    for source in (*reversed(annotations), *reversed(task.predictions or [])):
-        if found := _rectangles_in(source, image, max_boxes):
-            return found
-    return []
+        if found := _rectangles_in(params.context, labelling, max_boxes):
+            return found, []
+        kinds = ", ".join(_kinds([params.context])) or "nothing for an image that has a brush"
+        raise InvalidRequest(
+            f"only rectangles become masks, and what was drawn is: {kinds}", field="params.context", value=kinds
+        )
+    annotations = [source for source in _regions(task.annotations) if not source.was_cancelled]
+    drafts, predictions = _regions(task.drafts), _regions(task.predictions)
+    for source in chain(*map(_latest_first, (drafts, annotations, predictions))):
+        if found := _rectangles_in(source, labelling, max_boxes):
+            others = [kind for kind in _kinds([source]) if kind in OUTLINES]
+            return found, [f"only rectangles become masks, not {', '.join(others)}"] if others else []
+    others = [kind for kind in _kinds([*drafts, *annotations, *predictions]) if kind in OUTLINES]
+    note = f"; {', '.join(others)} become no masks" if others else ""
+    return [ImageRectangles(next(iter(labelling.images)))], [f"the task has no rectangles{note}"]
 
 
-def _rectangles_in(source: Regions, image: str, max_boxes: int) -> list[tuple[Region, Rectangle]]:
-    found = [
-        region
-        for region in source.result
-        if region.get("type") in RECTANGLES and region.get("to_name", "") in ("", image)
-    ]
-    check_count(len(found), max_boxes)
-    regions = [Region.model_validate(region) for region in found]
-    return [(region, Rectangle.model_validate(region.value)) for region in regions]
+def _rectangles_in(source: Regions, labelling: Labelling, max_boxes: int) -> list[ImageRectangles]:
+    """The rectangles on images that have a brush; the first such image is meant where a region names none."""
+    first = next(iter(labelling.images))
+    found: dict[tuple[str, int], ImageRectangles] = {}
+    regions = [region for region in source.result or [] if isinstance(region, dict)]
+    for region in regions:
+        image, item = region.get("to_name") or first, region.get("item_index") or 0
+        if region.get("type") in RECTANGLES and isinstance(image, str) and image in labelling.images:
+            item = item if type(item) is int and item > 0 and labelling.images[image].is_list else 0
+            found.setdefault((image, item), ImageRectangles(image, item)).regions.append(region)
+    if len(found) > MAX_IMAGES:
+        raise TooLarge(
+            f"there are rectangles on {len(found)} images; at most {MAX_IMAGES} are taken",
+            field="item_index",
+            limit=MAX_IMAGES,
+            value=len(found),
+        )
+    # A rectangle and its label are two regions of one id where the project has <Rectangle> and <Labels>.
+    labels = {each["id"]: each for each in regions if each.get("type") == "labels" and isinstance(each.get("id"), str)}
+    for rectangles in found.values():
+        check_count(len(rectangles.regions), max_boxes)
+        rectangles.labels = labels
+    return list(found.values())
 
 
-def box_of(region: Region, rectangle: Rectangle) -> list[float]:
-    """The box of a rectangle, around it if it is turned: ``x1 y1 x2 y2`` as shares of the image."""
-    # Turned in pixels: a share of the width is not a share of the height.
-    w, h = region.original_width / 100, region.original_height / 100
-    turn = math.radians(rectangle.rotation)
-    right = (rectangle.width * w * math.cos(turn), rectangle.width * w * math.sin(turn))
-    down = (-rectangle.height * h * math.sin(turn), rectangle.height * h * math.cos(turn))
-    xs = [0.0, right[0], down[0], right[0] + down[0]]
-    ys = [0.0, right[1], down[1], right[1] + down[1]]
-    if rectangle.rotation == 0:  # exact
-        xs, ys = [0.0, rectangle.width * w], [0.0, rectangle.height * h]
-    x, y = rectangle.x / 100, rectangle.y / 100
-    return [
-        x + min(xs) / region.original_width,
-        y + min(ys) / region.original_height,
-        x + max(xs) / region.original_width,
-        y + max(ys) / region.original_height,
-    ]
+def _regions(sources: Sources) -> list[Regions]:
+    return [source for source in sources or [] if isinstance(source, Regions)]
 
 
-def write_prediction(result: Result, rectangles: Sequence[Rectangle], labelling: Labelling, stop: Stop) -> bytes:
-    """The prediction of a task as JSON: a brush region for each rectangle with a person in it.
-
-    Raises:
-        Exception: what :meth:`Stop.check` raises, which is looked at before each region.
-    """
-    found = [
-        (instance, rectangle) for instance, rectangle in zip(result.instances, rectangles, strict=True) if instance.area
-    ]
-    score = sum(instance.score for instance, _ in found) / len(found) if found else 0.0
-    regions = []
-    for instance, rectangle in found:
-        stop.check()
-        # One at a time: Python's numbers take more memory than their text, and json gives nobody else a turn.
-        region = _region(instance, rectangle, result, labelling)
-        regions.append(json.dumps(region, separators=(",", ":")).encode())
-    head = {"model_version": f"{result.model.name} {result.model.version}", "score": score}
-    return b'%b,"result":[%b]}' % (json.dumps(head, separators=(",", ":"))[:-1].encode(), b",".join(regions))
+def _latest_first(sources: Sequence[Regions]) -> Iterable[Regions]:
+    return sorted(sources, key=lambda source: source.changed)[::-1]
 
 
-def _region(instance: Instance, rectangle: Rectangle, result: Result, labelling: Labelling) -> dict[str, Any]:
-    value: dict[str, Any] = {"format": "rle", "rle": brush_rle(instance.mask, result.width, result.height)}
-    if labelling.labels:
-        known = (label for label in rectangle.rectanglelabels if label in labelling.known_labels)
-        value[labelling.kind] = [next(known, labelling.labels[0])]
-    return {
-        "id": uuid.uuid4().hex[:10],
-        "from_name": labelling.brush,
-        "to_name": labelling.image,
-        "type": labelling.kind,
-        "original_width": result.width,
-        "original_height": result.height,
-        "image_rotation": 0,
-        "score": instance.score,
-        "value": value,
-    }
+def _kinds(sources: Iterable[Regions]) -> list[str]:
+    """The types of the regions, each once."""
+    regions = chain.from_iterable(source.result or [] for source in sources)
+    kinds = (region.get("type") for region in regions if isinstance(region, dict))
+    return list(dict.fromkeys(shorten(kind) for kind in kinds if isinstance(kind, str) and kind))[:8]
+
+
+def _resolve_all(value: object, info: ValidationInfo) -> object:
+    """Put long texts in their places, also within lists and objects."""
+    found = resolve(value, info)
+    if isinstance(found, list):
+        return [_resolve_all(item, info) for item in found]
+    if isinstance(found, dict):
+        return {key: _resolve_all(item, info) for key, item in found.items()}
+    return found

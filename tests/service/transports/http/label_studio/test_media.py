@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,20 @@ from hiseg.transports.http.label_studio.media import Media
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("media/upload/1/a b.jpg", "files/sub/c.jpg", "media/secret.jpg", "outside.jpg"):
+    for name in (
+        "media/upload/1/a b.jpg",
+        "media/upload/1/a+b.jpg",
+        "media/upload/1/50%.jpg",
+        "media/upload/1/x%20y.jpg",
+        "media/upload/1/фото_ü.jpg",
+        unicodedata.normalize("NFD", "media/upload/1/décomposé.jpg"),
+        "files/sub/c.jpg",
+        "files/a+b.jpg",
+        "files/plus c.jpg",
+        "files/ü/写真 1#.jpg",
+        "media/secret.jpg",
+        "outside.jpg",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(name.encode())
@@ -44,6 +58,35 @@ def media(folder: Path) -> Media:
         ("/data/local-files?d=sub%2Fc.jpg", "files/sub/c.jpg"),
         ("/data/local-files/?d=/sub/./c.jpg", "files/sub/c.jpg"),
         ("/data/local-files/?d=inward.jpg", "files/sub/c.jpg"),
+        # Installed under a path of its own.
+        ("/label-studio/data/upload/1/a%20b.jpg", "media/upload/1/a b.jpg"),
+        ("http://host:8080/label-studio/data/upload/1/a%20b.jpg", "media/upload/1/a b.jpg"),
+        ("https://host/a/b/c/data/local-files/?d=sub/c.jpg", "files/sub/c.jpg"),
+        ("/label-studio/data/local-files?d=sub/c.jpg", "files/sub/c.jpg"),
+        ("data/upload/1/a%20b.jpg", "media/upload/1/a b.jpg"),
+        # As exports and other storages name what was uploaded.
+        ("upload/1/a%20b.jpg", "media/upload/1/a b.jpg"),
+        ("/upload/1/a b.jpg", "media/upload/1/a b.jpg"),
+        ("/storage-data/uploaded/?filepath=upload/1/a%20b.jpg", "media/upload/1/a b.jpg"),
+        ("http://host/ls/storage-data/uploaded/?filepath=upload%2F1%2Fa+b.jpg", "media/upload/1/a b.jpg"),
+        # Names that are encoded, or not.
+        ("/data/upload/1/a b.jpg", "media/upload/1/a b.jpg"),
+        ("/data/upload/1/a+b.jpg", "media/upload/1/a+b.jpg"),
+        ("/data/upload/1/a%2Bb.jpg", "media/upload/1/a+b.jpg"),
+        ("/data/upload/1/50%.jpg", "media/upload/1/50%.jpg"),
+        ("/data/upload/1/50%25.jpg", "media/upload/1/50%.jpg"),
+        ("/data/upload/1/x%2520y.jpg", "media/upload/1/x%20y.jpg"),
+        ("/data/upload/1/x%20y.jpg", "media/upload/1/x%20y.jpg"),
+        ("/data/upload/1/фото_ü.jpg", "media/upload/1/фото_ü.jpg"),
+        ("/data/upload/1/%D1%84%D0%BE%D1%82%D0%BE_%C3%BC.jpg", "media/upload/1/фото_ü.jpg"),
+        ("/data/upload/1/décomposé.jpg", unicodedata.normalize("NFD", "media/upload/1/décomposé.jpg")),
+        ("/data/local-files/?d=a%2Bb.jpg", "files/a+b.jpg"),
+        ("/data/local-files/?d=a+b.jpg", "files/a+b.jpg"),
+        ("/data/local-files/?d=plus+c.jpg", "files/plus c.jpg"),
+        ("/data/local-files/?d=plus%20c.jpg", "files/plus c.jpg"),
+        ("/data/local-files/?d=%C3%BC/%E5%86%99%E7%9C%9F%201%23.jpg", "files/ü/写真 1#.jpg"),
+        ("/data/local-files/?d=sub%5Cc.jpg", "files/sub/c.jpg"),
+        ("/data/local-files/?x=1&d=nobody.jpg&d=sub/c.jpg", "files/sub/c.jpg"),
     ],
 )
 def test_files_in_the_configured_folders_are_read(media: Media, folder: Path, reference: str, name: str) -> None:
@@ -56,6 +99,17 @@ def test_files_in_the_configured_folders_are_read(media: Media, folder: Path, re
     "reference",
     [
         "/data/upload/../secret.jpg",
+        "/label-studio/data/upload/../secret.jpg",
+        "/data/upload/1/..%5C..%5Csecret.jpg",
+        "/data/upload/%252e%252e/secret.jpg",
+        "upload/../secret.jpg",
+        "/storage-data/uploaded/?filepath=upload/../secret.jpg",
+        "/storage-data/uploaded/?filepath=secret.jpg",
+        "/storage-data/uploaded/?filepath=../secret.jpg",
+        "/storage-data/uploaded/",
+        "/data/upload/1/%FF.jpg",
+        "/data/local-files/?d=..%5Coutside.jpg",
+        "/data/local-files/?d=",
         "/data/upload/%2e%2e/secret.jpg",
         "/data/upload/1/nobody.jpg",
         "/data/upload/1",

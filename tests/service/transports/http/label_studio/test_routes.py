@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -123,17 +124,152 @@ def test_interactive_requests_get_what_was_just_drawn(backend: httpx.Client) -> 
     assert (found["from_name"], found["to_name"], found["type"]) == ("mask", "photo", "brushlabels")
 
 
-def test_boxes_with_nobody_in_them_get_no_region(backend: httpx.Client) -> None:
-    body = question("/data/local-files/?d=people.jpg", [2000, 100, 2100, 200])
-    (result,) = backend.post("/predict", json=body).json()["results"]
-    assert (result["result"], result["score"]) == ([], 0)
-
-
 def test_several_tasks(backend: httpx.Client) -> None:
     one, other = question("/data/local-files/?d=people.jpg", SAMPLE_BOXES[0]), question("/data/upload/1/people.jpg")
     body = one | {"tasks": one["tasks"] + other["tasks"]}
     answer = backend.post("/predict", json=body)
     assert [len(result["result"]) for result in answer.json()["results"]] == [1, 0]
+
+
+def test_a_task_that_is_wrong_does_not_cost_the_others(backend: httpx.Client) -> None:
+    good = question("/data/upload/1/people.jpg", *SAMPLE_BOXES)
+    wrong = [
+        question("https://example.com/a.jpg", SAMPLE_BOXES[0])["tasks"][0],
+        question("/data/upload/1/nobody.jpg", SAMPLE_BOXES[0])["tasks"][0],
+        question("data:image/gif;base64,R0lGODlhAQABAA==", SAMPLE_BOXES[0])["tasks"][0],
+        question("/data/local-files/?d=people.jpg", [5, 5, 5, 9])["tasks"][0],
+        question("/data/local-files/?d=people.jpg", *[SAMPLE_BOXES[0]] * 101)["tasks"][0],
+        {"id": 7},
+        None,
+    ]
+    tasks = good["tasks"] + wrong + good["tasks"]
+    answer = backend.post("/predict", json=good | {"tasks": tasks})
+    assert answer.status_code == 200, answer.text
+    results = answer.json()["results"]
+    assert [len(result["result"]) for result in results] == [2, *[0] * len(wrong), 2]
+    for index, result in enumerate(results[1:-1], start=1):
+        assert result["error"].startswith(f"tasks[{index}]: ")
+        assert result["score"] == 0
+    assert not any("error" in result for result in (results[0], results[-1]))
+    # The masks of all tasks have one label each, and those of the same task are the same.
+    assert [region["value"] for region in results[0]["result"]] == [region["value"] for region in results[-1]["result"]]
+
+
+def test_a_request_of_nothing_but_wrong_tasks_is_an_error(backend: httpx.Client) -> None:
+    body = question("https://example.com/a.jpg")
+    problem = backend.post("/predict", json=body | {"tasks": body["tasks"] * 3})
+    assert (problem.status_code, problem.json()["field"]) == (422, "tasks[0].data.image")
+
+
+def test_a_rectangle_that_is_wrong_does_not_cost_the_others(backend: httpx.Client) -> None:
+    body = question("/data/upload/1/people.jpg", SAMPLE_BOXES[0], *[[5, 5, 5, 9], [2000, 1, 2010, 9]], SAMPLE_BOXES[1])
+    lost = region([5, 5, 9, 9])
+    del lost["value"]["x"]
+    body["tasks"][0]["annotations"][0]["result"].insert(1, lost)
+    (result,) = backend.post("/predict", json=body).json()["results"]
+    whole = backend.post("/predict", json=question("/data/upload/1/people.jpg", *SAMPLE_BOXES)).json()["results"][0]
+    assert [found["value"] for found in result["result"]] == [found["value"] for found in whole["result"]]
+    notes = "\n".join(result["notes"])
+    assert "boxes[1]: x: it is missing" in notes
+    assert "boxes[2], the region 'abc', is empty" in notes
+    assert "boxes[3], the region 'abc', lies outside the image" in notes
+    assert "notes" not in whole
+
+
+ALIASES = """<View><Image name="photo" valueList="$photos"/>
+<RectangleLabels name="box" toName="photo"><Label value="Person" alias="p"/><Label value="Soldier" alias="s"/>
+</RectangleLabels><View><BrushLabels name="mask" toName="photo"><Label value="Person"/>
+<Label value="Soldier" alias="soldier"/></BrushLabels></View></View>"""
+SEPARATE = """<View><Image name="photo" value="$image"/><Rectangle name="box" toName="photo"/>
+<Brush name="mask" toName="photo"/><Labels name="who" toName="photo"><Label value="Man" alias="m"/></Labels></View>"""
+
+
+def checked(tools: Callable[..., str], folder: Path, config: str, answer: httpx.Response) -> int:
+    """How many masks there are, after Label Studio's own library has checked and decoded them."""
+    assert answer.status_code == 200, answer.text
+    (folder / "answer.json").write_bytes(answer.content)
+    (folder / "config.xml").write_text(config)
+    tools("read_prediction.py", folder / "config.xml", folder / "answer.json", folder / "masks.npz")
+    with np.load(folder / "masks.npz") as masks:
+        return sum(mask.any() for mask in masks.values())
+
+
+def test_aliases_and_several_images(backend: httpx.Client, tools: Callable[..., str], tmp_path: Path) -> None:
+    body = question("", SAMPLE_BOXES[0]) | {"label_config": ALIASES}
+    task = body["tasks"][0]
+    task["data"] = {"photos": ["https://example.com/a.jpg", "/data/upload/1/people.jpg", "/x/data/upload/1/people.jpg"]}
+    task["annotations"][0]["result"] = [
+        region(SAMPLE_BOXES[0], "s") | {"item_index": 2},
+        region(SAMPLE_BOXES[1], "p") | {"item_index": 1, "image_rotation": 90},
+        region(SAMPLE_BOXES[1], "p"),
+    ]
+    answer = backend.post("/predict", json=body)
+    assert checked(tools, tmp_path, ALIASES, answer) == 2
+    (result,) = answer.json()["results"]
+    found = [(each["item_index"], each["image_rotation"], each["value"]["brushlabels"]) for each in result["result"]]
+    assert found == [(2, 0, ["soldier"]), (1, 90, ["Person"])]
+    assert ["data.photos[0]" in note for note in result["notes"]] == [True]
+
+
+def test_labels_of_a_tag_of_their_own(backend: httpx.Client, tools: Callable[..., str], tmp_path: Path) -> None:
+    body = question("/data/upload/1/people.jpg", SAMPLE_BOXES[0]) | {"label_config": SEPARATE}
+    drawn = body["tasks"][0]["annotations"][0]["result"][0]
+    del drawn["value"]["rectanglelabels"]
+    drawn["type"] = "rectangle"
+    labels = drawn | {"from_name": "who", "type": "labels", "value": drawn["value"] | {"labels": ["m"]}}
+    body["tasks"][0]["annotations"][0]["result"] = [drawn, labels]
+    answer = backend.post("/predict", json=body)
+    assert checked(tools, tmp_path, SEPARATE, answer) == 2
+    mask, label = answer.json()["results"][0]["result"]
+    assert (mask["from_name"], mask["type"], set(mask["value"])) == ("mask", "brush", {"format", "rle"})
+    assert (label["from_name"], label["type"], label["value"]["labels"], label["id"]) == (
+        "who",
+        "labels",
+        ["m"],
+        mask["id"],
+    )
+
+
+def test_a_label_that_masks_do_not_have_is_noted(backend: httpx.Client) -> None:
+    body = question("/data/upload/1/people.jpg", SAMPLE_BOXES[0])
+    body["tasks"][0]["annotations"][0]["result"] = [region(SAMPLE_BOXES[0], "Tree")]
+    (result,) = backend.post("/predict", json=body).json()["results"]
+    assert result["notes"] == ["boxes[0]: there is no label 'Tree' for masks; 'Person' is taken"]
+
+
+def test_what_is_no_number_is_a_wrong_rectangle(backend: httpx.Client) -> None:
+    body = json.dumps(question("/data/upload/1/people.jpg", *SAMPLE_BOXES))
+    (result,) = backend.post("/predict", content=body.replace('"x": ', '"x": NaN, "z": ', 1)).json()["results"]
+    assert len(result["result"]) == 1
+    assert result["notes"][0].startswith("boxes[0]: x")
+
+
+def test_a_smart_keypoint_is_refused(backend: httpx.Client) -> None:
+    point = {"type": "keypointlabels", "to_name": "photo", "value": {"x": 5, "y": 5, "keypointlabels": ["Person"]}}
+    body = question("/data/upload/1/people.jpg", params={"context": {"result": [point]}})
+    problem = backend.post("/predict", json=body)
+    assert (problem.status_code, problem.json()["field"]) == (422, "tasks[0].params.context")
+    assert "only rectangles become masks" in problem.json()["detail"]
+
+
+def test_the_model_that_is_wanted(backend: httpx.Client) -> None:
+    names = backend.get("/versions").json()["versions"]
+    assert backend.post("/versions", json={"project": "1.17"}).json()["versions"] == names
+    default = backend.post("/setup", json={"schema": CONFIG}).json()["model_version"]
+    body = question("/data/upload/1/people.jpg", SAMPLE_BOXES[0])
+    for wanted, expected in [*zip(names, names, strict=True), *((no, default) for no in (None, "", "undefined", 5))]:
+        answer = backend.post("/predict", json=body | {"model_version": wanted}).json()
+        assert (answer["model_version"], answer["results"][0]["model_version"]) == (expected, expected)
+
+
+def test_training_is_refused_and_events_are_taken(backend: httpx.Client) -> None:
+    event = {"action": "ANNOTATION_CREATED", "project": {"id": 1, "label_config": CONFIG}, "task": {}, "annotation": {}}
+    answer = backend.post("/webhook", json=event)
+    assert (answer.status_code, answer.json()) == (200, {"status": "Unknown event"})
+    for path, body in (("/webhook", {"action": "START_TRAINING"}), ("/train", {"annotations": []})):
+        problem = backend.post(path, json=body)
+        assert problem.status_code == 422
+        assert "aren't trained" in problem.json()["detail"]
 
 
 def test_setup_and_health(backend: httpx.Client) -> None:
@@ -154,7 +290,11 @@ def test_setup_and_health(backend: httpx.Client) -> None:
         (question("data:image/gif;base64,R0lGODlhAQABAA=="), 415, "tasks[0].image"),
         (question("/data/local-files/?d=README.md"), 415, "tasks[0].image"),
         (question("/data/local-files/?d=people.jpg", [5, 5, 5, 9]), 422, "tasks[0].boxes[0]"),
-        (question("/data/local-files/?d=people.jpg", [5, 5, 1, 9]), 422, "tasks[0].width"),
+        (question("/data/local-files/?d=people.jpg", [5, 5, 1, 9]), 422, "tasks[0].boxes[0].width"),
+        (question("/data/local-files/?d=people.jpg", [2000, 5, 2100, 9]), 422, "tasks[0].boxes[0]"),
+        (question("x") | {"label_config": None}, 422, "label_config"),
+        (question("x") | {"label_config": ""}, 422, "label_config"),
+        (question("x") | {"tasks": [None]}, 422, "tasks[0]"),
         (question("/data/local-files/?d=people.jpg", *[[1.0, 1.0, 9.0, 9.0]] * 101), 413, "tasks[0].boxes"),
     ],
 )
@@ -194,7 +334,7 @@ def test_sizes_that_no_image_has(backend: httpx.Client) -> None:
     body = question("/data/local-files/?d=people.jpg", SAMPLE_BOXES[0])
     body["tasks"][0]["annotations"][0]["result"][0]["original_width"] = 10**400
     problem = backend.post("/predict", json=body)
-    assert (problem.status_code, problem.json()["field"]) == (422, "tasks[0].original_width")
+    assert (problem.status_code, problem.json()["field"]) == (422, "tasks[0].boxes[0].original_width")
 
 
 def test_metrics_count_the_requests(backend: httpx.Client) -> None:
