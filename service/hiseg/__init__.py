@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hiseg.client import Overloaded as Overloaded
     from hiseg.client import Policy as Policy
     from hiseg.client import RawFrame as RawFrame
+    from hiseg.client import Reason as Reason
     from hiseg.client import Result as Result
     from hiseg.client import Segmented as Segmented
     from hiseg.client import Tls as Tls
@@ -53,6 +54,7 @@ __all__ = [
     "Overloaded",
     "Policy",
     "RawFrame",
+    "Reason",
     "Result",
     "Segmented",
     "Tls",

@@ -7,23 +7,28 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-import grpc
 from grpc.aio import AioRpcError, Channel, UnaryUnaryMultiCallable, insecure_channel
 
 from hiseg.bench.sender import EXPECTED_OUTCOMES, Outcome, Reply, Request, parse_server_timing
-from hiseg.client.grpc import RETRY_AFTER, SEGMENT
+from hiseg.client import errors
+from hiseg.client.grpc import SEGMENT, to_client_error
 from hiseg.core.command_errors import BadOption
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.requests import ENUMS
 
-OUTCOMES: dict[grpc.StatusCode, str] = {
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Outcome.OVERLOADED,
-    grpc.StatusCode.UNAVAILABLE: Outcome.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED: Outcome.DEADLINE_EXCEEDED,
-    grpc.StatusCode.INVALID_ARGUMENT: "422",
-    grpc.StatusCode.INTERNAL: "500",
+OUTCOMES: dict[type[errors.ClientError], str] = {
+    errors.Overloaded: Outcome.OVERLOADED,
+    errors.Unavailable: Outcome.UNAVAILABLE,
+    errors.ConnectionFailed: Outcome.CONNECTION_ERROR,
+    errors.DeadlineExceeded: Outcome.DEADLINE_EXCEEDED,
+    errors.Unauthorized: "401",
+    errors.TooLarge: "413",
+    errors.UnsupportedImage: "415",
+    errors.UndecodableImage: "422",
+    errors.InvalidRequest: "422",
+    errors.InternalError: "500",
 }
-"""What HTTP would have answered; codes that the service doesn't give are called by their names."""
+"""What HTTP would have answered; what the service doesn't say is called by its code."""
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.enable_http_proxy", 0),
@@ -95,14 +100,10 @@ class GrpcSender:
 
 
 def _failed(error: AioRpcError) -> Reply:
-    code, detail = error.code(), error.details() or ""
-    refused_by_service = RETRY_AFTER in (error.trailing_metadata() or ())
-    if code is grpc.StatusCode.UNAVAILABLE and not refused_by_service:
-        return Reply(Outcome.CONNECTION_ERROR, detail=detail)
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not refused_by_service:
-        return Reply(code.name, detail=detail)
-    outcome = OUTCOMES.get(code, code.name)
-    return Reply(outcome, detail="" if outcome in EXPECTED_OUTCOMES else detail)
+    failure = to_client_error(error)
+    outcome = OUTCOMES.get(type(failure), error.code().name)
+    is_expected = outcome in EXPECTED_OUTCOMES and not isinstance(failure, errors.ConnectionFailed)
+    return Reply(outcome, detail="" if is_expected else failure.detail)
 
 
 def _rest(request: Request) -> bytes:

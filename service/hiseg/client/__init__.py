@@ -26,6 +26,7 @@ from hiseg.client.result import Instance, Result
 from hiseg.client.sync import Client
 from hiseg.client.tls import Tls
 from hiseg.core.policy import Policy
+from hiseg.core.reasons import Reason
 
 __all__ = [
     "AsyncClient",
@@ -44,6 +45,7 @@ __all__ = [
     "Overloaded",
     "Policy",
     "RawFrame",
+    "Reason",
     "Result",
     "Segmented",
     "Tls",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from hiseg.core import errors as service
+from hiseg.core.reasons import RETRY_HELPS, Reason
 
 
 class ClientError(Exception):
@@ -10,21 +11,24 @@ class ClientError(Exception):
 
     Attributes:
         detail: what is wrong, in one sentence; the service's own if it sent one.
+        reason: why, in the service's word for programs, e.g. ``TOO_MANY_BOXES``: one of :class:`Reason`, or a newer
+            one. None: the service sent none, or it wasn't the service that answered.
         status: HTTP status; None over gRPC, and where there was no answer.
         code: name of the gRPC code; None over HTTP, and where there was no answer.
         field: the part of the request at fault, e.g. ``boxes[2]``, if known.
-        limit: the limit that was exceeded; HTTP only.
-        value: what was sent instead; HTTP only.
+        limit: the limit that was exceeded, if known.
+        value: what was sent instead, if known.
         retry_after: seconds after which the service says a new try makes sense.
+        retryable: whether sending the same request again may help, and can do no harm.
     """
 
-    retryable: ClassVar[bool] = False
-    """Whether sending the same request again may help, and can do no harm."""
+    retryable: bool = False
 
     def __init__(
         self,
         detail: str,
         *,
+        reason: str | None = None,
         status: int | None = None,
         code: str | None = None,
         field: str | None = None,
@@ -34,6 +38,9 @@ class ClientError(Exception):
     ) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.reason = reason
+        if reason in KIND_OF_REASON:
+            self.retryable = reason in RETRY_HELPS
         self.status = status
         self.code = code
         self.field = field
@@ -43,7 +50,7 @@ class ClientError(Exception):
 
 
 class InvalidRequest(ClientError, ValueError):
-    """The request is invalid, and will be the next time. Over gRPC this is raised instead of the subclasses."""
+    """The request is invalid, and will be the next time."""
 
 
 class TooLarge(InvalidRequest):
@@ -51,7 +58,7 @@ class TooLarge(InvalidRequest):
 
 
 class UnsupportedImage(InvalidRequest):
-    """The image has a type that the service doesn't read."""
+    """The image, or the body, has a type that the service doesn't read."""
 
 
 class UndecodableImage(InvalidRequest):
@@ -94,5 +101,32 @@ class UnexpectedAnswer(ClientError):
     """What answered doesn't speak as the service does: a proxy, another service, another version."""
 
 
+KIND_OF_REASON: dict[str, type[ClientError]] = {
+    reason.value: kind
+    for kind, of in (
+        (InvalidRequest, service.InvalidRequest),
+        (TooLarge, service.TooLarge),
+        (UnsupportedImage, service.UnsupportedImage),
+        (UndecodableImage, service.UndecodableImage),
+        (Overloaded, service.Overloaded),
+        (Unavailable, service.Unavailable),
+        (DeadlineExceeded, service.DeadlineExceeded),
+        (Unauthorized, service.Unauthorized),
+        (InternalError, service.InternalError),
+    )
+    for reason in of.reasons
+} | {
+    Reason.MESSAGE_TOO_LARGE.value: TooLarge,
+    Reason.URL_TOO_LONG.value: TooLarge,
+    Reason.HEADERS_TOO_LARGE.value: TooLarge,
+    Reason.FRAMING_TOO_LARGE.value: TooLarge,
+    Reason.HEADERS_TOO_SLOW.value: DeadlineExceeded,
+    Reason.TOO_MANY_CONNECTIONS.value: Unavailable,
+    Reason.MALFORMED_HTTP.value: UnexpectedAnswer,
+    Reason.NOT_FOUND.value: UnexpectedAnswer,
+    Reason.METHOD_NOT_ALLOWED.value: UnexpectedAnswer,
+    Reason.NOT_ACCEPTABLE.value: UnexpectedAnswer,
+}
+"""The exception for each reason. Where an answer has none, or a newer one, its status or its code decides."""
 NOT_READY = (Unavailable, ConnectionLost, DeadlineExceeded)
 """Errors that mean, when the service is asked whether it is ready, that it isn't."""

@@ -70,6 +70,8 @@ class Dropped:
         reason: ``superseded`` by a newer frame, ``overloaded``, ``deadline`` or ``unavailable``.
         detail: why, in one sentence.
         retry_after: seconds after which the service suggests to send frames again, if it does.
+        error_reason: the reason that ``segment`` would have raised its error with, e.g. ``SHUTTING_DOWN``; None if the
+            frame was superseded, or the service is older than the word.
     """
 
     sequence: int
@@ -77,6 +79,7 @@ class Dropped:
     reason: str
     detail: str
     retry_after: float | None = None
+    error_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

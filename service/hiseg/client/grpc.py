@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import grpc
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import DecodeError
-from google.rpc.error_details_pb2 import BadRequest
+from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from hiseg.client import errors
-from hiseg.client.errors import ClientError, InternalError, InvalidRequest, UnexpectedAnswer
+from hiseg.client.errors import KIND_OF_REASON, ClientError, InternalError, InvalidRequest, UnexpectedAnswer
 from hiseg.client.frames import Dropped, Failed, Frame, Outcome, Segmented
 from hiseg.client.images import IMAGE_FIELD, LoadedImage, RawFrame, load_image, to_file
 from hiseg.client.request import Row, SegmentRequest, to_rows
@@ -34,6 +36,8 @@ ENUMS: dict[str, EnumTypeWrapper] = {
 }
 MAX_RAW_BYTES = 16 * 1024 * 1024
 """Most bytes of pixels that are sent as they are; larger images are compressed, since messages have a limit."""
+DOMAIN = "hiseg"
+"""Of the reasons in ``ErrorInfo`` that are the service's."""
 INVALID_ARGUMENT = 3
 """gRPC's number of the code."""
 RETRY_AFTER = "retry-after"
@@ -65,7 +69,7 @@ ERRORS_OF_GRPC: dict[grpc.StatusCode, type[ClientError]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: errors.TooLarge,
     grpc.StatusCode.UNAVAILABLE: errors.ConnectionFailed,
 }
-"""What these codes mean without ``retry-after``: they come from gRPC, not from the service."""
+"""What these codes mean without a reason and ``retry-after``: they come from gRPC, not from the service."""
 
 
 def to_request(request: SegmentRequest, jpeg_quality: int | None) -> bytes:
@@ -124,7 +128,8 @@ def to_outcome(message: pb.SegmentStreamResponse) -> Outcome:
         case "dropped":
             dropped = message.dropped
             reason = _enum_word(pb.DropReason, dropped.reason, "DROP_REASON_")
-            return Dropped(sequence, timestamp_us, reason, dropped.message, dropped.retry_after_s or None)
+            retry_after, error_reason = dropped.retry_after_s or None, dropped.error_reason or None
+            return Dropped(sequence, timestamp_us, reason, dropped.message, retry_after, error_reason)
         case "error":
             return Failed(sequence, timestamp_us, _error(message.error))
     raise UnexpectedAnswer(f"frame {sequence} has an outcome that this client doesn't know")
@@ -198,9 +203,16 @@ def _instance(found: pb.Instance) -> Instance:
 
 
 def _error(error: pb.FrameError) -> ClientError:
-    if error.code == INVALID_ARGUMENT:
-        return InvalidRequest(error.message, code="INVALID_ARGUMENT", field=error.field or IMAGE_FIELD)
-    return InternalError(error.message, code="INTERNAL")
+    is_invalid = error.code == INVALID_ARGUMENT
+    kind = KIND_OF_REASON.get(error.error_reason) or (InvalidRequest if is_invalid else InternalError)
+    return kind(
+        error.message,
+        reason=error.error_reason or None,
+        code="INVALID_ARGUMENT" if is_invalid else "INTERNAL",
+        field=error.field or (IMAGE_FIELD if is_invalid else None),
+        limit=_parse_value(error.limit),
+        value=_parse_value(error.value),
+    )
 
 
 def credentials(address: Address) -> grpc.ChannelCredentials | None:
@@ -213,11 +225,19 @@ def to_client_error(error: grpc.RpcError) -> ClientError:
     code = error.code()
     trailing: dict[str, str | bytes] = dict(_pairs(error.trailing_metadata()))
     retry_after = _parse_retry_after(trailing.get(RETRY_AFTER))
+    info = _parse_info(trailing.get(STATUS_DETAILS))
     kind = ERRORS.get(code, errors.UnexpectedAnswer)
     if retry_after is None:
         kind = ERRORS_OF_GRPC.get(code, kind)
-    field = _parse_field(trailing.get(STATUS_DETAILS)) if kind is errors.InvalidRequest else None
-    return kind(error.details() or code.name, code=code.name, field=field, retry_after=retry_after)
+    return KIND_OF_REASON.get(info.reason, kind)(
+        error.details() or code.name,
+        reason=info.reason or None,
+        code=code.name,
+        field=info.metadata.get("field"),
+        limit=_parse_value(info.metadata.get("limit")),
+        value=_parse_value(info.metadata.get("value")),
+        retry_after=retry_after,
+    )
 
 
 def _pairs(metadata: object) -> Iterable[tuple[str, str | bytes]]:
@@ -233,15 +253,20 @@ def _parse_retry_after(retry_after: str | bytes | None) -> float | None:
         return None
 
 
-def _parse_field(details: str | bytes | None) -> str | None:
-    """Find the field at fault in the status's details; None if they don't name it."""
-    if not isinstance(details, bytes):
-        return None
+def _parse_info(details: str | bytes | None) -> ErrorInfo:
+    """Find the reason in a status's details, and the field, the limit and the value; empty: the service sent none."""
+    info = ErrorInfo()
+    if isinstance(details, bytes):
+        with suppress(DecodeError):
+            for detail in Status.FromString(details).details:
+                if detail.Unpack(info) and info.domain == DOMAIN:
+                    return info
+    return ErrorInfo()
+
+
+def _parse_value(text: str | None) -> object:
+    """Read a limit or a value, which is JSON unless it is a text; None if there is none."""
     try:
-        for detail in Status.FromString(details).details:
-            bad = BadRequest()
-            if detail.Unpack(bad):
-                return next((violation.field for violation in bad.field_violations if violation.field), None)
-    except DecodeError:
-        pass
-    return None
+        return json.loads(text) if text else None
+    except ValueError:
+        return text

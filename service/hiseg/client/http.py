@@ -14,6 +14,7 @@ import httpx
 
 from hiseg.client import errors
 from hiseg.client.errors import (
+    KIND_OF_REASON,
     NOT_READY,
     ClientError,
     ConnectionFailed,
@@ -26,7 +27,6 @@ from hiseg.client.images import to_file
 from hiseg.client.request import SegmentRequest
 from hiseg.client.result import Instance, Result
 from hiseg.client.transport import SECURE, Address, StreamOptions
-from hiseg.core.errors import UndecodableImage
 from hiseg.core.result import ModelRef
 
 SEGMENT, INFO, READY = "/v1/segment", "/v1/info", "/readyz"
@@ -96,15 +96,16 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> dict[st
 
 def to_service_error(status: int, headers: Mapping[str, str], body: bytes, fields: Mapping[str, Any]) -> ClientError:
     """Make the exception for an answer that is an error; ``fields`` is its problem+json."""
-    kind = ERRORS.get(status, UnexpectedAnswer)
-    if status == 422 and fields.get("title") == UndecodableImage.title:
-        kind = errors.UndecodableImage
+    found = fields.get("reason")
+    reason = found if isinstance(found, str) else None
+    kind = KIND_OF_REASON.get(reason or "") or ERRORS.get(status, UnexpectedAnswer)
     shown = body[:200].decode(errors="replace").strip()
     detail = str(fields.get("detail") or f"HTTP {status} that the service never says: {shown or 'nothing'}")
     if "id" in fields:
         detail += f" ({fields['id']})"
     return kind(
         detail,
+        reason=reason,
         status=status,
         field=fields.get("field"),
         limit=fields.get("limit"),

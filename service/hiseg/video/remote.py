@@ -50,7 +50,7 @@ class RemoteMasker:
                 case client.Dropped() as dropped:
                     if self._policy is not Policy.WAIT:
                         return None
-                    if time.monotonic() > until:
+                    if time.monotonic() > until or dropped.error_reason == client.Reason.ENGINE_FAILED:
                         raise VideoError(f"the server dropped frame {frame.number}: {dropped.detail}")
                     await asyncio.sleep(dropped.retry_after or PAUSE_S)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-import grpc
 import numpy as np
 import pytest
 
@@ -100,12 +99,12 @@ def test_a_message_that_grpc_itself_refuses_is_not_shed_load() -> None:
             large = Request(0, bytes(22 * 2**20), (), {})
             async with GrpcSender.open(f"grpc://{service.address}", [large], 5) as sender:
                 reply = await sender.send(large)
-            assert reply.outcome == grpc.StatusCode.RESOURCE_EXHAUSTED.name
+            assert reply.outcome == "413"
             assert "larger than max" in reply.detail
             bad = Request(0, b"GIF89a", (), {})
             async with GrpcSender.open(f"grpc://{service.address}", [bad], 5) as sender:
                 reply = await sender.send(bad)
-            assert (reply.outcome, "image/webp" in reply.detail) == ("422", True)
+            assert (reply.outcome, "image/webp" in reply.detail) == ("415", True)
 
     asyncio.run(scenario())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from typing import Any
 
@@ -12,13 +13,19 @@ from benchmarks.harness.serving import Server
 from hiseg.client import (
     ClientError,
     InvalidRequest,
+    Overloaded,
     RawFrame,
+    Reason,
     TooLarge,
+    Unavailable,
     UndecodableImage,
     UnexpectedAnswer,
     UnsupportedImage,
 )
+from hiseg.client.errors import KIND_OF_REASON
+from tests.service.client import scripted_servers
 from tests.service.client.calls import KINDS, call, segment
+from tests.service.client.scripted_servers import Step
 
 PNG = b"\x89PNG\r\n\x1a\n"
 BOX = [1, 2, 30, 40]
@@ -50,17 +57,64 @@ def test_errors_over_http(server: Server, kind: str, case: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES)
 def test_errors_over_grpc(server: Server, kind: str, case: str) -> None:
-    image, boxes, options, _, _, field = CASES[case]
+    image, boxes, options, expected, _, field = CASES[case]
     with pytest.raises(InvalidRequest) as caught:
         segment(kind, server.grpc, image, boxes, **options)
-    assert (caught.value.status, caught.value.code, caught.value.field) == (None, "INVALID_ARGUMENT", field)
+    error = caught.value
+    assert type(error) is expected
+    assert (error.status, error.code, error.field) == (None, "INVALID_ARGUMENT", field)
+    with pytest.raises(InvalidRequest) as over_http:
+        segment(kind, server.url, image, boxes, **options)
+    assert error.reason == over_http.value.reason
+    assert error.reason in {reason.value for reason in Reason}
 
 
 def test_errors_have_the_limit_and_the_value(server: Server) -> None:
-    with pytest.raises(TooLarge) as caught:
-        segment("sync", server.url, SAMPLE, [BOX] * 101)
-    assert (caught.value.limit, caught.value.value) == (100, 101)
-    assert "101 boxes" in str(caught.value)
+    for url in (server.url, server.grpc):
+        with pytest.raises(TooLarge) as caught:
+            segment("sync", url, SAMPLE, [BOX] * 101)
+        assert caught.value.reason == Reason.TOO_MANY_BOXES
+        assert (caught.value.limit, caught.value.value) == (100, 101)
+        assert "101 boxes" in str(caught.value)
+        with pytest.raises(InvalidRequest) as caught:
+            segment("sync", url, SAMPLE, [BOX], variant="b9")
+        assert (caught.value.limit, caught.value.value) == (["b0"], "b9")
+
+
+ANSWERS: list[tuple[int, dict[str, Any], type[ClientError], bool]] = [
+    (422, {"reason": "UNDECODABLE_IMAGE", "title": "whatever"}, UndecodableImage, False),
+    (422, {"reason": "INVALID_REQUEST", "title": "Image cannot be decoded"}, InvalidRequest, False),
+    (422, {"title": "Image cannot be decoded"}, InvalidRequest, False),
+    (422, {"reason": "TOO_CURIOUS"}, InvalidRequest, False),
+    (422, {"reason": 7}, InvalidRequest, False),
+    (503, {"reason": "NO_ENGINE"}, Unavailable, True),
+    (503, {"reason": "SHUTTING_DOWN"}, Unavailable, True),
+    (503, {"reason": "TOO_MANY_CONNECTIONS"}, Unavailable, True),
+    (503, {"reason": "ENGINE_FAILED"}, Unavailable, False),
+    (503, {}, Unavailable, True),
+    (429, {"reason": "KEY_RATE"}, Overloaded, True),
+    (414, {"reason": "URL_TOO_LONG"}, TooLarge, False),
+    (404, {"reason": "NOT_FOUND", "detail": "Not Found"}, UnexpectedAnswer, False),
+    (418, {}, UnexpectedAnswer, False),
+]
+
+
+@pytest.mark.parametrize(("status", "problem", "expected", "retryable"), ANSWERS)
+def test_the_reason_decides_and_else_the_status(
+    status: int, problem: dict[str, Any], expected: type[ClientError], retryable: bool
+) -> None:
+    step = Step(status=status, body=json.dumps({"status": status, "detail": "words"} | problem).encode())
+    for kind in KINDS:
+        with scripted_servers.http([step]) as heard, pytest.raises(ClientError) as caught:
+            segment(kind, heard.url, SAMPLE, [BOX], settings={"retries": 0})
+        assert type(caught.value) is expected
+        assert caught.value.retryable is retryable
+        sent = problem.get("reason")
+        assert caught.value.reason == (sent if isinstance(sent, str) else None)
+
+
+def test_every_reason_has_an_exception() -> None:
+    assert {*KIND_OF_REASON} == {reason.value for reason in Reason}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -197,3 +197,35 @@ def test_draining_then_gone(visit: Visit, photo: bytes) -> None:
         expect(visitor.page.get_by_role("alert")).to_contain_text("Can’t reach the service")
         assert not JARGON.search(visitor.problem())
         assert np.array_equal(visitor.drawn(), drawn), "the masks that were there stay"
+
+
+@pytest.mark.parametrize(
+    ("status", "problem", "words"),
+    [
+        (503, {"reason": "NO_ENGINE", "detail": "no engine answers"}, ("can’t make masks now", "doesn’t answer")),
+        (503, {"reason": "STARTING", "detail": "wait"}, ("The service is starting",)),
+        (503, {"reason": "SHUTTING_DOWN", "detail": "the models are unloaded"}, ("The service is shutting down",)),
+        (503, {"reason": "ENGINE_FAILED", "detail": "2 servers went down"}, ("couldn’t finish that",)),
+        (503, None, ("Can’t reach the service", "What stands before it")),
+        (502, None, ("Can’t reach the service", "What stands before it")),
+        (429, {"reason": "KEY_RATE"}, ("Too many requests with this key", "Next try in 9 s")),
+        (413, None, ("That is too large", "What stands before the service")),
+        (413, {"reason": "SIDE_TOO_LONG", "limit": 1_000_000, "value": 2_000_000}, ("2,000,000 pixels",)),
+        (413, {"reason": "TOO_MUCH_MEMORY", "detail": "it takes too much memory"}, ("it takes too much memory.",)),
+        (422, {"reason": "UNDECODABLE_IMAGE", "detail": "x"}, ("The picture is damaged",)),
+        (422, {"reason": "INVALID_REQUEST", "field": "image", "detail": "no image"}, ("doesn’t take that",)),
+    ],
+)
+def test_the_reason_decides_and_not_the_words(
+    visitor: Visitor, status: int, problem: dict[str, object] | None, words: tuple[str, ...]
+) -> None:
+    """Answers that a service, or a proxy before it, gives rarely; a proxy's are no JSON."""
+
+    def answer(route: Route) -> None:
+        body = "<html>Sorry</html>" if problem is None else json.dumps(problem)
+        kind = "text/html" if problem is None else "application/problem+json"
+        route.fulfill(status=status, body=body, headers={"content-type": kind, "retry-after": "9"})
+
+    visitor.page.route("**/v1/segment*", answer)
+    visitor.page.locator("[data-do=sample]:visible").click()
+    said(visitor, *words)
