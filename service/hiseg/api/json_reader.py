@@ -51,6 +51,9 @@ NOT_UTF8 = {
     b"{\0": "in UTF-16",
     b"\0{": "in UTF-16",
     b"\x1f\x8b": "compressed with gzip",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x89PNG": "a PNG image",
+    b"RIFF": "a WebP image",
 }
 """How JSON begins that isn't read, and what it is."""
 BOXES = b'"boxes"'

@@ -242,3 +242,9 @@ def test_other_encodings_are_named(encoding: str, size: int) -> None:
     text = json.dumps({"image": "A" * size}).encode(encoding)
     with pytest.raises(InvalidRequest, match=f"in {encoding[:6].upper()}; it has to be plain UTF-8"):
         read_json(JsonRequest, text, LIMITS)
+
+
+@pytest.mark.parametrize(("body", "words"), [(b"\xff\xd8\xff\xe0", "a JPEG image"), (b"\x1f\x8b\x08", "gzip")])
+def test_what_is_no_json_at_all_is_named(body: bytes, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        read_json(JsonRequest, body, LIMITS)

@@ -20,7 +20,7 @@ from hiseg.masks.formats.overlay import OPACITY, PALETTE
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
-from hiseg.transports.http import docs_page, problems, segment
+from hiseg.transports.http import docs_page, methods, problems, segment
 from hiseg.transports.http.kserve import routes as kserve
 from hiseg.transports.http.label_studio import routes as label_studio
 from hiseg.transports.http.middleware import AccessLogMiddleware, AuthMiddleware
@@ -38,16 +38,18 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
     docs_page.install(app)
     exchange = Exchange(segmenter, settings, metrics)
     problems.install(app)
+    methods.install(app)
     app.add_middleware(AuthMiddleware, key_store=key_store, metrics=metrics)
     if settings.cors_origins:
         # Around the authentication: browsers send a preflight request without a key.
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
             expose_headers=["Retry-After", "Server-Timing", "X-Request-ID"],
         )
+    app.add_middleware(methods.HeadMiddleware)
     app.add_middleware(AccessLogMiddleware, exchange=exchange)
     for api in (segment, kserve, label_studio):
         app.include_router(api.router(exchange))

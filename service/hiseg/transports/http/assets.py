@@ -18,6 +18,8 @@ from pathlib import Path
 
 from fastapi import Request, Response
 
+from hiseg.transports.http.accept import qualities
+
 # Not mimetypes: what that says depends on the machine.
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -82,7 +84,8 @@ class Asset:
         headers = HEADERS | {"Content-Security-Policy": policy, "ETag": self.etag}
         if self.etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
             return Response(status_code=304, headers=headers)
-        if not self.media_type.startswith("image/") and "gzip" in request.headers.get("accept-encoding", ""):
+        takes_gzip = qualities(request.headers.get("accept-encoding", "")).get("gzip", 0) > 0
+        if takes_gzip and not self.media_type.startswith("image/"):
             headers["Content-Encoding"] = "gzip"
             return Response(self.compressed, media_type=self.media_type, headers=headers)
         return Response(self.content, media_type=self.media_type, headers=headers)

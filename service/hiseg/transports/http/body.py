@@ -13,13 +13,11 @@ from hiseg.api.json_reader import LongText, limits_of_options, read_json
 from hiseg.api.numbers import Row
 from hiseg.api.options import Options
 from hiseg.api.validation import read_values
-from hiseg.core.errors import InvalidRequest, Reason, UnsupportedImage, shorten
-from hiseg.images.encoded import MEDIA_TYPES
+from hiseg.core.errors import InvalidRequest
 from hiseg.images.limits import IMAGE_FIELD
+from hiseg.transports.http.content import MULTIPART, RAW, body_type
 from hiseg.transports.http.multipart import read_parts
 
-RAW = {*MEDIA_TYPES, "application/octet-stream"}
-MULTIPART, JSON = "multipart/form-data", "application/json"
 REQUEST_FIELD = "request"
 """Name of the part of a multipart body that has the options."""
 
@@ -69,25 +67,16 @@ async def read_request(request: Request, max_boxes: int) -> SegmentRequest:
         InvalidRequest: options, boxes, JSON or multipart are malformed.
         TooLarge: there are too many boxes in the query, or too much in the JSON.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = body_type(request)
     if media_type in RAW:
         options = read_values(QueryOptions, dict(request.query_params))
         return SegmentRequest(await request.body(), parse_boxes(options.boxes, max_boxes), options)
     if media_type == MULTIPART:
         return await _read_multipart(request, max_boxes)
-    if media_type == JSON:
-        body = read_json(JsonRequest, await request.body(), limits_of_options(max_boxes))
-        image = await _from_base64(body.image)
-        body.image = LongText(b"", is_escaped=False)  # it would hold the whole body until the answer
-        return SegmentRequest(image, body.boxes, body)
-    taken = sorted({*RAW, MULTIPART, JSON})
-    raise UnsupportedImage(
-        f"content type {shorten(media_type) or 'missing'!r} is not taken; {', '.join(taken)} are",
-        reason=Reason.UNSUPPORTED_CONTENT_TYPE,
-        field="content-type",
-        limit=taken,
-        value=media_type,
-    )
+    body = read_json(JsonRequest, await request.body(), limits_of_options(max_boxes))
+    image = await _from_base64(body.image)
+    body.image = LongText(b"", is_escaped=False)  # it would hold the whole body until the answer
+    return SegmentRequest(image, body.boxes, body)
 
 
 async def _read_multipart(request: Request, max_boxes: int) -> SegmentRequest:

@@ -45,16 +45,16 @@ def install(app: FastAPI) -> None:
     def schema() -> Asset:
         return Asset.of(json.dumps(app.openapi(), separators=(",", ":")).encode(), ".json")
 
-    @app.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
         return page.respond(request, DOCS_POLICY)
 
-    @app.api_route("/docs/assets/{name}", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get("/docs/assets/{name}", include_in_schema=False)
     async def asset(request: Request, name: str) -> Response:
         if name not in assets:
             raise HTTPException(404, "there is no such file")
         return assets[name].respond(request, DOCS_POLICY)
 
-    @app.api_route("/openapi.json", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> Response:
         return schema().respond(request)

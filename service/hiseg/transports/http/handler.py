@@ -18,6 +18,7 @@ from hiseg.batching.admission import Reservation
 from hiseg.core.errors import DeadlineExceeded, HisegError, Reason
 from hiseg.observability.tracing import HEADER, read_traceparent
 from hiseg.transports.http.connection import FLOW
+from hiseg.transports.http.content import CODINGS, check_coding
 from hiseg.transports.http.middleware import LOG_ENTRY, QUOTA
 
 CLIENT_CLOSED_REQUEST = 499
@@ -55,11 +56,15 @@ async def handle(
             traceparent=read_traceparent(request.headers.get(HEADER, "")),
             log_entry=request.scope[LOG_ENTRY],
         ) as context:
+            check_coding(request)
             body = await read_in_time(read, request, context, exchange.settings.body_timeout_seconds)
             response = await cancel_on_disconnect(request.receive, answer(body, context))
             return CountedResponse(response, context.keep_for_answer(len(response.body)))
     except HisegError as error:
-        return error_response(error)
+        response = error_response(error)
+        if error.field in CODINGS:
+            response.headers["Accept-Encoding"] = "identity"  # as RFC 9110, section 15.5.16, wants it
+        return response
     except ClientDisconnected:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
 

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel
 
 from hiseg.api.answer import SegmentOut, add_timings, server_timing, to_json, to_json_text
 from hiseg.api.encoding import to_png, writing_cost
 from hiseg.api.exchange import Exchange, RequestContext
+from hiseg.core.errors import shorten
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Result
 from hiseg.core.stop import Stop
+from hiseg.transports.http.accept import preferred
 from hiseg.transports.http.body import (
-    JSON,
-    MULTIPART,
-    RAW,
     JsonOptions,
     JsonRequest,
     QueryOptions,
     SegmentRequest,
     read_request,
 )
+from hiseg.transports.http.content import JSON, MULTIPART, RAW
 from hiseg.transports.http.handler import handle
 from hiseg.transports.http.problems import MEDIA_TYPE, problem
 
@@ -93,7 +94,7 @@ def router(exchange: Exchange) -> APIRouter:
         The body is the image itself with the options in the query, or `multipart/form-data` with `image` and
         `request` (JSON), or JSON with the image in base64.
         """
-        as_png = wants_png(request.headers.get("accept", ""))
+        as_png = wants_png(",".join(request.headers.getlist("accept")))
         return await handle(exchange, TRANSPORT, request, read, partial(answer, as_png=as_png), problem)
 
     return routes
@@ -125,11 +126,20 @@ async def answer(received: SegmentRequest, context: RequestContext, as_png: bool
 
 
 def wants_png(accept: str) -> bool:
-    """Whether ``Accept`` names PNG first: the answer is the image that the mask format has, or else a label map."""
-    return accept.partition(",")[0].partition(";")[0].strip() == PNG
+    """Whether ``Accept`` prefers PNG to JSON: the answer is the image that the mask format has, or else a label map.
+
+    Raises:
+        HTTPException: it allows neither.
+    """
+    chosen = preferred(accept, (JSON, PNG))
+    if chosen is None:
+        text = f"Accept ({shorten(accept)!r}) allows neither {JSON} nor {PNG}, and answers are one of them"
+        raise HTTPException(HTTPStatus.NOT_ACCEPTABLE, text)
+    return chosen == PNG
 
 
 PROBLEMS = {
+    406: "Accept allows neither JSON nor PNG",
     413: "Too many bytes, pixels or boxes",
     415: "Unsupported image type or content type",
     422: "Bad box, bad option, bad JSON, or an image that cannot be decoded",

@@ -13,7 +13,7 @@ from fastapi import Request
 from hiseg.api.json_reader import limits_of_options
 from hiseg.api.options import Options
 from hiseg.api.validation import read_values
-from hiseg.core.errors import InvalidRequest, Reason, UnsupportedImage, shorten
+from hiseg.core.errors import InvalidRequest, shorten
 from hiseg.core.job import Priority
 from hiseg.core.result import Instance, Result
 from hiseg.core.stop import NEVER, Stop
@@ -71,17 +71,8 @@ async def read_infer_request(request: Request, max_boxes: int) -> InferRequest:
 
     Raises:
         InvalidRequest: something in it is wrong.
-        UnsupportedImage: it is compressed.
         TooLarge: there are too many boxes, or too much JSON.
     """
-    if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
-        raise UnsupportedImage(
-            f"content-encoding {shorten(encoding)!r} is not taken; JPEGs don't get smaller",
-            reason=Reason.UNSUPPORTED_ENCODING,
-            field="content-encoding",
-            limit="identity",
-            value=encoding,
-        )
     body, blobs = split_body(await request.body(), request.headers.get(HEADER_LENGTH), limits_of_options(max_boxes))
     tensors = {tensor.name: tensor for tensor in body.inputs}
     if unknown := sorted(set(tensors) - {IMAGE, BOXES}):

@@ -22,7 +22,7 @@ from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
 from hiseg.masks.memory import WritingCost
-from hiseg.transports.http.body import JSON
+from hiseg.transports.http.content import JSON
 from hiseg.transports.http.handler import handle
 from hiseg.transports.http.label_studio.labelling import MAX_LENGTH, Labelling, read_labelling
 from hiseg.transports.http.label_studio.media import Media

@@ -22,11 +22,11 @@ def router() -> APIRouter:
     index = assets.pop(PAGE)
     routes = APIRouter(include_in_schema=False)
 
-    @routes.api_route("/", methods=["GET", "HEAD"])
+    @routes.get("/")
     async def page(request: Request) -> Response:
         return index.respond(request)
 
-    @routes.api_route("/playground/{name}", methods=["GET", "HEAD"])
+    @routes.get("/playground/{name}")
     async def asset(request: Request, name: str) -> Response:
         if name not in assets:
             raise HTTPException(404, f"the playground has no {shorten(name)!r}")

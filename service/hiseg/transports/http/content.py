@@ -1,0 +1,69 @@
+"""What the body of a request is, as its headers say it: every route reads them by these rules.
+
+Clients name types in many ways. Where it is plain what they mean it is taken; the image itself says which type it is.
+"""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from hiseg.core.errors import Reason, UnsupportedImage, shorten
+from hiseg.images.encoded import MEDIA_TYPES
+
+OCTETS, MULTIPART, JSON = "application/octet-stream", "multipart/form-data", "application/json"
+RAW = (*MEDIA_TYPES, OCTETS)
+"""Types of a body that is the image itself."""
+TAKEN = sorted({*RAW, MULTIPART, JSON})
+OTHER_NAMES = {
+    **dict.fromkeys(("image/jpg", "image/pjpeg", "image/jfif", "image/x-citrix-jpeg"), "image/jpeg"),
+    **dict.fromkeys(("image/x-png", "image/x-citrix-png", "image/apng"), "image/png"),
+    "image/x-webp": "image/webp",
+    **dict.fromkeys(("image/*", "binary/octet-stream", "application/x-binary"), OCTETS),
+    **dict.fromkeys(("text/json", "text/x-json", "application/x-json"), JSON),
+}
+"""Other names of the types that are taken, as old browsers, Android, S3 and people write them."""
+CODINGS = {"content-encoding": ("", "identity"), "transfer-encoding": ("", "identity", "chunked")}
+"""Headers that say how a body is encoded, and what they may say."""
+FORM = "application/x-www-form-urlencoded"
+
+
+def body_type(request: Request) -> str:
+    """The type of a body, one of :data:`TAKEN`; a body that names none is the image itself.
+
+    Raises:
+        UnsupportedImage: it is none of them.
+    """
+    values = request.headers.getlist("content-type")
+    if not values:
+        return OCTETS  # as RFC 9110, section 8.3, allows, and as most libraries send bytes
+    names = {name.strip(" \t\"'").lower() for value in values for name in value.partition(";")[0].split(",")}
+    found = {OTHER_NAMES.get(name, JSON if name.endswith("+json") else name) for name in names}
+    if len(found) == 1 and (media_type := found.pop()) in TAKEN:
+        return media_type
+    named = ", ".join(sorted(names))
+    why = " (curl and others say so unless they are told what they send)" if named == FORM else ""
+    raise UnsupportedImage(
+        f"content type {shorten(named)!r} is not taken{why}; {', '.join(TAKEN)} are",
+        reason=Reason.UNSUPPORTED_CONTENT_TYPE,
+        field="content-type",
+        limit=TAKEN,
+        value=named,
+    )
+
+
+def check_coding(request: Request) -> None:
+    """Look whether a body comes as it is.
+
+    Raises:
+        UnsupportedImage: it is compressed.
+    """
+    for name, plain in CODINGS.items():
+        value = ",".join(request.headers.getlist(name))
+        if any(coding.strip().lower() not in plain for coding in value.split(",")):
+            raise UnsupportedImage(
+                f"{name} {shorten(value)!r} is not taken: bodies come uncompressed, for images don't get smaller",
+                reason=Reason.UNSUPPORTED_ENCODING,
+                field=name,
+                limit="identity",
+                value=value,
+            )
