@@ -18,7 +18,7 @@ from hiseg.images.headers.header import Header
 from hiseg.images.headers.jpeg import read_jpeg
 from hiseg.images.headers.png import read_png
 from hiseg.images.headers.webp import read_webp
-from hiseg.images.limits import IMAGE_FIELD, ImageLimits, check_pixels, damaged
+from hiseg.images.limits import BROKEN, IMAGE_FIELD, ImageLimits, check_pixels, damaged
 
 MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 """Media types that are read, and Pillow's names of them."""
@@ -33,7 +33,6 @@ _DECODING_BYTES: dict[str, Callable[[bytes, Header, Size | None], int]] = {
     "PNG": lambda data, header, _: png.decoding_bytes(data, header),
     "WEBP": lambda data, header, _: webp.decoding_bytes(data, header),
 }
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError)
 # EXIF 2.3, tag Orientation: what makes the stored ``[H, W, 3]`` upright; 1 changes nothing.
 _UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda stored: stored[:, ::-1],
@@ -109,7 +108,7 @@ class EncodedImage:
         """
         try:
             image = _DECODERS[self.header.kind](self.data, self.header, self._as_stored(at_least))
-        except _BROKEN as error:
+        except BROKEN as error:
             raise damaged(self.header.kind, "it is truncated or damaged") from error
         if self.header.orientation in _UPRIGHT:
             notes = image.notes + ((_TURNED_WEBP_NOTE,) if self.header.kind == "WEBP" else ())

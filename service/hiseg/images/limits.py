@@ -45,6 +45,8 @@ class ImageLimits:
     max_pixels: int
 
 
+BROKEN = (OSError, SyntaxError, ValueError, EOFError)
+"""What libraries raise of files that they can't read."""
 UNLIMITED = ImageLimits(sys.maxsize, sys.maxsize)
 """For who reads files of their own."""
 

@@ -6,6 +6,7 @@ Texts and colour profiles, which are packed, are not unpacked.
 from __future__ import annotations
 
 import struct
+import zlib
 
 from hiseg.images.headers.header import Header, Span, cut
 from hiseg.images.headers.orientation import MAX_EXIF_BYTES, find_orientation
@@ -33,9 +34,17 @@ _MODES = {
     (16, 6): "RGBA",
 }
 """Pillow's mode for each depth in bits and type of colour."""
-_MAX_LENGTH = {b"PLTE": 3 * 256, b"tRNS": 256}
-_MIN_TRANSPARENCY = {"1": 2, "L": 2, "I;16": 2, "RGB": 6}
+_CRITICAL = (b"IHDR", b"PLTE")
+"""What no image can be read without; of each there is one."""
+_MAX_PALETTE_BYTES = 3 * 256
+_MAX_CHECKED_BYTES = 2**17
+"""Chunks of more bytes are believed without a look at their checksum, which would take too long for the event loop."""
+_TRANSPARENCY_BYTES = {"1": (2, 2), "L": (2, 2), "I;16": (2, 2), "RGB": (6, 6), "P": (1, 256)}
+"""Least and most bytes of tRNS, for the modes that may have it."""
 _COLOURS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"sBIT", b"tRNS")
+_KEPT = (*_CRITICAL, b"tRNS")
+_READ = frozenset((*_CRITICAL, *_COLOURS, b"iCCP", b"eXIf", b"acTL", b"fcTL"))
+"""Of each of these the first is read, if its checksum is right."""
 _MOST_FRAMES = 0x80000000
 
 
@@ -46,6 +55,7 @@ def read_png(data: bytes) -> Header:
         UndecodableImage: it is damaged or has too many parts.
     """
     chunks: dict[bytes, Span] = {}
+    seen: set[bytes] = set()
     at = len(SIGNATURE)
     for part in range(MAX_PARTS + 2):
         check_count(part, MAX_PARTS, KIND, "chunks before its pixels")
@@ -57,23 +67,35 @@ def read_png(data: bytes) -> Header:
             break
         if not name.isalpha() or name == b"IEND" or end + 4 > len(data):
             raise damaged(KIND, "it has no pixels, or the length of a chunk is wrong")
-        if length > _MAX_LENGTH.get(name, length):
-            raise damaged(KIND, f"its {name.decode()} chunk has {length} bytes")
-        chunks.setdefault(name, (begin, end))
+        if name == b"CgBI":
+            raise damaged(KIND, "it is in Apple's own format for apps (CgBI), which browsers don't read either")
+        if (name == b"IHDR") != (part == 0):
+            raise damaged(KIND, "its size doesn't stand at its beginning")
+        if name[:1].isupper() and name not in _CRITICAL:
+            raise damaged(KIND, f"it can't be read without its {name.decode()} chunk, which is of an unknown kind")
+        if name in _CRITICAL and name in seen:
+            raise damaged(KIND, f"it has more than one {name.decode()} chunk")
+        if name in _READ and name not in seen:
+            seen.add(name)
+            if length > _MAX_CHECKED_BYTES or is_chunk_intact(data, at, end + 4):
+                chunks[name] = begin, end
+            elif name in _CRITICAL:
+                raise damaged(KIND, f"it is damaged: the checksum of its {name.decode()} chunk is wrong")
         at = end + 4
     mode, width, height = _read_size(data, chunks.get(b"IHDR", (0, 0)))
+    _check_palette(mode, chunks)
     return Header(
         KIND,
         mode,
         width,
         height,
         pixels_at=at,
-        kept=tuple(_whole(chunks[name]) for name in (b"IHDR", b"PLTE", b"tRNS") if name in chunks),
+        kept=tuple(_whole(chunks[name]) for name in _KEPT if name in chunks),
         orientation=find_orientation(cut(data, chunks.get(b"eXIf"), MAX_EXIF_BYTES)),
         frames=_count_frames(data, chunks),
         profile=tuple(chunks[name] for name in (b"iCCP",) if name in chunks),
         colours={name: chunks[name] for name in _COLOURS if name in chunks},
-        is_transparent=mode in ("LA", "RGBA") or _has_transparency(data, chunks, mode),
+        is_transparent=mode in ("LA", "RGBA") or b"tRNS" in chunks,
     )
 
 
@@ -86,22 +108,37 @@ def _read_size(data: bytes, body: Span) -> tuple[str, int, int]:
     """Read IHDR: Pillow's mode, width, height."""
     if body[1] - body[0] != 13:
         raise damaged(KIND, "it has pixels before their size")
-    width, height, depth, colour, _, filters = struct.unpack_from(">IIBBBB", data, body[0])
-    if (depth, colour) not in _MODES or filters:
-        raise damaged(KIND, f"it has colours of type {colour} with {depth} bits and filters of type {filters}")
+    width, height, depth, colour, *methods = struct.unpack_from(">IIBBBBB", data, body[0])
+    if (depth, colour) not in _MODES:
+        raise damaged(KIND, f"it has colours of type {colour} with {depth} bits")
+    if methods[0] or methods[1] or methods[2] > 1:
+        raise damaged(KIND, f"its methods {methods} of packing, filtering and interlacing are unknown")
     if not width or not height:
         raise damaged(KIND, f"its size is {width} x {height}")
     return _MODES[depth, colour], width, height
 
 
-def _has_transparency(data: bytes, chunks: dict[bytes, Span], mode: str) -> bool:
-    """Whether a colour, or a palette's entry, is said to be transparent."""
-    if b"tRNS" not in chunks:
-        return False
-    begin, end = chunks[b"tRNS"]
-    if end - begin < _MIN_TRANSPARENCY.get(mode, 0):
-        raise damaged(KIND, "its transparent colour is cut off")
-    return True
+def is_chunk_intact(data: bytes, begin: int, end: int) -> bool:
+    """Whether the checksum of a chunk, at the end of it, is right."""
+    return zlib.crc32(memoryview(data)[begin + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
+
+
+def _check_palette(mode: str, chunks: dict[bytes, Span]) -> None:
+    """Leave out a palette that isn't needed, and transparency of a wrong size, as browsers do.
+
+    Raises:
+        UndecodableImage: the palette is needed, and it isn't there or has a wrong size.
+    """
+    if mode != "P":
+        chunks.pop(b"PLTE", None)
+    else:
+        begin, end = chunks.get(b"PLTE", (0, 0))
+        if not 0 < end - begin <= _MAX_PALETTE_BYTES or (end - begin) % 3:
+            raise damaged(KIND, f"its palette has {end - begin} bytes")
+    least, most = _TRANSPARENCY_BYTES.get(mode, (1, 0))
+    begin, end = chunks.get(b"tRNS", (0, 0))
+    if not least <= end - begin <= most:
+        chunks.pop(b"tRNS", None)
 
 
 def _count_frames(data: bytes, chunks: dict[bytes, Span]) -> int:
