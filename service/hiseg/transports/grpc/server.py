@@ -21,6 +21,7 @@ from hiseg.transports.grpc.call import Calls
 from hiseg.transports.grpc.health import HealthServicer
 from hiseg.transports.grpc.incoming import WINDOW_BYTES, Incoming
 from hiseg.transports.grpc.open_connections import OpenConnections
+from hiseg.transports.grpc.reflection import reflection_handlers
 from hiseg.transports.grpc.servicer import SERVICE, SegmentationServicer
 from hiseg.transports.grpc.small_calls import SmallCalls
 from hiseg.transports.grpc.sockets import Sockets
@@ -71,7 +72,7 @@ class Server:
             (
                 SegmentationServicer(segmenter, settings, metrics, key_store, calls).handlers,
                 HealthServicer(segmenter, small).handlers,
-                small.reflection((SERVICE, HEALTH)),
+                *reflection_handlers(small, (SERVICE, HEALTH)),
             )
         )
 

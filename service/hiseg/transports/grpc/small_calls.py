@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
-from grpc_reflection.v1alpha import reflection
-from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 
 from hiseg.access.quota import ConcurrencyLimit, address_share
 from hiseg.api.limits import READ_ANSWER_SECONDS
@@ -17,12 +15,9 @@ from hiseg.api.outcomes import ClientDisconnected
 from hiseg.core.errors import HisegError
 from hiseg.transports.grpc.auth import TrustedProxies
 from hiseg.transports.grpc.call import Call, Calls, Context, abort
-from hiseg.transports.grpc.requests import parse
 
 MAX_SMALL_CALLS = 256
 """Most calls of health and reflection, watchers included, that are open at once."""
-REFLECTION_IDLE_SECONDS = 60.0
-"""Longest time between two messages of a stream of reflection."""
 Method: TypeAlias = Callable[[Call, Context], Awaitable[None]]
 
 
@@ -59,19 +54,3 @@ class SmallCalls:
     async def write(self, call: Call, message: Message) -> None:
         """Write an answer; see :meth:`Call.write`."""
         await call.write(message.SerializeToString(), READ_ANSWER_SECONDS)
-
-    def reflection(self, services: tuple[str, ...]) -> grpc.GenericRpcHandler:
-        """Make the handlers of reflection, which describes ``services`` and itself."""
-        servicer = reflection.aio.ReflectionServicer((*services, reflection.SERVICE_NAME))
-
-        async def info(call: Call, context: Context) -> None:
-            async def requests() -> AsyncIterator[ServerReflectionRequest]:
-                while (data := await call.read(REFLECTION_IDLE_SECONDS)) is not None:
-                    yield parse(ServerReflectionRequest, data, 0)
-
-            async for response in servicer.ServerReflectionInfo(requests(), context):
-                await self.write(call, response)
-
-        return grpc.method_handlers_generic_handler(
-            reflection.SERVICE_NAME, {"ServerReflectionInfo": self.handler(info)}
-        )

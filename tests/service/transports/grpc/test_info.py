@@ -1,4 +1,4 @@
-"""``GetInfo`` and reflection, compression, and limits of pings."""
+"""``GetInfo``, compression, and limits of pings."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from importlib.metadata import version
 import grpc
 import grpc.aio
 import pytest
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc import StatusCode
-from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
-from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from hiseg.settings import MEBI, Settings
 from hiseg.transports.grpc import server
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from hiseg.transports.grpc.server import server_options
-from hiseg.transports.grpc.servicer import SERVICE
 from tests.service.transports.grpc.camera import FRAME
 from tests.service.transports.grpc.harness import BOX, CLIENT_OPTIONS, PHOTO, running
 from tests.service.transports.grpc.raw import PREFACE, SETTINGS, frame
@@ -57,23 +53,6 @@ def test_the_message_limit_in_force_is_the_one_that_info_states() -> None:
             ):
                 error = await service.refused(pb.SegmentRequest(encoded_image=bytes(size)))
                 assert error.code() is code
-
-    asyncio.run(scenario())
-
-
-def test_reflection() -> None:
-    async def scenario() -> None:
-        async with running() as service:
-            requests = [
-                ServerReflectionRequest(list_services=""),
-                ServerReflectionRequest(file_containing_symbol=SERVICE),
-            ]
-            call = ServerReflectionStub(service.channel).ServerReflectionInfo(iter(requests))
-            listed, file = [response async for response in call]
-            names = {found.name for found in listed.list_services_response.service}
-            assert {SERVICE, "grpc.health.v1.Health"} <= names
-            described = FileDescriptorProto.FromString(file.file_descriptor_response.file_descriptor_proto[0])
-            assert [method.name for method in described.service[0].method] == ["Segment", "SegmentStream", "GetInfo"]
 
     asyncio.run(scenario())
 
