@@ -47,7 +47,7 @@ def test_names_of_other_machines(folder: ImageFolder, name: str, found: str) -> 
     assert path.samefile(folder.folder / found)
 
 
-@pytest.mark.parametrize("name", ["frame.jpg", "c.jpg", "cam3/frame.jpg", "cam1"])
+@pytest.mark.parametrize("name", ["frame.jpg", "c.jpg", "cam3/frame.jpg", "cam1", "a" * 5000, "a\0.jpg", "", "/"])
 def test_what_is_not_there_or_may_be_several_is_not_found(folder: ImageFolder, name: str) -> None:
     assert folder.find(name) is None
 

@@ -22,6 +22,10 @@ from hiseg_training.data.skipped import AnnotationError, Problems, Skipped, Tell
 ENVIRONMENT = "HISEG_DATA"
 DEFAULT_ROOT = Path("data/person_seg")
 """Relative to the working folder."""
+NAME_SHOWN = 200
+"""Most characters of a file's name in a message."""
+LARGEST_SIDE = 1_000_000
+"""Most pixels of an image's side, as in the service."""
 SOMEBODY = 255
 """Identity shared by the 255th and all further people of an image: identities are uint8, and 0 is nobody."""
 
@@ -136,12 +140,13 @@ def read_annotations(
     for photo, name in people_in(load_coco(annotations), annotations, images, categories, tell):
         path = folder.find(name)
         if path is None:
-            missing.append(photo.path)
+            missing.append(name)
         else:
             found.append(replace(photo, path=path))
     if missing:
         more = f", nor do {len(missing) - 1} more of its images" if len(missing) > 1 else ""
-        raise FileNotFoundError(f"{missing[0]}, which {annotations} names, does not exist{more}")
+        path = images / " ".join(missing[0].split())[:NAME_SHOWN]
+        raise FileNotFoundError(f"{path}, which {annotations} names, does not exist{more}")
     _check_files(found, annotations)
     return found
 
@@ -244,8 +249,8 @@ def _size(index: int, row: dict[str, Any], folder: ImageFolder, annotations: Pat
             sides.append(read_field(row, side, whole_number))
         except Unclear as error:
             raise AnnotationError(f"{where} {error}") from None
-        if sides[-1] < 0:
-            raise AnnotationError(f"{where} {side} is {show(value)}")
+        if not 0 < sides[-1] <= LARGEST_SIDE:
+            raise AnnotationError(f"{where} {side} is {show(value)}, which is no size of an image")
     if all(sides):
         return sides[0], sides[1]
     name = row.get("file_name")

@@ -116,7 +116,8 @@ def person_categories(
         number = _own_id(row, f"{annotations}: categories[{index}]")
         name = str(row.get("name") or "").strip()
         if categories.setdefault(number, name) != name:
-            raise AnnotationError(f"{annotations}: the category {number} is both {categories[number]!r} and {name!r}")
+            both = f"{show(categories[number])} and {show(name)}"
+            raise AnnotationError(f"{annotations}: the category {number} is both {both}")
     found: set[Hashable] = set()
     strangers = []
     for each in wanted:
@@ -162,7 +163,7 @@ def _names(content: dict[str, Any], categories: dict[Hashable, str]) -> str:
         some = f"; annotations have category_id {', '.join(known[:NAMES_SHOWN])}" if known else ""
         return f", as the file has no categories{some}: name the number of people with --category"
     order = sorted(categories, key=lambda number: -counts[number])
-    named = [f"{categories[number] or number!r} ({counts[number]})" for number in order[:NAMES_SHOWN]]
+    named = [f"{show(categories[number] or number)} ({counts[number]})" for number in order[:NAMES_SHOWN]]
     more = f" and {len(order) - NAMES_SHOWN} more" if len(order) > NAMES_SHOWN else ""
     return f", but there is {', '.join(named)}{more} (annotations of each): name those that are people with --category"
 

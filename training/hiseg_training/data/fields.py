@@ -25,6 +25,9 @@ T = TypeVar("T")
 LARGEST = 1e300
 """Numbers up to here are finite, also as float."""
 
+EXACT = 2**53
+"""Whole numbers below are exact as float."""
+
 
 class Unclear(ValueError):
     """A value has no plain meaning; the message ends the sentence that begins with the value's name."""
@@ -59,7 +62,7 @@ def number(value: Any) -> float:
 def whole_number(value: Any) -> int:
     """Return a whole number, also one that is written as text or with a point and zeros behind it."""
     found = number(value)
-    if found != int(found):
+    if found != int(found) or abs(found) >= EXACT:
         raise Unclear(f"is {show(value)}, which is no whole number")
     return int(found)
 

@@ -37,12 +37,12 @@ class ImageFolder:
         The name as it stands goes first, then ever shorter ends of it, then a file of that name anywhere below, with
         other capitals and other forms of accents too.
         """
-        if (path := self.folder / name).is_file():
+        if _is_file(path := self.folder / name):
             return path
         for spelling in dict.fromkeys((name, unquote(name), unquote(name.partition("?")[0]))):
             parts = [part for part in spelling.replace("\\", "/").split("/") if part not in ("", ".", "..")]
             for start in range(len(parts)):
-                if (path := self.folder.joinpath(*parts[start:])).is_file():
+                if _is_file(path := self.folder.joinpath(*parts[start:])):
                     return path
         for spelling in (name, unquote(name.partition("?")[0])):
             found = self._below[_plain(spelling.replace("\\", "/").rpartition("/")[2])]
@@ -58,6 +58,13 @@ class ImageFolder:
             for name in names:
                 found[_plain(name)].append(Path(folder, name))
         return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or with a character that no name can have
+        return False
 
 
 def _plain(name: str) -> str:

@@ -111,9 +111,9 @@ def _run_lengths(rle: dict[str, Any], height: int, width: int) -> Rle:
     else:
         raise Unclear(f"has counts {show(counts)}, neither a text nor a list")
     if runs.size and runs.min() < 0:
-        raise Unclear(f"has a negative run length, {runs.min():.0f}")
+        raise Unclear(f"has a negative run length, {runs.min():.15g}")
     if (total := runs.sum()) != height * width:
-        raise Unclear(f"has runs of {total:.0f} pixels in all, its image of {width} x {height} has {height * width}")
+        raise Unclear(f"has runs of {total:.15g} pixels in all, its image of {width} x {height} has {height * width}")
     size = [height, width]
     if isinstance(counts, bytes):
         return {"size": size, "counts": counts}

@@ -80,5 +80,5 @@ class Problems:
     def check(self) -> None:
         """Raise AnnotationError, which names the first annotation, if there is any."""
         if self._count:
-            more = f"; and {self._count - 1} more annotations can't be read" if self._count > 1 else ""
+            more = f"; {self._count - 1} more can't be read" if self._count > 1 else ""
             raise AnnotationError(f"{self._path}: {self._first}{more}")
