@@ -11,17 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import PIL.Image
 
-from hiseg.core.errors import Reason, TooLarge, UndecodableImage, UnsupportedImage
+from hiseg.core.errors import Reason, TooLarge, UndecodableImage
 from hiseg.core.image import Image, Pixels, Size
 from hiseg.images.decoders import jpeg, png, webp
 from hiseg.images.headers.header import Header
 from hiseg.images.headers.jpeg import read_jpeg
 from hiseg.images.headers.png import read_png
 from hiseg.images.headers.webp import read_webp
+from hiseg.images.kinds import sniff
 from hiseg.images.limits import BROKEN, IMAGE_FIELD, ImageLimits, check_pixels, damaged
 
-MEDIA_TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
-"""Media types that are read, and Pillow's names of them."""
 _READERS: dict[str, Callable[[bytes], Header]] = {"JPEG": read_jpeg, "PNG": read_png, "WEBP": read_webp}
 _DECODERS: dict[str, Callable[[bytes, Header, Size | None], Image]] = {
     "JPEG": jpeg.decode,
@@ -152,26 +151,3 @@ def inspect(data: bytes, limits: ImageLimits) -> EncodedImage:
     header = _READERS[sniff(data)](data)
     check_pixels(header.width, header.height, limits)
     return EncodedImage(data, header)
-
-
-def sniff(data: bytes) -> str:
-    """Tell the type of a file from its first bytes.
-
-    Returns:
-        Pillow's name of the type.
-
-    Raises:
-        UnsupportedImage: the file is of none of the allowed types.
-    """
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    raise UnsupportedImage(
-        f"the image is none of {', '.join(MEDIA_TYPES)}",
-        field=IMAGE_FIELD,
-        limit=list(MEDIA_TYPES),
-        value=data[:8].hex(" "),
-    )

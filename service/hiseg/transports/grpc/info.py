@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from hiseg.api.limits import limits_in_force
-from hiseg.images.encoded import MEDIA_TYPES
+from hiseg.images.kinds import MEDIA_TYPES
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb

@@ -15,7 +15,7 @@ from hiseg.api.encoding import MaskFormat
 from hiseg.api.exchange import Exchange
 from hiseg.api.limits import limits_in_force
 from hiseg.core.job import Mode, Priority, Smoothing
-from hiseg.images.encoded import MEDIA_TYPES
+from hiseg.images.kinds import MEDIA_TYPES
 from hiseg.masks.formats.overlay import OPACITY, PALETTE
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter

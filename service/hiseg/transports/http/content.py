@@ -8,7 +8,7 @@ from __future__ import annotations
 from fastapi import Request
 
 from hiseg.core.errors import Reason, UnsupportedImage, shorten
-from hiseg.images.encoded import MEDIA_TYPES
+from hiseg.images.kinds import MEDIA_TYPES
 
 OCTETS, MULTIPART, JSON = "application/octet-stream", "multipart/form-data", "application/json"
 RAW = (*MEDIA_TYPES, OCTETS)
