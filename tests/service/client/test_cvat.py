@@ -13,6 +13,7 @@ import pytest
 from benchmarks.harness.paths import ROOT, SAMPLE, SAMPLE_BOXES
 from benchmarks.harness.serving import Server
 from hiseg.client import Client, Result
+from hiseg.client.cvat import create
 from tests.service.client.cvat_server import FRAME, Cvat, cvat
 
 FUNCTION = ROOT / "service" / "hiseg" / "client" / "cvat.py"
@@ -101,6 +102,90 @@ def test_a_frame_that_is_not_in_the_boxes_file(
     with pytest.raises(AssertionError, match=f"has no image with the file_name '{FRAME}'"):
         annotate(tools, running, server.url, tmp_path, boxes=coco(tmp_path, "other.jpg"))
     assert not running.uploads
+
+
+def rewritten(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """The file of :func:`coco` with a change."""
+    path = coco(folder)
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_turned_rectangle_is_the_one_around_it(
+    tools: Callable[..., str], running: Cvat, server: Server, expected: Result, tmp_path: Path
+) -> None:
+    def turn(content: dict[str, Any]) -> None:
+        for row in content["annotations"]:
+            x, y, width, height = row["bbox"]
+            # The same rectangle, as CVAT writes one that was drawn lying and turned by 90 degrees.
+            row["bbox"] = [x + (width - height) / 2, y + (height - width) / 2, height, width]
+            row["attributes"] = {"occluded": False, "rotation": 90.0}
+
+    shapes = annotate(tools, running, server.url, tmp_path, boxes=rewritten(tmp_path, turn))
+    assert len(shapes) == 2
+    for shape, instance in zip(shapes, expected.instances, strict=True):
+        found = decoded(shape["points"])
+        assert (found & instance.mask).sum() / (found | instance.mask).sum() > 0.999
+
+
+def test_more_people_than_a_request_takes_are_asked_about_in_several(
+    tools: Callable[..., str], running: Cvat, server: Server, tmp_path: Path
+) -> None:
+    boxes = [[10.0 + 6 * index, 20.0, 90.0, 300.0 + index] for index in range(130)]
+
+    def many(content: dict[str, Any]) -> None:
+        row = content["annotations"][0]
+        content["annotations"] = [row | {"id": index, "bbox": box} for index, box in enumerate(boxes)]
+
+    shapes = annotate(tools, running, server.url, tmp_path, boxes=rewritten(tmp_path, many))
+    with Client(server.url) as client:
+        wanted = [
+            instance.mask
+            for start in (0, 100)
+            for instance in client.segment(SAMPLE, boxes[start : start + 100], box_format="xywh").instances
+            if instance.area
+        ]
+    assert len(shapes) == len(wanted) > 100
+    for shape, mask in zip(shapes, wanted, strict=True):
+        np.testing.assert_array_equal(decoded(shape["points"]), mask)
+
+
+def test_a_frame_whose_boxes_all_lie_outside_gets_nothing(
+    tools: Callable[..., str], running: Cvat, server: Server, tmp_path: Path
+) -> None:
+    def move(content: dict[str, Any]) -> None:
+        for row in content["annotations"]:
+            row["bbox"][0] += 5000
+
+    assert annotate(tools, running, server.url, tmp_path, boxes=rewritten(tmp_path, move)) == []
+
+
+TWO_FRAMES = """
+import sys
+from types import SimpleNamespace
+from PIL import Image
+from hiseg.client.cvat import create
+function = create("http://127.0.0.1:1", sys.argv[1])
+image = Image.new("RGB", (20, 20))
+for frame in ("a/people.jpg", "b/people.jpg"):
+    try:
+        assert function.detect(SimpleNamespace(frame_name=frame), image) == []
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_frames_of_one_name_do_not_share_boxes(tools: Callable[..., str], tmp_path: Path) -> None:
+    said = tools("-c", TWO_FRAMES, coco(tmp_path, "people.jpg"))
+    assert "one image 'people.jpg' for two frames, 'a/people.jpg' and 'b/people.jpg'" in said
+
+
+@pytest.mark.parametrize("boxes", [True, False])
+def test_without_cvat_s_package_a_sentence_says_so(tmp_path: Path, boxes: bool) -> None:
+    with pytest.raises(ImportError, match="needs its package cvat_sdk: pip install cvat-cli"):
+        create("http://127.0.0.1:1", str(coco(tmp_path)) if boxes else "")
 
 
 BAD = {
