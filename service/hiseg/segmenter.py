@@ -261,7 +261,8 @@ def decodes_quickly(image: ImageSource) -> bool:
         # PNG and WebP take up to ten times as long, and JPEGs with passes or odd codes as long as their writers like.
         quick = header.kind == "JPEG" and header.is_plain and not header.in_passes
         # A file of more bytes than pixels has more in it than the image.
-        return quick and max(image.nbytes, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
+        is_small = max(image.nbytes, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
+        return quick and is_small and image.is_conversion_known
     return max(image.nbytes // 3, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
 
 
@@ -278,7 +279,7 @@ def prepare(image: ImageSource, placement: Placement, boxes: Sequence[Box], stop
         UndecodableImage: the image is damaged.
         Exception: what :meth:`Stop.check` raises.
     """
-    decoded = image.decode(size_to_decode(placement))
+    decoded = image.decode(size_to_decode(placement), stop)
     stop.check()
     return Prepared(to_canvas(decoded.pixels, placement), placement.rois(boxes), decoded.notes)
 

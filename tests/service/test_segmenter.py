@@ -22,7 +22,7 @@ from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded
 from hiseg.core.image import Image, Size
 from hiseg.core.job import Job, Mode
 from hiseg.core.result import Result
-from hiseg.core.stop import Stop
+from hiseg.core.stop import NEVER, Stop
 from hiseg.engines.base import Cost
 from hiseg.images.encoded import EncodedImage, inspect
 from hiseg.images.limits import ImageLimits
@@ -178,7 +178,7 @@ class WatchedImage:
     def decoding_bytes_for(self, at_least: Size | None) -> int:
         return self.decoding_bytes
 
-    def decode(self, at_least: Size | None = None) -> Image:
+    def decode(self, at_least: Size | None = None, stop: Stop = NEVER) -> Image:
         self.threads.append(threading.get_ident())
         return image(width=self.width, height=self.height)
 

@@ -58,13 +58,14 @@ class MaskContext:
     stop: Stop = NEVER
 
     @cached_property
-    def pixels(self) -> Pixels:
-        """The image's pixels, RGB uint8 ``[H, W, 3]``.
+    def decoded(self) -> Image:
+        """The image's pixels.
 
         Raises:
             UndecodableImage: the image is damaged, which reading it for the model would have found before.
+            Exception: what :meth:`Stop.check` raises.
         """
-        return self.image.decode().pixels
+        return self.image.decode(stop=self.stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +136,11 @@ def to_png(image: ImageSource, result: Result, mask_format: MaskFormat, stop: St
     drawn: Pixels | Labels
     if mask_format is MaskFormat.OVERLAY:
         instances = [result.foreground] if result.foreground else list(result.instances)
-        pixels = image.decode().pixels
+        pixels = image.decode(stop=stop).pixels
         is_own = not isinstance(image, Image) and pixels.flags.writeable
         drawn = overlay(pixels, instances, in_place=is_own, stop=stop)
     elif mask_format is MaskFormat.CUTOUT:
-        drawn = cutouts(image.decode().pixels, result.masks)
+        drawn = cutouts(image.decode(stop=stop), result.masks)
     else:
         drawn = label_map(result.masks, result.width, result.height)
     return encode_png(drawn, stop)
@@ -164,7 +165,7 @@ def check_size(masks: Sequence[CropMask], mask_format: MaskFormat) -> None:
 
 def _cutout(mask: CropMask, context: MaskContext) -> EncodedCrop:
     """An RGBA PNG of the person's own pixels; PNG has no empty image, so a crop without pixels gives no bytes."""
-    return EncodedCrop.of(mask, encode_png(cutout(context.pixels, mask), context.stop) if mask.pixels.size else b"")
+    return EncodedCrop.of(mask, encode_png(cutout(context.decoded, mask), context.stop) if mask.pixels.size else b"")
 
 
 _ENCODERS: dict[MaskFormat, Callable[[CropMask, MaskContext], EncodedMask]] = {
@@ -184,11 +185,11 @@ _COSTS = {
     MaskFormat.PNG: WritingCost(largest=1.3, pixels=0.1, answer_pixels=0.05),
     MaskFormat.PACKED: WritingCost(pixels=0.75, answer_pixels=0.2),
     MaskFormat.CUTOUT: WritingCost(
-        largest=4.7, pixels=3.5, max_pixels=MAX_CUTOUT_PIXELS, decodes=True, answer_pixels=0.5
+        image=1, largest=4.7, pixels=3.5, max_pixels=MAX_CUTOUT_PIXELS, decodes=True, answer_pixels=0.5
     ),
 }
 _PNG_COSTS = {
     MaskFormat.LABEL_MAP: WritingCost(image=1.2, numbers=True),
     MaskFormat.OVERLAY: WritingCost(image=3, decodes=True, answer_image=1),
-    MaskFormat.CUTOUT: WritingCost(image=4.5, decodes=True, answer_image=1),
+    MaskFormat.CUTOUT: WritingCost(image=5.5, decodes=True, answer_image=1),
 }

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hiseg.core.stop import NEVER, Stop
+
 Pixels = npt.NDArray[np.uint8]
 """uint8 pixels, RGB ``[H, W, 3]`` unless a docstring says otherwise."""
 Labels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -42,15 +44,17 @@ class ImageSource(Protocol):
     def decoding_bytes_for(self, at_least: Size | None) -> int:
         """Most bytes of memory that :meth:`decode` takes at once with the same argument, its result included."""
 
-    def decode(self, at_least: Size | None = None) -> Image:
+    def decode(self, at_least: Size | None = None, stop: Stop = NEVER) -> Image:
         """Decode the pixels, which may take too long for the event loop.
 
         Args:
             at_least: a smaller image will do, as long as it is no smaller than this (height, width); a JPEG is then
                 decoded at a half, a quarter or an eighth of its size, in a part of the time. None: in full size.
+            stop: looked at between the steps of converting its colours.
 
         Raises:
             UndecodableImage: the data is truncated or damaged.
+            Exception: what :meth:`Stop.check` raises.
         """
 
 
@@ -61,10 +65,13 @@ class Image:
     Attributes:
         pixels: RGB uint8 ``[H, W, 3]``, after EXIF rotation; pixel (0, 0) is top left.
         notes: what the decoder did to the image that the caller should know, such as "first frame of 12".
+        alpha: how opaque each pixel is, uint8 ``[H, W]``, where any is not: ``pixels`` then are laid on white. None:
+            all are opaque.
     """
 
     pixels: Pixels
     notes: tuple[str, ...] = ()
+    alpha: Pixels | None = None
 
     @property
     def width(self) -> int:
@@ -76,7 +83,7 @@ class Image:
 
     @property
     def nbytes(self) -> int:
-        return self.pixels.nbytes
+        return self.pixels.nbytes + (0 if self.alpha is None else self.alpha.nbytes)
 
     @property
     def decoding_bytes(self) -> int:
@@ -85,6 +92,6 @@ class Image:
     def decoding_bytes_for(self, at_least: Size | None) -> int:
         return 0
 
-    def decode(self, at_least: Size | None = None) -> Image:
+    def decode(self, at_least: Size | None = None, stop: Stop = NEVER) -> Image:
         """Return the image itself, which needs no decoding."""
         return self

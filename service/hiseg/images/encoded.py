@@ -13,6 +13,8 @@ import PIL.Image
 
 from hiseg.core.errors import Reason, TooLarge, UndecodableImage
 from hiseg.core.image import Image, Pixels, Size
+from hiseg.core.stop import NEVER, Stop
+from hiseg.images.colours.conversion import Conversion, conversion_bytes, find_conversion, is_quickly_found
 from hiseg.images.decoders import jpeg, png, webp
 from hiseg.images.headers.header import Header
 from hiseg.images.headers.jpeg import read_jpeg
@@ -22,10 +24,10 @@ from hiseg.images.kinds import sniff
 from hiseg.images.limits import BROKEN, IMAGE_FIELD, ImageLimits, check_pixels, damaged
 
 _READERS: dict[str, Callable[[bytes], Header]] = {"JPEG": read_jpeg, "PNG": read_png, "WEBP": read_webp}
-_DECODERS: dict[str, Callable[[bytes, Header, Size | None], Image]] = {
+_DECODERS: dict[str, Callable[[bytes, Header, Size | None, Conversion, Stop], Image]] = {
     "JPEG": jpeg.decode,
-    "PNG": lambda data, header, _: png.decode(data, header),
-    "WEBP": lambda data, header, _: webp.decode(data, header),
+    "PNG": lambda data, header, _, conversion, stop: png.decode(data, header, conversion, stop),
+    "WEBP": lambda data, header, _, conversion, stop: webp.decode(data, header, conversion, stop),
 }
 _DECODING_BYTES: dict[str, Callable[[bytes, Header, Size | None], int]] = {
     "JPEG": jpeg.decoding_bytes,
@@ -86,33 +88,49 @@ class EncodedImage:
     def decoding_bytes_for(self, at_least: Size | None) -> int:
         """See :class:`hiseg.core.image.ImageSource`."""
         stored = self._as_stored(at_least)
-        needed = _DECODING_BYTES[self.header.kind](self.data, self.header, stored)
+        needed = max(
+            _DECODING_BYTES[self.header.kind](self.data, self.header, stored),
+            conversion_bytes(self.data, self.header) + len(self.data),
+        )
         if self.header.orientation not in _UPRIGHT:
             return needed
         height, width = jpeg.scaled(self.header, stored) if self.header.kind == "JPEG" else (self.height, self.width)
-        return max(needed, 6 * height * width + 2**20)  # the image as it is stored, and upright
+        each = 8 if self.header.is_transparent else 6
+        return max(needed, each * height * width + 2**20)  # the image as it is stored, and upright
 
-    def decode(self, at_least: Size | None = None) -> Image:
+    def decode(self, at_least: Size | None = None, stop: Stop = NEVER) -> Image:
         """Decode the file to RGB uint8 ``[H, W, 3]``.
 
-        EXIF rotation is applied, transparency is laid on white, 16 bits become 8, grey, palette and CMYK become
-        RGB, and the first frame of an animation is taken. The notes of the image name each step that changes what
-        one sees.
+        EXIF rotation is applied, colours are converted to sRGB, transparency is laid on white, 16 bits become 8, grey,
+        palette and CMYK become RGB, and the first frame of an animation is taken. The notes of the image name each step
+        that changes what one sees.
 
         Args:
             at_least: see :class:`hiseg.core.image.ImageSource`.
+            stop: see there.
 
         Raises:
             UndecodableImage: the file is truncated or damaged.
+            Exception: what :meth:`Stop.check` raises.
         """
+        conversion = find_conversion(self.data, self.header)
         try:
-            image = _DECODERS[self.header.kind](self.data, self.header, self._as_stored(at_least))
+            image = _DECODERS[self.header.kind](self.data, self.header, self._as_stored(at_least), conversion, stop)
         except BROKEN as error:
             raise damaged(self.header.kind, "it is truncated or damaged") from error
-        if self.header.orientation in _UPRIGHT:
-            notes = image.notes + ((_TURNED_WEBP_NOTE,) if self.header.kind == "WEBP" else ())
-            return Image(np.ascontiguousarray(_UPRIGHT[self.header.orientation](image.pixels)), notes)
-        return image
+        if self.header.orientation not in _UPRIGHT:
+            return image
+        turn = _UPRIGHT[self.header.orientation]
+        return Image(
+            np.ascontiguousarray(turn(image.pixels)),
+            image.notes + ((_TURNED_WEBP_NOTE,) if self.header.kind == "WEBP" else ()),
+            None if image.alpha is None else np.ascontiguousarray(turn(image.alpha)),
+        )
+
+    @property
+    def is_conversion_known(self) -> bool:
+        """Whether nothing must be prepared to convert its colours, which may take too long for the event loop."""
+        return is_quickly_found(self.data, self.header)
 
     def _as_stored(self, size: Size | None) -> Size | None:
         """Turn (height, width) of the upright image to those of the stored one."""

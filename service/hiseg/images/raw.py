@@ -13,6 +13,7 @@ import numpy as np
 
 from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import Image, Pixels, Size
+from hiseg.core.stop import NEVER, Stop
 from hiseg.images.limits import ImageLimits, check_pixels
 
 RAW_FRAME_FIELD = "raw_frame"
@@ -60,7 +61,7 @@ class RawFrame:
         """The same for any size, since frames are always converted in full."""
         return self.decoding_bytes
 
-    def decode(self, at_least: Size | None = None) -> Image:
+    def decode(self, at_least: Size | None = None, stop: Stop = NEVER) -> Image:
         """Convert the frame to RGB uint8 ``[H, W, 3]``; NV12 is read as BT.601 in limited range."""
         if self.pixel_format is PixelFormat.NV12:
             luma = self._plane(0, self.height, self.width, self.stride)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.harness.paths import ROOT
+from hiseg.images.colours.profile import MAX_PROFILE_BYTES
 from hiseg.images.encoded import inspect
 from hiseg.images.limits import MAX_SIDE
-from tests.service.images.files import LIMITS, animated_webp, encoded, exif, picture
+from tests.service.images.colours import profiles
+from tests.service.images.files import LIMITS, RANDOM, animated_webp, chunk, encoded, exif, picture
 
 MEBI = 1024 * 1024
 SIZE = 1600, 1200
@@ -38,6 +43,15 @@ print(json.dumps(taken))
 """
 
 
+def sixteen_bits(colours: int, before: bytes = b"") -> bytes:
+    """A PNG with numbers of 16 bits."""
+    rows = RANDOM.integers(0, 2**16, (SIZE[1], SIZE[0] * colours), dtype=np.uint16).astype(">u2").view(np.uint8)
+    pixels = np.pad(rows & 0xF0, ((0, 0), (1, 0))).tobytes()
+    header = struct.pack(">IIBBBBB", *SIZE, 16, {3: 2, 4: 6}[colours], 0, 0, 0)
+    parts = chunk(b"IHDR", header), before, chunk(b"IDAT", zlib.compress(pixels, 1)), chunk(b"IEND")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
 def files() -> dict[str, bytes]:
     """A file of each kind that is decoded in a way of its own, of 2 megapixels."""
     rgb, rgba = picture("RGB", *SIZE), picture("RGBA", *SIZE)
@@ -50,6 +64,17 @@ def files() -> dict[str, bytes]:
         "png rotated": encoded(rgba, "PNG", compress_level=1, exif=exif(6)),
         "png transparent colour": encoded(rgb, "PNG", compress_level=1, transparency=(1, 2, 3)),
         "png of one column": encoded(picture("RGB", 1, MAX_SIDE), "PNG", compress_level=1),
+        "jpeg Display P3": encoded(rgb, "JPEG", icc_profile=profiles.of_colours(profiles.DISPLAY_P3)),
+        "jpeg CMYK with a profile": encoded(rgb.convert("CMYK"), "JPEG", icc_profile=profiles.of_press()),
+        "png of 16 bits": sixteen_bits(3),
+        "png of 16 bits with alpha": sixteen_bits(4),
+        "png of 16 bits of BT.2020 PQ": sixteen_bits(3, chunk(b"cICP", b"\x09\x10\0\1")),
+        "png Display P3 with alpha": encoded(
+            rgba, "PNG", compress_level=1, icc_profile=profiles.of_colours(profiles.DISPLAY_P3)
+        ),
+        "png with a large profile": encoded(
+            rgb, "PNG", compress_level=1, icc_profile=profiles.of_scanner(33) + bytes(MAX_PROFILE_BYTES)
+        ),
         "webp animated": encoded(rgb, "WEBP", save_all=True, append_images=[rgba.convert("RGB")], method=0),
         "webp small frame": animated_webp(*SIZE, alpha=True),
     }

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import PIL.Image
 
-from hiseg.core.image import Image, Pixels
+from hiseg.core.image import Image, Pixels, Size
+from hiseg.core.stop import Stop
+from hiseg.images.colours.conversion import Conversion
 
 TRANSPARENT_NOTE = "transparent: laid on white"
-_SIXTEEN_BIT_NOTE = "16 bits a channel: reduced to 8"
-_CMYK_NOTE = "CMYK: converted to RGB without a colour profile"
+CMYK_NOTE = "CMYK: converted to RGB without a colour profile"
+OPAQUE = 255
 _BAND_PIXELS = 2**17
 """Pixels that are converted at a time: few enough for the processor's cache."""
 BAND_BYTES = 2**22
 """Most bytes that a band takes while it is converted, and what the libraries need beside pixels."""
+Read = Callable[[slice, slice], tuple[PIL.Image.Image, PIL.Image.Image | None]]
+"""Gives the rows and columns of a band: its sRGB colours, mode ``RGB``, and how opaque they are, mode ``L``; the latter
+is None if all of it is."""
 
 
 def animation_note(frames: int) -> tuple[str, ...]:
@@ -39,33 +44,44 @@ def lay_on_white(rgba: PIL.Image.Image) -> Pixels:
     return np.asarray(white.convert("RGB"))
 
 
-def to_rgb(loaded: PIL.Image.Image, transparent: bool) -> Image:
-    """Convert an image that Pillow has decoded to RGB uint8 ``[H, W, 3]``, with a note of what one sees of that.
+def to_rgb(size: Size, read: Read, stop: Stop) -> Image:
+    """Put an image together of its bands, laid on white where it is transparent.
 
     Args:
-        loaded: of any mode that PNG and JPEG have.
-        transparent: whether any of it may be; then it is laid on white.
+        size: height and width.
+        read: gives the bands.
+        stop: looked at before each band.
+
+    Returns:
+        Without notes.
+
+    Raises:
+        Exception: what :meth:`Stop.check` or ``read`` raises.
     """
-    convert, note = _to_rgb, ""
-    if transparent:
-        convert, note = _transparent_to_rgb, TRANSPARENT_NOTE
-    elif loaded.mode == "I;16":
-        convert, note = _sixteen_bits_to_rgb, _SIXTEEN_BIT_NOTE
-    elif loaded.mode == "CMYK":
-        note = _CMYK_NOTE
-    pixels = np.empty((loaded.height, loaded.width, 3), dtype=np.uint8)
-    for rows, columns in bands(loaded.height, loaded.width):
-        pixels[rows, columns] = convert(loaded.crop((columns.start, rows.start, columns.stop, rows.stop)))
-    return Image(pixels, (note,) if note else ())
+    pixels = np.empty((*size, 3), dtype=np.uint8)
+    alpha: Pixels | None = None
+    for band in bands(*size):
+        stop.check()
+        colours, opacity = read(*band)
+        if opacity is not None and opacity.getextrema() != (OPAQUE, OPAQUE):
+            if alpha is None:
+                alpha = np.full(size, OPAQUE, dtype=np.uint8)
+            alpha[band] = np.asarray(opacity)
+            colours.putalpha(opacity)
+            pixels[band] = lay_on_white(colours)
+        else:
+            pixels[band] = np.asarray(colours)
+    return Image(pixels, alpha=alpha)
 
 
-def _to_rgb(band: PIL.Image.Image) -> Pixels:
-    return np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
+def convert_in_place(pixels: Pixels, conversion: Conversion, stop: Stop) -> None:
+    """Convert RGB uint8 ``[H, W, 3]`` to sRGB in place.
 
-
-def _transparent_to_rgb(band: PIL.Image.Image) -> Pixels:
-    return lay_on_white(band.convert("RGBA"))
-
-
-def _sixteen_bits_to_rgb(band: PIL.Image.Image) -> Pixels:
-    return (np.asarray(band) >> 8).astype(np.uint8)[:, :, None]
+    Raises:
+        Exception: what :meth:`Stop.check` raises.
+    """
+    if not conversion.changes:
+        return
+    for band in bands(*pixels.shape[:2]):
+        stop.check()
+        pixels[band] = np.asarray(conversion.apply(PIL.Image.fromarray(pixels[band])))

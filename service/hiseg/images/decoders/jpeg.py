@@ -15,7 +15,9 @@ import PIL.Image
 import simplejpeg
 
 from hiseg.core.image import Image, Pixels, Size
-from hiseg.images.decoders.bands import BAND_BYTES, to_rgb
+from hiseg.core.stop import Stop
+from hiseg.images.colours.conversion import Conversion
+from hiseg.images.decoders.bands import BAND_BYTES, CMYK_NOTE, convert_in_place, to_rgb
 from hiseg.images.decoders.jpeg_scans import check_scans, lacks_detail
 from hiseg.images.headers.header import Header
 from hiseg.images.headers.jpeg import APP0, APP14, KIND
@@ -53,16 +55,19 @@ def decoding_bytes(data: bytes, header: Header, at_least: Size | None) -> int:
     return int(3 * height * width + pillow + 2 * header.samples * blocks) + BAND_BYTES + len(data)
 
 
-def decode(data: bytes, header: Header, at_least: Size | None) -> Image:
+def decode(data: bytes, header: Header, at_least: Size | None, conversion: Conversion, stop: Stop) -> Image:
     """Decode a JPEG as it is stored, not rotated, at 1/1, 1/2, 1/4 or 1/8 of its size.
 
     Args:
         data: the file.
         header: its header.
         at_least: (height, width), as stored, that the result must have at least; None: full size.
+        conversion: what makes its colours sRGB.
+        stop: looked at between the steps.
 
     Raises:
         UndecodableImage: it is truncated or damaged, or has too many scans.
+        Exception: what :meth:`Stop.check` raises.
     """
     notes: tuple[str, ...] = ()
     ends = data.rfind(_END, header.pixels_at) >= 0
@@ -79,10 +84,15 @@ def decode(data: bytes, header: Header, at_least: Size | None) -> Image:
         notes += (NO_END_NOTE,)
     if header.mode != "CMYK" and header.is_plain:
         pixels, warning = _decode(stream, "RGB", size, 3)
-        return Image(pixels, notes + warning)
+        convert_in_place(pixels, conversion, stop)
+        return Image(pixels, notes + warning + conversion.notes)
     loaded, warning = _load_cmyk(stream, size) if header.is_plain else (_load_with_pillow(stream, size), ())
-    image = to_rgb(loaded, transparent=False)
-    return Image(image.pixels, image.notes + notes + warning)
+    naive = (CMYK_NOTE,) if header.mode == "CMYK" and not conversion.changes else ()
+
+    def read(rows: slice, columns: slice) -> tuple[PIL.Image.Image, None]:
+        return conversion.apply(loaded.crop((columns.start, rows.start, columns.stop, rows.stop))), None
+
+    return Image(to_rgb(size, read, stop).pixels, naive + notes + warning + conversion.notes)
 
 
 def _decode(stream: bytes, colours: str, size: Size, samples: int) -> tuple[Pixels, tuple[str, ...]]:

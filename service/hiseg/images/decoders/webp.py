@@ -10,7 +10,17 @@ import numpy as np
 import PIL.Image
 
 from hiseg.core.image import Image, Pixels
-from hiseg.images.decoders.bands import BAND_BYTES, TRANSPARENT_NOTE, animation_note, bands, lay_on_white
+from hiseg.core.stop import Stop
+from hiseg.images.colours.conversion import Conversion
+from hiseg.images.decoders.bands import (
+    BAND_BYTES,
+    OPAQUE,
+    TRANSPARENT_NOTE,
+    animation_note,
+    bands,
+    convert_in_place,
+    lay_on_white,
+)
 from hiseg.images.headers.header import Header
 from hiseg.images.headers.webp import CHUNK, KIND
 from hiseg.images.limits import damaged
@@ -34,29 +44,60 @@ def decoding_bytes(data: bytes, header: Header) -> int:
     # Lossless pixels are unpacked as ARGB, and so is the transparency of lossy ones, which also is kept by itself.
     # OpenCV makes a copy of its result.
     unpacked = max(colours, 4 if header.is_lossless else 5 * (len(header.kept) - 1))
-    flattened = 0 if canvas == frame and not header.is_transparent else 3 * canvas
+    flattened = 4 * canvas if header.is_transparent else 3 * canvas * (canvas != frame)
     return max((colours + unpacked) * frame, colours * frame + flattened) + BAND_BYTES + len(data)
 
 
-def decode(data: bytes, header: Header) -> Image:
+def decode(data: bytes, header: Header, conversion: Conversion, stop: Stop) -> Image:
     """Decode a WebP as it is stored, not rotated.
+
+    Args:
+        data: the file.
+        header: its header.
+        conversion: what makes its colours sRGB.
+        stop: looked at between the steps.
 
     Raises:
         UndecodableImage: it is truncated or damaged.
+        Exception: what :meth:`Stop.check` raises.
     """
     frame = _decode_frame(_wrap(data, header), header)
-    notes = animation_note(header.frames) + ((TRANSPARENT_NOTE,) if header.is_transparent else ())
-    if frame.shape == (header.height, header.width, 3):
-        return Image(frame, notes)
-    # What a first frame doesn't cover is transparent, or black if nothing can be.
-    canvas = np.full((header.height, header.width, 3), 255 if header.is_transparent else 0, dtype=np.uint8)
+    stop.check()
+    alpha = None
+    if header.is_transparent:
+        frame, alpha = _flatten(frame, conversion, stop)
+    else:
+        convert_in_place(frame, conversion, stop)
+    canvas = header.height, header.width
+    if frame.shape[:2] != canvas:
+        frame, alpha = _place(frame, alpha, header)
+    is_opaque = alpha is None or bool((alpha == OPAQUE).all())
+    notes = animation_note(header.frames) + (() if is_opaque else (TRANSPARENT_NOTE,)) + conversion.notes
+    return Image(frame, notes, None if is_opaque else alpha)
+
+
+def _flatten(bgra: Pixels, conversion: Conversion, stop: Stop) -> tuple[Pixels, Pixels]:
+    """Lay BGRA ``[H, W, 4]`` on white: RGB ``[H, W, 3]``, and how opaque each pixel was, ``[H, W]``."""
+    pixels, alpha = np.empty((*bgra.shape[:2], 3), dtype=np.uint8), np.ascontiguousarray(bgra[..., 3])
+    for band in bands(*bgra.shape[:2]):
+        stop.check()
+        colours = conversion.apply(PIL.Image.fromarray(np.ascontiguousarray(bgra[band][..., 2::-1])))
+        colours.putalpha(PIL.Image.fromarray(alpha[band]))
+        pixels[band] = lay_on_white(colours)
+    return pixels, alpha
+
+
+def _place(frame: Pixels, alpha: Pixels | None, header: Header) -> tuple[Pixels, Pixels | None]:
+    """Put a first frame where it lies on its canvas; the rest is transparent, or black if nothing can be."""
     (left, top), (height, width) = header.frame_at, frame.shape[:2]
-    for rows, columns in bands(height, width):
-        band = frame[rows, columns]
-        if frame.shape[2] == 4:
-            band = lay_on_white(PIL.Image.fromarray(cv2.cvtColor(band, cv2.COLOR_BGRA2RGBA)))
-        canvas[top + rows.start : top + rows.stop, left + columns.start : left + columns.stop] = band
-    return Image(canvas, notes)
+    place = slice(top, top + height), slice(left, left + width)
+    canvas = np.full((header.height, header.width, 3), 0 if alpha is None else 255, dtype=np.uint8)
+    canvas[place] = frame
+    if alpha is None:
+        return canvas, None
+    opacity = np.zeros((header.height, header.width), dtype=np.uint8)
+    opacity[place] = alpha
+    return canvas, opacity
 
 
 def _decode_frame(stream: bytes, header: Header) -> Pixels:

@@ -29,6 +29,8 @@ class Header:
         orientation: EXIF's orientation, 1 to 8; 1 is upright.
         frames: frames of an animation; 1 for a still image.
         is_transparent: whether any pixel may be transparent.
+        bits: bits of each number of a PNG with more than 8, which is 16; 8 for all others.
+        significant_bits: how many bits a PNG says that its colours had before it was written; 0 if it doesn't.
         in_passes: whether it is a JPEG that the decoder must hold as a whole while it reads it in several passes: a
             progressive one, or one with a scan for each colour.
         samples: numbers that a JPEG has for each pixel: 1 if it is grey, 3 in full colour, 1.5 in 4:2:0.
@@ -51,6 +53,8 @@ class Header:
     orientation: int = 1
     frames: int = 1
     is_transparent: bool = False
+    bits: int = 8
+    significant_bits: int = 0
     in_passes: bool = False
     samples: float = 1
     is_plain: bool = True
@@ -59,3 +63,8 @@ class Header:
     colours: Mapping[bytes, Span] = field(default_factory=dict)
     frame_at: tuple[int, int] = (0, 0)
     frame_size: tuple[int, int] = (0, 0)
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether it has grey and no other colour."""
+        return self.mode in ("1", "L", "LA")

@@ -21,7 +21,7 @@ _MODES = {
     (2, 0): "L",
     (4, 0): "L",
     (8, 0): "L",
-    (16, 0): "I;16",
+    (16, 0): "L",
     (8, 2): "RGB",
     (16, 2): "RGB",
     (1, 3): "P",
@@ -29,23 +29,26 @@ _MODES = {
     (4, 3): "P",
     (8, 3): "P",
     (8, 4): "LA",
-    (16, 4): "RGBA",
+    (16, 4): "LA",
     (8, 6): "RGBA",
     (16, 6): "RGBA",
 }
-"""Pillow's mode for each depth in bits and type of colour."""
+"""Pillow's mode for each type of colour with its depth in bits; that of 16 bits is the one of 8."""
 _CRITICAL = (b"IHDR", b"PLTE")
 """What no image can be read without; of each there is one."""
 _MAX_PALETTE_BYTES = 3 * 256
 _MAX_CHECKED_BYTES = 2**17
 """Chunks of more bytes are believed without a look at their checksum, which would take too long for the event loop."""
-_TRANSPARENCY_BYTES = {"1": (2, 2), "L": (2, 2), "I;16": (2, 2), "RGB": (6, 6), "P": (1, 256)}
+_TRANSPARENCY_BYTES = {"1": (2, 2), "L": (2, 2), "RGB": (6, 6), "P": (1, 256)}
 """Least and most bytes of tRNS, for the modes that may have it."""
 _COLOURS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"sBIT", b"tRNS")
 _KEPT = (*_CRITICAL, b"tRNS")
 _READ = frozenset((*_CRITICAL, *_COLOURS, b"iCCP", b"eXIf", b"acTL", b"fcTL"))
 """Of each of these the first is read, if its checksum is right."""
 _MOST_FRAMES = 0x80000000
+DEPTH_AT = 8
+"""Offset of the depth in bits in IHDR."""
+_MOST_COLOURS = 3
 
 
 def read_png(data: bytes) -> Header:
@@ -92,6 +95,8 @@ def read_png(data: bytes) -> Header:
         pixels_at=at,
         kept=tuple(_whole(chunks[name]) for name in _KEPT if name in chunks),
         orientation=find_orientation(cut(data, chunks.get(b"eXIf"), MAX_EXIF_BYTES)),
+        bits=16 if data[chunks[b"IHDR"][0] + DEPTH_AT] == 16 else 8,
+        significant_bits=max(cut(data, chunks.get(b"sBIT"), _MOST_COLOURS), default=0),
         frames=_count_frames(data, chunks),
         profile=tuple(chunks[name] for name in (b"iCCP",) if name in chunks),
         colours={name: chunks[name] for name in _COLOURS if name in chunks},
