@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 
@@ -178,3 +179,43 @@ def test_damaged_images_raise_our_errors_or_decode(form: str, draw: st.DataObjec
         assert error.field == "image"  # noqa: PT017 (either outcome is right)
     else:
         assert image.pixels.ndim == 3
+
+
+OURS = re.compile(
+    r"the (JPEG|PNG|WEBP) image (cannot be decoded: its? |has \d)|this is |the image (is (none of|empty)|has \d+ x \d+)"
+)
+"""How our own messages begin."""
+THEIRS = re.compile(
+    r"0x|PIL|[Pp]illow|jpeg_|simplejpeg|tj[A-Z]|OpenCV|cv2|Plugin|Error|Exception|None|object|[A-Z]_[A-Z]|__|b'|[<>{}]"
+)
+"""Words of libraries and of Python."""
+
+
+def test_messages_of_damaged_files_are_our_own() -> None:
+    kinds = [
+        encoded(gradient(), "JPEG", exif=PIL.Image.Exif(), comment=b"comment"),
+        encoded(gradient(), "JPEG", progressive=True, restart_marker_blocks=1, icc_profile=bytes(99)),
+        encoded(gradient().convert("CMYK"), "JPEG"),
+        encoded(gradient(), "PNG", dpi=(72, 72), icc_profile=bytes(99)),
+        encoded(gradient().quantize(9), "PNG", transparency=1),
+        encoded(gradient(), "WEBP", lossless=True, xmp=b"xmp"),
+        encoded(gradient().convert("RGBA"), "WEBP"),
+        encoded(gradient(), "WEBP", save_all=True, append_images=[gradient().rotate(90)]),
+    ]
+    random = np.random.default_rng(0)
+    messages = set()
+    for data in kinds:
+        for at in random.integers(0, len(data), 150):
+            behind = at + int(random.integers(1, 9))
+            flipped = data[:at] + bytes([data[at] ^ 1 << int(random.integers(8))]) + data[at + 1 :]
+            for odd in (data[:at], flipped, data[:at] + data[behind:], data[:at] + random.bytes(4) + data[at + 4 :]):
+                try:
+                    decode(odd, LIMITS)
+                except HisegError as error:
+                    messages.add(error.detail)
+    assert len(messages) > 20
+    for message in messages:
+        assert OURS.match(message), message
+        assert not THEIRS.search(message), message
+        assert message.isascii(), message
+        assert message.isprintable(), message

@@ -109,9 +109,9 @@ def _decode_frame(stream: bytes, header: Header) -> Pixels:
         with _ONE_AT_A_TIME if has_codes else nullcontext():
             decoded = cv2.imdecode(np.frombuffer(stream, dtype=np.uint8), _BGRA if header.is_transparent else _BGR)
     except cv2.error as error:
-        raise damaged(KIND, "its pixels are damaged") from error
+        raise damaged(KIND, "it is damaged: its pixels can't be read") from error
     if decoded is None or decoded.shape[1::-1] != header.frame_size:
-        raise damaged(KIND, "its pixels are damaged")
+        raise damaged(KIND, "it is damaged: its pixels can't be read")
     pixels = decoded.astype(np.uint8, copy=False)
     if pixels.shape[2] == 3:
         for band in bands(*pixels.shape[:2]):  # OpenCV itself would make a second image
