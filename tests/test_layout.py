@@ -16,6 +16,8 @@ ACROSS = {
     # Models as upstream exports them, both engines beside one another, and versions that come and go.
     *("service/engines/test_upstream_files.py", "service/engines/triton/test_parity.py"),
     "service/engines/triton/test_versions.py",
+    # People whom a detector found twice, through the published graphs and the engine's pieces.
+    "service/engines/test_duplicates.py",
     # Images of all kinds, honest ones as Pillow reads them and hostile ones within limits of steps and memory.
     *("service/images/headers/test_bounds.py", "service/images/test_corpus.py", "service/images/test_memory.py"),
     "service/images/test_as_browsers_show.py",

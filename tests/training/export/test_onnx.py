@@ -14,8 +14,12 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.harness.paths import PUBLISHED
 from benchmarks.harness.triton.environment import ENVIRONMENT, need_triton
+from hiseg.engines.base import logit_margins
+from hiseg.models.repository import StoredModel, stored_models
 from hiseg_training.config.model import CANVASES, ModelConfig
+from hiseg_training.engine.checkpoints import load_checkpoint
 from hiseg_training.export.onnx import (
     ExportOptions,
     example_inputs,
@@ -109,6 +113,20 @@ def test_the_onnx_runtime_of_triton_runs_it_without_people(exported: Path) -> No
     python = ENVIRONMENT / "bin" / "python"
     done = subprocess.run([python, "-c", code, exported], capture_output=True, text=True, check=False)
     assert done.stdout == "1.19.2 (0, 3, 128, 96) (1, 1, 96, 128) (0, 3, 128, 96)\n", done.stderr
+
+
+@pytest.mark.parametrize("published", stored_models(PUBLISHED), ids=lambda model: model.name)
+def test_published_files_tell_others_from_duplicates_as_training_does(published: StoredModel) -> None:
+    """The checkpoints beside them are in half precision, so a few cells are decided otherwise."""
+    images, rois = example_inputs((2, 3, 384, 640), 4)
+    shift = torch.tensor([0.0, 0.01, 0.01, 0.01, 0.01])
+    rois = torch.cat([rois, rois + shift, rois[:2], rois + 8 * shift])
+    trained = load_checkpoint(published.path.with_name("checkpoint.pth"))
+    with torch.inference_mode():
+        expected = logit_margins(trained(images, rois)[2].numpy()) > 0
+    session = ort.InferenceSession(published.path, providers=["CPUExecutionProvider"])
+    (masks,) = session.run(["wide_masks"], {"images": images.numpy(), "rois": rois.numpy()})
+    assert ((logit_margins(masks) > 0) == expected).mean() > 0.999
 
 
 def test_transposed_convolutions_are_folded_as_well() -> None:

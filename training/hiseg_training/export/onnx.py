@@ -225,8 +225,9 @@ def example_inputs(
 
 
 def parity_inputs(form: ExportOptions) -> Iterator[dict[str, torch.Tensor]]:
-    """Yield the inputs that an export is checked on: every canvas, 1 and 2 images, 0, 1 and 5 people."""
+    """Yield the inputs that an export is checked on: every canvas, 1 and 2 images, 0 to 7 people, some twice."""
     for seed, canvas in enumerate(form.canvases):
         for images_count, people in ((1, 0), (1, 1), (2, 5)):
             images, rois = example_inputs((images_count, 3, *canvas), people, seed, form.dtype)
+            rois = torch.cat([rois, rois[1:3]])
             yield {"images": images, "rois": rois}
