@@ -54,8 +54,8 @@ def serving(command: Sequence[str | Path] = SERVE, code: int = 0, **settings: ob
         log.append(line)
         if {"Ready", "running on http"} <= set(re.findall("Ready|running on http", "".join(log))):
             break
-    url = re.search(r"running on (https?://[\d.:]+)", "".join(log))
-    grpc = re.search(r"gRPC running on ([\d.:]+)", "".join(log))
+    url = re.search(r"running on (https?://[\w.:\[\]]+)", "".join(log))
+    grpc = re.search(r"gRPC running on ([\w.:\[\]]+)", "".join(log))
     if url is None or grpc is None or process.poll() is not None:
         process.kill()
         process.wait()

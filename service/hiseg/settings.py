@@ -266,7 +266,8 @@ class Settings(BaseSettings):
         host = value[1:-1] if value.startswith("[") and value.endswith("]") else value
         try:
             if ":" in host:
-                IPv6Address(host)
+                address = IPv6Address(host)
+                host = str(address.ipv4_mapped or address)  # also where gRPC and sockets know but one spelling of it
             elif not HOST_NAME.fullmatch(host):
                 raise ValueError
         except ValueError:

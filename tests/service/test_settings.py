@@ -117,6 +117,9 @@ def test_values_that_mean_nothing_are_refused(name: str, value: str, monkeypatch
         ("0.0.0.0", "0.0.0.0", "0.0.0.0:1"),
         ("localhost", "localhost", "localhost:1"),
         ("fe80::1%eth0", "fe80::1%eth0", "[fe80::1%eth0]:1"),
+        ("0:0:0:0:0:0:0:0", "::", "[::]:1"),
+        ("[2001:DB8::0:1]", "2001:db8::1", "[2001:db8::1]:1"),
+        ("::ffff:127.0.0.1", "127.0.0.1", "127.0.0.1:1"),
     ],
 )
 def test_hosts_are_addresses_or_names(host: str, kept: str, address: str) -> None:

@@ -70,7 +70,11 @@ def parse_address(
         raise ValueError(f"{url!r} has a path; gRPC has none")
     if tls is not None and parts.scheme not in SECURE:
         raise ValueError(f"tls is for https:// and grpcs://, not for {url!r}")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = parts.hostname
+    if ":" in host:
+        # Browsers and RFC 6874 quote the % of a zone; httpx and the system don't.
+        url = url.replace("%25", "%", 1) if "%25" in host else url
+        host = f"[{host.replace('%25', '%', 1)}]"
     sent = dict(headers or {}) | ({} if api_key is None else {API_KEY: api_key})
     target = f"{host}:{parts.port or GRPC_PORT}"
     return Address(url.rstrip("/"), parts.scheme, target, sent, tls or Tls(), jpeg_quality)
