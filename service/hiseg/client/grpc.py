@@ -16,7 +16,8 @@ from google.rpc.status_pb2 import Status
 from hiseg.client import errors
 from hiseg.client.errors import KIND_OF_REASON, ClientError, InternalError, InvalidRequest, UnexpectedAnswer
 from hiseg.client.frames import Dropped, Failed, Frame, Outcome, Segmented
-from hiseg.client.images import IMAGE_FIELD, LoadedImage, RawFrame, load_image, to_file
+from hiseg.client.images import LoadedImage, RawFrame, load_image, to_file
+from hiseg.client.pillow_images import IMAGE_FIELD
 from hiseg.client.request import Row, SegmentRequest, to_rows
 from hiseg.client.result import Instance, Result
 from hiseg.client.transport import SECURE, Address, StreamOptions

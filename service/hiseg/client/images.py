@@ -11,14 +11,9 @@ import numpy as np
 import PIL.Image
 
 from hiseg.client.errors import InvalidRequest
+from hiseg.client.pillow_images import IMAGE_FIELD, encode_png, is_plain
 from hiseg.core.errors import HisegError
 from hiseg.core.image import Pixels
-
-IMAGE_FIELD = "image"
-PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
-"""Pillow's image modes that a PNG can hold."""
-PNG_LEVEL = 1
-"""Compression level of PNGs: takes a fifth of the default's time, for some more bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ def load_image(image: ImageLike) -> LoadedImage:
 
     Raises:
         TypeError: it is none of the kinds of image.
-        InvalidRequest: an array has another shape or dtype.
+        InvalidRequest: an array has another shape or dtype, or a Pillow image numbers that can't be shown.
         OSError: the file can't be read.
     """
     match image:
@@ -65,9 +60,8 @@ def load_image(image: ImageLike) -> LoadedImage:
         case bytearray() | memoryview():
             return bytes(image)
         case PIL.Image.Image():
-            # A PNG would lose nothing either, but take longer; other modes, and transparency, need one.
-            plain = image.mode == "RGB" and "transparency" not in image.info
-            return np.asarray(image) if plain else encode_image(image)
+            # A PNG would lose nothing either, but take longer; other modes, transparency and profiles need one.
+            return np.asarray(image) if is_plain(image) else encode_png(image)
         case np.ndarray():
             return _check_pixels(image)
     raise TypeError(f"an image is a path, bytes, a Pillow image or a NumPy array, not {type(image).__name__}")
@@ -83,16 +77,11 @@ def to_file(image: LoadedImage, jpeg_quality: int | None = None) -> bytes:
         return image
     if isinstance(image, RawFrame):
         raise InvalidRequest("raw frames need gRPC", field=IMAGE_FIELD, value=image.format)
-    return encode_image(PIL.Image.fromarray(image), jpeg_quality)
-
-
-def encode_image(image: PIL.Image.Image, jpeg_quality: int | None = None) -> bytes:
-    """Encode an image as a PNG, or as a JPEG of the quality given, with colour at full resolution."""
+    picture = PIL.Image.fromarray(image)
+    if jpeg_quality is None:
+        return encode_png(picture)
     file = io.BytesIO()
-    if jpeg_quality is not None:
-        image.save(file, "JPEG", quality=jpeg_quality, subsampling=0)
-    else:
-        (image if image.mode in PNG_MODES else image.convert("RGB")).save(file, "PNG", compress_level=PNG_LEVEL)
+    picture.save(file, "JPEG", quality=jpeg_quality, subsampling=0)  # colour at full resolution
     return file.getvalue()
 
 
@@ -104,15 +93,12 @@ def to_upright_rgb(image: ImageLike) -> Pixels:
         InvalidRequest: the file is of a type that the service doesn't read, or damaged.
         ImportError: a decoder isn't installed.
     """
-    match image:
-        case np.ndarray():
-            return _check_pixels(image)
-        case PIL.Image.Image():
-            return np.asarray(image.convert("RGB"))
-        case RawFrame():
-            raise TypeError("a raw frame can't be drawn on; convert it to RGB")
+    if isinstance(image, RawFrame):
+        raise TypeError("a raw frame can't be drawn on; convert it to RGB")
     data = load_image(image)
-    assert isinstance(data, bytes)
+    if not isinstance(data, bytes):
+        assert isinstance(data, np.ndarray)
+        return data
     # Who only sends images needs no decoder.
     from hiseg.images.encoded import inspect
     from hiseg.images.limits import UNLIMITED
@@ -126,5 +112,20 @@ def to_upright_rgb(image: ImageLike) -> Pixels:
 def _check_pixels(pixels: Pixels) -> Pixels:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         shown = f"{pixels.dtype} {list(pixels.shape)}"
-        raise InvalidRequest(f"an array must be uint8 [height, width, 3], not {shown}", field=IMAGE_FIELD, value=shown)
+        raise InvalidRequest(
+            f"an array must be uint8 [height, width, 3], not {shown}{_hint(pixels)}", field=IMAGE_FIELD, value=shown
+        )
     return pixels
+
+
+def _hint(pixels: np.typing.NDArray[np.generic]) -> str:
+    """What the caller of an array of another kind probably has to do."""
+    if pixels.ndim == 4:
+        return "; it looks like several images, which are sent one by one"
+    if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4) and pixels.shape[2] not in (1, 3, 4):
+        return "; put its colours last: numpy.moveaxis(image, 0, -1)"
+    if pixels.dtype.kind == "f":
+        return "; if its numbers are 0 to 1: (255 * image).round().astype(numpy.uint8)"
+    if pixels.dtype in (np.uint8, np.uint16) and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 4)):
+        return "; as a Pillow image it may be grey or transparent: PIL.Image.fromarray(image)"
+    return ""

@@ -81,6 +81,28 @@ def test_arrays_of_other_types_are_refused() -> None:
         load_image(np.zeros((6, 8, 3)))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("image", "hint"),
+    [
+        (np.zeros((6, 8, 3)), "255 * image"),
+        (np.zeros((3, 6, 8), np.uint8), "moveaxis"),
+        (np.zeros((3, 6, 8), np.float32), "moveaxis"),
+        (np.zeros((1, 6, 8), np.bool_), "moveaxis"),
+        (np.zeros((1, 6, 8, 3), np.uint8), "one by one"),
+        (np.zeros((6, 8), np.uint8), "fromarray"),
+        (np.zeros((6, 8), np.uint16), "fromarray"),
+        (np.zeros((6, 8, 4), np.uint8), "fromarray"),
+        (np.zeros((6, 8, 3), np.uint16), "not uint16"),
+        (np.zeros((6, 8), np.bool_), "not bool"),
+        (np.zeros((6, 8, 2), np.int64), "not int64"),
+    ],
+)
+def test_the_error_tells_what_probably_is_to_be_done(image: Any, hint: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"uint8 \[height, width, 3\]") as caught:
+        load_image(image)
+    assert hint in str(caught.value)
+
+
 @pytest.mark.parametrize("image", [None, 7, [[1, 2, 3]]])
 def test_other_things_are_refused(image: Any) -> None:
     with pytest.raises(TypeError, match="an image is a path"):

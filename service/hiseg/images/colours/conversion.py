@@ -120,7 +120,7 @@ def is_quickly_found(data: bytes, header: Header) -> bool:
     if sum(end - begin for begin, end in header.profile) > MAX_QUICK_PROFILE_BYTES or header.kind == "PNG":
         return False
     try:
-        return _KEPT.get(_key(unpack(data, header), header)) is not None
+        return _KEPT.get(_key(unpack(data, header), _mode(header))) is not None
     except UnusableProfile:
         return True
 
@@ -138,7 +138,11 @@ def find_conversion(data: bytes, header: Header) -> Conversion:
     """Find how the colours of a file become sRGB's; a profile that can't be used is noted and left out."""
     described = describe_by_cicp(data, header)
     if described is None and header.profile:
-        return _by_profile(data, header)
+        try:
+            profile = unpack(data, header)
+        except UnusableProfile as error:
+            return _without(error)
+        return find_by_profile(profile, _mode(header), header.is_grey)
     if described is None and b"sRGB" not in header.colours:
         described = describe_by_gamma(data, header)
     return _by_description(described) if described else NO_CONVERSION
@@ -152,24 +156,27 @@ def _by_description(described: Described) -> Conversion:
     return Conversion(described, matrix, notes=tuple(notes))
 
 
-def _by_profile(data: bytes, header: Header) -> Conversion:
-    try:
-        profile = unpack(data, header)
-    except UnusableProfile as error:
-        return _without(error)
-    key = _key(profile, header)
+def find_by_profile(profile: bytes, mode: str, is_grey: bool) -> Conversion:
+    """Find how colours of a profile become sRGB's; one that can't be used is noted and left out.
+
+    Args:
+        profile: an ICC profile.
+        mode: Pillow's name of the image's colours, without transparency: ``L``, ``RGB`` or ``CMYK``.
+        is_grey: whether the image has grey and no other colour.
+    """
+    key = _key(profile, mode)
     known = _KEPT.get(key)
     if known is None:
         try:
-            known = _prepare(tidy(profile, _mode(header)), is_grey=header.is_grey)
+            known = _prepare(tidy(profile, mode), is_grey)
         except UnusableProfile as error:
             known = _without(error)
         _KEPT.put(key, known)
     return known
 
 
-def _key(profile: bytes, header: Header) -> bytes:
-    return _mode(header).encode() + hashlib.blake2b(profile, digest_size=20).digest()
+def _key(profile: bytes, mode: str) -> bytes:
+    return mode.encode() + hashlib.blake2b(profile, digest_size=20).digest()
 
 
 def _mode(header: Header) -> str:
