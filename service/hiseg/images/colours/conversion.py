@@ -145,7 +145,7 @@ def find_conversion(data: bytes, header: Header) -> Conversion:
         return find_by_profile(profile, _mode(header), header.is_grey)
     if described is None and b"sRGB" not in header.colours:
         described = describe_by_gamma(data, header)
-    return _by_description(described) if described else NO_CONVERSION
+    return _by_description(described) if described and not described.is_srgb else NO_CONVERSION
 
 
 def _by_description(described: Described) -> Conversion:

@@ -60,6 +60,11 @@ class Described:
     primaries: Chromaticities | None = None
     is_hdr: bool = False
 
+    @property
+    def is_srgb(self) -> bool:
+        """Whether nothing is to be converted."""
+        return self.curve is srgb_to_light and self.primaries is None
+
     def light(self, numbers: Light) -> Floats:
         """The linear light of numbers, float32 of the same shape."""
         return self.curve(numbers).astype(np.float32)

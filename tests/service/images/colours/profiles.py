@@ -97,8 +97,7 @@ def lut_16(channels: int, grid: int) -> bytes:
     assert lab is not None
     values = np.asarray(lab)[0].astype(float)
     values[:, 1:] = (values[:, 1:] + 128) % 256  # Pillow has a and b signed
-    values[:, 0] *= 0.8  # paper isn't as bright, and colours are weaker
-    values[:, 1:] = 128 + (values[:, 1:] - 128) * 0.7
+    values[:, 1:] = 128 + (values[:, 1:] - 128) * 0.6  # colours are weaker than they say
     body = (values * 256).clip(0, 65535).astype(">u2").tobytes()
     ends = struct.pack(">2H", 0, 65535)
     head = b"mft2\0\0\0\0" + bytes([channels, 3, grid, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1) + struct.pack(">HH", 2, 2)
