@@ -106,6 +106,8 @@ def video(
         finally:
             if stats.written or stats.dropped:
                 typer.echo(stats, err=output == STANDARD_STREAM)
+            for note in frames.notes:
+                typer.echo(f"hiseg: {note}", err=True)
     if code:
         raise typer.Exit(code)
 

@@ -26,6 +26,7 @@ class Frame:
         time: presentation time in seconds.
         pixels: RGB, uint8 ``[H, W, 3]``, upright.
         arrived: when the frame was read, on :func:`time.monotonic`'s clock.
+        pixel_aspect: width of a pixel divided by its height, upright too.
     """
 
     number: int
@@ -33,6 +34,7 @@ class Frame:
     time: float
     pixels: Pixels
     arrived: float
+    pixel_aspect: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,10 @@ class VideoFormat:
     Attributes:
         time_base: seconds of one tick.
         rate: nominal frames a second.
-        pixel_aspect: width of a pixel divided by its height.
     """
 
     time_base: Fraction
     rate: Fraction
-    pixel_aspect: Fraction = Fraction(1)
 
 
 class Source(Protocol):
@@ -75,6 +75,10 @@ class Source(Protocol):
     @property
     def live(self) -> bool:
         """Whether frames go on coming when nobody takes them."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the video, in sentences; complete after the last frame."""
 
     @property
     def frame_bytes(self) -> int:

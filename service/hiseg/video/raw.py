@@ -46,6 +46,7 @@ class RawSource:
         self._number = 0
         self._stop = threading.Event()
         self.format = VideoFormat(1 / rate, rate / every)
+        self.notes: tuple[str, ...] = ()
 
     @property
     def frame_bytes(self) -> int:

@@ -9,22 +9,23 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from av.container import InputContainer
-from av.video.reformatter import Colorspace
+from av.video.reformatter import Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
 from hiseg.core.image import Pixels
+from hiseg.video.container import choose_stream, describe_error, open_container
+from hiseg.video.display import display_matrix, is_lying, picture_matrix, show
 from hiseg.video.frame import Frame, VideoError, VideoFormat
 from hiseg.video.inputs import Input
 
-TIMEOUT_S = 10.0
-"""Seconds without data after which a live input counts as gone."""
 HD_LINES = 720
 """Frames of this height or more follow BT.709 unless they say otherwise; lower ones BT.601."""
 LENGTH_TOLERANCE_S = 0.5
 """Seconds by which a video may be shorter than its header says, since headers aren't exact."""
 UNSPECIFIED = 2
 """FFmpeg's AVCOL_SPC_UNSPECIFIED."""
+HDR = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
+"""Ways to store brightness that a usual screen doesn't have."""
 DEFAULT_RATE = Fraction(25)
 """Frames a second of an input that names no rate."""
 
@@ -44,9 +45,9 @@ class VideoReader:
     def __init__(self, source: Input, every: int = 1, options: dict[str, str] | None = None) -> None:
         self._name = source.url
         self._every = every
-        self._container = _open(source, options or {})
+        self._container = open_container(source, options or {})
         try:
-            self._stream = _video_stream(self._container, source.url)
+            self._stream, videos = choose_stream(self._container, source.url)
             self.live = self._container.duration is None if source.live is None else source.live
             # With frame threads the decoder would be some frames behind.
             self._stream.thread_type = "SLICE" if self.live else "AUTO"
@@ -55,13 +56,25 @@ class VideoReader:
         except BaseException:
             self._container.close()
             raise
-        self.format = VideoFormat(time_base, rate / every, self._stream.sample_aspect_ratio or Fraction(1))
+        self.format = VideoFormat(time_base, rate / every)
+        self._turned = picture_matrix(source.url, self._container.format.name)
+        self._pixel_aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        # In the order in which they came up, each once.
+        self._notes: dict[str, None] = {}
+        if videos > 1:
+            context = self._stream.codec_context
+            self._notes[f"of {videos} videos in the file one of {context.width}x{context.height} was taken"] = None
+        self._start = 0.0
         self._timeline = Timeline(round(1 / rate / time_base))
         self._rate = rate
         self._damaged = 0
         self._packets = 0
         self._end = 0.0
         self._frames = self._decode_all()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(self._notes)
 
     @property
     def frame_bytes(self) -> int:
@@ -94,10 +107,15 @@ class VideoReader:
                     number += 1
                     arrived = time.monotonic()
                     self._damaged += decoded.is_corrupt
+                    if number == 0:
+                        self._start = float((decoded.pts or 0) * self.format.time_base)
+                        self._note(decoded)
                     ticks = self._timeline.next_ticks(decoded.pts)
                     if number % self._every == 0:
                         seconds = float(ticks * self.format.time_base)
-                        yield Frame(number, ticks, seconds, to_upright_rgb(decoded), arrived)
+                        matrix = display_matrix(decoded) if self._turned is None else self._turned
+                        aspect = 1 / self._pixel_aspect if is_lying(matrix) else self._pixel_aspect
+                        yield Frame(number, ticks, seconds, show(self._rgb(decoded), matrix), arrived, aspect)
                     self._end = float(ticks * self.format.time_base) + decoded.duration * float(decoded.time_base or 0)
         except av.FFmpegError as error:
             raise VideoError(f"{self._name} breaks off after {number + 1} frames: {describe_error(error)}") from error
@@ -111,14 +129,32 @@ class VideoReader:
             self._damaged += 1
             return []
 
+    def _rgb(self, decoded: av.VideoFrame) -> Pixels:
+        """Convert a frame to RGB, as it is stored: uint8 ``[H, W, 3]``."""
+        try:
+            return to_rgb(decoded)
+        except (av.FFmpegError, ValueError) as error:
+            kind = f"{decoded.format.name}, colour space {decoded.colorspace}"
+            words = f"the colours of its frames ({kind}) can't be converted: {error.args[-1]}"
+            raise VideoError(f"{self._name} can't be read: {words}") from error
+
+    def _note(self, decoded: av.VideoFrame) -> None:
+        """Note what the first frame tells of a video whose people may be harder to find."""
+        if decoded.interlaced_frame:
+            self._notes["the video is interlaced; what moves looks like a comb, as its frames have both fields"] = None
+        if decoded.color_trc in HDR:
+            self._notes["the video is HDR; its brightness is taken as it is, so frames look pale"] = None
+
     def _check_complete(self, frames: int) -> None:
         """Raise VideoError if a file turned out to be shorter than its header says, damaged or empty."""
         if self.live:
             return
         if self._packets < self._stream.frames:
             raise VideoError(f"{self._name} ends early: {frames} of {self._stream.frames} frames are in it")
-        if (missing := self._stated_s() - self._end) > LENGTH_TOLERANCE_S:
+        if (missing := self._stated_s() - self._start - self._end) > LENGTH_TOLERANCE_S:
             raise VideoError(f"{self._name} ends early: by its header {missing:.1f} seconds are missing")
+        if self._damaged and not frames:
+            raise VideoError(f"{self._name} has no frame that can be read")
         if self._damaged:
             raise VideoError(f"{self._name} is damaged: of {frames} frames {self._damaged} are broken or lost")
         if not frames:
@@ -162,39 +198,9 @@ class Timeline:
         return ticks
 
 
-def to_upright_rgb(decoded: av.VideoFrame) -> Pixels:
-    """Convert a frame to RGB and turn it as the camera was held: uint8 ``[H, W, 3]``."""
+def to_rgb(decoded: av.VideoFrame) -> Pixels:
+    """Convert a frame to RGB, as it is stored: uint8 ``[H, W, 3]``."""
     # A frame that doesn't say how its colours are stored is read as players read it.
     guessed = decoded.colorspace == UNSPECIFIED and decoded.height >= HD_LINES
     rgb = decoded.reformat(format="rgb24", src_colorspace=Colorspace.ITU709 if guessed else None)
-    pixels: Pixels = np.asarray(rgb.to_ndarray(), dtype=np.uint8)
-    turns = round(decoded.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
-
-
-def describe_error(error: av.FFmpegError) -> str:
-    """Say in words what FFmpeg's error means."""
-    if isinstance(error, av.error.ExitError):
-        return f"nothing came for {TIMEOUT_S:g} seconds"
-    return error.strerror or str(error)
-
-
-def _open(source: Input, options: dict[str, str]) -> InputContainer:
-    if source.url.lower().startswith("rtsp"):
-        options = {"rtsp_transport": "tcp"} | options
-    timeout = None if source.live is False else (TIMEOUT_S, TIMEOUT_S)
-    try:
-        return av.open(source.url, format=source.demuxer, options=options, timeout=timeout)
-    except av.error.InvalidDataError as error:
-        words = "is no video that FFmpeg knows, or has lost its header (an MP4 that broke off has none)"
-        raise VideoError(f"{source.url} {words}") from error
-    except av.FFmpegError as error:
-        raise VideoError(f"{source.url} can't be opened: {describe_error(error)}") from error
-    except ValueError as error:  # a format that this build of PyAV doesn't have
-        raise VideoError(f"{source.url} can't be opened: {error}") from error
-
-
-def _video_stream(container: InputContainer, name: str) -> VideoStream:
-    if not container.streams.video:
-        raise VideoError(f"{name} has no video in it")
-    return container.streams.video[0]
+    return np.asarray(rgb.to_ndarray(), dtype=np.uint8)

@@ -12,8 +12,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from hiseg.core.image import Pixels
+from hiseg.video.container import describe_error
 from hiseg.video.frame import AnnotatedFrame, VideoError, VideoFormat
-from hiseg.video.reader import describe_error
 
 CODECS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {"qscale": "3"}}
 """Codecs and their options; the first one that PyAV was built with is used."""
@@ -28,7 +28,7 @@ class VideoWriter:
 
     Args:
         path: the file; its suffix decides the container.
-        video_format: time base, rate and pixel aspect of the frames.
+        video_format: time base and rate of the frames.
     """
 
     def __init__(self, path: Path, video_format: VideoFormat) -> None:
@@ -43,7 +43,7 @@ class VideoWriter:
         try:
             if self._container is None or self._stream is None:
                 self._container = av.open(str(self._path), "w")
-                self._stream = self._add_stream(self._container, pixels)
+                self._stream = self._add_stream(self._container, pixels, annotated.frame.pixel_aspect)
                 self._shape = pixels.shape
             if pixels.shape != self._shape:
                 raise VideoError(
@@ -68,7 +68,7 @@ class VideoWriter:
         except av.FFmpegError as error:
             raise self._error(error) from error
 
-    def _add_stream(self, container: OutputContainer, pixels: Pixels) -> VideoStream:
+    def _add_stream(self, container: OutputContainer, pixels: Pixels, aspect: Fraction) -> VideoStream:
         codec = next(name for name in CODECS if name in av.codecs_available)
         stream = container.add_stream(codec, rate=self._format.rate, options=CODECS[codec])
         assert isinstance(stream, VideoStream)
@@ -77,7 +77,7 @@ class VideoWriter:
         context = stream.codec_context
         context.colorspace, context.color_range = AVCOL_BT709, ColorRange.MPEG
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-        context.sample_aspect_ratio = self._format.pixel_aspect
+        context.sample_aspect_ratio = aspect
         context.time_base = self._format.time_base
         if codec == "mpeg4" and context.time_base.denominator > MPEG4_MAX_TICKS:
             context.time_base = Fraction(1, MPEG4_MAX_TICKS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
 
 import av
 import numpy as np
@@ -17,8 +16,8 @@ from hypothesis import strategies as st
 
 from hiseg.video.frame import Frame, VideoError
 from hiseg.video.inputs import Input, parse_input
-from hiseg.video.reader import Timeline, VideoReader, to_upright_rgb
-from tests.service.video.clips import FRAMES, RATE, Clip, picture
+from hiseg.video.reader import Timeline, VideoReader
+from tests.service.video.clips import FRAMES, RATE, Clip
 
 COLOUR = 200, 50, 20
 
@@ -59,23 +58,6 @@ def test_colours_are_converted_by_the_files_matrix_and_range(
         container.mux(stream.encode(None))
     (found,) = all_of(VideoReader(parse_input(str(path))))
     assert found.pixels.reshape(-1, 3).mean(axis=0) == pytest.approx(COLOUR, abs=4)
-
-
-@pytest.mark.parametrize(("rotation", "turns"), [(0, 0), (90, 1), (-90, 3), (180, 2), (-180, 2)])
-def test_rotation_metadata_is_applied(rotation: int, turns: int) -> None:
-    class Held:
-        """A decoded frame with a display matrix, which PyAV reads but can't write."""
-
-        def __init__(self, frame: av.VideoFrame) -> None:
-            self.rotation, self._frame = rotation, frame
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._frame, name)
-
-    pixels = picture(0)
-    seen = to_upright_rgb(cast(av.VideoFrame, Held(av.VideoFrame.from_ndarray(pixels))))
-    assert np.array_equal(seen, np.rot90(pixels, turns))
-    assert seen.flags.c_contiguous
 
 
 def test_every_third_frame_keeps_its_number_and_time(clip: Clip) -> None:
