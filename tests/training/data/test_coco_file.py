@@ -13,11 +13,12 @@ from PIL import Image
 
 from hiseg_training.data.coco import Photo, read_annotations, read_people
 from hiseg_training.data.coco_file import OTHER_FORMATS
-from hiseg_training.data.image_files import ORIENTATION
 from hiseg_training.data.skipped import AnnotationError
 
 RING = [5, 10, 25, 10, 25, 30, 5, 30]
 BOX = [5, 10, 20, 20]
+
+ORIENTATION = 0x0112
 
 
 def image(number: Any = 7, **changes: Any) -> dict[str, Any]:

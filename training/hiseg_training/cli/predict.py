@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import typer
 from tqdm import tqdm
 
@@ -15,6 +14,7 @@ from hiseg.api.boxes import parse_boxes, to_boxes
 from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import Category, people_names, tell
 from hiseg_training.data.coco import Photo, images_beside, read_annotations
+from hiseg_training.data.image_files import shown_size
 from hiseg_training.data.person import Person
 from hiseg_training.inference.batches import load_batches, split_predictions
 from hiseg_training.inference.runner import Runner, open_onnx
@@ -108,10 +108,10 @@ def run(
 
 def _single(path: Path, boxes: str) -> Photo:
     """Return an image file with the people in ``x1,y1,x2,y2;…``, in pixels."""
-    pixels = cv2.imread(str(path)) if path.is_file() else None
-    if pixels is None:
+    size = shown_size(path)
+    if size is None:
         raise FileNotFoundError(f"cannot read {path}")
-    height, width = pixels.shape[:2]
+    width, height = size
     found = [box.clipped(width, height) for box in to_boxes(parse_boxes(boxes), width, height)]
     people = tuple(Person(box, box.area, None) for box in found if not box.is_empty)
     return Photo(path, width, height, path.stem, False, people)

@@ -15,7 +15,7 @@ import numpy as np
 from hiseg.core.image import Pixels
 from hiseg_training.data.coco_file import PERSON, image_rows, load_coco, person_categories, person_rows
 from hiseg_training.data.fields import MISSING, Unclear, flag, read_field, show, whole_number
-from hiseg_training.data.image_files import ImageFolder, shown_size
+from hiseg_training.data.image_files import ImageFolder, read_image, shown_size
 from hiseg_training.data.person import Person, PersonReader
 from hiseg_training.data.skipped import AnnotationError, Problems, Skipped, Tell, name_row, silent
 
@@ -73,11 +73,11 @@ class Photo:
             FileNotFoundError: the file does not exist, or is no image.
             AnnotationError: the image has another size than its annotations say.
         """
-        image = cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB) if self.path.is_file() else None
+        image = read_image(self.path)
         if image is None:
             raise FileNotFoundError(f"cannot read {self.path}")
         self.check_size(image.shape[1], image.shape[0])
-        return np.asarray(image, dtype=np.uint8)
+        return image
 
     def check_size(self, width: int, height: int) -> None:
         """Raise AnnotationError if the image file, as it is shown, has another size than its annotations say."""

@@ -78,9 +78,9 @@ def decode(data: bytes, header: Header, at_least: Size | None, conversion: Conve
                 raise damaged(KIND, "it is damaged: it is cut off between the passes that make it sharp")
             notes += (LESS_DETAIL_NOTE,)
     size = scaled(header, at_least)
-    stream = _without_metadata(data, header)
+    # libjpeg would warn that the end is missing, and then of nothing else.
+    stream = _without_metadata(data, header, b"" if ends else _END)
     if not ends:
-        stream += _END  # libjpeg would warn that it is missing, and then of nothing else
         notes += (NO_END_NOTE,)
     if header.mode != "CMYK" and header.is_plain:
         pixels, warning = _decode(stream, "RGB", size, 3)
@@ -150,12 +150,12 @@ def scaled(header: Header, at_least: Size | None) -> Size:
     return height, width
 
 
-def _without_metadata(data: bytes, header: Header) -> bytes:
-    """The file without what libjpeg and Pillow would look at for other purposes than the pixels, and stumble over."""
+def _without_metadata(data: bytes, header: Header, tail: bytes) -> bytes:
+    """The file, and a tail, without what libjpeg and Pillow would look at for other purposes than the pixels."""
     head = b"\xff\xd8" + b"".join(_harmless(data[begin:end], header) for begin, end in header.kept)
-    if len(head) == header.pixels_at and data.startswith(head):
+    if len(head) == header.pixels_at and data.startswith(head) and not tail:
         return data
-    return b"".join((head, memoryview(data)[header.pixels_at :]))
+    return b"".join((head, memoryview(data)[header.pixels_at :], tail))
 
 
 def _harmless(segment: bytes, header: Header) -> bytes:

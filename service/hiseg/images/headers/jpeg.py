@@ -36,8 +36,13 @@ _EXIF, _EXIF_MARK_BYTES = b"Exif\x00", 6
 """Browsers don't look at the last byte of EXIF's mark."""
 _JFIF, _ADOBE = b"JFIF", b"Adobe"
 _ICC = b"ICC_PROFILE\x00"
-_SAMPLINGS = {bytes([luma, 0x11, 0x11]) for luma in (0x11, 0x21, 0x12, 0x22, 0x41)}
-"""Horizontal and vertical factors of each colour, of 4:4:4, 4:2:2, 4:4:0, 4:2:0 and 4:1:1."""
+_LUMA_SAMPLINGS = (0x11, 0x21, 0x12, 0x22, 0x41)
+"""Horizontal and vertical factor of what is sampled most, of 4:4:4, 4:2:2, 4:4:0, 4:2:0 and 4:1:1."""
+_SAMPLINGS = {
+    "RGB": {bytes([luma, 0x11, 0x11]) for luma in _LUMA_SAMPLINGS},
+    "CMYK": {bytes([luma, 0x11, 0x11, luma]) for luma in _LUMA_SAMPLINGS},
+}
+"""Those of all colours."""
 _FILL = re.compile(rb"\xff+")
 
 
@@ -139,7 +144,7 @@ def read_jpeg(data: bytes) -> Header:
         # As libjpeg tells: then it also reads what other scans there are.
         in_passes=frame.marker in _PROGRESSIVE or data[at + 4 : at + 5] < bytes([len(frame.sampling)]),
         samples=frame.samples,
-        is_plain=frame.marker in _ORDINARY and (frame.mode != "RGB" or frame.sampling in _SAMPLINGS),
+        is_plain=frame.marker in _ORDINARY and frame.sampling in _SAMPLINGS.get(frame.mode, {frame.sampling}),
     )
 
 
