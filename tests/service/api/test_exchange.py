@@ -96,7 +96,8 @@ async def json_body(service: Service, image: bytes) -> Answer:
 
 async def kserve(service: Service, image: bytes) -> Answer:
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64_of(image)]}
-    return await post(service, "/v2/models/echo/infer", json={"inputs": [tensor]})
+    nobody = {"name": "boxes", "shape": [0, 4], "datatype": "FP32", "data": []}
+    return await post(service, "/v2/models/echo/infer", json={"inputs": [tensor, nobody]})
 
 
 async def label_studio(service: Service, image: bytes) -> Answer:

@@ -62,12 +62,12 @@ class AuthMiddleware:
                 scope[QUOTA] = self._key_store.authenticate(headers)
             except Unauthorized as error:
                 self._metrics.count_unauthorized("http")
-                await problem(error)(scope, receive, send)
+                await problem(error, scope["path"])(scope, receive, send)
                 return
         if scope["type"] == "http" and (separators := scope["query_string"].count(b"&")) >= MAX_QUERY_PARAMETERS:
             text = f"the query has {separators + 1} parameters; at most {MAX_QUERY_PARAMETERS} are taken"
             refusal = InvalidRequest(text, field="query", limit=MAX_QUERY_PARAMETERS, value=separators + 1)
-            await problem(refusal)(scope, receive, send)
+            await problem(refusal, scope["path"])(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -116,7 +116,7 @@ class AccessLogMiddleware:
         except ClientDisconnect:
             pass  # nobody is left to answer
         except Exception as error:
-            answer = problem(self._exchange.report_bug(error))
+            answer = problem(self._exchange.report_bug(error), scope["path"])
             if not status:  # else the answer has begun, and the server cuts it off
                 await answer(scope, receive, send_with_id)
         finally:

@@ -39,11 +39,15 @@ FRAMEWORK_REASONS: dict[HTTPStatus, errors.Reason] = {
 """Reasons of what is refused without a :class:`HisegError`: by the framework, or before a request is complete."""
 
 
-def problem(error: errors.HisegError) -> JSONResponse:
-    """The response to an error."""
+PROTOCOL = "/v2"
+"""Paths of the Open Inference Protocol, whose clients look for the sentence in the member ``error``."""
+
+
+def problem(error: errors.HisegError, path: str = "") -> JSONResponse:
+    """The response to an error of a request for a path."""
     status = STATUS[type(error)]
     extras = {"field": error.field, "limit": error.limit, "value": error.value, "id": getattr(error, "id", None)}
-    content = problem_fields(status, error.title, error.reason, error.detail, extras)
+    content = problem_fields(status, error.title, error.reason, error.detail, extras | _of_protocol(path, error.detail))
     return JSONResponse(content, status, error_headers(error), MEDIA_TYPE)
 
 
@@ -53,6 +57,10 @@ def problem_fields(
     """The members of a problem; of ``extras`` those that are known."""
     members = {"type": "about:blank", "title": title, "status": status.value, "reason": reason, "detail": detail}
     return members | {key: value for key, value in extras.items() if value is not None}
+
+
+def _of_protocol(path: str, detail: str) -> dict[str, object]:
+    return {"error": detail} if path == PROTOCOL or path.startswith(PROTOCOL + "/") else {}
 
 
 def error_headers(error: errors.HisegError) -> dict[str, str]:
@@ -72,11 +80,15 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(errors.HisegError)
     async def hiseg_error(request: Request, error: errors.HisegError) -> JSONResponse:
-        return problem(error)
+        return problem(error, request.url.path)
 
     @app.exception_handler(HTTPException)
     async def framework_error(request: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
         reason = FRAMEWORK_REASONS.get(status, errors.Reason.INVALID_REQUEST)
-        content = problem_fields(status, status.phrase, reason, str(error.detail), {})
+        text, path = str(error.detail), request.url.path
+        if extras := _of_protocol(path, text):
+            text = f"there is no {errors.shorten(path)}" if status is HTTPStatus.NOT_FOUND else text
+            extras = {"error": text}
+        content = problem_fields(status, status.phrase, reason, text, extras)
         return JSONResponse(content, status, error.headers, MEDIA_TYPE)

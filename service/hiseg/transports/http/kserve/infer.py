@@ -14,11 +14,20 @@ from hiseg.api.json_reader import limits_of_options
 from hiseg.api.options import Options
 from hiseg.api.validation import read_values
 from hiseg.core.errors import InvalidRequest, shorten
-from hiseg.core.job import Priority
+from hiseg.core.job import Mode, Priority
 from hiseg.core.result import Instance, Result
 from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.rle import coco_rle
-from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, InferIn, TensorOut, read_bytes, read_rows, split_body
+from hiseg.transports.http.kserve.tensors import (
+    HEADER_LENGTH,
+    NO_SHARED_MEMORY,
+    SHARED_MEMORY,
+    InferIn,
+    TensorOut,
+    read_bytes,
+    read_rows,
+    split_body,
+)
 
 IMAGE, BOXES = "image", "boxes"
 INPUTS = [
@@ -39,6 +48,8 @@ BINARY, ALL_BINARY = "binary_data", "binary_data_output"
 TIMEOUT_US, PRIORITY = "timeout", "priority"
 FIXED_OPTIONS = {"variant": "the URL names the model", "mask_format": "masks are COCO RLE"}
 """Options that can't be chosen in this protocol, and why."""
+WHY_NOT = {"classification": "masks are not classes"}
+"""Parameters of outputs that Triton has, and why there are none here."""
 HIGHEST_PRIORITY = 1
 """Triton's highest priority: 0 is its default, and larger numbers wait for smaller ones."""
 
@@ -73,7 +84,11 @@ async def read_infer_request(request: Request, max_boxes: int) -> InferRequest:
         InvalidRequest: something in it is wrong.
         TooLarge: there are too many boxes, or too much JSON.
     """
-    body, blobs = split_body(await request.body(), request.headers.get(HEADER_LENGTH), limits_of_options(max_boxes))
+    lengths = request.headers.getlist(HEADER_LENGTH)
+    if len(lengths) > 1:
+        raise InvalidRequest(f"{HEADER_LENGTH} is there {len(lengths)} times", field=HEADER_LENGTH, value=lengths)
+    length = lengths[0] if lengths else None
+    body, blobs = split_body(await request.body(), length, limits_of_options(max_boxes))
     tensors = {tensor.name: tensor for tensor in body.inputs}
     if unknown := sorted(set(tensors) - {IMAGE, BOXES}):
         raise _unknown("input", unknown[0], (IMAGE, BOXES))
@@ -83,7 +98,10 @@ async def read_infer_request(request: Request, max_boxes: int) -> InferRequest:
         raise InvalidRequest("there is no input 'image'", field=IMAGE)
     rows = read_rows(tensors[BOXES], blobs.get(BOXES), max_boxes) if BOXES in tensors else []
     image = await read_bytes(tensors[IMAGE], blobs.get(IMAGE))
-    return InferRequest(body.id, image, rows, read_options(body.parameters), read_outputs(body))
+    options, outputs = read_options(body.parameters), read_outputs(body)
+    if BOXES not in tensors and options.mode is not Mode.BINARY:
+        raise InvalidRequest("there is no input 'boxes'; only mode=binary needs none", field=BOXES)
+    return InferRequest(body.id, image, rows, options, outputs)
 
 
 def read_options(parameters: Mapping[str, Any]) -> Options:
@@ -104,8 +122,10 @@ def read_options(parameters: Mapping[str, Any]) -> Options:
             raise InvalidRequest(
                 "timeout is not a number of microseconds above 0", field=TIMEOUT_US, value=microseconds
             )
-        values.setdefault("deadline_ms", -(-microseconds // 1000))
-    if type(values.get(PRIORITY)) is int:
+        if "deadline_ms" in values:
+            raise InvalidRequest("timeout and deadline_ms are the same; one is enough", field=TIMEOUT_US)
+        values["deadline_ms"] = -(-microseconds // 1000)
+    if type(values.get(PRIORITY)) is int and values[PRIORITY] >= 0:
         values[PRIORITY] = Priority.INTERACTIVE if values[PRIORITY] <= HIGHEST_PRIORITY else Priority.BATCH
     return read_values(Options, values)
 
@@ -116,13 +136,35 @@ def read_outputs(body: InferIn) -> dict[str, bool]:
     Raises:
         InvalidRequest: one that there isn't.
     """
-    all_binary = body.parameters.get(ALL_BINARY) is True
+    all_binary = _flag(body.parameters, ALL_BINARY, False)
     if not body.outputs:
         return dict.fromkeys(NAMES, all_binary)
-    outputs = {output.name: output.parameters.get(BINARY, all_binary) is True for output in body.outputs}
-    if unknown := sorted(set(outputs) - set(NAMES)):
-        raise _unknown("output", unknown[0], NAMES)
+    outputs: dict[str, bool] = {}
+    for output in body.outputs:
+        if output.name not in NAMES:
+            raise _unknown("output", output.name, NAMES)
+        if output.name in outputs:
+            raise InvalidRequest(f"the output {output.name!r} is there twice", field="outputs", value=output.name)
+        for name in output.parameters:
+            if name != BINARY:
+                why = WHY_NOT.get(name) or (
+                    NO_SHARED_MEMORY if name.startswith(SHARED_MEMORY) else f"there is {BINARY}"
+                )
+                raise InvalidRequest(
+                    f"the output {output.name!r} has the parameter {shorten(name)!r}: {why}",
+                    field="outputs",
+                    limit=[BINARY],
+                    value=name,
+                )
+        outputs[output.name] = _flag(output.parameters, BINARY, all_binary)
     return outputs
+
+
+def _flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if type(value) is not bool:
+        raise InvalidRequest(f"{name} is neither true nor false", field=name, value=value)
+    return value
 
 
 def output_tensors(result: Result, stop: Stop = NEVER) -> dict[str, TensorOut]:

@@ -20,6 +20,7 @@ from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
 from hiseg.transports.http.handler import handle
+from hiseg.transports.http.kserve import management
 from hiseg.transports.http.kserve.infer import INPUTS, OUTPUTS, InferRequest, output_tensors, read_infer_request
 from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, TensorOut, join_body
 from hiseg.transports.http.problems import STATUS, error_headers
@@ -75,6 +76,9 @@ def router(exchange: Exchange) -> APIRouter:
             )
         return JSONResponse({"ready": True})
 
+    # Before the models, of which none is called "stats".
+    management.add_routes(routes, exchange, TRANSPORT, find, error_response)
+
     @routes.get("/models/{name}")
     @routes.get("/models/{name}/versions/{number}")
     async def metadata(name: str, number: str = "") -> Response:
@@ -123,7 +127,8 @@ async def answer(received: InferRequest, context: RequestContext, model: ModelRe
     fields: dict[str, Any] = {
         "model_name": result.model.name,
         "model_version": result.model.version,
-        "parameters": {f"{stage}_ms": milliseconds for stage, milliseconds in result.timings_ms.items()},
+        "parameters": {f"{stage}_ms": milliseconds for stage, milliseconds in result.timings_ms.items()}
+        | ({"notes": "; ".join(result.notes)} if result.notes else {}),
     }
     if received.id is not None:
         fields["id"] = received.id

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from hiseg.api.base64_reader import NotBase64
 from hiseg.api.boxes import check_count
@@ -20,6 +20,9 @@ from hiseg.core.errors import InvalidRequest, quote, shorten
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """HTTP header: number of bytes of JSON in the body; binary tensors follow them."""
 BINARY_SIZE = "binary_data_size"
+SHARED_MEMORY = "shared_memory_"
+"""How the names of parameters begin that say where in shared memory a tensor is."""
+NO_SHARED_MEMORY = "tensors are not read from shared memory nor written to it"
 MAX_NAME_LENGTH = 200
 """Most characters of a name, and of the id of a request."""
 MAX_TENSORS = 16
@@ -27,16 +30,19 @@ MAX_TENSORS = 16
 LENGTH = struct.Struct("<I")
 """Length in bytes, before each element of a BYTES tensor in binary form."""
 Side = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(as_number)]
+Parameters = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)]
 Numbers: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.int64]
 
 
 class TensorIn(BaseModel):
     """An input tensor of a request; its data may follow the JSON in binary form instead."""
 
+    model_config = ConfigDict(extra="forbid")
+
     name: str = Field(max_length=MAX_NAME_LENGTH)
     shape: list[Side] = Field(max_length=8, fail_fast=True)
     datatype: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Parameters = Field(default_factory=dict)
     data: list[Any] | None = None
 
     @field_validator("data")
@@ -53,15 +59,19 @@ class TensorIn(BaseModel):
 class OutputIn(BaseModel):
     """An output tensor that a request names."""
 
+    model_config = ConfigDict(extra="forbid")
+
     name: str = Field(max_length=MAX_NAME_LENGTH)
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Parameters = Field(default_factory=dict)
 
 
 class InferIn(BaseModel):
-    """A request; fields of the protocol that are of no consequence here are ignored."""
+    """A request; names that the protocol hasn't are refused, since nobody knows what was meant by them."""
+
+    model_config = ConfigDict(extra="forbid")
 
     id: str | None = Field(None, max_length=MAX_NAME_LENGTH)
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Parameters = Field(default_factory=dict)
     inputs: list[TensorIn] = Field(max_length=MAX_TENSORS, fail_fast=True)
     outputs: list[OutputIn] | None = Field(None, max_length=MAX_TENSORS, fail_fast=True)
 
@@ -83,7 +93,11 @@ def split_body(body: bytes, header_length: str | None, limits: JsonLimits) -> tu
     """
     size = len(body)
     if header_length is not None:
-        if not header_length.isdecimal() or len(header_length) > 10 or int(header_length) > len(body):
+        if (
+            not (header_length.isascii() and header_length.isdecimal())
+            or len(header_length) > 10
+            or int(header_length) > len(body)
+        ):
             raise InvalidRequest(
                 f"{HEADER_LENGTH} is {shorten(header_length)!r}; the body has {len(body)} bytes",
                 field=HEADER_LENGTH,
@@ -94,12 +108,14 @@ def split_body(body: bytes, header_length: str | None, limits: JsonLimits) -> tu
     request = read_json(InferIn, body if size == len(body) else body[:size], limits)
     blobs = {}
     for tensor in request.inputs:
+        _check_parameters(tensor)
         if BINARY_SIZE in tensor.parameters:
             length = tensor.parameters[BINARY_SIZE]
             left = len(body) - size
             if type(length) is not int or not 0 <= length <= left:
+                why = "" if header_length else f", since there is no header {HEADER_LENGTH}"
                 raise InvalidRequest(
-                    f"{shorten(tensor.name)}: {BINARY_SIZE} is {quote(length)}; {left} bytes are left in the body",
+                    f"{shorten(tensor.name)}: {BINARY_SIZE} is {quote(length)}; {left} bytes are left in the body{why}",
                     field=tensor.name,
                     limit=left,
                     value=quote(length),
@@ -230,6 +246,21 @@ def join_body(fields: dict[str, Any], tensors: Sequence[tuple[TensorOut, bool]])
         outputs.append(output)
     header = json.dumps(fields | {"outputs": outputs}, separators=(",", ":")).encode()
     return (header + b"".join(blobs), len(header)) if blobs else (header, None)
+
+
+def _check_parameters(tensor: TensorIn) -> None:
+    for name in tensor.parameters:
+        if name.startswith(SHARED_MEMORY):
+            raise InvalidRequest(f"{shorten(tensor.name)}: {NO_SHARED_MEMORY}", field=tensor.name, value=name)
+        if name != BINARY_SIZE:
+            raise InvalidRequest(
+                f"{shorten(tensor.name)} has the parameter {shorten(name)!r}; there is {BINARY_SIZE}",
+                field=tensor.name,
+                limit=[BINARY_SIZE],
+                value=name,
+            )
+    if BINARY_SIZE in tensor.parameters and tensor.data is not None:
+        raise _wrong_data(tensor, f"it has both data and {BINARY_SIZE}")
 
 
 def _check_type(tensor: TensorIn, datatype: str) -> None:

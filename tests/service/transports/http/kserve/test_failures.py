@@ -19,7 +19,8 @@ MODEL = "/v2/models/echo"
 
 def infer(client: httpx.AsyncClient, photo: bytes) -> asyncio.Task[httpx.Response]:
     image = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(photo).decode()]}
-    return asyncio.create_task(client.post(f"{MODEL}/infer", json={"inputs": [image]}))
+    nobody = {"name": "boxes", "shape": [0, 4], "datatype": "FP32", "data": []}
+    return asyncio.create_task(client.post(f"{MODEL}/infer", json={"inputs": [image, nobody]}))
 
 
 def test_requests_over_the_capacity_are_refused(photo: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -125,6 +126,10 @@ BOXES = tensor("boxes", [1, 4], "FP32", data=[1, 2, 3, 4])
 IMAGE = tensor(data=["AAAA"])
 
 
+def asked_for(*outputs: dict[str, object]) -> dict[str, object]:
+    return {"inputs": [IMAGE, BOXES], "outputs": list(outputs)}
+
+
 @pytest.mark.parametrize(
     ("body", "text"),
     [
@@ -155,6 +160,48 @@ IMAGE = tensor(data=["AAAA"])
         ({"inputs": [IMAGE], "parameters": {"variant": "b7"}}, "the URL names the model"),
         ({"inputs": [IMAGE], "parameters": {"mask_format": "png"}}, "masks are COCO RLE"),
         ({"inputs": [IMAGE], "parameters": {"timeout": "soon"}}, "timeout"),
+        ({"inputs": [IMAGE], "parameters": {"timeout": 5000, "deadline_ms": 5}}, "timeout and deadline_ms"),
+        ({"inputs": [IMAGE], "parameters": {"priority": True}}, "priority"),
+        ({"inputs": [IMAGE], "parameters": {"priority": -1}}, "priority"),
+        ({"inputs": [IMAGE], "parameters": {"sequence_id": 7, "sequence_start": True}}, "sequence_id"),
+        ({"inputs": [IMAGE], "parameters": {"content_type": "base64"}}, "content_type"),
+        ({"inputs": [IMAGE], "parameters": {"binary_data_output": "yes"}}, "binary_data_output"),
+        ({"inputs": [IMAGE], "parameters": {"notes": 1}}, "notes"),
+        ({"inputs": [IMAGE], "parameters": {"mode": "instance"}}, "no input 'boxes'; only mode=binary needs none"),
+        ({"inputs": [IMAGE]}, "no input 'boxes'; only mode=binary needs none"),
+        ({"inputs": [IMAGE], "model_name": "hiseg_b0"}, "model_name: there is no such name"),
+        ({"inputs": [IMAGE], "id": 7}, "id"),
+        ({"inputs": [IMAGE], "outputs": {}}, "outputs"),
+        ({"inputs": [IMAGE | {"dtype": "BYTES"}]}, "dtype: there is no such name"),
+        ({"inputs": [IMAGE | {"datatype": "bytes"}]}, "must be BYTES"),
+        ({"inputs": [tensor(datatype="UINT8", shape=[512, 949, 3], data=[0])]}, "must be BYTES"),
+        (
+            {"inputs": [tensor(parameters={"content_type": "base64"}, data=["AAAA"])]},
+            "'content_type'; there is binary_data_size",
+        ),
+        ({"inputs": [tensor(parameters={"shared_memory_region": "r"})]}, "shared memory"),
+        ({"inputs": [tensor(parameters={"binary_data_size": 0}, data=["AAAA"])]}, "both data and binary_data_size"),
+        (
+            {"inputs": [tensor(parameters={"binary_data_size": 4})]},
+            "there is no header Inference-Header-Content-Length",
+        ),
+        ({"inputs": [tensor(parameters={"binary_data_size": True})]}, "binary_data_size is True"),
+        ({"inputs": [IMAGE, BOXES | {"datatype": "FP16"}]}, "'FP16'; it must be FP32"),
+        ({"inputs": [IMAGE, BOXES | {"datatype": "BF16"}]}, "'BF16'; it must be FP32"),
+        ({"inputs": [IMAGE, BOXES | {"datatype": "FP64"}]}, "'FP64'; it must be FP32"),
+        ({"inputs": [IMAGE, BOXES | {"shape": [4, 1]}]}, "[N, 4]"),
+        ({"inputs": [IMAGE, BOXES | {"shape": [1, 4, 1]}]}, "[N, 4]"),
+        ({"inputs": [IMAGE, BOXES | {"shape": []}]}, "[N, 4]"),
+        ({"inputs": [IMAGE, BOXES | {"shape": [0, 4]}]}, "not the 0 numbers"),
+        ({"inputs": [IMAGE, BOXES | {"shape": [True, 4]}]}, "shape"),
+        ({"inputs": [IMAGE, BOXES | {"data": [1, 2, True, 4]}]}, "not the 4 numbers"),
+        ({"inputs": [IMAGE, BOXES, tensor("rois")]}, "no input 'rois'; there are image, boxes"),
+        (asked_for({"name": "masks"}, {"name": "masks"}), "the output 'masks' is there twice"),
+        (asked_for({"name": "masks", "parameters": {"classification": 3}}), "masks are not classes"),
+        (asked_for({"name": "masks", "parameters": {"shared_memory_region": "r"}}), "shared memory"),
+        (asked_for({"name": "masks", "parameters": {"binary": True}}), "'binary': there is binary_data"),
+        (asked_for({"name": "masks", "parameters": {"binary_data": 1}}), "binary_data is neither true nor false"),
+        (asked_for({"name": "masks", "datatype": "BYTES"}), "datatype: there is no such name"),
     ],
 )
 def test_bad_requests_are_named(client: httpx.Client, body: object, text: str) -> None:
@@ -171,12 +218,140 @@ def test_bad_requests_are_named(client: httpx.Client, body: object, text: str) -
         ("x", b"{}", "is 'x'; the body has 2 bytes"),
         ("3", b"{}", "is '3'; the body has 2 bytes"),
         ("13", b'{"inputs":[]}abc', "3 bytes follow that belong to no tensor"),
+        ("-1", b"{}", "is '-1'"),
+        ("+2", b"{}", "is '+2'"),
+        ("2.0", b"{}", "is '2.0'"),
+        ("0x2", b"{}", "is '0x2'"),
+        ("", b"{}", "is ''"),
+        ("0", b"{}", "JSON"),
     ],
 )
 def test_bad_header_lengths_are_named(client: httpx.Client, length: str, body: bytes, text: str) -> None:
     answer = client.post(f"{URL}/infer", content=body, headers={"Inference-Header-Content-Length": length})
     assert answer.status_code == 422
     assert text in answer.json()["error"]
+
+
+def test_two_header_lengths_are_one_too_many(client: httpx.Client) -> None:
+    name = "Inference-Header-Content-Length"
+    answer = client.post(f"{URL}/infer", content=b"{}", headers=[(name, "2"), (name, "1")])
+    assert answer.status_code == 422
+    assert "is there 2 times" in answer.json()["error"]
+
+
+def test_what_clients_leave_empty(client: httpx.Client, photo: bytes) -> None:
+    """As KServe's and Triton's clients write requests."""
+    image = tensor(data=[base64.b64encode(photo).decode()], parameters=None)
+    nobody = tensor("boxes", [0, 4], "FP32", data=[], parameters={})
+    body = {"id": "", "inputs": [image, nobody], "outputs": [], "parameters": None}
+    for changed in (body, body | {"id": None, "outputs": None}):
+        answer = client.post(f"{URL}/infer", json=changed)
+        assert answer.status_code == 200, answer.text
+        assert {output["name"]: output["shape"] for output in answer.json()["outputs"]} == {
+            "masks": [0],
+            "scores": [0],
+            "areas": [0],
+            "boxes": [0, 4],
+            "image_size": [2],
+        }
+
+
+ANSWERED = {
+    "get_model_config",
+    "get_model_metadata",
+    "get_model_repository_index",
+    "get_inference_statistics",
+    "get_server_metadata",
+    "get_system_shared_memory_status",
+    "get_cuda_shared_memory_status",
+    "unregister_system_shared_memory",
+    "unregister_cuda_shared_memory",
+    "is_model_ready",
+    "is_server_live",
+    "is_server_ready",
+    "infer",
+    "async_infer",
+}
+"""Calls of Triton's clients that are answered; all others are refused with a sentence."""
+
+
+@pytest.fixture(scope="module")
+def calls(
+    server: Server, tools: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, list[Any]]]:
+    """What came of every call that Triton's clients have."""
+    out = tmp_path_factory.mktemp("triton") / "said.json"
+    tools("every_call.py", server.url.removeprefix("http://"), SAMPLE, out)
+    return dict(json.loads(out.read_text()))
+
+
+@pytest.mark.parametrize("kind", ["http", "aio"])
+def test_every_call_of_triton_s_clients(calls: dict[str, dict[str, list[Any]]], kind: str) -> None:
+    assert len(calls[kind]) > 25
+    for call, (what, *found) in calls[kind].items():
+        name, _, variant = call.partition("(")
+        assert what != "broken", (call, found)
+        if name in ANSWERED and variant not in ("region_name)", "name)"):
+            assert what == "answer", (call, found)
+        else:
+            assert what == "error", (call, found)
+            assert re.search("shared memory|loaded or unloaded|service's own settings", found[1]), (call, found)
+    assert calls[kind]["get_model_repository_index"][1] == [{"name": "hiseg_b0", "version": "1", "state": "READY"}]
+    config = calls[kind]["get_model_config"][1]
+    assert [(each["name"], each["data_type"], each["dims"]) for each in config["input"]] == [
+        ("image", "TYPE_STRING", [1]),
+        ("boxes", "TYPE_FP32", [-1, 4]),
+    ]
+    assert [each["name"] for each in config["output"]] == ["masks", "scores", "areas", "boxes", "image_size"]
+    (statistics,) = calls[kind]["get_inference_statistics"][1]["model_stats"]
+    assert statistics["inference_count"] >= 0
+    assert (statistics["name"], statistics["version"]) == ("hiseg_b0", "1")
+
+
+def test_statistics_count_the_images(client: httpx.Client, photo: bytes) -> None:
+    def count() -> list[int]:
+        (found,) = client.get(f"{URL}/stats").json()["model_stats"]
+        return [found["inference_count"], found["execution_count"], found["inference_stats"]["compute_infer"]["ns"]]
+
+    before = count()
+    segment(client, photo)
+    for _ in range(100):  # a batch is counted a moment after its answers
+        images, batches, nanoseconds = count()
+        if images > before[0]:
+            break
+        time.sleep(0.05)
+    assert (images, batches) == (before[0] + 1, before[1] + 1)
+    assert nanoseconds > before[2]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v2/nothing", 404),
+        ("POST", "/v2/models/hiseg_b0/generate", 404),
+        ("GET", "/v2/models/hiseg_b0/infer", 405),
+        ("DELETE", "/v2/models/hiseg_b0", 405),
+        ("GET", "/v2/models/nobody/stats", 404),
+        ("GET", "/v2/models/nobody/config", 404),
+        ("GET", "/v2/models/hiseg_b0/versions/9/config", 404),
+        ("GET", "/v2/models/hiseg_b0?" + "a=1&" * 60, 422),
+    ],
+)
+def test_every_error_has_the_protocol_s_form(client: httpx.Client, method: str, path: str, status: int) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    assert "error" not in client.get("/v1/nothing").json()
+
+
+def test_the_index(client: httpx.Client) -> None:
+    whole = client.post("/v2/repository/index").json()
+    assert whole == client.post("/v2/repository/index", json={"ready": True}).json()
+    assert client.get("/v2/models").json() == {"models": [each["name"] for each in whole]}
+    for body in ({"ready": "now"}, {"name": "x"}, [1]):
+        answer = client.post("/v2/repository/index", json=body)
+        assert answer.status_code == 422
+        assert answer.json()["error"]
 
 
 def test_bytes_elements_must_have_their_stated_length(client: httpx.Client) -> None:
