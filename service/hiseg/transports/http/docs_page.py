@@ -13,6 +13,7 @@ import fastapi_offline
 from fastapi import FastAPI, HTTPException, Request, Response
 
 from hiseg.transports.http.assets import POLICY, Asset
+from hiseg.transports.http.openapi.document import document
 
 FOLDER = Path(fastapi_offline.__file__).parent / "static"
 FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
@@ -43,7 +44,7 @@ def install(app: FastAPI) -> None:
 
     @cache
     def schema() -> Asset:
-        return Asset.of(json.dumps(app.openapi(), separators=(",", ":")).encode(), ".json")
+        return Asset.of(json.dumps(document(app), separators=(",", ":")).encode(), ".json")
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:

@@ -1,0 +1,200 @@
+"""What routes answer, as OpenAPI documents it; the routes themselves write plain dictionaries."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from hiseg.api.boxes import BoxFormat
+from hiseg.api.encoding import MaskFormat
+from hiseg.core.job import Mode, Priority, Smoothing
+from hiseg.core.reasons import Reason
+
+
+class Answer(BaseModel):
+    """Base of the answers; newer services may answer more."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Problem(Answer):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str
+    """Always `about:blank`; `reason` says which problem it is."""
+    title: str
+    """The kind of problem, for people."""
+    status: int
+    """The HTTP status."""
+    reason: Reason
+    """The problem in one stable word, for programs."""
+    detail: str
+    """What is wrong, in one sentence, for people."""
+    field: str | None = None
+    """The part of the request at fault, e.g. `boxes[2]`."""
+    limit: Any = None
+    """The limit that was exceeded, or what is taken instead."""
+    value: Any = None
+    """What was sent."""
+    id: str | None = None
+    """Of `INTERNAL_ERROR`: the id under which the service's log has more."""
+
+
+class Health(Answer):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Ready(Answer):
+    """Requests are taken."""
+
+    status: Literal["ready"]
+    engines: dict[str, str]
+    """What runs each model now: `onnx`, `triton` or `onnx-fallback`."""
+
+
+class Info(Answer):
+    """What can be asked for, and every limit in force."""
+
+    version: str
+    variants: list[str]
+    default_variant: str
+    image_types: list[str]
+    priorities: list[Priority]
+    modes: list[Mode]
+    mask_formats: list[MaskFormat]
+    box_formats: list[BoxFormat]
+    smoothings: list[Smoothing]
+    palette: list[str]
+    """Colours of people in overlays, in turn."""
+    overlay_opacity: float
+    limits: dict[str, float]
+    """By name; the unit is the end of the name where it isn't a plain number."""
+
+
+class ModelDescription(Answer):
+    """A model as its own file describes it."""
+
+    name: str
+    version: str
+    variant: str
+    engine: str
+    canvases: list[list[int]]
+    """`[height, width]` that the model runs at."""
+    mask_size: list[int]
+    """`[height, width]` of one person's mask before it is brought to the image's size."""
+    mask_extent: float
+    """Side of the area that a mask covers, as a multiple of the box's side."""
+    card: dict[str, Any]
+    """Licence, training data, metrics and more."""
+
+
+class Models(Answer):
+    """The models served."""
+
+    models: list[ModelDescription]
+
+
+class KserveError(Answer):
+    """An error as the Open Inference Protocol has it, with our reason beside it."""
+
+    error: str
+    reason: Reason
+
+
+class KserveServer(Answer):
+    """The server's metadata."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class KserveLive(Answer):
+    """The process answers."""
+
+    live: bool
+
+
+class KserveReady(Answer):
+    """Requests are taken."""
+
+    ready: bool
+
+
+class KserveTensor(Answer):
+    """A tensor of a model."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class KserveModel(Answer):
+    """A model's tensors."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[KserveTensor]
+    outputs: list[KserveTensor]
+
+
+class KserveModelReady(Answer):
+    """The model takes requests."""
+
+    name: str
+    ready: bool
+
+
+class KserveOutput(Answer):
+    """An output tensor; its data is behind the JSON if it is binary."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[Any] | None = None
+
+
+class KserveInferred(Answer):
+    """The answer to an inference request."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    parameters: dict[str, float]
+    """Milliseconds of each stage, e.g. `infer_ms`."""
+    outputs: list[KserveOutput]
+
+
+class LabelStudioHealth(Answer):
+    """Requests are taken."""
+
+    status: str
+
+
+class LabelStudioSetup(Answer):
+    """The model that answers the project's requests."""
+
+    model_version: str
+
+
+class LabelStudioVersions(Answer):
+    """The models that can be asked for."""
+
+    versions: list[str]
+
+
+class LabelStudioPrediction(Answer):
+    """The brush masks of a task."""
+
+    result: list[dict[str, Any]]
+    """Regions as Label Studio stores them."""
+
+
+class LabelStudioPredictions(Answer):
+    """The predictions of all tasks, in their order."""
+
+    results: list[LabelStudioPrediction]

@@ -1,0 +1,1 @@
+"""Tests of the document of the API, and of clients that are made of it."""
