@@ -172,3 +172,45 @@ def test_exif_that_a_webp_does_not_announce_does_not_count() -> None:
         np.testing.assert_array_equal(read(data), np.asarray(picture()))
     marked = with_exif("WEBP", MARK + turned(6))
     np.testing.assert_array_equal(read(marked), read(with_exif("PNG", turned(6))))
+
+
+def odd_files() -> Iterator[tuple[str, bytes]]:
+    """Files with something wrong or unusual that is no reason not to show them."""
+    jpeg, png, webp_file = (encoded(picture(), form, quality=95, lossless=True) for form in ("JPEG", "PNG", "WEBP"))
+    wrong = chunk(b"tEXt", b"a\0b")[:-1] + b"\0"
+    packed = zlib.compress(bytes(9_000_000))
+    yield "behind the end", jpeg + bytes(500) + jpeg
+    yield "fill bytes", inserted(jpeg, b"\xff" * 9)
+    yield "a segment without a length", inserted(jpeg, b"\xff\xe5\0\0")
+    yield "a segment longer than it says", inserted(jpeg, b"\xff\xe5\0\5abcdefghi")
+    yield "an immense profile", inserted(jpeg, segment(0xE2, b"ICC_PROFILE\0\1\xff" + bytes(65_000)) * 30)
+    yield "immense XMP", inserted(jpeg, segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0".ljust(65_000)) * 30)
+    yield "an unknown version", jpeg.replace(b"JFIF\0\1", b"JFIF\0\7")
+    yield "an unknown transform", inserted(jpeg, segment(0xEE, b"Adobe\0\x64\0\0\0\0\x09"))
+    yield "padding before the end", jpeg[:-2] + bytes(500) + jpeg[-2:]
+    yield "a progressive one without its end", encoded(picture(), "JPEG", quality=95, progressive=True)[:-2]
+    yield "no end", png[:-12]
+    yield "half an end", png[:-5]
+    yield "something behind the end", png + bytes(500)
+    yield "a wrong checksum of text", before_pixels(png, wrong)
+    yield "a wrong checksum of EXIF", before_pixels(png, chunk(b"eXIf", turned(6))[:-1] + b"\0")
+    yield "a wrong checksum of pixels", png[:-13] + bytes([png[-13] ^ 255]) + png[-12:]
+    yield "half a transparent colour", before_pixels(png, chunk(b"tRNS", b"\0\1\0"))
+    yield "immense text", before_pixels(png, chunk(b"zTXt", b"k\0\0" + packed))
+    yield "a profile packed in an unknown way", before_pixels(png, chunk(b"iCCP", b"p\0\x09" + packed))
+    yield "half a time, an unknown chunk", before_pixels(png, chunk(b"tIME", b"a") + chunk(b"abCd", b"x"))
+    yield "something behind a WebP", webp_file + bytes(500)
+    yield (
+        "an unknown chunk of a WebP",
+        webp(webp_chunk(b"VP8X", bytes(4) + three_bytes(47, 31)), webp_chunk(b"ABCD", b"xx"), webp_file[12:]),
+    )
+
+
+def test_what_the_browser_shows_whole_is_taken_and_looks_the_same(page: Page) -> None:
+    for name, data in odd_files():
+        theirs = shown(page, data)
+        assert theirs is not None, name
+        pixels = read(data)
+        assert pixels.shape == theirs.shape, name
+        assert np.abs(pixels.astype(int) - theirs).mean() < 3, name
+        assert np.abs(pixels.astype(int) - np.asarray(picture())).mean() < 6, name
