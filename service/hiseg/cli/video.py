@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
@@ -81,6 +81,7 @@ def video(
         policy = policy or (Policy.LATEST_ONLY if frames.live else Policy.WAIT)
         if track.is_empty:
             typer.echo("hiseg: there are no boxes, so nobody is looked for; give --box or --boxes", err=True)
+        _tell(track.notes)
         stats = RunStats()
 
         async def run() -> int:
@@ -106,10 +107,16 @@ def video(
         finally:
             if stats.written or stats.dropped:
                 typer.echo(stats, err=output == STANDARD_STREAM)
-            for note in frames.notes:
-                typer.echo(f"hiseg: {note}", err=True)
+            _tell([*frames.notes, *stats.notes])
+        if not code and stats.last is not None and (behind := track.behind(*stats.last)):
+            _tell([behind])
     if code:
         raise typer.Exit(code)
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        typer.echo(f"hiseg: {note}", err=True)
 
 
 def _read_track(boxes: Path | None, box: list[str], limit: int) -> BoxTrack:

@@ -115,6 +115,7 @@ class Pipeline:
 
     async def _annotate(self, frame: Frame) -> AnnotatedFrame | None:
         boxes = self._plan.track.at(frame.number, frame.time)
+        self._stats.record_read(frame, boxes)
         instances = await self._masker.masks(frame, boxes) if boxes else ()
         if instances is None:
             return None

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from hiseg.core.box import Box
+from hiseg.video.frame import Frame
 
 MAX_LATENCIES = 2**16
 """Latencies that are kept: percentiles of an endless stream are those of its last half hour or so."""
@@ -20,13 +24,32 @@ class RunStats:
         written: frames in the output.
         dropped: frames that were read and dropped, here or by the server.
         seconds: seconds from reading the first frame to writing the last one.
+        last: number and time, in seconds, of the last frame that was read; None before there is any.
+        outside: frames in which a box lies outside the frame.
+        first_outside: the number of the first of them, and the box's place in its line.
     """
 
     written: int = 0
     dropped: int = 0
     seconds: float = 0.0
+    last: tuple[int, float] | None = None
+    outside: int = 0
+    first_outside: tuple[int, int] = (0, 0)
     _began: float | None = None
     _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_LATENCIES))
+
+    def record_read(self, frame: Frame, boxes: Sequence[Box]) -> None:
+        """Remember the last frame, and count it if one of its boxes lies outside."""
+        if self.last is None or frame.number > self.last[0]:
+            self.last = frame.number, frame.time
+        height, width = frame.pixels.shape[:2]
+        for index, box in enumerate(boxes):
+            if box.clipped(width, height).is_empty:
+                self.first_outside = (
+                    min(self.first_outside, (frame.number, index)) if self.outside else (frame.number, index)
+                )
+                self.outside += 1
+                return
 
     def record_written(self, arrived: float) -> None:
         """Count a frame that has just been written and was read at ``arrived``, on :func:`time.monotonic`'s clock."""
@@ -35,6 +58,15 @@ class RunStats:
         self.written += 1
         self.seconds = now - self._began
         self._latencies.append(now - arrived)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about the run, in sentences."""
+        if not self.outside:
+            return []
+        number, index = self.first_outside
+        some = f"in {self.outside} frames a box lies outside the frame, where nobody is found"
+        return [f"{some}; the first is boxes[{index}] of frame {number}"]
 
     @property
     def fps(self) -> float:

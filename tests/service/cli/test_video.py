@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -93,6 +94,24 @@ def test_without_boxes_the_video_stays_as_it_is(clip: Clip, tmp_path: Path) -> N
     for one, other in zip(read(clip.path)[0], read(out)[0], strict=True):
         assert np.abs(one.astype(int) - other).mean() < 3
     assert [line["instances"] for line in lines(masks)] == [[]] * FRAMES
+
+
+def test_boxes_that_had_no_effect_are_told(clip: Clip, tmp_path: Path) -> None:
+    boxes, masks = tmp_path / "boxes.jsonl", tmp_path / "masks.jsonl"
+    rows = [
+        {"frame": 0, "boxes": [[1, 1, 50, 50], [900, 1, 950, 50]], "ids": [7, 8]},
+        {"frame": 2, "boxes": [[1, 1, 50, 50]]},
+        {"frame": 900, "boxes": [[1, 1, 50, 50]]},
+    ]
+    boxes.write_text("\n".join(map(json.dumps, rows)))
+    done = hiseg_video(clip.path, "--json", masks, "--boxes", boxes)
+    first, second, third = done.err.splitlines()
+    assert "ids is not used, in 1 of the lines" in first
+    assert "in 2 frames a box lies outside the frame" in second
+    assert "the first is boxes[1] of frame 0" in second
+    assert (
+        "1 of 3 lines of --boxes are for frames after the last one, number 15; the first of them is number 900" in third
+    )
 
 
 def test_frames_before_the_end_of_a_truncated_video_are_written(clip: Clip, tmp_path: Path) -> None:

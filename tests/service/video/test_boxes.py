@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiseg.core.box import Box
-from hiseg.core.command_errors import BadOption
+from hiseg.core.command_errors import BadOption, CommandError
 from hiseg.video.boxes import BoxTrack, read_boxes, same_boxes_for_all
 from hiseg.video.frame import VideoError
 
@@ -51,7 +51,69 @@ def test_times_may_be_rounded_to_milliseconds() -> None:
 def test_the_later_of_two_lines_counts(tmp_path: Path) -> None:
     path = tmp_path / "boxes.jsonl"
     path.write_text('{"frame": 3, "boxes": [[0, 0, 1, 1]]}\n{"frame": 3, "boxes": []}\n')
-    assert read_boxes(path, 1).at(3, 0) == ()
+    track = read_boxes(path, 1)
+    assert track.at(3, 0) == ()
+    assert track.notes == (f"{path}: a later line takes the place of an earlier one of the same frame, 1 times",)
+
+
+LINES = '{"frame": 0, "boxes": [[1, 2, 3, 4]]}\n{"frame": 5.0, "boxes": []}\n'
+ARRAY = '\n[{"frame": 0, "boxes": [[1, 2, 3, 4]]},\n {"frame": 5, "boxes": []}]'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(LINES.encode(encoding) for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")),
+        *(LINES.replace("\n", end).encode() for end in ("\r\n", "\r", "\n\n", "\n  \r\n")),
+        *(f"{comment}\n{LINES}".encode() for comment in ("# made by a tracker", "// made by a tracker", "  # so")),
+        *(ARRAY.encode(encoding) for encoding in ("utf-8", "utf-8-sig", "utf-16")),
+        (LINES + LINES).encode(),
+    ],
+)
+def test_files_of_any_editor_are_read(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "boxes.jsonl"
+    path.write_bytes(content)
+    assert read_boxes(path, 1) == BoxTrack([0, 5], [(Box(1, 2, 3, 4),), ()])
+
+
+def test_other_keys_are_noted_once(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.jsonl"
+    path.write_text('{"frame": 0, "boxes": [], "ids": []}\n{"frame": 1, "boxes": [], "ids": [], "score": 1}\n')
+    assert read_boxes(path, 1).notes == (
+        f"{path}: ids is not used, in 2 of the lines; there is frame, time, boxes",
+        f"{path}: score is not used, in 1 of the lines; there is frame, time, boxes",
+    )
+
+
+@pytest.mark.parametrize("by_time", [False, True])
+def test_lines_behind_the_end_are_told(by_time: bool) -> None:
+    track = BoxTrack((0, 2.5, 9), ((), (), ()), by_time=by_time)
+    assert track.behind(9, 9.0) == ""
+    assert track.behind(4, 4.0).startswith("1 of 3 lines of --boxes are for frames after the last one")
+    assert BoxTrack((), ()).behind(0, 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"[1, 2", "begins like an array of JSON, but is none"),
+        (b'[{"frame": 0, "boxes": []}, 7]', "[1]: Input should be an object"),
+        (b'{"frame": 0, "boxes": "\xff"}', "byte 23 fits no character"),
+        (b'{\n "frame": 0,\n "boxes": []\n}', ":1: Invalid JSON"),
+        (b'{"frame": true, "boxes": []}', ":1: frame"),
+        (b'{"frame": 0, "boxes": [[true, 1, 2, 3]]}', "boxes[0][0]"),
+        (b'{"frame": 0, "boxes": [[NaN, 1, 2, 3]]}', "not finite"),
+        (b'{"frame": 0, "boxes": {"x1": 1}}', ":1: boxes"),
+    ],
+)
+def test_what_is_no_file_of_boxes_is_one_line(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "boxes.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(CommandError) as raised:
+        read_boxes(path, 2)
+    assert str(path) in str(raised.value)
+    assert told in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_same_for_all_frames() -> None:
