@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 MAX_MEMBERS = 64
 """Members of a header that are looked at; browsers send eight or nine."""
+MAX_PARAMETERS = 8
+"""Parts of a member that are looked at, its name included."""
 JSON, HTML = "application/json", "text/html"
 SAME = {"text/json": JSON, "application/x-json": JSON, "image/x-png": "image/png", "*": "*/*"}
 """Other names of what is offered; Java's oldest client has the last."""
@@ -25,7 +27,7 @@ def qualities(header: str) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for member in _QUOTED.sub('""', header.lower()).split(",", MAX_MEMBERS)[:MAX_MEMBERS]:
-        name, *parameters = (part.strip() for part in member.split(";"))
+        name, *parameters = (part.strip() for part in member.split(";", MAX_PARAMETERS)[:MAX_PARAMETERS])
         given = [part.partition("=")[2].strip() for part in parameters if part.partition("=")[0].strip() == "q"]
         if name and (not given or _QUALITY.fullmatch(given[0])):
             found[name] = max(found.get(name, 0), float(given[0]) if given else 1)
@@ -46,6 +48,8 @@ def preferred(accept: str, offered: Sequence[str]) -> str | None:
     Returns:
         One of them; None: the caller wants none of them.
     """
+    if accept in ("", "*/*"):
+        return offered[0]
     wanted: dict[str, float] = {}
     for name, quality in qualities(accept).items():
         wanted.setdefault(SAME.get(name, name), quality)
