@@ -102,20 +102,20 @@ def add_routes(
         model = find(name, number)
         return model if isinstance(model, Response) else JSONResponse(model_config(model))
 
-    @routes.get("/systemsharedmemory/status")
-    @routes.get("/cudasharedmemory/status")
+    @routes.get("/systemsharedmemory/status", include_in_schema=False)
+    @routes.get("/cudasharedmemory/status", include_in_schema=False)
     async def no_regions() -> list[str]:
         """No regions of shared memory."""
         return []
 
-    @routes.post("/systemsharedmemory/unregister")
-    @routes.post("/cudasharedmemory/unregister")
+    @routes.post("/systemsharedmemory/unregister", include_in_schema=False)
+    @routes.post("/cudasharedmemory/unregister", include_in_schema=False)
     async def nothing_to_unregister() -> Response:
         """Unregister all regions, of which there are none."""
         return Response()
 
-    @routes.get("/{kind}sharedmemory/region/{name}/status")
-    @routes.post("/{kind}sharedmemory/region/{name}/unregister")
+    @routes.get("/{kind}sharedmemory/region/{name}/status", include_in_schema=False)
+    @routes.post("/{kind}sharedmemory/region/{name}/unregister", include_in_schema=False)
     async def no_region(kind: str, name: str) -> Response:
         """There is no region of any name."""
         content = {"error": f"there is no region {shorten(name)!r}: {NO_SHARED_MEMORY}", "reason": Reason.NOT_FOUND}

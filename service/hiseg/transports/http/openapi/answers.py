@@ -164,9 +164,64 @@ class KserveInferred(Answer):
     model_name: str
     model_version: str
     id: str | None = None
-    parameters: dict[str, float]
-    """Milliseconds of each stage, e.g. `infer_ms`."""
+    parameters: dict[str, float | str]
+    """Milliseconds of each stage, e.g. `infer_ms`, and `notes` if there are any."""
     outputs: list[KserveOutput]
+
+
+class KserveModels(Answer):
+    """Names of the models."""
+
+    models: list[str]
+
+
+class KserveState(Answer):
+    """Whether a model takes requests."""
+
+    name: str
+    version: str
+    state: Literal["READY", "UNAVAILABLE"]
+    reason: str | None = None
+    """Why it is `UNAVAILABLE`."""
+
+
+class KserveConfigTensor(Answer):
+    """A tensor in the form of Triton's configurations."""
+
+    name: str
+    data_type: str
+    dims: list[int]
+    optional: bool | None = None
+
+
+class KserveConfig(Answer):
+    """A model's configuration."""
+
+    name: str
+    platform: str
+    backend: str
+    max_batch_size: int
+    version_policy: dict[str, Any] | None = None
+    input: list[KserveConfigTensor]
+    output: list[KserveConfigTensor]
+
+
+class KserveModelStatistics(Answer):
+    """What has been counted of a model since the service started."""
+
+    name: str
+    version: str
+    inference_count: int
+    execution_count: int
+    inference_stats: dict[str, dict[str, int]]
+    """Count and nanoseconds by what was done."""
+    batch_stats: list[dict[str, Any]]
+
+
+class KserveStatistics(Answer):
+    """Statistics of models."""
+
+    model_stats: list[KserveModelStatistics]
 
 
 class LabelStudioHealth(Answer):

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from hiseg.api.encoding import MaskFormat
 from hiseg.transports.http.body import JsonOptions, JsonRequest, QueryOptions
 from hiseg.transports.http.content import JSON, MULTIPART, OCTETS
+from hiseg.transports.http.kserve.management import IndexIn
 from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, InferIn
 from hiseg.transports.http.label_studio.tasks import EventIn, PredictIn, SetupIn
 from hiseg.transports.http.openapi import answers, examples
@@ -20,7 +21,7 @@ BINARY = {"type": "string", "format": "binary"}
 JSON_FORMATS = [each.value for each in MaskFormat if not each.is_image]
 IMAGE_FORMATS = [MaskFormat.LABEL_MAP.value, MaskFormat.OVERLAY.value, MaskFormat.CUTOUT.value]
 """Formats that are one PNG for the whole image; ``cutout`` is if a PNG is asked for."""
-MODELS: list[type[BaseModel]] = [JsonOptions, JsonRequest, InferIn, PredictIn, SetupIn, EventIn]
+MODELS: list[type[BaseModel]] = [JsonOptions, JsonRequest, InferIn, IndexIn, PredictIn, SetupIn, EventIn]
 ANSWERS = [each for each in vars(answers).values() if isinstance(each, type) and issubclass(each, answers.Answer)]
 RAW_DESCRIPTION = "The image itself, with the options in the query; its own type, such as `image/jpeg`, is taken too"
 
@@ -82,6 +83,11 @@ def infer_body() -> dict[str, Any]:
         "description": f"With the header `{HEADER_LENGTH}` binary tensors follow the JSON.",
         "content": {JSON: _content("InferIn", examples.INFER)},
     }
+
+
+def index_body() -> dict[str, Any]:
+    """The body of a request for the index of the models, which may be empty."""
+    return {"required": False, "content": {JSON: _content("IndexIn", {"ready": True})}}
 
 
 def predict_body() -> dict[str, Any]:

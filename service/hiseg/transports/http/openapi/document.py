@@ -2,132 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
 from fastapi import FastAPI
 
-from hiseg.transports.http.content import JSON, OCTETS
+from hiseg.transports.http.content import JSON
 from hiseg.transports.http.middleware import needs_key
-from hiseg.transports.http.openapi import answers, bodies, examples, problems
-from hiseg.transports.http.openapi.bodies import BINARY, SCHEMAS
+from hiseg.transports.http.openapi import bodies, problems
+from hiseg.transports.http.openapi.bodies import SCHEMAS
+from hiseg.transports.http.openapi.operations import DESCRIBED, SEGMENT, TAGS, Operation
 from hiseg.transports.http.openapi.plain import plain
 
-PNG = "image/png"
-SEGMENT, ABOUT, OPERATIONS, KSERVE, LABEL_STUDIO = (
-    "segment",
-    "about",
-    "operations",
-    "open inference protocol",
-    "label studio",
-)
-TAGS = [
-    {
-        "name": SEGMENT,
-        "description": "An image and boxes of the people in it go in, one mask per person comes out.",
-    },
-    {"name": ABOUT, "description": "What the service can do, and its limits."},
-    {"name": OPERATIONS, "description": "For load balancers and monitoring; they need no API key."},
-    {"name": KSERVE, "description": "The same masks for clients of KServe and Triton."},
-    {"name": LABEL_STUDIO, "description": "The same masks for Label Studio, as its machine learning backend."},
-]
 SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, where the service needs one"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in another header"},
-}
-IN_JSON = (400, 401, 405, 413, 415, 422, 429, 431, 500, 503, 504)
-"""Statuses of problems of every route that reads a body of JSON and asks the engine."""
-MASKS = tuple(sorted({*IN_JSON, 406, 414}))
-
-
-@dataclass(frozen=True)
-class Operation:
-    """What is known of a route besides its path and its docstring.
-
-    Attributes:
-        id: its name, of which clients make the name of a function.
-        tag: the group that it is of.
-        answer: schema of its answer; None: it isn't JSON.
-        problems: statuses of its problems.
-        body: makes what it reads; None: it reads nothing.
-        example: a real answer.
-        content: its answer where that isn't JSON, by media type.
-        in_kserve_form: its problems have the form of the Open Inference Protocol, but for those about keys.
-        parameters: makes further parameters.
-    """
-
-    id: str
-    tag: str
-    answer: str | None
-    problems: tuple[int, ...] = (401, 500)
-    body: Callable[[], dict[str, Any]] | None = None
-    example: object = None
-    content: dict[str, Any] | None = None
-    in_kserve_form: bool = False
-    parameters: Callable[[], list[dict[str, Any]]] = list
-
-
-def _kserve(id: str, answer: type[answers.Answer], *statuses: int, **more: Any) -> Operation:
-    return Operation(id, KSERVE, answer.__name__, (401, *statuses, 500), in_kserve_form=True, **more)
-
-
-def _label_studio(id: str, answer: type[answers.Answer], *statuses: int, **more: Any) -> Operation:
-    return Operation(id, LABEL_STUDIO, answer.__name__, tuple(sorted({401, 500, *statuses})), **more)
-
-
-PNG_CONTENT = {PNG: {"schema": BINARY}, OCTETS: {"schema": BINARY}}
-INFER = {"body": bodies.infer_body, "example": examples.INFERRED}
-OF_A_MODEL = "/v2/models/{name}"
-OF_A_VERSION = OF_A_MODEL + "/versions/{number}"
-DESCRIBED: dict[tuple[str, str], Operation] = {
-    ("post", "/v1/segment"): Operation(
-        "segment",
-        SEGMENT,
-        "SegmentOut",
-        MASKS,
-        partial(bodies.image_body, as_png=False),
-        examples.SEGMENTED,
-        parameters=partial(bodies.parameters, as_png=False),
-    ),
-    ("post", "/v1/segment/png"): Operation(
-        "segment_png",
-        SEGMENT,
-        None,
-        MASKS,
-        partial(bodies.image_body, as_png=True),
-        content=PNG_CONTENT,
-        parameters=partial(bodies.parameters, as_png=True),
-    ),
-    ("get", "/v1/info"): Operation("info", ABOUT, "Info"),
-    ("get", "/v1/models"): Operation("models", ABOUT, "Models"),
-    ("get", "/healthz"): Operation("healthz", OPERATIONS, "Health", (500,)),
-    ("get", "/readyz"): Operation("readyz", OPERATIONS, "Ready", (500, 503)),
-    ("get", "/metrics"): Operation(
-        "metrics", OPERATIONS, None, (500,), content={"text/plain": {"schema": {"type": "string"}}}
-    ),
-    ("get", "/v2"): _kserve("kserve_server", answers.KserveServer),
-    ("get", "/v2/health/live"): _kserve("kserve_live", answers.KserveLive),
-    ("get", "/v2/health/ready"): _kserve("kserve_ready", answers.KserveReady, 503),
-    ("get", OF_A_MODEL): _kserve("kserve_model", answers.KserveModel, 404, 503),
-    ("get", OF_A_VERSION): _kserve("kserve_model_version", answers.KserveModel, 404, 503),
-    ("get", OF_A_MODEL + "/ready"): _kserve("kserve_model_ready", answers.KserveModelReady, 404, 503),
-    ("get", OF_A_VERSION + "/ready"): _kserve("kserve_model_version_ready", answers.KserveModelReady, 404, 503),
-    ("post", OF_A_MODEL + "/infer"): _kserve("kserve_infer", answers.KserveInferred, 404, *IN_JSON, **INFER),
-    ("post", OF_A_VERSION + "/infer"): _kserve("kserve_infer_version", answers.KserveInferred, 404, *IN_JSON, **INFER),
-    ("get", "/health"): _label_studio("label_studio_health", answers.LabelStudioHealth, 503),
-    ("post", "/setup"): _label_studio("label_studio_setup", answers.LabelStudioSetup, *IN_JSON, body=bodies.setup_body),
-    ("get", "/versions"): _label_studio("label_studio_versions", answers.LabelStudioVersions, 503),
-    ("post", "/versions"): _label_studio("label_studio_post_versions", answers.LabelStudioVersions, 503),
-    ("post", "/webhook"): _label_studio(
-        "label_studio_webhook", answers.LabelStudioHealth, *IN_JSON, body=bodies.event_body
-    ),
-    ("post", "/train"): _label_studio("label_studio_train", answers.LabelStudioHealth, 422),
-    ("post", "/predict"): _label_studio(
-        "label_studio_predict", answers.LabelStudioPredictions, *IN_JSON, body=bodies.predict_body
-    ),
 }
 
 
@@ -163,7 +52,7 @@ def _operation(method: str, path: str, known: dict[str, Any]) -> dict[str, Any]:
     """An operation as FastAPI knows it, completed if it is described here."""
     described = DESCRIBED.get((method, path))
     if described is None:
-        return known
+        return known | {"responses": {key: each for key, each in known["responses"].items() if key == "200"}}
     path_parameters = [each for each in known.get("parameters", []) if each["in"] == "path"]
     operation: dict[str, Any] = {name: known[name] for name in ("summary", "description") if name in known}
     operation |= {"operationId": described.id, "tags": [described.tag]}
@@ -180,12 +69,17 @@ def _operation(method: str, path: str, known: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(described: Operation) -> dict[str, Any]:
     shown = {} if described.example is None else {"example": described.example}
-    content = described.content or {JSON: {"schema": {"$ref": f"{SCHEMAS}{described.answer}"}, **shown}}
+    schema: dict[str, Any] = {"$ref": f"{SCHEMAS}{described.answer}"}
+    content = described.content or {JSON: {"schema": _list_of(schema) if described.is_list else schema, **shown}}
     answer: dict[str, Any] = {"description": "Done", "content": content}
     if described.tag == SEGMENT:
         text = "Milliseconds of each stage"
         answer["headers"] = {"Server-Timing": {"description": text, "schema": {"type": "string"}}}
     return answer
+
+
+def _list_of(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": schema}
 
 
 def _problem(described: Operation, status: int) -> dict[str, Any]:

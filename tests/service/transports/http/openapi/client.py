@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hiseg_client import AuthenticatedClient, Client
 from hiseg_client.api.about import info, models
-from hiseg_client.api.open_inference_protocol import kserve_infer, kserve_model
+from hiseg_client.api.open_inference_protocol import kserve_model, kserve_model_infer
 from hiseg_client.api.operations import readyz
 from hiseg_client.api.segment import segment, segment_png
 from hiseg_client.models import (
@@ -75,7 +75,7 @@ tensors = [
     TensorIn(name="image", shape=[1], datatype="BYTES", data=[base64.b64encode(photo).decode()]),
     TensorIn(name="boxes", shape=[1, 4], datatype="FP32", data=boxes[0]),
 ]
-inferred = kserve_infer.sync(served.name, client=client, body=InferIn(inputs=tensors))
+inferred = kserve_model_infer.sync(served.name, client=client, body=InferIn(inputs=tensors))
 unknown = kserve_model.sync("nobody", client=client)
 assert isinstance(unknown, KserveError)
 print(

@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 
 from hiseg.core.reasons import Reason
-from hiseg.transports.http.openapi.document import DESCRIBED, TAGS
+from hiseg.transports.http.openapi.operations import DESCRIBED, TAGS
 
 Document = dict[str, Any]
-EMPTY: tuple[object, ...] = (None, {}, [])
+OF_A_MODEL = ["/v2/models/{name}" + rest for rest in ("", "/ready", "/config", "/stats")]
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +97,15 @@ def test_what_is_answered_is_what_the_document_says(client: httpx.Client, docume
     assert set(answer) <= set(document["components"]["schemas"][name]["properties"])
 
 
-@pytest.mark.parametrize("path", ["/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/{name}"])
+@pytest.mark.parametrize("path", ["/v2", "/v2/health/live", "/v2/health/ready", "/v2/models", *OF_A_MODEL])
 def test_what_the_open_inference_protocol_answers(client: httpx.Client, document: Document, path: str) -> None:
     answer = client.get(path.replace("{name}", "hiseg_b0")).raise_for_status().json()
     check(document, answer_schema(document, "get", path), answer)
 
 
-@pytest.mark.parametrize("path", ["/v1/segment", "/v2/models/{name}/infer", "/predict", "/setup", "/webhook"])
+@pytest.mark.parametrize(
+    "path", ["/v1/segment", "/v2/models/{name}/infer", "/v2/repository/index", "/predict", "/setup", "/webhook"]
+)
 def test_the_examples_are_real(client: httpx.Client, document: Document, path: str) -> None:
     content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
     check(document, content["schema"], content["example"])
@@ -114,6 +116,12 @@ def test_the_examples_are_real(client: httpx.Client, document: Document, path: s
     if shown is not None:
         check(document, answer_schema(document, "post", path), shown)
         assert shown.keys() == answer.json().keys()
+
+
+def test_every_schema_is_used(document: Document) -> None:
+    text = str(document)
+    for name in document["components"]["schemas"]:
+        assert f"'#/components/schemas/{name}'" in text, name
 
 
 @pytest.mark.parametrize("accept", ["image/png", "application/octet-stream", "*/*", "application/json;q=0.5, */*"])
