@@ -192,8 +192,9 @@ def _box(annotation: dict[str, Any], where: str) -> list[float]:
 
 def _number(value: Any, where: str, field: str) -> float:
     """A number, or a text that is one."""
+    is_text = type(value) is str and value.isascii() and "_" not in value
     try:
-        number = float(value) if type(value) in (int, float) or (type(value) is str and "_" not in value) else math.nan
+        number = float(value) if is_text or type(value) in (int, float) else math.nan
     except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):

@@ -118,6 +118,8 @@ def test_boxes_that_are_left_out(
         (content(annotation([1, 2, "x", 4])), r"annotations\[0\] has a bbox that is no number: 'x'"),
         (content(annotation([1, 2, True, 4])), "no number: True"),
         (content(annotation([1, 2, "1_0", 4])), "no number: '1_0'"),
+        (content(annotation([1, 2, "４", 4])), "no number: '４'"),
+        (content(annotation([1, 2, "inf", 4])), "no number: 'inf'"),
         (content(annotation([1, 2, float("nan"), 4])), "no number: nan"),
         (content(annotation([1, 2, 10**400, 4])), "no number"),
         (content(annotation(attributes={"rotation": "left"})), "rotation that is no number: 'left'"),

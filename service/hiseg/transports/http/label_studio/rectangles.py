@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from hiseg.api.numbers import as_number
 from hiseg.api.validation import to_hiseg_error
 from hiseg.core.box import Box
 from hiseg.core.errors import HisegError, InvalidRequest, shorten
@@ -18,7 +19,7 @@ MAX_SIDE = 1_000_000
 """Largest width and height of an image, in pixels, that a region may name."""
 MAX_LABELS = 100
 """Most labels of a rectangle, which honestly has one."""
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(as_number)]
 Side = Annotated[int | None, Field(gt=0, le=MAX_SIDE)]
 Names = Annotated[
     list[Annotated[str, Field(max_length=MAX_NAME_LENGTH)]],
