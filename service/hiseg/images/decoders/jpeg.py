@@ -41,6 +41,8 @@ _REASONS = {
     "subsampling": "its colours are sampled in an unknown way",
 }
 """Words of libjpeg's warnings, and what we say."""
+_WHOLE_SCAN = b"\0\x3f\0"
+"""The end of the header of a scan that isn't one of several passes; some cameras write other numbers."""
 _JFIF_VERSION, _ADOBE_TRANSFORM = 9, 15
 """Offsets in the segments."""
 
@@ -153,9 +155,13 @@ def scaled(header: Header, at_least: Size | None) -> Size:
 def _without_metadata(data: bytes, header: Header, tail: bytes) -> bytes:
     """The file, and a tail, without what libjpeg and Pillow would look at for other purposes than the pixels."""
     head = b"\xff\xd8" + b"".join(_harmless(data[begin:end], header) for begin, end in header.kept)
-    if len(head) == header.pixels_at and data.startswith(head) and not tail:
+    scan = header.pixels_at + 2 + int.from_bytes(data[header.pixels_at + 2 : header.pixels_at + 4], "big")
+    head += data[header.pixels_at : scan]
+    if not header.in_passes:
+        head = head[: -len(_WHOLE_SCAN)] + _WHOLE_SCAN
+    if len(head) == scan and data.startswith(head) and not tail:
         return data
-    return b"".join((head, memoryview(data)[header.pixels_at :], tail))
+    return b"".join((head, memoryview(data)[scan:], tail))
 
 
 def _harmless(segment: bytes, header: Header) -> bytes:

@@ -155,6 +155,13 @@ def adobe(transform: int) -> bytes:
     return segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([transform]))
 
 
+def odd_scan(data: bytes, numbers: bytes) -> bytes:
+    """A file whose first scan has other numbers at the end of its header."""
+    end = data.index(b"\xff\xda") + 2
+    end += int.from_bytes(data[end : end + 2], "big")
+    return data[: end - 3] + numbers + data[end:]
+
+
 ODD = {
     "a film behind it": PLAIN + bytes(1000) + b"\0\0\0\x18ftypmp42",
     "another image behind it": PLAIN + GREY,
@@ -170,6 +177,8 @@ ODD = {
     "an unknown version": PLAIN.replace(b"JFIF\0\1", b"JFIF\0\7"),
     "no segment of an application": without(PLAIN, 0xE0),
     "an extended frame": PLAIN.replace(b"\xff\xc0\0\x11", b"\xff\xc1\0\x11"),
+    "a scan that says that it is a part of itself": odd_scan(PLAIN, b"\0\0\0"),
+    "a scan that says that it refines one": odd_scan(PLAIN, b"\1\x3f\x10"),
     "EXIF that ends nowhere": inserted(PLAIN, segment(0xE1, b"Exif\0\0II*\0\xff\xff")),
 }
 
@@ -218,6 +227,20 @@ def with_frame(marker: int = 0xC0, bits: int = 8, height: int = SIZE[1]) -> byte
 def test_what_browsers_do_not_show_either_is_refused_and_named(data: bytes, words: str) -> None:
     with pytest.raises(UndecodableImage, match=re.escape(words)):
         inspect(data, LIMITS).decode()
+
+
+def test_odd_numbers_of_a_scan_hide_no_damage() -> None:
+    for kind in (RESTARTS, GREY):
+        for damaged in (DAMAGES["no marker"](kind), DAMAGES["cut off"](kind)):
+            with pytest.raises(UndecodableImage, match="it is damaged"):
+                inspect(odd_scan(damaged, b"\0\0\0"), LIMITS).decode()
+
+
+def test_passes_out_of_order_are_noted() -> None:
+    begin, second = (match.start() for match in list(re.finditer(rb"\xff\xda", PROGRESSIVE))[:2])
+    between = PROGRESSIVE.rindex(b"\xff\xc4", begin, second)
+    twice = PROGRESSIVE[:between] + PROGRESSIVE[begin:between] + PROGRESSIVE[between:]
+    assert inspect(twice, LIMITS).decode().notes == ("odd header of a scan: it may be damaged",)
 
 
 def test_a_height_that_leaves_data_over_is_noted() -> None:
