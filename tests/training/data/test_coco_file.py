@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -281,3 +282,15 @@ def test_two_images_that_are_one_file_are_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(content(person(1, image_id=1), person(2, image_id=2), images=images)))
     with pytest.raises(AnnotationError, match=r"two of its images are the file .*a\.png"):
         read_annotations(path, tmp_path)
+
+
+@pytest.mark.parametrize("tool", ["supervision", "datumaro", "label_studio"])
+def test_what_tools_export_is_read(tmp_path: Path, tools: Callable[..., str], tool: str) -> None:
+    written = Path(tools("export_coco.py", tool, tmp_path).splitlines()[-1])
+    (photo,) = read_people(written, tmp_path)
+    (one,) = photo.people
+    assert (one.box.x1, one.box.y1, one.box.x2, one.box.y2) == pytest.approx((5, 10, 25, 30), abs=1)
+    expected = np.zeros((40, 50), dtype=np.bool_)
+    expected[10:30, 5:25] = True
+    # Polygons drawn around a mask run through the centres of its outermost pixels.
+    assert (one.mask() ^ expected).sum() < 80
