@@ -25,6 +25,7 @@ from hiseg.core.errors import HisegError, InternalError, Reason, TooLarge
 from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
+from hiseg.images.encoded import EncodedImage
 from hiseg.masks.memory import NOTHING, WritingCost
 from hiseg.observability.logs import RequestLogEntry, trace_id
 from hiseg.observability.metrics import BUG, Metrics, outcome_of
@@ -275,6 +276,10 @@ class RequestContext:
         model = self._exchange.segmenter.model_for(variant).ref
         self.variant = model.variant
         return model
+
+    def inspect(self, image: bytes) -> EncodedImage:
+        """Read the header of an encoded image; see :meth:`Segmenter.inspect`."""
+        return self._exchange.segmenter.inspect(image)
 
     async def segment(
         self,

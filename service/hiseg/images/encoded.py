@@ -6,7 +6,7 @@ Type, size and rotation are read from the header (:func:`inspect`); nothing is d
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import PIL.Image
@@ -18,6 +18,7 @@ from hiseg.images.colours.conversion import Conversion, conversion_bytes, find_c
 from hiseg.images.decoders import jpeg, png, webp
 from hiseg.images.headers.header import Header
 from hiseg.images.headers.jpeg import read_jpeg
+from hiseg.images.headers.orientation import UPRIGHT
 from hiseg.images.headers.png import read_png
 from hiseg.images.headers.webp import read_webp
 from hiseg.images.kinds import sniff
@@ -131,6 +132,12 @@ class EncodedImage:
     def is_conversion_known(self) -> bool:
         """Whether nothing must be prepared to convert its colours, which may take too long for the event loop."""
         return is_quickly_found(self.data, self.header)
+
+    def as_browsers_show(self) -> EncodedImage:
+        """The image the way up in which a browser shows it, where boxes were drawn in one: a WebP as it is stored."""
+        if self.header.kind != "WEBP":
+            return self
+        return EncodedImage(self.data, replace(self.header, orientation=UPRIGHT))
 
     def _as_stored(self, size: Size | None) -> Size | None:
         """Turn (height, width) of the upright image to those of the stored one."""

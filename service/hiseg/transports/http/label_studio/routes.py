@@ -285,7 +285,8 @@ async def segment_image(
         prediction.add(result, kept, tag, item, labelling, stop)
 
     async def segment(image: bytes, reservation: Reservation) -> None:
-        await context.segment(image, boxes, OPTIONS, write, model=model, cost=BRUSH_COST, reservation=reservation)
+        shown = context.inspect(image).as_browsers_show()  # Label Studio's page is where the rectangles were drawn
+        await context.segment(shown, boxes, OPTIONS, write, model=model, cost=BRUSH_COST, reservation=reservation)
 
     field = tag.field(item)
     found = await asyncio.to_thread(media.find, tag.reference(task.data, item), field)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import PIL.Image
 import pytest
 from pycocotools import mask as coco_mask
 
@@ -113,6 +115,22 @@ def test_wherever_the_image_is_masks_are_the_same(backend: httpx.Client, image: 
     ]
     found, expected = ([region["value"]["rle"] for region in regions] for regions in answers)
     assert found == expected
+
+
+@pytest.mark.parametrize(("form", "turned"), [("JPEG", True), ("PNG", True), ("WEBP", False)])
+def test_rectangles_lie_on_the_image_as_the_browser_shows_it(backend: httpx.Client, form: str, turned: bool) -> None:
+    """Browsers turn a WebP as little as its writer did."""
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    with PIL.Image.open(SAMPLE) as sample:
+        sample.save(file, form, exif=exif, quality=90)
+    image = f"data:image/{form.lower()};base64," + base64.b64encode(file.getvalue()).decode()
+    (result,) = backend.post("/predict", json=question(image, SAMPLE_BOXES[0])).json()["results"]
+    (mask,) = result["result"]
+    size = mask["original_width"], mask["original_height"]
+    assert size == ((HEIGHT, WIDTH) if turned else (WIDTH, HEIGHT))
+    assert "notes" not in result
 
 
 def test_interactive_requests_get_what_was_just_drawn(backend: httpx.Client) -> None:
