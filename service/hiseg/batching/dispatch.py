@@ -77,7 +77,7 @@ class Dispatcher:
         outcome = "cancelled"
         try:
             failure = await self._run(jobs, replace(batch, meta=replace(batch.meta, traceparent=span.traceparent)))
-            outcome = type(failure).__name__ if failure else "ok"
+            outcome = failure.reason if isinstance(failure, HisegError) else type(failure).__name__ if failure else "ok"
         finally:
             span.end(outcome)
 

@@ -97,6 +97,18 @@ def test_a_dropped_frame_is_not_sent_again_for_ever(monkeypatch: pytest.MonkeyPa
     assert "too much to do" in str(answers[0])
 
 
+def test_a_frame_that_may_have_taken_servers_down_is_not_sent_again() -> None:
+    sent: list[int] = []
+
+    def behave(k: int, _: int) -> client.Outcome:
+        sent.append(k)
+        return client.Dropped(0, 0, "unavailable", "2 servers went down", 0.01, "ENGINE_FAILED")
+
+    answers, _ = ask(behave, Policy.WAIT, 1)
+    assert "2 servers went down" in str(answers[0])
+    assert len(sent) == 1
+
+
 def test_an_invalid_frame_is_named() -> None:
     error = client.InvalidRequest("boxes[0] is empty")
     answers, _ = ask(lambda *_: client.Failed(0, 0, error), Policy.WAIT, 2)

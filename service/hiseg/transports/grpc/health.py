@@ -23,6 +23,7 @@ from hiseg.transports.grpc.call import Call, Context
 from hiseg.transports.grpc.requests import parse
 from hiseg.transports.grpc.servicer import SERVICE
 from hiseg.transports.grpc.small_calls import SmallCalls
+from hiseg.transports.grpc.status import not_found
 
 SERVICES = ("", SERVICE)
 """Names whose health can be asked for: the server as a whole, and its service, which are always equally healthy."""
@@ -54,7 +55,7 @@ class HealthServicer:
         """Send the status now; NOT_FOUND for a service that is not there."""
         request = parse(HealthCheckRequest, await call.read_only(), 0)
         if request.service not in SERVICES:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no service {shorten(request.service)!r}")
+            await context.abort(*not_found(f"there is no service {shorten(request.service)!r}"))
         await self._calls.write(call, HealthCheckResponse(status=self._status(request.service)))
 
     async def _list(self, call: Call, _: Context) -> None:

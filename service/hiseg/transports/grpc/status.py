@@ -69,6 +69,12 @@ def refusal(error: errors.HisegError) -> Refusal:
     return Refusal(code, text, _status_details(code, text, info))
 
 
+def not_found(text: str) -> Refusal:
+    """The status of a call that asks for what isn't there."""
+    info = ErrorInfo(reason=errors.Reason.NOT_FOUND, domain=DOMAIN)
+    return Refusal(StatusCode.NOT_FOUND, text, _status_details(StatusCode.NOT_FOUND, text, info))
+
+
 def metadata(error: errors.HisegError) -> dict[str, str]:
     """What is known of an error besides its reason, as texts: what is no text itself is JSON."""
     known = {"field": error.field, "limit": error.limit, "value": error.value, "id": getattr(error, "id", None)}

@@ -10,6 +10,8 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpc import Compression
 from grpc.aio import AioRpcError
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
 from hiseg.batching.admission import State
@@ -118,6 +120,16 @@ def test_a_message_that_grows_too_large_is_told_apart_from_one_that_grpc_refuses
                 await service.stub.Segment(request, compression=Compression.Gzip)
             assert info(caught.value)[0] == "MESSAGE_TOO_LARGE"
             assert rpc_status.from_call(await service.refused(request)) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_service_that_is_not_there_has_no_health() -> None:
+    async def scenario() -> None:
+        async with running() as service:
+            with pytest.raises(AioRpcError) as caught:
+                await HealthStub(service.channel).Check(HealthCheckRequest(service="other"))
+            assert info(caught.value) == ("NOT_FOUND", {})
 
     asyncio.run(scenario())
 

@@ -111,6 +111,7 @@ def test_a_head_that_does_not_come_ends_the_connection(monkeypatch: pytest.Monke
     with served() as app, app.connect(sent) as connection:
         answer = read_all(connection)
         assert answer.startswith(b"HTTP/1.1 408 ") if sent else answer == b""
+        assert not sent or problem(answer)["reason"] == "HEADERS_TOO_SLOW"
         connection.close()
         wait_until(lambda: len(app.connections) == 0)
 

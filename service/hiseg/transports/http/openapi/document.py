@@ -32,7 +32,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         "tags": TAGS,
         "paths": {
             path: {method: _operation(method, path, each) for method, each in methods.items()}
-            for path, methods in sorted(found["paths"].items(), key=lambda item: _place(item[1]))
+            for path, methods in sorted(found["paths"].items(), key=lambda item: _place(item[0]))
         },
         "components": {
             "schemas": plain(schemas | bodies.schemas()),
@@ -42,10 +42,10 @@ def document(app: FastAPI) -> dict[str, Any]:
     }
 
 
-def _place(methods: dict[str, Any]) -> int:
-    """Where a path stands: in the order of the tags, as the route itself has them."""
-    tags = [tag["name"] for tag in TAGS]
-    return min(tags.index(tag) for each in methods.values() for tag in each["tags"])
+def _place(path: str) -> int:
+    """Where a path stands: as it is described, and at the end if it isn't."""
+    known = list(dict.fromkeys(described for _, described in DESCRIBED))
+    return known.index(path) if path in known else len(known)
 
 
 def _operation(method: str, path: str, known: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +54,8 @@ def _operation(method: str, path: str, known: dict[str, Any]) -> dict[str, Any]:
     if described is None:
         return known | {"responses": {key: each for key, each in known["responses"].items() if key == "200"}}
     path_parameters = [each for each in known.get("parameters", []) if each["in"] == "path"]
-    operation: dict[str, Any] = {name: known[name] for name in ("summary", "description") if name in known}
+    first, _, rest = str(known["description"]).partition("\n")
+    operation: dict[str, Any] = {"summary": first.rstrip("."), "description": rest.strip() or first}
     operation |= {"operationId": described.id, "tags": [described.tag]}
     if parameters := path_parameters + described.parameters():
         operation["parameters"] = plain(parameters)
