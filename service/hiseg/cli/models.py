@@ -9,8 +9,9 @@ import typer
 
 from hiseg.cli.options import Repository, exit_on, read_settings
 from hiseg.core.start_error import StartError
+from hiseg.engines.base import ModelInfo
 from hiseg.engines.contract import ModelError
-from hiseg.engines.onnx import OnnxEngine
+from hiseg.engines.onnx import FATAL, OnnxEngine, ort
 from hiseg.models.repository import stored_models
 
 models = typer.Typer(invoke_without_command=True, add_completion=False)
@@ -18,27 +19,43 @@ models = typer.Typer(invoke_without_command=True, add_completion=False)
 
 @models.callback()
 def list_models(context: typer.Context, repository: Repository = None) -> None:
-    """List the models of the repository, or check a file: what it is, how large, how good."""
+    """List the models of the repository, or check a file: what it is, how large, how good.
+
+    A model that can't be opened is named in a line of its own, the others are listed, and the command exits with 1.
+    """
     if context.invoked_subcommand:
         return
-    with exit_on(StartError, ModelError):
+    with exit_on(StartError):
         stored = stored_models(read_settings(model_repository=repository).model_repository)
-        # One thread: nothing is run, so no session for a second batch needs to be opened.
-        infos = [OnnxEngine(model.path, model.name, model.version, threads=1).info for model in stored]
-    for info in infos:
-        card: dict[str, Any] = info.card
-        size = f"{card['bytes'] / 1e6:.1f} MB"
-        mask = "x".join(str(side) for side in info.mask_size)
-        typer.echo(f"{info.ref.name}  version {info.ref.version}  variant {info.ref.variant}  mask {mask}  {size}")
-        typer.echo("  canvases: " + ", ".join(f"{height}x{width}" for height, width in info.canvases))
-        for key in ("licence", "training_data", "metrics"):
-            if key in card:
-                typer.echo(f"  {key}: {card[key]}")
+    ort.set_default_logger_severity(FATAL)
+    are_fine = True
+    for model in stored:
+        try:
+            # One thread: nothing is run, so no session for a second batch needs to be opened.
+            engine = OnnxEngine(model.path, model.name, model.version, threads=1)
+        except ModelError as error:
+            typer.echo(f"hiseg: {error}", err=True)
+            are_fine = False
+            continue
+        _print_model(engine.info)
+        engine.close()
+    raise typer.Exit(0 if are_fine else 1)
+
+
+def _print_model(info: ModelInfo) -> None:
+    card: dict[str, Any] = info.card
+    size = f"{card['bytes'] / 1e6:.1f} MB"
+    mask = "x".join(str(side) for side in info.mask_size)
+    typer.echo(f"{info.ref.name}  version {info.ref.version}  variant {info.ref.variant}  mask {mask}  {size}")
+    typer.echo("  canvases: " + ", ".join(f"{height}x{width}" for height, width in info.canvases))
+    for key in ("licence", "training_data", "metrics"):
+        if key in card:
+            typer.echo(f"  {key}: {card[key]}")
 
 
 @models.command()
 def check(
-    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="any .onnx file")],
+    path: Annotated[Path, typer.Argument(help="any .onnx file")],
     as_json_text: Annotated[bool, typer.Option("--json", help="print all of it as JSON")] = False,
     threads: Annotated[int, typer.Option(min=0, help="threads to run it with; 0: the cores this process may use")] = 0,
 ) -> None:

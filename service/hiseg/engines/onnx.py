@@ -34,6 +34,7 @@ from hiseg.engines.cores import available_cores
 from hiseg.engines.pieces import PieceLimits, divide
 from hiseg.engines.row_range import END_ROW, FIRST_ROW, with_row_range
 from hiseg.engines.sessions import SessionPool, thread_shares
+from hiseg.engines.unreadable import no_file, why_unopened
 
 # From 1.29 on ONNX Runtime's Linux builds collect what they run, names and hashes of models among it, in a database in
 # the home folder, and send it to their makers, unless this variable is set when the library is loaded; a call
@@ -42,7 +43,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime as ort
 
-__all__ = ["PROVIDERS_FOR_ANY_SHAPE", "OnnxEngine", "ort", "read_signature"]
+__all__ = ["FATAL", "PROVIDERS_FOR_ANY_SHAPE", "OnnxEngine", "ort", "read_signature"]
 
 SHARED_ALLOCATOR = ("session.use_env_allocators", "1")
 """Entry of a session's configuration: it allocates from the arena that all sessions of the process share.
@@ -57,6 +58,8 @@ ort.create_and_register_allocator(
 GIVE_BACK = ("memory.enable_memory_arena_shrinkage", "cpu:0")
 """Entry of a run's configuration: memory of the arena that is free after it goes back to the system."""
 
+FATAL = 4
+"""Severity of logs below which ONNX Runtime prints nothing: what is wrong with a file is in the error it raises too."""
 TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 """ONNX Runtime's names of the contract's types, and NumPy's."""
 PROVIDERS_FOR_ANY_SHAPE = {"CPUExecutionProvider", "AzureExecutionProvider"}
@@ -268,8 +271,9 @@ def _open_in_pieces(path: Path, threads: int) -> tuple[Path | bytes, Any, ModelS
     Raises:
         ModelError: ONNX Runtime can't open the file.
     """
-    is_editable = path.is_file() and path.stat().st_size <= MAX_EDITED_BYTES  # no device that is read for ever
-    if is_editable and set(ort.get_available_providers()) <= PROVIDERS_FOR_ANY_SHAPE:
+    if why := no_file(path):
+        raise ModelError(f"{path}: {why}")
+    if path.stat().st_size <= MAX_EDITED_BYTES and set(ort.get_available_providers()) <= PROVIDERS_FOR_ANY_SHAPE:
         with suppress(OSError, ModelError):  # then the file itself is opened, which says what is wrong
             model = with_row_range(path.read_bytes())
             if model is not None:
@@ -297,7 +301,8 @@ def _open(model: Path | bytes, threads: int) -> Any:
         session = ort.InferenceSession(model, options, providers=ort.get_available_providers())
     except Exception as error:
         name = "the edited graph" if isinstance(model, bytes) else model
-        raise ModelError(f"{name}: ONNX Runtime cannot open it: {error}") from error
+        why = error if isinstance(model, bytes) else why_unopened(model, error)
+        raise ModelError(f"{name}: ONNX Runtime cannot open it: {why}") from error
     session._model_bytes = None  # kept for opening the model again with other providers, which nobody does
     return session
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from hiseg.core.errors import shorten
 from hiseg.engines.base import ModelInfo
 from hiseg.engines.contract import IMAGES, ModelError, ModelSignature, contract_violations, mask_output_of
-from hiseg.engines.metadata import one_line
-from hiseg.engines.onnx import OnnxEngine, ort, read_signature
+from hiseg.engines.onnx import FATAL, OnnxEngine, ort, read_signature
+from hiseg.engines.unreadable import no_file, why_unopened
+from hiseg.models.canary import Canary, CanaryMismatch
 from hiseg.models.self_test import TimedBatch, check_batches
 
 VERSION = "1"
@@ -83,11 +84,15 @@ def inspect_model(path: Path, threads: int = 0) -> Report:
         path: any file.
         threads: number of threads for one operator; 0: as many as this process may use cores.
     """
+    if why := no_file(path):
+        return Report(path, 0.0, (why,))
     megabytes = path.stat().st_size / 1e6
+    options = ort.SessionOptions()
+    options.log_severity_level = FATAL
     try:
-        session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        return Report(path, megabytes, (f"ONNX Runtime cannot open it: {one_line(error)}",))
+        return Report(path, megabytes, (f"ONNX Runtime cannot open it: {why_unopened(path, error)}",))
     signature = read_signature(session, path)
     del session
     if violations := contract_violations(signature):
@@ -100,6 +105,10 @@ def inspect_model(path: Path, threads: int = 0) -> Report:
         runs, problems = check_batches(engine)
     finally:
         engine.close()
+    try:
+        Canary.load(path.parent)
+    except CanaryMismatch as error:
+        problems.append(str(error))
     missing = {key: effect for key, effect in EFFECT_OF_MISSING.items() if key not in signature.metadata}
     return Report(path, megabytes, tuple(problems), _facts(signature, engine.info), missing, tuple(runs))
 

@@ -163,6 +163,18 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
         assert "ONNX Runtime cannot open it" in checked(path, 1), name
 
 
+def test_what_is_no_file_is_refused_like_a_file(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere.onnx", Path("/dev/zero")):
+        assert len(checked(path, 1).splitlines()) == 2
+    assert not json.loads(CliRunner().invoke(app, ["models", "check", "--json", "/dev/zero"]).output)["fits"]
+
+
+def test_a_canary_that_cannot_be_read_keeps_a_model_from_being_served(tmp_path: Path) -> None:
+    path = UpstreamFile(**SMALL).save(tmp_path / "model.onnx")
+    (tmp_path / "canary.jpg").write_bytes(b"no image")
+    assert "the canary image can't be read" in checked(path, 1)
+
+
 def test_the_name_is_the_folders_in_a_repository() -> None:
     assert model_name(Path("model_repository/hiseg_b0/1/model.onnx")) == "hiseg_b0"
     assert model_name(Path("models/b7_model_opt.onnx")) == "b7_model_opt"
