@@ -134,6 +134,15 @@ def test_only_listed_origins_may_send_requests(visitor: httpx.Client, client: ht
     assert ask(visitor, origin=PAGE, x_api_key=KEY).headers["access-control-allow-origin"] == PAGE
 
 
+def test_below_v2_the_protocol_s_clients_find_the_sentence(guarded: Server, folder: Path) -> None:
+    with httpx.Client(base_url=guarded.url, verify=ssl.create_default_context(cafile=folder / "tls.crt")) as session:
+        for path in ("/v2", "/v2/models/hiseg_b0", "/v2/repository/index"):
+            found = session.post(path) if path.endswith("index") else session.get(path)
+            assert found.status_code == 401
+            assert found.json()["error"] == found.json()["detail"]
+        assert "error" not in session.get("/v1/info").json()
+
+
 def test_invalid_files_are_an_error_at_the_start(folder: Path) -> None:
     from benchmarks.harness.paths import HISEG
 

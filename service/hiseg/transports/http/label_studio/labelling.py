@@ -17,6 +17,8 @@ MAX_NAME_LENGTH = 200
 """Most characters of a name and of a label: each region of an answer repeats them."""
 MAX_TAGS = 10_000
 """Most tags of a configuration, opening and closing: a hundred thousand characters could have three times as many."""
+MAX_CONTROLS = 100
+"""Most brushes and tags with labels: each is looked through for the label of each rectangle."""
 BRUSHES = ("brushlabels", "brush")
 """Types of results that are masks, which are also the names of their tags; the first is preferred."""
 HARMLESS = ("<!--", "<![CDATA[")
@@ -142,6 +144,13 @@ def read_labelling(text: str, field: str) -> Labelling:
             labels = tuple(_labels_in(tag)) if kind.endswith("labels") else ()
             variable = value.removeprefix("$") if value.startswith("$") else ""
             controls[name] = Control(name, kind, targets, labels, variable)
+    if len(controls) > MAX_CONTROLS:
+        raise InvalidRequest(
+            f"{field} has {len(controls)} brushes and tags with labels; at most {MAX_CONTROLS} are taken",
+            field=field,
+            limit=MAX_CONTROLS,
+            value=len(controls),
+        )
     brushes = [control for control in controls.values() if control.kind in BRUSHES]
     with_brush = {name: image for name, image in images.items() if any(name in brush.images for brush in brushes)}
     if not with_brush:

@@ -227,6 +227,7 @@ def test_where_an_image_is(tag: ImageTag, data: dict[str, object], item: int, ex
         ('<!DOCTYPE a [<!ENTITY b "c">]><View>&b;</View>', "entities"),
         (" " * (MAX_LENGTH + 1), "longer"),
         ("<a>" * 14_000 + "</a>" * 14_000, "tags"),
+        ("<View>" + "".join(f'<Brush name="{i}" toName="a"/>' for i in range(101)) + "</View>", "101 brushes"),
     ],
 )
 def test_a_configuration_without_a_place_for_masks_is_refused(text: str, why: str) -> None:
