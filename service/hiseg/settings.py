@@ -110,7 +110,7 @@ class Settings(BaseSettings):
         description="Number of threads that decode images and draw masks; 0: as many as there are cores.",
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("127.0.0.1",),
+        ("127.0.0.1", "::1"),
         description="Proxies whose `X-Forwarded-For` header is believed: addresses and networks, separated by commas; "
         "`*`: all; `none`: none.",
     )

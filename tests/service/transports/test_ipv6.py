@@ -18,6 +18,7 @@ from hiseg.client import Client
 from hiseg.client.transport import parse_address
 from hiseg.doctor.ports import check_ports
 from hiseg.settings import Settings
+from hiseg.transports.grpc.auth import TrustedProxies
 
 INTERFACES = Path("/proc/net/if_inet6")
 
@@ -71,6 +72,13 @@ def test_the_page_and_the_checks_of_load_balancers(both: Server) -> None:
     assert redirect.headers["location"] == "/healthz"
     answer = httpx.post(url + "/v1/segment?boxes=22,15,365,512", content=SAMPLE.read_bytes())
     assert len(answer.json()["instances"]) == 1
+
+
+def test_a_proxy_on_the_same_machine_is_believed_by_either_address() -> None:
+    proxies = TrustedProxies(Settings().trusted_proxies)
+    forwarded = [("x-forwarded-for", "2001:db8::7")]
+    for peer in ("ipv4:127.0.0.1:9", "ipv6:%5B::1%5D:9"):
+        assert proxies.client_address(peer, forwarded) == "2001:db8::7"
 
 
 def test_the_doctor_knows_it(both: Server) -> None:

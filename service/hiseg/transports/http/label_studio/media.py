@@ -53,9 +53,9 @@ class Media:
             InvalidRequest: the reference is of no kind that is served, or there is no such file.
             TooLarge: the file has more bytes than are taken.
         """
-        if isinstance(reference, str) and reference[: len(DATA)].lower() == DATA:
+        if isinstance(reference, str) and reference.lstrip()[: len(DATA)].lower() == DATA:
             reference = LongText(reference.encode("utf-8", "surrogatepass"), is_escaped=False)
-        if isinstance(reference, LongText) and reference.head(len(DATA)).lower() == DATA:
+        if isinstance(reference, LongText) and reference.head().lstrip().lower().startswith(DATA):
             return _inline(reference, field)
         if isinstance(reference, LongText):
             reference = reference.head(MAX_REFERENCE_LENGTH + 1)

@@ -6,9 +6,11 @@ import base64
 import os
 import unicodedata
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from hiseg.api.json_reader import LongText
 from hiseg.core.errors import InvalidRequest, TooLarge
 from hiseg.settings import Settings
 from hiseg.transports.http.label_studio.media import Media
@@ -205,3 +207,20 @@ def test_no_more_of_a_file_is_read_than_was_counted(media: Media, folder: Path) 
 def test_a_long_reference_is_not_looked_at(media: Media, reference: str) -> None:
     with pytest.raises(InvalidRequest, match="longer than"):
         media.find(reference, "image")
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+def test_images_in_the_task_are_read_as_clients_write_them(media: Media, size: int) -> None:
+    image = bytes(range(250)) * (size // 10)
+    lines = base64.encodebytes(image).decode()
+    forms = (
+        f"data:image/png;base64,{lines}",
+        f"DATA:image/png;name=a.png;BASE64,{lines}",
+        f"\n data:;base64,{lines.strip().rstrip('=')}",
+        "data:image/png;base64," + quote(lines, safe=""),
+    )
+    for form in forms:
+        assert media.find(form, "image") == image
+        assert media.find(LongText(form.replace("\n", "\\n").encode(), is_escaped=True), "image") == image
+    with pytest.raises(InvalidRequest, match="'!' at character 27"):
+        media.find("data:image/png;base64,AAAA!AAA", "image")
