@@ -36,7 +36,10 @@ def open_container(source: Input, options: dict[str, str]) -> InputContainer:
         options = {"rtsp_transport": "tcp"} | options
     timeout = None if source.live is False else (TIMEOUT_S, TIMEOUT_S)
     try:
-        container = av.open(source.url, format=source.demuxer, options=options, timeout=timeout)
+        # Titles in Latin-1 are no reason to refuse a video.
+        container = av.open(
+            source.url, format=source.demuxer, options=options, timeout=timeout, metadata_errors="replace"
+        )
     except av.error.InvalidDataError as error:
         if _is_empty(source.url):
             raise VideoError(f"{source.url} is empty") from error
@@ -62,7 +65,11 @@ def choose_stream(container: InputContainer, name: str) -> tuple[VideoStream, in
     if not videos:
         picture = "a cover picture, but no video" if container.streams.video else "no video"
         raise VideoError(f"{name} has {picture} in it")
-    return max(videos, key=_rank), len(videos)
+    # PyAV's stubs don't say so, but a stream of an unknown codec has no context.
+    known = [stream for stream in videos if getattr(stream, "codec_context", None) is not None]
+    if not known:
+        raise VideoError(f"{name} has a video of a codec that FFmpeg doesn't know in it")
+    return max(known, key=_rank), len(videos)
 
 
 def _rank(stream: VideoStream) -> int:

@@ -22,6 +22,8 @@ HD_LINES = 720
 """Frames of this height or more follow BT.709 unless they say otherwise; lower ones BT.601."""
 LENGTH_TOLERANCE_S = 0.5
 """Seconds by which a video may be shorter than its header says, since headers aren't exact."""
+AVI = "avi"
+"""The format in which frames that repeat the one before are counted, but not stored."""
 UNSPECIFIED = 2
 """FFmpeg's AVCOL_SPC_UNSPECIFIED."""
 HDR = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
@@ -149,7 +151,7 @@ class VideoReader:
         """Raise VideoError if a file turned out to be shorter than its header says, damaged or empty."""
         if self.live:
             return
-        if self._packets < self._stream.frames:
+        if self._packets < self._stated_frames():
             raise VideoError(f"{self._name} ends early: {frames} of {self._stream.frames} frames are in it")
         if (missing := self._stated_s() - self._start - self._end) > LENGTH_TOLERANCE_S:
             raise VideoError(f"{self._name} ends early: by its header {missing:.1f} seconds are missing")
@@ -160,9 +162,15 @@ class VideoReader:
         if not frames:
             raise VideoError(f"{self._name} has no frames")
 
+    def _stated_frames(self) -> int:
+        """Return the number of frames by the header; 0 if that isn't there, or counts what isn't in the file."""
+        return 0 if self._container.format.name == AVI else self._stream.frames
+
     def _stated_s(self) -> float:
         """Return the video's length by its header, in seconds; 0 if that isn't there, or the number of frames is."""
         stated = self._stream.metadata.get("DURATION", "")  # Matroska's, of this track alone
+        if self._container.format.name == AVI:
+            return float((self._stream.duration or 0) * self.format.time_base)
         if self._stream.frames or not re.fullmatch(r"\d+:\d\d:\d\d(\.\d+)?", stated):
             return 0.0
         hours, minutes, seconds = stated.split(":")

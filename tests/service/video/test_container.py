@@ -137,3 +137,23 @@ def test_colours_are_those_of_ffmpeg(tmp_path: Path, ffmpeg: Path, clip: Clip, l
     command = [ffmpeg, "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     shown = np.frombuffer(subprocess.run(command, check=True, capture_output=True).stdout, np.uint8)
     assert np.abs(found.pixels.astype(np.int16) - shown.reshape(found.pixels.shape)).mean() < 3
+
+
+def test_titles_in_latin_1_are_no_reason_to_refuse_a_video(tmp_path: Path, ffmpeg: Path, clip: Clip) -> None:
+    path = tmp_path / "old.avi"
+    command = [ffmpeg, "-v", "error", "-i", clip.path, "-c", "copy", "-metadata", b"title=M\xfcller", path]
+    subprocess.run(command, check=True)
+    assert b"M\xfcller" in path.read_bytes()
+    # AVI counts 32 frames, as every other one repeats the one before.
+    assert len(read(path)[0]) == FRAMES
+    part = tmp_path / "part.avi"
+    part.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(VideoError, match="ends early: by its header"):
+        read(part)
+
+
+def test_a_codec_that_is_not_known_is_named(tmp_path: Path, clip: Clip) -> None:
+    path = tmp_path / "strange.mp4"
+    path.write_bytes(clip.path.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(VideoError, match=r"strange\.mp4 has a video of a codec that FFmpeg doesn't know in it"):
+        read(path)
