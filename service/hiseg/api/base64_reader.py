@@ -27,6 +27,12 @@ class NotBase64(ValueError):
     """A text isn't base64; the error's own text says where."""
 
 
+def is_data_uri(text: bytes) -> bool:
+    """Whether a text, of which the first bytes are enough, is a ``data:`` URI."""
+    url = _URL.match(text)
+    return url is not None and url[1].lower() == b"data"
+
+
 def start_of_image(text: bytes) -> int:
     """Where the image begins in a text: after the head of a ``data:`` URI, or at 0.
 
@@ -36,10 +42,9 @@ def start_of_image(text: bytes) -> int:
     Raises:
         NotBase64: it is another URL, or a ``data:`` URI that isn't in base64.
     """
-    url = _URL.match(text)
-    if url is None:
+    if not _URL.match(text):
         return 0
-    if url[1].lower() != b"data":
+    if not is_data_uri(text):
         raise NotBase64("it is a URL, and none is fetched: the image itself is wanted")
     head = _DATA.match(text[:MAX_HEAD_BYTES])
     if head is None:

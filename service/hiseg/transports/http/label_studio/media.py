@@ -12,7 +12,7 @@ import unicodedata
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from hiseg.api.base64_reader import NotBase64
+from hiseg.api.base64_reader import MAX_HEAD_BYTES, NotBase64, is_data_uri
 from hiseg.api.json_reader import LongText
 from hiseg.core.errors import InvalidRequest, Reason, TooLarge
 from hiseg.settings import Settings
@@ -23,7 +23,6 @@ UPLOAD_KEY, STORED = "/upload/", "/storage-data/uploaded/"
 """How exports name what was uploaded, and the path under which Label Studio serves that by this name."""
 MAX_REFERENCE_LENGTH = 8192
 """Most characters of a reference that isn't the image itself."""
-DATA = "data:"
 
 
 class Media:
@@ -53,9 +52,9 @@ class Media:
             InvalidRequest: the reference is of no kind that is served, or there is no such file.
             TooLarge: the file has more bytes than are taken.
         """
-        if isinstance(reference, str) and reference.lstrip()[: len(DATA)].lower() == DATA:
+        if isinstance(reference, str) and is_data_uri(reference[:MAX_HEAD_BYTES].encode("utf-8", "surrogatepass")):
             reference = LongText(reference.encode("utf-8", "surrogatepass"), is_escaped=False)
-        if isinstance(reference, LongText) and reference.head().lstrip().lower().startswith(DATA):
+        if isinstance(reference, LongText) and is_data_uri(bytes(reference.data[:MAX_HEAD_BYTES])):
             return _inline(reference, field)
         if isinstance(reference, LongText):
             reference = reference.head(MAX_REFERENCE_LENGTH + 1)
