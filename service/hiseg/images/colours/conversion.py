@@ -131,7 +131,7 @@ def conversion_bytes(data: bytes, header: Header) -> int:
     if not packed:
         return 0
     profile = min(MAX_PROFILE_BYTES, packed * (_MOST_INFLATED if header.kind == "PNG" else 1))
-    return 4 * profile + CONVERSION_BYTES  # as it is, without what isn't needed, and littlecms's
+    return 5 * profile + CONVERSION_BYTES  # as it is, without what isn't needed, and littlecms's
 
 
 def find_conversion(data: bytes, header: Header) -> Conversion:
@@ -190,7 +190,7 @@ def _prepare(profile: Profile, is_grey: bool) -> Conversion:
         transform = _transform(profile)
     except (OSError, ValueError, ImageCms.PyCMSError) as error:
         raise UnusableProfile("it is damaged") from error
-    name = profile.name or "its own colour profile"
+    name = profile.name or "an unnamed colour profile"
     note = f"colours converted from {name} to sRGB"
     conversion = Conversion(transform=transform, mode=profile.mode, notes=(note,))
     return NO_CONVERSION if _is_unnoticed(conversion, is_grey) else conversion
@@ -204,6 +204,7 @@ def _transform(profile: Profile) -> ImageCms.ImageCmsTransform:
         profile.mode,
         "RGB",
         ImageCms.Intent.PERCEPTUAL,
+        flags=ImageCms.Flags.NOCACHE,  # of the last colour alone, which photos seldom have twice
     )
 
 

@@ -19,8 +19,8 @@ _BAND_PIXELS = 2**17
 BAND_BYTES = 2**22
 """Most bytes that a band takes while it is converted, and what the libraries need beside pixels."""
 Read = Callable[[slice, slice], tuple[PIL.Image.Image, PIL.Image.Image | None]]
-"""Gives the rows and columns of a band: its sRGB colours, mode ``RGB``, and how opaque they are, mode ``L``; the latter
-is None if all of it is."""
+"""Gives the rows and columns of a band: its sRGB colours, mode ``RGB`` or ``RGBA``, and how opaque they are, ``L``,
+which is None if all of it is."""
 
 
 def animation_note(frames: int) -> tuple[str, ...]:
@@ -67,10 +67,11 @@ def to_rgb(size: Size, read: Read, stop: Stop) -> Image:
             if alpha is None:
                 alpha = np.full(size, OPAQUE, dtype=np.uint8)
             alpha[band] = np.asarray(opacity)
-            colours.putalpha(opacity)
+            if colours.mode != "RGBA":
+                colours.putalpha(opacity)
             pixels[band] = lay_on_white(colours)
         else:
-            pixels[band] = np.asarray(colours)
+            pixels[band] = np.asarray(colours if colours.mode == "RGB" else colours.convert("RGB"))
     return Image(pixels, alpha=alpha)
 
 

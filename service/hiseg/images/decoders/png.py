@@ -93,6 +93,8 @@ def _reader(loaded: PIL.Image.Image, header: Header, conversion: Conversion) -> 
         if header.is_transparent:
             band = band.convert("RGBA")
             opacity = band.getchannel("A")
+            if not conversion.changes:
+                return band, opacity
         return conversion.apply(band.convert("L" if header.is_grey else "RGB")), opacity
 
     return read

@@ -53,10 +53,12 @@ def decode_sixteen_bits(stream: bytes, header: Header, key: int | None, conversi
 def _used_bits(stored: _Samples, header: Header, stop: Stop) -> int:
     """How many of the lower bits of colours have anything in them, as sensors have; 16 unless that is plain."""
     largest, colours = 0, 1 if header.is_grey else 3
+    possible = (header.significant_bits,) if header.significant_bits else _USUAL_BITS
     for band in bands(*stored.shape[:2]):
         stop.check()
         largest = max(largest, int(stored[band][..., :colours].max()))
-    possible = (header.significant_bits,) if header.significant_bits else _USUAL_BITS
+        if largest >= 2 ** possible[-1]:
+            break
     return next((bits for bits in possible if 0 < largest < 2**bits), header.bits)
 
 
@@ -68,11 +70,17 @@ def _reader(stored: _Samples, header: Header, key: int | None, bits: int, conver
         alpha = (band[..., 3] >> 8).astype(np.uint8) if band.shape[2] == 4 else None
         if key is not None:
             alpha = np.where(band[..., 0] == key, 0, 255).astype(np.uint8)
-        # OpenCV gives blue first, and grey with transparency as a colour.
-        colours = to_srgb(band[..., 0] if header.is_grey else band[..., 2::-1])
-        return colours, None if alpha is None else PIL.Image.fromarray(alpha)
+        return to_srgb(_colours(band, header)), None if alpha is None else PIL.Image.fromarray(alpha)
 
     return read
+
+
+def _colours(band: _Samples, header: Header) -> _Samples:
+    """Grey ``[H, W]`` or RGB ``[H, W, 3]``: OpenCV gives blue first, and grey with transparency as a colour."""
+    if header.is_grey:
+        return band[..., 0]
+    order = cv2.COLOR_BGRA2RGB if band.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return cv2.cvtColor(np.ascontiguousarray(band), order).astype(np.uint16, copy=False)
 
 
 def _converter(bits: int, conversion: Conversion) -> Callable[[_Samples], PIL.Image.Image]:
@@ -82,5 +90,7 @@ def _converter(bits: int, conversion: Conversion) -> Callable[[_Samples], PIL.Im
     if conversion.described is not None:
         light = conversion.described.light(numbers)
         return lambda samples: conversion.from_light(light[samples])
-    levels = (stored >> 8 if bits == 16 else np.rint(255 * numbers)).astype(np.uint8)
+    if bits == 16:
+        return lambda samples: conversion.apply(PIL.Image.fromarray((samples >> 8).astype(np.uint8)))
+    levels = np.rint(255 * numbers).astype(np.uint8)
     return lambda samples: conversion.apply(PIL.Image.fromarray(levels[samples]))

@@ -64,14 +64,15 @@ def decode(data: bytes, header: Header, conversion: Conversion, stop: Stop) -> I
     frame = _decode_frame(_wrap(data, header), header)
     stop.check()
     alpha = None
-    if header.is_transparent:
+    if frame.shape[2] == 4:
         frame, alpha = _flatten(frame, conversion, stop)
     else:
         convert_in_place(frame, conversion, stop)
-    canvas = header.height, header.width
-    if frame.shape[:2] != canvas:
+    if frame.shape[:2] != (header.height, header.width):
+        if header.is_transparent and alpha is None:  # another frame is
+            alpha = np.full(frame.shape[:2], OPAQUE, dtype=np.uint8)
         frame, alpha = _place(frame, alpha, header)
-    is_opaque = alpha is None or bool((alpha == OPAQUE).all())
+    is_opaque = alpha is None or int(alpha.min()) == OPAQUE
     notes = animation_note(header.frames) + (() if is_opaque else (TRANSPARENT_NOTE,)) + conversion.notes
     return Image(frame, notes, None if is_opaque else alpha)
 

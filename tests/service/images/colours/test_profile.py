@@ -29,7 +29,7 @@ OF_RGB = {
     "ProPhoto RGB": profiles.of_colours(profiles.PROPHOTO, profiles.sampled(1.8), profiles.name_4("ProPhoto RGB")),
     "swapped": profiles.of_colours(profiles.SWAPPED, name=profiles.name_2("swapped"), version=2),
     "EPSON Scanner": profiles.of_scanner(),
-    "its own colour profile": profiles.of_colours(profiles.SRGB, profiles.gamma(1.0)),
+    "an unnamed colour profile": profiles.of_colours(profiles.SRGB, profiles.gamma(1.0)),
 }
 
 
@@ -64,8 +64,8 @@ def test_other_colour_models() -> None:
 
 
 def test_grey_images_have_their_place_among_the_colours_of_a_profile() -> None:
-    pixels, notes = decoded_with(OF_RGB["its own colour profile"], PHOTO.convert("L"))
-    expected = profiles.shown(PHOTO.convert("L").convert("RGB"), OF_RGB["its own colour profile"])
+    pixels, notes = decoded_with(OF_RGB["an unnamed colour profile"], PHOTO.convert("L"))
+    expected = profiles.shown(PHOTO.convert("L").convert("RGB"), OF_RGB["an unnamed colour profile"])
     np.testing.assert_array_equal(pixels, expected)
     assert len(notes) == 1
     assert decoded_with(P3, PHOTO.convert("L"))[1] == [], "Display P3's greys are sRGB's"
@@ -74,7 +74,7 @@ def test_grey_images_have_their_place_among_the_colours_of_a_profile() -> None:
 @pytest.mark.parametrize("mode", ["RGBA", "P", "LA"])
 def test_colours_are_converted_before_they_are_laid_on_white(mode: str) -> None:
     image = picture(mode, 96, 64)
-    profile = OF_RGB["its own colour profile"]
+    profile = OF_RGB["an unnamed colour profile"]
     rgba = image.convert("RGBA")
     own = PIL.Image.fromarray(profiles.shown(rgba.convert("RGB"), profile))
     own.putalpha(rgba.getchannel("A"))
@@ -181,7 +181,7 @@ def test_parts_that_are_not_needed_never_reach_littlecms() -> None:
     tags |= {name: body for name, body in profile_tags(P3).items() if name != b"desc"}
     pixels, notes = decoded_with(profiles.profile(tags))
     np.testing.assert_array_equal(pixels, decoded_with(P3)[0])
-    assert notes == ["colours converted from its own colour profile to sRGB"]
+    assert notes == ["colours converted from an unnamed colour profile to sRGB"]
 
 
 def test_a_part_that_is_pointed_at_often_is_not_copied_often() -> None:
@@ -208,10 +208,10 @@ def profile_tags(profile: bytes) -> dict[bytes, bytes]:
         (profiles.name_4("x" * 500), "x" * 39 + "…"),
         (profiles.name_2("x" * 500), "x" * 39 + "…"),
         (profiles.name_2("<b>Screen</b>"), "<b>Screen</b>"),
-        (b"mluc\0\0\0\0" + struct.pack(">II4sII", 1, 12, b"enUS", 2**31, 2**31), "its own colour profile"),
-        (b"mluc\0\0\0\0" + b"\xff" * 30, "its own colour profile"),
-        (b"desc\0\0\0\0\xff\xff\xff\xff", "its own colour profile"),
-        (b"text\0\0\0\0Screen\0", "its own colour profile"),
+        (b"mluc\0\0\0\0" + struct.pack(">II4sII", 1, 12, b"enUS", 2**31, 2**31), "an unnamed colour profile"),
+        (b"mluc\0\0\0\0" + b"\xff" * 30, "an unnamed colour profile"),
+        (b"desc\0\0\0\0\xff\xff\xff\xff", "an unnamed colour profile"),
+        (b"text\0\0\0\0Screen\0", "an unnamed colour profile"),
     ],
     ids=repr,
 )
