@@ -20,7 +20,7 @@ ACROSS = {
     "service/engines/test_duplicates.py",
     # Images of all kinds, honest ones as Pillow reads them and hostile ones within limits of steps and memory.
     *("service/images/headers/test_bounds.py", "service/images/test_corpus.py", "service/images/test_memory.py"),
-    "service/images/test_as_browsers_show.py",
+    *("service/images/test_as_browsers_show.py", "service/images/colours/test_as_browsers_show.py"),
     # A trace from the caller to Triton.
     "service/observability/test_request_tracing.py",
     # A transport as its callers meet it: hostile, in other languages, while servers and engines come and go.

@@ -10,6 +10,7 @@ import resource
 from hiseg.api.json_reader import limits_of_options
 from hiseg.api.options import MAX_DILATION_PX
 from hiseg.batching.workers import largest_work_bytes
+from hiseg.images.colours.profile import MAX_PROFILE_BYTES
 from hiseg.images.limits import MAX_FRAMES, MAX_PARTS, MAX_SCANS, MAX_SIDE
 from hiseg.masks.draw import MAX_MASK_PIXELS
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
@@ -68,6 +69,7 @@ def limits_in_force(settings: Settings) -> dict[str, float]:
         "image_parts": MAX_PARTS,
         "image_scans": MAX_SCANS,
         "image_frames": MAX_FRAMES,
+        "image_profile_bytes": MAX_PROFILE_BYTES,
         "body_bytes": settings.max_body_bytes,
         "json_bytes": limits_of_options(settings.max_boxes).max_bytes,
         "message_bytes": settings.max_message_bytes,

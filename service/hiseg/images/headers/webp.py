@@ -16,7 +16,7 @@ KIND = "WEBP"
 CHUNK = struct.Struct("<4sI")
 """Name and length of a chunk; its data follow, and a byte of padding if their number is odd."""
 _PIXELS = (b"VP8 ", b"VP8L")
-_ANIMATED, _EXIF, _TRANSPARENT = 0x02, 0x08, 0x10
+_ANIMATED, _EXIF, _TRANSPARENT, _PROFILE = 0x02, 0x08, 0x10, 0x20
 _EXIF_MARK = b"Exif\x00\x00"
 """What some writers put before EXIF, as it is in a JPEG."""
 _FRAME_HEADER_BYTES = 16
@@ -78,7 +78,7 @@ def read_webp(data: bytes) -> Header:
         frames=max(1, chunks.frames) if animated else 1,
         is_transparent=transparent,
         is_lossless=image.lossless,
-        profile=(chunks.icc,) if chunks.icc else (),
+        profile=(chunks.icc,) if chunks.icc and flags & _PROFILE else (),
         frame_at=frame_at,
         frame_size=size,
     )

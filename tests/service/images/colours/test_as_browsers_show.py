@@ -135,3 +135,19 @@ JPEGS = {
 @pytest.mark.parametrize("name", JPEGS)
 def test_colour_models_of_jpegs(page: Page, name: str) -> None:
     assert differences(page, JPEGS[name]).max() <= 2
+
+
+def webp_profile_kinds() -> dict[str, bytes]:
+    """WebPs whose profile stands behind the pixels, and one that doesn't say that it has one."""
+    profile = PROFILES["swapped"]
+    file = encoded(PHOTO, "WEBP", lossless=True, icc_profile=profile)
+    head, profile_end = 30, 30 + 8 + len(profile) + len(profile) % 2
+    return {
+        "behind the pixels": file[:head] + file[profile_end:] + file[head:profile_end],
+        "not announced": file[:20] + bytes([file[20] & ~0x20]) + file[21:],
+    }
+
+
+@pytest.mark.parametrize("name", webp_profile_kinds())
+def test_profiles_in_odd_places_of_a_webp(page: Page, name: str) -> None:
+    assert differences(page, webp_profile_kinds()[name]).max() <= 2

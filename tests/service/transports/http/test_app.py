@@ -37,6 +37,7 @@ def test_info_states_every_limit(client: httpx.Client) -> None:
         "image_parts": 4096,
         "image_scans": 100,
         "image_frames": 4096,
+        "image_profile_bytes": 4194304,
         "body_bytes": settings.max_body_bytes,
         "boxes": settings.max_boxes,
         "dilation_px": 100,
