@@ -170,7 +170,7 @@ class VideoReader:
         """Return the video's length by its header, in seconds; 0 if that isn't there, or the number of frames is."""
         stated = self._stream.metadata.get("DURATION", "")  # Matroska's, of this track alone
         if self._container.format.name == AVI:
-            return float((self._stream.duration or 0) * self.format.time_base)
+            return float(self._stream.frames * self.format.time_base)
         if self._stream.frames or not re.fullmatch(r"\d+:\d\d:\d\d(\.\d+)?", stated):
             return 0.0
         hours, minutes, seconds = stated.split(":")
