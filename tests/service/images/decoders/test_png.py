@@ -10,8 +10,10 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hiseg.core.errors import UndecodableImage
+from hiseg.core.errors import HisegError, UndecodableImage
 from hiseg.images.decoders.png import NO_END_NOTE, WRONG_CHECKSUM_NOTE
 from hiseg.images.encoded import inspect
 from hiseg.images.limits import MAX_PIXEL_CHUNKS
@@ -185,3 +187,26 @@ def test_a_bomb_with_a_wrong_checksum_is_not_unpacked_far() -> None:
 def test_what_is_damaged_or_of_another_kind_is_refused_and_says_why(data: bytes, words: str) -> None:
     with pytest.raises(UndecodableImage, match=re.escape(words)):
         inspect(data, LIMITS).decode()
+
+
+VALID = [
+    encoded(picture("RGB"), "PNG", dpi=(72, 72)),
+    encoded(picture("P"), "PNG", transparency=3),
+    encoded(picture("L"), "PNG", transparency=9),
+    encoded(picture("RGBA"), "PNG", icc_profile=bytes(300)),
+    png(35, 21, 16, 2, interlaced=True),
+]
+
+
+@given(st.sampled_from(VALID), st.data())
+def test_no_flipped_bit_changes_pixels_without_a_word(whole: bytes, draw: st.DataObject) -> None:
+    bit = draw.draw(st.integers(0, 8 * len(whole) - 1))
+    odd = bytearray(whole)
+    odd[bit // 8] ^= 1 << bit % 8
+    expected = inspect(whole, LIMITS).decode()
+    try:
+        found = inspect(bytes(odd), LIMITS).decode()
+    except HisegError:
+        return
+    if found.notes == expected.notes:
+        np.testing.assert_array_equal(found.pixels, expected.pixels)
