@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+import cv2
 from uvicorn.config import LOGGING_CONFIG
 
 from hiseg.core.errors import shorten
@@ -167,3 +168,5 @@ def configure_logging(log_format: LogFormat) -> None:
     """Configure the log of this process, Python's own warnings included."""
     logging.config.dictConfig(logging_config(log_format))
     logging.captureWarnings(True)
+    # It would write of each damaged image past the log, where who sent it is told of it anyway.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -72,6 +72,17 @@ def test_warnings_of_libraries_are_lines_of_the_log(form: LogFormat) -> None:
         assert lines[0].startswith("WARNING:")
 
 
+def test_opencv_writes_nothing_of_damaged_images() -> None:
+    code = (
+        "import sys, cv2, numpy as np; from hiseg.observability.logs import LogFormat, configure_logging\n"
+        "configure_logging(LogFormat.TEXT)\n"
+        "image = cv2.imencode('.webp', np.zeros((9, 9, 3), np.uint8))[1]\n"
+        "for size in range(20, len(image), 5): cv2.imdecode(image[:size], cv2.IMREAD_COLOR)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, check=True)
+    assert run.stderr == ""
+
+
 def test_one_line_a_request(photo: bytes) -> None:
     settings = {"HISEG_LOG_FORMAT": "json", "HISEG_API_KEYS": f"web:{digest('good')}"}
     process = subprocess.Popen(SERVE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | settings)
