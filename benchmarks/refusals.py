@@ -57,7 +57,8 @@ def refusals(server: Server) -> None:
 def hang_ups(server: Server) -> None:
     """Close the connection while the request waits; ask the metrics until it is noticed."""
     (request,) = requests(people="1")[:1]
-    head = f"POST /v1/segment HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: {len(request.image)}"
+    length = len(request.image)
+    head = f"POST /v1/segment?boxes= HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: {length}"
     host, _, port = server.url.removeprefix("http://").partition(":")
     times = []
     with httpx.Client(base_url=server.url) as client:

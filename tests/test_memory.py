@@ -65,7 +65,7 @@ def test_small_images_reuse_memory() -> None:
         def faults(requests: int) -> int:
             before = minor_faults(server.process.pid)
             for _ in range(requests):
-                client.post("/v1/segment", content=file.getvalue(), headers={"content-type": "image/jpeg"})
+                client.post("/v1/segment?boxes=", content=file.getvalue(), headers={"content-type": "image/jpeg"})
             return minor_faults(server.process.pid) - before
 
         faults(20)

@@ -92,7 +92,7 @@ def wrong_keys(target: Target) -> Attack:
 
 def many_keys(target: Target) -> Attack:
     """Requests with three thousand wrong keys each."""
-    request = head("/v1/segment", 10, more=[f"X-API-Key: {number:08x}" for number in range(3000)])
+    request = head("/v1/segment?boxes=", 10, more=[f"X-API-Key: {number:08x}" for number in range(3000)])
 
     def once() -> str:
         with connect(target.http) as connection:

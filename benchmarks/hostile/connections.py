@@ -106,7 +106,7 @@ def slow_bodies(target: Target) -> Attack:
     """Bodies of which a byte comes every second."""
 
     def attack(until: float) -> Facts:
-        connections = open_many(target.http, 100, head("/v1/segment", LARGEST_BODY, key=target.key), until)
+        connections = open_many(target.http, 100, head("/v1/segment?boxes=", LARGEST_BODY, key=target.key), until)
         drip(connections, b"x", 1.0, until)
         return {"still open": still_open(connections)}
 
@@ -122,7 +122,7 @@ def announced(target: Target) -> Attack:
             length = LARGEST_BODY
             while length > 60_000 and time.monotonic() < until:
                 connection = connect(target.http, address)
-                connection.sendall(head("/v1/segment", length, key=target.key) + b"x")
+                connection.sendall(head("/v1/segment?boxes=", length, key=target.key) + b"x")
                 if readable(connection, 0.03):
                     connection.close()
                     length //= 3
@@ -179,7 +179,7 @@ def tiny_chunks(target: Target) -> Attack:
     def once() -> str:
         with connect(target.http) as connection:
             try:
-                connection.sendall(head("/v1/segment", None, key=target.key) + chunks + b"0\r\n\r\n")
+                connection.sendall(head("/v1/segment?boxes=", None, key=target.key) + chunks + b"0\r\n\r\n")
                 return connection.recv(100)[9:12].decode() or "closed"
             except OSError as error:
                 return type(error).__name__

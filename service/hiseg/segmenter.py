@@ -306,7 +306,7 @@ def draw_and_write(
         "infer": batch_job.infer_ms,
         "masks": (drawn - started) * 1000,
     }
-    model, notes = batch_job.prediction.model, batch_job.prepared.notes
+    model, notes = batch_job.prediction.model, batch_job.prepared.notes + job.notes
     result = Result(job.image.width, job.image.height, notes, instances, foreground, model, timings)
     answer = write(result, stop)
     timings["encode"] = (time.perf_counter() - drawn) * 1000

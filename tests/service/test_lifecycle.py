@@ -32,7 +32,7 @@ def slow(*cost: str) -> tuple[str, ...]:
 
 def post(server: Server, photo: bytes) -> httpx.Response:
     headers = {"content-type": "image/jpeg"}
-    return httpx.post(server.url + "/v1/segment", content=photo, headers=headers, timeout=30)
+    return httpx.post(server.url + "/v1/segment?boxes=", content=photo, headers=headers, timeout=30)
 
 
 def send(pool: ThreadPoolExecutor, server: Server, photo: bytes, count: int) -> list[Future[httpx.Response]]:
@@ -118,7 +118,7 @@ def test_an_engine_that_hangs_cannot_hold_the_process_past_the_drain_limit(photo
     hanging = slow("--constant", "800", "--roi", "0")
     with serving(hanging, code=1, drain_seconds=0.2, body_timeout_seconds=0.1, max_wait_ms=10_000) as server:
         # The caller has its 504 long before the engine is done: no request is in progress, but the engine works.
-        query, headers = {"deadline_ms": 2000}, {"content-type": "image/jpeg"}
+        query, headers = {"boxes": "", "deadline_ms": 2000}, {"content-type": "image/jpeg"}
         with httpx.Client(base_url=server.url, timeout=0.2) as client, pytest.raises(httpx.ReadTimeout):
             client.post("/v1/segment", content=photo, headers=headers, params=query)
         with httpx.Client(base_url=server.url) as client:
@@ -150,7 +150,7 @@ def test_callers_that_hang_up_are_noticed_and_their_work_is_dropped(photo: bytes
     with ThreadPoolExecutor(8) as pool, serving(slow(*HALF_A_SECOND), batch_budget_ms=1) as server:
         (accepted,) = send(pool, server, photo, 1)
         request = (
-            b"POST /v1/segment HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: "
+            b"POST /v1/segment?boxes= HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: "
             + str(len(photo)).encode()
             + b"\r\n\r\n"
             + photo

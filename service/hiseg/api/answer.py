@@ -88,7 +88,9 @@ class ImageOut(BaseModel):
 
     width: int
     height: int
-    notes: list[str] = Field(description="what the decoder had to do: first frame taken, alpha laid on white, …")
+    notes: list[str] = Field(
+        description="what was done to the image (first frame taken, alpha laid on white, …), and boxes outside of it"
+    )
 
 
 class ModelOut(BaseModel):

@@ -5,6 +5,7 @@ Errors name the box at fault: ``boxes[2]``.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from enum import StrEnum
@@ -12,6 +13,10 @@ from enum import StrEnum
 from hiseg.api.numbers import parse_number
 from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest, Reason, TooLarge
+
+BLANKS = " \t\r\n"
+ROW = "[x1, y1, x2, y2]"
+"""What a row looks like, for errors."""
 
 
 class BoxFormat(StrEnum):
@@ -23,27 +28,53 @@ class BoxFormat(StrEnum):
 
 
 def parse_boxes(text: str, max_boxes: int | None = None) -> list[list[float]]:
-    """Parse ``x1,y1,x2,y2;x1,y1,x2,y2;…`` into rows of numbers; an empty text is no boxes.
+    """Parse ``x1,y1,x2,y2;x1,y1,x2,y2;…``, or the same as JSON, into rows of numbers; an empty text is no boxes.
+
+    Lines may separate boxes too, and blanks the numbers of one. In JSON one row may stand alone.
 
     Args:
         text: the boxes.
         max_boxes: most boxes that are taken; None: any number.
 
     Raises:
-        InvalidRequest: something in it is not a number.
+        InvalidRequest: something in it is not a number, or a box is left out between others.
         TooLarge: more boxes than are taken.
     """
-    parts = [part for part in text.split(";") if part.strip()]
+    text = text.strip(BLANKS)
+    if text.startswith("["):
+        return _parse_json(text, max_boxes)
+    if not text:
+        return []
+    parts = []
+    for part in text.removesuffix(";").split(";"):
+        parts += [line for line in part.split("\n") if line.strip(BLANKS)] or [","]
     if max_boxes is not None:
         check_count(len(parts), max_boxes)
     rows = []
     for index, part in enumerate(parts):
         try:
-            rows.append([parse_number(number) for number in part.split(",")])
+            rows.append([parse_number(number) for number in (part.split(",") if "," in part else part.split())])
         except ValueError as error:
             raise InvalidRequest(
-                f"boxes[{index}] is not numbers separated by commas", field=f"boxes[{index}]", value=part
+                f"boxes[{index}] is not numbers separated by commas, and boxes are separated by semicolons",
+                field=f"boxes[{index}]",
+                value=part,
             ) from error
+    return rows
+
+
+def _parse_json(text: str, max_boxes: int | None) -> list[list[float]]:
+    try:
+        found = json.loads(text, parse_int=float)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("boxes begin like JSON and are none", field="boxes", value=text) from error
+    rows = [found] if found and not any(isinstance(row, list | dict) for row in found) else found
+    if max_boxes is not None:
+        check_count(len(rows), max_boxes)
+    for index, row in enumerate(rows):
+        if not isinstance(row, list) or any(type(number) is not float for number in row):
+            name = f"boxes[{index}]"
+            raise InvalidRequest(f"{name} is not a row of numbers, {ROW}", field=name, value=row)
     return rows
 
 
@@ -78,7 +109,7 @@ def to_boxes(
     for index, row in enumerate(rows):
         name = f"boxes[{index}]"
         if len(row) != 4:
-            raise InvalidRequest(f"{name} has {len(row)} numbers; a box has 4", field=name, limit=4, value=len(row))
+            raise InvalidRequest(f"{name} has {_count(row)}", field=name, limit=4, value=len(row))
         if not all(math.isfinite(number) for number in row):
             raise InvalidRequest(f"{name} has a number that is not finite", field=name, value=list(row))
         a, b, c, d = (number * factor for number, factor in zip(row, scale, strict=True))
@@ -92,8 +123,21 @@ def to_boxes(
         if not all(math.isfinite(number) for number in box.as_tuple()):
             raise InvalidRequest(f"{name} is too large to be computed with", field=name, value=list(row))
         if box.is_empty:
-            raise InvalidRequest(
-                f"{name} is empty or reversed: it must have x1 < x2 and y1 < y2", field=name, value=list(row)
-            )
+            raise InvalidRequest(f"{name} {_reversed(row, box_format)}", field=name, value=list(row))
         boxes.append(box)
     return tuple(boxes)
+
+
+def _count(row: Sequence[float]) -> str:
+    """Say how many numbers a row has that is no box, and what the caller may have meant."""
+    hint = ", without score and class" if 4 < len(row) < 8 else ""
+    hint = "; boxes are separated by semicolons, or are rows of their own" if len(row) >= 8 else hint
+    return f"{len(row)} numbers; a box has 4{hint}"
+
+
+def _reversed(row: Sequence[float], box_format: BoxFormat) -> str:
+    """Say what is wrong with a box without area, and what the caller may have meant."""
+    if box_format is not BoxFormat.XYXY:
+        return f"is empty: in {box_format} the last two numbers are its width and height, above 0"
+    hint = "; for a width and a height say box_format=xywh or cxcywh" if row[2] > 0 and row[3] > 0 else ""
+    return f"is empty or reversed: it must have x1 < x2 and y1 < y2{hint}"

@@ -292,6 +292,7 @@ class RequestContext:
         reservation: Reservation | None = None,
         latest: bool = False,
         cost: WritingCost = NOTHING,
+        notes: tuple[str, ...] = (),
     ) -> tuple[Result, T]:
         """Segment the people in the boxes of an image, and count the stages and the people.
 
@@ -304,6 +305,7 @@ class RequestContext:
             reservation: the image's own reservation, if the request has several images; None: that of the request.
             latest: a newer frame of the stream may take this one's place.
             cost: what ``write`` takes of memory; see :func:`hiseg.api.encoding.writing_cost`.
+            notes: what the answer shall say of the request, beside what there is to say of its image and boxes.
 
         Returns:
             The result, with its timings rounded to microseconds, and what ``write`` returned.
@@ -327,6 +329,7 @@ class RequestContext:
             stream=self._stream,
             latest=latest,
             traceparent=self.traceparent,
+            notes=notes,
         )
         result, written = await segmenter.segment(job, reservation or self.reservation, partial(write, job.image), cost)
         timings = round_timings(result.timings_ms)

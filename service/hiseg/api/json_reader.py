@@ -19,7 +19,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from hiseg.api.base64_reader import MAX_HEAD_BYTES, Base64Reader, NotBase64, start_of_image
 from hiseg.api.validation import to_hiseg_error
-from hiseg.core.errors import InvalidRequest, Reason, TooLarge
+from hiseg.core.errors import InvalidRequest, Reason, TooLarge, shorten
 
 LONG = 1024
 """Texts of more bytes are cut out, and lists of numbers under :data:`NUMBERS` left out."""
@@ -70,18 +70,24 @@ class JsonLimits:
         max_texts: most texts, names included.
         max_values: most values.
         max_boxes: most rows under the name ``boxes``, to say so of more; None: rows have no such name.
+        names_once: a name that is there twice in an object is refused.
     """
 
     max_bytes: int
     max_texts: int
     max_values: int
     max_boxes: int | None = None
+    names_once: bool = False
 
 
 def limits_of_options(max_boxes: int) -> JsonLimits:
     """Limits of the JSON that has the options and boxes of one image, however it is laid out."""
     return JsonLimits(
-        max_bytes=64 * 1024 + 256 * max_boxes, max_texts=256, max_values=10_000 + 10 * max_boxes, max_boxes=max_boxes
+        max_bytes=64 * 1024 + 256 * max_boxes,
+        max_texts=256,
+        max_values=10_000 + 10 * max_boxes,
+        max_boxes=max_boxes,
+        names_once=True,
     )
 
 
@@ -236,15 +242,26 @@ def _parse(model: type[M], text: bytes, limits: JsonLimits, texts: CutTexts) -> 
         raise _too_deep()
     _check("values", values, limits.max_values)
     try:
-        return model.model_validate_json(text, context=texts)
+        read = model.model_validate_json(text, context=texts)
     except ValidationError as error:
-        found = to_hiseg_error(error)
+        found = to_hiseg_error(error, model.model_fields)
         cut = _cut_text(error.errors(include_url=False)[0]["input"], texts)
         if isinstance(cut, LongText):
             raise InvalidRequest(
                 f"{found.field}: a text of {len(cut.data)} bytes is not taken", field=found.field, value=cut.head()
             ) from error
         raise found from error
+    if limits.names_once:
+        json.loads(text, object_pairs_hook=_check_names, parse_int=float)
+    return read
+
+
+def _check_names(pairs: list[tuple[str, object]]) -> None:
+    """Refuse an object of JSON in which a name is twice: parsers take the last, and callers mean both."""
+    if len(pairs) > 1 and len(dict(pairs)) < len(pairs):
+        names = [name for name, _ in pairs]
+        name = next(name for name in names if names.count(name) > 1)
+        raise InvalidRequest(f"{shorten(name)} is there twice in the JSON", field=name)
 
 
 def cut_long_texts(text: bytes, limits: JsonLimits, texts: CutTexts) -> bytes:

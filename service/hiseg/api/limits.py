@@ -38,8 +38,8 @@ MAX_HEADERS = 100
 """Most headers of an HTTP request."""
 HEAD_SECONDS = 10.0
 """Longest time that they may take to arrive, from the first byte or, at first, from the connection on."""
-MAX_QUERY_PARAMETERS = 50
-"""Most parameters in the query of an HTTP request."""
+MAX_QUERY_PARAMETERS = 150
+"""Most parameters in the query of an HTTP request; a hundred boxes may be one each."""
 MIN_BODY_BYTES_PER_S = 4096
 """Least bytes a second, on average, of the body of an HTTP request after :data:`BODY_GRACE_SECONDS`."""
 BODY_GRACE_SECONDS = 5.0

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from hiseg.api.boxes import BoxFormat, to_boxes
 from hiseg.api.encoding import MaskFormat
 from hiseg.api.numbers import as_number
+from hiseg.api.units import NOBODY, check_units, notes_on_boxes
 from hiseg.core.box import Box
+from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import ImageSource
 from hiseg.core.job import Job, Mode, PostProcessing, Priority, Smoothing
 from hiseg.images.encoded import inspect
@@ -23,7 +25,9 @@ MAX_DILATION_PX = 100
 """Largest value of ``dilation_px``."""
 MAX_VARIANT_LENGTH = 40
 """Most characters of the name of a variant."""
-Boxes: TypeAlias = Sequence[Sequence[float]] | Callable[[int, int], tuple[Box, ...]]
+Rows: TypeAlias = Sequence[Sequence[float]]
+"""Boxes as they were sent: rows of four numbers."""
+Boxes: TypeAlias = Rows | Callable[[int, int], tuple[Box, ...]]
 """Rows of four numbers in the format that the options name, or a function that returns the boxes in pixels of an image
 of the given width and height."""
 
@@ -34,7 +38,10 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     variant: str | None = Field(
-        default=None, max_length=MAX_VARIANT_LENGTH, description="`b0`, `b1` or `b7`; the service's default if left out"
+        default=None,
+        min_length=1,
+        max_length=MAX_VARIANT_LENGTH,
+        description="`b0`, `b1` or `b7`; the service's default if left out",
     )
     mode: Mode = Field(default=Mode.INSTANCE, description="a mask per box, or the foreground: everybody at once")
     box_format: BoxFormat = Field(default=BoxFormat.XYXY, description="what the four numbers of a box mean")
@@ -90,6 +97,7 @@ class Options(BaseModel):
         stream: int | None = None,
         latest: bool = False,
         traceparent: str = "",
+        notes: tuple[str, ...] = (),
     ) -> Job:
         """Make the job of an image and its boxes; every job is made here. Of an encoded image only the header is read.
 
@@ -103,18 +111,24 @@ class Options(BaseModel):
             stream: number of the client's stream that the job is a frame of; None: of none.
             latest: a newer job of the stream may take its place; see :class:`Job`.
             traceparent: trace context; empty: it isn't traced.
+            notes: what the answer shall say beside what there is to say of the boxes.
 
         Raises:
             TooLarge: more bytes or pixels than are taken.
             UnsupportedImage: not an image type that is taken.
             UndecodableImage: the header is damaged.
-            InvalidRequest: a bad box.
+            InvalidRequest: a bad box, or no box has a pixel of the image in it; frames of a stream may have such boxes.
         """
         source = inspect(image, limits) if isinstance(image, bytes) else image
         if callable(boxes):
             in_pixels = boxes(source.width, source.height)
         else:
             in_pixels = to_boxes(boxes, source.width, source.height, self.box_format, self.normalized)
+            if stream is None and self.mode is Mode.INSTANCE:
+                check_units(boxes, in_pixels, source.width, source.height, self.box_format, self.normalized)
+        notes += notes_on_boxes(in_pixels, source.width, source.height)
+        if not in_pixels and self.mode is Mode.INSTANCE:
+            notes += (NOBODY,)
         return Job(
             source,
             in_pixels,
@@ -127,4 +141,18 @@ class Options(BaseModel):
             stream,
             latest=latest,
             traceparent=traceparent,
+            notes=notes,
         )
+
+    def check_boxes(self, boxes: Rows | None) -> Rows:
+        """Return the boxes of a request, which has to say that there are none if it means that.
+
+        Args:
+            boxes: rows of four numbers; None: the request has none, not even an empty list.
+
+        Raises:
+            InvalidRequest: they are missing, and the mode needs them.
+        """
+        if boxes is None and self.mode is Mode.INSTANCE:
+            raise InvalidRequest("boxes are missing; mode=binary needs none", field="boxes")
+        return boxes or []

@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from hiseg.api.answer import to_json
-from hiseg.api.boxes import parse_boxes, to_boxes
+from hiseg.api.boxes import parse_boxes
 from hiseg.api.embedded import segment_embedded
 from hiseg.api.encoding import MaskFormat, to_png
 from hiseg.api.options import Options
 from hiseg.app import models_running, new_segmenter
 from hiseg.cli import mask_options
 from hiseg.cli.options import Repository, Variant, exit_on, read_settings
+from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
 from hiseg.core.image import ImageSource
 from hiseg.core.job import Mode, Smoothing
@@ -73,17 +74,20 @@ def run(
 
     async def segment() -> Result:
         rows = parse_boxes(";".join(box or []))
+        if not rows and mode is Mode.INSTANCE:
+            raise CommandError("there are no boxes; give --box x1,y1,x2,y2 for each person, or --mode binary")
         with ThreadPoolExecutor(1) as executor:
             segmenter = new_segmenter(settings, executor)
             image = segmenter.inspect(photo.read_bytes())
-            boxes = to_boxes(rows, image.width, image.height)
             async with models_running(segmenter, settings, Metrics()):
                 model = segmenter.model_for(variant or settings.default_variant).ref.name
-                result, _ = await segment_embedded(segmenter, image, lambda *_: boxes, options, model, write)
+                result, _ = await segment_embedded(segmenter, image, rows, options, model, write)
                 return result
 
-    with exit_on(StartError, ModelError, CanaryMismatch, SelfTestFailed, HisegError):
+    with exit_on(CommandError, StartError, ModelError, CanaryMismatch, SelfTestFailed, HisegError):
         result = asyncio.run(segment())
+    for note in result.notes:
+        typer.echo(f"hiseg: {note}", err=True)
     for instance in (*result.instances, *([result.foreground] if result.foreground else [])):
         corners = ", ".join(f"{v:g}" for v in instance.box.as_tuple())
         typer.echo(f"box {corners}: {instance.area} pixels, score {instance.score:.2f}")

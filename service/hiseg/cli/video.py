@@ -77,10 +77,10 @@ def video(
         track = _read_track(boxes, box or [], settings.max_boxes)
         check_outputs(source, output, json_output)
         frames = open_source(source, every, RawOptions(size, fps, pixel_format))
+        if track.is_empty:
+            raise CommandError("there are no boxes, so nobody would be looked for; give --box or --boxes")
         sinks = open_sinks(output, json_output, frames.format)
         policy = policy or (Policy.LATEST_ONLY if frames.live else Policy.WAIT)
-        if track.is_empty:
-            typer.echo("hiseg: there are no boxes, so nobody is looked for; give --box or --boxes", err=True)
         _tell(track.notes)
         stats = RunStats()
 

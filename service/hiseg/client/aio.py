@@ -40,7 +40,7 @@ class AsyncClient:
             parse_address(url, api_key=api_key, headers=headers, tls=tls, jpeg_quality=jpeg_quality)
         )
 
-    async def segment(self, image: ImageLike, boxes: Boxes, **options: Unpack[Options]) -> Result:
+    async def segment(self, image: ImageLike, boxes: Boxes | None = None, **options: Unpack[Options]) -> Result:
         """See :meth:`Client.segment`; files are read and pixels encoded in another thread."""
         request_options: dict[str, Any] = {**options}
         budget = RetryBudget(self._retries, request_options.pop("timeout", self._timeout))

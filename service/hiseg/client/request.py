@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypeAlias, TypedDict
 
 from hiseg.client.errors import InvalidRequest
 from hiseg.client.images import ImageLike, LoadedImage, load_image
 
 Row = tuple[float, float, float, float]
 """A box."""
-Boxes = Iterable[Sequence[float]]
-"""One row of four numbers per person; an array ``[N, 4]`` is one too."""
+
+
+class Detections(Protocol):
+    """What detectors found, as supervision's ``Detections`` and Ultralytics' ``Boxes`` have it."""
+
+    @property
+    def xyxy(self) -> Any:
+        """The corners in pixels, ``[N, 4]``."""
+
+
+Boxes: TypeAlias = Iterable[Sequence[float]] | Detections
+"""One row of four numbers per person, an array or tensor ``[N, 4]``, or what a detector found."""
 
 
 class FrameOptions(TypedDict, total=False):
@@ -63,15 +73,27 @@ class SegmentRequest:
     options: Mapping[str, Any]
 
 
-def make_request(image: ImageLike, boxes: Boxes, options: Mapping[str, Any]) -> SegmentRequest:
+def make_request(image: ImageLike, boxes: Boxes | None, options: Mapping[str, Any]) -> SegmentRequest:
     """Make a request; this reads the image's file if it is a path.
+
+    Args:
+        image: what is to be sent.
+        boxes: the people; an empty list says that there are none, None is for ``mode="binary"`` alone.
+        options: options by the service's names.
 
     Raises:
         TypeError: an option or a kind of image doesn't exist.
-        InvalidRequest: a box doesn't have four numbers, or an array isn't an image's.
+        InvalidRequest: boxes are missing, a box doesn't have four numbers, or an array isn't an image's.
         OSError: the file can't be read.
     """
-    return SegmentRequest(load_image(image), to_rows(boxes), check_options(options))
+    checked = check_options(options)
+    if boxes is None and checked.get("mode") != "binary":
+        raise InvalidRequest("boxes are missing; mode='binary' needs none", field="boxes")
+    if hasattr(boxes, "xyxy") and (checked.get("box_format", "xyxy") != "xyxy" or checked.get("normalized")):
+        raise InvalidRequest(
+            "what a detector found are corners in pixels; leave out box_format and normalized", field="box_format"
+        )
+    return SegmentRequest(load_image(image), to_rows(() if boxes is None else boxes), checked)
 
 
 def check_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -91,8 +113,13 @@ def to_rows(boxes: Boxes) -> tuple[Row, ...]:
     Raises:
         InvalidRequest: a box doesn't have four numbers.
     """
+    if isinstance(boxes, str | bytes | Mapping):
+        raise InvalidRequest(
+            f"boxes are a {type(boxes).__name__}; rows of four numbers are taken", field="boxes", value=repr(boxes)[:80]
+        )
     rows = []
-    for index, box in enumerate(boxes):
+    found: Any = getattr(boxes, "xyxy", boxes)
+    for index, box in enumerate(found):
         name = f"boxes[{index}]"
         try:
             row = tuple(float(number) for number in box)

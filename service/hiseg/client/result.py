@@ -79,7 +79,8 @@ class Result:
     Attributes:
         width: width of the image after EXIF rotation, pixels.
         height: height of the image after EXIF rotation, pixels.
-        notes: what the service did to read the image: took the first frame, put transparency on white, …
+        notes: what the service did to read the image: took the first frame, put transparency on white, …; and which
+            boxes have no pixel of it in them.
         model: the model that answered.
         instances: one per box, in the order sent, also where the mask is empty; none in binary mode.
         foreground: the mask of everybody at once; binary mode only.

@@ -52,12 +52,14 @@ class Client:
             parse_address(url, api_key=api_key, headers=headers, tls=tls, jpeg_quality=jpeg_quality)
         )
 
-    def segment(self, image: ImageLike, boxes: Boxes, **options: Unpack[Options]) -> Result:
+    def segment(self, image: ImageLike, boxes: Boxes | None = None, **options: Unpack[Options]) -> Result:
         """Get the masks of the people in the boxes.
 
         Args:
             image: a path, an encoded file, a Pillow image, or an array uint8 ``[H, W, 3]`` in RGB.
-            boxes: rows of four numbers, one per person.
+            boxes: rows of four numbers, one per person, an array or tensor ``[N, 4]``, or what a detector found
+                (supervision's ``Detections``, Ultralytics' ``Boxes``). An empty list says that there is nobody;
+                ``mode="binary"`` needs none.
             options: ``variant``, ``mode``, ``threshold``, ``smoothing``, ``dilation_px``, ``resolve_overlaps``,
                 ``box_format``, ``normalized``, ``priority``, ``timeout``.
 

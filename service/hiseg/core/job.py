@@ -74,6 +74,7 @@ class Job:
         stream: number of the stream that the job is a frame of; None: of none. A client's streams take turns.
         latest: a newer job of the stream replaces this one while it waits for the engine; for live video.
         traceparent: the caller's trace context (W3C Trace Context); empty: not traced.
+        notes: what the answer shall say of the boxes.
     """
 
     image: ImageSource
@@ -87,3 +88,4 @@ class Job:
     stream: int | None = None
     latest: bool = False
     traceparent: str = ""
+    notes: tuple[str, ...] = ()

@@ -86,7 +86,7 @@ class Result:
     Attributes:
         width: width of the image in pixels, after EXIF rotation.
         height: height of the image in pixels, after EXIF rotation.
-        notes: what the decoder did to the image that the caller should know.
+        notes: what the decoder did to the image, and what there is to say of the boxes.
         instances: one per box in the order sent; empty in binary mode.
         foreground: everybody at once, in a box as large as the image; None unless the mode is binary.
         model: which model answered.

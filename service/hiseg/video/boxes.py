@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hiseg.api.boxes import check_count, parse_boxes, to_boxes
+from hiseg.api.validation import to_hiseg_error
 from hiseg.core.box import Box
 from hiseg.core.command_errors import BadOption
 from hiseg.core.errors import HisegError
@@ -161,9 +162,7 @@ def _line(text: str, where: str, limit: int) -> tuple[BoxLine, tuple[Box, ...]]:
         boxes = to_boxes(line.boxes, 0, 0)
         check_count(len(boxes), limit)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = "".join(f"[{part}]" if isinstance(part, int) else str(part) for part in first["loc"])
-        raise VideoError(f"{where}: {field + ': ' if field else ''}{first['msg']}") from error
+        raise VideoError(f"{where}: {to_hiseg_error(error).detail.removeprefix('request: ')}") from error
     except HisegError as error:
         raise VideoError(f"{where}: {error}") from error
     if (line.frame is None) == (line.time is None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -18,7 +19,65 @@ SIDES = st.floats(1e-2, 1e4)
 
 def test_boxes_are_parsed_from_text() -> None:
     assert parse_boxes("1,2,3,4;5.5,6,7,8e1;") == [[1, 2, 3, 4], [5.5, 6, 7, 80]]
-    assert parse_boxes("") == []
+    assert parse_boxes("") == parse_boxes(" \n") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,2,3,4;5,6,7,8;",
+        " 1, 2 ,3,4 ; 5,6,7,8 ",
+        "1,2,3,4\n5,6,7,8\n",
+        "1,2,3,4;\r\n5,6,7,8\r\n",
+        "1 2 3 4;5\t6 7  8",
+        "[[1,2,3,4],[5,6,7,8]]",
+        "[[1.0, 2, 3e0, 4],\n [5, 6, 7, 8]]",
+    ],
+)
+def test_boxes_are_separated_as_people_do(text: str) -> None:
+    assert parse_boxes(text) == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+def test_one_row_of_json_may_stand_alone() -> None:
+    assert parse_boxes("[1,2,3,4]") == [[1, 2, 3, 4]]
+    assert parse_boxes("[]") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (";1,2,3,4", "boxes[0]"),
+        (";", "boxes[0]"),
+        ("1,2,3,4;;5,6,7,8", "boxes[1]"),
+        ("1,2,3,4; ;5,6,7,8", "boxes[1]"),
+        ("1,2,3,4|5,6,7,8", "boxes[0]"),
+        ("1,2,3,4,", "boxes[0]"),
+        ("1,,3,4", "boxes[0]"),
+        ("(1,2,3,4)", "boxes[0]"),
+        ('{"x1":1}', "boxes[0]"),
+        ("[1,2,3,4", "boxes"),
+        ("[1,2,3,4],[5,6,7,8]", "boxes"),
+        ("[[1,2,3,true]]", "boxes[0]"),
+        ('[["1",2,3,4]]', "boxes[0]"),
+        ("[[1,2,3,4],5]", "boxes[1]"),
+        ('[{"x1":1}]', "boxes[0]"),
+        ("[" * 50_000, "boxes"),
+    ],
+)
+def test_what_isnt_plain_is_refused(text: str, field: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        parse_boxes(text)
+    assert raised.value.field == field
+
+
+@given(
+    st.lists(st.lists(NUMBERS, min_size=1, max_size=5), min_size=1, max_size=5),
+    st.sampled_from([";", ";\n", "\n", " ; "]),
+)
+def test_text_and_json_say_the_same(rows: list[list[float]], separator: str) -> None:
+    text = separator.join(",".join(map(repr, row)) for row in rows)
+    assert parse_boxes(text) == parse_boxes(text + separator) == rows
+    assert parse_boxes(json.dumps(rows)) == rows
 
 
 def test_parse_errors_name_the_box() -> None:

@@ -83,15 +83,15 @@ def base64_of(image: bytes) -> str:
 
 
 async def raw(service: Service, image: bytes) -> Answer:
-    return await post(service, "/v1/segment", content=image, headers={"content-type": "image/png"})
+    return await post(service, "/v1/segment?boxes=", content=image, headers={"content-type": "image/png"})
 
 
 async def multipart(service: Service, image: bytes) -> Answer:
-    return await post(service, "/v1/segment", files={"image": ("a.png", image, "image/png")})
+    return await post(service, "/v1/segment", files={"image": ("a.png", image, "image/png")}, data={"boxes": ""})
 
 
 async def json_body(service: Service, image: bytes) -> Answer:
-    return await post(service, "/v1/segment", json={"image": base64_of(image)})
+    return await post(service, "/v1/segment", json={"image": base64_of(image), "boxes": []})
 
 
 async def kserve(service: Service, image: bytes) -> Answer:

@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from hiseg.api.base64_reader import NotBase64
 from hiseg.api.json_reader import PIECE, CutTexts, JsonLimits, LongText, cut_long_texts, limits_of_options, read_json
 from hiseg.core.errors import HisegError, InvalidRequest, TooLarge
-from hiseg.transports.http.body import JsonOptions, JsonRequest
+from hiseg.transports.http.body import JsonRequest
+from hiseg.transports.http.form import JsonOptions
 from hiseg.transports.http.kserve.tensors import InferIn
 from hiseg.transports.http.label_studio.tasks import LIMITS as LIMITS_OF_TASKS
 from hiseg.transports.http.label_studio.tasks import PredictIn

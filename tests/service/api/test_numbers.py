@@ -11,7 +11,7 @@ from hiseg.api.json_reader import limits_of_options, read_json
 from hiseg.api.options import Options
 from hiseg.api.validation import read_values
 from hiseg.core.errors import InvalidRequest
-from hiseg.transports.http.body import JsonOptions
+from hiseg.transports.http.form import JsonOptions
 from hiseg.transports.http.kserve.tensors import InferIn
 
 LIMITS = limits_of_options(max_boxes=100)

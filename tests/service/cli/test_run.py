@@ -32,6 +32,12 @@ def test_run_in_binary_mode(tmp_path: Path) -> None:
     assert json.loads(answer.read_text())["foreground"]["area"] > 0
 
 
+def test_run_tells_of_a_box_outside_the_photo() -> None:
+    done = hiseg("run", SAMPLE, *BOXES, "--box", "2200,15,2300,512")
+    assert done.stderr == "hiseg: boxes[2] lies outside the image\n"
+    assert done.stdout.count("pixels, score") == 3
+
+
 def test_run_writes_masks_in_other_formats(tmp_path: Path) -> None:
     picture, answer = tmp_path / "out.png", tmp_path / "out.json"
     how = ("--smoothing", "edge", "--dilation-px", "5", "--resolve-overlaps")
@@ -57,8 +63,11 @@ def test_run_numbers_more_people_than_8_bits_can(tmp_path: Path, monkeypatch: py
     ("arguments", "told"),
     [
         (["run", SAMPLE, "--box", "1,2,3"], "boxes[0]"),
-        (["run", SAMPLE, "--variant", "b9"], "b9"),
-        (["run", ROOT / "pyproject.toml"], "image/jpeg"),
+        (["run", SAMPLE, "--variant", "b9", *BOXES], "b9"),
+        (["run", ROOT / "pyproject.toml", *BOXES], "image/jpeg"),
+        (["run", SAMPLE], "there are no boxes; give --box x1,y1,x2,y2 for each person, or --mode binary"),
+        (["run", SAMPLE, "--box", "2200,15,2300,512"], "boxes[0] lies outside the image"),
+        (["run", SAMPLE, "--box", "0.1,0.1,0.5,0.9"], "normalized"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str | Path], told: str) -> None:

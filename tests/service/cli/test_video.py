@@ -18,6 +18,8 @@ from hiseg.video import writer
 from tests.service.video.clips import FRAMES, RATE, SIZE, Clip, difference, make, read
 from tests.service.video.running import Done, hiseg_video, lines
 
+BOX = ("--box", "1,1,50,50")
+
 
 def test_people_are_tinted_where_they_are_and_nothing_else_changes(clip: Clip, tmp_path: Path) -> None:
     out, masks = tmp_path / "out.mp4", tmp_path / "masks.jsonl"
@@ -87,13 +89,23 @@ def test_odd_sizes_are_padded_in_the_video_and_nowhere_else(tmp_path: Path) -> N
     ]
 
 
-def test_without_boxes_the_video_stays_as_it_is(clip: Clip, tmp_path: Path) -> None:
-    out, masks = tmp_path / "out.mp4", tmp_path / "masks.jsonl"
-    done = hiseg_video(clip.path, "-o", out, "--json", masks)
+@pytest.mark.parametrize("text", [None, "", '{"frame": 0, "boxes": []}\n'])
+def test_without_boxes_no_copy_of_the_video_is_written(clip: Clip, tmp_path: Path, text: str | None) -> None:
+    out, masks, boxes = tmp_path / "out.mp4", tmp_path / "masks.jsonl", tmp_path / "boxes.jsonl"
+    boxes.write_text(text or "")
+    given = () if text is None else ("--boxes", boxes)
+    done = hiseg_video(clip.path, "-o", out, "--json", masks, *given, expect=1)
     assert "no boxes" in one_line(done)
+    assert not out.exists()
+    assert not masks.exists()
+
+
+def test_boxes_outside_the_frame_leave_the_video_as_it_is(clip: Clip, tmp_path: Path) -> None:
+    out, masks = tmp_path / "out.mp4", tmp_path / "masks.jsonl"
+    hiseg_video(clip.path, "-o", out, "--json", masks, "--box", "5000,5000,5001,5001")
     for one, other in zip(read(clip.path)[0], read(out)[0], strict=True):
         assert np.abs(one.astype(int) - other).mean() < 3
-    assert [line["instances"] for line in lines(masks)] == [[]] * FRAMES
+    assert [[found["area"] for found in line["instances"]] for line in lines(masks)] == [[0]] * FRAMES
 
 
 def test_boxes_that_had_no_effect_are_told(clip: Clip, tmp_path: Path) -> None:
@@ -118,7 +130,7 @@ def test_frames_before_the_end_of_a_truncated_video_are_written(clip: Clip, tmp_
     broken, out = tmp_path / "broken.mp4", tmp_path / "out.mp4"
     data = clip.path.read_bytes()
     broken.write_bytes(data[: len(data) * 6 // 10])
-    done = hiseg_video(broken, "-o", out, expect=1)
+    done = hiseg_video(broken, "-o", out, *BOX, expect=1)
     told = re.search(r"ends early: (\d+) of 16 frames", done.err)
     assert told
     assert done.frames == len(read(out)[0]) == int(told[1])
@@ -130,7 +142,7 @@ def test_damaged_frames_are_reported_and_the_others_written(clip: Clip, tmp_path
     data = bytearray(clip.path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 3000] = np.random.default_rng(0).bytes(3000)
     damaged.write_bytes(data)
-    done = hiseg_video(damaged, "-o", out, expect=1)
+    done = hiseg_video(damaged, "-o", out, *BOX, expect=1)
     assert "is damaged" in done.err
     assert done.frames == len(read(out)[0]) >= FRAMES // 2
 
@@ -150,7 +162,7 @@ def test_without_x264_the_video_is_mpeg4(clip: Clip, tmp_path: Path, monkeypatch
     # Not delitem: the order of the codecs is that of preference, and what is put back comes last.
     monkeypatch.setattr(writer, "CODECS", {"mpeg4": writer.CODECS["mpeg4"]})
     out = tmp_path / "out.mp4"
-    hiseg_video(clip.path, "-o", out)
+    hiseg_video(clip.path, "-o", out, *BOX)
     pictures, times, _ = read(out)
     assert [picture.shape for picture in pictures] == [(SIZE[1], SIZE[0], 3)] * FRAMES
     assert times == [number / RATE for number in range(FRAMES)]
@@ -162,14 +174,14 @@ def test_without_x264_the_video_is_mpeg4(clip: Clip, tmp_path: Path, monkeypatch
         (["{clip}"], "nothing to write"),
         (["{clip}", "-o", "{clip}"], "is the input"),
         (["{clip}", "-o", "{tmp}/no/x.mp4"], "doesn't exist"),
-        (["{clip}", "-o", "{tmp}/x.unknown"], "format"),
+        (["{clip}", "-o", "{tmp}/x.unknown", *BOX], "format"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--box", "1,2,3"], "boxes[0]"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--box", "1,2,3,4;5,6,7,8"], "boxes[0]"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--boxes", "{tmp}/none.jsonl"], "none.jsonl"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--box", "1,2,3,4", "--boxes", "{boxes}"], "either"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--size", "3x3"], "--size"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--variant", "b9", "--box", "1,2,3,4"], "b9"),
-        (["{clip}", "-o", "{tmp}/x.mp4", "--server", "http://here"], "gRPC"),
+        (["{clip}", "-o", "{tmp}/x.mp4", "--server", "http://here", *BOX], "gRPC"),
         (["{tmp}/none.mp4", "-o", "{tmp}/x.mp4"], "no file"),
         (["{noise}", "-o", "{tmp}/x.mp4"], "is no video"),
         (["99", "-o", "{tmp}/x.mp4"], "can't be opened"),

@@ -97,9 +97,9 @@ def test_lines_behind_the_end_are_told(by_time: bool) -> None:
     ("content", "told"),
     [
         (b"[1, 2", "begins like an array of JSON, but is none"),
-        (b'[{"frame": 0, "boxes": []}, 7]', "[1]: Input should be an object"),
+        (b'[{"frame": 0, "boxes": []}, 7]', "[1]: it should be an object"),
         (b'{"frame": 0, "boxes": "\xff"}', "byte 23 fits no character"),
-        (b'{\n "frame": 0,\n "boxes": []\n}', ":1: Invalid JSON"),
+        (b'{\n "frame": 0,\n "boxes": []\n}', ":1: the JSON is malformed"),
         (b'{"frame": true, "boxes": []}', ":1: frame"),
         (b'{"frame": 0, "boxes": [[true, 1, 2, 3]]}', "boxes[0][0]"),
         (b'{"frame": 0, "boxes": [[NaN, 1, 2, 3]]}', "not finite"),
@@ -125,8 +125,8 @@ def test_the_same_for_all_frames() -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("nonsense", "Invalid JSON"),
-        ('{"frame": 1}', "boxes: Field required"),
+        ("nonsense", "the JSON is malformed"),
+        ('{"frame": 1}', "boxes: it is missing"),
         ('{"frame": 1, "boxes": [[1, 2, "3", 4]]}', "boxes[0][2]"),
         ('{"frame": 1, "boxes": [[1, 2, 3]]}', "boxes[0] has 3 numbers"),
         ('{"frame": 1, "boxes": [[3, 2, 1, 4]]}', "empty or reversed"),

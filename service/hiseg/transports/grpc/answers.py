@@ -28,19 +28,24 @@ T = TypeVar("T")
 
 
 async def segment(
-    context: RequestContext, image: bytes | ImageSource, boxes: Boxes, options: Options, latest: bool = False
+    context: RequestContext,
+    image: bytes | ImageSource,
+    boxes: Boxes,
+    options: Options,
+    notes: tuple[str, ...] = (),
+    latest: bool = False,
 ) -> tuple[Result, pb.SegmentResponse]:
     """Segment an image, and write the result as a message; see :meth:`RequestContext.segment`."""
-    result, message = await _segment(context, image, boxes, options, lambda message: message, latest)
+    result, message = await _segment(context, image, boxes, options, lambda message: message, notes, latest)
     message.timings_ms.update(result.timings_ms)
     return result, message
 
 
 async def segment_to_bytes(
-    context: RequestContext, image: bytes | ImageSource, boxes: Boxes, options: Options
+    context: RequestContext, image: bytes | ImageSource, boxes: Boxes, options: Options, notes: tuple[str, ...] = ()
 ) -> tuple[dict[str, float], bytes]:
     """Segment an image, and write the result as the bytes of a message; returns the timings too, but not the masks."""
-    result, data = await _segment(context, image, boxes, options, pb.SegmentResponse.SerializeToString)
+    result, data = await _segment(context, image, boxes, options, pb.SegmentResponse.SerializeToString, notes)
     # Messages one after the other are one message with the fields of both.
     return result.timings_ms, data + pb.SegmentResponse(timings_ms=result.timings_ms).SerializeToString()
 
@@ -51,13 +56,14 @@ async def _segment(
     boxes: Boxes,
     options: Options,
     pack: Callable[[pb.SegmentResponse], T],
+    notes: tuple[str, ...],
     latest: bool = False,
 ) -> tuple[Result, T]:
     def write(source: ImageSource, result: Result, stop: Stop) -> T:
         return pack(to_message(source, result, options.mask_format, options.tolerance_px, stop))
 
     cost = writing_cost(options.mask_format)
-    return await context.segment(image, boxes, options, write, latest=latest, cost=cost)
+    return await context.segment(image, boxes, options, write, latest=latest, cost=cost, notes=notes)
 
 
 def to_message(

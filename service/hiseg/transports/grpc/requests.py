@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from hiseg.api.boxes import check_count
 from hiseg.api.options import Options
@@ -26,6 +27,8 @@ ENUMS: dict[str, EnumTypeWrapper] = {
     "smoothing": pb.Smoothing,
 }
 """The enum of each option that has one; its values are named as ours, in capitals after the field: ``MODE_BINARY``."""
+MAX_TOLD = 5
+"""Most unknown fields of a message that a note names."""
 ImageMessage: TypeAlias = pb.SegmentRequest | pb.Frame
 M = TypeVar("M", bound=Message)
 
@@ -69,6 +72,15 @@ def read_image(message: ImageMessage, limits: ImageLimits) -> bytes | ImageSourc
             return make_raw_frame(raw.data, pixel_format, raw.width, raw.height, limits, raw.stride, raw.chroma_stride)
         case _:
             raise InvalidRequest("there is no image; set encoded_image or raw_frame", field=IMAGE_FIELD)
+
+
+def notes_on(message: Message) -> tuple[str, ...]:
+    """Say that a message has fields which this version doesn't know, and so doesn't read, in a note for the answer."""
+    fields: Any = UnknownFieldSet(message)
+    if not len(fields):
+        return ()
+    told = ", ".join(map(str, sorted({field.field_number for field in fields})[:MAX_TOLD]))
+    return (f"the {message.DESCRIPTOR.name} has fields that this version of the service doesn't know: {told}",)
 
 
 def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:

@@ -30,7 +30,7 @@ from hiseg.transports.grpc.auth import TrustedProxies, authenticate
 from hiseg.transports.grpc.call import Call, Calls, abort
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.info import describe
-from hiseg.transports.grpc.requests import parse, read_image, read_options, read_rows
+from hiseg.transports.grpc.requests import notes_on, parse, read_image, read_options, read_rows
 from hiseg.transports.grpc.status import STATUS_NAMES
 from hiseg.transports.grpc.stream import Stream
 from hiseg.transports.grpc.stream_config import read_config
@@ -122,12 +122,12 @@ class SegmentationServicer:
                 request.receive(nbytes)
                 message = parse(pb.SegmentRequest, data, self._settings.max_boxes)
                 del data
-                options = read_options(message)
+                options, notes = read_options(message), notes_on(message)
                 request.choose_model(options)
                 boxes = read_rows(message, options, self._settings.max_boxes).numbers
                 image = read_image(message, self._segmenter.limits)
                 del message  # it has a copy of the image
-                timings_ms, answer = await segment_to_bytes(request, image, boxes, options)
+                timings_ms, answer = await segment_to_bytes(request, image, boxes, options, notes)
                 context.set_trailing_metadata(
                     (("server-timing", server_timing(timings_ms)), (REQUEST_ID, current_request_id.get()))
                 )

@@ -30,7 +30,7 @@ from hiseg.transports.grpc.call import Call
 from hiseg.transports.grpc.frame import PendingFrame, failure_response, superseded_response
 from hiseg.transports.grpc.frame_queue import FrameQueue
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.requests import read_image, read_options, read_rows
+from hiseg.transports.grpc.requests import notes_on, read_image, read_options, read_rows
 from hiseg.transports.grpc.stream_config import NEWEST_IN_FLIGHT, StreamConfig, read_frame
 from hiseg.transports.grpc.tracking import BoxTracker
 
@@ -230,9 +230,10 @@ class Stream:
         boxes: Boxes = self._tracker.boxes_for
         if frame.has_boxes or not self._config.reuse_boxes:
             boxes = read_rows(frame.message, frame.options, self._max_boxes).numbers
+        notes = self._config.notes + notes_on(frame.message)
         image = read_image(frame.message, self._segmenter.limits)
         frame.release_image()
-        result, message = await segment(frame.context, image, boxes, frame.options, self._config.latest)
+        result, message = await segment(frame.context, image, boxes, frame.options, notes, self._config.latest)
         self._track(frame, result)
         return message
 

@@ -9,7 +9,7 @@ from hiseg.core.errors import InvalidRequest
 from hiseg.core.policy import Policy
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.requests import enum_value, parse, read_options
+from hiseg.transports.grpc.requests import enum_value, notes_on, parse, read_options
 
 MAX_DEADLINE_MS = MAX_DEADLINE_S * 1000
 CONFIG_FIELD = "config"
@@ -28,6 +28,7 @@ class StreamConfig:
         deadline_s: seconds from a frame's arrival until its masks are of no use.
         in_flight: most frames that are segmented, or whose responses wait to be read, at once.
         latest: a newer frame takes the place of one that still waits for the engine.
+        notes: what the answer to each frame shall say of the configuration.
     """
 
     policy: Policy
@@ -36,6 +37,7 @@ class StreamConfig:
     deadline_s: float
     in_flight: int
     latest: bool
+    notes: tuple[str, ...] = ()
 
 
 def read_config(data: bytes, settings: Settings) -> StreamConfig:
@@ -67,6 +69,7 @@ def read_config(data: bytes, settings: Settings) -> StreamConfig:
         (config.frame_deadline_ms or settings.default_deadline_ms) / 1000,
         1 if config.reuse_boxes else in_flight,
         latest,
+        notes_on(config) + notes_on(config.options),
     )
 
 

@@ -8,30 +8,16 @@ from fastapi import Request
 from pydantic import Field
 
 from hiseg.api.base64_reader import NotBase64
-from hiseg.api.boxes import parse_boxes
 from hiseg.api.json_reader import LongText, limits_of_options, read_json
-from hiseg.api.numbers import Row
-from hiseg.api.options import Options
-from hiseg.api.validation import read_values
-from hiseg.core.errors import InvalidRequest
+from hiseg.api.options import Options, Rows
+from hiseg.core.errors import InvalidRequest, Reason, UnsupportedImage
 from hiseg.images.limits import IMAGE_FIELD
-from hiseg.transports.http.content import MULTIPART, RAW, body_type
-from hiseg.transports.http.multipart import read_parts
+from hiseg.transports.http.content import JSON, MULTIPART, RAW, body_type
+from hiseg.transports.http.form import JsonOptions, read_form
+from hiseg.transports.http.texts import check_deadlines, read_deadline, read_query
 
-REQUEST_FIELD = "request"
-"""Name of the part of a multipart body that has the options."""
-
-
-class QueryOptions(Options):
-    """Options in the query of a request whose body is the image."""
-
-    boxes: str = Field("", description="`x1,y1,x2,y2;x1,y1,x2,y2;…`", examples=["171,49,414,512"])
-
-
-class JsonOptions(Options):
-    """Options as JSON: the `request` part of a multipart body."""
-
-    boxes: list[Row] = Field(default_factory=list, fail_fast=True, description="one row of four numbers per person")
+OPTIONS_OF_FORM = "options of a multipart body are its fields, or stand in its part 'request'"
+OPTIONS_OF_JSON = "options of a JSON body stand in its object"
 
 
 class JsonRequest(JsonOptions):
@@ -51,7 +37,7 @@ class SegmentRequest:
     """
 
     image: bytes
-    boxes: list[list[float]]
+    boxes: Rows
     options: Options
 
 
@@ -69,24 +55,43 @@ async def read_request(request: Request, max_boxes: int) -> SegmentRequest:
     """
     media_type = body_type(request)
     if media_type in RAW:
-        options = read_values(QueryOptions, dict(request.query_params))
-        return SegmentRequest(await request.body(), parse_boxes(options.boxes, max_boxes), options)
+        options, rows = read_query(request, max_boxes)
+        body = await request.body()
+        _check_is_image(body, media_type)
+        return SegmentRequest(body, rows, options)
     if media_type == MULTIPART:
-        return await _read_multipart(request, max_boxes)
-    body = read_json(JsonRequest, await request.body(), limits_of_options(max_boxes))
-    image = await _from_base64(body.image)
-    body.image = LongText(b"", is_escaped=False)  # it would hold the whole body until the answer
-    return SegmentRequest(image, body.boxes, body)
+        deadline_ms = read_deadline(request, OPTIONS_OF_FORM)
+        image, rows, options = await read_form(request, max_boxes)
+        check_deadlines(deadline_ms, options.deadline_ms)
+        return SegmentRequest(image, rows, options)
+    deadline_ms = read_deadline(request, OPTIONS_OF_JSON)
+    parsed = read_json(JsonRequest, await request.body(), limits_of_options(max_boxes))
+    check_deadlines(deadline_ms, parsed.deadline_ms)
+    image = await _from_base64(parsed.image)
+    parsed.image = LongText(b"", is_escaped=False)  # it would hold the whole body until the answer
+    return SegmentRequest(image, parsed.rows, parsed)
 
 
-async def _read_multipart(request: Request, max_boxes: int) -> SegmentRequest:
-    parts = await read_parts(request, (IMAGE_FIELD, REQUEST_FIELD))
-    image = parts.get(IMAGE_FIELD)
-    if image is None or not image.is_file:
-        raise InvalidRequest("there is no file part 'image'", field=IMAGE_FIELD)
-    text = parts[REQUEST_FIELD].content if REQUEST_FIELD in parts else b"{}"
-    parsed = read_json(JsonOptions, text, limits_of_options(max_boxes))
-    return SegmentRequest(image.content, parsed.boxes, parsed)
+def _check_is_image(body: bytes, media_type: str) -> None:
+    """Refuse a body that is of one of the other forms.
+
+    Raises:
+        UnsupportedImage: it is, so its content type is wrong.
+    """
+    head = body[:1000].lstrip()
+    if head.startswith((b"{", b"[")):
+        meant = JSON
+    elif head.startswith(b"--") and b"content-disposition" in head.lower():
+        meant = f"{MULTIPART}, with its boundary"
+    else:
+        return
+    raise UnsupportedImage(
+        f"the body is no image; its content type has to be {meant}, not {media_type}",
+        reason=Reason.UNSUPPORTED_CONTENT_TYPE,
+        field="content-type",
+        limit=meant,
+        value=media_type,
+    )
 
 
 async def _from_base64(text: LongText) -> bytes:

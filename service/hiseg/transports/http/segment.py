@@ -33,9 +33,9 @@ def router(exchange: Exchange) -> APIRouter:
     async def segment(request: Request) -> Response:
         """Masks for the people in the boxes.
 
-        The body is JSON with the image in base64; or `multipart/form-data` with `image` and `request` (JSON); or the
-        image itself, as `application/octet-stream` or under its own type, with the options in the query. The query is
-        for that form alone.
+        The body is JSON with the image in base64; or `multipart/form-data` with `image` and either `request` (JSON) or
+        a field for each option; or the image itself, as `application/octet-stream` or under its own type, with the
+        options in the query. Options stand in one place; beside the other forms the query may have `deadline_ms` alone.
 
         With the mask formats `label_map` and `overlay`, or if `Accept` prefers `image/png`, the answer is a PNG.
         `/v1/segment/png` has these by themselves, for clients that want to know the type of an answer beforehand.

@@ -59,11 +59,11 @@ def test_bad_multipart_is_named(client: httpx.Client, photo: bytes) -> None:
 
     failed("image", files={"photo": photo}.fromkeys(["request"], b"{}"))
     failed("photo", files={"photo": photo})
-    failed("image", data={"image": "text"}, files={"request": b"{}"})
+    failed("image", data={"image": ""}, files={"request": b"{}"})
     failed("request", files={"image": photo}, data={"request": "{"})
     failed("boxes", files={"image": photo}, data={"request": json.dumps({"boxes": 5})})
-    failed("body", files=[("image", photo)] * 5)
-    failed("image", content=b"--x\r\nbroken", headers={"content-type": "multipart/form-data; boundary=x"})
+    failed("image", files=[("image", photo)] * 5)
+    failed("body", content=b"--x\r\nbroken", headers={"content-type": "multipart/form-data; boundary=x"})
     failed("body", content=b"", headers={"content-type": "multipart/form-data"})
 
 
@@ -85,12 +85,12 @@ def test_announced_bodies_over_the_limit_are_refused_unread(server: Server) -> N
 def test_a_request_that_would_miss_its_deadline_is_refused_unread(photo: bytes) -> None:
     blocked = command("--canvases", "1", "--constant", "1000", "--roi", "0")
     with ThreadPoolExecutor() as pool, serving(blocked) as server, httpx.Client(base_url=server.url) as client:
-        accepted = pool.submit(httpx.post, server.url + URL, content=photo, headers=JPEG, timeout=30)
+        accepted = pool.submit(httpx.post, server.url + URL + "?boxes=", content=photo, headers=JPEG, timeout=30)
         while "hiseg_requests_in_progress 1.0" not in client.get("/metrics").text:
             time.sleep(0.01)
         for deadline_ms, status in (("1200", 429), ("100", 504), ("0", 422), ("9" * 5000, 422), ("²", 422)):
             connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
-            connection.putrequest("POST", f"{URL}?deadline_ms={quote(deadline_ms)}")
+            connection.putrequest("POST", f"{URL}?boxes=&deadline_ms={quote(deadline_ms)}")
             connection.putheader("content-type", "image/jpeg")
             connection.putheader("content-length", str(len(photo)))
             # A caller whose deadline is none must send the body to hear so.
@@ -109,7 +109,7 @@ def test_unannounced_bodies_are_cut_off_at_the_limit(client: httpx.Client) -> No
             yield b"\xff" * 1_000_000
 
     try:
-        problem = client.post(URL, content=chunks(), headers={"content-type": "image/jpeg"})
+        problem = client.post(URL, params={"boxes": ""}, content=chunks(), headers={"content-type": "image/jpeg"})
     except httpx.WriteError:
         pass  # the answer came, and the connection went, while the rest was still being sent
     else:
@@ -119,7 +119,7 @@ def test_unannounced_bodies_are_cut_off_at_the_limit(client: httpx.Client) -> No
 
 def test_images_over_the_limit_inside_a_body_under_it(client: httpx.Client) -> None:
     limit = Settings().max_image_bytes
-    problem = client.post(URL, content=b"\xff" * (limit + 1), headers={"content-type": "image/jpeg"})
+    problem = client.post(URL, params={"boxes": ""}, content=b"\xff" * (limit + 1), headers=JPEG)
     assert problem.status_code == 413
     assert (problem.json()["field"], problem.json()["limit"], problem.json()["value"]) == ("image", limit, limit + 1)
 
@@ -134,7 +134,7 @@ def test_too_many_boxes_are_refused_before_they_are_parsed(client: httpx.Client)
 def test_a_body_that_does_not_arrive_times_out(photo: bytes) -> None:
     with serving(body_timeout_seconds=0.3) as server:
         connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
-        connection.putrequest("POST", URL)
+        connection.putrequest("POST", URL + "?boxes=")
         connection.putheader("content-type", "image/jpeg")
         connection.putheader("content-length", str(len(photo)))
         connection.endheaders(photo[:1000])

@@ -41,12 +41,17 @@ def test_every_request_is_counted_once_and_nothing_is_held_afterwards(photo: byt
         def post(content: bytes = photo, media_type: str = "image/jpeg", **options: object) -> int:
             headers = {"content-type": media_type}
             return httpx.post(
-                f"{server.url}/v1/segment", params=options, content=content, headers=headers, timeout=30
+                f"{server.url}/v1/segment",
+                params={"boxes": "", **options},
+                content=content,
+                headers=headers,
+                timeout=30,
             ).status_code
 
         def hang_up(sent: bytes) -> None:
             """Say that the whole photo comes, send this much, and go."""
-            head = f"POST /v1/segment HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\ncontent-length: {len(photo)}"
+            first = "POST /v1/segment?boxes= HTTP/1.1\r\nhost: x\r\n"
+            head = f"{first}content-type: image/jpeg\r\ncontent-length: {len(photo)}"
             with socket.create_connection((host, int(port))) as connection:
                 connection.sendall(head.encode() + b"\r\n\r\n" + sent)
                 time.sleep(0.1)

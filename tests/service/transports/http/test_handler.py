@@ -63,7 +63,7 @@ def test_a_body_needs_a_least_rate(photo: bytes, monkeypatch: pytest.MonkeyPatch
 
     async def scenario() -> None:
         async with app(EchoEngine()) as (client, segmenter, _):
-            answer = await client.post("/v1/segment", content=slowly(), headers=JPEG)
+            answer = await client.post("/v1/segment?boxes=", content=slowly(), headers=JPEG)
             assert answer.status_code == status, answer.text
             if status == 504:
                 assert (answer.json()["field"], answer.json()["limit"]) == ("body", len(photo))
@@ -112,11 +112,11 @@ def test_a_query_has_few_parameters(photo: bytes) -> None:
     async def scenario() -> None:
         async with app(EchoEngine()) as (client, _, _):
             for path in ("/v1/segment", "/healthz", "/docs"):
-                refused = await client.post(path + "?" + "&".join("a" * 50), content=photo, headers=JPEG)
+                refused = await client.post(path + "?" + "&".join("a" * 150), content=photo, headers=JPEG)
                 assert refused.status_code in (422, 405)
                 refused = await client.post(path + "?" + "&" * 10_000, content=photo, headers=JPEG)
                 assert refused.status_code == 422
                 problem = refused.json()
-                assert (problem["field"], problem["limit"], problem["value"]) == ("query", 50, 10_001)
+                assert (problem["field"], problem["limit"], problem["value"]) == ("query", 150, 10_001)
 
     asyncio.run(scenario())

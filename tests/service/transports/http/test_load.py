@@ -20,7 +20,9 @@ ONE_AT_A_TIME = command("--canvases", "1", "--constant", "0", "--image", "150", 
 def post(server: Server, photo: bytes, address: str = "127.0.0.1", **options: str) -> int:
     with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=60) as client:
         headers = {"content-type": "image/jpeg"}
-        return client.post(server.url + "/v1/segment", params=options, content=photo, headers=headers).status_code
+        return client.post(
+            server.url + "/v1/segment", params={"boxes": "", **options}, content=photo, headers=headers
+        ).status_code
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ async def app(
 
 def post(client: httpx.AsyncClient, photo: bytes, **query: object) -> asyncio.Task[httpx.Response]:
     headers = {"content-type": "image/jpeg"}
-    return asyncio.create_task(client.post("/v1/segment", content=photo, headers=headers, params=query))  # type: ignore[arg-type]
+    return asyncio.create_task(client.post("/v1/segment", content=photo, headers=headers, params={"boxes": ""} | query))  # type: ignore[arg-type]
 
 
 def test_exactly_the_requests_over_the_capacity_are_refused_at_once(photo: bytes) -> None:

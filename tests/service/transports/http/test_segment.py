@@ -16,7 +16,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from benchmarks.harness.paths import SAMPLE_BOXES
-from benchmarks.harness.serving import serving
+from benchmarks.harness.serving import Server, serving
 from hiseg.core.box import Box
 
 URL = "/v1/segment"
@@ -26,6 +26,10 @@ JPEG = {"content-type": "image/jpeg"}
 
 def post(client: httpx.Client, photo: bytes, **options: Any) -> httpx.Response:
     return client.post(URL, params={"boxes": QUERY, **options}, content=photo, headers=JPEG)
+
+
+def new_client(server: Server) -> httpx.Client:
+    return httpx.Client(base_url=server.url, timeout=60)
 
 
 def decoded(mask: dict[str, Any]) -> np.ndarray:
@@ -165,7 +169,8 @@ def test_every_format_says_the_same(
 
 @pytest.mark.parametrize("mask_format", FORMATS)
 def test_no_boxes_in_every_format(client: httpx.Client, photo: bytes, mask_format: str) -> None:
-    (nobody,) = post(client, photo, boxes="5000,5000,5001,5001", mask_format=mask_format).json()["instances"]
+    boxes = "5000,5000,5001,5001;22,15,365,512"
+    nobody, _ = post(client, photo, boxes=boxes, mask_format=mask_format).json()["instances"]
     assert nobody["area"] == 0
     if mask_format == "polygon":
         assert (nobody["mask"]["polygons"], nobody["mask"]["iou"]) == ([], 1)
@@ -225,7 +230,7 @@ def test_label_map(client: httpx.Client, photo: bytes, answer: dict[str, Any]) -
 
 def test_a_label_map_numbers_more_people_than_8_bits_can(photo: bytes) -> None:
     boxes = ";".join(f"{3 * index},100,{3 * index + 40},300" for index in range(300))
-    with serving(max_boxes=300, max_batch_boxes=300) as crowded, httpx.Client(base_url=crowded.url) as client:
+    with serving(max_boxes=300, max_batch_boxes=300) as crowded, new_client(crowded) as client:
         one = post(client, photo, boxes=boxes, mask_format="label_map")
         other = client.post(URL, params={"boxes": boxes}, content=photo, headers=JPEG | {"accept": "image/png"})
     assert picture(one).max() > 255
@@ -297,7 +302,8 @@ def test_boxes_are_clipped_and_kept_in_order_also_when_empty(client: httpx.Clien
 def test_notes_say_what_decoding_changed(client: httpx.Client) -> None:
     file = io.BytesIO()
     PIL.Image.new("RGBA", (32, 32), (0, 0, 0, 0)).save(file, "PNG")
-    response = client.post(URL, content=file.getvalue(), headers={"content-type": "image/png"})
+    headers = {"content-type": "image/png"}
+    response = client.post(URL, params={"boxes": ""}, content=file.getvalue(), headers=headers)
     assert "laid on white" in response.json()["image"]["notes"][0]
 
 

@@ -28,6 +28,7 @@ from hiseg.transports.http.kserve.tensors import (
     read_rows,
     split_body,
 )
+from hiseg.transports.http.texts import check_deadlines, read_deadline
 
 IMAGE, BOXES = "image", "boxes"
 INPUTS = [
@@ -88,6 +89,7 @@ async def read_infer_request(request: Request, max_boxes: int) -> InferRequest:
     if len(lengths) > 1:
         raise InvalidRequest(f"{HEADER_LENGTH} is there {len(lengths)} times", field=HEADER_LENGTH, value=lengths)
     length = lengths[0] if lengths else None
+    deadline_ms = read_deadline(request, "options are parameters of the request's JSON")
     body, blobs = split_body(await request.body(), length, limits_of_options(max_boxes))
     tensors = {tensor.name: tensor for tensor in body.inputs}
     if unknown := sorted(set(tensors) - {IMAGE, BOXES}):
@@ -99,6 +101,7 @@ async def read_infer_request(request: Request, max_boxes: int) -> InferRequest:
     rows = read_rows(tensors[BOXES], blobs.get(BOXES), max_boxes) if BOXES in tensors else []
     image = await read_bytes(tensors[IMAGE], blobs.get(IMAGE))
     options, outputs = read_options(body.parameters), read_outputs(body)
+    check_deadlines(deadline_ms, options.deadline_ms)
     if BOXES not in tensors and options.mode is not Mode.BINARY:
         raise InvalidRequest("there is no input 'boxes'; only mode=binary needs none", field=BOXES)
     return InferRequest(body.id, image, rows, options, outputs)

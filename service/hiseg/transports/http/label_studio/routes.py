@@ -38,12 +38,14 @@ from hiseg.transports.http.label_studio.tasks import (
     rectangles_of,
 )
 from hiseg.transports.http.problems import problem
+from hiseg.transports.http.texts import read_deadline
 
 TRANSPORT = "label_studio"
 MAX_INLINE_BYTES = 16 * 1024
 """A body of at most so many bytes is read on the event loop: a thread and back takes longer."""
 BRUSH_COST = WritingCost(largest=4, sides=1000)
 """What brush masks take of memory: their runs are written bit by bit."""
+HOME = "this route takes no other options"
 OPTIONS = Options()
 START_TRAINING = "START_TRAINING"
 NO_TRAINING = "models aren't trained by way of Label Studio; see docs/training.md"
@@ -101,6 +103,7 @@ async def read_setup(request: Request) -> Labelling:
     Raises:
         InvalidRequest: it is malformed, or masks don't fit into it.
     """
+    read_deadline(request, HOME)
     body = await request.body()
     return await off_the_loop(len(body), lambda: to_labelling(read_json(SetupIn, body, LIMITS).schema_, "schema"))
 
@@ -117,6 +120,7 @@ async def read_event(request: Request) -> str:
     Raises:
         InvalidRequest: it is malformed, or asks for training.
     """
+    read_deadline(request, HOME)
     body = await request.body()
     event = await off_the_loop(len(body), lambda: read_json(EventIn, body, LIMITS).action)
     if event == START_TRAINING:
@@ -136,6 +140,7 @@ async def read_predict(request: Request) -> tuple[PredictIn, Labelling]:
         InvalidRequest: they are malformed, or masks don't fit into the project.
         TooLarge: there is more of them than is read.
     """
+    read_deadline(request, HOME)
     body = await request.body()
 
     def read() -> tuple[PredictIn, Labelling]:

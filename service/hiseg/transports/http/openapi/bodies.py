@@ -8,13 +8,15 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from hiseg.api.encoding import MaskFormat
-from hiseg.transports.http.body import JsonOptions, JsonRequest, QueryOptions
+from hiseg.transports.http.body import JsonRequest
 from hiseg.transports.http.content import JSON, MULTIPART, OCTETS
+from hiseg.transports.http.form import JsonOptions
 from hiseg.transports.http.kserve.management import IndexIn
 from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, InferIn
 from hiseg.transports.http.label_studio.tasks import EventIn, PredictIn, SetupIn
 from hiseg.transports.http.openapi import answers, examples
 from hiseg.transports.http.openapi.plain import plain
+from hiseg.transports.http.texts import QueryOptions
 
 SCHEMAS = "#/components/schemas/"
 BINARY = {"type": "string", "format": "binary"}

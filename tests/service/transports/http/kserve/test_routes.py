@@ -334,7 +334,7 @@ def test_statistics_count_the_images(client: httpx.Client, photo: bytes) -> None
         ("GET", "/v2/models/nobody/stats", 404),
         ("GET", "/v2/models/nobody/config", 404),
         ("GET", "/v2/models/hiseg_b0/versions/9/config", 404),
-        ("GET", "/v2/models/hiseg_b0?" + "a=1&" * 60, 422),
+        ("GET", "/v2/models/hiseg_b0?" + "a=1&" * 160, 422),
     ],
 )
 def test_every_error_has_the_protocol_s_form(client: httpx.Client, method: str, path: str, status: int) -> None:

@@ -138,7 +138,7 @@ def test_a_png_comes_under_the_name_that_is_accepted(client: httpx.Client, docum
     ("path", "content", "status"),
     [
         ("/v1/segment", b"{", 422),
-        ("/v1/segment", b'{"image": "R0lGODlh"}', 415),
+        ("/v1/segment", b'{"image": "R0lGODlh", "boxes": []}', 415),
         ("/predict", b"[]", 422),
         ("/v2/models/hiseg_b0/infer", b"{}", 422),
         ("/v2/models/nobody/infer", b"{}", 404),

@@ -161,7 +161,7 @@ def others(server: Server, photo: bytes, count: int) -> Iterator[Callable[[], No
         with httpx.Client(base_url=server.url, timeout=30) as client:
             while not stop.is_set() and server.process.poll() is None:
                 with contextlib.suppress(httpx.TransportError):
-                    client.post("/v1/segment", content=photo, headers={"content-type": "image/jpeg"})
+                    client.post("/v1/segment?boxes=", content=photo, headers={"content-type": "image/jpeg"})
 
     threads = [threading.Thread(target=ask) for _ in range(count)]
     for thread in threads:

@@ -48,7 +48,7 @@ async function mayBeRotated(file) {
 }
 
 /** The image as the service reads it: drawn by it, with nobody on it. */
-const renderedByService = async (image) => (await segment(image, "mask_format=overlay")).blob();
+const renderedByService = async (image) => (await segment(image, "boxes=&mask_format=overlay")).blob();
 
 /** Width and height as one sees them, so after EXIF rotation, as the service counts; null: not a picture. */
 async function sizeOf(url) {

@@ -28,7 +28,8 @@ export function query(boxes, options, info, more = {}) {
   if (options.variant !== info.default_variant) parameters.variant = options.variant;
   if (options.threshold !== 0.5) parameters.threshold = options.threshold;
   if (options.smoothing && options.smoothing !== "none") parameters.smoothing = options.smoothing;
-  const pairs = Object.entries(parameters).filter(([, value]) => value !== "");
+  if (!rows.length && options.mode !== "instance") delete parameters.boxes; // else it says that there is nobody
+  const pairs = Object.entries(parameters).filter(([name, value]) => value !== "" || name === "boxes");
   return pairs.map(([name, value]) => `${name}=${value}`).join("&");
 }
 

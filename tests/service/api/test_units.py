@@ -1,0 +1,103 @@
+"""Boxes outside their image are told of, or refused where all are so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hiseg.api.boxes import BoxFormat, to_boxes
+from hiseg.api.options import Options
+from hiseg.api.units import NOBODY, notes_on_boxes
+from hiseg.core.errors import InvalidRequest
+from hiseg.core.image import Image
+from hiseg.core.job import Mode
+from hiseg.images.limits import ImageLimits
+
+WIDTH, HEIGHT = 480, 256
+IMAGE = Image(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+LIMITS = ImageLimits(10**6, 10**6)
+INSIDE, OUTSIDE, SMALL = [11, 8, 185, 250], [500, 8, 600, 250], [5.2, 5.2, 5.9, 5.9]
+
+
+def notes(*rows: list[float], stream: int | None = None, **options: object) -> tuple[str, ...]:
+    return Options.model_validate(options).to_job(IMAGE, rows, LIMITS, "m", stream=stream).notes
+
+
+def test_some_boxes_outside_are_notes() -> None:
+    assert notes(INSIDE) == ()
+    assert notes(INSIDE, OUTSIDE) == ("boxes[1] lies outside the image",)
+    assert notes(OUTSIDE, INSIDE, SMALL) == (
+        "boxes[0] lies outside the image",
+        "boxes[2] has less than a pixel in the image",
+    )
+    assert notes(INSIDE, *[OUTSIDE] * 9) == (
+        "boxes[1], boxes[2], boxes[3], boxes[4], boxes[5] and 4 more lie outside the image",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "field", "hint"),
+    [
+        ([OUTSIDE], {}, "boxes[0]", "pixels, as xyxy"),
+        ([OUTSIDE, OUTSIDE], {}, "boxes", "pixels, as xyxy"),
+        ([SMALL], {}, "boxes[0]", "pixels"),
+        ([[0.02, 0.03, 0.38, 1]], {}, "boxes[0]", "normalized=true"),
+        ([[0, 0, 1, 1]], {}, "boxes[0]", "normalized=true"),
+        ([[0.02, 0.03, 0.38, 1], [0.5, 0.1, 0.9, 0.9]], {}, "boxes", "normalized=true"),
+        ([[0.2, 0.3, 0.38, 0.5]], {"box_format": "xywh"}, "boxes[0]", "normalized=true"),
+        ([INSIDE], {"normalized": True}, "boxes[0]", "leave out normalized"),
+        ([[0, 0, 185, 256]], {"normalized": True}, "boxes[0]", "leave out normalized"),
+        ([[0.1, 0.1, 0.9, 0.9], INSIDE], {"normalized": True}, "boxes[1]", "leave out normalized"),
+        ([[1.2, 1.2, 1.4, 1.4]], {"normalized": True}, "boxes[0]", "leave out normalized"),
+        ([[266, 9, 214, 247]], {}, "boxes[0]", "box_format=xywh"),
+        ([[1, 2, 3, 4, 0.9]], {}, "boxes[0]", "without score and class"),
+        ([[1, 2, 3, 4, 0.9, 0]], {}, "boxes[0]", "without score and class"),
+        ([[1, 2, 3, 4, 5, 6, 7, 8]], {}, "boxes[0]", "semicolons"),
+        ([[5, 5, 0, 5]], {"box_format": "xywh"}, "boxes[0]", "width and height"),
+    ],
+)
+def test_boxes_in_other_units_are_refused(
+    rows: list[list[float]], options: dict[str, object], field: str, hint: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        notes(*rows, **options)
+    assert refused.value.field == field
+    assert hint in refused.value.detail
+
+
+def test_frames_of_a_stream_may_have_all_their_boxes_outside() -> None:
+    assert notes(OUTSIDE, stream=1) == ("boxes[0] lies outside the image",)
+    assert notes(INSIDE, stream=1, normalized=True) == ("boxes[0] lies outside the image",)
+    outside = to_boxes([OUTSIDE], WIDTH, HEIGHT)
+    job = Options().to_job(IMAGE, lambda *_: outside, LIMITS, "m")
+    assert job.notes == ("boxes[0] lies outside the image",)
+
+
+def test_nobody_is_told_of_where_somebody_is_looked_for() -> None:
+    assert notes() == (NOBODY,)
+    assert notes(mode="binary") == ()
+    assert notes(OUTSIDE, mode="binary") == ("boxes[0] lies outside the image",)
+
+
+def test_boxes_that_are_left_out_are_no_empty_list() -> None:
+    assert Options(mode=Mode.BINARY).check_boxes(None) == Options().check_boxes([]) == []
+    with pytest.raises(InvalidRequest, match="boxes are missing; mode=binary needs none"):
+        Options().check_boxes(None)
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(-2000, 2000)] * 2, *[st.floats(0.01, 2000)] * 2), min_size=1, max_size=8),
+    st.integers(2, 2000),
+    st.integers(2, 2000),
+)
+def test_a_box_is_told_of_exactly_if_it_has_less_than_a_pixel(
+    corners: list[tuple[float, ...]], width: int, height: int
+) -> None:
+    boxes = to_boxes(corners, width, height, BoxFormat.XYWH)
+    told = " ".join(notes_on_boxes(boxes, width, height))
+    for index, box in enumerate(boxes[:5]):
+        inside = box.clipped(width, height)
+        seen = not inside.is_empty and inside.area >= 1 and not (box.x2 <= 1 >= box.y2)
+        assert (f"boxes[{index}]" in told) != seen
