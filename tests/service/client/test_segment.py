@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import numpy as np
 import PIL.Image
 import pytest
@@ -17,6 +18,8 @@ from benchmarks.harness.serving import Server
 from hiseg.client import AsyncClient, Client, Result
 from hiseg.client.images import ImageLike
 from tests.service.client.calls import KINDS, call, segment
+from tests.service.images.colours import profiles
+from tests.service.images.files import encoded, exif
 
 
 @pytest.fixture(params=["http", "grpc"])
@@ -109,6 +112,47 @@ def test_more_boxes_than_a_query_holds(url: str) -> None:
 def test_notes(url: str) -> None:
     grey_and_clear = PIL.Image.new("LA", (40, 30))
     assert segment("sync", url, grey_and_clear, []).notes == ("transparent: laid on white",)
+
+
+def coloured() -> dict[str, bytes]:
+    """The sample in files whose colours, bits, transparency and orientation have to be converted."""
+    with PIL.Image.open(SAMPLE) as sample:
+        photo = sample.convert("RGB")
+    p3, press = profiles.of_colours(profiles.DISPLAY_P3), profiles.of_press()
+    faded = photo.convert("RGBA")
+    faded.putalpha(PIL.Image.linear_gradient("L").resize(photo.size))
+    grey = PIL.Image.fromarray(np.asarray(photo.convert("L")).astype(np.uint16) * 16)
+    return {
+        "Display P3, turned": encoded(photo, "JPEG", icc_profile=p3, exif=exif(6)),
+        "CMYK": encoded(photo.convert("CMYK"), "JPEG", icc_profile=press),
+        "half transparent": encoded(faded, "PNG", icc_profile=p3),
+        "WebP": encoded(faded, "WEBP", icc_profile=p3),
+        "12 bits in 16": encoded(grey, "PNG"),
+    }
+
+
+@pytest.mark.parametrize("name", coloured())
+def test_people_are_drawn_on_what_the_service_draws_on(server: Server, name: str) -> None:
+    file = coloured()[name]
+    boxes = [[20, 30, 300, 500]]
+    result = segment("sync", server.url, file, boxes)
+    query = {"boxes": "20,30,300,500", "mask_format": "overlay"}
+    answer = httpx.post(f"{server.url}/v1/segment", params=query, content=file, timeout=60)
+    with PIL.Image.open(io.BytesIO(answer.content)) as drawn:
+        np.testing.assert_array_equal(result.overlay(file), np.asarray(drawn.convert("RGB")))
+    assert result.notes
+
+
+def test_cut_outs_are_as_opaque_as_the_image(server: Server) -> None:
+    file = coloured()["half transparent"]
+    query = {"boxes": "20,30,300,500", "mask_format": "cutout"}
+    answer = httpx.post(
+        f"{server.url}/v1/segment", params=query, content=file, headers={"accept": "image/png"}, timeout=60
+    )
+    (person,) = segment("sync", server.url, file, [[20, 30, 300, 500]]).instances
+    with PIL.Image.open(io.BytesIO(file)) as image, PIL.Image.open(io.BytesIO(answer.content)) as cut:
+        alpha = np.asarray(image.getchannel("A"))
+        np.testing.assert_array_equal(np.asarray(cut.getchannel("A")), np.where(person.mask, alpha, 0))
 
 
 def test_one_client_serves_many_threads(url: str, expected: Result) -> None:
