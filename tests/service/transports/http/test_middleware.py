@@ -154,5 +154,5 @@ def test_invalid_files_are_an_error_at_the_start(folder: Path) -> None:
         done = subprocess.run(
             command, env={"PATH": "/usr/bin", **variables}, capture_output=True, text=True, timeout=60
         )
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert word in done.stderr

@@ -17,7 +17,16 @@ from hiseg.api.json_reader import LongText, read_json
 from hiseg.api.options import Options
 from hiseg.batching.admission import Reservation
 from hiseg.core.box import Box
-from hiseg.core.errors import HisegError, InvalidRequest, Reason, TooLarge, UndecodableImage, UnsupportedImage
+from hiseg.core.errors import (
+    MAX_QUOTED_ITEMS,
+    HisegError,
+    InvalidRequest,
+    Reason,
+    TooLarge,
+    UndecodableImage,
+    UnsupportedImage,
+    shorten,
+)
 from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
@@ -294,7 +303,10 @@ async def segment_image(
         await context.segment(shown, boxes, OPTIONS, write, model=model, cost=BRUSH_COST, reservation=reservation)
 
     field = tag.field(item)
-    found = await asyncio.to_thread(media.find, tag.reference(task.data, item), field)
+    if (reference := tag.reference(task.data, item)) is None:
+        known = ", ".join(map(shorten, list(task.data)[:MAX_QUOTED_ITEMS])) or "nothing"
+        raise InvalidRequest(f"{field} is missing; the task's data has {known}", field=field)
+    found = await asyncio.to_thread(media.find, reference, field)
     if isinstance(found, bytes):
         with context.reserve_image(len(found)) as reservation:
             await segment(found, reservation)

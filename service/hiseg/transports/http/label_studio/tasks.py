@@ -20,7 +20,7 @@ from pydantic import (
 from hiseg.api.boxes import check_count
 from hiseg.api.json_reader import JsonLimits, LongText, resolve
 from hiseg.api.validation import to_hiseg_error
-from hiseg.core.errors import InvalidRequest, TooLarge, shorten
+from hiseg.core.errors import MAX_QUOTED_ITEMS, InvalidRequest, TooLarge, shorten
 from hiseg.transports.http.label_studio.labelling import Labelling
 from hiseg.transports.http.label_studio.rectangles import ImageRectangles
 
@@ -163,9 +163,14 @@ def rectangles_of(
         if found := _rectangles_in(source, labelling, max_boxes):
             others = [kind for kind in _kinds([source]) if kind in OUTLINES]
             return found, [f"only rectangles become masks, not {', '.join(others)}"] if others else []
-    others = [kind for kind in _kinds([*drafts, *annotations, *predictions]) if kind in OUTLINES]
-    note = f"; {', '.join(others)} become no masks" if others else ""
-    return [ImageRectangles(next(iter(labelling.images)))], [f"the task has no rectangles{note}"]
+    drawn = _kinds([*drafts, *annotations, *predictions])
+    shapes = [kind for kind in drawn if kind in OUTLINES]
+    note = "the task has no rectangles"
+    if any(kind in RECTANGLES for kind in drawn):
+        note += f" on an image that has a brush: {', '.join(list(labelling.images)[:MAX_QUOTED_ITEMS])}"
+    elif shapes:
+        note += f"; {', '.join(shapes)} become no masks"
+    return [ImageRectangles(next(iter(labelling.images)))], [note]
 
 
 def _rectangles_in(source: Regions, labelling: Labelling, max_boxes: int) -> list[ImageRectangles]:
@@ -205,7 +210,7 @@ def _kinds(sources: Iterable[Regions]) -> list[str]:
     """The types of the regions, each once."""
     regions = chain.from_iterable(source.result or [] for source in sources)
     kinds = (region.get("type") for region in regions if isinstance(region, dict))
-    return list(dict.fromkeys(shorten(kind) for kind in kinds if isinstance(kind, str) and kind))[:8]
+    return list(dict.fromkeys(shorten(kind) for kind in kinds if isinstance(kind, str) and kind))[:MAX_QUOTED_ITEMS]
 
 
 def _resolve_all(value: object, info: ValidationInfo) -> object:

@@ -173,6 +173,14 @@ def test_a_task_that_is_wrong_does_not_cost_the_others(backend: httpx.Client) ->
     assert [region["value"] for region in results[0]["result"]] == [region["value"] for region in results[-1]["result"]]
 
 
+def test_data_without_the_image_says_what_it_has(backend: httpx.Client) -> None:
+    body = question("x", SAMPLE_BOXES[0])
+    body["tasks"][0]["data"] = {"picture": "/data/upload/1/people.jpg"}
+    problem = backend.post("/predict", json=body).json()
+    assert problem["detail"] == "tasks[0]: data.image is missing; the task's data has picture"
+    assert problem["field"] == "tasks[0].data.image"
+
+
 def test_a_request_of_nothing_but_wrong_tasks_is_an_error(backend: httpx.Client) -> None:
     body = question("https://example.com/a.jpg")
     problem = backend.post("/predict", json=body | {"tasks": body["tasks"] * 3})

@@ -110,6 +110,8 @@ def test_other_shapes_are_noted() -> None:
     assert found == {("photo", 0): []}
     assert notes == ["the task has no rectangles; polygonlabels, keypoint become no masks"]
     assert read({})[1] == ["the task has no rectangles"]
+    elsewhere = {"annotations": [{"result": [region(1, to_name="other")]}]}
+    assert read(elsewhere)[1] == ["the task has no rectangles on an image that has a brush: photo"]
 
 
 def test_more_rectangles_than_are_taken_are_not_even_read() -> None:
