@@ -30,8 +30,17 @@ ACROSS = {
     *("service/transports/grpc/test_triton_restart.py", "service/transports/http/kserve/test_failures.py"),
     *("service/transports/http/test_counting.py", "service/transports/http/test_hostile.py"),
     *("service/transports/http/test_load.py", "service/transports/http/test_mutations.py"),
+    # Programs that post photos, OpenAPI's and others', and the reasons and addresses that both transports share.
+    *("service/transports/http/openapi/test_clients.py", "service/transports/http/test_clients.py"),
+    "service/transports/test_ipv6.py",
+    "service/transports/grpc/test_reasons.py",
     # Commands and filters that several modules make up.
-    *("training/cli/test_stages.py", "training/compat/filters/test_filters.py", "training/compat/test_door.py"),
+    *(
+        "training/cli/test_annotations.py",
+        "training/cli/test_stages.py",
+        "training/compat/filters/test_filters.py",
+        "training/compat/test_door.py",
+    ),
 }
 """Tests of what no single module does."""
 IN_A_BROWSER = "service/transports/http/playground"
