@@ -7,11 +7,16 @@ import pickle
 from typing import Any
 
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+from grpc.aio import AioRpcError, Metadata
 
 from benchmarks.harness.paths import SAMPLE
 from benchmarks.harness.serving import Server
 from hiseg.client import (
     ClientError,
+    ConnectionFailed,
     InvalidRequest,
     Overloaded,
     RawFrame,
@@ -23,6 +28,7 @@ from hiseg.client import (
     UnsupportedImage,
 )
 from hiseg.client.errors import KIND_OF_REASON
+from hiseg.client.grpc import to_client_error
 from tests.service.client import scripted_servers
 from tests.service.client.calls import KINDS, call, segment
 from tests.service.client.scripted_servers import Step
@@ -157,3 +163,35 @@ def test_the_port_of_the_other_transport(server: Server) -> None:
 def test_errors_cross_processes() -> None:
     error = pickle.loads(pickle.dumps(TooLarge("too many", status=413, field="boxes", limit=1, value=2)))
     assert (type(error), str(error), error.status, error.field) == (TooLarge, "too many", 413, "boxes")
+
+
+@pytest.mark.parametrize(
+    ("code", "domain", "reason", "expected", "told"),
+    [
+        (StatusCode.INVALID_ARGUMENT, "hiseg", "TOO_MANY_BOXES", TooLarge, "TOO_MANY_BOXES"),
+        (StatusCode.INVALID_ARGUMENT, "hiseg", "TOO_CURIOUS", InvalidRequest, "TOO_CURIOUS"),
+        (StatusCode.RESOURCE_EXHAUSTED, "hiseg", "MESSAGE_TOO_LARGE", TooLarge, "MESSAGE_TOO_LARGE"),
+        (StatusCode.RESOURCE_EXHAUSTED, "hiseg", "TOO_MANY_STREAMS", Overloaded, "TOO_MANY_STREAMS"),
+        (StatusCode.UNAVAILABLE, "hiseg", "NO_ENGINE", Unavailable, "NO_ENGINE"),
+        (StatusCode.UNAVAILABLE, "envoy.example", "NO_ENGINE", ConnectionFailed, None),
+        (StatusCode.INVALID_ARGUMENT, "envoy.example", "TOO_MANY_BOXES", InvalidRequest, None),
+    ],
+)
+def test_the_reason_decides_over_grpc_if_it_is_the_service_s(
+    code: StatusCode, domain: str, reason: str, expected: type[ClientError], told: str | None
+) -> None:
+    """Also without ``retry-after``, which a proxy may not pass on; proxies have details of their own."""
+    status = Status(code=code.value[0], message="words")
+    status.details.add().Pack(ErrorInfo(reason=reason, domain=domain, metadata={"limit": "[1, 2]", "value": "x"}))
+    trailing = Metadata(("grpc-status-details-bin", status.SerializeToString()))
+    error = to_client_error(AioRpcError(code, Metadata(), trailing, "words"))
+    assert type(error) is expected
+    assert error.reason == told
+    if told:
+        assert (error.limit, error.value) == ([1, 2], "x")
+
+
+def test_details_that_are_damaged_are_none() -> None:
+    trailing = Metadata(("grpc-status-details-bin", b"\xff\xff"))
+    error = to_client_error(AioRpcError(StatusCode.INVALID_ARGUMENT, Metadata(), trailing, "words"))
+    assert (type(error), error.reason) == (InvalidRequest, None)
