@@ -54,14 +54,20 @@ def parameters(as_png: bool) -> list[dict[str, Any]]:
     See :func:`hiseg.transports.http.openapi.plain.plain` for their defaults: clients would send them with every form of
     a request, and options stand in one place.
     """
+    return [
+        {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
+        for name, schema in _texts(as_png).items()
+    ]
+
+
+def _texts(as_png: bool) -> dict[str, Any]:
+    """The schemas of the options by name, as they stand in a query, or in a form as fields of their own."""
     properties = QueryOptions.model_json_schema(ref_template=SCHEMAS + "{model}")["properties"]
-    found = []
+    found = {}
     for name, schema in (properties | {"mask_format": _format_schema(as_png)}).items():
-        known = plain(schema)
+        found[name] = known = plain(schema)
         # Swagger UI would fill in an example, also beside a body that has its own options.
-        shown = "".join(f", e.g. `{example}`" for example in known.pop("examples", []))
-        text = known.pop("description", "") + shown
-        found.append({"name": name, "in": "query", "description": text, "schema": known})
+        known["description"] += "".join(f", e.g. `{example}`" for example in known.pop("examples", []))
     return found
 
 
@@ -126,5 +132,7 @@ def _with_format(schema: dict[str, Any], as_png: bool) -> dict[str, Any]:
 
 def _multipart(prefix: str) -> dict[str, Any]:
     image = {**BINARY, "description": "The image, as a file"}
-    request = {"$ref": f"{SCHEMAS}{prefix}JsonOptions"}
-    return {"type": "object", "required": ["image"], "properties": {"image": image, "request": request}}
+    text = "All options in one, as JSON; no other field stands beside it"
+    request = {"$ref": f"{SCHEMAS}{prefix}JsonOptions", "description": text}
+    properties = {"image": image, "request": request, **_texts(as_png=bool(prefix))}
+    return {"type": "object", "required": ["image"], "properties": properties}

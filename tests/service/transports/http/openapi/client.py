@@ -55,6 +55,18 @@ areas = [
             body=MultipartRequest(image=file(photo, photos[0].name), request=JsonOptions(boxes=boxes, threshold=0.5)),
         )
     ),
+    area(
+        segment.sync(
+            client=client,
+            body=MultipartRequest(
+                image=file(photo, photos[0].name),
+                boxes=query,
+                normalized=False,
+                mask_format=JsonMaskFormat.COCO_RLE,
+                threshold=0.5,
+            ),
+        )
+    ),
     *(area(segment.sync(client=client, body=file(path.read_bytes()), boxes=query)) for path in photos),
 ]
 formats = [

@@ -42,6 +42,15 @@ form.append("image", own, "photo.jpg");
 form.append("request", JSON.stringify({ boxes: [[22, 15, 365, 512]] } satisfies components["schemas"]["JsonOptions"]));
 const inParts = await client.POST("/v1/segment", { body: { image: own }, bodySerializer: () => form });
 areas.push(area(inParts.data));
+const inFields = await client.POST("/v1/segment", {
+  body: { image: own, boxes: query.boxes, threshold: 0.5, mask_format: "coco_rle" },
+  bodySerializer: (fields) => {
+    const filled = new FormData();
+    for (const [name, value] of Object.entries(fields)) filled.append(name, value instanceof Blob ? value : String(value));
+    return filled;
+  },
+});
+areas.push(area(inFields.data));
 
 const png = await client.POST("/v1/segment/png", {
   params: { query: { ...query, mask_format: "label_map" } },

@@ -88,7 +88,7 @@ def test_a_client_of_python(bin_folder: Path, source: Path, tmp_path: Path, lock
         PIL.Image.open(SAMPLE).save(photos[-1], lossless=True)
     program = (bin_folder / "python", "-W", "error::UserWarning", HERE / "client.py", locked.url, KEY, *photos)
     got: dict[str, Any] = json.loads(run(*program, cwd=tmp_path, **environment | {"PYTHONPATH": "made"})[0])
-    assert len(set(got["areas"][:3])) == 1
+    assert len(set(got["areas"][:4])) == 1
     assert max(got["areas"]) - min(got["areas"]) < got["areas"][0] / 100, "the same photo in other types"
     assert set(got["formats"]) == {"coco_rle", "png", "coco_rle_uncompressed", "polygon", "cutout", "packed"}
     assert got["pictures"] == dict.fromkeys(("label_map", "overlay", "cutout"), "PNG")
@@ -109,7 +109,7 @@ def test_a_client_of_typescript(source: Path, tmp_path: Path, locked: Server) ->
     (tmp_path / "tsconfig.json").write_text(json.dumps({"compilerOptions": COMPILER, "files": ["client.ts"]}))
     run(modules / ".bin" / "tsc", "--project", "tsconfig.json", cwd=tmp_path)
     got = json.loads(run("node", "client.js", locked.url, SAMPLE, KEY, cwd=tmp_path)[0])
-    assert len(got["areas"]) == 4
+    assert len(got["areas"]) == 5
     assert len(set(got["areas"])) == 1
     assert got["areas"][0] > 100_000
     assert (got["boxes"], got["ready"], got["magic"]) == (100, "ready", "PNG")
