@@ -98,6 +98,7 @@ SKIPPED = {
     "0..1": ([person(2, segmentation=None, bbox=[0.1, 0.1, 0.5, 0.5])], "1 x box of under 2 pixels"),
     "no height": ([person(2, segmentation=None, bbox=[5, 5, 10, 0])], "1 x box of under 2 pixels"),
     "outside": ([person(2, segmentation=[], bbox=[90, 5, 20, 20])], "1 x box outside its image"),
+    "beyond": ([person(2, segmentation=None, bbox=[40, 10, 30, 20])], "1 x part of a person"),
     "twice": ([person()], "1 x annotation that is in the file twice"),
 }
 
@@ -106,7 +107,7 @@ SKIPPED = {
 def test_who_is_left_out_is_counted(tmp_path: Path, kind: str) -> None:
     rows, said = SKIPPED[kind]
     photos, told = read(tmp_path, content(person(), *rows))
-    assert people(photos) == 1
+    assert people(photos) == (2 if kind == "beyond" else 1)
     assert len(told) == 2
     assert re.search(said, told[1])
 
@@ -189,7 +190,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         r"has no image with people: 1 x annotation of a categ",
     ),
     "nobody annotated": (content(annotations=[]), "has no image with people: no annotation has the category_id 1"),
-    "all small": (content(person(segmentation=None, bbox=[0.1, 0.1, 0.2, 0.2])), "people: 1 x box of under 2 pixels"),
+    "all small": (
+        content(person(segmentation=None, bbox=[0.1, 0.1, 0.2, 0.2])),
+        "people: 1 x box of under 2 pixels.* shares of the image",
+    ),
     "all crowds": (content(person(iscrowd=1)), "no image with people: 1 x crowd"),
 }
 

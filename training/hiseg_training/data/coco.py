@@ -16,7 +16,7 @@ from hiseg.core.image import Pixels
 from hiseg_training.data.coco_file import PERSON, image_rows, load_coco, person_categories, person_rows
 from hiseg_training.data.fields import MISSING, Unclear, flag, read_field, show, whole_number
 from hiseg_training.data.image_files import ImageFolder, read_image, shown_size
-from hiseg_training.data.person import Person, PersonReader
+from hiseg_training.data.person import SMALL, Person, PersonReader
 from hiseg_training.data.skipped import AnnotationError, Problems, Skipped, Tell, name_row, silent
 
 ENVIRONMENT = "HISEG_DATA"
@@ -218,7 +218,8 @@ def people_in(
 def _reasons(skipped: Skipped, persons: Collection[Hashable]) -> str:
     """Say why nobody is left."""
     if skipped.counts:
-        return f": {skipped}"
+        units = "; are its numbers shares of the image, and not pixels?" if SMALL in skipped.counts else ""
+        return f": {skipped}{units}"
     return f": no annotation has the category_id {' or '.join(sorted(map(str, persons)))}"
 
 

@@ -20,6 +20,8 @@ SAME, OTHER = 0.9, 0.5
 """Least IoU of boxes that are the same, and largest one of boxes that aren't."""
 BEYOND = 0.1
 """Share of the image's side by which boxes that are drawn by hand do not reach beyond it."""
+FAR = f"part of a person that is over {BEYOND:.0%} beyond the image by bbox"
+SMALL = f"box of under {LEAST_SIDE:g} pixels"
 Values = tuple[float, float, float, float]
 
 
@@ -87,8 +89,10 @@ class PersonReader:
         inside = box.clipped(width, height)
         if inside.x2 - inside.x1 < LEAST_SIDE or inside.y2 - inside.y1 < LEAST_SIDE:
             small = w < LEAST_SIDE or h < LEAST_SIDE
-            self._skipped.add(f"box of under {LEAST_SIDE:g} pixels" if small else "box outside its image", name)
+            self._skipped.add(SMALL if small else "box outside its image", name)
             return None
+        if min(x / width, y / height) < -BEYOND or max(box.x2 / width, box.y2 / height) > 1 + BEYOND:
+            self._skipped.add(FAR, name)
         return Person(inside, _area(row, rle, w * h), rle)
 
     def check(self) -> None:
@@ -119,12 +123,12 @@ class PersonReader:
             raise Unclear(f"bbox has a value that {error}") from None
         if w < 0 or h < 0:
             raise Unclear(f"bbox is {show(value)}, of negative size")
+        far = x + w > (1 + BEYOND) * width or y + h > (1 + BEYOND) * height
         if tight is not None:
             _compare((x, y, w, h), tight, value)
         else:
             self._corners = self._corners and x < w <= width + 1 and y < h <= height + 1
-            if not self._beyond and (x + w > (1 + BEYOND) * width or y + h > (1 + BEYOND) * height):
-                self._beyond = name
+            self._beyond = self._beyond or (name if far else "")
         return x, y, w, h
 
 
