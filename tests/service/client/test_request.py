@@ -25,6 +25,9 @@ def test_boxes_of_any_kind(boxes: Any) -> None:
         ([[1, 2, 3, 4], [1, 2, 3]], "boxes[1]", "has 3 numbers"),
         ([1, 2, 3, 4], "boxes[0]", "is not a row"),
         ([["a", 2, 3, 4]], "boxes[0]", "is not a row"),
+        ([{"x1": 1, "y1": 2, "x2": 3, "y2": 4}], "boxes[0]", "is not a row"),
+        ("1,2,3,4", "boxes", "are a str"),
+        ({"boxes": [[1, 2, 3, 4]]}, "boxes", "are a dict"),
     ],
 )
 def test_bad_boxes_are_named(boxes: Any, field: str, what: str) -> None:
@@ -32,6 +35,27 @@ def test_bad_boxes_are_named(boxes: Any, field: str, what: str) -> None:
         to_rows(boxes)
     assert caught.value.field == field
     assert (caught.value.status, caught.value.code) == (None, None)
+
+
+class Found:
+    """What a detector found, as its library has it."""
+
+    xyxy = np.array([[1, 2, 3, 4]], np.float32)
+
+
+def test_what_a_detector_found_are_boxes() -> None:
+    assert make_request(b"", Found(), {}).rows == ((1.0, 2.0, 3.0, 4.0),)
+    assert make_request(b"", Found(), {"box_format": "xyxy", "normalized": False}).rows == ((1.0, 2.0, 3.0, 4.0),)
+    for options in ({"box_format": "xywh"}, {"normalized": True}):
+        with pytest.raises(InvalidRequest, match="corners in pixels"):
+            make_request(b"", Found(), options)
+
+
+def test_boxes_are_left_out_only_where_none_are_needed() -> None:
+    assert make_request(b"", None, {"mode": "binary"}).rows == make_request(b"", [], {}).rows == ()
+    for options in ({}, {"mode": "instance"}):
+        with pytest.raises(InvalidRequest, match="boxes are missing; mode='binary' needs none"):
+            make_request(b"", None, options)
 
 
 def test_options_that_are_not_set_are_left_out() -> None:
