@@ -109,7 +109,7 @@ def tidy(profile: bytes, mode: str) -> Profile:
     kind, space, connection, signature = (profile[at : at + 4] for at in (12, 16, 20, 36))
     if signature != b"acsp" or version > 4:
         raise UnusableProfile("it is none of ICC's, or of a later version than 4")
-    if size > len(profile):
+    if not _HEADER_BYTES + 4 <= size <= len(profile):
         raise UnusableProfile("it is cut off")
     if kind not in _SHOWN or connection not in (b"XYZ ", b"Lab ") or space not in _SPACES:
         raise UnusableProfile("it isn't of colours as images have them")
@@ -161,7 +161,7 @@ def _name(description: bytes) -> str:
             struct.unpack_from(">2sxxII", description, at)
             for at in range(16, min(len(description) - 11, 16 + 12 * min(count, _MOST_NAME_RECORDS)), 12)
         ]
-        _, length, at = next((each for each in records if each[0] == b"en"), records[0])
+        _, length, at = next((each for each in records if each[0] == b"en"), (*records, (b"", 0, 0))[0])
         text = description[at : at + min(length, 8 * _MOST_NAME_CHARACTERS)].decode("utf-16-be", "ignore")
     shown = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     return shown[: _MOST_NAME_CHARACTERS - 1] + "…" if len(shown) > _MOST_NAME_CHARACTERS else shown

@@ -9,6 +9,8 @@ import zlib
 import numpy as np
 import PIL.Image
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import ImageCms
 
 from hiseg.core.stop import Abandoned, Stop
@@ -121,6 +123,7 @@ def at(profile: bytes, offset: int, body: bytes) -> bytes:
         (b"no profile", "cut off"),
         (P3[:200], "cut off"),
         (P3[:-1], "cut off"),
+        (at(P3, 0, bytes(4)), "cut off"),
         (at(P3, 36, b"ABCD"), "none of ICC's"),
         (at(P3, 8, b"\x05"), "later version"),
         (at(P3, 12, b"link"), "isn't of colours"),
@@ -209,6 +212,7 @@ def profile_tags(profile: bytes) -> dict[bytes, bytes]:
         (profiles.name_2("x" * 500), "x" * 39 + "…"),
         (profiles.name_2("<b>Screen</b>"), "<b>Screen</b>"),
         (b"mluc\0\0\0\0" + struct.pack(">II4sII", 1, 12, b"enUS", 2**31, 2**31), "an unnamed colour profile"),
+        (b"mluc" + bytes(30), "an unnamed colour profile"),
         (b"mluc\0\0\0\0" + b"\xff" * 30, "an unnamed colour profile"),
         (b"desc\0\0\0\0\xff\xff\xff\xff", "an unnamed colour profile"),
         (b"text\0\0\0\0Screen\0", "an unnamed colour profile"),
@@ -242,3 +246,13 @@ def test_work_that_nobody_waits_for_ends_between_bands(form: str) -> None:
     image = inspect(encoded(picture("RGB", 640, 480), form, icc_profile=P3), LIMITS)
     with pytest.raises(Abandoned):
         image.decode(stop=stop)
+
+
+@given(st.sampled_from([P3, profiles.of_scanner(5), OF_RGB["Adobe RGB (1998)"]]), st.data())
+def test_a_damaged_profile_is_no_reason_to_refuse_an_image(profile: bytes, draw: st.DataObject) -> None:
+    damaged = bytearray(profile)
+    for _ in range(draw.draw(st.integers(1, 8))):
+        damaged[draw.draw(st.integers(0, min(len(damaged), 500) - 1))] = draw.draw(st.integers(0, 255))
+    pixels, notes = decoded_with(bytes(damaged))
+    assert pixels.shape == (64, 96, 3)
+    assert len(notes) <= 1
