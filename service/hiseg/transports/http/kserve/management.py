@@ -77,6 +77,7 @@ def add_routes(
     @routes.get("/models")
     async def models() -> dict[str, list[str]]:
         """Names of the models."""
+        segmenter.admission.check_open()  # which there will be isn't known before they are loaded
         return {"models": [info.ref.name for info in segmenter.models]}
 
     @routes.post("/repository/index")
@@ -87,6 +88,7 @@ def add_routes(
     @routes.get("/models/stats")
     async def all_statistics() -> Response:
         """Statistics of all models."""
+        segmenter.admission.check_open()
         return statistics("", "")
 
     @routes.get("/models/{name}/stats")

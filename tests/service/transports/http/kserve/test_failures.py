@@ -55,6 +55,9 @@ def test_starting_and_draining(photo: bytes, state: State) -> None:
             for answer in (
                 await client.get("/v2/health/ready"),
                 await client.get(f"{MODEL}/ready"),
+                await client.get("/v2/models"),
+                await client.get("/v2/models/stats"),
+                await client.post("/v2/repository/index"),
                 await infer(client, photo),
             ):
                 assert answer.status_code == 503
