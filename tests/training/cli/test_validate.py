@@ -60,3 +60,31 @@ def test_a_file_that_is_no_model_is_said_in_a_line(drawn: Path, tmp_path: Path) 
     done = CliRunner().invoke(app, ["validate", str(tmp_path / "none*.pth")])
     assert done.exit_code == 2
     assert "no pattern of any" in done.output
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no model", b"PK\x03\x04", bytes(range(256))], ids=["empty", "text", "zip", "bytes"]
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["validate", "{}"],
+        ["predict", "--onnx", "{}", "--annotations", "{annotations}"],
+        ["publish", "{}", "--name", "a_b0"],
+        ["export", "{}", "--precision", "fp16"],
+        ["optimize", "{}", "out.onnx"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_broken_file_is_said_in_a_line_by_each_command(
+    command: list[str], content: bytes, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    annotations = drawn / "annotations" / "instances_val2017_person_only_no_crowd.json"
+    ends = ["--val_ann", str(annotations)] if command[0] == "validate" else []
+    done = CliRunner().invoke(app, [part.format(path, annotations=annotations) for part in command] + ends)
+    assert done.exit_code == 2, done.output
+    said = done.output.splitlines()[-1]
+    assert said.startswith(f"error: {path}: ONNX Runtime cannot open it: it is ")

@@ -15,6 +15,7 @@ from hiseg_training.export.onnx import read_metadata
 from hiseg_training.export.tensorrt.plan import FOLDER_END, Profile, build_script
 from hiseg_training.export.tensorrt.support import problems
 from hiseg_training.export.triton import CONFIGURATION, plan_configuration
+from hiseg_training.inference.runner import open_onnx
 
 
 def tensorrt(
@@ -30,6 +31,7 @@ def tensorrt(
         stored = stored_versions(repository).get(name)
         if not stored:
             raise FileNotFoundError(f"no version of {name} in {repository}")
+        open_onnx(stored[0].path, ["CPUExecutionProvider"])  # which says what is wrong with it
         if found := problems(onnx.load(stored[0].path)):
             raise ValueError(f"{stored[0].path}: TensorRT can't build it: {'; '.join(found)}")
         canvases = tuple((height, width) for height, width in json.loads(read_metadata(stored[0].path)["canvases"]))

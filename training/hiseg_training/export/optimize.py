@@ -11,6 +11,7 @@ import onnxruntime as ort
 
 from hiseg_training.export.onnx import simplify_graph
 from hiseg_training.export.parity import ParityError
+from hiseg_training.inference.runner import open_session
 
 TOLERANCE = 1e-4
 """Largest difference of outputs: the sum of an absolute and a relative tolerance, as in ``numpy.allclose``."""
@@ -28,10 +29,11 @@ def optimize(source: Path, output: Path) -> str:
     Raises:
         ParityError: the results differ, or the file cannot be run.
         ValueError: an input has an unsupported type.
+        ModelError: the file can't be opened.
     """
+    inputs = random_inputs(source)
     before = onnx.load(source)
     after = simplify_graph(before)
-    inputs = random_inputs(source)
     outputs = []
     for proto in (before, after):
         try:
@@ -53,7 +55,7 @@ def random_inputs(path: Path) -> dict[str, Any]:
     """Draw inputs for an ONNX file, by name: floats 0..1, uint8 0..255, and ``rois`` of the first image."""
     rng = np.random.default_rng(0)
     made: dict[str, Any] = {}
-    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = open_session(path, ["CPUExecutionProvider"])
     for tensor in session.get_inputs():
         if tensor.type not in TYPES:
             raise ValueError(f"input {tensor.name}: {tensor.type} is not one of {', '.join(TYPES)}")

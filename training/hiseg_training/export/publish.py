@@ -77,6 +77,7 @@ def publish(
         ParityError: ONNX Runtime disagrees with PyTorch, or a lower precision with FP32.
         FileNotFoundError: there are no photos to measure on.
         ValueError: an exported file lacks metadata, or a precision is asked of it.
+        ModelError: an exported file can't be opened, or breaks the tensor contract.
         InstallError: the version exists, or other versions have another contract.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -85,6 +86,7 @@ def publish(
         if source.suffix == ".onnx":
             if precision is not None:
                 raise ValueError(f"precision: {source} is published as it is; `export` gives it another precision")
+            open_cpu_runner(source)  # which says what is wrong with it
             shutil.copy(source, path)
         else:
             model = load_checkpoint(source)

@@ -28,6 +28,7 @@ from hiseg_training.export.precision import (
     to_int8,
 )
 from hiseg_training.export.provenance import Provenance
+from hiseg_training.inference.runner import open_onnx
 from hiseg_training.models.hierarchical import HierarchicalModel
 
 
@@ -70,7 +71,13 @@ def write_model(
 
 
 def convert(source: Path, output: Path, precision: Precision, data: Path) -> str:
-    """Convert an exported FP32 file to another precision; arguments, result and errors as of :func:`write_model`."""
+    """Convert an exported FP32 file to another precision; arguments and result as of :func:`write_model`.
+
+    Raises:
+        ModelError: the exported file can't be opened, or breaks the tensor contract.
+        Exception: what :func:`write_model` raises.
+    """
+    open_onnx(source, ["CPUExecutionProvider"])  # which says what is wrong with it
     metadata = read_metadata(source)
     image_type = onnx.load(source).graph.input[0].type.tensor_type.elem_type
     form = ExportOptions(

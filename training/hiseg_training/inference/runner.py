@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -17,6 +18,7 @@ from hiseg.core.canvas import Resize
 from hiseg.core.image import Floats, Pixels, Size
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, describe
 from hiseg.engines.onnx import read_signature
+from hiseg.engines.unreadable import no_file, why_unopened
 from hiseg_training.config.model import CANVASES
 from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint
 
@@ -77,14 +79,14 @@ def open_onnx(path: Path, providers: Sequence[str], threads: int = 0) -> Runner:
 
     Raises:
         ProviderMissing: the first provider is not available, or does not start.
-        ModelError: the file breaks the tensor contract.
+        ModelError: the file can't be opened, or breaks the tensor contract.
     """
     available = ort.get_available_providers()
     if providers[0] not in available:
         raise ProviderMissing(f"this ONNX Runtime has no {providers[0]}; it has {', '.join(available)}")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    session = ort.InferenceSession(path, options, providers=list(providers))
+    session = open_session(path, providers, options)
     if providers[0] not in session.get_providers():
         # ONNX Runtime only warns and falls back to the next provider, whose timings would mislead.
         raise ProviderMissing(f"{providers[0]} did not start; what ONNX Runtime printed above says why")
@@ -98,6 +100,20 @@ def open_onnx(path: Path, providers: Sequence[str], threads: int = 0) -> Runner:
         return masks, foreground
 
     return Runner(info.canvases, info.resize, predict, images if isinstance(images, int) else None, info.crop_scale)
+
+
+def open_session(path: Path, providers: Sequence[str], options: ort.SessionOptions | None = None) -> Any:
+    """Open any ONNX file in ONNX Runtime.
+
+    Raises:
+        ModelError: it can't be opened; the message says what is wrong with the file.
+    """
+    if why := no_file(path):
+        raise ModelError(f"{path}: {why}")
+    try:
+        return ort.InferenceSession(path, options, providers=list(providers))
+    except Exception as error:  # ONNX Runtime's errors have no class of their own
+        raise ModelError(f"{path}: ONNX Runtime cannot open it: {why_unopened(path, error)}") from error
 
 
 def open_checkpoint(path: Path) -> Runner:
