@@ -111,7 +111,10 @@ def test_more_boxes_than_a_query_holds(url: str) -> None:
 
 def test_notes(url: str) -> None:
     grey_and_clear = PIL.Image.new("LA", (40, 30))
-    assert segment("sync", url, grey_and_clear, []).notes == ("transparent: laid on white",)
+    assert segment("sync", url, grey_and_clear, []).notes == (
+        "transparent: laid on white",
+        "there are no boxes, so nobody was looked for",
+    )
 
 
 def coloured() -> dict[str, bytes]:
