@@ -15,6 +15,7 @@ from tests.service.video.clips import FRAMES, RATE, SIZE, TOP, Clip, picture, re
 from tests.service.video.running import COMMAND, COMMAND_END, lines
 
 WIDTH, HEIGHT = SIZE
+SOMEBODY = ["--box", "10,30,120,200"]
 ASKED = ["--size", f"{WIDTH}x{HEIGHT}", "--fps", str(RATE)]
 
 
@@ -47,7 +48,7 @@ def test_raw_frames_from_and_to_ffmpeg(clip: Clip, tmp_path: Path, ffmpeg: Path,
 
 def test_half_a_frame_at_the_end_is_reported(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
-    command = [*COMMAND, "-", "-o", str(out), *ASKED, "--pixel-format", "rgb24", *COMMAND_END]
+    command = [*COMMAND, "-", "-o", str(out), *ASKED, "--pixel-format", "rgb24", *SOMEBODY, *COMMAND_END]
     data = picture(0).tobytes() + picture(1).tobytes()[:1000]
     done = subprocess.run(command, input=data, capture_output=True, cwd=ROOT, timeout=60, check=False)
     assert done.returncode == 1
@@ -57,7 +58,19 @@ def test_half_a_frame_at_the_end_is_reported(tmp_path: Path) -> None:
 
 def test_the_first_signal_ends_the_run_cleanly(tmp_path: Path) -> None:
     out, masks = tmp_path / "out.mp4", tmp_path / "masks.jsonl"
-    command = [*COMMAND, "-", "-o", str(out), "--json", str(masks), *ASKED, "--pixel-format", "rgb24", *COMMAND_END]
+    command = [
+        *COMMAND,
+        "-",
+        "-o",
+        str(out),
+        "--json",
+        str(masks),
+        *ASKED,
+        "--pixel-format",
+        "rgb24",
+        *SOMEBODY,
+        *COMMAND_END,
+    ]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
     ) as process:
@@ -76,7 +89,7 @@ def test_the_first_signal_ends_the_run_cleanly(tmp_path: Path) -> None:
 
 
 def test_a_closed_output_pipe_is_reported(clip: Clip) -> None:
-    video = shlex.join([*COMMAND, str(clip.path), "-o", "-", *COMMAND_END])
+    video = shlex.join([*COMMAND, str(clip.path), "-o", "-", *SOMEBODY, *COMMAND_END])
     done = shell(f"set +o pipefail; {video} | head -c 1000 | wc -c")
     assert done.stdout.strip() == b"1000"
     assert done.stderr.splitlines()[-1] == b"hiseg: standard output can't be written: Broken pipe"
