@@ -137,15 +137,19 @@ def conversion_bytes(data: bytes, header: Header) -> int:
 def find_conversion(data: bytes, header: Header) -> Conversion:
     """Find how the colours of a file become sRGB's; a profile that can't be used is noted and left out."""
     described = describe_by_cicp(data, header)
+    ignored: tuple[str, ...] = ()
     if described is None and header.profile:
         try:
-            profile = unpack(data, header)
+            found = find_by_profile(unpack(data, header), _mode(header), header.is_grey)
         except UnusableProfile as error:
-            return _without(error)
-        return find_by_profile(profile, _mode(header), header.is_grey)
+            found = _without(error)
+        if found.changes or not found.notes:
+            return found
+        ignored = found.notes
     if described is None and b"sRGB" not in header.colours:
         described = describe_by_gamma(data, header)
-    return _by_description(described) if described and not described.is_srgb else NO_CONVERSION
+    by_numbers = _by_description(described) if described and not described.is_srgb else NO_CONVERSION
+    return replace(by_numbers, notes=ignored + by_numbers.notes)
 
 
 def _by_description(described: Described) -> Conversion:

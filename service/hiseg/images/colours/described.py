@@ -29,9 +29,11 @@ _PRIMARIES: dict[int, tuple[str, Chromaticities]] = {
     5: ("BT.601 625", (*D65, 0.64, 0.33, 0.29, 0.60, 0.15, 0.06)),
     6: ("BT.601 525", (*D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070)),
     7: ("SMPTE 240M", (*D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070)),
+    8: ("generic film", (0.310, 0.316, 0.681, 0.319, 0.243, 0.692, 0.145, 0.049)),
     9: ("BT.2020", (*D65, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046)),
     11: ("DCI-P3", (0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060)),
     12: ("Display P3", (*D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060)),
+    22: ("EBU 3213", (*D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077)),
 }
 """ITU-T H.273, table 2."""
 PAPER_WHITE = 203
@@ -158,6 +160,11 @@ def _smpte_240m(numbers: Light) -> Light:
     return np.where(numbers < 0.0913, numbers / 4, ((numbers + 0.1115) / 1.1115) ** (1 / 0.45))
 
 
+def _cinema(numbers: Light) -> Light:
+    """SMPTE ST 428-1, in which white is darker than the lightest number."""
+    return np.minimum(52.37 / 48 * numbers**2.6, 1)
+
+
 def _pq(numbers: Light) -> Light:
     """SMPTE ST 2084, up to 10,000 cd/m², relative to paper white."""
     root = numbers ** (32 / 2523)
@@ -177,10 +184,12 @@ _CURVES: dict[int, tuple[str, Callable[[Light], Light]]] = {
     6: (" with gamma 2.4", _bt1886),
     7: (" with SMPTE 240M's curve", _smpte_240m),
     8: (" in linear light", lambda numbers: numbers),
+    11: (" with gamma 2.4", _bt1886),
     13: ("", srgb_to_light),
     14: (" with gamma 2.4", _bt1886),
     15: (" with gamma 2.4", _bt1886),
     16: (" PQ", _pq),
+    17: (" with the cinema's curve", _cinema),
     18: (" HLG", _hlg),
 }
 """ITU-T H.273, table 3."""

@@ -26,9 +26,11 @@ _SHOWN = (b"mntr", b"scnr", b"prtr", b"spac")
 _SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 _TAKEN_FROM = {"RGB": ("RGB",), "L": ("L", "RGB"), "CMYK": ("CMYK",)}
 """Pillow's modes of profiles that an image of a mode may have: grey has its place among colours, as browsers do it."""
-_CURVES_AND_COLOURS = (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC", b"kTRC", b"wtpt", b"chad")
-_TABLE = b"A2B0"
-"""The table for the rendering intent "perceptual", and for all intents if it is the only one."""
+_CURVES = frozenset((b"rTRC", b"gTRC", b"bTRC", b"kTRC"))
+_CURVES_AND_COLOURS = (b"rXYZ", b"gXYZ", b"bXYZ", b"wtpt", b"chad", *sorted(_CURVES))
+_TABLE, _COLORIMETRIC_TABLE = b"A2B0", b"A2B1"
+"""The table for the rendering intent "perceptual", and for all intents if it is the only one; and the one for another
+intent, which browsers take too."""
 
 
 class UnusableProfile(Exception):
@@ -116,6 +118,8 @@ def tidy(profile: bytes, mode: str) -> Profile:
     if _SPACES[space] not in _TAKEN_FROM[mode]:
         raise UnusableProfile(f"it is for {_named(_SPACES[space])}, and the image is {_named(mode)}")
     tags = dict(_tags(profile[:size]))
+    if _TABLE not in tags and _COLORIMETRIC_TABLE in tags and not tags.keys() & _CURVES:
+        tags[_TABLE] = tags[_COLORIMETRIC_TABLE]
     needed = (_TABLE,) if _TABLE in tags else _CURVES_AND_COLOURS
     parts = {name: tags[name] for name in needed if name in tags}
     if sum(map(len, parts.values())) > MAX_PROFILE_BYTES:
@@ -134,7 +138,7 @@ def _tags(profile: bytes) -> Iterator[tuple[bytes, bytes]]:
         raise UnusableProfile(f"it has {count} parts; at most {MAX_PROFILE_TAGS} are read")
     for index in range(min(count, (len(profile) - _HEADER_BYTES - 4) // _TAG.size)):
         name, at, size = _TAG.unpack_from(profile, _HEADER_BYTES + 4 + index * _TAG.size)
-        if name in (*_CURVES_AND_COLOURS, _TABLE, b"desc") and at + size <= len(profile):
+        if name in (*_CURVES_AND_COLOURS, _TABLE, _COLORIMETRIC_TABLE, b"desc") and at + size <= len(profile):
             yield name, profile[at : at + size]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from hiseg.core.image import Image
+from hiseg.core.image import Image, Pixels
 from hiseg.core.stop import Stop
 from hiseg.images.colours.conversion import Conversion
 from hiseg.images.decoders.bands import Read, bands, to_rgb
@@ -53,7 +53,8 @@ def decode_sixteen_bits(stream: bytes, header: Header, key: int | None, conversi
 def _used_bits(stored: _Samples, header: Header, stop: Stop) -> int:
     """How many of the lower bits of colours have anything in them, as sensors have; 16 unless that is plain."""
     largest, colours = 0, 1 if header.is_grey else 3
-    possible = (header.significant_bits,) if header.significant_bits else _USUAL_BITS
+    is_said = 0 < header.significant_bits <= header.bits
+    possible = (header.significant_bits,) if is_said else _USUAL_BITS
     for band in bands(*stored.shape[:2]):
         stop.check()
         largest = max(largest, int(stored[band][..., :colours].max()))
@@ -64,10 +65,15 @@ def _used_bits(stored: _Samples, header: Header, stop: Stop) -> int:
 
 def _reader(stored: _Samples, header: Header, key: int | None, bits: int, conversion: Conversion) -> Read:
     to_srgb = _converter(bits, conversion)
+    # Who doesn't shift colours up doesn't shift how opaque they are either.
+    is_alpha_low = stored.shape[2] == 4 and bits < header.bits and int(stored[..., 3].max()) < 2**bits
+
+    def opacity(alpha: _Samples) -> Pixels:
+        return (alpha.astype(np.uint32) * 255 // (2**bits - 1) if is_alpha_low else alpha >> 8).astype(np.uint8)
 
     def read(rows: slice, columns: slice) -> tuple[PIL.Image.Image, PIL.Image.Image | None]:
         band = stored[rows, columns]
-        alpha = (band[..., 3] >> 8).astype(np.uint8) if band.shape[2] == 4 else None
+        alpha = opacity(band[..., 3]) if band.shape[2] == 4 else None
         if key is not None:
             alpha = np.where(band[..., 0] == key, 0, 255).astype(np.uint8)
         return to_srgb(_colours(band, header)), None if alpha is None else PIL.Image.fromarray(alpha)

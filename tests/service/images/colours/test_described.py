@@ -65,6 +65,10 @@ def decoded(before: bytes, pixels: np.ndarray = RAMP) -> tuple[np.ndarray, tuple
         (gama(100_000) + chrm(*SRGB_XY), "gamma 1.00"),
         (cicp(1, 4, 0, 1), "BT.709 with gamma 2.2"),
         (cicp(9, 1, 0, 1), "BT.2020 with gamma 2.4"),
+        (cicp(11, 17, 0, 1), "DCI-P3 with the cinema's curve"),
+        (cicp(1, 11, 0, 1), "BT.709 with gamma 2.4"),
+        (cicp(8, 13, 0, 1), "generic film"),
+        (cicp(22, 13, 0, 1), "EBU 3213"),
     ],
 )
 def test_the_chunk_counts_that_the_specification_puts_first(before: bytes, name: str) -> None:
@@ -96,6 +100,15 @@ def test_what_says_nothing_else_than_srgb_changes_nothing(before: bytes) -> None
     assert not notes
 
 
+def test_what_stands_behind_a_profile_that_cannot_be_used_counts() -> None:
+    broken = chunk(b"iCCP", b"p\0\0" + zlib.compress(P3[:200]))
+    ignored = "its colour profile was ignored: it is cut off"
+    assert decoded(broken + gama(100_000))[1] == (ignored, "colours converted from gamma 1.00 to sRGB")
+    assert decoded(broken + SRGB + gama(100_000))[1] == (ignored,)
+    like_srgb = chunk(b"iCCP", b"p\0\0" + zlib.compress(profiles.of_colours(profiles.SRGB)))
+    assert decoded(like_srgb + gama(100_000))[1] == ()
+
+
 @pytest.mark.parametrize("values", [(0,) * 8, (31270, 0, *SRGB_XY[2:]), (1, 1) * 4, (2**31,) * 8])
 def test_impossible_primaries_are_left_out(values: tuple[int, ...]) -> None:
     assert decoded(gama(100_000) + chrm(*values))[1] == ("colours converted from gamma 1.00 to sRGB",)
@@ -122,6 +135,17 @@ def test_bits_that_were_not_shifted_up_are_shown_as_they_were_meant(bits: int, c
     assert notes == (f"16 bits a channel, of which the lower {bits} are used: reduced to 8 as if it had {bits}",)
 
 
+@pytest.mark.parametrize("bits", [5, 8, 10, 12])
+def test_an_alpha_channel_that_was_not_shifted_up_either_is_as_opaque_as_it_was_meant(bits: int) -> None:
+    numbers = np.full((4, 4, 4), 2**bits - 1, np.uint16)
+    before = chunk(b"sBIT", bytes([bits] * 4))
+    assert inspect(png_of(numbers, before), LIMITS).decode().alpha is None
+    numbers[..., 3] //= 2
+    image = inspect(png_of(numbers, before), LIMITS).decode()
+    assert image.alpha is not None
+    assert abs(int(image.alpha[0, 0]) - 127) <= 8
+
+
 @pytest.mark.parametrize(
     ("before", "largest", "bits"),
     [
@@ -131,6 +155,8 @@ def test_bits_that_were_not_shifted_up_are_shown_as_they_were_meant(bits: int, c
         (chunk(b"sBIT", bytes([14] * 3)), 900, 14),
         (chunk(b"sBIT", bytes([12] * 3)), 65520, 16),
         (chunk(b"sBIT", bytes([16] * 3)), 900, 16),
+        (chunk(b"sBIT", bytes([20] * 3)), 65520, 16),
+        (chunk(b"sBIT", bytes([20] * 3)), 900, 10),
         (b"", 0, 16),
     ],
 )

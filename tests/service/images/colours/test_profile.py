@@ -187,6 +187,15 @@ def test_parts_that_are_not_needed_never_reach_littlecms() -> None:
     assert notes == ["colours converted from an unnamed colour profile to sRGB"]
 
 
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_a_table_for_another_intent_alone_is_taken(form: str) -> None:
+    tags = profile_tags(profiles.of_scanner())
+    tags[b"A2B1"] = tags.pop(b"A2B0")
+    pixels, notes = decoded_with(profiles.profile(tags, b"RGB ", b"Lab ", b"scnr", version=2), form=form)
+    np.testing.assert_array_equal(pixels, decoded_with(profiles.of_scanner(), form=form)[0])
+    assert notes == ["colours converted from EPSON Scanner to sRGB"]
+
+
 def test_a_part_that_is_pointed_at_often_is_not_copied_often() -> None:
     names = (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC")
     table = b"".join(struct.pack(">4sII", name, 256, 3_000_000) for name in names)
@@ -214,6 +223,7 @@ def profile_tags(profile: bytes) -> dict[bytes, bytes]:
         (b"mluc\0\0\0\0" + struct.pack(">II4sII", 1, 12, b"enUS", 2**31, 2**31), "an unnamed colour profile"),
         (b"mluc" + bytes(30), "an unnamed colour profile"),
         (b"mluc\0\0\0\0" + b"\xff" * 30, "an unnamed colour profile"),
+        (b"mluc\0\0\0\0" + struct.pack(">II", 0, 12) + bytes(40), "an unnamed colour profile"),
         (b"desc\0\0\0\0\xff\xff\xff\xff", "an unnamed colour profile"),
         (b"text\0\0\0\0Screen\0", "an unnamed colour profile"),
     ],
