@@ -18,15 +18,16 @@ from hiseg.core.image import Image, Pixels, Size
 from hiseg.core.stop import Stop
 from hiseg.images.colours.conversion import Conversion
 from hiseg.images.decoders.bands import BAND_BYTES, CMYK_NOTE, convert_in_place, to_rgb
-from hiseg.images.decoders.jpeg_scans import check_scans, lacks_detail
+from hiseg.images.decoders.jpeg_scans import check_scans, find_end, lacks_detail
 from hiseg.images.headers.header import Header
-from hiseg.images.headers.jpeg import APP0, APP14, KIND
+from hiseg.images.headers.jpeg import APP0, APP14, DRI, KIND
 from hiseg.images.limits import damaged
 
 _PILLOW_BYTES = {"L": 1, "RGB": 4, "CMYK": 4}
 """Bytes of a pixel in Pillow's own images."""
 _END = b"\xff\xd9"
 NO_END_NOTE = "end marker missing: all pixels were there"
+NO_END_AND_MORE_NOTE = "end marker missing"
 LESS_DETAIL_NOTE = "passes missing: it has less detail than it was made with"
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 """Warning of data between the last pixel and the end: some cameras pad them so, and some damage ends so."""
@@ -41,6 +42,8 @@ _REASONS = {
     "subsampling": "its colours are sampled in an unknown way",
 }
 """Words of libjpeg's warnings, and what we say."""
+_MOST_CUTS = 4
+"""Times that bytes left over are cut off; libjpeg counts some of them not at once."""
 _WHOLE_SCAN = b"\0\x3f\0"
 """The end of the header of a scan that isn't one of several passes; some cameras write other numbers."""
 _JFIF_VERSION, _ADOBE_TRANSFORM = 9, 15
@@ -54,7 +57,8 @@ def decoding_bytes(data: bytes, header: Header, at_least: Size | None) -> int:
     pillow = _PILLOW_BYTES[header.mode] * height * width if converted else 0
     # libjpeg holds an image in passes as 16 bit coefficients, in blocks of up to 32 x 32 pixels.
     blocks = (header.width + 31) * (header.height + 31) * header.in_passes
-    return int(3 * height * width + pillow + 2 * header.samples * blocks) + BAND_BYTES + len(data)
+    copies = 1 + _has_restarts(data, header)  # without metadata, and without what is left over
+    return int(3 * height * width + pillow + 2 * header.samples * blocks) + BAND_BYTES + copies * len(data)
 
 
 def decode(data: bytes, header: Header, at_least: Size | None, conversion: Conversion, stop: Stop) -> Image:
@@ -81,14 +85,18 @@ def decode(data: bytes, header: Header, at_least: Size | None, conversion: Conve
             notes += (LESS_DETAIL_NOTE,)
     size = scaled(header, at_least)
     # libjpeg would warn that the end is missing, and then of nothing else.
-    stream = _without_metadata(data, header, b"" if ends else _END)
-    if not ends:
-        notes += (NO_END_NOTE,)
+    tail = b"" if ends else _END
+    stream = _without_metadata(data, header, tail)
+    first_scan = len(stream) - len(tail) - (len(data) - header.pixels_at) if _has_restarts(data, header) else 0
     if header.mode != "CMYK" and header.is_plain:
-        pixels, warning = _decode(stream, "RGB", size, 3)
+        pixels, warning = _decode(stream, "RGB", size, 3, first_scan)
         convert_in_place(pixels, conversion, stop)
-        return Image(pixels, notes + warning + conversion.notes)
-    loaded, warning = _load_cmyk(stream, size) if header.is_plain else (_load_with_pillow(stream, size), ())
+        return Image(pixels, notes + _end_note(ends, warning) + warning + conversion.notes)
+    if header.is_plain:
+        loaded, warning = _load_cmyk(stream, size, first_scan)
+    else:
+        loaded, warning = _load_with_pillow(stream, size), ()
+    notes += _end_note(ends, warning)
     naive = (CMYK_NOTE,) if header.mode == "CMYK" and not conversion.changes else ()
 
     def read(rows: slice, columns: slice) -> tuple[PIL.Image.Image, None]:
@@ -97,30 +105,76 @@ def decode(data: bytes, header: Header, at_least: Size | None, conversion: Conve
     return Image(to_rgb(size, read, stop).pixels, naive + notes + warning + conversion.notes)
 
 
-def _decode(stream: bytes, colours: str, size: Size, samples: int) -> tuple[Pixels, tuple[str, ...]]:
+def _end_note(ends: bool, warning: tuple[str, ...]) -> tuple[str, ...]:
+    """What the caller should know of an end that isn't there."""
+    return () if ends else (NO_END_AND_MORE_NOTE if warning else NO_END_NOTE,)
+
+
+def _decode(stream: bytes, colours: str, size: Size, samples: int, first_scan: int) -> tuple[Pixels, tuple[str, ...]]:
     """Decode to (height, width) with so many numbers a pixel; returns them and what there is to note.
+
+    Args:
+        stream: the file.
+        colours: libjpeg's name of the colour model.
+        size: height and width.
+        samples: numbers of a pixel.
+        first_scan: where the first scan begins, if the file has restart markers; else 0.
 
     Raises:
         UndecodableImage: data for some of the pixels are missing, or can't be read.
     """
     pixels = np.empty((*size, samples), dtype=np.uint8)
+    warning = _warning(stream, colours, size, pixels)
+    left_over = _LEFT_OVER.search(warning)
+    if left_over and first_scan:
+        warning = _warning_without(int(left_over[1]), stream, first_scan, colours, pixels) or warning
+    if not warning:
+        return pixels, ()
+    if left_over and _LEFT_OVER.search(warning):
+        return pixels, (f"{left_over[1]} bytes left over behind the last pixel: it may be damaged",)
+    if _ODD_SCAN.search(warning):
+        return pixels, ("odd header of a scan: it may be damaged",)
+    reason = next((ours for theirs, ours in _REASONS.items() if theirs in warning), "its pixels can't be read")
+    raise damaged(KIND, f"it is damaged: {reason}")
+
+
+def _warning(stream: bytes | bytearray, colours: str, size: Size, pixels: Pixels) -> str:
+    """Decode to (height, width) and return what libjpeg warns of first; nothing if all is well."""
     try:
         # A third faster than Pillow, to the same pixels, and it hands on libjpeg's warnings.
         simplejpeg.decode_jpeg(stream, colours, min_height=size[0], min_width=size[1], buffer=pixels)
     except ValueError as error:
-        warning = str(error)
-        if left_over := _LEFT_OVER.search(warning):
-            return pixels, (f"{left_over[1]} bytes left over behind the last pixel: it may be damaged",)
-        if _ODD_SCAN.search(warning):
-            return pixels, ("odd header of a scan: it may be damaged",)
-        reason = next((ours for theirs, ours in _REASONS.items() if theirs in warning), "its pixels can't be read")
-        raise damaged(KIND, f"it is damaged: {reason}") from error
-    return pixels, ()
+        return str(error) or "unknown"
+    return ""
 
 
-def _load_cmyk(stream: bytes, size: Size) -> tuple[PIL.Image.Image, tuple[str, ...]]:
+def _has_restarts(data: bytes, header: Header) -> bool:
+    return any(data[begin + 1] == DRI for begin, _ in header.kept)
+
+
+def _warning_without(left_over: int, stream: bytes, first_scan: int, colours: str, pixels: Pixels) -> str:
+    """Decode without so many bytes before the end, and return what libjpeg warns of then.
+
+    It says the same of bytes behind the last pixel and of those behind a restart marker that is lost, which were
+    pixels; only in the second case something is missing without them.
+    """
+    end = find_end(stream, first_scan)
+    shortened = bytearray(memoryview(stream)[:end]) + _END
+    warning = ""
+    for _ in range(_MOST_CUTS):
+        end = max(first_scan, end - left_over)
+        shortened[end:] = _END
+        warning = _warning(shortened, colours, pixels.shape[:2], pixels)
+        again = _LEFT_OVER.search(warning)
+        if again is None:
+            break
+        left_over = int(again[1])
+    return warning
+
+
+def _load_cmyk(stream: bytes, size: Size, first_scan: int) -> tuple[PIL.Image.Image, tuple[str, ...]]:
     """Decode a CMYK image to (height, width), as Pillow has it; returns it and what there is to note."""
-    stored, warning = _decode(stream, "CMYK", size, 4)
+    stored, warning = _decode(stream, "CMYK", size, 4, first_scan)
     np.subtract(255, stored, out=stored)  # as Adobe writes it, 255 is no ink
     return PIL.Image.frombuffer("CMYK", size[::-1], stored, "raw", "CMYK", 0, 1), warning
 

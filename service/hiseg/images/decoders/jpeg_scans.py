@@ -66,6 +66,18 @@ def _left_out(data: bytes, header: Header, scans: Iterator[int]) -> dict[int, li
     return left_out
 
 
+def find_end(data: bytes, at: int) -> int:
+    """The offset of what ends the last of the scans, or the file's end; the first scan begins at ``at``.
+
+    Raises:
+        UndecodableImage: there are too many segments between them.
+    """
+    for scan in _walk(data, at):
+        at = scan
+    marker = _MARKER.search(data, at + 2 + int.from_bytes(data[at + 2 : at + 4], "big"))
+    return marker.start() if marker else len(data)
+
+
 def _find(data: bytes, at: int) -> Iterator[int]:
     """The offsets of what looks like a scan, from offset ``at`` to what looks like the end."""
     end = data.find(b"\xff\xd9", at)

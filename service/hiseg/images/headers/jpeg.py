@@ -17,8 +17,10 @@ KIND = "JPEG"
 SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Start of frame, of each way to code one."""
 SOS = 0xDA
-_DHT, _DAC, _DQT, _DNL, _DRI = 0xC4, 0xCC, 0xDB, 0xDC, 0xDD
-_TABLES = frozenset((_DHT, _DAC, _DQT, _DRI))
+DRI = 0xDD
+"""Says after how many blocks there is a restart marker."""
+_DHT, _DAC, _DQT, _DNL = 0xC4, 0xCC, 0xDB, 0xDC
+_TABLES = frozenset((_DHT, _DAC, _DQT, DRI))
 _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _ORDINARY = frozenset((0xC0, 0xC1, 0xC2, 0xC9, 0xCA))
 """Sequential and progressive, with Huffman or arithmetic codes."""

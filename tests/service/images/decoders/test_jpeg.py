@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hiseg.core.errors import UndecodableImage
-from hiseg.images.decoders.jpeg import NO_END_NOTE
+from hiseg.images.decoders.jpeg import NO_END_AND_MORE_NOTE, NO_END_NOTE
 from hiseg.images.encoded import inspect
 from tests.service.images.files import LIMITS, encoded, exif, inserted, picture, segment
 
@@ -94,6 +94,9 @@ DAMAGES = {
         + b"\xd3"
         + data[restarts(data)[4] + 2 :]
     ),
+    "no markers at all": lambda data: re.sub(rb"\xff[\xd0-\xd7]", b"", data),
+    "not the last marker": damage(-1, lambda data, at: data[:at] + data[at + 2 :]),
+    "zeros to the end": damage(9, lambda data, at: data[:at] + bytes(len(data) - at)),
     "an interval lost": lambda data: data[: restarts(data)[3]] + data[restarts(data)[4] :],
     "eight intervals lost": lambda data: data[: restarts(data)[3]] + data[restarts(data)[11] :],
     "half of an interval lost": damage(3, lambda data, at: data[: at + 6] + data[restarts(data)[4] :]),
@@ -140,6 +143,13 @@ def test_data_left_over_before_the_end_are_noted(kind: bytes) -> None:
         assert odd.notes[:-1] == whole.notes
         assert re.fullmatch("[89][0-9]|100", odd.notes[-1].partition(" bytes left over")[0])
     assert inspect(kind[:-2] + b"\xff\xff\xff" + END, LIMITS).decode().notes == whole.notes
+
+
+def test_data_left_over_without_an_end_are_not_said_to_be_all_pixels() -> None:
+    for kind in (PLAIN, *KINDS):
+        *_, end, left_over = inspect(kind[:-2] + bytes(500), LIMITS).decode().notes
+        assert end == NO_END_AND_MORE_NOTE
+        assert "left over" in left_over
 
 
 def without(data: bytes, marker: int) -> bytes:
