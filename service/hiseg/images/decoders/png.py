@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import zlib
 
+import numpy as np
 import PIL.Image
 
-from hiseg.core.image import Image
+from hiseg.core.image import Image, Size
 from hiseg.core.stop import Stop
 from hiseg.images.colours.conversion import Conversion
 from hiseg.images.decoders.bands import BAND_BYTES, TRANSPARENT_NOTE, Read, animation_note, to_rgb
@@ -21,6 +22,10 @@ _PILLOW_BYTES = {"1": 1, "L": 1, "P": 1}
 NO_END_NOTE = "end missing: all pixels were there"
 WRONG_CHECKSUM_NOTE = "wrong checksum of packed pixels: by the one of the pixels themselves they are whole"
 _PIECE_BYTES = 2**16
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Numbers of a pixel, for each type of colour."""
+_ADAM_7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of each pass of an interlaced image, the column and row of its first pixel, and the steps to the next."""
 _MOST_SHOWN = 8
 _LIGHT_BYTES = 2**23
 """Bytes that a band takes while its linear light is computed, by chunks that describe its colours."""
@@ -57,7 +62,7 @@ def decode(data: bytes, header: Header, conversion: Conversion, stop: Stop) -> I
         Exception: what :meth:`Stop.check` raises.
     """
     end, is_intact = _check_pixels(data, header.pixels_at)
-    if not is_intact and not _is_unpacked_well(data, header, end):
+    if not is_intact and not _unpack(data, header, end)[1]:
         raise damaged(KIND, "it is damaged: a checksum of its pixels is wrong")
     parts = [data[begin:end] for begin, end in header.kept]
     pixels: bytes | memoryview = memoryview(data)[header.pixels_at : end]
@@ -70,6 +75,7 @@ def decode(data: bytes, header: Header, conversion: Conversion, stop: Stop) -> I
         else:
             with PIL.Image.open(io.BytesIO(stream), formats=[KIND]) as opened:
                 opened.load()
+                _check_rows(opened, data, header, end)
                 if header.mode == "L" and header.is_transparent:
                     opened.info["transparency"] = _transparent_grey(data, header)  # Pillow has it as it is stored
                 image = to_rgb(opened.size[::-1], _reader(opened, header, conversion), stop)
@@ -131,21 +137,49 @@ def _check_pixels(data: bytes, at: int) -> tuple[int, bool]:
     return at, is_intact
 
 
-def _is_unpacked_well(data: bytes, header: Header, end: int) -> bool:
-    """Whether pixels with a wrong checksum are whole all the same: packed pixels have another one of their own."""
-    most = 8 * header.width * header.height + 16 * header.height + 2**16
+def _check_rows(loaded: PIL.Image.Image, data: bytes, header: Header, end: int) -> None:
+    """Refuse an image whose packed pixels end before its last row: Pillow leaves such rows black without a word.
+
+    Raises:
+        UndecodableImage: rows are missing.
+    """
+    at = header.kept[0][0] + CHUNK.size + DEPTH_AT
+    depth, colour, _, _, is_interlaced = data[at : at + 5]
+    last_row = loaded.crop((0, loaded.height - 1, loaded.width, loaded.height))
+    if not is_interlaced and np.asarray(last_row).any():
+        return  # so that no other has to be unpacked once more
+    bits = depth * _SAMPLES[colour]
+    needed = sum(
+        down * (1 + -(-across * bits // 8))
+        for across, down in _passes(header.width, header.height, bool(is_interlaced))
+        if across
+    )
+    if _unpack(data, header, end)[0] < needed:
+        raise damaged(KIND, _BROKEN_PIXELS)
+
+
+def _passes(width: int, height: int, is_interlaced: bool) -> list[Size]:
+    """Width and height of each of the images that an interlaced one is made of; else of the only one."""
+    if not is_interlaced:
+        return [(width, height)]
+    return [(-(-(width - left) // right), -(-(height - top) // down)) for left, top, right, down in _ADAM_7]
+
+
+def _unpack(data: bytes, header: Header, end: int) -> tuple[int, bool]:
+    """Unpack pixels; tells their bytes, and whether they come to their end, where there is a checksum of them alone."""
+    count, most = 0, 8 * header.width * header.height + 16 * header.height + 2**16
     unpacker, at = zlib.decompressobj(), header.pixels_at
     try:
         while at < end and not unpacker.eof:
             length, _ = CHUNK.unpack_from(data, at)
             packed: bytes | memoryview = memoryview(data)[at + CHUNK.size : at + CHUNK.size + length]
-            while packed and most > 0 and not unpacker.eof:
-                most -= len(unpacker.decompress(packed, _PIECE_BYTES))
+            while packed and count < most and not unpacker.eof:
+                count += len(unpacker.decompress(packed, _PIECE_BYTES))
                 packed = unpacker.unconsumed_tail
             at += CHUNK.size + length + 4
     except zlib.error:
-        return False
-    return unpacker.eof
+        return count, False
+    return count, unpacker.eof
 
 
 def _with_checksum(chunks: bytes | memoryview) -> bytes:

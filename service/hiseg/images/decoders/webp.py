@@ -32,6 +32,7 @@ The tables of their codes, 6 KB for each group of codes, aren't counted in :func
 hundred groups, but one for each 16 pixels is allowed, up to 65,536, and how many there are can't be told without
 unpacking what stands before them. So a crafted image takes up to 370 MB for them, but no more than one does at once.
 """
+NO_END_NOTE = "end missing: all pixels were there"
 _ONE_AT_A_TIME = threading.Lock()
 _BGR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _BGRA = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
@@ -74,6 +75,8 @@ def decode(data: bytes, header: Header, conversion: Conversion, stop: Stop) -> I
         frame, alpha = _place(frame, alpha, header)
     is_opaque = alpha is None or int(alpha.min()) == OPAQUE
     notes = animation_note(header.frames) + (() if is_opaque else (TRANSPARENT_NOTE,)) + conversion.notes
+    if header.is_cut_off:
+        notes += (NO_END_NOTE,)
     return Image(frame, notes, None if is_opaque else alpha)
 
 

@@ -37,6 +37,7 @@ class Header:
         is_plain: whether it is coded as almost all files of its type are; of JPEG: with
             colours sampled in a usual way.
         is_lossless: whether it is a WebP of the lossless kind, which is decoded in another way.
+        is_cut_off: whether it is a WebP that ends within its metadata, behind its pixels.
         profile: where the parts of an ICC profile are, in their order: as it is in JPEG and WebP; of a PNG, the body of
             its iCCP chunk, which begins with a name and is packed.
         colours: bodies of a PNG's chunks that say what its numbers mean, by name: gAMA, cHRM, sRGB, cICP, sBIT, tRNS.
@@ -59,6 +60,7 @@ class Header:
     samples: float = 1
     is_plain: bool = True
     is_lossless: bool = False
+    is_cut_off: bool = False
     profile: tuple[Span, ...] = ()
     colours: Mapping[bytes, Span] = field(default_factory=dict)
     frame_at: tuple[int, int] = (0, 0)

@@ -20,6 +20,8 @@ _ANIMATED, _EXIF, _TRANSPARENT, _PROFILE = 0x02, 0x08, 0x10, 0x20
 _EXIF_MARK = b"Exif\x00\x00"
 """What some writers put before EXIF, as it is in a JPEG."""
 _FRAME_HEADER_BYTES = 16
+_METADATA = (b"EXIF", b"XMP ")
+"""Chunks behind the pixels, without which these are whole."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class _Chunks:
     icc: Span | None = None
     first_frame: Span | None = None
     frames: int = 0
+    is_cut_off: bool = False
 
 
 def read_webp(data: bytes) -> Header:
@@ -43,13 +46,13 @@ def read_webp(data: bytes) -> Header:
         UndecodableImage: it is damaged or has too many parts.
     """
     end = 8 + int.from_bytes(data[4:8], "little")
-    if end > len(data):
-        raise damaged(KIND, "it is cut off")
-    chunks = _read_chunks(data, 12, end)
+    chunks = _read_chunks(data, 12, min(end, len(data)))
     flags, canvas = _read_extended(data, chunks.extended)
     animated, frame_at, frame_size = bool(flags & _ANIMATED), (0, 0), canvas
     image = chunks
     if animated:
+        if end > len(data):
+            raise damaged(KIND, "it is cut off")
         if chunks.first_frame is None:
             raise damaged(KIND, "it is said to be animated and has no frame")
         frame_at, frame_size = _read_frame(data, chunks.first_frame)
@@ -79,6 +82,7 @@ def read_webp(data: bytes) -> Header:
         is_transparent=transparent,
         is_lossless=image.lossless,
         profile=(chunks.icc,) if chunks.icc and flags & _PROFILE else (),
+        is_cut_off=chunks.is_cut_off or end > len(data) + 1,
         frame_at=frame_at,
         frame_size=size,
     )
@@ -99,7 +103,10 @@ def _read_chunks(data: bytes, at: int, end: int) -> _Chunks:
         name, length = CHUNK.unpack_from(data, at)
         body = at + CHUNK.size, at + CHUNK.size + length
         if body[1] > end:
-            raise damaged(KIND, "it is cut off, or the length of a chunk is wrong")
+            if not found.pixels or name not in _METADATA:
+                raise damaged(KIND, "it is cut off, or the length of a chunk is wrong")
+            found.is_cut_off = True
+            break
         at = body[1] + (length & 1)
         if name == b"ANMF":
             found.frames += 1

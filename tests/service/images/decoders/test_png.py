@@ -154,6 +154,23 @@ def test_pixels_with_a_wrong_checksum_are_taken_if_they_are_whole_by_their_own()
             inspect(odd, LIMITS).decode()
 
 
+@pytest.mark.parametrize("size", [(35, 21), (1, 9), (9, 1), (33, 16)], ids=repr)
+@pytest.mark.parametrize("interlaced", [False, True], ids=["in rows", "interlaced"])
+def test_rows_that_are_missing_are_refused_and_black_ones_are_not(size: tuple[int, int], interlaced: bool) -> None:
+    kinds = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+    for colour, depth in ((colour, depth) for colour, depths in kinds.items() for depth in depths):
+        whole = png(*size, depth, colour, interlaced=interlaced)
+        at = whole.index(b"IDAT") - 4
+        count = len(zlib.decompress(whole[at + 8 :]))
+        for missing in (0, 1, count // 3):
+            data = whole[:at] + chunk(b"IDAT", zlib.compress(bytes(count - missing))) + END
+            if not missing:
+                assert inspect(data, LIMITS).decode().notes == inspect(whole, LIMITS).decode().notes
+                continue
+            with pytest.raises(UndecodableImage, match="some of its pixels are missing"):
+                inspect(data, LIMITS).decode()
+
+
 def test_a_bomb_with_a_wrong_checksum_is_not_unpacked_far() -> None:
     packer = zlib.compressobj(9)
     bomb = b"".join([packer.compress(bytes(2**20)) for _ in range(64)] + [packer.flush()])

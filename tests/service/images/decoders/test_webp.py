@@ -36,6 +36,27 @@ def test_pixels_of_another_size_than_the_canvas_are_refused() -> None:
             inspect(webp(head, pixels), LIMITS)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("lossless", [False, True])
+def test_a_file_that_ends_behind_its_pixels_is_whole(mode: str, lossless: bool) -> None:
+    whole = encoded(picture(mode), "WEBP", lossless=lossless, exact=True, xmp=b"x" * 1000)
+    expected, behind = inspect(whole, LIMITS).decode(), whole.index(b"XMP ")
+    for end in (behind, behind + 4, behind + 8, behind + 500, len(whole) - 2):
+        found = inspect(whole[:end], LIMITS).decode()
+        np.testing.assert_array_equal(found.pixels, expected.pixels)
+        assert found.notes == (*expected.notes, decoder.NO_END_NOTE)
+    for lost in (3, 100):
+        with pytest.raises(UndecodableImage, match="cut off"):
+            inspect(whole[: behind - lost], LIMITS)
+
+
+def test_a_byte_of_padding_at_the_end_is_not_missed() -> None:
+    body = encoded(picture("RGB"), "WEBP", xmp=b"x" * 999)
+    assert body[-1] == 0
+    found = inspect(body[:-1], LIMITS).decode()
+    assert found.notes == ()
+
+
 def test_what_decoding_a_canvas_takes_does_not_double_with_an_animation() -> None:
     canvas = 5000 * 5000
     assert inspect(animated_webp(5000, 5000), LIMITS).decoding_bytes < 3.5 * canvas
