@@ -6,14 +6,15 @@ the file and the annotation; what can't be a person's box is left out, and the l
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import unicodedata
-import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
+
+from hiseg.core.fields import Unclear, flag, identifier, number, read_field
+from hiseg.core.json_file import UnreadableJson, load_json
 
 Row: TypeAlias = tuple[int, list[float]]
 """The number of a label, and a box ``x y width height`` in pixels."""
@@ -21,6 +22,7 @@ MIN_SIDE = 1.0
 """Least width and height of a box, in pixels; less is a slip of the mouse."""
 MAX_NAMED = 3
 """Most annotations that a line of the log names."""
+T = TypeVar("T")
 log = logging.getLogger("hiseg.client")
 
 
@@ -37,11 +39,14 @@ def read_coco(path: str | Path, labels: Collection[str] = ()) -> tuple[dict[int,
         Labels by number, and the boxes of each image by its file name, with ``/`` between folders.
 
     Raises:
-        OSError: the file can't be read.
-        ValueError: it isn't a COCO file, or has no boxes of these labels.
+        FileNotFoundError: there is no such file.
+        ValueError: it can't be read, isn't a COCO file, or has no boxes of these labels.
     """
     path = Path(path)
-    content = _read_json(path)
+    try:
+        content = load_json(path)
+    except UnreadableJson as error:
+        raise ValueError(f"{error}: it is not a COCO file, as CVAT exports with the format COCO 1.0") from error
     try:
         images, categories, annotations = (_list(content, name) for name in ("images", "categories", "annotations"))
         names, numbers = _images(images), _categories(categories)
@@ -50,21 +55,21 @@ def read_coco(path: str | Path, labels: Collection[str] = ()) -> tuple[dict[int,
         left_out: dict[str, list[str]] = {}
         for index, annotation in enumerate(annotations):
             where = f"annotations[{index}]"
-            image = names.get(_id(annotation, "image_id", where))
+            image = names.get(_field(annotation, "image_id", identifier, where))
             if image is None:
                 raise ValueError(f"{where} belongs to the image {annotation['image_id']!r}, which there isn't")
-            number = numbers.get(_id(annotation, "category_id", where))
-            if number is None:
+            label = numbers.get(_field(annotation, "category_id", identifier, where))
+            if label is None:
                 raise ValueError(f"{where} has a category that there isn't: {annotation['category_id']!r}")
-            if number[0] not in wanted:
+            if label[0] not in wanted:
                 continue
             box = _box(annotation, where)
-            if _number(annotation.get("iscrowd") or 0, where, "iscrowd"):
+            if _field({"iscrowd": None} | annotation, "iscrowd", flag, where):
                 left_out.setdefault("are crowds, not persons", []).append(where)
             elif min(box[2:]) < MIN_SIDE:
                 left_out.setdefault("are empty, or less than a pixel wide or high", []).append(where)
             else:
-                rows[image].append((number[0], box))
+                rows[image].append((label[0], box))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     for why, places in left_out.items():
@@ -98,24 +103,6 @@ def find_frame(rows: Collection[str], frame: str) -> str:
     return found[0]
 
 
-def _read_json(path: Path) -> Any:
-    data = path.read_bytes()
-    if data[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(path) as archive:
-            files = [name for name in archive.namelist() if name.lower().endswith(".json")]
-            if len(files) != 1:
-                listed = ", ".join(files[:MAX_NAMED]) or "none"
-                raise ValueError(f"{path} must have one JSON file in it to be read; it has {listed}: unpack it")
-            data = archive.read(files[0])
-    try:
-        # From bytes: they are UTF-8 whatever this computer's language is, perhaps with a mark at their beginning.
-        return json.loads(data)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not a COCO file: it isn't UTF-8") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is not a COCO file, which is JSON: {error}; CVAT exports it as COCO 1.0") from error
-
-
 def _list(content: Any, name: str) -> list[dict[str, Any]]:
     items = content.get(name) if isinstance(content, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
@@ -123,13 +110,13 @@ def _list(content: Any, name: str) -> list[dict[str, Any]]:
     return items
 
 
-def _images(images: list[dict[str, Any]]) -> dict[str, str]:
+def _images(images: list[dict[str, Any]]) -> dict[Hashable, str]:
     """File names by ids."""
-    names: dict[str, str] = {}
+    names: dict[Hashable, str] = {}
     places: dict[str, int] = {}
     for index, image in enumerate(images):
         where = f"images[{index}]"
-        key, name = _id(image, "id", where), image.get("file_name")
+        key, name = _field(image, "id", identifier, where), image.get("file_name")
         if not isinstance(name, str) or not name:
             raise ValueError(f"{where} has no file_name")
         if key in names:
@@ -141,65 +128,51 @@ def _images(images: list[dict[str, Any]]) -> dict[str, str]:
     return names
 
 
-def _categories(categories: list[dict[str, Any]]) -> dict[str, tuple[int, str]]:
+def _categories(categories: list[dict[str, Any]]) -> dict[Hashable, tuple[int, str]]:
     """Numbers and names of labels by ids; categories of one name are one label."""
-    found: dict[str, tuple[int, str]] = {}
+    found: dict[Hashable, tuple[int, str]] = {}
     numbers: dict[str, int] = {}
     for index, category in enumerate(categories):
         where = f"categories[{index}]"
-        key, name = _id(category, "id", where), category.get("name")
+        key, name = _field(category, "id", identifier, where), category.get("name")
         if not isinstance(name, str) or not name:
             raise ValueError(f"{where} has no name")
-        if not key.lstrip("-").isdecimal():
+        if not isinstance(key, int):
             raise ValueError(f"{where} has an id that is no whole number: {category['id']!r}")
         if key in found:
             raise ValueError(f"{where} has the id {category['id']!r} of another category")
-        found[key] = (numbers.setdefault(name, int(key)), name)
+        found[key] = (numbers.setdefault(name, key), name)
     return found
 
 
-def _wanted(categories: Mapping[str, tuple[int, str]], labels: Collection[str]) -> dict[int, str]:
+def _wanted(categories: Mapping[Hashable, tuple[int, str]], labels: Collection[str]) -> dict[int, str]:
     known = {name for _, name in categories.values()}
     if unknown := sorted(set(labels) - known):
         raise ValueError(f"there is no label {unknown[0]!r}; there are {', '.join(sorted(known))}")
     return {number: name for number, name in categories.values() if not labels or name in labels}
 
 
-def _id(item: dict[str, Any], field: str, where: str) -> str:
-    """An id as text, since some programs write numbers and some write texts of them."""
-    value = item.get(field)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if type(value) not in (int, str) or value == "":
-        raise ValueError(f"{where} has no {field}" if value is None else f"{where} has a strange {field}: {value!r}")
-    return str(value).strip()
+def _field(row: dict[str, Any], name: str, read: Callable[[Any], T], where: str) -> T:
+    try:
+        return read_field(row, name, read)
+    except Unclear as error:
+        raise ValueError(f"{where} {error}") from None
 
 
 def _box(annotation: dict[str, Any], where: str) -> list[float]:
     box = annotation.get("bbox")
     if not isinstance(box, list) or len(box) != 4:
         raise ValueError(f"{where} has no box of four numbers")
-    x, y, width, height = (_number(number, where, "bbox") for number in box)
+    x, y, width, height = (_field({"bbox": each}, "bbox", number, where) for each in box)
     attributes = annotation.get("attributes")
-    turn = _number((attributes.get("rotation") if isinstance(attributes, dict) else 0) or 0, where, "rotation")
+    rotation = (attributes.get("rotation") if isinstance(attributes, dict) else None) or 0
+    turn = _field({"rotation": rotation}, "rotation", number, where)
     if turn % 360 == 0 or width <= 0 or height <= 0:
         return [x, y, width, height]
     # CVAT turns a rectangle clockwise about its centre.
     cos, sin = abs(math.cos(math.radians(turn))), abs(math.sin(math.radians(turn)))
     around = (width * cos + height * sin, width * sin + height * cos)
     return [x + (width - around[0]) / 2, y + (height - around[1]) / 2, *around]
-
-
-def _number(value: Any, where: str, field: str) -> float:
-    """A number, or a text that is one."""
-    is_text = type(value) is str and value.isascii() and "_" not in value
-    try:
-        number = float(value) if is_text or type(value) in (int, float) else math.nan
-    except (ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{where} has a {field} that is no number: {value!r}")
-    return number
 
 
 def _normal(name: str) -> str:

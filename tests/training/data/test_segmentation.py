@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
-from hiseg_training.data.fields import Unclear
+from hiseg.core.fields import Unclear
 from hiseg_training.data.segmentation import decode_counts, to_rle
 
 HEIGHT, WIDTH = 40, 50
@@ -81,8 +81,8 @@ UNCLEAR = {
     "NaN": ([[*RING[:-1], float("nan")]], "nan, which is no place"),
     "infinite": ([[*RING[:-1], float("inf")]], "inf, which is no place"),
     "NaN as text": ([[*RING[:-1], "nan"]], "nan, which is no number"),
-    "null": ([[*RING[:-1], None]], "None, which is no number"),
-    "truth": ([[*RING[:-1], True]], "True, which is no number"),
+    "null": ([[*RING[:-1], None]], "null, which is no number"),
+    "truth": ([[*RING[:-1], True]], "true, which is no number"),
     "words": ([[*RING[:-1], "left"]], "'left', which is no number"),
     "underscore": ([[*RING[:-1], "1_1"]], "'1_1', which is no number"),
     "comma": ([[*RING[:-1], "1,5"]], "'1,5', which is no number"),
@@ -92,7 +92,7 @@ UNCLEAR = {
     "JSON that breaks off": ("[[1, 2", "which is no outline"),
     "truth alone": (True, "neither polygons nor run lengths"),
     "other keys": ({"points": RING}, "neither polygons nor run lengths"),
-    "no size": ({"counts": TEXT}, "size None, which is not"),
+    "no size": ({"counts": TEXT}, "size null, which is not"),
     "swapped": (run_lengths([WIDTH, HEIGHT]), "40 x 50 pixels, its image has 50 x 40.*is the order"),
     "another resolution": (run_lengths([80, 100]), "100 x 80 pixels, its image has 50 x 40"),
     "a size of words": (run_lengths(["h", "w"]), "which is not .height, width."),
@@ -102,7 +102,7 @@ UNCLEAR = {
     "no runs": (run_lengths(counts=[]), "runs of 0 pixels"),
     "a negative run": (run_lengths(counts=[-5, *RUNS[1:]]), "negative"),
     "a broken run": (run_lengths(counts=[1.5, *RUNS[1:]]), r"counts\[0\] that is 1.5"),
-    "a run of null": (run_lengths(counts=[None, *RUNS]), r"counts\[0\] that is None"),
+    "a run of null": (run_lengths(counts=[None, *RUNS]), r"counts\[0\] that is null"),
     "junk": (run_lengths(counts="hello, world"), "no run lengths"),
     "base64": (run_lengths(counts="eJzLSM3JyVcozy/KSQEAGgsEXQ=="), "no run lengths|pixels in all|negative|32 bits"),
     "other letters": (run_lengths(counts="人"), "no run lengths"),

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from hiseg.core.fields import identifier
 from hiseg_training.data.coco import people_in
 from hiseg_training.data.coco_file import PERSON, PersonRow, image_rows, load_coco, person_categories, person_rows
-from hiseg_training.data.fields import identifier
 from hiseg_training.data.skipped import AnnotationError, Problems, Skipped, Tell, silent
 
 SUFFIX = "person_only_no_crowd"

@@ -8,8 +8,8 @@ from collections.abc import Collection, Hashable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hiseg_training.data.fields import Unclear, flag, identifier, read_field, show
-from hiseg_training.data.json_file import load_json
+from hiseg.core.fields import Unclear, flag, identifier, read_field, show
+from hiseg.core.json_file import UnreadableJson, load_json
 from hiseg_training.data.skipped import AnnotationError, Problems, Skipped, Tell, name_row, silent
 
 PERSON = "person"
@@ -52,7 +52,10 @@ def load_coco(annotations: Path) -> dict[str, Any]:
         FileNotFoundError: it does not exist.
         AnnotationError: it is not JSON with ``images`` and ``annotations``.
     """
-    content = load_json(annotations)
+    try:
+        content = load_json(annotations)
+    except UnreadableJson as error:
+        raise AnnotationError(str(error)) from error
     if not isinstance(content, dict) or not {"images", "annotations"} <= set(content):
         raise AnnotationError(f"{annotations} is not a COCO file: it needs images and annotations{_hint(content)}")
     categories = content.get("categories")

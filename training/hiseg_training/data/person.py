@@ -9,8 +9,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from hiseg.core.box import Box
+from hiseg.core.fields import MISSING, Unclear, number, show
 from hiseg.core.image import BoolMask
-from hiseg_training.data.fields import MISSING, Unclear, number, show
 from hiseg_training.data.segmentation import Rle, to_rle
 from hiseg_training.data.skipped import Skipped
 

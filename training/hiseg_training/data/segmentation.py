@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from hiseg_training.data.fields import MISSING, Unclear, number, show, whole_number
+from hiseg.core.fields import MISSING, Unclear, number, show, whole_number
 
 Rle = dict[str, object]
 Ring = list[float]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hiseg_training.data.fields import Unclear, flag, identifier, number, whole_number
+from hiseg.core.fields import Unclear, flag, identifier, number, whole_number
 
-JUNK: list[Any] = [[], {}, [1], "x", "1_1", "1,5", float("nan"), float("inf"), "nan", 10**400]
+JUNK: list[Any] = [[], {}, [1], "x", "1_1", "４", "1,5", float("nan"), float("inf"), "nan", 10**400]
 
 
 @pytest.mark.parametrize(("value", "meant"), [(2, 2.0), (2.5, 2.5), ("2.5", 2.5), (" 7 ", 7.0), ("-1e2", -100.0)])

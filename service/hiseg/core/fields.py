@@ -6,6 +6,7 @@ what is plainly meant, and raises :class:`Unclear` where nothing is.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Hashable
@@ -17,16 +18,11 @@ MISSING: tuple[object, ...] = (None, "", [], {})
 FLAGS = {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True, "": False, "none": False}
 SHOWN = 60
 """Most characters of a value that a message shows."""
-
-
-T = TypeVar("T")
-
-
 LARGEST = 1e300
 """Numbers up to here are finite, also as float."""
-
 EXACT = 2**53
 """Whole numbers below are exact as float."""
+T = TypeVar("T")
 
 
 class Unclear(ValueError):
@@ -34,8 +30,8 @@ class Unclear(ValueError):
 
 
 def show(value: Any) -> str:
-    """Return a value as a message shows it, shortened."""
-    text = repr(value)
+    """Return a value as a message shows it, shortened, with the words that JSON has for what Python calls otherwise."""
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
@@ -43,7 +39,7 @@ def number(value: Any) -> float:
     """Return a finite number, also one that is written as text."""
     if type(value) in (int, float) and -LARGEST < value < LARGEST:
         return float(value)
-    if isinstance(value, str) and "_" not in value:
+    if isinstance(value, str) and value.isascii() and "_" not in value:
         try:
             value = float(value)
         except ValueError:
