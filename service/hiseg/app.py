@@ -13,7 +13,7 @@ from hiseg.access.key_store import KeyStore
 from hiseg.batching.admission import Admission, State
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.workers import Workers, WorkingMemory, thread_count
-from hiseg.core.certificate import Certificate, CertificateUnusable, watching
+from hiseg.core.certificate import Certificate, CertificateUnusable, check_authorities, watching
 from hiseg.core.errors import Unavailable
 from hiseg.core.heap import keep_freed_memory, return_large_images, return_memory_when_idle
 from hiseg.core.listening import ListenError, bracketed, listen
@@ -209,21 +209,27 @@ async def grpc_listening(
 
 
 def read_certificates(settings: Settings) -> dict[str, Certificate]:
-    """Read the certificates that the settings name, by transport: "http", "grpc".
+    """Read the certificates that the settings name, by transport: "http", "grpc"; those of clients' CAs are checked.
 
     Raises:
         ListenError: a file can't be used.
     """
     found = {}
-    for transport, name, cert, key in (
-        ("http", "HTTP", settings.http_tls_cert, settings.http_tls_key),
-        ("grpc", "gRPC", settings.grpc_tls_cert, settings.grpc_tls_key),
+    for transport, name, cert, key, authorities in (
+        ("http", "HTTP", settings.http_tls_cert, settings.http_tls_key, settings.http_tls_client_ca),
+        ("grpc", "gRPC", settings.grpc_tls_cert, settings.grpc_tls_key, settings.grpc_tls_client_ca),
     ):
         if cert and key:
             try:
                 found[transport] = Certificate(name, cert, key)
             except CertificateUnusable as error:
                 mend = f"Set {transport}_tls_cert and {transport}_tls_key to files in PEM that belong together."
+                raise ListenError(f"{name} can't be had with TLS: {error}", mend) from error
+        if authorities:
+            try:
+                check_authorities(authorities)
+            except CertificateUnusable as error:
+                mend = f"Set {transport}_tls_client_ca to the CA's certificate in PEM."
                 raise ListenError(f"{name} can't be had with TLS: {error}", mend) from error
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,7 +92,7 @@ def _loop(rate: float | None, concurrency: int | None, arrivals: Arrivals) -> Op
 
 def _check_folders(outputs: Mapping[str, Path | None]) -> None:
     for option, path in outputs.items():
-        if path and not path.parent.is_dir():
+        if path and not os.path.isdir(path.parent):
             raise BadOption(option, str(path), "is in a folder that doesn't exist")
 
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from hiseg.core.settled_files import SettledFiles
+from hiseg.core.settled_files import SettledFiles, read_bounded
 
 WARN_DAYS = 14
 """A certificate that expires within so many days is warned of."""
@@ -62,7 +62,9 @@ class Certificate:
         try:
             self._take(self._files.read())
         except (OSError, ValueError) as error:
-            raise CertificateUnusable(f"the certificate {cert} with the key {key}: {error}") from error
+            raise CertificateUnusable(
+                f"the certificate {cert} with the key {key}: {explain(error, cert, key)}"
+            ) from error
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call ``listener``, on the event loop, when the certificate was renewed."""
@@ -87,7 +89,8 @@ class Certificate:
             self._take(contents)
         except (OSError, ValueError) as error:
             if str(error) != self._complaint:
-                log.error("%s's certificate %s was not renewed: %s", self.transport, self.cert, error)
+                why = explain(error, self.cert, self.key)
+                log.error("%s's certificate %s was not renewed: %s", self.transport, self.cert, why)
             self._complaint = str(error)
             return False
         self._complaint = ""
@@ -170,6 +173,49 @@ def read_validity(cert: Path, key: Path) -> tuple[float, float]:
     times = [(str(each["notBefore"]), str(each["notAfter"])) for each in chain if "notAfter" in each]
     starts, ends_at = zip(*times, strict=True)
     return max(map(ssl.cert_time_to_seconds, starts)), min(map(ssl.cert_time_to_seconds, ends_at))
+
+
+def explain(error: Exception, cert: Path, key: Path) -> str:
+    """Say in plain words why a certificate and its key can't be used: OpenSSL's own words don't even name the file."""
+    if not isinstance(error, ssl.SSLError):
+        return _reason(error)
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "they don't belong together"
+    if error.reason and error.reason.endswith("_TOO_SMALL"):
+        return "its key is too short to be safe"
+    for path, content, mark in ((cert, "certificate", b"CERTIFICATE-----"), (key, "private key", b"PRIVATE KEY-----")):
+        with suppress(OSError):  # it was there a moment ago
+            text = read_bounded(path)
+            if mark not in text:
+                return f"{path} has no {content} in PEM"
+            if path == key and b"ENCRYPTED" in text:
+                return f"{path} is locked with a password, and the service needs it without"
+    return "one of them is damaged"
+
+
+def check_authorities(path: Path) -> None:
+    """Make sure that a file has certificates of authorities: gRPC takes an empty one without a word.
+
+    Raises:
+        CertificateUnusable: it can't be read, or has no certificate in PEM.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        read_bounded(path)  # refuses pipes, which the ssl module would wait for
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        pass
+    except (OSError, ValueError) as error:
+        raise CertificateUnusable(f"the clients' CA {path}: {_reason(error)}") from error
+    if not context.cert_store_stats()["x509"]:
+        raise CertificateUnusable(f"the clients' CA {path} has no certificate in PEM, or a damaged one")
+
+
+def _reason(error: Exception) -> str:
+    """What kept a file from being read, with its name if the error tells it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _day(seconds: float) -> str:

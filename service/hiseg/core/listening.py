@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import socket
 
+from hiseg.core.errors import shorten
 from hiseg.core.start_error import StartError
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 FIRST_FREE_PORT = 1024
 """Ports under it are kept for privileged processes."""
+
+NAME = "Set host to an address of this machine, or to a name that it knows."
 
 
 class ListenError(StartError):
@@ -41,6 +44,10 @@ def listen(transport: str, host: str, port: int, setting: str) -> list[socket.so
             place = (address[0], sockets[0].getsockname()[1] if sockets else port, *address[2:])
             both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
             sockets.append(socket.create_server(place, family=family, backlog=BACKLOG, dualstack_ipv6=both))
+    except UnicodeError as error:  # a name with an empty part, or one of over 63 characters
+        raise ListenError(
+            f"{transport} on {shorten(host)}:{port} can't be had: no host has such a name", NAME
+        ) from error
     except OSError as error:
         for each in sockets:
             each.close()
@@ -52,7 +59,9 @@ def listen(transport: str, host: str, port: int, setting: str) -> list[socket.so
 
 def _mend(error: OSError, host: str, port: int, setting: str) -> str:
     if isinstance(error, socket.gaierror):
-        return "Set host to an address of this machine, or to a name that it knows."
+        return NAME
+    if error.errno == errno.EINVAL and host.lower().startswith("fe80:") and "%" not in host:
+        return f"Say which network it is of, such as {host}%eth0 (`ip address` shows them)."
     if error.errno == errno.EADDRNOTAVAIL:
         return f"Set host to an address of this machine (`ip address` shows them), not {host}."
     if error.errno in (errno.EACCES, errno.EPERM) and port < FIRST_FREE_PORT:

@@ -104,6 +104,8 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise UnreadableFile(f"{path} isn't UTF-8 text") from error
-    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(f"{path} isn't UTF-8 text; save it as that") from error
+    except RecursionError as error:
+        raise UnreadableFile(f"{path} isn't TOML that can be read: its lists or tables are too deep") from error
+    except ValueError as error:
         raise UnreadableFile(f"{path} isn't TOML: {error}") from error

@@ -74,10 +74,10 @@ def read_bounded(path: Path) -> bytes:
     # Without blocking: a pipe that nobody writes to would be waited for, for ever.
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(f"{path} is no regular file")
+            raise OSError("it is no regular file")
         contents = file.read(MAX_FILE_BYTES + 1)
     if len(contents) > MAX_FILE_BYTES:
-        raise OSError(f"{path} has more than {MAX_FILE_BYTES} bytes")
+        raise OSError(f"it has more than {MAX_FILE_BYTES} bytes")
     return contents
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -55,7 +56,7 @@ def _contradictions(settings: Settings) -> Iterator[Finding]:
         )
     for name in ("label_studio_media_root", "label_studio_document_root"):
         folder = getattr(settings, name)
-        if folder and not folder.is_dir():
+        if folder and not os.path.isdir(folder):
             yield warning(
                 "settings",
                 f"{name} ({folder}) is no folder: Label Studio's images in it can't be read",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from hiseg.access.key_store import KeyStore, KeysUnusable
-from hiseg.core.certificate import Certificate, CertificateUnusable
+from hiseg.core.certificate import Certificate, CertificateUnusable, check_authorities
 from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.settings import Settings
 
@@ -39,12 +39,17 @@ def check_exposure(settings: Settings) -> Finding:
 
 def check_certificates(settings: Settings) -> Iterator[Finding]:
     """Check that each certificate can be used, and is valid for a while."""
-    for transport, cert, key in (
-        ("HTTP", settings.http_tls_cert, settings.http_tls_key),
-        ("gRPC", settings.grpc_tls_cert, settings.grpc_tls_key),
+    for transport, cert, key, authorities in (
+        ("HTTP", settings.http_tls_cert, settings.http_tls_key, settings.http_tls_client_ca),
+        ("gRPC", settings.grpc_tls_cert, settings.grpc_tls_key, settings.grpc_tls_client_ca),
     ):
         if cert is None or key is None:
             continue
+        if authorities:
+            try:
+                check_authorities(authorities)
+            except CertificateUnusable as error:
+                yield wrong("certificate", f"{transport}: {error}", "Give the CA's certificate in PEM.")
         try:
             certificate = Certificate(transport, cert, key)
         except CertificateUnusable as error:

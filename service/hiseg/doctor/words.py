@@ -74,7 +74,7 @@ def _fault(problem: ErrorDetails) -> str:
             return f"is over {limits['le']}" if "le" in limits else "is too large"
         case "enum":
             return f"is not {limits['expected']}"
-        case "string_type" | "path_type":
+        case "string_type" | "string_unicode" | "path_type":
             return "is no text"
         case "tuple_type":
             return "is no list"

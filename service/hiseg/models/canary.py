@@ -11,6 +11,7 @@ import PIL.Image
 
 from hiseg.api.embedded import segment_embedded
 from hiseg.api.options import Options
+from hiseg.core.errors import InvalidRequest, TooLarge, UndecodableImage, UnsupportedImage
 from hiseg.core.image import ImageSource, Labels
 from hiseg.core.result import Result
 from hiseg.core.stop import Stop
@@ -76,9 +77,12 @@ class Canary:
             model: name of the model.
 
         Raises:
-            CanaryMismatch: a mask has an IoU under 0.99 with the stored one.
+            CanaryMismatch: a mask has an IoU under 0.99 with the stored one, or the settings don't let the image in.
         """
-        found = await segment_to_label_map(segmenter, model, self.photo, self.boxes)
+        try:
+            found = await segment_to_label_map(segmenter, model, self.photo, self.boxes)
+        except (InvalidRequest, TooLarge, UndecodableImage, UnsupportedImage) as error:
+            raise CanaryMismatch(f"{model}: the canary image is refused as any request would be: {error}") from error
         for label in range(1, len(self.boxes) + 1):
             stored, now = self.masks == label, found == label
             iou = int((stored & now).sum()) / max(1, int((stored | now).sum()))

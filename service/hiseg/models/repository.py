@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,8 @@ class StoredModel:
 def stored_versions(repository: Path) -> dict[str, list[StoredModel]]:
     """All versions of each model, by name, newest first; empty if there is no such folder."""
     found: dict[str, list[StoredModel]] = {}
+    if not os.path.isdir(repository):  # pathlib raises an error where a path is too long, or hidden from this user
+        return found
     for path in sorted(repository.glob("*/*/model.onnx")):
         name, version = path.parts[-3], path.parts[-2]
         if version.isdecimal() and not name.startswith("."):
@@ -68,8 +71,9 @@ def stored_models(repository: Path) -> list[StoredModel]:
     """
     newest = [models[0] for models in stored_versions(repository).values()]
     if not newest:
-        found = f"no model (name/version/model.onnx) in {repository.absolute()}"
-        if not repository.is_dir():
-            found = f"there is no folder {repository.absolute()} with models"
+        where = " ".join(str(repository.absolute()).splitlines())
+        found = f"no model (name/version/model.onnx) in {where}"
+        if not os.path.isdir(repository):
+            found = f"there is no folder {where} with models, or this user can't open it"
         raise NoModels(found, MEND)
     return newest

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from hiseg.video.frame import VideoError
@@ -52,6 +52,6 @@ def parse_input(text: str) -> Input:
     if "://" in text:
         scheme = urlsplit(text).scheme.lower()
         return Input(text, live=True if scheme in LIVE_SCHEMES else None)
-    if not Path(text).exists():
+    if not os.path.exists(text):
         raise VideoError(f"there is no file {text}")
     return Input(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def check_outputs(text: str, output: str | None, json_output: Path | None) -> No
         "--json": json_output,
     }
     for option, path in files.items():
-        if path is not None and not path.parent.is_dir():
+        if path is not None and not os.path.isdir(path.parent):
             raise BadOption(option, str(path), "is in a folder that doesn't exist")
         if path is not None and path.resolve() == Path(text).resolve():
             raise BadOption(option, str(path), "is the input")

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.harness.paths import SAMPLE
 from hiseg.core.listening import bracketed
 from tests.service.cli.running import hiseg
+from tests.service.core.certificates import self_signed
 
 FREE = ("serve", "--port", "0", "--grpc-port", "0")
 
@@ -46,6 +47,32 @@ def test_a_port_that_is_taken_is_said_in_one_line(host: str, option: str, transp
         f"hiseg: {transport} on {where} can't be had: Address already in use. "
         f"End what listens there (`ss -ltnp` shows it), or set {setting} or host to another."
     ]
+
+
+@pytest.mark.parametrize("host", ["..", "a" * 64, "192.0.2.1", "nowhere.invalid"])
+def test_a_host_that_is_not_this_machine_is_said_in_one_line(host: str) -> None:
+    lines = hiseg(*FREE, "--host", host, expect=2).stderr.splitlines()
+    assert lines[-1].startswith(f"hiseg: HTTP on {host}:0 can't be had: ")
+    assert "Set host to an address of this machine" in lines[-1]
+    assert len(lines) == 3, "besides the warning that others can reach it, and the line about keys"
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 5000, "/no\nwhere"])
+def test_paths_that_cannot_be_are_folders_that_are_not_there(path: str) -> None:
+    (line,) = hiseg(*FREE, "--repository", path, expect=2).stderr.splitlines()
+    assert line.startswith("hiseg: there is no folder /")
+
+
+@pytest.mark.parametrize("transport", ["HTTP", "gRPC"])
+def test_authorities_that_cannot_be_used_are_said_in_one_line(transport: str, tmp_path: Path) -> None:
+    self_signed(tmp_path, "own", 5)
+    (tmp_path / "ca").write_text("nothing of use")
+    prefix = f"HISEG_{transport.upper()}_TLS_"
+    files = {"CERT": "own.crt", "KEY": "own.key", "CLIENT_CA": "ca"}
+    settings = {prefix + name: str(tmp_path / file) for name, file in files.items()}
+    (line,) = hiseg(*FREE, expect=2, **settings).stderr.splitlines()
+    assert f"{transport} can't be had with TLS: the clients' CA {tmp_path / 'ca'} has no certificate in PEM" in line
+    assert f"{transport}: the clients' CA" in hiseg("doctor", expect=1, **settings).stdout
 
 
 @pytest.mark.parametrize("command", ["serve", "doctor"])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import socket
 import ssl
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks.harness.serving import serving
-from hiseg.core.certificate import Certificate, CertificateUnusable, watching
+from hiseg.core.certificate import Certificate, CertificateUnusable, check_authorities, watching
 from hiseg.core.settled_files import SETTLED_S
 from tests.service.core.certificates import self_signed
 
@@ -52,6 +54,51 @@ def test_files_that_are_no_certificate_are_refused(folder: Path, tmp_path: Path)
             Certificate("HTTP", *paths)
     with pytest.raises(CertificateUnusable):
         Certificate("HTTP", noise, noise)
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "said"),
+    [
+        ("good.key", "good.crt", "good.key has no certificate in PEM"),
+        ("good.crt", "good.crt", "good.crt has no private key in PEM"),
+        ("good.crt", "soon.key", "they don't belong together"),
+        ("good.crt", "missing", "missing: No such file or directory"),
+        ("good.crt", "locked", "locked is locked with a password"),
+        ("good.crt", "half", "one of them is damaged"),
+    ],
+)
+def test_it_says_in_plain_words_which_file_cannot_be_used(
+    folder: Path, tmp_path: Path, cert: str, key: str, said: str
+) -> None:
+    for each in ("good.crt", "good.key", "soon.key"):
+        shutil.copy(folder / each, tmp_path)
+    lines = (folder / "good.key").read_text().splitlines(keepends=True)
+    (tmp_path / "half").write_text(lines[0] + lines[1][:20] + "\n" + lines[-1])
+    unlocked = tmp_path / "good.key"
+    openssl = ("openssl", "pkey", "-aes128", "-passout", "pass:word", "-in", unlocked, "-out", tmp_path / "locked")
+    subprocess.run(openssl, check=True, capture_output=True)
+    with pytest.raises(CertificateUnusable) as caught:
+        Certificate("HTTP", tmp_path / cert, tmp_path / key)
+    assert str(caught.value).endswith(said) or f"{said}, " in str(caught.value)
+    assert "_ssl.c" not in str(caught.value)
+    assert "Errno" not in str(caught.value)
+
+
+def test_a_file_of_authorities_has_at_least_one(folder: Path, tmp_path: Path) -> None:
+    check_authorities(folder / "bundle.crt")
+    for name, content in (
+        ("empty", b""),
+        ("text", b"nothing of use"),
+        ("key", (folder / "good.key").read_bytes()),
+        ("half", (folder / "good.crt").read_bytes()[:300]),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(CertificateUnusable, match=f"{name} has no certificate in PEM"):
+            check_authorities(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe")
+    for name, said in (("missing", "No such file"), ("pipe", "no regular file"), (".", "Is a directory")):
+        with pytest.raises(CertificateUnusable, match=said):
+            check_authorities(tmp_path / name)
 
 
 def test_a_renewed_pair_is_used_once_both_files_have_settled(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from hiseg.core.listening import bracketed
+
 SCHEME = "triton://"
 DEFAULT_PORT = 8001
 """Triton's default port for gRPC."""
@@ -25,6 +27,9 @@ class Target:
 
     host: str
     port: int
+
+    def __str__(self) -> str:
+        return f"{bracketed(self.host)}:{self.port}"
 
 
 def parse_targets(text: str) -> tuple[Target, ...]:

@@ -29,7 +29,7 @@ async def discover(targets: Sequence[Target], variant: str) -> list[ModelInfo]:
             models = await _models(address, logged)
             if any(model.ref.variant == variant for model in models):
                 return models
-        text = f"Waiting for a Triton with a model of variant {variant} at {', '.join(addresses) or targets}"
+        text = f"Waiting for a Triton with a model of variant {variant} at {', '.join(addresses or map(str, targets))}"
         _log_once(text, logged)
         await asyncio.sleep(RETRY_S)
 

@@ -33,3 +33,7 @@ def test_an_invalid_target_is_named(text: str) -> None:
 def test_names_are_resolved_and_unknown_ones_have_no_addresses() -> None:
     targets = parse_targets("triton://localhost:7,127.0.0.1:8,[::1]:9,no.such.host.invalid:10")
     assert asyncio.run(resolve(targets)) == {"127.0.0.1:7", "127.0.0.1:8", "[::1]:9"}
+
+
+def test_a_target_is_written_as_in_an_address() -> None:
+    assert [str(each) for each in parse_targets("triton://a,[::1]:9")] == ["a:8001", "[::1]:9"]
