@@ -60,6 +60,7 @@ def files() -> dict[str, bytes]:
         "jpeg rotated": encoded(rgb, "JPEG", exif=exif(6)),
         "jpeg progressive 4:4:4": encoded(rgb, "JPEG", progressive=True, subsampling=0),
         "jpeg progressive 4:2:0": encoded(rgb, "JPEG", progressive=True),
+        "jpeg with bytes left over": encoded(rgb, "JPEG", restart_marker_rows=1)[:-2] + bytes(8 * MEBI) + b"\xff\xd9",
         "jpeg CMYK": encoded(rgb.convert("CMYK"), "JPEG"),
         "png rotated": encoded(rgba, "PNG", compress_level=1, exif=exif(6)),
         "png transparent colour": encoded(rgb, "PNG", compress_level=1, transparency=(1, 2, 3)),

@@ -42,8 +42,8 @@ _REASONS = {
     "subsampling": "its colours are sampled in an unknown way",
 }
 """Words of libjpeg's warnings, and what we say."""
-_MOST_CUTS = 4
-"""Times that bytes left over are cut off; libjpeg counts some of them not at once."""
+_MOST_CUTS = 2
+"""Times that bytes left over are cut off: libjpeg doesn't always count all of them at once, and each is a decoding."""
 _WHOLE_SCAN = b"\0\x3f\0"
 """The end of the header of a scan that isn't one of several passes; some cameras write other numbers."""
 _JFIF_VERSION, _ADOBE_TRANSFORM = 9, 15
@@ -89,11 +89,11 @@ def decode(data: bytes, header: Header, at_least: Size | None, conversion: Conve
     stream = _without_metadata(data, header, tail)
     first_scan = len(stream) - len(tail) - (len(data) - header.pixels_at) if _has_restarts(data, header) else 0
     if header.mode != "CMYK" and header.is_plain:
-        pixels, warning = _decode(stream, "RGB", size, 3, first_scan)
+        pixels, warning = _decode(stream, "RGB", size, first_scan, stop)
         convert_in_place(pixels, conversion, stop)
         return Image(pixels, notes + _end_note(ends, warning) + warning + conversion.notes)
     if header.is_plain:
-        loaded, warning = _load_cmyk(stream, size, first_scan)
+        loaded, warning = _load_cmyk(stream, size, first_scan, stop)
     else:
         loaded, warning = _load_with_pillow(stream, size), ()
     notes += _end_note(ends, warning)
@@ -110,24 +110,25 @@ def _end_note(ends: bool, warning: tuple[str, ...]) -> tuple[str, ...]:
     return () if ends else (NO_END_AND_MORE_NOTE if warning else NO_END_NOTE,)
 
 
-def _decode(stream: bytes, colours: str, size: Size, samples: int, first_scan: int) -> tuple[Pixels, tuple[str, ...]]:
-    """Decode to (height, width) with so many numbers a pixel; returns them and what there is to note.
+def _decode(stream: bytes, colours: str, size: Size, first_scan: int, stop: Stop) -> tuple[Pixels, tuple[str, ...]]:
+    """Decode to (height, width); returns the pixels and what there is to note.
 
     Args:
         stream: the file.
-        colours: libjpeg's name of the colour model.
+        colours: ``RGB`` or ``CMYK``.
         size: height and width.
-        samples: numbers of a pixel.
         first_scan: where the first scan begins, if the file has restart markers; else 0.
+        stop: looked at before it is decoded once more.
 
     Raises:
         UndecodableImage: data for some of the pixels are missing, or can't be read.
+        Exception: what :meth:`Stop.check` raises.
     """
-    pixels = np.empty((*size, samples), dtype=np.uint8)
+    pixels = np.empty((*size, len(colours)), dtype=np.uint8)
     warning = _warning(stream, colours, size, pixels)
     left_over = _LEFT_OVER.search(warning)
     if left_over and first_scan:
-        warning = _warning_without(int(left_over[1]), stream, first_scan, colours, pixels) or warning
+        warning = _warning_without(int(left_over[1]), stream, first_scan, colours, pixels, stop) or warning
     if not warning:
         return pixels, ()
     if left_over and _LEFT_OVER.search(warning):
@@ -152,7 +153,7 @@ def _has_restarts(data: bytes, header: Header) -> bool:
     return any(data[begin + 1] == DRI for begin, _ in header.kept)
 
 
-def _warning_without(left_over: int, stream: bytes, first_scan: int, colours: str, pixels: Pixels) -> str:
+def _warning_without(left_over: int, stream: bytes, first_scan: int, colours: str, pixels: Pixels, stop: Stop) -> str:
     """Decode without so many bytes before the end, and return what libjpeg warns of then.
 
     It says the same of bytes behind the last pixel and of those behind a restart marker that is lost, which were
@@ -162,6 +163,7 @@ def _warning_without(left_over: int, stream: bytes, first_scan: int, colours: st
     shortened = bytearray(memoryview(stream)[:end]) + _END
     warning = ""
     for _ in range(_MOST_CUTS):
+        stop.check()
         end = max(first_scan, end - left_over)
         shortened[end:] = _END
         warning = _warning(shortened, colours, pixels.shape[:2], pixels)
@@ -172,9 +174,9 @@ def _warning_without(left_over: int, stream: bytes, first_scan: int, colours: st
     return warning
 
 
-def _load_cmyk(stream: bytes, size: Size, first_scan: int) -> tuple[PIL.Image.Image, tuple[str, ...]]:
+def _load_cmyk(stream: bytes, size: Size, first_scan: int, stop: Stop) -> tuple[PIL.Image.Image, tuple[str, ...]]:
     """Decode a CMYK image to (height, width), as Pillow has it; returns it and what there is to note."""
-    stored, warning = _decode(stream, "CMYK", size, 4, first_scan)
+    stored, warning = _decode(stream, "CMYK", size, first_scan, stop)
     np.subtract(255, stored, out=stored)  # as Adobe writes it, 255 is no ink
     return PIL.Image.frombuffer("CMYK", size[::-1], stored, "raw", "CMYK", 0, 1), warning
 
@@ -222,7 +224,8 @@ def _harmless(segment: bytes, header: Header) -> bytes:
     """A segment whose version or transform libjpeg doesn't know, with the one that it takes it for."""
     if segment[1] == APP0 and len(segment) > _JFIF_VERSION and segment[_JFIF_VERSION] != 1:
         return segment[:_JFIF_VERSION] + b"\1" + segment[_JFIF_VERSION + 1 :]
-    if segment[1] == APP14 and len(segment) > _ADOBE_TRANSFORM and segment[_ADOBE_TRANSFORM] > 2:
-        known = b"\2" if header.mode == "CMYK" else b"\1"
-        return segment[:_ADOBE_TRANSFORM] + known + segment[_ADOBE_TRANSFORM + 1 :]
+    if segment[1] == APP14 and len(segment) > _ADOBE_TRANSFORM:
+        known = 2 if header.mode == "CMYK" else 1
+        if segment[_ADOBE_TRANSFORM] not in (0, known):
+            return segment[:_ADOBE_TRANSFORM] + bytes([known]) + segment[_ADOBE_TRANSFORM + 1 :]
     return segment

@@ -184,6 +184,7 @@ ODD = {
     "no tables of codes, as in motion JPEG": without(encoded(picture("RGB", *SIZE), "JPEG", quality=90), 0xC4),
     "Adobe's segment beside JFIF's": inserted(PLAIN, adobe(1)),
     "an unknown transform": inserted(without(PLAIN, 0xE0), adobe(5)),
+    "the transform of four colours": inserted(without(PLAIN, 0xE0), adobe(2)),
     "an unknown version": PLAIN.replace(b"JFIF\0\1", b"JFIF\0\7"),
     "no segment of an application": without(PLAIN, 0xE0),
     "an extended frame": PLAIN.replace(b"\xff\xc0\0\x11", b"\xff\xc1\0\x11"),
@@ -201,6 +202,15 @@ def test_what_is_odd_without_harm_to_pixels_is_taken_as_it_is(name: str) -> None
         assert decoded.pixels.shape == plain.pixels.shape
     else:
         np.testing.assert_array_equal(decoded.pixels, plain.pixels)
+
+
+@pytest.mark.parametrize("transform", [1, 3])
+def test_an_unknown_transform_of_four_colours_is_taken_as_libjpeg_takes_it(transform: int) -> None:
+    data = encoded(picture("CMYK", *SIZE), "JPEG", quality=90)
+    at = data.index(b"Adobe") + 11
+    known, unknown = (inspect(data[:at] + bytes([each]) + data[at + 1 :], LIMITS).decode() for each in (2, transform))
+    np.testing.assert_array_equal(unknown.pixels, known.pixels)
+    assert unknown.notes == known.notes
 
 
 FRAME = PLAIN.index(b"\xff\xc0")
