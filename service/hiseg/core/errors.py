@@ -7,6 +7,7 @@ answer and no line of the log grows with a request or shows it as Python would w
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
 from hiseg.core.reasons import Reason as Reason
@@ -46,6 +47,9 @@ class HisegError(Exception):
     """
 
     title = "Error"
+    """The kind of problem, for people."""
+    titles: ClassVar[Mapping[Reason, str]] = {}
+    """Titles of reasons that the class's own doesn't fit."""
     reasons: ClassVar[tuple[Reason, ...]] = (Reason.INVALID_REQUEST,)
     """The reasons that an error of this class may have, the usual one first."""
 
@@ -62,6 +66,7 @@ class HisegError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.reason = reason or self.reasons[0]
+        self.title = self.titles.get(self.reason, type(self).title)
         self.field = None if field is None else shorten(field)
         self.limit = limit
         self.value = None if value is None else quote(value)
@@ -140,6 +145,10 @@ class UnsupportedImage(HisegError):
     """The image is of a type that the service doesn't read, or the body is."""
 
     title = "Unsupported image type"
+    titles: ClassVar[Mapping[Reason, str]] = {
+        Reason.UNSUPPORTED_CONTENT_TYPE: "Unsupported content type",
+        Reason.UNSUPPORTED_ENCODING: "Unsupported encoding of the body",
+    }
     reasons = (Reason.UNSUPPORTED_IMAGE, Reason.UNSUPPORTED_CONTENT_TYPE, Reason.UNSUPPORTED_ENCODING)
 
 

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hiseg.core.errors import HisegError, InvalidRequest, Overloaded, Reason, Unavailable, quote, shorten
+from hiseg.core.errors import (
+    HisegError,
+    InvalidRequest,
+    Overloaded,
+    Reason,
+    Unavailable,
+    UnsupportedImage,
+    quote,
+    shorten,
+)
 
 ERRORS = [
     InvalidRequest("it is empty", field="boxes[2]", limit=4, value=3),
@@ -72,3 +81,11 @@ def test_an_error_quotes_any_value_in_short_json(value: object, field: str, deta
 )
 def test_a_value_is_quoted_without_words_of_python(value: object, quoted: object) -> None:
     assert quote(value) == quoted
+
+
+def test_titles_fit_the_reason() -> None:
+    titles = {reason: UnsupportedImage("", reason=reason).title for reason in UnsupportedImage.reasons}
+    assert len(set(titles.values())) == 3
+    assert titles[Reason.UNSUPPORTED_IMAGE] == "Unsupported image type"
+    assert titles[Reason.UNSUPPORTED_CONTENT_TYPE] == "Unsupported content type"
+    assert titles[Reason.UNSUPPORTED_ENCODING] == "Unsupported encoding of the body"

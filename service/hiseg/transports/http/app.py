@@ -24,6 +24,7 @@ from hiseg.transports.http import docs_page, methods, problems, segment
 from hiseg.transports.http.kserve import routes as kserve
 from hiseg.transports.http.label_studio import routes as label_studio
 from hiseg.transports.http.middleware import AccessLogMiddleware, AuthMiddleware
+from hiseg.transports.http.notes import NOTES_HEADER
 from hiseg.transports.http.playground import page
 
 
@@ -47,7 +48,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
-            expose_headers=["Retry-After", "Server-Timing", "X-Request-ID"],
+            expose_headers=["Retry-After", "Server-Timing", "X-Request-ID", NOTES_HEADER],
         )
     app.add_middleware(methods.HeadMiddleware)
     app.add_middleware(AccessLogMiddleware, exchange=exchange)

@@ -39,6 +39,22 @@ FRAMEWORK_REASONS: dict[HTTPStatus, errors.Reason] = {
 """Reasons of what is refused without a :class:`HisegError`: by the framework, or before a request is complete."""
 
 
+class FrameworkProblem(HTTPException):
+    """What is refused without a :class:`HisegError`, with the part of the request at fault.
+
+    Args:
+        status: the HTTP status.
+        detail: what is wrong, in one sentence.
+        field: the part of the request at fault.
+        limit: what is taken instead.
+        value: what was sent, as :func:`hiseg.core.errors.quote` shows it.
+    """
+
+    def __init__(self, status: HTTPStatus, detail: str, *, field: str, limit: object, value: object) -> None:
+        super().__init__(status, detail)
+        self.members = {"field": field, "limit": limit, "value": errors.quote(value)}
+
+
 PROTOCOL = "/v2"
 """Paths of the Open Inference Protocol, whose clients look for the sentence in the member ``error``."""
 
@@ -90,5 +106,7 @@ def install(app: FastAPI) -> None:
         if extras := _of_protocol(path, text):
             text = f"there is no {errors.shorten(path)}" if status is HTTPStatus.NOT_FOUND else text
             extras = {"error": text}
+        if isinstance(error, FrameworkProblem):
+            extras |= error.members
         content = problem_fields(status, status.phrase, reason, text, extras)
         return JSONResponse(content, status, error.headers, MEDIA_TYPE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from http import HTTPStatus
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from hiseg.api.answer import SegmentOut, add_timings, server_timing, to_json, to_json_text
 from hiseg.api.encoding import to_png, writing_cost
@@ -18,7 +18,8 @@ from hiseg.transports.http.accept import preferred
 from hiseg.transports.http.body import SegmentRequest, read_request
 from hiseg.transports.http.content import JSON, OCTETS
 from hiseg.transports.http.handler import handle
-from hiseg.transports.http.problems import problem
+from hiseg.transports.http.notes import notes_headers
+from hiseg.transports.http.problems import FrameworkProblem, problem
 
 TRANSPORT = "http"
 PNG = "image/png"
@@ -79,7 +80,7 @@ async def answer(received: SegmentRequest, context: RequestContext, as_png: bool
     result, content = await context.segment(received.image, received.boxes, options, write, cost=cost)
     headers = {"Server-Timing": server_timing(result.timings_ms)}
     if is_png:
-        return Response(content, media_type=media_type, headers=headers)
+        return Response(content, media_type=media_type, headers=headers | notes_headers(result.notes))
     return Response(add_timings(content, result.timings_ms), media_type=JSON, headers=headers)
 
 
@@ -87,23 +88,23 @@ def wants_png(accept: str) -> bool:
     """Whether ``Accept`` prefers PNG to JSON: the answer is the image that the mask format has, or else a label map.
 
     Raises:
-        HTTPException: it allows neither.
+        FrameworkProblem: it allows neither.
     """
-    chosen = preferred(accept, (JSON, PNG))
-    if chosen is None:
-        text = f"Accept ({shorten(accept)!r}) allows neither {JSON} nor {PNG}, and answers are one of them"
-        raise HTTPException(HTTPStatus.NOT_ACCEPTABLE, text)
-    return chosen == PNG
+    return _preferred(accept, (JSON, PNG), "and answers are one of them") == PNG
 
 
 def png_type(accept: str) -> str:
     """The name under which ``Accept`` allows a PNG: its own, or that of any bytes.
 
     Raises:
-        HTTPException: it allows neither.
+        FrameworkProblem: it allows neither.
     """
-    chosen = preferred(accept, (PNG, OCTETS))
+    return _preferred(accept, (PNG, OCTETS), "and the answer is a PNG")
+
+
+def _preferred(accept: str, offered: tuple[str, str], why: str) -> str:
+    chosen = preferred(accept, offered)
     if chosen is None:
-        text = f"Accept ({shorten(accept)!r}) allows neither {PNG} nor {OCTETS}, and the answer is a PNG"
-        raise HTTPException(HTTPStatus.NOT_ACCEPTABLE, text)
+        text = f"Accept ({shorten(accept)!r}) allows neither {offered[0]} nor {offered[1]}, {why}"
+        raise FrameworkProblem(HTTPStatus.NOT_ACCEPTABLE, text, field="accept", limit=list(offered), value=accept)
     return chosen

@@ -135,6 +135,8 @@ def test_nothing_that_is_wanted_can_be_had(client: httpx.Client, photo: bytes, a
     assert problem.status_code == 406
     assert problem.headers["content-type"] == "application/problem+json"
     assert (accept in problem.json()["detail"], problem.json()["reason"]) == (True, "NOT_ACCEPTABLE")
+    assert (problem.json()["field"], problem.json()["value"]) == ("accept", accept)
+    assert "image/png" in problem.json()["limit"]
     assert "neither application/json nor image/png" in problem.json()["detail"]
 
 

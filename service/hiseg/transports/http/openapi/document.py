@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from hiseg.transports.http.content import JSON
 from hiseg.transports.http.middleware import needs_key
+from hiseg.transports.http.notes import NOTES_HEADER
 from hiseg.transports.http.openapi import bodies, problems
 from hiseg.transports.http.openapi.bodies import SCHEMAS
 from hiseg.transports.http.openapi.operations import DESCRIBED, SEGMENT, TAGS, Operation
@@ -18,6 +19,12 @@ SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, where the service needs one"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in another header"},
 }
+
+HEADERS = {
+    "Server-Timing": "Milliseconds of each stage",
+    NOTES_HEADER: "Of a PNG: the notes on the image and its boxes as a list in JSON; left out if there are none",
+}
+"""Headers of an answer with masks."""
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -74,8 +81,9 @@ def _answer(described: Operation) -> dict[str, Any]:
     content = described.content or {JSON: {"schema": _list_of(schema) if described.is_list else schema, **shown}}
     answer: dict[str, Any] = {"description": "Done", "content": content}
     if described.tag == SEGMENT:
-        text = "Milliseconds of each stage"
-        answer["headers"] = {"Server-Timing": {"description": text, "schema": {"type": "string"}}}
+        answer["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()
+        }
     return answer
 
 
