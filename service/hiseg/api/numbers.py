@@ -1,29 +1,13 @@
-"""Numbers of requests are written as everybody writes them, whichever way they come.
-
-Python reads ``1_1`` and digits of other scripts too, and takes true for 1; pydantic takes some of that. Nobody means
-it.
-"""
+"""Numbers of requests are numbers, whichever way they come: pydantic takes true for 1, and ``1_1`` for 11."""
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
-NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-
-
-def parse_number(text: str) -> float:
-    """Read a decimal number, with blanks around it or none; it is infinite if it is too large.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if not NUMBER.fullmatch(text):
-        raise ValueError("it should be a number")
-    return float(text)
+from hiseg.core.decimals import NUMBER
 
 
 def as_number(value: object) -> object:

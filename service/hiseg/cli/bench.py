@@ -19,6 +19,7 @@ from hiseg.bench.mix import parse_people, parse_sizes
 from hiseg.bench.run import DEADLINE_S, GRACE_S, ClosedLoop, OpenLoop, Plan, run
 from hiseg.bench.table import format_table, list_warnings
 from hiseg.bench.workload import MAX_CALLERS, Workload
+from hiseg.cli.numbers import number, whole_number
 from hiseg.cli.options import exit_on
 from hiseg.core.command_errors import BadOption, CommandError, missing_extra
 from hiseg.core.job import Priority
@@ -26,24 +27,24 @@ from hiseg.core.job import Priority
 
 def bench(
     url: Annotated[str, typer.Option(help="URL of the running service")] = "http://127.0.0.1:8000",
-    rate: Annotated[float | None, typer.Option(help="open loop: requests a second, answered or not", min=0.01)] = None,
-    concurrency: Annotated[int | None, typer.Option(help="closed loop: callers that wait for answers", min=1)] = None,
+    rate: Annotated[float | None, number("open loop: requests a second, answered or not", min=0.01)] = None,
+    concurrency: Annotated[int | None, whole_number("closed loop: callers that wait for answers", min=1)] = None,
     arrivals: Annotated[Arrivals, typer.Option(help="how an open loop spaces its requests")] = Arrivals.POISSON,
-    duration: Annotated[float, typer.Option(help="seconds that are measured", min=0.1)] = 10,
-    warm_up: Annotated[float, typer.Option(help="seconds before these, left out of the figures", min=0)] = 1,
+    duration: Annotated[float, number("seconds that are measured", min=0.1)] = 10,
+    warm_up: Annotated[float, number("seconds before these, left out of the figures", min=0)] = 1,
     sizes: Annotated[str, typer.Option(help="image sizes, with weights: 640x480:3,1280x720:1")] = "640x480",
     people: Annotated[str, typer.Option(help="boxes in an image: 1-6 evenly, or with weights: 1:2,4:1")] = "1-6",
     photo: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="resized to each size; otherwise synthetic images")
     ] = None,
     mask_format: Annotated[MaskFormat | None, typer.Option(help="option of every request")] = None,
-    deadline_ms: Annotated[int | None, typer.Option(help="option of every request", min=1)] = None,
+    deadline_ms: Annotated[int | None, whole_number("option of every request", min=1)] = None,
     priority: Annotated[Priority | None, typer.Option(help="option of every request")] = None,
     callers: Annotated[
-        int, typer.Option(help="number of addresses to pretend to send from (X-Forwarded-For)", min=1, max=MAX_CALLERS)
+        int, whole_number("number of addresses to pretend to send from (X-Forwarded-For)", min=1, max=MAX_CALLERS)
     ] = 1,
     api_key: Annotated[str | None, typer.Option(help="for services that need one", envvar="HISEG_API_KEY")] = None,
-    seed: Annotated[int, typer.Option(help="the same seed sends the same requests at the same times", min=0)] = 0,
+    seed: Annotated[int, whole_number("the same seed sends the same requests at the same times", min=0)] = 0,
     json_output: Annotated[Path | None, typer.Option("--json", help="write the figures to this file, as JSON")] = None,
     plot: Annotated[Path | None, typer.Option(help="write a chart of all requests to this file, as PNG")] = None,
 ) -> None:

@@ -44,7 +44,12 @@ class LazyCommand(TyperCommand):
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Parse the arguments as the command itself does; the context leads to that, so nothing else comes by here."""
         assert self.name is not None
-        return load(self._module, self.name).make_context(info_name, args, parent, **extra)
+        try:
+            return load(self._module, self.name).make_context(info_name, args, parent, **extra)
+        except typer.BadParameter as error:
+            # pydantic's words, by which Typer reads options
+            error.message = error.message.removeprefix("Value error, ")
+            raise
 
 
 class LazyGroup(TyperGroup):

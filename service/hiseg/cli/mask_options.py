@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from hiseg.api.options import MAX_DILATION_PX
+from hiseg.cli.numbers import number, whole_number
 from hiseg.core.job import Smoothing
 
-Threshold = Annotated[
-    float, typer.Option(help="probability above which a pixel belongs to a mask", min=1e-6, max=1 - 1e-6)
-]
+Threshold = Annotated[float, number("probability above which a pixel belongs to a mask", min=1e-6, max=1 - 1e-6)]
 SmoothingOption = Annotated[
     Smoothing,
     typer.Option(
@@ -19,7 +18,7 @@ SmoothingOption = Annotated[
     ),
 ]
 DilationPx = Annotated[
-    int, typer.Option(help="image pixels by which masks grow, beyond their boxes too", min=0, max=MAX_DILATION_PX)
+    int, whole_number("image pixels by which masks grow, beyond their boxes too", min=0, max=MAX_DILATION_PX)
 ]
 ResolveOverlaps = Annotated[
     bool,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hiseg.cli.numbers import whole_number
 from hiseg.cli.options import Repository, exit_on, read_settings
 from hiseg.core.start_error import StartError
 from hiseg.engines.base import ModelInfo
@@ -57,7 +58,7 @@ def _print_model(info: ModelInfo) -> None:
 def check(
     path: Annotated[Path, typer.Argument(help="any .onnx file")],
     as_json_text: Annotated[bool, typer.Option("--json", help="print all of it as JSON")] = False,
-    threads: Annotated[int, typer.Option(min=0, help="threads to run it with; 0: the cores this process may use")] = 0,
+    threads: Annotated[int, whole_number("threads to run it with; 0: the cores this process may use", min=0)] = 0,
 ) -> None:
     """Tell whether a file can be served, as what, and how fast it is here; exits with 1 if it can't."""
     # Not at the top: running a model takes the whole segmenter, which listing models doesn't.

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from hiseg.api.answer import to_json
-from hiseg.api.boxes import parse_boxes
+from hiseg.api.boxes import BoxFormat, parse_boxes
 from hiseg.api.embedded import segment_embedded
 from hiseg.api.encoding import MaskFormat, to_png
 from hiseg.api.options import Options
 from hiseg.app import models_running, new_segmenter
 from hiseg.cli import mask_options
+from hiseg.cli.numbers import number
 from hiseg.cli.options import Repository, Variant, exit_on, read_settings
 from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
@@ -33,7 +34,11 @@ from hiseg.observability.metrics import Metrics
 
 def run(
     photo: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG, PNG or WebP")],
-    box: Annotated[list[str] | None, typer.Option(help="x1,y1,x2,y2 in pixels; once per person")] = None,
+    box: Annotated[list[str] | None, typer.Option(help="x1,y1,x2,y2; once per person")] = None,
+    box_format: Annotated[BoxFormat, typer.Option(help="what the four numbers of a box mean")] = BoxFormat.XYXY,
+    normalized: Annotated[
+        bool, typer.Option("--normalized", help="boxes are shares 0..1 of the image's width and height")
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="PNG: the masks drawn on the image, or the label map or cut-out"),
@@ -44,7 +49,7 @@ def run(
         MaskFormat, typer.Option(help="how --json writes masks; label_map and cutout also say what -o is")
     ] = MaskFormat.COCO_RLE,
     tolerance_px: Annotated[
-        float, typer.Option(help="how far polygons may be simplified", min=0, max=MAX_TOLERANCE_PX)
+        float, number("how far polygons may be simplified", min=0, max=MAX_TOLERANCE_PX)
     ] = DEFAULT_TOLERANCE_PX,
     mode: Annotated[Mode, typer.Option(help="a mask per box, or everybody at once")] = Mode.INSTANCE,
     threshold: mask_options.Threshold = 0.5,
@@ -57,6 +62,8 @@ def run(
     settings = read_settings(model_repository=repository)
     options = Options(
         mode=mode,
+        box_format=box_format,
+        normalized=normalized,
         smoothing=smoothing,
         threshold=threshold,
         dilation_px=dilation_px,

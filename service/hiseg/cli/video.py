@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from hiseg.cli import mask_options
+from hiseg.cli.numbers import whole_number
 from hiseg.cli.options import Repository, Variant, exit_on, read_settings
 from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
@@ -52,7 +53,7 @@ def video(
     policy: Annotated[
         Policy | None, typer.Option(help="for frames that come too fast; default: latest_only if live, else wait")
     ] = None,
-    every: Annotated[int, typer.Option(help="take every n-th frame only", min=1)] = 1,
+    every: Annotated[int, whole_number("take every n-th frame only", min=1)] = 1,
     size: Annotated[
         str | None, typer.Option(help="WIDTHxHEIGHT of raw frames, or what a camera is asked to deliver")
     ] = None,

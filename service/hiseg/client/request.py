@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypedDict
 
+import numpy as np
+
 from hiseg.client.errors import InvalidRequest
 from hiseg.client.images import ImageLike, LoadedImage, load_image
+from hiseg.core.decimals import parse_number
 
 Row = tuple[float, float, float, float]
 """A box."""
@@ -97,21 +101,72 @@ def make_request(image: ImageLike, boxes: Boxes | None, options: Mapping[str, An
 
 
 def check_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the options that aren't None; whether their values are right is for the service to say.
+    """Return the options that aren't None, of the types that they have; the service says whether they are in range.
 
     Raises:
         TypeError: an option doesn't exist.
+        InvalidRequest: one that is a number isn't given as one, or one that is true or false isn't.
     """
     if unknown := sorted(set(options) - NAMES):
         raise TypeError(f"there is no option {unknown[0]!r}; there are {', '.join(sorted(NAMES))} and timeout")
-    return {name: value for name, value in options.items() if value is not None}
+    return {name: KINDS.get(name, _as_it_is)(name, value) for name, value in options.items() if value is not None}
+
+
+def _as_it_is(_: str, value: Any) -> Any:
+    return value
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return to_number(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidRequest(f"{name}: it should be a number", field=name, value=repr(value)[:80]) from error
+
+
+def _whole_number(name: str, value: Any) -> int:
+    found = _number(name, value)
+    if not found.is_integer():
+        raise InvalidRequest(f"{name}: it should be a whole number", field=name, value=repr(value)[:80])
+    return int(found)
+
+
+def _flag(name: str, value: Any) -> bool:
+    word = str(value).lower()
+    if word not in FLAGS:
+        raise InvalidRequest(f"{name}: it should be true or false", field=name, value=repr(value)[:80])
+    return FLAGS[word]
+
+
+KINDS: Mapping[str, Callable[[str, Any], Any]] = {
+    "threshold": _number,
+    "dilation_px": _whole_number,
+    "normalized": _flag,
+    "resolve_overlaps": _flag,
+}
+"""Options that aren't words; NumPy's numbers become Python's, which every transport can write."""
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def to_number(value: Any) -> float:
+    """Read a number, or a text that is one.
+
+    Raises:
+        TypeError: it is none; nor are true and false.
+        ValueError: the text is none, or it isn't finite.
+    """
+    if isinstance(value, bool | np.bool_):
+        raise TypeError("it should be a number")
+    found = parse_number(value) if isinstance(value, str) else float(value)
+    if not math.isfinite(found):
+        raise ValueError("it should be a finite number")
+    return found
 
 
 def to_rows(boxes: Boxes) -> tuple[Row, ...]:
     """Convert boxes to rows of four floats.
 
     Raises:
-        InvalidRequest: a box doesn't have four numbers.
+        InvalidRequest: a box doesn't have four finite numbers.
     """
     if isinstance(boxes, str | bytes | Mapping):
         raise InvalidRequest(
@@ -122,9 +177,9 @@ def to_rows(boxes: Boxes) -> tuple[Row, ...]:
     for index, box in enumerate(found):
         name = f"boxes[{index}]"
         try:
-            row = tuple(float(number) for number in box)
-        except (TypeError, ValueError) as error:
-            raise InvalidRequest(f"{name} is not a row of numbers", field=name, value=repr(box)[:80]) from error
+            row = tuple(map(to_number, box))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InvalidRequest(f"{name} is not a row of finite numbers", field=name, value=repr(box)[:80]) from error
         if len(row) != 4:
             raise InvalidRequest(f"{name} has {len(row)} numbers; a box has 4", field=name, limit=4, value=len(row))
         rows.append(row)

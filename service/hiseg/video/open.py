@@ -104,7 +104,7 @@ def parse_size(text: str) -> tuple[int, int]:
         BadOption: the text isn't a size.
     """
     width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+    if not (text.isascii() and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise BadOption("--size", text, "is not WIDTHxHEIGHT, such as 1280x720")
     return int(width), int(height)
 
@@ -116,7 +116,7 @@ def parse_rate(text: str) -> Fraction:
         BadOption: the text is no number above 0 and up to 1000.
     """
     try:
-        rate = Fraction(text)
+        rate = Fraction(text if text.isascii() and "_" not in text else "")
     except (ValueError, ZeroDivisionError) as error:
         raise BadOption("--fps", text, "is not a number, such as 30 or 30000/1001") from error
     if not 0 < rate <= 1000:

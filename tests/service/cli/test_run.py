@@ -72,3 +72,18 @@ def test_run_numbers_more_people_than_8_bits_can(tmp_path: Path, monkeypatch: py
 )
 def test_errors_are_one_line(arguments: list[str | Path], told: str) -> None:
     assert_one_line(hiseg(*arguments, expect=1).stderr, told)
+
+
+@pytest.mark.parametrize("wrong", ["--dilation-px=1_0", "--threshold=nan", "--tolerance-px=0x1", "--mode=x"])
+def test_numbers_and_words_of_options_are_checked(wrong: str) -> None:
+    done = hiseg("run", SAMPLE, *BOXES, wrong, expect=2)
+    assert wrong.partition("=")[0] in done.stderr
+    assert "Value error" not in done.stderr
+
+
+def test_boxes_may_have_other_units() -> None:
+    half = hiseg("run", SAMPLE, "--box", "0.1,0.1,0.4,0.9", "--normalized").stdout
+    assert half.startswith("box 94.9, 51.2, 379.6, 460.8")
+    assert hiseg("run", SAMPLE, "--box", "10,20,100,200", "--box-format", "xywh").stdout.startswith(
+        "box 10, 20, 110, 220"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,12 @@ def test_boxes_of_any_kind(boxes: Any) -> None:
         ([1, 2, 3, 4], "boxes[0]", "is not a row"),
         ([["a", 2, 3, 4]], "boxes[0]", "is not a row"),
         ([{"x1": 1, "y1": 2, "x2": 3, "y2": 4}], "boxes[0]", "is not a row"),
+        ([["1_1", 2, 3, 40]], "boxes[0]", "is not a row"),
+        ([[True, 2, 3, 4]], "boxes[0]", "is not a row"),
+        ([np.array([True, False, True, True])], "boxes[0]", "is not a row"),
+        ([[math.nan, 2, 3, 4]], "boxes[0]", "is not a row of finite numbers"),
+        ([[0, 0, math.inf, 4]], "boxes[0]", "is not a row of finite numbers"),
+        ([[0, 0, 10**400, 4]], "boxes[0]", "is not a row of finite numbers"),
         ("1,2,3,4", "boxes", "are a str"),
         ({"boxes": [[1, 2, 3, 4]]}, "boxes", "are a dict"),
     ],
@@ -71,3 +78,26 @@ def test_unknown_options_are_refused() -> None:
 def test_urls_of_other_schemes_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"HOST|path"):
         Client(url)
+
+
+def test_options_have_the_types_that_every_transport_can_write() -> None:
+    given = {"threshold": np.float32(0.5), "dilation_px": np.int64(5), "normalized": np.True_, "resolve_overlaps": 0}
+    found = make_request(b"", [], given).options
+    assert found == {"threshold": 0.5, "dilation_px": 5, "normalized": True, "resolve_overlaps": False}
+    assert [type(value) for value in found.values()] == [float, int, bool, bool]
+    assert make_request(b"", [], {"threshold": " .5 ", "dilation_px": "5.0"}).options["dilation_px"] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("threshold", value) for value in (True, "1_0", "nan", math.nan, math.inf, [0.5], "", "0,5")),
+        *(("dilation_px", value) for value in ("1_0", 5.5, "5.5", False, 10**400)),
+        *(("normalized", value) for value in (2, "maybe", "", [True])),
+        ("resolve_overlaps", "2"),
+    ],
+)
+def test_options_of_other_types_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(InvalidRequest, match="it should be") as caught:
+        make_request(b"", [], {name: value})
+    assert caught.value.field == name
