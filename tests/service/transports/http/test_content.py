@@ -18,6 +18,7 @@ from benchmarks.harness.serving import Server
 
 URL = "/v1/segment"
 BOXES = {"boxes": "22,15,365,512"}
+JSON_PATHS = ("/predict", "/setup", "/webhook", "/v2/models/hiseg_b0/infer", "/v2/repository/index")
 JSON_URLS = (URL, "/predict", "/setup", "/v2/models/hiseg_b0/infer")
 
 
@@ -40,6 +41,10 @@ def png(photo: bytes) -> bytes:
         '"image/jpeg"',
         "image/pjpeg",
         "image/jfif",
+        "image/pipeg",
+        "image/x-jpeg",
+        "application/jpg",
+        "application/binary",
         "image/png",
         "image/x-png",
         "image/webp",
@@ -162,3 +167,39 @@ def test_a_byte_order_mark_is_skipped_everywhere(client: httpx.Client, photo: by
     body = json.dumps({"inputs": [tensor, boxes]}).encode("utf-8-sig")
     answer = client.post("/v2/models/hiseg_b0/infer", content=body)
     assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("url", JSON_PATHS)
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "image/jpeg",
+        "multipart/form-data; boundary=x",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        None,
+    ],
+)
+def test_an_image_or_a_form_where_json_is_wanted_is_told_so(
+    client: httpx.Client, photo: bytes, url: str, media_type: str | None
+) -> None:
+    headers = {} if media_type is None else {"content-type": media_type}
+    for body in (photo, b"image=x&boxes=1", b'--x\r\nContent-Disposition: form-data; name="image"\r\n\r\n'):
+        refused = client.post(url, content=body, headers=headers)
+        assert (refused.status_code, refused.json()["reason"]) == (415, "UNSUPPORTED_CONTENT_TYPE")
+        assert "it has to be application/json" in refused.text
+        if not url.startswith("/v2"):
+            assert (refused.json()["field"], refused.json()["limit"]) == ("content-type", "application/json")
+            assert refused.json()["title"] == "Unsupported content type"
+
+
+@pytest.mark.parametrize(
+    "media_type", ["application/x-www-form-urlencoded", "text/plain;charset=UTF-8", "application/octet-stream", None]
+)
+def test_json_is_taken_under_the_names_that_curl_and_fetch_have_for_it(
+    client: httpx.Client, media_type: str | None
+) -> None:
+    headers = {} if media_type is None else {"content-type": media_type}
+    for encoding in ("utf-8", "utf-8-sig"):
+        body = '\n {"action": "ANNOTATION_CREATED"}'.encode(encoding)
+        assert client.post("/webhook", content=body, headers=headers).status_code == 200

@@ -18,6 +18,7 @@ from hiseg.core.job import Mode, Priority
 from hiseg.core.result import Instance, Result
 from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.rle import coco_rle
+from hiseg.transports.http.content import json_body
 from hiseg.transports.http.kserve.tensors import (
     HEADER_LENGTH,
     NO_SHARED_MEMORY,
@@ -90,7 +91,7 @@ async def read_infer_request(request: Request, max_boxes: int) -> InferRequest:
         raise InvalidRequest(f"{HEADER_LENGTH} is there {len(lengths)} times", field=HEADER_LENGTH, value=lengths)
     length = lengths[0] if lengths else None
     deadline_ms = read_deadline(request, "options are parameters of the request's JSON")
-    body, blobs = split_body(await request.body(), length, limits_of_options(max_boxes))
+    body, blobs = split_body(await json_body(request), length, limits_of_options(max_boxes))
     tensors = {tensor.name: tensor for tensor in body.inputs}
     if unknown := sorted(set(tensors) - {IMAGE, BOXES}):
         raise _unknown("input", unknown[0], (IMAGE, BOXES))

@@ -18,6 +18,7 @@ from hiseg.api.exchange import Exchange, RequestContext
 from hiseg.api.json_reader import JsonLimits, read_json
 from hiseg.core.errors import HisegError, InvalidRequest, Reason, Unavailable, shorten
 from hiseg.core.result import ModelRef
+from hiseg.transports.http.content import json_body
 from hiseg.transports.http.handler import handle
 from hiseg.transports.http.kserve.infer import BOXES, INPUTS, OUTPUTS
 from hiseg.transports.http.kserve.tensors import NO_SHARED_MEMORY
@@ -143,7 +144,7 @@ async def read_index(request: Request) -> IndexIn:
         InvalidRequest: it is malformed.
         TooLarge: it is longer than any.
     """
-    body = await request.body()
+    body = await json_body(request)
     return read_json(IndexIn, body, LIMITS) if body.strip() else IndexIn()
 
 

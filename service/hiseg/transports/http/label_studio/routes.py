@@ -31,7 +31,7 @@ from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
 from hiseg.masks.memory import WritingCost
-from hiseg.transports.http.content import JSON
+from hiseg.transports.http.content import JSON, json_body
 from hiseg.transports.http.handler import handle
 from hiseg.transports.http.label_studio.labelling import MAX_LENGTH, Labelling, read_labelling
 from hiseg.transports.http.label_studio.media import Media
@@ -113,7 +113,7 @@ async def read_setup(request: Request) -> Labelling:
         InvalidRequest: it is malformed, or masks don't fit into it.
     """
     read_deadline(request, HOME)
-    body = await request.body()
+    body = await json_body(request)
     return await off_the_loop(len(body), lambda: to_labelling(read_json(SetupIn, body, LIMITS).schema_, "schema"))
 
 
@@ -130,7 +130,7 @@ async def read_event(request: Request) -> str:
         InvalidRequest: it is malformed, or asks for training.
     """
     read_deadline(request, HOME)
-    body = await request.body()
+    body = await json_body(request)
     event = await off_the_loop(len(body), lambda: read_json(EventIn, body, LIMITS).action)
     if event == START_TRAINING:
         raise InvalidRequest(NO_TRAINING, field="action", value=event)
@@ -150,7 +150,7 @@ async def read_predict(request: Request) -> tuple[PredictIn, Labelling]:
         TooLarge: there is more of them than is read.
     """
     read_deadline(request, HOME)
-    body = await request.body()
+    body = await json_body(request)
 
     def read() -> tuple[PredictIn, Labelling]:
         parsed = read_json(PredictIn, body, LIMITS)
