@@ -16,6 +16,8 @@ MAX_HEAD_BYTES = 200
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 BLANKS = b" \t\r\n\f\v"
+SURELY_62 = 4096
+"""Characters among which every photo has one for the digit 62, a +: of 64 digits each is as likely as the others."""
 QUOTED = {b"%2B": b"+", b"%2F": b"/", b"%3D": b"=", b"%0A": b"", b"%0D": b"", b"%20": b""}
 """What is quoted in ``data:`` URIs; others than these are no base64 anyway."""
 _START = rb"(?:\s|\\[nrt])*"
@@ -64,6 +66,8 @@ class Base64Reader:
     def __init__(self, seen: int = 0) -> None:
         self._seen = seen
         self._is_uri = seen > 0
+        self._has_62 = self._has_63 = self._has_blanks = False
+        """Whether there was a + (or what stands for it), a slash, or a blank between other characters."""
         self._decoded = io.BytesIO()
         self._rest = b""
 
@@ -74,6 +78,8 @@ class Base64Reader:
             NotBase64: it isn't base64.
         """
         self._seen += len(piece)
+        self._has_62 = self._has_62 or b"+" in piece or b"-" in piece or b"%" in piece
+        self._has_63 = self._has_63 or b"/" in piece or b"_" in piece
         text = self._rest + piece
         whole = len(text) - len(text) % 4
         if text[whole - 1 : whole] != b"=":
@@ -92,6 +98,8 @@ class Base64Reader:
         Raises:
             NotBase64: the end is missing, or there is too much of it.
         """
+        if self._has_blanks and self._has_63 and not self._has_62 and self._seen > SURELY_62:
+            raise NotBase64("each + in it has become a blank on its way; in a form or a URL a + is written %2B")
         self._seen += 2
         rest = self._read(self._rest + b"  ")  # nothing is kept back before two blanks
         digits = rest.rstrip(b"=")
@@ -106,6 +114,7 @@ class Base64Reader:
     def _read(self, text: bytes) -> bytes:
         """Decode a text that has more than digits, and return what of it has to wait for the next one."""
         kept, plain = b"", text
+        self._has_blanks = self._has_blanks or b" " in text.strip(BLANKS)
         if self._is_uri:
             if (cut := text.find(b"%", len(text) - 2)) >= 0:
                 plain, kept = text[:cut], text[cut:]
@@ -116,7 +125,8 @@ class Base64Reader:
         if wrong := plain.translate(None, ALPHABET):
             at = text.find(wrong[:1])
             sign = text[at : at + 4].decode("utf-8", "replace")[0]
-            raise NotBase64(f"it has {sign!r} at character {self._seen - (len(text) - at) + 1}")
+            named = repr(sign) if sign.isprintable() else f"U+{ord(sign):04X}"
+            raise NotBase64(f"it has {named} at character {self._seen - (len(text) - at) + 1}")
         digits = plain.rstrip(b"=")
         if b"=" in digits:
             raise NotBase64("it goes on after the = that ends it")

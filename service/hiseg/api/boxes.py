@@ -10,11 +10,12 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 
-from hiseg.api.numbers import parse_number
 from hiseg.core.box import Box
+from hiseg.core.decimals import parse_number
 from hiseg.core.errors import InvalidRequest, Reason, TooLarge
 
 BLANKS = " \t\r\n"
+NOTHING = ""
 ROW = "[x1, y1, x2, y2]"
 """What a row looks like, for errors."""
 
@@ -47,11 +48,14 @@ def parse_boxes(text: str, max_boxes: int | None = None) -> list[list[float]]:
         return []
     parts = []
     for part in text.removesuffix(";").split(";"):
-        parts += [line for line in part.split("\n") if line.strip(BLANKS)] or [","]
+        parts += [line for line in part.split("\n") if line.strip(BLANKS)] or [NOTHING]
     if max_boxes is not None:
         check_count(len(parts), max_boxes)
     rows = []
     for index, part in enumerate(parts):
+        if part == NOTHING:
+            name = f"boxes[{index}]"
+            raise InvalidRequest(f"{name} is left out: there is nothing between two semicolons", field=name, value="")
         try:
             rows.append([parse_number(number) for number in (part.split(",") if "," in part else part.split())])
         except ValueError as error:
@@ -132,7 +136,7 @@ def _count(row: Sequence[float]) -> str:
     """Say how many numbers a row has that is no box, and what the caller may have meant."""
     hint = ", without score and class" if 4 < len(row) < 8 else ""
     hint = "; boxes are separated by semicolons, or are rows of their own" if len(row) >= 8 else hint
-    return f"{len(row)} numbers; a box has 4{hint}"
+    return f"{len(row)} number{'s' * (len(row) != 1)}; a box has 4{hint}"
 
 
 def _reversed(row: Sequence[float], box_format: BoxFormat) -> str:

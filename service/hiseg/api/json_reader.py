@@ -54,6 +54,7 @@ NOT_UTF8 = {
     b"\xff\xd8\xff": "a JPEG image",
     b"\x89PNG": "a PNG image",
     b"RIFF": "a WebP image",
+    b"--": "a body of several parts (multipart)",
 }
 """How JSON begins that isn't read, and what it is."""
 BOXES = b'"boxes"'
@@ -220,6 +221,8 @@ def read_json(model: type[M], text: bytes, limits: JsonLimits) -> M:
         TooLarge: it is more.
         InvalidRequest: it is malformed, or not valid for the model.
     """
+    if not text[:100].strip() and not text.strip():
+        raise InvalidRequest("the JSON is empty", field="request")
     for beginning, what in NOT_UTF8.items():
         if text.startswith(beginning):
             raise InvalidRequest(f"the JSON is {what}; it has to be plain UTF-8", field="request")

@@ -14,6 +14,10 @@ from hiseg.core.errors import InvalidRequest
 
 FARTHEST_SHARE = 10
 """Farthest from the image, in shares of its sides, that a normalized box may reach."""
+LARGEST_SHARE = 1.5
+"""Boxes without a larger number are shares of the image, which loose boxes reach a little beyond."""
+FEW_PIXELS = 4
+"""Images of at most so many pixels a side may have such boxes."""
 NAMED = 5
 """Most boxes that a note names."""
 NOBODY = "there are no boxes, so nobody was looked for"
@@ -57,17 +61,23 @@ def check_units(
                     value=list(row),
                 )
     outside, small = _invisible(boxes, width, height)
-    if not boxes or len(outside) + len(small) < len(boxes):
+    if not boxes:
         return
+    shares = not normalized and all(abs(number) <= LARGEST_SHARE for row in rows for number in row)
+    if shares and min(width, height) > FEW_PIXELS:
+        told = [f"{_names(range(len(boxes)))} {'has' if len(boxes) == 1 else 'have'} no number above {LARGEST_SHARE}"]
+    elif len(outside) + len(small) < len(boxes):
+        return
+    else:
+        told = _sentences(outside, small)
     if normalized:
         hint = f"shares of its width and height, as {box_format}; leave out normalized for pixels"
-    elif small and all(abs(number) <= 1 for row in rows for number in row):
+    elif shares:
         hint = "pixels; for shares of its width and height, 0 to 1, say normalized=true"
     else:
         hint = f"pixels, as {box_format}; see box_format and normalized"
-    told = " and ".join(_sentences(outside, small))
     raise InvalidRequest(
-        f"{told}, which has {width} x {height} pixels; the numbers are taken as {hint}",
+        f"{' and '.join(told)}; the image has {width} x {height} pixels, and the numbers are taken as {hint}",
         field="boxes[0]" if len(boxes) == 1 else "boxes",
         limit=[width, height],
         value=list(rows[0]),

@@ -122,3 +122,20 @@ def test_pieces_may_end_anywhere(image: bytes, sizes: list[int], is_uri: bool) -
 def test_other_texts_have_no_line_breaks(body: str) -> None:
     with pytest.raises(InvalidRequest):
         read_json(JsonRequest, body.encode(), LIMITS)
+
+
+def test_a_plus_that_became_a_blank_is_seen() -> None:
+    image = random.Random(5).randbytes(12_000)
+    text = base64.b64encode(image).decode()
+    for lost in (text.replace("+", " "), "data:image/png;base64," + text.replace("+", " ")):
+        with pytest.raises(NotBase64, match=r"each \+ in it has become a blank"):
+            LongText(lost.encode(), is_escaped=False).decode_base64()
+    for honest in (wrapped(text, " "), f" {text} ", f"data:image/png;base64, {text}"):  # shells print lines so
+        assert LongText(honest.encode(), is_escaped=False).decode_base64() == image
+    flat = wrapped(base64.b64encode(bytes(12_000)).decode(), " ")
+    assert LongText(flat.encode(), is_escaped=False).decode_base64() == bytes(12_000)
+
+
+def test_characters_that_nobody_sees_are_told_by_their_number() -> None:
+    with pytest.raises(NotBase64, match=r"it has U\+200B at character 5"):
+        Base64Reader().write("AAAA\u200bAAAA".encode())

@@ -131,3 +131,10 @@ def test_clipped_boxes_lie_in_the_image(x: float, y: float, w: float, h: float, 
     assert 0 <= clipped.x1 <= clipped.x2 <= width
     assert 0 <= clipped.y1 <= clipped.y2 <= height
     assert clipped.clipped(width, height) == clipped
+
+
+@pytest.mark.parametrize(("text", "name"), [("1,1,9,9;;2,2,8,8", "boxes[1]"), (";1,1,9,9", "boxes[0]")])
+def test_a_box_that_is_left_out_is_named(text: str, name: str) -> None:
+    with pytest.raises(InvalidRequest, match="there is nothing between two semicolons") as raised:
+        parse_boxes(text)
+    assert raised.value.field == name

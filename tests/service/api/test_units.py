@@ -101,3 +101,20 @@ def test_a_box_is_told_of_exactly_if_it_has_less_than_a_pixel(
         inside = box.clipped(width, height)
         seen = not inside.is_empty and inside.area >= 1 and not (box.x2 <= 1 >= box.y2)
         assert (f"boxes[{index}]" in told) != seen
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[-0.01, -0.01, 1.02, 1.02]],
+        [[0, 0, 1, 1], [0.2, 0.2, 1.3, 0.9]],
+        [[0.4, 0.5, 1.5, 1.5]],
+        [[-0.2, 0.1, 0.3, 1.1]],
+    ],
+)
+def test_shares_that_reach_a_little_beyond_the_image_are_no_pixels(rows: list[list[float]]) -> None:
+    with pytest.raises(InvalidRequest, match="say normalized=true") as raised:
+        notes(*rows)
+    assert raised.value.limit == [WIDTH, HEIGHT]
+    assert notes(*rows, normalized=True) == ()
+    assert len(notes(*rows, INSIDE)) <= 1
