@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from benchmarks.harness.repository import REPOSITORY
@@ -88,3 +90,29 @@ def test_a_broken_file_is_said_in_a_line_by_each_command(
     assert done.exit_code == 2, done.output
     said = done.output.splitlines()[-1]
     assert said.startswith(f"error: {path}: ONNX Runtime cannot open it: it is ")
+
+
+@pytest.mark.parametrize("command", [["validate", "{}"], ["publish", "{}", "--name", "a_b0"], ["export", "{}"]])
+@pytest.mark.parametrize("content", [b"", b"<html>", b"PK\x03\x04", None], ids=["empty", "text", "zip", "another's"])
+def test_a_file_that_is_no_checkpoint_is_said_in_a_line_by_each_command(
+    command: list[str], content: bytes | None, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "broken.pth"
+    if content is None:
+        torch.save({"config": ["mask_size"], "state_dict": {}}, path)
+    else:
+        path.write_bytes(content)
+    annotations = drawn / "annotations" / "instances_val2017_person_only_no_crowd.json"
+    ends = ["--val_ann", str(annotations)] if command[0] == "validate" else []
+    done = CliRunner().invoke(app, [part.format(path) for part in command] + ends)
+    assert done.exit_code == 2, done.output
+    assert done.output.splitlines()[-1].startswith(f"error: {path} is no checkpoint of this project's")
+
+
+def test_what_is_no_regular_file_is_not_called_missing(drawn: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.onnx")
+    annotations = drawn / "annotations" / "instances_val2017_person_only_no_crowd.json"
+    done = CliRunner().invoke(app, ["validate", str(tmp_path / "pipe.onnx"), "--val_ann", str(annotations)])
+    assert done.exit_code == 2
+    assert done.output.splitlines()[-1] == f"error: {tmp_path / 'pipe.onnx'}: it is no regular file"

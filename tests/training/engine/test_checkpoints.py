@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import pytest
 import torch
 
+from hiseg.engines.contract import ModelError
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
 from hiseg_training.models.hierarchical import HierarchicalModel
@@ -36,5 +36,14 @@ def test_half_precision_weights_can_start_a_run(tmp_path: Path) -> None:
 def test_files_with_code_in_them_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.pt"
     torch.save({"config": Path("/"), "state_dict": {}}, path)
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(ModelError, match="no checkpoint of this project's"):
         load_checkpoint(path)
+
+
+def test_weights_that_do_not_fit_are_said_in_a_line(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "any.pt", HierarchicalModel(ModelConfig(fine_widths=(16, 16, 16, 8))), {})
+    content = torch.load(tmp_path / "any.pt", weights_only=True)
+    content["state_dict"].popitem()
+    torch.save(content, tmp_path / "any.pt")
+    with pytest.raises(ModelError, match="its weights don't fit its configuration"):
+        load_checkpoint(tmp_path / "any.pt")

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from hiseg.engines.contract import ModelError
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.models.hierarchical import HierarchicalModel
 
@@ -51,15 +52,20 @@ def load_checkpoint(path: Path) -> HierarchicalModel:
 
     Raises:
         FileNotFoundError: the file doesn't exist.
-        RuntimeError: its weights don't fit its configuration.
+        ModelError: it is no checkpoint of this project's, or its weights don't fit its configuration.
     """
+    if not is_checkpoint(path):
+        raise ModelError(f"{path} is no checkpoint of this project's; of others', exported .onnx files are taken")
     content = torch.load(path, map_location="cpu", weights_only=True)
     config = ModelConfig.from_dict({**content["config"], "pretrained": False})
     state = content["state_dict"]
     if "configuration" in content:
         state = {k.removeprefix(MODEL_PREFIX): v for k, v in state.items() if k.startswith(MODEL_PREFIX)}
     model = HierarchicalModel(config)
-    model.load_state_dict(state)
+    try:
+        model.load_state_dict(state)
+    except (RuntimeError, TypeError) as error:  # which lists hundreds of names in as many lines
+        raise ModelError(f"{path}: its weights don't fit its configuration") from error
     return model.eval()
 
 
@@ -69,6 +75,8 @@ def is_checkpoint(path: Path) -> bool:
     Raises:
         FileNotFoundError: the file doesn't exist.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        return False
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
@@ -76,7 +84,8 @@ def is_checkpoint(path: Path) -> bool:
     except Exception:
         # Whatever torch raises for old pickles, archives and objects: they are in another format.
         return False
-    return isinstance(content, dict) and {"config", "state_dict"} <= set(content) and "mask_size" in content["config"]
+    parts = isinstance(content, dict) and {"config", "state_dict"} <= set(content)
+    return parts and isinstance(content["config"], dict) and "mask_size" in content["config"]
 
 
 def read_run(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Upstream is PINTO0309's human-instance-segmentation.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,10 @@ import torch
 from hiseg.core.canvas import Resize
 from hiseg.core.image import Floats, Pixels, Size
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, describe
-from hiseg.engines.onnx import read_signature
+from hiseg.engines.onnx import FATAL, read_signature
 from hiseg.engines.unreadable import no_file, why_unopened
 from hiseg_training.config.model import CANVASES
-from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint
+from hiseg_training.engine.checkpoints import load_checkpoint
 
 Predict = Callable[[Pixels, Floats], tuple[Floats, Floats]]
 """Maps images uint8 ``[B,3,H,W]`` and RoIs float32 ``[N,5]`` to float32 masks and foreground.
@@ -62,10 +63,13 @@ def open_runner(path: Path) -> Runner:
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ModelError: an exported file breaks the tensor contract, or a checkpoint is not this project's.
+        ModelError: it is no regular file, an exported file breaks the tensor contract, or a checkpoint is not this
+            project's.
     """
-    if not path.is_file():
+    if not os.path.exists(path):
         raise FileNotFoundError(f"{path} does not exist")
+    if why := no_file(path):
+        raise ModelError(f"{path}: {why}")
     return open_onnx(path, ["CPUExecutionProvider"]) if path.suffix == ".onnx" else open_checkpoint(path)
 
 
@@ -110,6 +114,9 @@ def open_session(path: Path, providers: Sequence[str], options: ort.SessionOptio
     """
     if why := no_file(path):
         raise ModelError(f"{path}: {why}")
+    options = options or ort.SessionOptions()
+    if list(providers) == ["CPUExecutionProvider"]:  # of others, only what it prints says why one doesn't start
+        options.log_severity_level = FATAL
     try:
         return ort.InferenceSession(path, options, providers=list(providers))
     except Exception as error:  # ONNX Runtime's errors have no class of their own
@@ -122,8 +129,6 @@ def open_checkpoint(path: Path) -> Runner:
     Raises:
         ModelError: the file is no checkpoint of this project's.
     """
-    if not is_checkpoint(path):
-        raise ModelError(f"{path} is no checkpoint of this project's; of others', exported .onnx files are taken")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = load_checkpoint(path).to(device)
 
