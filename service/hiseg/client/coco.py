@@ -167,12 +167,27 @@ def _box(annotation: dict[str, Any], where: str) -> list[float]:
     attributes = annotation.get("attributes")
     rotation = (attributes.get("rotation") if isinstance(attributes, dict) else None) or 0
     turn = _field({"rotation": rotation}, "rotation", number, where)
-    if turn % 360 == 0 or width <= 0 or height <= 0:
+    if turn % 360 == 0 or width <= 0 or height <= 0 or _is_turned(annotation, (x, y, width, height)):
         return [x, y, width, height]
     # CVAT turns a rectangle clockwise about its centre.
     cos, sin = abs(math.cos(math.radians(turn))), abs(math.sin(math.radians(turn)))
     around = (width * cos + height * sin, width * sin + height * cos)
     return [x + (width - around[0]) / 2, y + (height - around[1]) / 2, *around]
+
+
+def _is_turned(annotation: dict[str, Any], box: tuple[float, float, float, float]) -> bool:
+    """Whether a box is around what was turned, an ellipse's outline, and not yet to be turned itself."""
+    outline = annotation.get("segmentation")
+    if isinstance(outline, list):
+        rings = [ring for ring in outline if ring]
+        if len(rings) == 1 and isinstance(rings[0], list) and len(rings[0]) == 8:
+            x, y, width, height = box
+            corners = (x, y, x + width, y + height)
+            return not all(
+                type(each) in (int, float) and any(abs(each - at) < 1 for at in corners) for each in rings[0]
+            )
+        return bool(rings)
+    return isinstance(outline, dict) and "counts" in outline
 
 
 def _normal(name: str) -> str:

@@ -63,13 +63,15 @@ def load_json(path: Path) -> Any:
         raise UnreadableJson(f"{path} is not JSON that can be read: it is nested too deeply") from error
     except json.JSONDecodeError as error:
         raise UnreadableJson(f"{path} is not JSON: {_explain(text, error)}") from error
-    except ValueError as error:
-        raise UnreadableJson(f"{path} is not JSON that can be read: {error}") from error
+    except ValueError as error:  # Python's limit on the digits of whole numbers
+        raise UnreadableJson(f"{path} is not JSON that can be read: a number has thousands of digits") from error
 
 
 def _only_json(path: Path, archive: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-        names = [name for name in opened.namelist() if name.lower().endswith(".json")]
+        # Of each file macOS packs what else it knows of it, too.
+        files = [name for name in opened.namelist() if not name.startswith("__MACOSX/")]
+        names = [name for name in files if name.lower().endswith(".json")]
         if len(names) != 1:
             listed = ", ".join(names[:MAX_NAMED]) or "none"
             raise UnreadableJson(f"{path} must have one JSON file in it to be read; it has {listed}: unpack it")

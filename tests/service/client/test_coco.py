@@ -58,6 +58,11 @@ def read(tmp_path: Path) -> Callable[..., Any]:
         (annotation([100, 100, 300, 40], attributes={"rotation": "90.0"}), [230, -30, 40, 300]),
         (annotation([100, 100, 300, 40], attributes={"rotation": 270.0}), [230, -30, 40, 300]),
         (annotation([100, 100, 300, 40], attributes={"rotation": 180.0}), [100, 100, 300, 40]),
+        # An ellipse, which CVAT exports as the run lengths of its outline, has the box around that already.
+        (annotation(attributes={"rotation": 90}, segmentation={"size": [90, 90], "counts": [8100]}), BOX),
+        (annotation(attributes={"rotation": 45}, segmentation=[[25, 20, 40, 40, 25, 60, 10, 40]]), BOX),
+        (annotation(attributes={"rotation": 90}, segmentation=[[10, 20, 40, 20, 40, 60, 10, 60]]), [5, 25, 40, 30]),
+        (annotation(attributes={"rotation": 90}, segmentation=[[]]), [5, 25, 40, 30]),
     ],
 )
 def test_boxes_that_are_taken(read: Callable[..., Any], written: dict[str, Any], expected: list[float]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ BROKEN = {
     "a comma too many": (b'{"a": [1, 2,]}', "at line 1, column"),
     "single quotes": (b"{'a': 1}", "at line 1, column 2"),
     "very deep": (b"[" * 100_000, "nested too deeply"),
-    "a huge number": (b"1" * 10_000, "can be read"),
+    "a huge number": (b"1" * 10_000, "a number has thousands of digits"),
 }
 
 
@@ -53,6 +54,13 @@ def test_what_is_no_json_is_named(tmp_path: Path, kind: str) -> None:
     with pytest.raises(UnreadableJson, match=rf"a\.json .*{said}") as raised:
         load_json(path)
     assert "\n" not in str(raised.value)
+
+
+def test_what_macos_packs_beside_each_file_is_ignored(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("annotations/instances_default.json", TEXT)
+        archive.writestr("__MACOSX/annotations/._instances_default.json", b"\0\5")
+    assert load_json(tmp_path / "a.zip") == CONTENT
 
 
 def test_folders_and_missing_files_are_named(tmp_path: Path) -> None:
