@@ -25,7 +25,7 @@ class RunStats:
         dropped: frames that were read and dropped, here or by the server.
         seconds: seconds from reading the first frame to writing the last one.
         last: number and time, in seconds, of the last frame that was read; None before there is any.
-        outside: frames in which a box lies outside the frame.
+        outside: frames in which a box has less than a pixel of the frame in it.
         first_outside: the number of the first of them, and the box's place in its line.
     """
 
@@ -39,12 +39,13 @@ class RunStats:
     _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_LATENCIES))
 
     def record_read(self, frame: Frame, boxes: Sequence[Box]) -> None:
-        """Remember the last frame, and count it if one of its boxes lies outside."""
+        """Remember the last frame, and count it if one of its boxes has no pixel of it."""
         if self.last is None or frame.number > self.last[0]:
             self.last = frame.number, frame.time
         height, width = frame.pixels.shape[:2]
         for index, box in enumerate(boxes):
-            if box.clipped(width, height).is_empty:
+            inside = box.clipped(width, height)
+            if inside.is_empty or inside.area < 1 or inside.x2 <= 1 >= inside.y2:
                 self.first_outside = (
                     min(self.first_outside, (frame.number, index)) if self.outside else (frame.number, index)
                 )
@@ -65,8 +66,8 @@ class RunStats:
         if not self.outside:
             return []
         number, index = self.first_outside
-        some = f"in {self.outside} frames a box lies outside the frame, where nobody is found"
-        return [f"{some}; the first is boxes[{index}] of frame {number}"]
+        some = f"in {self.outside} frames a box lies outside the frame, or has less than a pixel of it"
+        return [f"{some}, where nobody is found; the first is boxes[{index}] of frame {number}"]
 
     @property
     def fps(self) -> float:

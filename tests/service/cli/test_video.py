@@ -108,6 +108,11 @@ def test_boxes_outside_the_frame_leave_the_video_as_it_is(clip: Clip, tmp_path: 
     assert [[found["area"] for found in line["instances"]] for line in lines(masks)] == [[0]] * FRAMES
 
 
+def test_shares_of_the_frame_in_place_of_pixels_are_told(clip: Clip, tmp_path: Path) -> None:
+    done = hiseg_video(clip.path, "--json", tmp_path / "masks.jsonl", "--box", "0.1,0.1,0.9,0.9")
+    assert f"in {FRAMES} frames a box lies outside the frame, or has less than a pixel of it" in done.err
+
+
 def test_boxes_that_had_no_effect_are_told(clip: Clip, tmp_path: Path) -> None:
     boxes, masks = tmp_path / "boxes.jsonl", tmp_path / "masks.jsonl"
     rows = [
