@@ -155,6 +155,14 @@ REFUSED: dict[str, tuple[Any, str]] = {
         content(person(bbox=[30, 2, 49, 39], segmentation=[[30, 2, 49, 2, 49, 39, 30, 39]])),
         "which are corners by its outline",
     ),
+    "corners near the image's": (
+        content(person(bbox=[2, 3, 20, 30], segmentation=[[2, 3, 20, 3, 20, 30, 2, 30]])),
+        r"annotations\[0\] \(id 1\): bbox has the corners x1, y1, x2, y2 of its outline",
+    ),
+    "a centre by the outline": (
+        content(person(bbox=[25, 20, 20, 30], segmentation=[[15, 5, 35, 5, 35, 35, 15, 35]])),
+        "a centre and a size by its outline",
+    ),
     "corners by the image": (content(person(segmentation=None, bbox=[25, 20, 45, 38])), "fit as x1, y1, x2, y2"),
     "box elsewhere": (content(person(bbox=[40, 1, 5, 5])), r"but its outline lies in \[5\.0, 10\.0, 20\.0, 20\.0\]"),
     "crowd of words": (content(person(iscrowd="maybe")), "iscrowd is 'maybe', which is neither 0 nor 1"),

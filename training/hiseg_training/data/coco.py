@@ -107,6 +107,11 @@ class Photo:
         return self.pixels(), self.identities(), np.asarray(guess, dtype=np.uint8)
 
 
+def split_file(root: Path, split: str) -> Path:
+    """Return the annotation file of a split below the data root."""
+    return root / "annotations" / f"instances_{split}_person_only_no_crowd.json"
+
+
 def read_split(root: Path, split: str, categories: Collection[str] = (PERSON,), tell: Tell = silent) -> list[Photo]:
     """Read all photos with people of the split ``train``, ``val`` or ``ood`` below the data root.
 
@@ -114,7 +119,7 @@ def read_split(root: Path, split: str, categories: Collection[str] = (PERSON,), 
         FileNotFoundError: the split does not exist; the message names ``HISEG_DATA``.
         AnnotationError: as :func:`read_annotations`.
     """
-    annotations = root / "annotations" / f"instances_{split}_person_only_no_crowd.json"
+    annotations = split_file(root, split)
     if not annotations.is_file():
         raise FileNotFoundError(f"{annotations} does not exist; set {ENVIRONMENT} to the folder of the data")
     return read_annotations(annotations, root / "images" / split, categories, tell)
@@ -288,7 +293,10 @@ def _check_files(photos: Iterable[Photo], annotations: Path) -> None:
         size = shown_size(photo.path)
         if size is None:
             raise AnnotationError(f"{photo.path}, which {annotations} names, is no image that can be read")
-        photo.check_size(*size)
+        try:
+            photo.check_size(*size)
+        except AnnotationError as error:
+            raise AnnotationError(f"{annotations}: {error}") from None
 
 
 def with_outlines(photos: Sequence[Photo], annotations: Path | str, tell: Tell) -> list[Photo]:

@@ -18,6 +18,8 @@ LEAST_SIDE = 2.0
 """Least side of a person's box in pixels; annotations with smaller boxes are skipped."""
 SAME, OTHER = 0.9, 0.5
 """Least IoU of boxes that are the same, and largest one of boxes that aren't."""
+EXACT, INEXACT = 0.98, 0.95
+"""Least IoU of a box with the outline that it was made of, and largest one of a box that wasn't."""
 BEYOND = 0.1
 """Share of the image's side by which boxes that are drawn by hand do not reach beyond it."""
 FAR = f"part of a person that is over {BEYOND:.0%} beyond the image by bbox"
@@ -61,6 +63,7 @@ class PersonReader:
         self._skipped = skipped
         self._corners = True
         self._beyond = ""
+        self._exact_corners, self._exact_sizes = "", False
 
     def read(self, row: dict[str, Any], width: int, height: int, name: str) -> Person | None:
         """Return an annotation as a person.
@@ -106,6 +109,11 @@ class PersonReader:
                 f"{self._beyond}: bbox reaches beyond the image, but all of the file fit as x1, y1, x2, y2; "
                 "COCO has x, y, width, height"
             )
+        if self._exact_corners and not self._exact_sizes:
+            raise Unclear(
+                f"{self._exact_corners}: bbox has the corners x1, y1, x2, y2 of its outline, and no bbox of the file "
+                "is x, y, width, height of one, which COCO has"
+            )
 
     def _box(self, row: dict[str, Any], rle: Rle | None, width: int, height: int, name: str) -> Values:
         """Return x, y, width and height of the box; from the outline where the annotation has none."""
@@ -126,6 +134,11 @@ class PersonReader:
         far = x + w > (1 + BEYOND) * width or y + h > (1 + BEYOND) * height
         if tight is not None:
             _compare((x, y, w, h), tight, value)
+            # Corners of somebody near the image's corner pass for a position and a size.
+            as_size, as_corner = _overlap((x, y, w, h), tight), _overlap((x, y, w - x, h - y), tight)
+            self._exact_sizes = self._exact_sizes or as_corner < EXACT <= as_size
+            if as_size < INEXACT and as_corner >= EXACT:
+                self._exact_corners = self._exact_corners or name
         else:
             self._corners = self._corners and x < w <= width + 1 and y < h <= height + 1
             self._beyond = self._beyond or (name if far else "")
@@ -139,6 +152,8 @@ def _compare(box: Values, tight: Values, value: object) -> None:
     x1, y1, x2, y2 = box
     if _overlap((x1, y1, x2 - x1, y2 - y1), tight) >= SAME:
         raise Unclear(f"bbox is {show(value)}, which are corners by its outline; COCO has x, y, width, height")
+    if _overlap((x1 - x2 / 2, y1 - y2 / 2, x2, y2), tight) >= SAME:
+        raise Unclear(f"bbox is {show(value)}, a centre and a size by its outline; COCO has x, y, width, height")
     if not found:
         around = [round(side, 1) for side in tight]
         raise Unclear(f"bbox is {show(value)}, but its outline lies in {around} (x, y, width, height)")
