@@ -75,14 +75,27 @@ def test_who_is_left_out_is_told(drawn: Path, tmp_path: Path, command: str) -> N
     assert ("1 x image with people who have a box, but no outline" in said) == (command == "validate")
 
 
-def test_training_tells_too_and_leaves_out_photos_that_are_not_outlined(drawn: Path, tmp_path: Path) -> None:
+def without_outlines(drawn: Path, folder: Path, people: slice) -> Path:
     def change(rows: list[dict[str, Any]]) -> None:
-        del rows[0]["segmentation"]
+        for row in rows[people]:
+            row["segmentation"] = [[1, 1, 2, 2]]
 
-    path = changed(drawn, tmp_path, change)
-    arguments = ["train", "--config", "b0", "--train-ann", path, "--train-images", drawn / "images" / "val2017"]
-    arguments += ["--val-ann", tmp_path / "nowhere.json", "--output", tmp_path / "out", *small()]
-    said = invoke(*arguments, "--category", "Human", code=2)
-    assert f"{path}: " in said
+    return changed(drawn, folder, change)
+
+
+@pytest.mark.parametrize(("command", "reason"), [("train", "has everybody an outline"), ("pretrain", "is everybody")])
+def test_training_tells_too_and_leaves_out_photos_that_are_not_outlined(
+    drawn: Path, tmp_path: Path, command: str, reason: str
+) -> None:
+    images = drawn / "images" / "val2017"
+    (tmp_path / "some").mkdir()
+    some, nobody = without_outlines(drawn, tmp_path / "some", slice(1)), without_outlines(drawn, tmp_path, slice(None))
+    arguments = [command, "--config", "b0", "--train-images", images, "--val-images", images, "--category", "Human"]
+    arguments += ["--output", tmp_path / "out", *small()]
+    said = invoke(*arguments, "--train-ann", nobody, "--val-ann", some, code=2)
+    assert f"error: {nobody}: in none of its images has everybody an outline" in said.splitlines()[-1]
+    said = invoke(*arguments, "--train-ann", some, "--val-ann", nobody, code=2)
+    assert f"{some}: " in said
     assert "1 x image with people who have a box, but no outline, first 000000000001.png" in said
-    assert "nowhere.json" in said.splitlines()[-1]
+    assert f"error: {nobody}: in none of its images {reason}" in said.splitlines()[-1]
+    assert not (tmp_path / "out").exists()

@@ -70,7 +70,7 @@ def test_a_built_file_calls_people_person(renamed: Path, tmp_path: Path) -> None
         ("[]", "is not a COCO file"),
         ('{"images": [', "ends in the middle"),
         ('{"images": [], "annotations": []}', "the file has no categories"),
-        ('{"images": null, "annotations": [], "categories": [{"id": 1, "name": "person"}]}', "images is None"),
+        ('{"images": null, "annotations": [], "categories": [{"id": 1, "name": "person"}]}', "images is null"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, command: str, content: str, said: str) -> None:

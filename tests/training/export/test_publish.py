@@ -93,6 +93,29 @@ def test_published_during_load_and_no_request_fails(
     assert "version 2 of hiseg_b0 exists; publish version 3" in again.output
 
 
+def test_annotations_are_read_before_the_export(
+    one_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exported(*_: object) -> None:
+        raise AssertionError("an export takes minutes")
+
+    monkeypatch.setattr(publishing, "write_model", exported)
+    data = Path(shutil.copytree(one_photo, tmp_path / "data"))
+    file = data / "annotations" / "instances_ood_person_only_no_crowd.json"
+    checkpoint = stored_versions(PUBLISHED)["hiseg_b0"][0].path.with_name("checkpoint.pth")
+    arguments = ["publish", str(checkpoint), "--name", "new", "--repository", str(tmp_path), "--data", str(data)]
+    for change, said in (
+        ({"segmentation": [[1, 2, 3]]}, "annotations[1] (id 2): segmentation [0] has 3 numbers"),
+        ({"segmentation": [[1, 2, 3, 4]]}, "in none of its images has everybody an outline"),
+    ):
+        content = json.loads(file.read_text())
+        content["annotations"][1] |= change
+        file.write_text(json.dumps(content))
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 2
+        assert f"error: {file}: {said}" in done.output.splitlines()[-1]
+
+
 def test_a_checkpoint_is_published_in_half_precision_with_its_weights(
     one_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.cli.options import Data, ProvenanceFile
+from hiseg_training.cli.options import Data, ProvenanceFile, tell
 from hiseg_training.export.install import check_version_is_free, next_version
 from hiseg_training.export.precision import Precision
 from hiseg_training.export.provenance import read_provenance
@@ -30,7 +30,7 @@ def publish(
     with cli_errors():
         check_version_is_free(repository, name, number, replace)
         origin = read_provenance(provenance)
-        metrics = publish_model(source, repository, name, number, data, replace, precision, origin)
+        metrics = publish_model(source, repository, name, number, data, replace, precision, origin, tell)
     for split, quality in metrics["quality"].items():
         typer.echo(f"{split}: mean IoU {quality['ground truth boxes']['all']:.4f}")
     typer.echo(f"wrote {repository / name / str(number)}")

@@ -32,7 +32,7 @@ from hiseg_training.cli.options import (
 from hiseg_training.compat.foreground import read_foreground
 from hiseg_training.config.names import configuration
 from hiseg_training.config.run import Configuration, Distillation, Instances
-from hiseg_training.data.coco import Photo, with_outlines
+from hiseg_training.data.coco import Photo, data_root, split_file, with_outlines
 from hiseg_training.data.eval_dataset import read_photos
 from hiseg_training.inference.pseudo_labels import add_pseudo_labels
 from hiseg_training.inference.runner import open_runner
@@ -81,8 +81,9 @@ def pretrain(
                 raise ValueError("from_fine: there is no fine stage without a pretrained_checkpoint")
             start.model.start_coarse_from_fine()
         folder = run_folder(output, f"{start.config.name}_pretrain", start.resumed)
-        photos = _training_photos(start.config, boxes_ann, boxes_images, boxes_teacher)
-        exhaustive = _exhaustive(_validation_photos(start.config))
+        photos, boxed = _training_photos(start.config, boxes_ann, boxes_images)
+        exhaustive = _exhaustive(start.config)
+        photos += _outlined(boxed, boxes_teacher)
         run(ForegroundTask(start.model, start.config), photos, exhaustive, folder, FOREGROUND, start.resumed)
         typer.echo(f"wrote {folder / 'checkpoints'}")
 
@@ -138,8 +139,9 @@ def distill(
             settings = Distillation.model_validate(chosen.distillation.model_dump() | {"unfreezing": None})
             chosen = chosen.model_copy(update={"distillation": settings})
         folder = run_folder(output, chosen.name, start.resumed)
-        photos = _training_photos(chosen, boxes_ann, boxes_images, boxes_teacher, outlined=False)
-        exhaustive = _exhaustive(_validation_photos(chosen))
+        photos, boxed = _training_photos(chosen, boxes_ann, boxes_images, outlined=False)
+        exhaustive = _exhaustive(chosen)
+        photos += _outlined(boxed, boxes_teacher)
         task = DistillationTask(start.model, teacher, chosen)
         run(task, photos, exhaustive, folder, DISTILLATION, start.resumed, DistillationDataset, collate_distillation)
         typer.echo(f"wrote {folder / 'checkpoints'}")
@@ -185,9 +187,10 @@ def train(
             instances = Instances.model_validate({**chosen.instances.model_dump(), "coarse": coarse})
             chosen = chosen.model_copy(update={"instances": instances})
         folder = run_folder(output, chosen.name, start.resumed)
-        photos = _training_photos(chosen, boxes_ann, boxes_images, boxes_teacher)
+        photos, boxed = _training_photos(chosen, boxes_ann, boxes_images)
+        validation = with_outlines(_validation_photos(chosen), _file(chosen.data.val_ann, "val"), tell)
+        photos += _outlined(boxed, boxes_teacher)
         task = InstanceTask(start.model, chosen)
-        validation = with_outlines(_validation_photos(chosen), "val_ann", tell)
         run(task, photos, validation, folder, INSTANCES, start.resumed)
         typer.echo(f"wrote {folder / 'checkpoints'}")
 
@@ -265,32 +268,38 @@ def _training_photos(
     config: Configuration,
     boxes_ann: Path | None,
     boxes_images: Path | None,
-    boxes_teacher: str | None,
     outlined: bool = True,
-) -> list[Photo]:
-    """Read the training photos, and those with boxes only behind them, outlined if a model is named for it.
+) -> tuple[list[Photo], list[Photo]]:
+    """Read the training photos, and those with boxes only.
 
     Args:
         config: of the run.
         boxes_ann: COCO file of the photos with boxes only.
         boxes_images: folder of their images.
-        boxes_teacher: pattern of the model that outlines them.
         outlined: whether training photos in which somebody has no outline are left out.
 
     Raises:
-        FileNotFoundError: annotations, images or the model do not exist.
+        FileNotFoundError: annotations or images do not exist.
         AnnotationError: annotations can't be read, or nobody is left in them.
     """
     data = config.data
     photos = read_photos(data.train_ann, data.train_images, "train", data.limit, data.categories, tell)
     if outlined:
-        photos = with_outlines(photos, "train_ann", tell)
+        photos = with_outlines(photos, _file(data.train_ann, "train"), tell)
     if boxes_ann is None:
-        return photos
-    boxed = read_photos(boxes_ann, boxes_images, "", data.limit, data.categories, tell)
-    if boxes_teacher is not None:
-        boxed = add_pseudo_labels(boxed, open_runner(latest_match(boxes_teacher, "boxes_teacher")))
-    return photos + boxed
+        return photos, []
+    return photos, read_photos(boxes_ann, boxes_images, "", data.limit, data.categories, tell)
+
+
+def _outlined(boxed: list[Photo], boxes_teacher: str | None) -> list[Photo]:
+    """Return photos with boxes only, outlined if a model is named for it; that takes long, so all files are read first.
+
+    Raises:
+        FileNotFoundError: the model does not exist.
+    """
+    if not boxed or boxes_teacher is None:
+        return boxed
+    return add_pseudo_labels(boxed, open_runner(latest_match(boxes_teacher, "boxes_teacher")))
 
 
 def _validation_photos(config: Configuration) -> list[Photo]:
@@ -298,13 +307,23 @@ def _validation_photos(config: Configuration) -> list[Photo]:
     return read_photos(data.val_ann, data.val_images, "val", data.limit, data.categories, tell)
 
 
-def _exhaustive(photos: Sequence[Photo]) -> list[Photo]:
-    """Return the photos in which everybody is outlined, as only there the rest is nobody.
+def _file(annotations: Path | None, split: str) -> Path:
+    """Return the file that photos are read from: the one that is named, or the split's."""
+    return annotations or split_file(data_root(), split)
+
+
+def _exhaustive(config: Configuration) -> list[Photo]:
+    """Read the validation photos in which everybody is outlined, as only there the rest is nobody.
 
     Raises:
         ValueError: there is none.
     """
+    photos = _validation_photos(config)
     found = [photo for photo in photos if photo.exhaustive]
     if not found:
-        raise ValueError("val_ann: in none of its images is everybody outlined, so the foreground can't be measured")
+        file = _file(config.data.val_ann, "val")
+        raise ValueError(f"{file}: in none of its images is everybody outlined, so the foreground can't be measured")
+    if left := len(photos) - len(found):
+        first = next(photo.path.name for photo in photos if not photo.exhaustive)
+        tell(f"  left out: {left} x image in which somebody isn't outlined, first {first}")
     return found

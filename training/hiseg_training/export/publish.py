@@ -8,7 +8,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from importlib import resources
@@ -25,7 +25,8 @@ from hiseg.models.random_inputs import random_rois
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 from hiseg_training.config.model import ModelConfig
-from hiseg_training.data.coco import read_split
+from hiseg_training.data.coco import Photo, read_split, split_file, with_outlines
+from hiseg_training.data.skipped import Tell, silent
 from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
 from hiseg_training.evaluation.baselines import BASELINES
 from hiseg_training.evaluation.complexity import complexity
@@ -44,6 +45,8 @@ CANARY_PHOTO = resources.files("hiseg.transports.http.playground") / "assets" / 
 CANARY_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
 CHECKPOINT = "checkpoint.pth"
 """File of the weights in half precision, to continue training from."""
+SPLITS = ("val", "ood")
+"""What models are measured on."""
 JITTER = 0.1
 THREADS = 2
 
@@ -57,6 +60,7 @@ def publish(
     replace: bool = False,
     precision: Precision | None = None,
     provenance: Provenance | None = None,
+    tell: Tell = silent,
 ) -> dict[str, Any]:
     """Export and measure a model, and install it as ``repository/name/version`` in one step.
 
@@ -69,6 +73,7 @@ def publish(
         replace: replace a version of that number.
         precision: of a checkpoint's export; None is FP32. An exported file already has one.
         provenance: origin for metadata and card; None keeps the file's metadata and leaves the card without.
+        tell: gets a line for what was read of the photos, and one for each reason why something was left out.
 
     Returns:
         The metrics, as written to ``metrics.json``.
@@ -76,20 +81,28 @@ def publish(
     Raises:
         ParityError: ONNX Runtime disagrees with PyTorch, or a lower precision with FP32.
         FileNotFoundError: there are no photos to measure on.
+        AnnotationError: their annotations can't be understood, or nobody is outlined in them.
         ValueError: an exported file lacks metadata, or a precision is asked of it.
         ModelError: an exported file can't be opened, or breaks the tensor contract.
         InstallError: the version exists, or other versions have another contract.
     """
+    if source.suffix == ".onnx":
+        if precision is not None:
+            raise ValueError(f"precision: {source} is published as it is; `export` gives it another precision")
+        open_cpu_runner(source)  # which says what is wrong with it
+        model = None
+    else:
+        model = load_checkpoint(source)
+    # Before the export, since that takes minutes.
+    photos = {
+        split: with_outlines(read_split(data, split, tell=tell), split_file(data, split), tell) for split in SPLITS
+    }
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder)
         path = built / "model.onnx"
-        if source.suffix == ".onnx":
-            if precision is not None:
-                raise ValueError(f"precision: {source} is published as it is; `export` gives it another precision")
-            open_cpu_runner(source)  # which says what is wrong with it
+        if model is None:
             shutil.copy(source, path)
         else:
-            model = load_checkpoint(source)
             write_model(model, path, ExportOptions(), precision or Precision.FP32, data)
             save_checkpoint(built / CHECKPOINT, model, {"published as": f"{name} {version}"}, half=True)
         metadata: dict[str, Any] = read_metadata(path) | (provenance.facts() if provenance else {})
@@ -99,7 +112,7 @@ def publish(
         compute = complexity(HierarchicalModel(config))
         metadata["gmac"] = [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)]
         difference = metadata.get("onnx_max_difference")
-        metrics = measure(path, data) | {
+        metrics = measure(path, photos) | {
             "complexity": asdict(compute),
             "precision": metadata.get("precision", Precision.FP32.value),
             "onnx_max_difference": None if difference is None else float(difference),
@@ -135,16 +148,19 @@ def open_cpu_runner(path: Path, threads: int = THREADS) -> Runner:
     return open_onnx(path, ["CPUExecutionProvider"], threads)
 
 
-def measure(path: Path, data: Path) -> dict[str, Any]:
-    """Measure a model's quality on ``val`` and ``ood`` beside the baselines, and its speed on this machine.
+def measure(path: Path, splits: Mapping[str, Sequence[Photo]]) -> dict[str, Any]:
+    """Measure a model's quality beside the baselines, and its speed on this machine.
+
+    Args:
+        path: the exported file.
+        splits: the photos to measure on, by the names of their splits; everybody in them has an outline.
 
     Returns:
         The figures by name, as they stand in ``metrics.json``.
     """
     quality: dict[str, Any] = {}
     runner = open_cpu_runner(path)
-    for split in ("val", "ood"):
-        photos = read_split(data, split)
+    for split, photos in splits.items():
         quality[split] = {
             "people": sum(len(photo.people) for photo in photos),
             "ground truth boxes": evaluate(photos, runner).summary(),
