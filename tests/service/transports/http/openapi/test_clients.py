@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ COMPILER = {
     "types": ["node"],
 }
 KEY = "a key"
+PAGE = (ROOT / "docs" / "integrations.md").read_text()
+(EXAMPLE,) = re.findall(r"```python\n(from hiseg_client.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,10 @@ def test_a_client_of_python(bin_folder: Path, source: Path, tmp_path: Path, lock
     assert got["no_key"] == [401, "INVALID_API_KEY"]
     assert (got["boxes"], got["ready"], got["unknown"]) == (100, "onnx", "NOT_FOUND")
     assert got["outputs"] == ["masks", "scores", "areas", "boxes", "image_size"]
+    example = EXAMPLE.replace("http://127.0.0.1:8000", locked.url).replace("…", KEY)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    printed, _ = run(bin_folder / "python", "-c", example, cwd=tmp_path, **environment | {"PYTHONPATH": "made"})
+    assert int(printed) == got["areas"][0], "the example of docs/integrations.md"
 
 
 def test_a_client_of_typescript(source: Path, tmp_path: Path, locked: Server) -> None:
