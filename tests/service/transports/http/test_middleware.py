@@ -131,7 +131,9 @@ def test_only_listed_origins_may_send_requests(visitor: httpx.Client, client: ht
     assert preflight(visitor, PAGE) == PAGE
     assert preflight(visitor, "https://evil.example") is None
     assert preflight(client, PAGE) is None, "off unless it is asked for"
-    assert ask(visitor, origin=PAGE, x_api_key=KEY).headers["access-control-allow-origin"] == PAGE
+    answer = ask(visitor, origin=PAGE, x_api_key=KEY)
+    assert answer.headers["access-control-allow-origin"] == PAGE
+    assert {"X-Request-ID", "X-Hiseg-Notes"} <= set(answer.headers["access-control-expose-headers"].split(", "))
 
 
 def test_below_v2_the_protocol_s_clients_find_the_sentence(guarded: Server, folder: Path) -> None:
