@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypedDict
@@ -152,21 +151,19 @@ def to_number(value: Any) -> float:
 
     Raises:
         TypeError: it is none; nor are true and false.
-        ValueError: the text is none, or it isn't finite.
+        ValueError: the text is none.
+        OverflowError: it is too large.
     """
     if isinstance(value, bool | np.bool_):
         raise TypeError("it should be a number")
-    found = parse_number(value) if isinstance(value, str) else float(value)
-    if not math.isfinite(found):
-        raise ValueError("it should be a finite number")
-    return found
+    return parse_number(value) if isinstance(value, str) else float(value)
 
 
 def to_rows(boxes: Boxes) -> tuple[Row, ...]:
     """Convert boxes to rows of four floats.
 
     Raises:
-        InvalidRequest: a box doesn't have four finite numbers.
+        InvalidRequest: a box doesn't have four numbers.
     """
     if isinstance(boxes, str | bytes | Mapping):
         raise InvalidRequest(
@@ -179,7 +176,7 @@ def to_rows(boxes: Boxes) -> tuple[Row, ...]:
         try:
             row = tuple(map(to_number, box))
         except (TypeError, ValueError, OverflowError) as error:
-            raise InvalidRequest(f"{name} is not a row of finite numbers", field=name, value=repr(box)[:80]) from error
+            raise InvalidRequest(f"{name} is not a row of numbers", field=name, value=repr(box)[:80]) from error
         if len(row) != 4:
             raise InvalidRequest(f"{name} has {len(row)} numbers; a box has 4", field=name, limit=4, value=len(row))
         rows.append(row)
