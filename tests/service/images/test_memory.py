@@ -43,9 +43,9 @@ print(json.dumps(taken))
 """
 
 
-def sixteen_bits(colours: int, before: bytes = b"") -> bytes:
-    """A PNG with numbers of 16 bits."""
-    rows = RANDOM.integers(0, 2**16, (SIZE[1], SIZE[0] * colours), dtype=np.uint16).astype(">u2").view(np.uint8)
+def sixteen_bits(colours: int, before: bytes = b"", most: int = 2**16) -> bytes:
+    """A PNG with numbers of 16 bits, all under ``most``: of few numbers the file is small."""
+    rows = RANDOM.integers(0, most, (SIZE[1], SIZE[0] * colours), dtype=np.uint16).astype(">u2").view(np.uint8)
     pixels = np.pad(rows & 0xF0, ((0, 0), (1, 0))).tobytes()
     header = struct.pack(">IIBBBBB", *SIZE, 16, {3: 2, 4: 6}[colours], 0, 0, 0)
     parts = chunk(b"IHDR", header), before, chunk(b"IDAT", zlib.compress(pixels, 1)), chunk(b"IEND")
@@ -68,7 +68,9 @@ def files() -> dict[str, bytes]:
         "jpeg Display P3": encoded(rgb, "JPEG", icc_profile=profiles.of_colours(profiles.DISPLAY_P3)),
         "jpeg CMYK with a profile": encoded(rgb.convert("CMYK"), "JPEG", icc_profile=profiles.of_press()),
         "png of 16 bits": sixteen_bits(3),
+        "png of 16 bits, black": sixteen_bits(3, most=1),
         "png of 16 bits with alpha": sixteen_bits(4),
+        "png of 16 bits with alpha, black": sixteen_bits(4, most=1),
         "png of 16 bits of BT.2020 PQ": sixteen_bits(3, chunk(b"cICP", b"\x09\x10\0\1")),
         "png Display P3 with alpha": encoded(
             rgba, "PNG", compress_level=1, icc_profile=profiles.of_colours(profiles.DISPLAY_P3)

@@ -37,15 +37,14 @@ def decoding_bytes(data: bytes, header: Header) -> int:
     """Most bytes that :func:`decode` takes at once, its result included."""
     if header.bits == 16:
         stored = 2 if header.mode == "L" else 6 if header.mode == "RGB" and not header.is_transparent else 8
+        each = max(2 * stored, stored + 3 + header.is_transparent)  # OpenCV copies all pixels once it has them
     else:
-        stored = _PILLOW_BYTES.get(header.mode, 4)
-    each = stored + 3 + header.is_transparent
+        each = _PILLOW_BYTES.get(header.mode, 4) + 3 + header.is_transparent
     # Two rows are unpacked at a time, of up to four numbers of 16 bits a pixel: of an image of one row that is much.
     # Of an image of one column it is the pointers to rows, which Pillow has.
     rows = 2 * 8 * header.width + 8 * header.height
-    copies = 2 if header.bits == 16 else 1  # OpenCV has one more
     light = _LIGHT_BYTES if {b"cICP", b"gAMA"} & header.colours.keys() else 0
-    return each * header.width * header.height + rows + light + BAND_BYTES + copies * len(data)
+    return each * header.width * header.height + rows + light + BAND_BYTES + len(data)
 
 
 def decode(data: bytes, header: Header, conversion: Conversion, stop: Stop) -> Image:
