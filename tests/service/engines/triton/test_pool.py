@@ -127,7 +127,9 @@ def test_regions_of_large_batches_go_back_when_no_more_come(server: Triton, monk
             assert len(registered(server)) == 2
             await asyncio.sleep(2)
             assert len(registered(server)) == 1, "a small one stays for the next batch"
-            assert registered(server) == files()
+            (kept,) = registered(server)
+            own = kept.rpartition("-")[0]  # other tests' services have regions on this machine, too
+            assert {name for name in files() if name.startswith(own)} == {kept}
             batch = marked(7, rois=3)
             assert_own(await engine.infer(batch), batch)
 
