@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
+from hiseg.core.reasons import OVERLOADED
 from hiseg.core.reasons import Reason as Reason
 
 MAX_QUOTE_LENGTH = 80
@@ -168,16 +169,7 @@ class Overloaded(HisegError):
     """
 
     title = "Overloaded"
-    reasons = (
-        Reason.WAIT_TOO_LONG,
-        Reason.WAIT_PAST_DEADLINE,
-        Reason.MEMORY_IN_USE,
-        Reason.ENGINE_BUSY,
-        Reason.KEY_RATE,
-        Reason.KEY_CONCURRENT,
-        Reason.TOO_MANY_CALLS,
-        Reason.TOO_MANY_STREAMS,
-    )
+    reasons = OVERLOADED
 
     def __init__(
         self, detail: str, *, reason: Reason, retry_after: int = 1, limit: object = None, value: object = None

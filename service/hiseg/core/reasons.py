@@ -103,16 +103,20 @@ class Reason(StrEnum):
     """There are too many headers, or too long ones. 431; a retry doesn't help."""
 
 
+OVERLOADED = (
+    Reason.WAIT_TOO_LONG,
+    Reason.WAIT_PAST_DEADLINE,
+    Reason.MEMORY_IN_USE,
+    Reason.ENGINE_BUSY,
+    Reason.KEY_RATE,
+    Reason.KEY_CONCURRENT,
+    Reason.TOO_MANY_CALLS,
+    Reason.TOO_MANY_STREAMS,
+)
+"""Reasons for which a request is refused because of load, or of the limits of its caller; the usual one first."""
 RETRY_HELPS = frozenset(
     {
-        Reason.WAIT_TOO_LONG,
-        Reason.WAIT_PAST_DEADLINE,
-        Reason.MEMORY_IN_USE,
-        Reason.ENGINE_BUSY,
-        Reason.KEY_RATE,
-        Reason.KEY_CONCURRENT,
-        Reason.TOO_MANY_CALLS,
-        Reason.TOO_MANY_STREAMS,
+        *OVERLOADED,
         Reason.STARTING,
         Reason.SHUTTING_DOWN,
         Reason.NO_ENGINE,
