@@ -18,9 +18,10 @@ from hiseg.batching.job import BatchJob, Prepared
 from hiseg.batching.workers import Workers
 from hiseg.core.box import Box
 from hiseg.core.canvas import Placement, choose_canvas, to_canvas
-from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, Reason, Unavailable
+from hiseg.core.errors import DeadlineExceeded, Overloaded, Reason, Unavailable
 from hiseg.core.image import ImageSource, Size
 from hiseg.core.job import Job, Mode
+from hiseg.core.model_choice import choose_model
 from hiseg.core.result import Instance, Result
 from hiseg.core.stop import NEVER, Stop
 from hiseg.engines.base import ModelInfo, Prediction, RequestedOutputs
@@ -74,22 +75,19 @@ class Segmenter:
         """The models that are served; none while the service starts."""
         return [batcher.engine.info for batcher in self.batchers.values()]
 
-    def model_for(self, variant: str) -> ModelInfo:
-        """Return the model of a variant.
+    def choose_model(self, model: str | None, variant: str | None, default_variant: str) -> ModelInfo:
+        """Return the model that a request gets; see :mod:`hiseg.core.model_choice`.
+
+        Args:
+            model: the name that the request asks for; None: any.
+            variant: the variant that it asks for; None: any.
+            default_variant: variant, or name, of the model for a request that asks for neither.
 
         Raises:
-            InvalidRequest: no model of that variant is served.
+            InvalidRequest: there is no such model or variant, or the model is of another variant.
         """
-        for info in self.models:
-            if info.ref.variant == variant:
-                return info
-        known = sorted(info.ref.variant for info in self.models)
-        raise InvalidRequest(
-            f"variant {variant!r} is not served; there is {', '.join(known)}",
-            field="variant",
-            limit=known,
-            value=variant,
-        )
+        chosen = choose_model([info.ref for info in self.models], model, variant, default_variant)
+        return self.batchers[chosen.name].engine.info
 
     def check_ready(self, model: str | None = None) -> None:
         """Check that requests should be sent here: they are accepted, and a model's engine answers, or any engine.

@@ -229,12 +229,13 @@ def test_a_large_photo_is_decoded_smaller_for_a_canvas_that_looks_the_same(orien
     assert source.decoding_bytes_for(size_to_decode(placement)) < source.decoding_bytes // 2
 
 
-def test_unknown_variant_names_those_there_are() -> None:
+def test_a_model_is_chosen_among_those_that_run() -> None:
     async def scenario() -> None:
         async with echoing(EchoEngine()) as segmenter:
-            assert segmenter.model_for("b0").ref.name == "echo"
+            chosen = [segmenter.choose_model(*asked, "b0") for asked in ((None, None), ("echo", None), (None, "b0"))]
+            assert [info.ref.name for info in chosen] == ["echo"] * 3
             with pytest.raises(InvalidRequest) as raised:
-                segmenter.model_for("b9")
-            assert (raised.value.field, raised.value.limit, raised.value.value) == ("variant", ["b0"], "b9")
+                segmenter.choose_model("none", None, "b0")
+            assert (raised.value.field, raised.value.limit, raised.value.value) == ("model", ["echo"], "none")
 
     asyncio.run(scenario())

@@ -43,7 +43,7 @@ class Exchange:
 
     Args:
         segmenter: runs the jobs.
-        settings: settings of the service: limits of requests, and defaults of those that name no variant or deadline.
+        settings: settings of the service: limits of requests, and defaults of those that name no model or deadline.
         metrics: count every request and every bug.
     """
 
@@ -266,14 +266,14 @@ class RequestContext:
             yield reservation
 
     def choose_model(self, options: Options) -> ModelRef:
-        """The model of the variant that the options ask for, or of the default one.
+        """The model that the options ask for by name or variant, or the default one.
 
         Raises:
-            InvalidRequest: the variant isn't served.
+            InvalidRequest: there is no such model or variant, or the two don't go together.
         """
         self.variant = ""
-        variant = options.variant or self._exchange.settings.default_variant
-        model = self._exchange.segmenter.model_for(variant).ref
+        default = self._exchange.settings.default_variant
+        model = self._exchange.segmenter.choose_model(options.model, options.variant, default).ref
         self.variant = model.variant
         return model
 
@@ -311,7 +311,7 @@ class RequestContext:
             The result, with its timings rounded to microseconds, and what ``write`` returned.
 
         Raises:
-            HisegError: the image, the boxes or the variant are invalid, or what :meth:`Segmenter.segment` raises.
+            HisegError: the image, the boxes or the model are invalid, or what :meth:`Segmenter.segment` raises.
             Superseded: a newer frame took this one's place.
         """
         model = model or self.choose_model(options)

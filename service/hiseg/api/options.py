@@ -23,6 +23,8 @@ MAX_DEADLINE_S = 600
 """Longest deadline that a request may name."""
 MAX_DILATION_PX = 100
 """Largest value of ``dilation_px``."""
+MAX_MODEL_LENGTH = 255
+"""Most characters of the name of a model, as of a folder."""
 MAX_VARIANT_LENGTH = 40
 """Most characters of the name of a variant."""
 Rows: TypeAlias = Sequence[Sequence[float]]
@@ -42,6 +44,12 @@ class Options(BaseModel):
         min_length=1,
         max_length=MAX_VARIANT_LENGTH,
         description="`b0`, `b1` or `b7`; the service's default if left out",
+    )
+    model: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_MODEL_LENGTH,
+        description="name of the model, as `/v1/models` lists it, where several are of one variant",
     )
     mode: Mode = Field(default=Mode.INSTANCE, description="a mask per box, or the foreground: everybody at once")
     box_format: BoxFormat = Field(default=BoxFormat.XYXY, description="what the four numbers of a box mean")

@@ -36,7 +36,7 @@ MEANT = {
     "rois": "boxes",
     "conf": "threshold",
     "confidence": "threshold",
-    "model": "variant",
+    "modelname": "model",
     "format": "mask_format",
     "outputformat": "mask_format",
     "timeout": "deadline_ms",

@@ -22,6 +22,9 @@ Fallback = Annotated[
 # The options of settings are texts: the settings themselves say what is wrong with a value, wherever it comes from.
 CANNOT_START = 2
 """Exit code of a service that can't start, and of every command whose settings are refused, as of a wrong option."""
+Model = Annotated[
+    str | None, typer.Option("--model", help="name of the model, where several are of one variant", metavar="NAME")
+]
 Variant = Annotated[str | None, typer.Option(help="b0, b1 or b7")]
 
 

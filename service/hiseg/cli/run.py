@@ -17,7 +17,7 @@ from hiseg.api.options import Options
 from hiseg.app import models_running, new_segmenter
 from hiseg.cli import mask_options
 from hiseg.cli.numbers import number
-from hiseg.cli.options import Repository, Variant, exit_on, read_settings
+from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
 from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
 from hiseg.core.image import ImageSource
@@ -44,6 +44,7 @@ def run(
         typer.Option("--output", "-o", help="PNG: the masks drawn on the image, or the label map or cut-out"),
     ] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="the answer as the service would give it")] = None,
+    model: Model = None,
     variant: Variant = None,
     mask_format: Annotated[
         MaskFormat, typer.Option(help="how --json writes masks; label_map and cutout also say what -o is")
@@ -87,8 +88,8 @@ def run(
             segmenter = new_segmenter(settings, executor)
             image = segmenter.inspect(photo.read_bytes())
             async with models_running(segmenter, settings, Metrics()):
-                model = segmenter.model_for(variant or settings.default_variant).ref.name
-                result, _ = await segment_embedded(segmenter, image, rows, options, model, write)
+                name = segmenter.choose_model(model, variant, settings.default_variant).ref.name
+                result, _ = await segment_embedded(segmenter, image, rows, options, name, write)
                 return result
 
     with exit_on(CommandError, StartError, ModelError, CanaryMismatch, SelfTestFailed, HisegError):

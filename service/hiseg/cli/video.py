@@ -14,7 +14,7 @@ import typer
 
 from hiseg.cli import mask_options
 from hiseg.cli.numbers import whole_number
-from hiseg.cli.options import Repository, Variant, exit_on, read_settings
+from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
 from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
 from hiseg.core.job import PostProcessing, Smoothing
@@ -64,6 +64,7 @@ def video(
     server: Annotated[
         str | None, typer.Option(help="grpc://HOST:PORT of a running service; without it the model runs here")
     ] = None,
+    model: Model = None,
     variant: Variant = None,
     threshold: mask_options.Threshold = 0.5,
     smoothing: mask_options.SmoothingOption = Smoothing.NONE,
@@ -88,9 +89,9 @@ def video(
         async def run() -> int:
             with ThreadPoolExecutor(available_cores(), thread_name_prefix="worker") as workers:
                 masker_context: AbstractAsyncContextManager[Masker] = (
-                    remote_masker(server, policy, variant, post_processing)
+                    remote_masker(server, policy, model, variant, post_processing)
                     if server is not None
-                    else embedded_masker(settings, workers, variant, post_processing)
+                    else embedded_masker(settings, workers, model, variant, post_processing)
                 )
                 plan = Plan(policy, track, json_output is not None, workers)
                 async with masker_context as masker:

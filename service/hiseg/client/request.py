@@ -32,7 +32,9 @@ class FrameOptions(TypedDict, total=False):
     """Options of a request or frame, by the service's names; what is left out has the service's default."""
 
     variant: str
-    """Which model answers: ``b0``, ``b1`` or ``b7``."""
+    """Variant of the model that answers: ``b0``, ``b1`` or ``b7``."""
+    model: str
+    """Name of the model that answers, as the service's ``/v1/models`` lists it, where several are of one variant."""
     mode: str
     """``instance``: a mask per box; ``binary``: the foreground, everybody at once."""
     threshold: float

@@ -60,8 +60,8 @@ class Client:
             boxes: rows of four numbers, one per person, an array or tensor ``[N, 4]``, or what a detector found
                 (supervision's ``Detections``, Ultralytics' ``Boxes``). An empty list says that there is nobody;
                 ``mode="binary"`` needs none.
-            options: ``variant``, ``mode``, ``threshold``, ``smoothing``, ``dilation_px``, ``resolve_overlaps``,
-                ``box_format``, ``normalized``, ``priority``, ``timeout``.
+            options: ``variant``, ``model``, ``mode``, ``threshold``, ``smoothing``, ``dilation_px``,
+                ``resolve_overlaps``, ``box_format``, ``normalized``, ``priority``, ``timeout``.
 
         Raises:
             ClientError: there is no answer; the subclass says why.

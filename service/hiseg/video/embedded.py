@@ -47,17 +47,21 @@ class EmbeddedMasker:
 
 @asynccontextmanager
 async def embedded_masker(
-    settings: Settings, executor: ThreadPoolExecutor, variant: str | None, post_processing: PostProcessing
+    settings: Settings,
+    executor: ThreadPoolExecutor,
+    model: str | None,
+    variant: str | None,
+    post_processing: PostProcessing,
 ) -> AsyncIterator[EmbeddedMasker]:
     """Keep the models loaded until the end of the block.
 
     Raises:
         NoModels: there are no models.
         ModelError: a model can't be used.
-        InvalidRequest: the variant isn't among the models.
+        InvalidRequest: the model or the variant isn't there, or the two don't go together.
     """
     unlimited = settings.model_copy(update=NO_ADMISSION_LIMITS)
     segmenter = new_segmenter(unlimited, executor)
     async with models_running(segmenter, unlimited, Metrics()):
-        model = segmenter.model_for(variant or unlimited.default_variant)
-        yield EmbeddedMasker(segmenter, model.ref.name, Options(**asdict(post_processing)))
+        chosen = segmenter.choose_model(model, variant, unlimited.default_variant)
+        yield EmbeddedMasker(segmenter, chosen.ref.name, Options(**asdict(post_processing)))

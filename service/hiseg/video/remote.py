@@ -54,12 +54,15 @@ class RemoteMasker:
                         raise VideoError(f"the server dropped frame {frame.number}: {dropped.detail}")
                     await asyncio.sleep(dropped.retry_after or PAUSE_S)
 
-    async def relay(self, to: client.AsyncClient, variant: str | None, post_processing: PostProcessing) -> None:
+    async def relay(
+        self, to: client.AsyncClient, model: str | None, variant: str | None, post_processing: PostProcessing
+    ) -> None:
         """Run the stream until :meth:`end`; if it breaks, frames without an answer, and later ones, fail with why.
 
         Args:
             to: client of the service.
-            variant: which model answers; None: the service's default.
+            model: name of the model that answers; None: that of the variant.
+            variant: variant of the model that answers; None: the service's default.
             post_processing: how the model's answer becomes masks.
         """
         options: FrameOptions = {
@@ -68,6 +71,8 @@ class RemoteMasker:
             "dilation_px": post_processing.dilation_px,
             "resolve_overlaps": post_processing.resolve_overlaps,
         }
+        if model is not None:
+            options["model"] = model
         if variant is not None:
             options["variant"] = variant
         try:
@@ -104,7 +109,7 @@ class RemoteMasker:
 
 @asynccontextmanager
 async def remote_masker(
-    url: str, policy: Policy, variant: str | None, post_processing: PostProcessing
+    url: str, policy: Policy, model: str | None, variant: str | None, post_processing: PostProcessing
 ) -> AsyncIterator[RemoteMasker]:
     """Keep a stream to the service open until the end of the block.
 
@@ -119,7 +124,7 @@ async def remote_masker(
         raise BadOption("--server", url, f"can't be used: {error}") from error
     async with to:
         masker = RemoteMasker(policy)
-        relaying = asyncio.create_task(masker.relay(to, variant, post_processing))
+        relaying = asyncio.create_task(masker.relay(to, model, variant, post_processing))
         try:
             yield masker
             masker.end()

@@ -94,8 +94,9 @@ def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:
     for field, enum in ENUMS.items():
         if number := getattr(message, field):
             values[field] = enum_value(enum, number, field)
-    if message.variant:
-        values["variant"] = message.variant
+    for field in ("model", "variant"):
+        if name := getattr(message, field):
+            values[field] = name
     for field in ("threshold", "tolerance_px"):
         if message.HasField(field):
             values[field] = getattr(message, field)

@@ -185,8 +185,8 @@ class SegmentationServicer:
         if first is None:
             raise InvalidRequest("the stream has no message", field="config")
         config = read_config(first, self._settings)
-        variant = config.options.variant or self._settings.default_variant
-        entry.variant = self._segmenter.model_for(variant).ref.variant
+        asked, default = config.options, self._settings.default_variant
+        entry.variant = self._segmenter.choose_model(asked.model, asked.variant, default).ref.variant
         open_frame = partial(
             self._exchange.open,
             FRAME,

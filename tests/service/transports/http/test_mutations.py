@@ -164,8 +164,9 @@ def test_sizes_of_binary_tensors(header_length: str, size: object, shape: list[i
 
 def test_options_have_no_text_without_a_length() -> None:
     texts = [name for name, field in Options.model_fields.items() if field.annotation == (str | None)]
-    assert texts == ["variant"]
-    assert Options.model_json_schema()["properties"]["variant"]["anyOf"][0]["maxLength"] == 40
+    assert texts == ["variant", "model"]
+    longest = {name: Options.model_json_schema()["properties"][name]["anyOf"][0]["maxLength"] for name in texts}
+    assert longest == {"variant": 40, "model": 255}
 
 
 @pytest.mark.parametrize("kind", ["json", "infer", "binary", "form"])

@@ -48,7 +48,7 @@ OUTPUTS = [
 NAMES = tuple(str(output["name"]) for output in OUTPUTS)
 BINARY, ALL_BINARY = "binary_data", "binary_data_output"
 TIMEOUT_US, PRIORITY = "timeout", "priority"
-FIXED_OPTIONS = {"variant": "the URL names the model", "mask_format": "masks are COCO RLE"}
+FIXED_OPTIONS = {"model": "the URL names it", "variant": "the URL names the model", "mask_format": "masks are COCO RLE"}
 """Options that can't be chosen in this protocol, and why."""
 WHY_NOT = {"classification": "masks are not classes"}
 """Parameters of outputs that Triton has, and why there are none here."""

@@ -104,7 +104,7 @@ DROP_REASON_DEADLINE: DropReason
 DROP_REASON_UNAVAILABLE: DropReason
 
 class SegmentRequest(_message.Message):
-    __slots__ = ("encoded_image", "raw_frame", "boxes", "box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps", "tolerance_px")
+    __slots__ = ("encoded_image", "raw_frame", "boxes", "box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps", "tolerance_px", "model")
     ENCODED_IMAGE_FIELD_NUMBER: _ClassVar[int]
     RAW_FRAME_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +119,7 @@ class SegmentRequest(_message.Message):
     DILATION_PX_FIELD_NUMBER: _ClassVar[int]
     RESOLVE_OVERLAPS_FIELD_NUMBER: _ClassVar[int]
     TOLERANCE_PX_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     encoded_image: bytes
     raw_frame: RawFrame
     boxes: _containers.RepeatedCompositeFieldContainer[Box]
@@ -133,7 +134,8 @@ class SegmentRequest(_message.Message):
     dilation_px: int
     resolve_overlaps: bool
     tolerance_px: float
-    def __init__(self, encoded_image: _Optional[bytes] = ..., raw_frame: _Optional[_Union[RawFrame, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ..., tolerance_px: _Optional[float] = ...) -> None: ...
+    model: str
+    def __init__(self, encoded_image: _Optional[bytes] = ..., raw_frame: _Optional[_Union[RawFrame, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ..., tolerance_px: _Optional[float] = ..., model: _Optional[str] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("x1", "y1", "x2", "y2")
@@ -335,7 +337,7 @@ class StreamConfig(_message.Message):
     def __init__(self, policy: _Optional[_Union[StreamPolicy, str]] = ..., options: _Optional[_Union[SegmentOptions, _Mapping]] = ..., reuse_boxes: _Optional[bool] = ..., frame_deadline_ms: _Optional[int] = ...) -> None: ...
 
 class SegmentOptions(_message.Message):
-    __slots__ = ("box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps", "tolerance_px")
+    __slots__ = ("box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps", "tolerance_px", "model")
     BOX_FORMAT_FIELD_NUMBER: _ClassVar[int]
     NORMALIZED_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
@@ -347,6 +349,7 @@ class SegmentOptions(_message.Message):
     DILATION_PX_FIELD_NUMBER: _ClassVar[int]
     RESOLVE_OVERLAPS_FIELD_NUMBER: _ClassVar[int]
     TOLERANCE_PX_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     box_format: BoxFormat
     normalized: bool
     variant: str
@@ -358,7 +361,8 @@ class SegmentOptions(_message.Message):
     dilation_px: int
     resolve_overlaps: bool
     tolerance_px: float
-    def __init__(self, box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ..., tolerance_px: _Optional[float] = ...) -> None: ...
+    model: str
+    def __init__(self, box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ..., tolerance_px: _Optional[float] = ..., model: _Optional[str] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("sequence", "timestamp_us", "encoded_image", "raw_frame", "boxes", "options", "forget_boxes")

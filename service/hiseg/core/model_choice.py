@@ -1,0 +1,125 @@
+"""Which model a request gets: by name, by variant, or by default.
+
+Whoever chooses a model asks here, so that the service, its commands and the doctor choose the same one, whatever the
+order in which models were found. Several models may share a variant, say the published ``hiseg_b0`` and an own
+``hiseg_tiny`` that is a B0 too. Then the one called ``hiseg_VARIANT`` answers for the variant, or the first by name if
+none is called so. The others are asked for by their names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from hiseg.core.errors import InvalidRequest, shorten
+from hiseg.core.result import ModelRef
+
+PUBLISHED = "hiseg_"
+"""How the names of published models begin; the variant follows."""
+WITH_VERSION = re.compile(r"(.+)[/:@][^/:@]*")
+"""A name with a version after it, as other servers and registries write it."""
+
+
+def variants_of(models: Iterable[ModelRef]) -> list[str]:
+    """The variants that there are, each once, in order."""
+    return sorted({model.variant for model in models})
+
+
+def model_of_variant(models: Iterable[ModelRef], variant: str) -> ModelRef | None:
+    """The model that answers for a variant: ``hiseg_VARIANT``, or the first by name if none is called so; None: none
+    is of that variant."""
+    of_variant = [model for model in models if model.variant == variant]
+    return min(of_variant, key=lambda model: (model.name != PUBLISHED + variant, model.name), default=None)
+
+
+def default_model(models: Sequence[ModelRef], default: str) -> ModelRef | None:
+    """The model that answers who names none: that of the default variant; None: it isn't there.
+
+    Args:
+        models: the models that there are.
+        default: the setting ``default_variant``: a variant, or the name of a model where no variant is called so.
+    """
+    named = (model for model in models if model.name == default)
+    return model_of_variant(models, default) or next(named, None)
+
+
+def choose_model(models: Sequence[ModelRef], model: str | None, variant: str | None, default: str) -> ModelRef:
+    """The model that a request gets.
+
+    Args:
+        models: the models that there are, in any order.
+        model: the name that the request asks for; None: any.
+        variant: the variant that it asks for; None: any.
+        default: the setting ``default_variant``, for requests that ask for neither; see :func:`default_model`.
+
+    Raises:
+        InvalidRequest: there is no such model or variant, or the model is of another variant.
+    """
+    if model is not None:
+        named = next((each for each in models if each.name == model), None)
+        if named is None:
+            raise _no_model(models, model)
+        if variant is not None and named.variant != variant:
+            raise InvalidRequest(
+                f"model {shorten(model)!r} is of variant {named.variant!r}, and variant says {shorten(variant)!r}; "
+                "one of the two is enough",
+                field="variant",
+                limit=named.variant,
+                value=variant,
+            )
+        return named
+    found = default_model(models, default) if variant is None else model_of_variant(models, variant)
+    if found is None:
+        raise _no_variant(models, default if variant is None else variant)
+    return found
+
+
+def shared_variants(models: Iterable[ModelRef]) -> list[str]:
+    """One sentence about each variant that several models share: which of them answers for it, and how to get the
+    others."""
+    of_variant: dict[str, list[ModelRef]] = {}
+    for model in models:
+        of_variant.setdefault(model.variant, []).append(model)
+    return [_say_shared(variant, of_variant[variant]) for variant in sorted(of_variant) if len(of_variant[variant]) > 1]
+
+
+def _say_shared(variant: str, models: Sequence[ModelRef]) -> str:
+    names = sorted(model.name for model in models)
+    answers = model_of_variant(models, variant)
+    first = names[0] if answers is None else answers.name
+    why = f"is called {PUBLISHED}{variant}" if first == PUBLISHED + variant else "is the first by name"
+    others = ", ".join(f"model={name}" for name in names if name != first)
+    return (
+        f"{', '.join(names)} are all of variant {variant}: variant={variant} is answered by {first}, which {why}; "
+        f"ask for the others by name: {others}"
+    )
+
+
+def _no_model(models: Sequence[ModelRef], model: str) -> InvalidRequest:
+    names = sorted(each.name for each in models)
+    hint = ""
+    with_version = WITH_VERSION.fullmatch(model)
+    if model in variants_of(models):
+        hint = f"{model} is a variant, so write variant={model}; "
+    elif with_version and with_version[1] in names:
+        name = shorten(with_version[1])
+        hint = f"a version can't be asked for, the newest that passed its test answers, so write model={name}; "
+    return InvalidRequest(
+        f"model {shorten(model)!r} is not served; {hint}there is {', '.join(map(shorten, names))}",
+        field="model",
+        limit=names,
+        value=model,
+    )
+
+
+def _no_variant(models: Sequence[ModelRef], variant: str) -> InvalidRequest:
+    known = variants_of(models)
+    hint = ""
+    if any(each.name == variant for each in models):
+        hint = f"it is the name of a model, so write model={shorten(variant)}; "
+    return InvalidRequest(
+        f"variant {shorten(variant)!r} is not served; {hint}there is {', '.join(known)}",
+        field="variant",
+        limit=known,
+        value=variant,
+    )
