@@ -12,9 +12,10 @@ from pydantic import BaseModel, Field
 
 from hiseg.api.encoding import EncodedCrop, EncodedMask, MaskContext, MaskFormat, check_size, encode_mask
 from hiseg.core.image import ImageSource
+from hiseg.core.job import DEFAULT_TOLERANCE_PX
 from hiseg.core.result import Instance, Result
 from hiseg.core.stop import NEVER, Stop
-from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, Outline
+from hiseg.masks.formats.polygon import Outline
 
 
 class CocoRle(BaseModel):

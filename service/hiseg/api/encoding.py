@@ -14,13 +14,14 @@ from functools import cached_property
 
 from hiseg.core.errors import Reason, TooLarge
 from hiseg.core.image import Image, ImageSource, Labels, Pixels
+from hiseg.core.job import DEFAULT_TOLERANCE_PX
 from hiseg.core.result import CropMask, Result
 from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS, cutout, cutouts
 from hiseg.masks.formats.label_map import label_map
-from hiseg.masks.formats.overlay import overlay
+from hiseg.masks.formats.picture import PictureType, encode_picture
 from hiseg.masks.formats.png import encode_png, packed_bits, png_crop
-from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, Outline, outline
+from hiseg.masks.formats.polygon import Outline, outline
 from hiseg.masks.formats.rle import Rle, UncompressedRle, coco_rle, coco_rle_uncompressed
 from hiseg.masks.memory import WritingCost
 
@@ -120,21 +121,31 @@ def encode_mask(mask: CropMask, mask_format: MaskFormat, context: MaskContext) -
 
 
 def to_png(image: ImageSource, result: Result, mask_format: MaskFormat, stop: Stop = NEVER) -> bytes:
-    """Write all masks of a result into one PNG as large as the image.
+    """Write all masks of a result into one PNG; see :func:`to_picture`."""
+    return to_picture(image, result, mask_format, PictureType.PNG, stop)
+
+
+def to_picture(
+    image: ImageSource, result: Result, mask_format: MaskFormat, kind: PictureType, stop: Stop = NEVER
+) -> bytes:
+    """Write all masks of a result into one picture as large as the image.
 
     Args:
         image: the image that the masks lie on; ``overlay`` and ``cutout`` decode it once more.
         result: the masks.
         mask_format: ``overlay``, ``cutout``, or anything else for a label map.
+        kind: type of the file; only PNG keeps all labels of a label map.
         stop: looked at before each step.
 
     Raises:
-        TooLarge: there are more people than a label map has labels.
+        TooLarge: there are more people than a label map has labels, or the image is larger than the type can have.
         Exception: what :meth:`Stop.check` raises.
     """
     stop.check()
     drawn: Pixels | Labels
     if mask_format is MaskFormat.OVERLAY:
+        from hiseg.masks.formats.overlay import overlay  # not at the top: who draws nothing needs no OpenCV
+
         instances = [result.foreground] if result.foreground else list(result.instances)
         pixels = image.decode(stop=stop).pixels
         is_own = not isinstance(image, Image) and pixels.flags.writeable
@@ -143,7 +154,7 @@ def to_png(image: ImageSource, result: Result, mask_format: MaskFormat, stop: St
         drawn = cutouts(image.decode(stop=stop), result.masks)
     else:
         drawn = label_map(result.masks, result.width, result.height)
-    return encode_png(drawn, stop)
+    return encode_picture(drawn, kind, stop)
 
 
 def check_size(masks: Sequence[CropMask], mask_format: MaskFormat) -> None:

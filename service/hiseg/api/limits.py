@@ -8,13 +8,12 @@ from __future__ import annotations
 import resource
 
 from hiseg.api.json_reader import limits_of_options
-from hiseg.api.options import MAX_DILATION_PX
 from hiseg.batching.workers import largest_work_bytes
+from hiseg.core.job import MAX_DILATION_PX, MAX_TOLERANCE_PX
 from hiseg.images.colours.profile import MAX_PROFILE_BYTES
 from hiseg.images.limits import MAX_FRAMES, MAX_PARTS, MAX_SCANS, MAX_SIDE
 from hiseg.masks.draw import MAX_MASK_PIXELS
 from hiseg.masks.formats.cutout import MAX_CUTOUT_PIXELS
-from hiseg.masks.formats.polygon import MAX_TOLERANCE_PX
 from hiseg.settings import Settings
 
 MAX_UNANSWERED_FRAMES = 256

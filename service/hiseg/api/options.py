@@ -14,15 +14,21 @@ from hiseg.api.units import NOBODY, check_units, notes_on_boxes
 from hiseg.core.box import Box
 from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import ImageSource
-from hiseg.core.job import Job, Mode, PostProcessing, Priority, Smoothing
+from hiseg.core.job import (
+    DEFAULT_TOLERANCE_PX,
+    MAX_DILATION_PX,
+    MAX_TOLERANCE_PX,
+    Job,
+    Mode,
+    PostProcessing,
+    Priority,
+    Smoothing,
+)
 from hiseg.images.encoded import inspect
 from hiseg.images.limits import ImageLimits
-from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MAX_TOLERANCE_PX
 
 MAX_DEADLINE_S = 600
 """Longest deadline that a request may name."""
-MAX_DILATION_PX = 100
-"""Largest value of ``dilation_px``."""
 MAX_MODEL_LENGTH = 255
 """Most characters of the name of a model, as of a folder."""
 MAX_VARIANT_LENGTH = 40

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from hiseg.api.options import MAX_DILATION_PX
 from hiseg.cli.numbers import number, whole_number
-from hiseg.core.job import Smoothing
+from hiseg.core.job import MAX_DILATION_PX, Smoothing
 
 Threshold = Annotated[float, number("probability above which a pixel belongs to a mask", min=1e-6, max=1 - 1e-6)]
 SmoothingOption = Annotated[

@@ -21,12 +21,11 @@ from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
 from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
 from hiseg.core.image import ImageSource
-from hiseg.core.job import Mode, Smoothing
+from hiseg.core.job import DEFAULT_TOLERANCE_PX, MAX_TOLERANCE_PX, Mode, Smoothing
 from hiseg.core.result import Result
 from hiseg.core.start_error import StartError
 from hiseg.core.stop import Stop
 from hiseg.engines.contract import ModelError
-from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, MAX_TOLERANCE_PX
 from hiseg.models.canary import CanaryMismatch
 from hiseg.models.self_test import SelfTestFailed
 from hiseg.observability.metrics import Metrics

@@ -8,6 +8,11 @@ from enum import StrEnum
 from hiseg.core.box import Box
 from hiseg.core.image import ImageSource
 
+MAX_DILATION_PX = 100
+"""Most image pixels by which masks may be grown."""
+DEFAULT_TOLERANCE_PX, MAX_TOLERANCE_PX = 1.0, 100.0
+"""How far, in pixels, the outlines of polygons are simplified, and at most may be."""
+
 
 class Mode(StrEnum):
     """What is requested of the model."""

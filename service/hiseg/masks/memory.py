@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hiseg.core.image import ImageSource
-from hiseg.masks.draw import CropSizes
 from hiseg.masks.formats.label_map import MAX_SMALL_LABELS
+
+if TYPE_CHECKING:
+    from hiseg.masks.draw import CropSizes  # which needs OpenCV
 
 DRAWING_BYTES = 4
 """Bytes for each pixel of the crop that is being drawn, beside the mask itself: its log-odds."""

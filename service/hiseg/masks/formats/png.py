@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import zlib
 
-import cv2
 import numpy as np
 
 from hiseg.core.image import Labels, Pixels
@@ -77,6 +76,8 @@ def png_crop(mask: CropMask) -> bytes:
     """
     if mask.pixels.size == 0:
         return b""
+    import cv2  # not at the top: whole images are written without OpenCV
+
     parameters = [cv2.IMWRITE_PNG_COMPRESSION, COMPRESSION_LEVEL, cv2.IMWRITE_PNG_BILEVEL, 1]
     written, data = cv2.imencode(".png", mask.pixels.view(np.uint8) * np.uint8(255), parameters)
     if not written:

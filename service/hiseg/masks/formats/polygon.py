@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from hiseg.core.image import BoolMask
+from hiseg.core.job import DEFAULT_TOLERANCE_PX
 from hiseg.core.result import CropMask
 
-DEFAULT_TOLERANCE_PX = 1.0
-MAX_TOLERANCE_PX = 100.0
-"""Upper limit of ``tolerance_px`` in requests."""
 Ring = npt.NDArray[np.int32]
 """int32 ``[P, 2]``: x and y of corners of pixels; the last is joined to the first."""
 
@@ -97,6 +94,8 @@ def _rings(pixels: BoolMask) -> tuple[list[Ring], list[int]]:
     """All rings along the edges of bool ``[h, w]`` pixels, and of each the ring around it; -1 for outer rings."""
     if not pixels.any():
         return [], []
+    import cv2  # not at the top: who wants no polygons needs no OpenCV
+
     # OpenCV follows the centres of border pixels. In twice the size these lie a quarter of a pixel inside the edges,
     # and each rounds to the corner that it is next to.
     doubled = cv2.resize(pixels.view(np.uint8), None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
@@ -115,6 +114,8 @@ def _corners(contour: Ring) -> Ring:
 
 def _simplified(ring: Ring, tolerance_px: float) -> Ring:
     """The ring with fewer corners, or the ring itself if fewer than three would remain."""
+    import cv2
+
     fewer = np.asarray(cv2.approxPolyDP(ring[:, None], tolerance_px, closed=True)[:, 0], dtype=np.int32)
     return fewer if len(fewer) > 2 else ring
 

@@ -6,9 +6,10 @@ in printable characters, from the fourth run on as the difference to the run two
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypedDict
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -58,12 +59,22 @@ def run_lengths(mask: CropMask, width: int, height: int) -> Counts:
     # a run that touches the bottom goes on at the top of the next column.
     stride = min(rows + 1, height)
     flat = np.zeros(1 + columns * stride + 1, dtype=np.uint8)
-    cv2.transpose(mask.pixels.view(np.uint8), flat[1:-1].reshape(columns, stride)[:, :rows])
+    _transpose()(mask.pixels.view(np.uint8), flat[1:-1].reshape(columns, stride)[:, :rows])
     edges = np.flatnonzero(flat[1:] != flat[:-1])
     positions = edges + edges // stride * (height - stride) + (mask.left * height + mask.top)
     bounds = np.concatenate(([0], positions, [width * height]))
     runs = bounds[1:] - bounds[:-1]
     return runs[:-1] if runs[-1] == 0 and runs.size > 1 else runs
+
+
+@cache
+def _transpose() -> Callable[[Any, Any], object]:
+    """OpenCV's, which takes a sixth of the time of NumPy's, or that one where OpenCV isn't installed."""
+    try:
+        import cv2
+    except ImportError:
+        return lambda source, target: np.copyto(target, source.T)
+    return cv2.transpose
 
 
 def compress(runs: Counts) -> str:

@@ -19,9 +19,10 @@ from hiseg.api.encoding import (
 from hiseg.api.exchange import RequestContext
 from hiseg.api.options import Boxes, Options
 from hiseg.core.image import ImageSource
+from hiseg.core.job import DEFAULT_TOLERANCE_PX
 from hiseg.core.result import Instance, Result
 from hiseg.core.stop import NEVER, Stop
-from hiseg.masks.formats.polygon import DEFAULT_TOLERANCE_PX, Outline
+from hiseg.masks.formats.polygon import Outline
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
 T = TypeVar("T")
