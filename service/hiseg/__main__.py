@@ -2,4 +2,4 @@
 
 from hiseg.cli.main import app
 
-app()
+app(prog_name="hiseg")

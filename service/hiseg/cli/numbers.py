@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from hiseg.cli.help_texts import range_of
 from hiseg.core.decimals import parse_number
 
 
@@ -28,8 +29,7 @@ def whole_number(help: str, *, min: int | None = None, max: int | None = None) -
 
 
 def _option(parser: Callable[[object], float], help: str, min: float | None, max: float | None) -> Any:
-    least, most = ("" if bound is None else f"{bound:g}" for bound in (min, max))
-    return typer.Option(help=help, parser=parser, metavar=f"{least}..{most}" if least or most else "NUMBER")
+    return typer.Option(help=help, parser=parser, metavar=range_of(min, max))
 
 
 def _read(value: object, min: float | None, max: float | None) -> float:

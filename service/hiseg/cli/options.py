@@ -1,31 +1,51 @@
-"""What several commands share: options, the settings that these override, and the end of a command by an error."""
+"""What several commands share: options, the settings that these override, and the end of a command by an error.
+
+No library of the service is loaded here, so that ``--help`` comes at once and works where none is installed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
-from hiseg.core.settings_sources import UnreadableFile
-from hiseg.doctor.words import explain
-from hiseg.settings import Settings
+if TYPE_CHECKING:
+    from hiseg.settings import Settings
 
-Repository = Annotated[Path | None, typer.Option("--repository", help="folder of name/version/model.onnx")]
-Engine = Annotated[str | None, typer.Option(help="onnx (embedded), or triton://host:port,host:port")]
+Repository = Annotated[
+    Path | None,
+    typer.Option(
+        "--repository",
+        help="folder of name/version/model.onnx",
+        metavar="FOLDER",
+        show_default="./model_repository",
+    ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(help="onnx (embedded), or triton://host:port,host:port", metavar="ENGINE", show_default="onnx"),
+]
 Fallback = Annotated[
-    str | None, typer.Option(help="what serves while no Triton answers: off, or onnx (embedded)", metavar="ENGINE")
+    str | None,
+    typer.Option(
+        help="what serves while no Triton answers: off, or onnx (embedded)", metavar="ENGINE", show_default="off"
+    ),
 ]
 # The options of settings are texts: the settings themselves say what is wrong with a value, wherever it comes from.
 CANNOT_START = 2
 """Exit code of a service that can't start, and of every command whose settings are refused, as of a wrong option."""
-Model = Annotated[
-    str | None, typer.Option("--model", help="name of the model, where several are of one variant", metavar="NAME")
+Variant = Annotated[
+    str | None, typer.Option(help="variant of the model, such as b0 or b1", metavar="NAME", show_default="b0")
 ]
-Variant = Annotated[str | None, typer.Option(help="b0, b1 or b7")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", help="name of the model, as `hiseg models` lists it", metavar="NAME", show_default="the variant's"
+    ),
+]
 
 
 def read_settings(**overrides: object) -> Settings:
@@ -34,6 +54,12 @@ def read_settings(**overrides: object) -> Settings:
     Raises:
         typer.Exit: settings are refused; each is named on standard error, in a line of its own.
     """
+    from pydantic import ValidationError
+
+    from hiseg.core.settings_sources import UnreadableFile
+    from hiseg.doctor.words import explain
+    from hiseg.settings import Settings
+
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]
@@ -45,9 +71,14 @@ def read_settings(**overrides: object) -> Settings:
 
 @contextmanager
 def exit_on(*errors: type[Exception], code: int = 1) -> Iterator[None]:
-    """Within the block, print any of these errors as one line on standard error and exit with ``code``."""
+    """Within the block, print any of these errors as one line on standard error and exit with ``code``.
+
+    That nobody reads standard output any more is none of them: then a command ends without a word.
+    """
     try:
         yield
+    except BrokenPipeError:
+        raise
     except errors as error:
         typer.echo(f"hiseg: {error}", err=True)
         raise typer.Exit(code) from error

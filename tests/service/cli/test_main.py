@@ -8,7 +8,9 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from hiseg.cli.main import COMMANDS, app, load
+from hiseg.cli.lazy import load
+from hiseg.cli.main import COMMANDS, app
+from hiseg.core.version import hiseg_version
 
 HEAVY = {"fastapi", "uvicorn", "onnxruntime", "pydantic_settings", "cv2", "numpy", "grpc", "PIL", "prometheus_client"}
 """Typer itself loads pydantic where it is there."""
@@ -35,13 +37,19 @@ def test_a_summary_says_what_the_command_says_of_itself(name: str) -> None:
     assert load(module, name).help.startswith(summary.removesuffix("."))
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("key", "web")])
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("key", "web")])
 def test_a_command_loads_no_library_of_the_others(arguments: tuple[str, ...]) -> None:
     assert not loaded(*arguments) & HEAVY
 
 
 def test_listing_models_loads_no_server() -> None:
     assert not loaded("models", "--help") & {"fastapi", "grpc", "PIL", "prometheus_client"}
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_one_line(option: str) -> None:
+    done = CliRunner().invoke(app, [option])
+    assert (done.exit_code, done.output) == (0, f"hiseg {hiseg_version()}\n")
 
 
 def test_an_unknown_command_is_refused() -> None:
@@ -52,4 +60,5 @@ def test_an_unknown_command_is_refused() -> None:
 
 def test_the_interpreter_alone_can_run_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "hiseg", "--help"], capture_output=True, text=True, check=True)
+    assert "Usage: hiseg [OPTIONS]" in done.stdout
     assert "serve" in done.stdout

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from hiseg.api.limits import limits_in_force
+from hiseg.core.version import hiseg_version
 from hiseg.images.kinds import MEDIA_TYPES
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
@@ -19,7 +19,7 @@ def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
     limits["drain_s"], limits["message_s"] = limits["drain_seconds"], limits["body_seconds"]
     fields = pb.Limits.DESCRIPTOR.fields_by_name
     return pb.GetInfoResponse(
-        version=version("hiseg"),
+        version=hiseg_version(),
         models=[pb.Model(**asdict(info.ref)) for info in segmenter.models],
         default_variant=settings.default_variant,
         image_types=list(MEDIA_TYPES),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -15,6 +14,7 @@ from hiseg.api.encoding import MaskFormat
 from hiseg.api.exchange import Exchange
 from hiseg.api.limits import limits_in_force
 from hiseg.core.job import Mode, Priority, Smoothing
+from hiseg.core.version import hiseg_version
 from hiseg.images.kinds import MEDIA_TYPES
 from hiseg.masks.formats.overlay import OPACITY, PALETTE
 from hiseg.observability.metrics import Metrics
@@ -33,7 +33,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
     app = FastAPI(
         title="hiseg",
         summary="One mask per person",
-        version=version("hiseg"),
+        version=hiseg_version(),
         openapi_url=None,
     )
     docs_page.install(app)
@@ -86,7 +86,7 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
     async def info() -> dict[str, Any]:
         """Version, what can be asked for, and every limit in force."""
         return {
-            "version": version("hiseg"),
+            "version": hiseg_version(),
             "variants": sorted(model.ref.variant for model in segmenter.models),
             "default_variant": settings.default_variant,
             "image_types": list(MEDIA_TYPES),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -19,6 +18,7 @@ from hiseg.core.errors import HisegError, Reason, Unavailable, shorten
 from hiseg.core.image import ImageSource
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
+from hiseg.core.version import hiseg_version
 from hiseg.transports.http.handler import handle
 from hiseg.transports.http.kserve import management
 from hiseg.transports.http.kserve.infer import INPUTS, OUTPUTS, InferRequest, output_tensors, read_infer_request
@@ -58,7 +58,7 @@ def router(exchange: Exchange) -> APIRouter:
     @routes.get("")
     async def server() -> dict[str, Any]:
         """The server's name, version and protocol extensions."""
-        return {"name": "hiseg", "version": version("hiseg"), "extensions": ["binary_tensor_data"]}
+        return {"name": "hiseg", "version": hiseg_version(), "extensions": ["binary_tensor_data"]}
 
     @routes.get("/health/live")
     async def live() -> dict[str, bool]:
