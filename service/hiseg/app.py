@@ -15,14 +15,15 @@ from hiseg.batching.batcher import Batcher
 from hiseg.batching.workers import Workers, WorkingMemory, thread_count
 from hiseg.core.certificate import Certificate, CertificateUnusable, check_authorities, watching
 from hiseg.core.errors import Unavailable
+from hiseg.core.extras import needing
 from hiseg.core.heap import keep_freed_memory, return_large_images, return_memory_when_idle
 from hiseg.core.listening import ListenError, bracketed, listen
 from hiseg.engines.cores import available_cores
 from hiseg.images.limits import ImageLimits
 from hiseg.lifecycle import READ_RESPONSE_SECONDS, ListenAddress, ShutdownTimes, log, run_until_stopped
-from hiseg.models.loader import ExtraMissing, LoadedModel, Loader, embedded_engines, loader_for
+from hiseg.models.loader import LoadedModel, Loader, embedded_engines, loader_for
 from hiseg.models.reload import hot_reloading
-from hiseg.models.repository import NoDefaultVariant, stored_models
+from hiseg.models.repository import NoDefaultVariant, find_repository, stored_models
 from hiseg.models.self_test import warm_up
 from hiseg.observability.logs import configure_logging
 from hiseg.observability.metrics import Metrics
@@ -48,11 +49,9 @@ def create_tracing(settings: Settings) -> Tracing:
     """
     if not settings.tracing:
         return OFF
-    try:
+    with needing("tracing"):
         # Not at the top: OpenTelemetry is an optional extra.
         from hiseg.observability.otel import OtelTracing
-    except ModuleNotFoundError as error:
-        raise ExtraMissing("tracing needs more packages: pip install 'hiseg[tracing]'") from error
     return OtelTracing()
 
 
@@ -253,7 +252,10 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
     return_large_images()
     configure_logging(settings.log_format)
     if load is None and settings.runs_embedded:
-        stored_models(settings.model_repository)  # before anybody could ask
+        repository = find_repository(settings.model_repository)
+        stored_models(repository)  # before anybody could ask
+        # From here on it is set: models that come into another place meanwhile don't take its place.
+        settings = settings.model_copy(update={"model_repository": repository})
     key_store = KeyStore(settings.api_keys, settings.api_keys_file, settings.key_limits)
     certificates = read_certificates(settings)
     log.log(logging.INFO if key_store.opens else logging.WARNING, key_store.describe())

@@ -83,8 +83,10 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on, for HTTP and gRPC.")
     port: int = Field(8000, ge=0, le=65535, description="Port for HTTP; 0 takes a free one.")
     grpc_port: int = Field(50051, ge=0, le=65535, description="Port for gRPC; 0 takes a free one.")
-    model_repository: Path = Field(
-        Path("model_repository"), description="Folder with the models, laid out as `name/version/model.onnx`."
+    model_repository: Path | None = Field(
+        None,
+        description="Folder with the models, laid out as `name/version/model.onnx`; without it `./model_repository` "
+        "if it has models, else those that come with hiseg.",
     )
     repository_poll_seconds: float = Field(
         0.25,

@@ -16,7 +16,8 @@ from hiseg.bench.grpc_sender import GrpcSender
 from hiseg.bench.load import Arrivals, Sample, arrival_times, closed_loop, open_loop
 from hiseg.bench.report import Report, compute_report
 from hiseg.bench.sender import Outcome, Request, Sender
-from hiseg.core.command_errors import BadOption, CommandError, missing_extra
+from hiseg.core.command_errors import BadOption, CommandError
+from hiseg.core.extras import needing
 
 DEADLINE_S = 30.0
 """The deadline that the service gives a request which names none."""
@@ -116,7 +117,7 @@ def connect(
 
     Raises:
         BadOption: the URL isn't one that can be sent to.
-        CommandError: the transport's package isn't installed.
+        ExtraMissing: the transport's package isn't installed.
     """
     parts = urlsplit(url)
     if not parts.hostname:
@@ -124,11 +125,9 @@ def connect(
     headers = {} if api_key is None else {"x-api-key": api_key}
     match parts.scheme:
         case "http" | "https":
-            try:
+            with needing("measuring over HTTP"):
                 # Not at the top: aiohttp is an optional extra.
                 from hiseg.bench.http_sender import HttpSender
-            except ModuleNotFoundError as error:
-                raise missing_extra(error, "bench") from error
             return HttpSender.open(url, requests, timeout_s, headers)
         case "grpc":
             return GrpcSender.open(url, requests, timeout_s, headers)

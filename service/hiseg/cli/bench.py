@@ -21,7 +21,8 @@ from hiseg.bench.table import format_table, list_warnings
 from hiseg.bench.workload import MAX_CALLERS, Workload
 from hiseg.cli.numbers import number, whole_number
 from hiseg.cli.options import exit_on
-from hiseg.core.command_errors import BadOption, CommandError, missing_extra
+from hiseg.core.command_errors import BadOption, CommandError
+from hiseg.core.extras import needing
 from hiseg.core.job import Priority
 
 
@@ -98,9 +99,7 @@ def _check_folders(outputs: Mapping[str, Path | None]) -> None:
 
 
 def _load_plotter() -> Callable[[Path, Sequence[Sample], float, str], None]:
-    try:
+    with needing("--plot"):
         # Not at the top: matplotlib is an optional extra.
         from hiseg.bench.plot import save_plot
-    except ModuleNotFoundError as error:
-        raise missing_extra(error, "bench") from error
     return save_plot

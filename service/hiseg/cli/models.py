@@ -13,7 +13,7 @@ from hiseg.core.start_error import StartError
 from hiseg.engines.base import ModelInfo
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import FATAL, OnnxEngine, ort
-from hiseg.models.repository import stored_models
+from hiseg.models.repository import find_repository, stored_models
 
 models = typer.Typer(invoke_without_command=True, add_completion=False)
 
@@ -27,7 +27,7 @@ def list_models(context: typer.Context, repository: Repository = None) -> None:
     if context.invoked_subcommand:
         return
     with exit_on(StartError):
-        stored = stored_models(read_settings(model_repository=repository).model_repository)
+        stored = stored_models(find_repository(read_settings(model_repository=repository).model_repository))
     ort.set_default_logger_severity(FATAL)
     are_fine = True
     for model in stored:

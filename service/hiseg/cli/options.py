@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hiseg.core.extras import ExtraMissing
+
 if TYPE_CHECKING:
     from hiseg.settings import Settings
 
@@ -21,7 +23,7 @@ Repository = Annotated[
         "--repository",
         help="folder of name/version/model.onnx",
         metavar="FOLDER",
-        show_default="./model_repository",
+        show_default="./model_repository, or those that come with hiseg",
     ),
 ]
 Engine = Annotated[
@@ -73,12 +75,14 @@ def read_settings(**overrides: object) -> Settings:
 def exit_on(*errors: type[Exception], code: int = 1) -> Iterator[None]:
     """Within the block, print any of these errors as one line on standard error and exit with ``code``.
 
-    That nobody reads standard output any more is none of them: then a command ends without a word.
+    An extra that is missing is such an error for every command. That nobody reads standard output any more is none:
+    then a command ends without a word.
     """
+    expected: tuple[type[Exception], ...] = (ExtraMissing, *errors)
     try:
         yield
     except BrokenPipeError:
         raise
-    except errors as error:
+    except expected as error:
         typer.echo(f"hiseg: {error}", err=True)
         raise typer.Exit(code) from error

@@ -16,7 +16,6 @@ from hiseg.doctor.finding import Level
 from hiseg.engines.contract import ModelError
 from hiseg.lifecycle import log
 from hiseg.models.canary import CanaryMismatch
-from hiseg.models.loader import ExtraMissing
 from hiseg.models.self_test import SelfTestFailed
 from hiseg.observability.logs import configure_logging
 
@@ -25,7 +24,6 @@ REASONS_NOT_TO_START = (
     ModelError,
     CanaryMismatch,
     SelfTestFailed,
-    ExtraMissing,
     KeysUnusable,
     HisegError,
 )

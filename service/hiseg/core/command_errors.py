@@ -18,8 +18,3 @@ class BadOption(CommandError):
 
     def __init__(self, option: str, value: str, reason: str) -> None:
         super().__init__(f"{option}: {value!r} {reason}")
-
-
-def missing_extra(error: ModuleNotFoundError, extra: str) -> CommandError:
-    """Return the error that names the package which isn't installed and the optional extra that installs it."""
-    return CommandError(f"this needs {error.name}: pip install 'hiseg[{extra}]'")

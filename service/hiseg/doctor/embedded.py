@@ -10,15 +10,15 @@ from hiseg.engines.base import Engine, ModelInfo
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import Canary, CanaryMismatch
-from hiseg.models.repository import NoDefaultVariant, NoModels, StoredModel, stored_models
+from hiseg.models.repository import NoDefaultVariant, NoModels, StoredModel, find_repository, stored_models
 from hiseg.models.self_test import SelfTestFailed, run_self_test
 from hiseg.settings import Settings
 
 
 async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
     """Check every model of the repository, and that the default variant is among them."""
-    repository = settings.model_repository
     try:
+        repository = find_repository(settings.model_repository)
         stored = stored_models(repository)
     except NoModels as error:
         yield wrong("models", error.found, error.mend)

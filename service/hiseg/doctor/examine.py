@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 from pydantic import ValidationError
 
+from hiseg.core.extras import extra_for, install_command
 from hiseg.core.settings_sources import UnreadableFile
 from hiseg.doctor.clock import Clock
 from hiseg.doctor.embedded import check_embedded
@@ -63,10 +64,11 @@ async def _check_triton(settings: Settings) -> AsyncIterator[Finding]:
     try:
         # Not at the top: Triton's client is an optional extra.
         from hiseg.doctor.servers import check_servers
-    except ImportError as error:
-        yield wrong(
-            "reachable", f"engine {settings.engine} needs more packages: {error}", "pip install 'hiseg[triton]'"
-        )
+    except ModuleNotFoundError as error:
+        extra = extra_for(error.name or "")
+        if extra is None:
+            raise
+        yield wrong("reachable", f"engine {settings.engine} needs {error.name}", install_command(extra))
         return
     async for finding in check_servers(settings):
         yield finding

@@ -24,6 +24,7 @@ from hiseg.engines.triton.failures import CallFailed
 from hiseg.engines.triton.pool import Pool
 from hiseg.engines.triton.replica import Replica, ReplicaEngine
 from hiseg.models.canary import Canary, CanaryMismatch
+from hiseg.models.repository import local_repository
 from hiseg.models.self_test import SelfTestFailed, run_self_test
 from hiseg.settings import Settings
 
@@ -148,10 +149,11 @@ async def _check_model(
     where = "a GPU" if described.on_gpu else "the CPU"
     yield ok("provider", f"{address} runs {model} on {where}, {described.instances} at once")
     pool = Pool(client, address, 1)
+    repository = local_repository(settings.model_repository)
     before = time.time()
     try:
         await pool.open()
-        await run_self_test(ReplicaEngine(Replica(client, described, pool)), settings.model_repository)
+        await run_self_test(ReplicaEngine(Replica(client, described, pool)), repository)
     except (CanaryMismatch, SelfTestFailed) as error:
         yield wrong("masks", f"{address}: {error}", "Its file isn't the one that was published: copy it there again.")
         return
@@ -161,12 +163,13 @@ async def _check_model(
     finally:
         await pool.clean_up(everything=True)
     after = time.time()
-    canary = Canary.load(settings.model_repository / model / str(version))
+    canary = Canary.load(repository / model / str(version)) if repository else None
     name = f"{address}: {model} version {version}"
     if canary is None:
+        where = f"in {repository}" if repository else "here"
         yield warning(
             "masks",
-            f"{name} answers, but its canary image isn't in {settings.model_repository}: it was tried with noise",
+            f"{name} answers, but its canary image isn't {where}: it was tried with noise",
             "Let model_repository be the servers' repository, or a copy of it.",
         )
     else:

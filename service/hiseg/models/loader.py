@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+from hiseg.core.extras import needing
 from hiseg.engines.base import Engine
 from hiseg.engines.fallback import FallbackEngine
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.engines.triton.address import parse_targets
 from hiseg.models.canary import Canary
-from hiseg.models.repository import StoredModel, stored_models
+from hiseg.models.repository import StoredModel, find_repository, local_repository, stored_models
 from hiseg.models.self_test import run_self_test
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import EMBEDDED, Fallback, Settings
@@ -38,10 +39,6 @@ Loader = Callable[[Settings, Metrics], AbstractAsyncContextManager[Sequence[Load
 """Loads the models at the start of a block, and closes their engines at its end."""
 
 
-class ExtraMissing(Exception):
-    """A setting needs packages that aren't installed; the text says how to install them."""
-
-
 @asynccontextmanager
 async def embedded_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[Sequence[LoadedModel]]:
     """Load the newest version of every model in the repository into the embedded engine.
@@ -64,15 +61,14 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
         ExtraMissing: the client for Triton isn't installed.
         NoModels, ModelError: with a fallback, those of :func:`embedded_engines`.
     """
-    try:
+    with needing(f"engine {settings.engine}"):
         from hiseg.engines.triton.discovery import discover
         from hiseg.engines.triton.engine import TritonEngine
-    except ImportError as error:
-        raise ExtraMissing(f"engine {settings.engine} needs more packages: pip install 'hiseg[triton]'") from error
     targets = parse_targets(settings.engine)
+    repository = local_repository(settings.model_repository)
 
     async def self_test(engine: Engine) -> None:
-        await run_self_test(engine, settings.model_repository)
+        await run_self_test(engine, repository)
 
     async with AsyncExitStack() as stack:
         fallbacks: dict[str, Engine] = {}
@@ -101,7 +97,7 @@ def _load(settings: Settings) -> list[LoadedModel]:
         engine = OnnxEngine(stored.path, stored.name, stored.version, settings.threads)
         return LoadedModel(engine, Canary.load(stored.path.parent), stored)
 
-    return [load(stored) for stored in stored_models(settings.model_repository)]
+    return [load(stored) for stored in stored_models(find_repository(settings.model_repository))]
 
 
 @contextmanager

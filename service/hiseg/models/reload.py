@@ -16,7 +16,7 @@ from hiseg.batching.batcher import Batcher
 from hiseg.engines.contract import ModelError
 from hiseg.engines.metadata import one_line
 from hiseg.engines.onnx import OnnxEngine
-from hiseg.models.repository import StoredModel, stored_versions
+from hiseg.models.repository import StoredModel, find_repository, stored_versions
 from hiseg.models.self_test import run_self_test, warm_up
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
@@ -42,6 +42,7 @@ class HotReloader:
     ) -> None:
         self._segmenter = segmenter
         self._settings = settings
+        self._repository = find_repository(settings.model_repository)
         self._metrics = metrics
         self._running = {stored.name: stored for stored in running}
         self._refused: set[StoredModel] = set()
@@ -55,10 +56,10 @@ class HotReloader:
                 try:
                     await self._poll(batchers, retiring)
                 except OSError as error:  # a network drive that is away for a while: what runs goes on
-                    log.warning("%s: the model repository cannot be read: %s", self._settings.model_repository, error)
+                    log.warning("%s: the model repository cannot be read: %s", self._repository, error)
 
     async def _poll(self, batchers: AsyncExitStack, retiring: asyncio.TaskGroup) -> None:
-        found = await asyncio.to_thread(stored_versions, self._settings.model_repository)
+        found = await asyncio.to_thread(stored_versions, self._repository)
         self._refused.intersection_update(stored for versions in found.values() for stored in versions)
         for name in self._running.keys() - found.keys() - self._gone:
             log.warning("%s is not in the repository any more; it is served on until the service ends", name)
@@ -91,7 +92,7 @@ class HotReloader:
                     tracing=self._segmenter.tracing,
                 )
                 await warm_up(batcher, quick=True)
-                await run_self_test(engine, self._settings.model_repository)
+                await run_self_test(engine, self._repository)
                 return batcher
         except Exception as error:
             self._refused.add(stored)

@@ -1,14 +1,25 @@
-"""The model repository on disk: ``name/version/model.onnx``, newest version first, as Triton lays it out."""
+"""The model repository on disk: ``name/version/model.onnx``, newest version first, as Triton lays it out.
+
+Where nobody says which folder it is, it is ``model_repository`` in the working folder if there are models in that, else
+the one that comes with hiseg: inside the package if that was installed from a wheel, beside it in a checkout.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hiseg.core.start_error import StartError
 
+HERE = Path("model_repository")
+"""Looked into first where no folder is set: in the working folder, as ever."""
+PACKAGE = Path(__file__).parents[1]
+OWN = PACKAGE / "model_repository"
+"""Where a wheel has its models."""
+CHECKOUT = PACKAGE.parents[1]
 MEND = "Set model_repository (HISEG_MODEL_REPOSITORY, or --repository) to the folder that has name/version/model.onnx."
 
 
@@ -46,6 +57,38 @@ class StoredModel:
     stamp: tuple[int, ...] = ()
 
 
+def find_repository(setting: Path | None) -> Path:
+    """Return the folder of the models: the one that is set, whatever it holds, or the first that has models.
+
+    Args:
+        setting: the setting ``model_repository``; None: it isn't set.
+
+    Raises:
+        NoModels: none is set, and there are no models in any of the places that are looked at.
+    """
+    if setting is not None:
+        return setting
+    places = default_places()
+    for place in places:
+        if stored_versions(place):
+            return place
+    looked = ", ".join(_absolute(place) for place in places)
+    raise NoModels(f"no model (name/version/model.onnx) in any of {looked}", MEND)
+
+
+def local_repository(setting: Path | None) -> Path | None:
+    """The same for who can do without, since the models run elsewhere; None: there is none."""
+    with suppress(NoModels):
+        return find_repository(setting)
+    return None
+
+
+def default_places() -> list[Path]:
+    """The folders that are looked into where none is set, in this order."""
+    is_checkout = (CHECKOUT / "service" / "hiseg") == PACKAGE and (CHECKOUT / "pyproject.toml").is_file()
+    return [HERE, CHECKOUT / HERE if is_checkout else OWN]
+
+
 def stored_versions(repository: Path) -> dict[str, list[StoredModel]]:
     """All versions of each model, by name, newest first; empty if there is no such folder."""
     found: dict[str, list[StoredModel]] = {}
@@ -71,9 +114,14 @@ def stored_models(repository: Path) -> list[StoredModel]:
     """
     newest = [models[0] for models in stored_versions(repository).values()]
     if not newest:
-        where = " ".join(str(repository.absolute()).splitlines())
+        where = _absolute(repository)
         found = f"no model (name/version/model.onnx) in {where}"
         if not os.path.isdir(repository):
             found = f"there is no folder {where} with models, or this user can't open it"
         raise NoModels(found, MEND)
     return newest
+
+
+def _absolute(folder: Path) -> str:
+    """A folder as one line of text."""
+    return " ".join(str(folder.absolute()).splitlines())

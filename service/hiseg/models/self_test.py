@@ -54,8 +54,9 @@ class TimedBatch:
     ms: float
 
 
-async def run_self_test(engine: Engine, repository: Path) -> None:
-    """Run a model on its canary image, if there is one beside this very version in the local repository.
+async def run_self_test(engine: Engine, repository: Path | None) -> None:
+    """Run a model on its canary image, if there is one beside this very version in the local repository (None: there
+    is no such repository).
 
     Without a canary image the model is run on random input, and must give masks of the right shape.
 
@@ -65,7 +66,7 @@ async def run_self_test(engine: Engine, repository: Path) -> None:
         Exception: what the engine raises.
     """
     info = engine.info
-    canary = Canary.load(repository / info.ref.name / info.ref.version)
+    canary = Canary.load(repository / info.ref.name / info.ref.version) if repository else None
     if canary is None:
         batch = random_batch(info.canvases[0], images=1, people=2)
         if problem := find_problem(await engine.infer(batch), batch, info):

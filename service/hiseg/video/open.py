@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from hiseg.core.command_errors import BadOption, missing_extra
+from hiseg.core.command_errors import BadOption
+from hiseg.core.extras import needing
 from hiseg.images.raw import PixelFormat
 from hiseg.video.files import JsonLinesSink, RawSink
 from hiseg.video.frame import Sink, Source, VideoError, VideoFormat
@@ -54,7 +53,7 @@ def open_source(text: str, every: int, raw: RawOptions) -> Source:
     if raw.pixel_format is not None or (not found.is_camera and (size or rate)):
         raise VideoError("--size and --fps are for cameras and raw frames, --pixel-format for raw frames; this is none")
     camera = {"video_size": "x".join(map(str, size)) if size else None, "framerate": str(rate) if rate else None}
-    with _optional():
+    with needing("reading a video"):
         from hiseg.video.reader import VideoReader
     return VideoReader(found, every, {name: value for name, value in camera.items() if value})
 
@@ -63,13 +62,13 @@ def open_sinks(output: str | None, json_output: Path | None, video_format: Video
     """Open all outputs; their files are made when the first frame comes.
 
     Raises:
-        CommandError: a package that this needs isn't installed.
+        ExtraMissing: a package that this needs isn't installed.
     """
     sinks: list[Sink] = []
     if output == STANDARD_STREAM:
         sinks.append(RawSink())
     elif output is not None:
-        with _optional():
+        with needing("writing a video"):
             from hiseg.video.writer import VideoWriter
         sinks.append(VideoWriter(Path(output), video_format))
     if json_output is not None:
@@ -122,12 +121,3 @@ def parse_rate(text: str) -> Fraction:
     if not 0 < rate <= 1000:
         raise BadOption("--fps", text, "is not over 0 and at most 1000")
     return rate
-
-
-@contextmanager
-def _optional() -> Iterator[None]:
-    """Let the import of an optional package fail with the extra that installs it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise missing_extra(error, "video") from error

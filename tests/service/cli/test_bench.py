@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from benchmarks.harness.paths import ROOT
 from hiseg.cli.bench import bench
+from hiseg.core.extras import install_command
 from tests.service.bench.servers import Behaviour, serving
 
 SHORT = ("--duration", "0.2", "--warm-up", "0.05", "--sizes", "32x24,48x64:2")
@@ -88,13 +89,17 @@ def test_no_request_was_ok() -> None:
     assert done.output.endswith("422: because of the moon\n")
 
 
-@pytest.mark.parametrize(("package", "module"), [("aiohttp", "http_sender"), ("matplotlib", "plot")])
-def test_a_missing_extra_is_named(package: str, module: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("what", "package", "module"), [("measuring over HTTP", "aiohttp", "http_sender"), ("--plot", "matplotlib", "plot")]
+)
+def test_a_missing_extra_is_named(
+    what: str, package: str, module: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(sys.modules, f"hiseg.bench.{module}", raising=False)
     done = run("--rate", "5", *SHORT, "--plot", tmp_path / "run.png")
     assert done.exit_code == 1
-    assert done.output == f"hiseg: this needs {package}: pip install 'hiseg[bench]'\n"
+    assert done.output == f"hiseg: {what} needs packages that aren't installed: {install_command('bench')}\n"
 
 
 def test_the_command_line_alone_needs_no_extra() -> None:

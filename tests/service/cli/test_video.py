@@ -14,6 +14,7 @@ from pycocotools import mask as coco_mask
 
 from benchmarks.harness.serving import Server
 from hiseg.core.box import Box
+from hiseg.core.extras import install_command
 from hiseg.video import writer
 from tests.service.video.clips import FRAMES, RATE, SIZE, Clip, difference, make, read
 from tests.service.video.running import Done, hiseg_video, lines
@@ -211,7 +212,7 @@ def test_without_pyav_one_line_says_what_to_install(
     monkeypatch.setitem(sys.modules, "av", None)
     monkeypatch.delitem(sys.modules, "hiseg.video.reader")
     done = hiseg_video(clip.path, "-o", tmp_path / "out.mp4", expect=1)
-    assert done.err == "hiseg: this needs av: pip install 'hiseg[video]'\n"
+    assert done.err == f"hiseg: reading a video needs packages that aren't installed: {install_command('video')}\n"
 
 
 def one_line(done: Done) -> str:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from benchmarks.harness.repository import REPOSITORY
+from hiseg.core.extras import install_command
 from hiseg.doctor.examine import examine
 from hiseg.doctor.finding import Finding
 
@@ -34,6 +35,7 @@ def test_servers_are_asked_instead_of_the_embedded_engine() -> None:
 
 
 def test_without_tritons_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "hiseg.doctor.servers", None)
+    monkeypatch.setitem(sys.modules, "tritonclient.grpc.aio", None)
+    monkeypatch.delitem(sys.modules, "hiseg.doctor.servers", raising=False)
     found = {finding.check: finding for finding in findings(engine=NOBODY, port=0, grpc_port=0)}
-    assert found["reachable"].mend == "pip install 'hiseg[triton]'"
+    assert found["reachable"].mend == install_command("triton")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import pytest
 
 from benchmarks.harness.paths import ROOT
 from hiseg.app import create_tracing
-from hiseg.models.loader import ExtraMissing
+from hiseg.core.extras import ExtraMissing, install_command
 from hiseg.observability.tracing import OFF, NoTracing, Span, Stage
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
@@ -48,7 +49,7 @@ def test_nothing_of_the_sdk_is_loaded() -> None:
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     monkeypatch.delitem(sys.modules, "hiseg.observability.otel", raising=False)
-    with pytest.raises(ExtraMissing, match=r"pip install 'hiseg\[tracing\]'"):
+    with pytest.raises(ExtraMissing, match=re.escape(install_command("tracing"))):
         create_tracing(Settings(tracing=True))
 
 

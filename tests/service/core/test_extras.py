@@ -1,0 +1,111 @@
+"""Hints to install what is missing: they name the extra, and a command that fits where hiseg came from."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.harness.paths import ROOT
+from hiseg.core import extras
+from hiseg.core.extras import ExtraMissing, extra_for, install_command, installed_runtimes, missing_extra, needing
+
+EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+
+def installed(folder: Path, name: str, *files: str, direct_url: dict[str, Any] | None = None) -> None:
+    """Lay down what pip leaves of a package: its metadata, and the list of its files."""
+    about = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+    if direct_url is not None:
+        (about / "direct_url.json").write_text(json.dumps(direct_url))
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder in which packages are looked for."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    real = importlib.metadata.distributions
+    monkeypatch.setattr(extras, "distributions", lambda: real(path=[str(folder)]))
+    monkeypatch.setattr(extras, "distribution", lambda name: next(iter(real(name=name, path=[str(folder)]))))
+    monkeypatch.setattr(extras, "pip", lambda: "pip")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "command"),
+    [
+        (None, "pip install 'hiseg[video]'"),
+        ({"url": "{here}", "dir_info": {"editable": True}}, "pip install -e '{path}[video]'"),
+        ({"url": "{here}", "dir_info": {}}, "pip install 'hiseg[video] @ {here}'"),
+        ({"url": "{here}/x.whl", "archive_info": {}}, "pip install 'hiseg[video] @ {here}/x.whl'"),
+        (
+            {"url": "https://git.example/hiseg", "vcs_info": {"vcs": "git", "commit_id": "5eed"}},
+            "pip install 'hiseg[video] @ git+https://git.example/hiseg@5eed'",
+        ),
+        (
+            {"url": "{here}/gone.whl", "archive_info": {}},
+            "install hiseg again with its extra 'video' (it came from {here}/gone.whl, which isn't there any more)",
+        ),
+    ],
+)
+def test_the_command_fits_where_hiseg_came_from(
+    site: Path, tmp_path: Path, direct_url: dict[str, Any] | None, command: str
+) -> None:
+    folder = tmp_path / "my checkout"
+    folder.mkdir()
+    (folder / "x.whl").touch()
+    here = folder.as_uri()
+    if direct_url is not None:
+        direct_url = direct_url | {"url": direct_url["url"].format(here=here)}
+    installed(site, "hiseg", direct_url=direct_url)
+    assert install_command("video") == command.format(here=here, path=folder)
+
+
+def test_pip_is_the_one_of_this_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    assert extras.pip() == "pip"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert extras.pip() == f"{sys.executable} -m pip"
+
+
+def test_the_error_is_one_of_imports(site: Path) -> None:
+    installed(site, "hiseg")
+    error = missing_extra("--plot", "bench")
+    assert isinstance(error, ImportError)
+    assert str(error) == "--plot needs packages that aren't installed: pip install 'hiseg[bench]'"
+
+
+def test_a_failed_import_names_the_extra(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(site, "hiseg")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ExtraMissing, match=r"^a video needs packages .*'hiseg\[video\]'$"), needing("a video"):
+        import av  # noqa: F401
+
+
+def test_a_module_of_no_extra_is_an_error_as_ever() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"), needing("it"):
+        import no_such_module  # type: ignore[import-not-found]  # noqa: F401
+
+
+def test_what_the_service_needs_comes_without_a_second_runtime(site: Path) -> None:
+    assert extra_for("onnxruntime.capi") == extra_for("fastapi.responses") == extra_for("cv2") == "cpu"
+    installed(site, "onnxruntime-gpu", "onnxruntime/__init__.py")
+    assert extra_for("fastapi") == extra_for("pydantic") == "service"
+    assert extra_for("json") is None
+
+
+def test_runtimes_are_what_brings_the_module(site: Path) -> None:
+    assert installed_runtimes() == []
+    installed(site, "onnxruntime-extensions", "onnxruntime_extensions/__init__.py")
+    installed(site, "onnxruntime", "onnxruntime/__init__.py", "onnxruntime/capi/x.so")
+    installed(site, "onnxruntime_gpu", "onnxruntime/__init__.py")
+    assert installed_runtimes() == ["onnxruntime", "onnxruntime-gpu"]
