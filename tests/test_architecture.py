@@ -27,8 +27,10 @@ MAY_IMPORT = {
     "bench": "client core transports.grpc",
     "doctor": "access api client core engines models settings",
     "app": "access batching core engines images lifecycle models observability segmenter settings transports",
-    "video": "api app client core images masks observability segmenter settings",
-    "cli": "access api app bench client core doctor engines images lifecycle masks models observability settings video",
+    "session": "api core engines images masks models observability segmenter settings",
+    "video": "api client core images masks session settings",
+    "cli": "access api app bench client core doctor engines images lifecycle masks models observability session"
+    " settings video",
 }
 """Each part of the service, and the parts (or packages in them) that it may import besides itself."""
 
@@ -50,6 +52,7 @@ BANNED = {
     "hiseg.masks": ["fastapi", "grpc", "onnxruntime"],
     "hiseg.observability": ["fastapi", "grpc", "onnxruntime"],
     "hiseg.segmenter": ["fastapi", "grpc", "hiseg.engines.onnx", "hiseg.engines.triton", "onnxruntime"],
+    "hiseg.session": ["fastapi", "grpc", "uvicorn"],
     "hiseg.transports.grpc": ["fastapi", "hiseg.transports.http"],
     "hiseg.transports.http": ["grpc", "hiseg.transports.grpc"],
     "hiseg.video": ["fastapi"],

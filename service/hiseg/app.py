@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from functools import partial
 
 from hiseg.access.key_store import KeyStore
-from hiseg.batching.admission import Admission, State
-from hiseg.batching.batcher import Batcher
-from hiseg.batching.workers import Workers, WorkingMemory, thread_count
+from hiseg.batching.admission import State
 from hiseg.core.certificate import Certificate, CertificateUnusable, check_authorities, watching
 from hiseg.core.errors import Unavailable
 from hiseg.core.extras import needing
 from hiseg.core.heap import keep_freed_memory, return_large_images, return_memory_when_idle
 from hiseg.core.listening import ListenError, bracketed, listen
-from hiseg.engines.cores import available_cores
-from hiseg.images.limits import ImageLimits
 from hiseg.lifecycle import READ_RESPONSE_SECONDS, ListenAddress, ShutdownTimes, log, run_until_stopped
-from hiseg.models.loader import LoadedModel, Loader, embedded_engines, loader_for
+from hiseg.models.loader import Loader, embedded_engines, loader_for
 from hiseg.models.reload import hot_reloading
-from hiseg.models.repository import NoDefaultVariant, find_repository, stored_models
+from hiseg.models.repository import find_repository, stored_models
+from hiseg.models.running import image_thread_count, models_running, new_segmenter
 from hiseg.models.self_test import warm_up
 from hiseg.observability.logs import configure_logging
 from hiseg.observability.metrics import Metrics
@@ -35,10 +32,6 @@ from hiseg.transports.grpc.server import Server
 from hiseg.transports.http.app import create_http
 from hiseg.transports.http.connection import Connection
 from hiseg.transports.http.open_connections import OpenConnections
-
-REQUESTS_PART = 5 / 8
-"""Part of the memory that requests may hold while they are received, wait and are answered; the rest is kept for
-decoding and drawing, which get more of it while requests hold less."""
 
 
 def create_tracing(settings: Settings) -> Tracing:
@@ -53,26 +46,6 @@ def create_tracing(settings: Settings) -> Tracing:
         # Not at the top: OpenTelemetry is an optional extra.
         from hiseg.observability.otel import OtelTracing
     return OtelTracing()
-
-
-def new_segmenter(settings: Settings, executor: Executor, tracing: Tracing = OFF) -> Segmenter:
-    """Create a segmenter that has no models yet and accepts no requests.
-
-    Args:
-        settings: settings of the service.
-        executor: has the threads that decode images and draw masks, best as many as :func:`image_thread_count` says.
-        tracing: receives the stages of each request.
-    """
-    limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
-    admission = Admission(int(settings.max_held_bytes * REQUESTS_PART))
-    memory = WorkingMemory(settings.max_held_bytes, admission)
-    workers = Workers(executor, settings.image_threads or available_cores(), memory)
-    return Segmenter(workers, limits, admission, tracing)
-
-
-def image_thread_count(settings: Settings) -> int:
-    """How many threads the executor of :func:`new_segmenter` needs."""
-    return thread_count(settings.image_threads or available_cores())
 
 
 def service_report(segmenter: Segmenter) -> ServiceReport:
@@ -102,41 +75,6 @@ def service_report(segmenter: Segmenter) -> ServiceReport:
 def _held_bytes(segmenter: Segmenter) -> int:
     """Bytes that requests and the work on them hold together."""
     return segmenter.admission.reserved_bytes + segmenter.workers.working_bytes
-
-
-@asynccontextmanager
-async def models_running(
-    segmenter: Segmenter, settings: Settings, metrics: Metrics, load: Loader = embedded_engines
-) -> AsyncIterator[Sequence[LoadedModel]]:
-    """Load the models, and run a batcher for each until the end of the block.
-
-    Args:
-        segmenter: gets the batchers.
-        settings: settings of the service.
-        metrics: metrics that the batchers report to.
-        load: loads the models.
-
-    Raises:
-        NoDefaultVariant: the default variant isn't among the models.
-        Exception: whatever ``load`` raises.
-    """
-    async with AsyncExitStack() as stack:
-        models = await stack.enter_async_context(load(settings, metrics))
-        for model in models:
-            name = model.engine.info.ref.name
-            batcher = Batcher(
-                model.engine,
-                segmenter.workers,
-                metrics.for_model(name),
-                settings.batch_limits,
-                tracing=segmenter.tracing,
-            )
-            segmenter.batchers[name] = await stack.enter_async_context(batcher.running())
-            model.engine.subscribe(segmenter.engines_changed)
-        variants = {model.engine.info.ref.variant for model in models}
-        if settings.default_variant not in variants:
-            raise NoDefaultVariant(settings.default_variant, variants)
-        yield models
 
 
 @asynccontextmanager

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.repository import REPOSITORY
-from hiseg.app import models_ready, new_segmenter
+from hiseg.app import models_ready
 from hiseg.batching.admission import State
 from hiseg.models.canary import Canary, CanaryMismatch
 from hiseg.models.repository import NoDefaultVariant
+from hiseg.models.running import new_segmenter
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 

@@ -9,23 +9,34 @@ from hiseg.api.exchange import Write
 from hiseg.api.options import Boxes, Options
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Result
+from hiseg.masks.memory import NOTHING, WritingCost
 from hiseg.segmenter import Segmenter
 
 T = TypeVar("T")
 
 
 async def segment_embedded(
-    segmenter: Segmenter, image: bytes | ImageSource, boxes: Boxes, options: Options, model: str, write: Write[T]
+    segmenter: Segmenter,
+    image: bytes | ImageSource,
+    boxes: Boxes,
+    options: Options,
+    model: str,
+    write: Write[T],
+    *,
+    deadline: float | None = None,
+    cost: WritingCost = NOTHING,
 ) -> tuple[Result, T]:
-    """Segment for the service itself or a program around it: no caller, so no quota, no deadline and no metrics.
+    """Segment for the service itself or a program around it: no caller, so no quota and no metrics.
 
     Args:
         segmenter: runs the job; it need not take requests yet.
         image: encoded, or decoded already.
         boxes: boxes of the people; see :data:`Boxes`.
-        options: what to do; the variant and the deadline are not looked at.
+        options: what to do; the variant and ``deadline_ms`` are not looked at.
         model: name of the model.
         write: writes the answer.
+        deadline: when the answer is of no use any more, on :func:`time.monotonic`'s clock; None: never.
+        cost: what ``write`` takes of memory.
 
     Returns:
         The result and what ``write`` returned.
@@ -33,6 +44,6 @@ async def segment_embedded(
     Raises:
         HisegError: the image or the boxes are invalid, or what :meth:`Segmenter.segment` raises.
     """
-    job = options.to_job(image, boxes, segmenter.limits, model)
+    job = options.to_job(image, boxes, segmenter.limits, model, deadline=deadline)
     with segmenter.admission.reserve() as reservation:
-        return await segmenter.segment(job, reservation, partial(write, job.image))
+        return await segmenter.segment(job, reservation, partial(write, job.image), cost)

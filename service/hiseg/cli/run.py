@@ -14,7 +14,6 @@ from hiseg.api.boxes import BoxFormat, parse_boxes
 from hiseg.api.embedded import segment_embedded
 from hiseg.api.encoding import MaskFormat, to_png
 from hiseg.api.options import Options
-from hiseg.app import models_running, new_segmenter
 from hiseg.cli import mask_options
 from hiseg.cli.numbers import number
 from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
@@ -27,6 +26,7 @@ from hiseg.core.start_error import StartError
 from hiseg.core.stop import Stop
 from hiseg.engines.contract import ModelError
 from hiseg.models.canary import CanaryMismatch
+from hiseg.models.running import models_running, new_segmenter
 from hiseg.models.self_test import SelfTestFailed
 from hiseg.observability.metrics import Metrics
 

@@ -91,7 +91,7 @@ def video(
                 masker_context: AbstractAsyncContextManager[Masker] = (
                     remote_masker(server, policy, model, variant, post_processing)
                     if server is not None
-                    else embedded_masker(settings, workers, model, variant, post_processing)
+                    else embedded_masker(settings, model, variant, post_processing)
                 )
                 plan = Plan(policy, track, json_output is not None, workers)
                 async with masker_context as masker:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.repository import REPOSITORY
-from hiseg.app import models_running, new_segmenter
 from hiseg.models.canary import BOXES, MASKS, PHOTO, Canary, CanaryMismatch
+from hiseg.models.running import models_running, new_segmenter
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings

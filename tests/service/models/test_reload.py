@@ -18,9 +18,9 @@ import pytest
 from benchmarks.harness.repository import B0, REPOSITORY
 from benchmarks.harness.serving import SERVE, Server, serving
 from benchmarks.harness.triton.models import add_version, other_masks
-from hiseg.app import new_segmenter
 from hiseg.models.reload import hot_reloading
 from hiseg.models.repository import StoredModel
+from hiseg.models.running import new_segmenter
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from hiseg.app import models_running, new_segmenter
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import Canary, segment_to_label_map
 from hiseg.models.loader import LoadedModel, preloaded
 from hiseg.models.random_inputs import random_rois
+from hiseg.models.running import models_running, new_segmenter
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 from hiseg_training.config.model import ModelConfig

@@ -13,8 +13,9 @@ from grpc.aio import AioRpcError
 from pydantic import ValidationError
 
 from hiseg.access.key_store import KeyStore
-from hiseg.app import grpc_listening, new_segmenter
+from hiseg.app import grpc_listening
 from hiseg.core.listening import ListenError
+from hiseg.models.running import new_segmenter
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb

@@ -1,0 +1,150 @@
+"""Runs models in this process for programs that would otherwise need a service: commands, scripts, other packages.
+
+Jobs are batched as a service batches its requests. Nobody is refused for load, since who asks bounds what it asks for;
+the limits of images and boxes are those of the settings. Only models that are asked for are loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from typing import TypeVar
+
+from hiseg.api.boxes import check_count
+from hiseg.api.embedded import segment_embedded
+from hiseg.api.exchange import Write
+from hiseg.api.options import Boxes, Options
+from hiseg.core.image import ImageSource
+from hiseg.core.model_choice import choose_model, default_model, variants_of
+from hiseg.core.result import ModelRef, Result
+from hiseg.engines.base import ModelInfo
+from hiseg.engines.onnx import OnnxEngine
+from hiseg.images.limits import ImageLimits
+from hiseg.masks.memory import NOTHING, WritingCost
+from hiseg.models.repository import NoDefaultVariant, StoredModel, find_repository, stored_models
+from hiseg.models.running import engine_running, image_thread_count, new_segmenter
+from hiseg.models.stored_variant import stored_ref
+from hiseg.observability.metrics import Metrics
+from hiseg.segmenter import Segmenter
+from hiseg.settings import Settings
+
+NO_ADMISSION_LIMITS = {"max_wait_ms": 3_600_000, "max_held_bytes": 2**40}
+"""Settings with which admission control refuses nobody: here its callers bound what is in flight."""
+T = TypeVar("T")
+
+
+class EmbeddedSegmenter:
+    """Segments images in this process; made by :func:`embedded_segmenter`, and used on its event loop.
+
+    Args:
+        segmenter: runs the jobs.
+        settings: settings of the service.
+        stored: the models of the repository.
+        models: keeps the models that are loaded, and closes them.
+    """
+
+    model: ModelInfo
+    """The model of jobs whose options name none."""
+
+    def __init__(
+        self, segmenter: Segmenter, settings: Settings, stored: Mapping[ModelRef, StoredModel], models: AsyncExitStack
+    ) -> None:
+        self._segmenter = segmenter
+        self._settings = settings
+        self._stored = stored
+        self._models = models
+        self._metrics = Metrics()
+        self._loading = asyncio.Lock()
+
+    @property
+    def limits(self) -> ImageLimits:
+        """Limits of an image."""
+        return self._segmenter.limits
+
+    async def segment(
+        self,
+        image: bytes | ImageSource,
+        boxes: Boxes,
+        options: Options,
+        write: Write[T],
+        *,
+        deadline: float | None = None,
+        cost: WritingCost = NOTHING,
+    ) -> tuple[Result, T]:
+        """Segment an image; any number may be on their way at once, and share batches.
+
+        Args:
+            image: encoded, or an image source.
+            boxes: boxes of the people; see :data:`Boxes`.
+            options: what to do. A model that they name is loaded when it is first asked for; ``deadline_ms`` isn't
+                looked at.
+            write: writes the answer, in a worker thread unless that would take longer than writing it.
+            deadline: when the answer is of no use any more, on :func:`time.monotonic`'s clock; None: never.
+            cost: what ``write`` takes of memory; see :func:`hiseg.api.encoding.writing_cost`.
+
+        Returns:
+            The result and what ``write`` returned.
+
+        Raises:
+            HisegError: the image, the boxes or the options are invalid, the deadline has passed, or no engine answers.
+            ModelError: a model that the options name can't be used.
+        """
+        if not callable(boxes):
+            check_count(len(boxes), self._settings.max_boxes)
+        model = self.model
+        if options.model is not None or options.variant is not None:
+            model = await self.load(options.model, options.variant)
+        return await segment_embedded(
+            self._segmenter, image, boxes, options, model.ref.name, write, deadline=deadline, cost=cost
+        )
+
+    async def load(self, model: str | None, variant: str | None) -> ModelInfo:
+        """Load the model that a request with these options gets, unless it is loaded already.
+
+        Args:
+            model: its name; None: any.
+            variant: its variant; None: any.
+
+        Raises:
+            InvalidRequest: there is no such model or variant, or the model is of another variant.
+            ModelError: it can't be used.
+        """
+        chosen = choose_model([*self._stored], model, variant, self._settings.default_variant)
+        async with self._loading:
+            if chosen.name not in self._segmenter.batchers:
+                path, threads = self._stored[chosen].path, self._settings.threads
+                engine = await asyncio.to_thread(OnnxEngine, path, chosen.name, chosen.version, threads)
+                self._models.enter_context(closing(engine))
+                running = engine_running(self._segmenter, engine, self._settings, self._metrics)
+                await self._models.enter_async_context(running)
+        return self._segmenter.batchers[chosen.name].engine.info
+
+
+@asynccontextmanager
+async def embedded_segmenter(
+    settings: Settings, *, model: str | None = None, variant: str | None = None
+) -> AsyncIterator[EmbeddedSegmenter]:
+    """Keep a model loaded until the end of the block, and threads that decode images and draw masks.
+
+    Args:
+        settings: settings of the service: its repository, limits, batches and threads.
+        model: name of the model; None: the variant decides.
+        variant: its variant; None: the name decides, or else it is the default variant.
+
+    Raises:
+        NoModels: the repository holds no model.
+        NoDefaultVariant: neither a model nor a variant is asked for, and the default variant isn't there.
+        InvalidRequest: the model or the variant that is asked for isn't there.
+        ModelError: the model doesn't keep the tensor contract.
+    """
+    unlimited = settings.model_copy(update=NO_ADMISSION_LIMITS)
+    stored = {stored_ref(each): each for each in stored_models(find_repository(unlimited.model_repository))}
+    if model is None and variant is None and default_model([*stored], unlimited.default_variant) is None:
+        raise NoDefaultVariant(unlimited.default_variant, variants_of(stored))
+    with ThreadPoolExecutor(image_thread_count(unlimited), thread_name_prefix="worker") as executor:
+        async with AsyncExitStack() as models:
+            embedded = EmbeddedSegmenter(new_segmenter(unlimited, executor), unlimited, stored, models)
+            embedded.model = await embedded.load(model, variant)
+            yield embedded
