@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +14,12 @@ import typer
 from hiseg.cli import mask_options
 from hiseg.cli.numbers import whole_number
 from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
+from hiseg.cli.progress import progress_bar
 from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
 from hiseg.core.job import PostProcessing, Smoothing
 from hiseg.core.policy import Policy
+from hiseg.core.signals import stop_on_signal
 from hiseg.core.start_error import StartError
 from hiseg.engines.contract import ModelError
 from hiseg.engines.cores import available_cores
@@ -31,7 +32,6 @@ from hiseg.video.open import RawOptions, check_outputs, open_sinks, open_source
 from hiseg.video.pipeline import Pipeline, Plan
 from hiseg.video.remote import remote_masker
 from hiseg.video.run_stats import RunStats
-from hiseg.video.signals import stop_on_signal
 
 
 def video(
@@ -96,9 +96,9 @@ def video(
                 plan = Plan(policy, track, json_output is not None, workers)
                 async with masker_context as masker:
                     pipeline = Pipeline(plan, frames, masker, sinks, stats)
-                    with _progress_bar(frames.expected, stats) as advance, stop_on_signal(pipeline.stop) as received:
+                    with progress_bar(frames.expected) as show, stop_on_signal(pipeline.stop) as received:
                         try:
-                            await pipeline.run(advance)
+                            await pipeline.run(lambda: show(stats.written + stats.dropped, stats.speed))
                         except asyncio.CancelledError:
                             if received.signal is None:
                                 raise
@@ -127,32 +127,3 @@ def _read_track(boxes: Path | None, box: list[str], limit: int) -> BoxTrack:
     if box:
         raise CommandError("give either --boxes or --box")
     return read_boxes(boxes, limit)
-
-
-@contextmanager
-def _progress_bar(total: int | None, stats: RunStats) -> Iterator[Callable[[], None]]:
-    """Show a bar on standard error, if that is a terminal, until the end of the block.
-
-    Args:
-        total: number of frames to come, if that is known.
-        stats: counts the frames.
-
-    Yields:
-        A function to be called after every frame.
-    """
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    # Not at the top: it takes a while, and is for terminals only.
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-
-        def advance() -> None:
-            dropped = f", {stats.dropped} dropped" if stats.dropped else ""
-            bar.update(task, completed=stats.written + stats.dropped, description=f"{stats.fps:.1f} fps{dropped}")
-
-        yield advance

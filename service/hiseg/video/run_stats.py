@@ -74,6 +74,11 @@ class RunStats:
         """Frames written a second."""
         return self.written / max(self.seconds, 1e-9)
 
+    @property
+    def speed(self) -> str:
+        """The speed so far, in a few words."""
+        return f"{self.fps:.1f} fps" + (f", {self.dropped} dropped" if self.dropped else "")
+
     def __str__(self) -> str:
         parts = [f"frames {self.written}", f"dropped {self.dropped}"]
         if self.written:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one ends reading, and what was read is still written; a later one cancels the run."""
+"""Ctrl-C and SIGTERM: the first one lets a command end in order, which each does in its way; a later one cancels it."""
 
 from __future__ import annotations
 
