@@ -28,9 +28,10 @@ MAY_IMPORT = {
     "doctor": "access api client core engines models settings",
     "app": "access batching core engines images lifecycle models observability segmenter settings transports",
     "session": "api core engines images masks models observability segmenter settings",
+    "photos": "api client core images masks session settings",
     "video": "api client core images masks session settings",
-    "cli": "access api app bench client core doctor engines images lifecycle masks models observability session"
-    " settings video",
+    "cli": "access api app bench client core doctor engines images lifecycle masks models observability photos"
+    " session settings video",
 }
 """Each part of the service, and the parts (or packages in them) that it may import besides itself."""
 
@@ -51,6 +52,7 @@ BANNED = {
     "hiseg.engines": ["fastapi"],
     "hiseg.masks": ["fastapi", "grpc", "onnxruntime"],
     "hiseg.observability": ["fastapi", "grpc", "onnxruntime"],
+    "hiseg.photos": ["fastapi", "grpc", "httpx"],
     "hiseg.segmenter": ["fastapi", "grpc", "hiseg.engines.onnx", "hiseg.engines.triton", "onnxruntime"],
     "hiseg.session": ["fastapi", "grpc", "uvicorn"],
     "hiseg.transports.grpc": ["fastapi", "hiseg.transports.http"],

@@ -1,0 +1,1 @@
+"""Many photos at once: their masks by the models here or by a server, within bounds, past failures, and resumed."""

@@ -1,0 +1,97 @@
+"""Makes the masks of photos in this process: photos in progress share batches, as requests of a service do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from hiseg.api.embedded import segment_embedded
+from hiseg.api.options import Options
+from hiseg.app import models_running, new_segmenter
+from hiseg.client.request import FrameOptions
+from hiseg.client.result import Instance, Result
+from hiseg.core import errors
+from hiseg.core import result as core_result
+from hiseg.core.command_errors import CommandError
+from hiseg.masks.formats.rle import coco_rle
+from hiseg.observability.metrics import Metrics
+from hiseg.photos.masker import Rows
+from hiseg.photos.pipeline import PhotoError
+from hiseg.segmenter import Segmenter
+from hiseg.settings import MAX_COUNT, Settings
+
+NO_LIMITS = {"max_wait_ms": 3_600_000, "max_held_bytes": 2**40, "max_boxes": MAX_COUNT, "max_batch_boxes": MAX_COUNT}
+"""Settings that refuse nobody: the photos in progress are bounded, and whose crowds they are asked for them."""
+OF_A_PHOTO = (errors.InvalidRequest, errors.TooLarge, errors.UnsupportedImage, errors.UndecodableImage)
+"""Errors that say what is wrong with a photo or its boxes."""
+T = TypeVar("T")
+
+
+class EmbeddedMasker:
+    """A :class:`hiseg.photos.masker.Masker` over a segmenter.
+
+    Args:
+        segmenter: runs the model.
+        model: the model.
+        options: of every photo.
+    """
+
+    def __init__(self, segmenter: Segmenter, model: core_result.ModelRef, options: Options) -> None:
+        self._segmenter = segmenter
+        self._ref = model
+        self._options = options
+
+    @property
+    def model(self) -> str:
+        """Name and version of the model."""
+        return f"{self._ref.name}/{self._ref.version}"
+
+    async def segment(self, photo: bytes, boxes: Rows | None, write: Callable[[Result], T]) -> T:
+        """See :meth:`hiseg.photos.masker.Masker.segment`."""
+        try:
+            rows = self._options.check_boxes(boxes)
+            _, written = await segment_embedded(
+                self._segmenter,
+                photo,
+                rows,
+                self._options,
+                self._ref.name,
+                lambda image, result, stop: write(to_client_result(result)),
+            )
+        except OF_A_PHOTO as error:
+            raise PhotoError(error.detail) from error
+        except errors.HisegError as error:
+            raise CommandError(error.detail) from error
+        return written
+
+
+@asynccontextmanager
+async def embedded_masker(settings: Settings, options: FrameOptions) -> AsyncIterator[EmbeddedMasker]:
+    """Keep the models loaded until the end of the block; for the errors see :func:`hiseg.photos.open.open_masker`."""
+    unlimited = settings.model_copy(update=NO_LIMITS)
+    with ThreadPoolExecutor(thread_name_prefix="worker") as executor:
+        segmenter = new_segmenter(unlimited, executor)
+        async with models_running(segmenter, unlimited, Metrics()):
+            chosen = Options.model_validate(options)
+            model = segmenter.model_for(chosen.variant or unlimited.default_variant)
+            yield EmbeddedMasker(segmenter, model.ref, chosen)
+
+
+def to_client_result(result: core_result.Result) -> Result:
+    """Return a result as the client gives it, so that one code serves both."""
+
+    def convert(found: core_result.Instance) -> Instance:
+        counts = coco_rle(found.mask, result.width, result.height)["counts"]
+        return Instance(found.box.as_tuple(), found.score, found.area, counts, (result.height, result.width))
+
+    return Result(
+        width=result.width,
+        height=result.height,
+        notes=result.notes,
+        model=result.model,
+        instances=tuple(map(convert, result.instances)),
+        foreground=None if result.foreground is None else convert(result.foreground),
+        timings_ms=result.timings_ms,
+    )

@@ -1,0 +1,80 @@
+"""Gets the masks of photos from a running service, which may be busy, or be started anew meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from hiseg import client
+from hiseg.client.request import FrameOptions
+from hiseg.client.result import Result
+from hiseg.core.command_errors import BadOption, CommandError
+from hiseg.core.job import Priority
+from hiseg.photos.masker import Rows
+from hiseg.photos.pipeline import PhotoError
+
+TIMEOUT_S = 120.0
+"""Seconds for one photo, all tries included."""
+GREETING_S = 10.0
+"""Seconds in which a service must say that it is there, before anything is sent."""
+RETRIES = 100
+"""More than there is time for: a service that is overloaded, or starts, is asked again until the time is over."""
+OF_ALL = (client.Unauthorized, client.Unavailable, client.Overloaded, client.UnexpectedAnswer)
+"""Errors that the next photo would meet too."""
+T = TypeVar("T")
+
+
+class RemoteMasker:
+    """A :class:`hiseg.photos.masker.Masker` over the client.
+
+    Args:
+        to: client of the service.
+        url: the service's, for messages.
+        options: of every photo.
+    """
+
+    def __init__(self, to: client.AsyncClient, url: str, options: FrameOptions) -> None:
+        self._to = to
+        self._url = url
+        self._options = options
+
+    @property
+    def model(self) -> None:
+        """It is in each answer: a service may get a newer one while it runs."""
+        return None
+
+    async def segment(self, photo: bytes, boxes: Rows | None, write: Callable[[Result], T]) -> T:
+        """See :meth:`hiseg.photos.masker.Masker.segment`."""
+        try:
+            result = await self._to.segment(photo, boxes, **self._options)
+        except OF_ALL as error:
+            raise CommandError(f"{self._url}: {error}") from error
+        except client.ClientError as error:
+            raise PhotoError(str(error)) from error
+        return await asyncio.to_thread(write, result)
+
+
+@asynccontextmanager
+async def remote_masker(url: str, api_key: str | None, options: FrameOptions) -> AsyncIterator[RemoteMasker]:
+    """Keep a client of a service until the end of the block.
+
+    Requests have the priority ``batch``, so that callers who wait for their answer are served first.
+
+    Raises:
+        BadOption: the URL is none of a service.
+        CommandError: the service doesn't answer.
+    """
+    try:
+        to = client.AsyncClient(url, timeout=TIMEOUT_S, retries=RETRIES, api_key=api_key)
+    except (ValueError, UnicodeError) as error:
+        raise BadOption("--server", url, f"can't be used: {error}") from error
+    async with client.AsyncClient(url, timeout=GREETING_S, api_key=api_key) as asking:
+        try:
+            await asking.info()
+        except client.ClientError as error:
+            raise CommandError(f"{url}: {error}") from error
+    async with to:
+        with_priority: FrameOptions = {"priority": Priority.BATCH.value}
+        yield RemoteMasker(to, url, with_priority | options)
