@@ -75,7 +75,7 @@ async def embedded_masker(settings: Settings, options: FrameOptions) -> AsyncIte
         segmenter = new_segmenter(unlimited, executor)
         async with models_running(segmenter, unlimited, Metrics()):
             chosen = Options.model_validate(options)
-            model = segmenter.model_for(chosen.variant or unlimited.default_variant)
+            model = segmenter.choose_model(chosen.model, chosen.variant, unlimited.default_variant)
             yield EmbeddedMasker(segmenter, model.ref, chosen)
 
 
