@@ -3,62 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from hiseg.api.embedded import segment_embedded
 from hiseg.api.options import Options
-from hiseg.app import models_running, new_segmenter
 from hiseg.client.request import FrameOptions
 from hiseg.client.result import Instance, Result
 from hiseg.core import errors
 from hiseg.core import result as core_result
 from hiseg.core.command_errors import CommandError
 from hiseg.masks.formats.rle import coco_rle
-from hiseg.observability.metrics import Metrics
 from hiseg.photos.masker import Rows
 from hiseg.photos.pipeline import PhotoError
-from hiseg.segmenter import Segmenter
+from hiseg.session.embedded import EmbeddedSegmenter, embedded_segmenter
 from hiseg.settings import MAX_COUNT, Settings
 
-NO_LIMITS = {"max_wait_ms": 3_600_000, "max_held_bytes": 2**40, "max_boxes": MAX_COUNT, "max_batch_boxes": MAX_COUNT}
-"""Settings that refuse nobody: the photos in progress are bounded, and whose crowds they are asked for them."""
+NO_LIMITS = {"max_boxes": MAX_COUNT, "max_batch_boxes": MAX_COUNT}
+"""Settings that take any crowd: it is the user's own."""
 OF_A_PHOTO = (errors.InvalidRequest, errors.TooLarge, errors.UnsupportedImage, errors.UndecodableImage)
 """Errors that say what is wrong with a photo or its boxes."""
 T = TypeVar("T")
 
 
 class EmbeddedMasker:
-    """A :class:`hiseg.photos.masker.Masker` over a segmenter.
+    """A :class:`hiseg.photos.masker.Masker` over a segmenter in this process.
 
     Args:
         segmenter: runs the model.
-        model: the model.
         options: of every photo.
     """
 
-    def __init__(self, segmenter: Segmenter, model: core_result.ModelRef, options: Options) -> None:
+    def __init__(self, segmenter: EmbeddedSegmenter, options: Options) -> None:
         self._segmenter = segmenter
-        self._ref = model
         self._options = options
 
     @property
     def model(self) -> str:
         """Name and version of the model."""
-        return f"{self._ref.name}/{self._ref.version}"
+        ref = self._segmenter.model.ref
+        return f"{ref.name}/{ref.version}"
 
     async def segment(self, photo: bytes, boxes: Rows | None, write: Callable[[Result], T]) -> T:
         """See :meth:`hiseg.photos.masker.Masker.segment`."""
         try:
             rows = self._options.check_boxes(boxes)
-            _, written = await segment_embedded(
-                self._segmenter,
-                photo,
-                rows,
-                self._options,
-                self._ref.name,
-                lambda image, result, stop: write(to_client_result(result)),
+            _, written = await self._segmenter.segment(
+                photo, rows, self._options, lambda image, result, stop: write(to_client_result(result))
             )
         except OF_A_PHOTO as error:
             raise PhotoError(error.detail) from error
@@ -69,14 +59,11 @@ class EmbeddedMasker:
 
 @asynccontextmanager
 async def embedded_masker(settings: Settings, options: FrameOptions) -> AsyncIterator[EmbeddedMasker]:
-    """Keep the models loaded until the end of the block; for the errors see :func:`hiseg.photos.open.open_masker`."""
-    unlimited = settings.model_copy(update=NO_LIMITS)
-    with ThreadPoolExecutor(thread_name_prefix="worker") as executor:
-        segmenter = new_segmenter(unlimited, executor)
-        async with models_running(segmenter, unlimited, Metrics()):
-            chosen = Options.model_validate(options)
-            model = segmenter.choose_model(chosen.model, chosen.variant, unlimited.default_variant)
-            yield EmbeddedMasker(segmenter, model.ref, chosen)
+    """Keep the model loaded until the end of the block; for the errors see :func:`hiseg.photos.open.open_masker`."""
+    unlimited, chosen = settings.model_copy(update=NO_LIMITS), Options.model_validate(options)
+    async with embedded_segmenter(unlimited, model=chosen.model, variant=chosen.variant) as segmenter:
+        # It has the model now, and needn't look for it with every photo.
+        yield EmbeddedMasker(segmenter, chosen.model_copy(update={"model": None, "variant": None}))
 
 
 def to_client_result(result: core_result.Result) -> Result:
