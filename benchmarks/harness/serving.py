@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.harness.paths import HISEG, ROOT
@@ -26,11 +26,13 @@ class Server:
         url: of HTTP.
         grpc: URL of gRPC.
         process: its standard error is read all the time, so that a full pipe can't stop it.
+        log: the lines of its standard error, of which more and more come.
     """
 
     url: str
     grpc: str
     process: subprocess.Popen[str]
+    log: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def serving(command: Sequence[str | Path] = SERVE, code: int = 0, **settings: ob
     variables = os.environ | {f"HISEG_{name.upper()}": str(value) for name, value in settings.items()}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=variables)
     assert process.stderr is not None
-    log = []
+    log: list[str] = []
     for line in process.stderr:
         log.append(line)
         if {"Ready", "running on http"} <= set(re.findall("Ready|running on http", "".join(log))):
@@ -64,7 +66,7 @@ def serving(command: Sequence[str | Path] = SERVE, code: int = 0, **settings: ob
     reader = threading.Thread(target=log.extend, args=(process.stderr,), daemon=True)
     reader.start()
     try:
-        yield Server(url[1], f"grpc://{grpc[1]}", process)
+        yield Server(url[1], f"grpc://{grpc[1]}", process, log)
     finally:
         if process.poll() is None:
             process.terminate()

@@ -16,6 +16,7 @@ from hiseg.core.errors import Unavailable
 from hiseg.core.extras import needing
 from hiseg.core.heap import keep_freed_memory, return_large_images, return_memory_when_idle
 from hiseg.core.listening import ListenError, bracketed, listen
+from hiseg.core.model_choice import shared_variants
 from hiseg.lifecycle import READ_RESPONSE_SECONDS, ListenAddress, ShutdownTimes, log, run_until_stopped
 from hiseg.models.loader import Loader, embedded_engines, loader_for
 from hiseg.models.reload import hot_reloading
@@ -95,6 +96,8 @@ async def models_ready(
                 await warm_up(segmenter.batchers[name])
             if model.canary:
                 await model.canary.check(segmenter, name)
+        for sentence in shared_variants([model.engine.info.ref for model in models]):
+            log.warning("%s", sentence)
         if segmenter.admission.state is State.STARTING:
             segmenter.admission.state = State.READY
         stored = [model.stored for model in models if model.stored]

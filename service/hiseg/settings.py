@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     fallback: Fallback = Field(
         Fallback.OFF, description="`onnx`: the embedded engine runs the models while no Triton server answers."
     )
-    default_variant: str = Field("b0", description="Model variant for requests that name none.")
+    default_variant: str = Field("b0", description="Variant, or name, of the model for requests that name none.")
     threads: int = Field(
         0, ge=0, le=MAX_THREADS, description="Number of threads of the embedded engine; 0: as many as there are cores."
     )

@@ -48,5 +48,5 @@ def test_never_ready_with_another_models_masks(tmp_path: Path) -> None:
 
 
 def test_never_ready_without_the_default_variant() -> None:
-    with pytest.raises(NoDefaultVariant, match="b7"):
+    with pytest.raises(NoDefaultVariant, match="'b7', and there is hiseg_b0 of variant b0"):
         start(Settings(model_repository=REPOSITORY, default_variant="b7"))

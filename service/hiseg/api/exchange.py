@@ -271,10 +271,10 @@ class RequestContext:
         Raises:
             InvalidRequest: there is no such model or variant, or the two don't go together.
         """
-        self.variant = ""
+        self.variant = self.log_entry.model = ""
         default = self._exchange.settings.default_variant
         model = self._exchange.segmenter.choose_model(options.model, options.variant, default).ref
-        self.variant = model.variant
+        self.variant, self.log_entry.model = model.variant, model.name
         return model
 
     def inspect(self, image: bytes) -> EncodedImage:
@@ -315,7 +315,7 @@ class RequestContext:
             Superseded: a newer frame took this one's place.
         """
         model = model or self.choose_model(options)
-        self.variant = model.variant
+        self.variant, self.log_entry.model = model.variant, model.name
         segmenter, settings = self._exchange.segmenter, self._exchange.settings
         if not callable(boxes):
             check_count(len(boxes), settings.max_boxes)

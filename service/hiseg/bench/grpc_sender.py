@@ -14,7 +14,7 @@ from hiseg.client import errors
 from hiseg.client.grpc import SEGMENT, to_client_error
 from hiseg.core.command_errors import BadOption
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
-from hiseg.transports.grpc.requests import ENUMS
+from hiseg.transports.grpc.requests import ENUMS, NAMES
 
 OUTCOMES: dict[type[errors.ClientError], str] = {
     errors.Overloaded: Outcome.OVERLOADED,
@@ -112,6 +112,8 @@ def _rest(request: Request) -> bytes:
     for name, value in request.options.items():
         if name in ENUMS:
             setattr(message, name, ENUMS[name].Value(f"{name}_{value}".upper()))
+        elif name in NAMES:
+            setattr(message, name, value)
     return message.SerializeToString()
 
 

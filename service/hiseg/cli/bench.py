@@ -20,7 +20,7 @@ from hiseg.bench.run import DEADLINE_S, GRACE_S, ClosedLoop, OpenLoop, Plan, run
 from hiseg.bench.table import format_table, list_warnings
 from hiseg.bench.workload import MAX_CALLERS, Workload
 from hiseg.cli.numbers import number, whole_number
-from hiseg.cli.options import exit_on
+from hiseg.cli.options import Model, Variant, exit_on
 from hiseg.core.command_errors import BadOption, CommandError
 from hiseg.core.extras import needing
 from hiseg.core.job import Priority
@@ -38,6 +38,8 @@ def bench(
     photo: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="resized to each size; otherwise synthetic images")
     ] = None,
+    model: Model = None,
+    variant: Variant = None,
     mask_format: Annotated[MaskFormat | None, typer.Option(help="option of every request")] = None,
     deadline_ms: Annotated[int | None, whole_number("option of every request", min=1)] = None,
     priority: Annotated[Priority | None, typer.Option(help="option of every request")] = None,
@@ -53,7 +55,8 @@ def bench(
 
     Latency counts from when a request should have been sent, so that a service that stalls can't look fast.
     """
-    options = {"mask_format": mask_format, "deadline_ms": deadline_ms, "priority": priority}
+    named = {"model": model, "variant": variant, "mask_format": mask_format, "deadline_ms": deadline_ms}
+    options = named | {"priority": priority}
     request_options = {name: str(value) for name, value in options.items() if value is not None}
     with exit_on(CommandError, OSError), _usage_errors():
         loop = _loop(rate, concurrency, arrivals)

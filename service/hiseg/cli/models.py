@@ -9,6 +9,7 @@ import typer
 
 from hiseg.cli.numbers import whole_number
 from hiseg.cli.options import Repository, exit_on, read_settings
+from hiseg.core.model_choice import shared_variants
 from hiseg.core.start_error import StartError
 from hiseg.engines.base import ModelInfo
 from hiseg.engines.contract import ModelError
@@ -29,7 +30,7 @@ def list_models(context: typer.Context, repository: Repository = None) -> None:
     with exit_on(StartError):
         stored = stored_models(find_repository(read_settings(model_repository=repository).model_repository))
     ort.set_default_logger_severity(FATAL)
-    are_fine = True
+    are_fine, refs = True, []
     for model in stored:
         try:
             # One thread: nothing is run, so no session for a second batch needs to be opened.
@@ -39,7 +40,10 @@ def list_models(context: typer.Context, repository: Repository = None) -> None:
             are_fine = False
             continue
         _print_model(engine.info)
+        refs.append(engine.info.ref)
         engine.close()
+    for sentence in shared_variants(refs):
+        typer.echo(sentence)
     raise typer.Exit(0 if are_fine else 1)
 
 

@@ -140,7 +140,10 @@ def to_info(message: pb.GetInfoResponse) -> dict[str, Any]:
     """Give the answer of ``GetInfo`` the names that ``/v1/info`` has for the same."""
     return {
         "version": message.version,
-        "variants": sorted(model.variant for model in message.models),
+        "models": sorted(model.name for model in message.models),
+        "variants": sorted({model.variant for model in message.models}),
+        "model_of_variant": dict(message.model_of_variant),
+        "default_model": message.default_model,
         "default_variant": message.default_variant,
         "image_types": list(message.image_types),
         "pixel_formats": [_enum_word(pb.PixelFormat, number, "PIXEL_FORMAT_") for number in message.pixel_formats],

@@ -20,16 +20,18 @@ WITH_VERSION = re.compile(r"(.+)[/:@][^/:@]*")
 """A name with a version after it, as other servers and registries write it."""
 
 
-def variants_of(models: Iterable[ModelRef]) -> list[str]:
-    """The variants that there are, each once, in order."""
-    return sorted({model.variant for model in models})
-
-
 def model_of_variant(models: Iterable[ModelRef], variant: str) -> ModelRef | None:
     """The model that answers for a variant: ``hiseg_VARIANT``, or the first by name if none is called so; None: none
     is of that variant."""
     of_variant = [model for model in models if model.variant == variant]
     return min(of_variant, key=lambda model: (model.name != PUBLISHED + variant, model.name), default=None)
+
+
+def models_of_variants(models: Iterable[ModelRef]) -> dict[str, ModelRef]:
+    """The model that answers for each variant that there is; the variants are in order."""
+    there = list(models)
+    answering = {variant: model_of_variant(there, variant) for variant in sorted({model.variant for model in there})}
+    return {variant: model for variant, model in answering.items() if model}
 
 
 def default_model(models: Sequence[ModelRef], default: str) -> ModelRef | None:
@@ -74,33 +76,27 @@ def choose_model(models: Sequence[ModelRef], model: str | None, variant: str | N
     return found
 
 
-def shared_variants(models: Iterable[ModelRef]) -> list[str]:
+def shared_variants(models: Sequence[ModelRef]) -> list[str]:
     """One sentence about each variant that several models share: which of them answers for it, and how to get the
     others."""
-    of_variant: dict[str, list[ModelRef]] = {}
-    for model in models:
-        of_variant.setdefault(model.variant, []).append(model)
-    return [_say_shared(variant, of_variant[variant]) for variant in sorted(of_variant) if len(of_variant[variant]) > 1]
-
-
-def _say_shared(variant: str, models: Sequence[ModelRef]) -> str:
-    names = sorted(model.name for model in models)
-    answers = model_of_variant(models, variant)
-    first = names[0] if answers is None else answers.name
-    why = f"is called {PUBLISHED}{variant}" if first == PUBLISHED + variant else "is the first by name"
-    others = ", ".join(f"model={name}" for name in names if name != first)
-    return (
-        f"{', '.join(names)} are all of variant {variant}: variant={variant} is answered by {first}, which {why}; "
-        f"ask for the others by name: {others}"
-    )
+    sentences = []
+    for variant, answering in models_of_variants(models).items():
+        others = sorted(model.name for model in models if model.variant == variant and model.name != answering.name)
+        if others:
+            why = "" if answering.name == PUBLISHED + variant else ", as the first by name"
+            sentences.append(
+                f"{', '.join(sorted([answering.name, *others]))} are of one variant, {variant}: {answering.name} "
+                f"answers for it{why}; ask for the rest by name, as model={others[0]}"
+            )
+    return sentences
 
 
 def _no_model(models: Sequence[ModelRef], model: str) -> InvalidRequest:
     names = sorted(each.name for each in models)
     hint = ""
     with_version = WITH_VERSION.fullmatch(model)
-    if model in variants_of(models):
-        hint = f"{model} is a variant, so write variant={model}; "
+    if any(each.variant == model for each in models):
+        hint = f"it is a variant, so write variant={shorten(model)}; "
     elif with_version and with_version[1] in names:
         name = shorten(with_version[1])
         hint = f"a version can't be asked for, the newest that passed its test answers, so write model={name}; "
@@ -113,7 +109,7 @@ def _no_model(models: Sequence[ModelRef], model: str) -> InvalidRequest:
 
 
 def _no_variant(models: Sequence[ModelRef], variant: str) -> InvalidRequest:
-    known = variants_of(models)
+    known = list(models_of_variants(models))
     hint = ""
     if any(each.name == variant for each in models):
         hint = f"it is the name of a model, so write model={shorten(variant)}; "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
+from hiseg.core.model_choice import default_model, shared_variants
+from hiseg.core.result import ModelRef
 from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.engines.base import Engine, ModelInfo
 from hiseg.engines.contract import ModelError
@@ -16,14 +18,14 @@ from hiseg.settings import Settings
 
 
 async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
-    """Check every model of the repository, and that the default variant is among them."""
+    """Check every model of the repository, and that the default model is among them."""
     try:
         repository = find_repository(settings.model_repository)
         stored = stored_models(repository)
     except NoModels as error:
         yield wrong("models", error.found, error.mend)
         return
-    variants = set()
+    refs: list[ModelRef] = []
     for model in stored:
         for finding in check_versions(repository / model.name, model):
             yield finding
@@ -33,14 +35,22 @@ async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
             yield wrong("contract", str(error), "Export it again with `hiseg-train`, or take it out of the repository.")
             continue
         try:
-            variants.add(engine.info.ref.variant)
+            refs.append(engine.info.ref)
             yield check_contract(engine.info)
             yield await check_masks(engine, repository)
         finally:
             engine.close()
-    if settings.default_variant not in variants:
-        missing = NoDefaultVariant(settings.default_variant, variants)
+    for finding in check_variants(refs, settings.default_variant):
+        yield finding
+
+
+def check_variants(models: Sequence[ModelRef], default_variant: str) -> Iterator[Finding]:
+    """Check that the default model is there, and that every variant is that of one model alone."""
+    if default_model(models, default_variant) is None:
+        missing = NoDefaultVariant(default_variant, models)
         yield wrong("models", missing.found, missing.mend)
+    for sentence in shared_variants(models):
+        yield warning("models", sentence, "Ask for models by name, or leave one of each variant.")
 
 
 def check_versions(folder: Path, served: StoredModel) -> Iterator[Finding]:

@@ -13,8 +13,9 @@ from typing import Any
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from hiseg.core.result import ModelRef
 from hiseg.doctor.clock import check_offset
-from hiseg.doctor.embedded import check_contract
+from hiseg.doctor.embedded import check_contract, check_variants
 from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.doctor.sharing import check_message_size, check_shared_memory
 from hiseg.engines.contract import ModelError
@@ -203,17 +204,11 @@ def _check_configuration(address: str, model: str, config: Any) -> Iterator[Find
 
 
 def _compare(found: dict[str, list[Served]], settings: Settings) -> Iterator[Finding]:
-    """Compare the servers: do they have the default variant, and the same versions of each model?"""
+    """Compare the servers: do they have the default model, one model of a variant, and the same versions of each?"""
     if not any(found.values()):
         return  # why, was said of each
-    variants = {served.variant for models in found.values() for served in models}
-    if settings.default_variant not in variants:
-        yield wrong(
-            "models",
-            f"default_variant is {settings.default_variant!r}, and no server has a usable model of it; there is "
-            f"{', '.join(sorted(variants)) or 'none'}",
-            "Load its model on the servers, or set default_variant to one that is there.",
-        )
+    refs = {ModelRef(each.model, "", each.variant) for models in found.values() for each in models}
+    yield from check_variants(list(refs), settings.default_variant)
     for model in sorted({served.model for models in found.values() for served in models}):
         versions = {a: served.version for a, models in found.items() for served in models if served.model == model}
         lacking = [address for address, models in found.items() if address not in versions]

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 
 from hiseg.core.extras import needing
+from hiseg.core.model_choice import default_model
 from hiseg.engines.base import Engine
 from hiseg.engines.fallback import FallbackEngine
 from hiseg.engines.onnx import OnnxEngine
@@ -55,7 +56,7 @@ async def embedded_engines(settings: Settings, metrics: Metrics) -> AsyncIterato
 async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[Sequence[LoadedModel]]:
     """Use the models on Triton servers: all that the servers have or, with a fallback, all in the repository.
 
-    Without a fallback this waits until a server runs the default variant and has passed its self-test.
+    Without a fallback this waits until a server runs the default model and has passed its self-test.
 
     Raises:
         ExtraMissing: the client for Triton isn't installed.
@@ -86,9 +87,10 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
         if fallbacks:
             yield [LoadedModel(FallbackEngine(e, fallbacks[e.info.ref.name])) for e in engines]
             return
-        default = [engine for engine in engines if engine.info.ref.variant == settings.default_variant]
-        for engine in default:
-            await engine.wait_until_usable()
+        default = default_model([engine.info.ref for engine in engines], settings.default_variant)
+        for engine in engines:
+            if engine.info.ref == default:
+                await engine.wait_until_usable()
         yield [LoadedModel(engine) for engine in engines]
 
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from hiseg.batching.batcher import Batcher
+from hiseg.core.model_choice import shared_variants
 from hiseg.engines.contract import ModelError
 from hiseg.engines.metadata import one_line
 from hiseg.engines.onnx import OnnxEngine
@@ -124,8 +125,16 @@ class HotReloader:
         self._metrics.count_reload(stored.name, "used")
         instead = f" instead of version {old.engine.info.ref.version}" if old else ""
         log.info("Version %s of %s is used%s", stored.version, stored.name, instead)
+        if old is None:
+            self._warn_of_shared_variant(batcher.engine.info.ref.variant)
         if old:
             retiring.create_task(_retire(old))
+
+    def _warn_of_shared_variant(self, variant: str) -> None:
+        """Say which model answers for a variant from now on, if another model of it has just joined."""
+        of_variant = [info.ref for info in self._segmenter.models if info.ref.variant == variant]
+        for sentence in shared_variants(of_variant):
+            log.warning("%s", sentence)
 
 
 async def _retire(batcher: Batcher) -> None:

@@ -7,11 +7,12 @@ the one that comes with hiseg: inside the package if that was installed from a w
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiseg.core.result import ModelRef
 from hiseg.core.start_error import StartError
 
 HERE = Path("model_repository")
@@ -28,16 +29,17 @@ class NoModels(StartError):
 
 
 class NoDefaultVariant(StartError):
-    """The default variant isn't among the models.
+    """No model is of the default variant, nor is one called so.
 
     Args:
-        variant: the default variant.
-        there: the variants of the models.
+        default_variant: the setting.
+        models: the models that there are.
     """
 
-    def __init__(self, variant: str, there: Collection[str]) -> None:
-        found = f"default_variant is {variant!r}, and there is {', '.join(sorted(there)) or 'none'}"
-        super().__init__(found, "Set default_variant to one that is there, or add its model.")
+    def __init__(self, default_variant: str, models: Iterable[ModelRef]) -> None:
+        there = [f"{model.name} of variant {model.variant}" for model in sorted(models, key=lambda each: each.name)]
+        found = f"default_variant is {default_variant!r}, and there is {', '.join(there) or 'none'}"
+        super().__init__(found, "Set default_variant to a variant, or to a model's name, that is there.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from hiseg.batching.admission import Admission
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.workers import Workers, WorkingMemory, thread_count
+from hiseg.core.model_choice import default_model
 from hiseg.engines.base import Engine
 from hiseg.engines.cores import available_cores
 from hiseg.images.limits import ImageLimits
@@ -78,14 +79,14 @@ async def models_running(
         load: loads the models.
 
     Raises:
-        NoDefaultVariant: the default variant isn't among the models.
+        NoDefaultVariant: no model is of the default variant, nor is one called so.
         Exception: whatever ``load`` raises.
     """
     async with AsyncExitStack() as stack:
         models = await stack.enter_async_context(load(settings, metrics))
         for model in models:
             await stack.enter_async_context(engine_running(segmenter, model.engine, settings, metrics))
-        variants = {model.engine.info.ref.variant for model in models}
-        if settings.default_variant not in variants:
-            raise NoDefaultVariant(settings.default_variant, variants)
+        refs = [model.engine.info.ref for model in models]
+        if default_model(refs, settings.default_variant) is None:
+            raise NoDefaultVariant(settings.default_variant, refs)
         yield models

@@ -17,7 +17,7 @@ from hiseg.api.embedded import segment_embedded
 from hiseg.api.exchange import Write
 from hiseg.api.options import Boxes, Options
 from hiseg.core.image import ImageSource
-from hiseg.core.model_choice import choose_model, default_model, variants_of
+from hiseg.core.model_choice import choose_model, default_model
 from hiseg.core.result import ModelRef, Result
 from hiseg.engines.base import ModelInfo
 from hiseg.engines.onnx import OnnxEngine
@@ -142,7 +142,7 @@ async def embedded_segmenter(
     unlimited = settings.model_copy(update=NO_ADMISSION_LIMITS)
     stored = {stored_ref(each): each for each in stored_models(find_repository(unlimited.model_repository))}
     if model is None and variant is None and default_model([*stored], unlimited.default_variant) is None:
-        raise NoDefaultVariant(unlimited.default_variant, variants_of(stored))
+        raise NoDefaultVariant(unlimited.default_variant, [*stored])
     with ThreadPoolExecutor(image_thread_count(unlimited), thread_name_prefix="worker") as executor:
         async with AsyncExitStack() as models:
             embedded = EmbeddedSegmenter(new_segmenter(unlimited, executor), unlimited, stored, models)

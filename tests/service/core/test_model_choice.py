@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiseg.core.errors import InvalidRequest
-from hiseg.core.model_choice import choose_model, default_model, shared_variants, variants_of
+from hiseg.core.model_choice import choose_model, default_model, models_of_variants, shared_variants
 from hiseg.core.result import ModelRef
 
 B0, TINY, B1 = (ModelRef(name, "1", variant) for name, variant in (("b0", "b0"), ("a_tiny", "b0"), ("b1", "b1")))
@@ -49,17 +49,16 @@ def test_the_order_in_which_models_were_found_does_not_matter(models: list[Model
     expected = PUBLISHED if has_published else TINY
     assert choose_model(there, None, "b0", "b1") == expected
     assert choose_model(there, None, None, "b0") == expected
-    assert variants_of(there) == ["b0", "b1"]
+    assert list(models_of_variants(there).items()) == [("b0", expected), ("b1", B1)]
     assert shared_variants(there) == shared_variants(list(reversed(there)))
 
 
 def test_shared_variants_are_told_with_what_decides() -> None:
     assert shared_variants(MODELS) == [
-        "a_tiny, hiseg_b0 are all of variant b0: variant=b0 is answered by hiseg_b0, which is called hiseg_b0; "
-        "ask for the others by name: model=a_tiny"
+        "a_tiny, hiseg_b0 are of one variant, b0: hiseg_b0 answers for it; ask for the rest by name, as model=a_tiny"
     ]
     (sentence,) = shared_variants([B0, TINY, B1])
-    assert "answered by a_tiny, which is the first by name" in sentence
+    assert "a_tiny answers for it, as the first by name" in sentence
     assert sentence.endswith("model=b0")
     assert not shared_variants([TINY, B1])
 
@@ -68,7 +67,7 @@ def test_shared_variants_are_told_with_what_decides() -> None:
     ("model", "variant", "field", "limit", "words"),
     [
         ("none", None, "model", ["a_tiny", "b1", "hiseg_b0"], "'none' is not served; there is a_tiny, b1, hiseg_b0"),
-        ("b0", None, "model", ["a_tiny", "b1", "hiseg_b0"], "b0 is a variant, so write variant=b0"),
+        ("b0", None, "model", ["a_tiny", "b1", "hiseg_b0"], "it is a variant, so write variant=b0"),
         ("hiseg_b0/3", None, "model", ["a_tiny", "b1", "hiseg_b0"], "a version can't be asked for"),
         ("a_tiny:2", None, "model", ["a_tiny", "b1", "hiseg_b0"], "so write model=a_tiny"),
         (None, "b7", "variant", ["b0", "b1"], "'b7' is not served; there is b0, b1"),

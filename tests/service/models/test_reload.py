@@ -110,6 +110,8 @@ def test_versions_come_and_go_and_no_request_fails(tmp_path: Path, photo: bytes)
                 until(lambda line=line: counted(line), f"version {version} is refused")
             add_model(repository, "hiseg_b1", "b1")
             until(lambda: "hiseg_b1" in models(server), "a new model")
+            add_model(repository, "a_tiny", "b1")
+            until(lambda: any("a_tiny, hiseg_b1 are of one variant, b1" in line for line in server.log), "a warning")
             assert callers.answered_by("2")
             # Back to the version before, by taking away the newer ones; and a model stays though its folder went.
             shutil.rmtree(repository / "hiseg_b1")

@@ -68,7 +68,12 @@ def test_another_variant_is_loaded_when_a_job_asks_for_it() -> None:
         ({}, {"model": "hiseg_b9"}, InvalidRequest, "model 'hiseg_b9' is not served; there is hiseg_b0"),
         ({}, {"variant": "b9"}, InvalidRequest, "variant 'b9' is not served; there is b0"),
         ({}, {"model": "hiseg_b0", "variant": "b1"}, InvalidRequest, "one of the two is enough"),
-        ({"default_variant": "b9"}, {}, NoDefaultVariant, "default_variant is 'b9', and there is b0"),
+        (
+            {"default_variant": "b9"},
+            {},
+            NoDefaultVariant,
+            "default_variant is 'b9', and there is hiseg_b0 of variant b0",
+        ),
         ({"model_repository": Path("/nowhere")}, {}, NoModels, "there is no folder /nowhere"),
     ],
 )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from tritonclient.utils import InferenceServerException
 
+from hiseg.core.model_choice import default_model
 from hiseg.engines.base import ModelInfo
 from hiseg.engines.contract import ModelError
 from hiseg.engines.triton.address import Target, resolve
@@ -17,19 +18,24 @@ log = logging.getLogger(__name__)
 RETRY_S = 0.25
 
 
-async def discover(targets: Sequence[Target], variant: str) -> list[ModelInfo]:
-    """Models of the first server that has one of ``variant``; wait for such a server without a limit.
+async def discover(targets: Sequence[Target], default_variant: str) -> list[ModelInfo]:
+    """Models of the first server that has the default model; wait for such a server without a limit.
 
     Models that don't keep the tensor contract are left out, and named in the log once.
+
+    Args:
+        targets: the servers.
+        default_variant: variant, or name, of the default model.
     """
     logged: set[str] = set()
     while True:
         addresses = sorted(await resolve(targets))
         for address in addresses:
             models = await _models(address, logged)
-            if any(model.ref.variant == variant for model in models):
+            if default_model([model.ref for model in models], default_variant):
                 return models
-        text = f"Waiting for a Triton with a model of variant {variant} at {', '.join(addresses or map(str, targets))}"
+        where = ", ".join(addresses or map(str, targets))
+        text = f"Waiting for a Triton with a model of variant, or called, {default_variant} at {where}"
         _log_once(text, logged)
         await asyncio.sleep(RETRY_S)
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hiseg.api.limits import limits_in_force
+from hiseg.api.served import models_served
 from hiseg.core.version import hiseg_version
 from hiseg.images.kinds import MEDIA_TYPES
 from hiseg.segmenter import Segmenter
@@ -17,11 +18,14 @@ def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
     """The answer to ``GetInfo`` at this moment."""
     limits: dict[str, Any] = {**limits_in_force(settings)}
     limits["drain_s"], limits["message_s"] = limits["drain_seconds"], limits["body_seconds"]
+    served = models_served(segmenter, settings.default_variant)
     fields = pb.Limits.DESCRIPTOR.fields_by_name
     return pb.GetInfoResponse(
         version=hiseg_version(),
         models=[pb.Model(**asdict(info.ref)) for info in segmenter.models],
-        default_variant=settings.default_variant,
+        default_variant=served["default_variant"],
+        default_model=served["default_model"],
+        model_of_variant=served["model_of_variant"],
         image_types=list(MEDIA_TYPES),
         pixel_formats=pb.PixelFormat.keys()[1:],
         policies=pb.StreamPolicy.keys()[1:],

@@ -27,6 +27,8 @@ ENUMS: dict[str, EnumTypeWrapper] = {
     "smoothing": pb.Smoothing,
 }
 """The enum of each option that has one; its values are named as ours, in capitals after the field: ``MODE_BINARY``."""
+NAMES = ("model", "variant")
+"""The options that are names; empty ones are left out."""
 MAX_TOLD = 5
 """Most unknown fields of a message that a note names."""
 ImageMessage: TypeAlias = pb.SegmentRequest | pb.Frame
@@ -94,7 +96,7 @@ def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:
     for field, enum in ENUMS.items():
         if number := getattr(message, field):
             values[field] = enum_value(enum, number, field)
-    for field in ("model", "variant"):
+    for field in NAMES:
         if name := getattr(message, field):
             values[field] = name
     for field in ("threshold", "tolerance_px"):

@@ -186,7 +186,8 @@ class SegmentationServicer:
             raise InvalidRequest("the stream has no message", field="config")
         config = read_config(first, self._settings)
         asked, default = config.options, self._settings.default_variant
-        entry.variant = self._segmenter.choose_model(asked.model, asked.variant, default).ref.variant
+        model = self._segmenter.choose_model(asked.model, asked.variant, default).ref
+        entry.variant, entry.model = model.variant, model.name
         open_frame = partial(
             self._exchange.open,
             FRAME,

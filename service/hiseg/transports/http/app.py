@@ -13,6 +13,7 @@ from hiseg.api.boxes import BoxFormat
 from hiseg.api.encoding import MaskFormat
 from hiseg.api.exchange import Exchange
 from hiseg.api.limits import limits_in_force
+from hiseg.api.served import models_served
 from hiseg.core.job import Mode, Priority, Smoothing
 from hiseg.core.version import hiseg_version
 from hiseg.images.kinds import MEDIA_TYPES
@@ -80,15 +81,16 @@ def create_http(segmenter: Segmenter, settings: Settings, metrics: Metrics, key_
     @app.get("/v1/models", tags=["about"])
     async def models() -> dict[str, list[dict[str, Any]]]:
         """The models served, as they describe themselves."""
-        return {"models": [info.describe() for info in segmenter.models]}
+        answering = set(models_served(segmenter, settings.default_variant)["model_of_variant"].values())
+        described = [info.describe() for info in segmenter.models]
+        return {"models": [each | {"answers_for_variant": each["name"] in answering} for each in described]}
 
     @app.get("/v1/info", tags=["about"])
     async def info() -> dict[str, Any]:
         """Version, what can be asked for, and every limit in force."""
         return {
             "version": hiseg_version(),
-            "variants": sorted(model.ref.variant for model in segmenter.models),
-            "default_variant": settings.default_variant,
+            **models_served(segmenter, settings.default_variant),
             "image_types": list(MEDIA_TYPES),
             "priorities": list(Priority),
             "modes": list(Mode),

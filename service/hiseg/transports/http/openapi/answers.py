@@ -59,8 +59,15 @@ class Info(Answer):
     """What can be asked for, and every limit in force."""
 
     version: str
+    models: list[str]
+    """Names of the models."""
     variants: list[str]
+    model_of_variant: dict[str, str]
+    """Name of the model that answers for a variant; one that shares its variant with it is asked for by its name."""
+    default_model: str
+    """Name of the model that answers a request which asks for none; empty while the service starts."""
     default_variant: str
+    """Variant of that model."""
     image_types: list[str]
     priorities: list[Priority]
     modes: list[Mode]
@@ -80,6 +87,8 @@ class ModelDescription(Answer):
     name: str
     version: str
     variant: str
+    answers_for_variant: bool
+    """Whether this model answers requests for its variant; if several are of it, the others answer to their names."""
     engine: str
     canvases: list[list[int]]
     """`[height, width]` that the model runs at."""

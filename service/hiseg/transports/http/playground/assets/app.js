@@ -54,7 +54,7 @@ async function start() {
     return;
   }
   dismiss();
-  showHealth("well", `ready · ${state.info.default_variant}`);
+  showHealth("well", `ready · ${state.info.default_model}`);
   build();
   for (const button of document.querySelectorAll("#empty button")) button.disabled = false;
 }

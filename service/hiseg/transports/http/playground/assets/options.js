@@ -8,10 +8,10 @@ const SMOOTHINGS = { none: "None", edge: "Even out edges", bilateral: "Keep shar
 
 /** Build the controls; once, when the service has said what there is. */
 export function build() {
-  const { modes, variants, smoothings = [], default_variant: variant } = state.info;
-  state.options.variant = variant;
+  const { modes, models, smoothings = [], default_model: model } = state.info;
+  state.options.model = model;
   const controls = [radios("mode", "Masks of", modes, MODES)];
-  controls.push(variants.length > 1 ? choice("variant", "Model", variants, {}) : only("Model", variants[0]));
+  controls.push(models.length > 1 ? choice("model", "Model", models, {}) : only("Model", model));
   controls.push(threshold());
   if (smoothings.length > 1) controls.push(choice("smoothing", "Smoothing", smoothings, SMOOTHINGS));
   const form = document.getElementById("options");

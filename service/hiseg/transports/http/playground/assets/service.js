@@ -25,7 +25,7 @@ export function query(boxes, options, info, more = {}) {
   const rows = boxes.map(({ x1, y1, x2, y2 }) => [x1, y1, x2, y2].join(","));
   const parameters = { boxes: rows.join(";"), ...more };
   if (options.mode !== "instance") parameters.mode = options.mode;
-  if (options.variant !== info.default_variant) parameters.variant = options.variant;
+  if (options.model !== info.default_model) parameters.model = encodeURIComponent(options.model);
   if (options.threshold !== 0.5) parameters.threshold = options.threshold;
   if (options.smoothing && options.smoothing !== "none") parameters.smoothing = options.smoothing;
   if (!rows.length && options.mode !== "instance") delete parameters.boxes; // else it says that there is nobody

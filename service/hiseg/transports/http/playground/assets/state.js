@@ -7,7 +7,7 @@ export const state = {
   image: null, //     {blob, name, url, width, height, sample}; sizes in image pixels
   boxes: [], //       people in order: {id, x1, y1, x2, y2, colour, opacity}; colour null: the palette's
   selected: null, //  id of a box
-  options: { mode: "instance", variant: "", threshold: 0.5, smoothing: "" },
+  options: { mode: "instance", model: "", threshold: 0.5, smoothing: "" },
   everybody: { colour: null, opacity: null }, // how the foreground of binary mode looks
   answer: null, //    {body, ids, elapsedMs}: the last answer, the boxes that it was asked for, and ms until it was here
 };

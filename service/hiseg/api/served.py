@@ -1,0 +1,44 @@
+"""Which models callers may ask for, and which of them answers for a variant: the same on every transport."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from hiseg.core.model_choice import default_model, models_of_variants
+from hiseg.segmenter import Segmenter
+
+
+class Served(TypedDict):
+    """The models that can be asked for, as ``/v1/info`` says it.
+
+    Attributes:
+        models: their names.
+        variants: their variants, each once.
+        model_of_variant: name of the model that answers for each variant.
+        default_model: name of the model that answers who asks for none; empty while the service starts.
+        default_variant: its variant; while the service starts, the setting.
+    """
+
+    models: list[str]
+    variants: list[str]
+    model_of_variant: dict[str, str]
+    default_model: str
+    default_variant: str
+
+
+def models_served(segmenter: Segmenter, default_variant: str) -> Served:
+    """Say which models can be asked for at this moment.
+
+    Args:
+        segmenter: has the models.
+        default_variant: the setting, which may name a model.
+    """
+    models = [info.ref for info in segmenter.models]
+    default, answering = default_model(models, default_variant), models_of_variants(models)
+    return {
+        "models": sorted(model.name for model in models),
+        "variants": list(answering),
+        "model_of_variant": {variant: model.name for variant, model in answering.items()},
+        "default_model": default.name if default else "",
+        "default_variant": default.variant if default else default_variant,
+    }
