@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from hiseg.core.coco_file import AnnotationError
 from hiseg_training.data.coco import SOMEBODY, images_beside, read_annotations, read_people, read_split
-from hiseg_training.data.skipped import AnnotationError
 from tests.training.drawing import annotation
 
 SQUARE = np.zeros((40, 50), dtype=np.bool_)

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hiseg.core.coco_file import OTHER_FORMATS, AnnotationError
 from hiseg_training.data.coco import Photo, read_annotations, read_people
-from hiseg_training.data.coco_file import OTHER_FORMATS
-from hiseg_training.data.skipped import AnnotationError
 
 RING = [5, 10, 25, 10, 25, 30, 5, 30]
 BOX = [5, 10, 20, 20]

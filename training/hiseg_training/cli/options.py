@@ -11,13 +11,13 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from hiseg.core.coco_file import PERSON
 from hiseg_training.compat.unet_weights import read_unet_weights
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.config.names import configuration
 from hiseg_training.config.overrides import override, parse, read
 from hiseg_training.config.run import Configuration
 from hiseg_training.data.coco import data_root
-from hiseg_training.data.coco_file import PERSON
 from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint, read_run
 from hiseg_training.models.growth import load_grown
 from hiseg_training.models.hierarchical import HierarchicalModel

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from hiseg.core.coco_file import PERSON, AnnotationError, image_rows, person_categories
 from hiseg.core.fields import identifier
 from hiseg_training.data.coco import people_in
-from hiseg_training.data.coco_file import PERSON, PersonRow, image_rows, load_coco, person_categories, person_rows
-from hiseg_training.data.skipped import AnnotationError, Problems, Skipped, Tell, silent
+from hiseg_training.data.coco_file import PersonRow, load_coco, person_rows
+from hiseg_training.data.skipped import Problems, Skipped, Tell, silent
 
 SUFFIX = "person_only_no_crowd"
 SUBSETS = (100, 500)

@@ -12,12 +12,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from hiseg.core.coco_file import PERSON, AnnotationError, image_rows, name_row, person_categories
 from hiseg.core.fields import MISSING, Unclear, flag, read_field, show, whole_number
 from hiseg.core.image import Pixels
-from hiseg_training.data.coco_file import PERSON, image_rows, load_coco, person_categories, person_rows
-from hiseg_training.data.image_files import ImageFolder, read_image, shown_size
+from hiseg.core.image_folder import ImageFolder
+from hiseg_training.data.coco_file import load_coco, person_rows
+from hiseg_training.data.image_files import read_image, shown_size
 from hiseg_training.data.person import SMALL, Person, PersonReader
-from hiseg_training.data.skipped import AnnotationError, Problems, Skipped, Tell, name_row, silent
+from hiseg_training.data.skipped import Problems, Skipped, Tell, silent
 
 ENVIRONMENT = "HISEG_DATA"
 DEFAULT_ROOT = Path("data/person_seg")

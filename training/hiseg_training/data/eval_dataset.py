@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from hiseg.core.coco_file import PERSON
 from hiseg_training.config.model import Size
 from hiseg_training.data.augment import fit_matrix, warp
 from hiseg_training.data.coco import Photo, data_root, images_beside, read_annotations, read_split
-from hiseg_training.data.coco_file import PERSON
 from hiseg_training.data.dataset import Sample
 from hiseg_training.data.skipped import Tell, silent
 

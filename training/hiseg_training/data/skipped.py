@@ -6,17 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
-class AnnotationError(ValueError):
-    """An annotation file can't be read; the message is one line with the file, the annotation and what is wrong."""
-
+from hiseg.core.coco_file import AnnotationError, name_row
 
 Tell = Callable[[str], object]
 """Takes a line about what was read, or left out, to show it to the user."""
-
-
-SHOWN = 40
-"""Most characters of an id in a message; UUIDs have 36."""
 
 
 def silent(line: str) -> None:
@@ -49,15 +42,6 @@ class Skipped:
     def __str__(self) -> str:
         """Return all reasons in one line."""
         return "; ".join(self.lines())
-
-
-def name_row(index: int, row: object) -> str:
-    """Return how messages name an annotation: its place in the file, from 0, and its id."""
-    number = row.get("id") if isinstance(row, dict) else None
-    if number is None:
-        return f"annotations[{index}]"
-    text = " ".join(str(number).split())
-    return f"annotations[{index}] (id {text[:SHOWN]})"
 
 
 class Problems:
