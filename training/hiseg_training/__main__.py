@@ -2,4 +2,4 @@
 
 from hiseg_training.cli.main import app
 
-app()
+app(prog_name="hiseg-train")

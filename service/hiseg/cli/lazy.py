@@ -13,7 +13,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hiseg.cli.help_texts import plain
+from hiseg.core.extras import ExtraMissing, extra_for, missing_extra
 from hiseg.core.version import hiseg_version
+
+MISSING = 2
+"""Exit code of a command whose packages aren't installed, as of one that can't start."""
 
 
 class Place(NamedTuple):
@@ -49,6 +53,10 @@ class LazyCommand(TyperCommand):
             # pydantic's words, by which Typer reads options
             error.message = error.message.removeprefix("Value error, ")
             raise
+        except ImportError:
+            if extra.get("resilient_parsing"):  # by completion, into which nothing may be written
+                return super().make_context(info_name, args, parent, **extra)
+            raise
 
 
 class LazyGroup(TyperGroup):
@@ -65,6 +73,20 @@ class LazyGroup(TyperGroup):
         """Parse the options before the command."""
         plain(self)
         return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; where it needs packages that aren't installed, say in a sentence which extra has them."""
+        try:
+            return super().invoke(ctx)
+        except ExtraMissing as error:
+            typer.echo(f"{ctx.command_path}: {error}", err=True)
+            raise typer.Exit(MISSING) from error
+        except ModuleNotFoundError as error:
+            extra = extra_for(error.name or "")
+            if extra is None:
+                raise
+            typer.echo(missing_extra(f"{ctx.command_path} {ctx.invoked_subcommand}", extra), err=True)
+            raise typer.Exit(MISSING) from error
 
 
 def load(module: str, name: str) -> Any:

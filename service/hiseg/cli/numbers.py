@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,24 +11,23 @@ from hiseg.cli.help_texts import range_of
 from hiseg.core.decimals import parse_number
 
 
-def number(help: str, *, min: float | None = None, max: float | None = None) -> Any:
+def number(help: str, *, min: float | None = None, max: float | None = None, show_default: bool | str = True) -> Any:
     """An option that is a decimal number.
 
     Args:
         help: what it means.
         min: the least that it may be; None: any.
         max: the most that it may be; None: any.
+        show_default: the default in words, where it isn't that of the function.
     """
-    return _option(partial(_read, min=min, max=max), help, min, max)
+    parser = partial(_read, min=min, max=max)
+    return typer.Option(help=help, parser=parser, metavar=range_of(min, max), show_default=show_default)
 
 
-def whole_number(help: str, *, min: int | None = None, max: int | None = None) -> Any:
+def whole_number(help: str, *, min: int | None = None, max: int | None = None, show_default: bool | str = True) -> Any:
     """An option that is a whole number; see :func:`number`."""
-    return _option(partial(_read_whole, min=min, max=max), help, min, max)
-
-
-def _option(parser: Callable[[object], float], help: str, min: float | None, max: float | None) -> Any:
-    return typer.Option(help=help, parser=parser, metavar=range_of(min, max))
+    parser = partial(_read_whole, min=min, max=max)
+    return typer.Option(help=help, parser=parser, metavar=range_of(min, max), show_default=show_default)
 
 
 def _read(value: object, min: float | None, max: float | None) -> float:

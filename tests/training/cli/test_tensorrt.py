@@ -95,7 +95,7 @@ def test_what_tensorrt_cannot_build_is_refused(repository: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("hiseg_b9",), "no version of hiseg_b9"), (("hiseg_b0", "--people", 0), "people: 0 is less than 1")],
+    [(("hiseg_b9",), "no version of hiseg_b9"), (("hiseg_b0", "--people", 0), "0 is less than 1")],
 )
 def test_invalid_arguments_are_refused_with_the_reason(
     repository: Path, arguments: tuple[object, ...], said: str

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-import typer
 
 from benchmarks.harness.paths import ROOT
-from hiseg_training.cli.main import app
+from hiseg.cli.lazy import load
+from hiseg_training.cli.main import COMMANDS
 
-WHOLE = typer.main.get_command(app)
 FLAG = re.compile(r"--[a-z_]+")
 
 
@@ -29,8 +28,7 @@ def rows() -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize(("command", "flags"), rows())
 def test_every_flag_of_upstream_exists(command: str, flags: list[str]) -> None:
-    with typer.Context(WHOLE) as context:
-        found = WHOLE.get_command(context, command)  # type: ignore[attr-defined]
+    found = load(COMMANDS[command].module, command)
     known = {option for parameter in found.params for option in parameter.opts}
     assert {flag.replace("_", "-") for flag in flags} <= {option.replace("_", "-") for option in known}
 

@@ -8,16 +8,19 @@ import typer
 
 from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import Set
-from hiseg_training.compat.names import NAMES
-from hiseg_training.config.names import configuration, short
-from hiseg_training.config.overrides import override, parse
 
 
 def configs(
-    name: Annotated[str | None, typer.Argument(help="a name or an alias, to see all of its values")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="a name or an alias, to see all of its values", show_default="a list of all")
+    ] = None,
     set: Set = [],  # noqa: B006
 ) -> None:
     """List the configurations, or print one as JSON."""
+    from hiseg_training.compat.names import NAMES
+    from hiseg_training.config.names import configuration, short
+    from hiseg_training.config.overrides import override, parse
+
     with cli_errors():
         if name is not None:
             typer.echo(override(configuration(name), parse(set)).model_dump_json(indent=2))
@@ -32,6 +35,8 @@ def configs(
 
 def _line(name: str) -> str:
     """Summarise a configuration's architecture in a line."""
+    from hiseg_training.config.names import configuration
+
     found = configuration(name)
     model = found.model
     if found.kind == "distillation":

@@ -14,12 +14,14 @@ from hiseg_training.data.build import build as build_files
 from hiseg_training.data.coco import images_for_sizes, read_people, with_outlines
 from hiseg_training.data.statistics import statistics, statistics_table
 
-app = typer.Typer(no_args_is_help=True, help="Build person-only annotation files, and count what is in them.")
+data = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Build person-only annotation files, and count what is in them."
+)
 ImagesDir = Annotated[Path | None, typer.Option(help="folder of the images, where the file lacks their sizes")]
 Annotations = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a COCO file with outlines")]
 
 
-@app.command()
+@data.command()
 def build(
     annotations: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="plain COCO files")],
     output_dir: Annotated[Path | None, typer.Option(help="where to write; default: beside each file")] = None,
@@ -38,7 +40,7 @@ def build(
                 typer.echo(f"wrote {written}")
 
 
-@app.command()
+@data.command()
 def stats(
     annotations: Annotations,
     output: Annotated[Path | None, typer.Option(help="JSON file; default: <annotations>_stats.json here")] = None,

@@ -12,11 +12,13 @@ from hiseg_training.compat.filters.bilateral import BILATERAL_FILTERS, Bilateral
 from hiseg_training.compat.filters.edge import edge_filters
 from hiseg_training.compat.filters.write import write_filter
 
-app = typer.Typer(no_args_is_help=True, help="Write filters that even out masks, as ONNX.")
+export_filter = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Write filters that even out masks, as ONNX."
+)
 ADAPTIVE_NUMBERS = {"blur_strength": 3.0, "edge_sensitivity": 1.0, "final_threshold": 0.5}
 
 
-@app.command()
+@export_filter.command()
 def edge(
     output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="folder of the five files")] = Path(
         "onnx_models"
@@ -30,7 +32,7 @@ def edge(
         typer.echo(f"wrote {path}")
 
 
-@app.command()
+@export_filter.command()
 def bilateral(
     model_type: Annotated[BilateralType, typer.Option(help="which filter")] = BilateralType.FAST,
     output: Path = Path("bilateral_filter.onnx"),

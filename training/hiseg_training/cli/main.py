@@ -1,36 +1,47 @@
-"""``hiseg-train``: every command of it, each in a module of its own."""
+"""``hiseg-train``: its commands, each of which is imported only when it is called, as most of them load PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import typer
 
-from hiseg_training.cli.baselines import baselines
-from hiseg_training.cli.configs import configs
-from hiseg_training.cli.data import app as data_commands
-from hiseg_training.cli.export import export, export_unet, optimize
-from hiseg_training.cli.export_filter import app as export_filter
-from hiseg_training.cli.predict import predict
-from hiseg_training.cli.publish import publish
-from hiseg_training.cli.recipe import recipe
-from hiseg_training.cli.stages import distill, pretrain, train
-from hiseg_training.cli.tensorrt import tensorrt
-from hiseg_training.cli.validate import validate
+from hiseg.cli.lazy import LazyGroup, Place, Version
 from hiseg_training.compat.names import BOTH_SPELLINGS
 
-COMMANDS: tuple[Callable[..., None], ...] = (
-    *(configs, pretrain, distill, train, recipe, validate, predict),
-    *(export, export_unet, optimize, tensorrt, baselines, publish),
-)
+COMMANDS = {
+    "configs": Place("hiseg_training.cli.configs", "List the configurations, or print one as JSON."),
+    "pretrain": Place(
+        "hiseg_training.cli.stages", "Train the coarse stage alone (stage 1): anybody or nobody, for every pixel."
+    ),
+    "distill": Place("hiseg_training.cli.stages", "Train a student's coarse stage from a teacher's (stage 2)."),
+    "train": Place("hiseg_training.cli.stages", "Train instance segmentation (stage 3)."),
+    "recipe": Place("hiseg_training.cli.recipe", "Follow a recipe step by step."),
+    "validate": Place("hiseg_training.cli.validate", "IoU, detection rates, boundary IoU, AP and foreground."),
+    "predict": Place("hiseg_training.cli.predict", "Draw what an exported model says about photos."),
+    "export": Place("hiseg_training.cli.export", "Write a checkpoint as ONNX, checked against PyTorch."),
+    "export-unet": Place("hiseg_training.cli.export", "Write the foreground network of a checkpoint as ONNX."),
+    "optimize": Place("hiseg_training.cli.export", "Simplify any ONNX file."),
+    "tensorrt": Place("hiseg_training.cli.tensorrt", "Experimental: write Triton's configuration of TensorRT plans."),
+    "baselines": Place(
+        "hiseg_training.cli.baselines", "Mean IoU per person of the whole box, the ellipse in it, and GrabCut."
+    ),
+    "publish": Place(
+        "hiseg_training.cli.publish",
+        "Export a checkpoint or take an exported .onnx, measure it, and put it into a repository.",
+    ),
+    "data": Place("hiseg_training.cli.data", "Build person-only annotation files, and count what is in them."),
+    "export-filter": Place("hiseg_training.cli.export_filter", "Write filters that even out masks, as ONNX."),
+}
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings=BOTH_SPELLINGS,
-    help="Train, measure and publish models.",
-)
-for command in COMMANDS:
-    app.command()(command)
-app.add_typer(data_commands, name="data")
-app.add_typer(export_filter, name="export-filter")
+
+class Commands(LazyGroup):
+    """All of :data:`COMMANDS`."""
+
+    places = COMMANDS
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, context_settings=BOTH_SPELLINGS)
+
+
+@app.callback()
+def main(version: Version = False) -> None:
+    """Train, measure and publish models."""

@@ -6,26 +6,31 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import onnx
 import typer
 
-from hiseg.models.repository import stored_versions
+from hiseg.cli.numbers import whole_number
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.export.onnx import read_metadata
-from hiseg_training.export.tensorrt.plan import FOLDER_END, Profile, build_script
-from hiseg_training.export.tensorrt.support import problems
-from hiseg_training.export.triton import CONFIGURATION, plan_configuration
-from hiseg_training.inference.runner import open_onnx
 
 
 def tensorrt(
     name: Annotated[str, typer.Argument(help="of a model in the repository, e.g. hiseg_b0")],
-    repository: Path = Path("model_repository"),
-    people: Annotated[int, typer.Option(help="most people in a batch")] = 64,
-    images: Annotated[int, typer.Option(help="most images in a batch")] = 16,
+    repository: Annotated[Path, typer.Option(help="folder of name/version/model.onnx", metavar="FOLDER")] = Path(
+        "model_repository"
+    ),
+    people: Annotated[int, whole_number("most people in a batch", min=1)] = 64,
+    images: Annotated[int, whole_number("most images in a batch", min=1)] = 16,
     full: Annotated[bool, typer.Option("--full-precision", help="FP32 throughout, rather than FP16")] = False,
 ) -> None:
     """Experimental: write Triton's configuration of TensorRT plans and the script that builds them on a GPU."""
+    import onnx
+
+    from hiseg.models.repository import stored_versions
+    from hiseg_training.export.onnx import read_metadata
+    from hiseg_training.export.tensorrt.plan import FOLDER_END, Profile, build_script
+    from hiseg_training.export.tensorrt.support import problems
+    from hiseg_training.export.triton import CONFIGURATION, plan_configuration
+    from hiseg_training.inference.runner import open_onnx
+
     with cli_errors():
         profile = Profile(images, people, half=not full)
         stored = stored_versions(repository).get(name)
