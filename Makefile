@@ -8,15 +8,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 help:  # print this list
 	@grep -E '^[a-z]+:.*#' $(MAKEFILE_LIST) | sed -E 's/:[^#]*#/\t/' | expand -t 10
 
-# The path file: without it a folder called hiseg, such as the clone itself, hides the package from who works beside it.
 $(VENV)/.base: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) --editable .
-	printf '%s\n' '$(CURDIR)/service' '$(CURDIR)/training' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/hiseg.pth"
+	$(PIP) --editable '.[cpu]'
 	touch $@
 
 $(VENV)/.full: $(VENV)/.base
-	$(PIP) --editable '.[training,dev,triton,tracing]'
+	$(PIP) --editable '.[cpu,training,dev,triton,tracing]'
 	touch $@
 
 # Programs that tests talk to, as program:package. Who can't install them here sees those tests skipped.

@@ -1,13 +1,19 @@
-"""The wheel has all files of the two packages and nothing that could collide with a user's own folders."""
+"""The wheel has all files of the two packages, the models, and nothing that could collide with users' folders.
+
+What it does once it is installed is tested in ``test_wheel.py``; here models have stand-ins, as only names count.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterable
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -15,6 +21,7 @@ import pytest
 from benchmarks.harness.paths import ROOT
 
 PROJECT_FILES = ("pyproject.toml", "README.md", "LICENSE")
+MODELS = ROOT / "model_repository"
 SOURCES = {"hiseg": ROOT / "service" / "hiseg", "hiseg_training": ROOT / "training" / "hiseg_training"}
 USERS_SCRIPT = """
 import importlib.util
@@ -25,14 +32,23 @@ print(service.OWNER, Client.__module__, hiseg.__file__, importlib.util.find_spec
 """
 
 
-def build_wheel(folder: Path, sources: Iterable[str]) -> Path:
+def build_wheel(folder: Path, sources: Iterable[str], with_models: bool = False) -> Path:
     """Build the wheel from a copy of the project that has only these source folders; no network is needed."""
     project = folder / "project"
     project.mkdir()
     for name in PROJECT_FILES:
         shutil.copy(ROOT / name, project)
     for name in sources:
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    if with_models:
+        for path in MODELS.rglob("*"):
+            if path.is_file():
+                copy = project / path.relative_to(ROOT)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.touch()
+        # A version that is being written, as `hiseg-train publish` begins one.
+        (project / "model_repository" / "hiseg_b0" / ".9.partial").mkdir()
+        (project / "model_repository" / "hiseg_b0" / ".9.partial" / "model.onnx").touch()
     options = ("--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder / "wheels")
     done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", *options, project], capture_output=True, text=True, check=False
@@ -55,13 +71,18 @@ def files_below(package: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(tmp_path_factory.mktemp("whole"), ("service", "training"))
+    return build_wheel(tmp_path_factory.mktemp("whole"), ("service", "training"), with_models=True)
 
 
-def test_the_wheel_has_every_file_of_both_packages_and_nothing_else(wheel: Path) -> None:
-    assert files_of(wheel) == files_below("hiseg") | files_below("hiseg_training")
+def test_the_wheel_has_both_packages_and_the_models_but_their_checkpoints(wheel: Path) -> None:
+    models = {f"hiseg/{path.relative_to(ROOT).as_posix()}" for path in MODELS.rglob("*") if path.is_file()}
+    checkpoints = {name for name in models if name.endswith("/checkpoint.pth")}
+    assert checkpoints
+    assert files_of(wheel) == files_below("hiseg") | files_below("hiseg_training") | models - checkpoints
     assert {
+        "hiseg/model_repository/hiseg_b0/3/canary.jpg",
         "hiseg/py.typed",
+        "hiseg/transports/grpc/generated/hiseg/v1/segmentation_pb2.pyi",
         "hiseg/transports/http/playground/assets/index.html",
         "hiseg_training/provenance.toml",
         "hiseg_training/recipes/b0.toml",
@@ -69,7 +90,7 @@ def test_the_wheel_has_every_file_of_both_packages_and_nothing_else(wheel: Path)
 
 
 def test_the_images_without_training_get_the_service_alone(tmp_path: Path) -> None:
-    """The service's and the load test's Dockerfile copy only ``service/`` before they build the wheel."""
+    """The load test's Dockerfile copies only ``service/`` before it builds the wheel."""
     assert files_of(build_wheel(tmp_path, ("service",))) == files_below("hiseg")
 
 
@@ -98,3 +119,26 @@ def test_a_folder_of_the_packages_name_does_not_hide_it(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from hiseg import Client; import hiseg_training; print(Client.__module__)"]
     done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "hiseg.client.sync"), done.stderr
+
+
+def test_the_page_for_an_index_leads_into_no_folder_of_ours(wheel: Path) -> None:
+    """There, a picture or a link by a relative path would be broken."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        about = message_from_bytes(archive.read(name))
+    page = about.get_payload()
+    assert about["Description-Content-Type"] == "text/markdown"
+    assert isinstance(page, str)
+    assert page.lstrip().startswith("# hiseg")
+    assert not re.findall(r"]\((?!https?:)[^)]*\)|src=\"(?!https?:)[^\"]*\"", page)
+
+
+def test_no_extra_brings_a_second_runtime() -> None:
+    """Two of them write the same folder, and break each other; ``cpu`` and ``gpu`` alone say which one it is."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    runtimes = {extra: [need for need in needs if need.startswith("onnxruntime")] for extra, needs in extras.items()}
+    assert {extra: found for extra, found in runtimes.items() if found} == {
+        "cpu": ["onnxruntime>=1.31"],
+        "gpu": ["onnxruntime-gpu>=1.31"],
+    }
+    assert not [need for needs in extras.values() for need in needs if re.match(r"hiseg\[.*\b(cpu|gpu)\b", need)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -94,6 +95,25 @@ def test_a_failed_import_names_the_extra(site: Path, monkeypatch: pytest.MonkeyP
 def test_a_module_of_no_extra_is_an_error_as_ever() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_module"), needing("it"):
         import no_such_module  # type: ignore[import-not-found]  # noqa: F401
+
+
+def modules_of(package: str) -> set[str]:
+    """Top-level modules that an installed package brings."""
+    lines = (importlib.metadata.distribution(package).read_text("RECORD") or "").splitlines()
+    return {re.split(r"[/.]", line)[0] for line in lines}
+
+
+def test_what_an_extra_brings_leads_to_it() -> None:
+    names = {extra: [re.split(r"[\[<>=; ]", need)[0] for need in needs] for extra, needs in EXTRAS.items()}
+    wrong = []
+    for extra in names.keys() - {"dev", "gpu"}:  # nothing but tests needs the first, and the second isn't installed
+        for package in names[extra]:
+            leads = {extra_for(module) for module in modules_of(package)} - {None}
+            # The service's lead to the extra that brings a runtime, too, and has the service's in it.
+            has = {name for name in leads if name and (package in names[name] or (name, extra) == ("cpu", "service"))}
+            if package != "hiseg" and not has:
+                wrong.append(f"{package} of {extra} leads to {leads}")
+    assert not wrong
 
 
 def test_what_the_service_needs_comes_without_a_second_runtime(site: Path) -> None:
