@@ -46,6 +46,8 @@ STATUS_DETAILS = "grpc-status-details-bin"
 OPTIONS = (
     # Masks of a hundred people may be larger than the 4 MiB that gRPC takes by default.
     ("grpc.max_receive_message_length", -1),
+    # Calls take turns among all addresses that a name has: those of a service's replicas.
+    ("grpc.lb_policy_name", "round_robin"),
     # Reconnect soon to a service that comes back. (`min_reconnect_backoff_ms` has no part in that, whatever its name:
     # it is how long a connection may take to be made.)
     ("grpc.initial_reconnect_backoff_ms", 100),

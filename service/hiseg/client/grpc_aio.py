@@ -40,7 +40,7 @@ CALL_ENDED = (AioRpcError, asyncio.InvalidStateError)
 
 
 class AsyncGrpcTransport:
-    """A :class:`hiseg.client.transport.AsyncTransport`; all tasks share one connection."""
+    """A :class:`hiseg.client.transport.AsyncTransport`; all tasks share its connections."""
 
     def __init__(self, address: Address) -> None:
         secure = credentials(address)

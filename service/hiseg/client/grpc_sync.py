@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class GrpcTransport:
-    """A :class:`hiseg.client.transport.Transport`; all threads share one connection."""
+    """A :class:`hiseg.client.transport.Transport`; all threads share its connections."""
 
     def __init__(self, address: Address) -> None:
         secure = credentials(address)
