@@ -18,7 +18,8 @@ $(VENV)/.full: $(VENV)/.base
 	touch $@
 
 # Programs that tests talk to, as program:package. Who can't install them here sees those tests skipped.
-PROGRAMS := chromium:chromium ffmpeg:ffmpeg haproxy:haproxy javac:default-jdk-headless node:nodejs npm:npm prometheus:prometheus
+PROGRAMS := chromium:chromium ffmpeg:ffmpeg haproxy:haproxy javac:default-jdk-headless node:nodejs npm:npm prometheus:prometheus \
+	systemd-analyze:systemd
 $(VENV)/.programs: $(VENV)/.full
 	missing=$$(for pair in $(PROGRAMS); do command -v $${pair%:*} >/dev/null || echo $${pair#*:}; done); \
 	if test -n "$$missing" && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
