@@ -91,9 +91,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = {Precision.FP32: arguments.model}
+        photos = read_split(data_root(), "train")
         for precision in (Precision.FP16, Precision.INT8):
             files[precision] = folder / f"{precision}.onnx"
-            print(precision, convert(arguments.model, files[precision], precision, data_root()))
+            print(precision, convert(arguments.model, files[precision], precision, photos))
         tables = {"ONNX Runtime": on_onnx_runtime(files)}
         if arguments.openvino:
             tables["OpenVINO"] = on_openvino(arguments.openvino, files, folder)

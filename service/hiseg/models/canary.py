@@ -85,7 +85,8 @@ class Canary:
             raise CanaryMismatch(f"{model}: the canary image is refused as any request would be: {error}") from error
         for label in range(1, len(self.boxes) + 1):
             stored, now = self.masks == label, found == label
-            iou = int((stored & now).sum()) / max(1, int((stored | now).sum()))
+            union = int((stored | now).sum())
+            iou = int((stored & now).sum()) / union if union else 1.0  # both find nobody in the box
             if iou < MIN_IOU:
                 raise CanaryMismatch(
                     f"{model}: mask {label} of the canary image has IoU {iou:.3f} with the stored one; "

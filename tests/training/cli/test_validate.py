@@ -85,7 +85,7 @@ def test_a_broken_file_is_said_in_a_line_by_each_command(
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
     annotations = drawn / "annotations" / "instances_val2017_person_only_no_crowd.json"
-    ends = ["--val_ann", str(annotations)] if command[0] == "validate" else []
+    ends = ["--val_ann", str(annotations)] if command[0] in ("validate", "publish") else []
     done = CliRunner().invoke(app, [part.format(path, annotations=annotations) for part in command] + ends)
     assert done.exit_code == 2, done.output
     said = done.output.splitlines()[-1]
@@ -104,7 +104,7 @@ def test_a_file_that_is_no_checkpoint_is_said_in_a_line_by_each_command(
     else:
         path.write_bytes(content)
     annotations = drawn / "annotations" / "instances_val2017_person_only_no_crowd.json"
-    ends = ["--val_ann", str(annotations)] if command[0] == "validate" else []
+    ends = ["--val_ann", str(annotations)] if command[0] in ("validate", "publish") else []
     done = CliRunner().invoke(app, [part.format(path) for part in command] + ends)
     assert done.exit_code == 2, done.output
     assert done.output.splitlines()[-1].startswith(f"error: {path} is no checkpoint of this project's")

@@ -43,7 +43,7 @@ def build(
 @data.command()
 def stats(
     annotations: Annotations,
-    output: Annotated[Path | None, typer.Option(help="JSON file; default: <annotations>_stats.json here")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write them to as well")] = None,
     images_dir: ImagesDir = None,
     category: Category = None,
 ) -> None:
@@ -51,7 +51,8 @@ def stats(
     with cli_errors():
         photos = read_people(annotations, images_dir or images_for_sizes(annotations), people_names(category), tell)
         found = statistics(with_outlines(photos, annotations, tell))
-        path = output or Path(f"{annotations.stem}_stats.json")
-        path.write_text(json.dumps(found, indent=2) + "\n")
+        if output is not None:
+            output.write_text(json.dumps(found, indent=2) + "\n")
     typer.echo(statistics_table(found))
-    typer.echo(f"wrote {path}")
+    if output is not None:
+        typer.echo(f"wrote {output}")

@@ -7,23 +7,27 @@ from typing import Annotated
 
 import typer
 
+from hiseg_training.cli.calibration import CalibrationAnnotations, calibration_set
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.cli.options import ProvenanceFile, latest_match
+from hiseg_training.cli.options import (
+    Category,
+    Data,
+    Images,
+    ProvenanceFile,
+    latest_match,
+    people_names,
+    tell,
+)
 from hiseg_training.compat.export_unet import UNetExportOptions
 from hiseg_training.compat.export_unet import export_unet as write_unet
 from hiseg_training.compat.foreground import read_foreground
 from hiseg_training.config.model import CANVASES, Size
-from hiseg_training.data.coco import data_root
 from hiseg_training.engine.checkpoints import load_checkpoint
 from hiseg_training.export.onnx import OPSETS, ExportOptions
 from hiseg_training.export.optimize import optimize as optimize_file
 from hiseg_training.export.precision import Precision
 from hiseg_training.export.provenance import read_provenance
-from hiseg_training.export.write import convert, write_model
-
-CalibrationData = Annotated[
-    Path, typer.Option(default_factory=data_root, help="photographs to calibrate int8 on, from train")
-]
+from hiseg_training.export.write import check_photos, convert, write_model
 
 
 def parse_sizes(texts: list[str]) -> tuple[Size, ...]:
@@ -43,7 +47,7 @@ def parse_sizes(texts: list[str]) -> tuple[Size, ...]:
 
 def export(
     source: Annotated[Path, typer.Argument(metavar="CHECKPOINT", exists=True, dir_okay=False)],
-    data: CalibrationData,
+    data: Data,
     output: Annotated[Path, typer.Option("--output", "-o", help="the .onnx file")] = Path("model.onnx"),
     image_size: Annotated[
         list[str] | None,
@@ -54,18 +58,26 @@ def export(
     ] = 0,
     dtype: Annotated[str, typer.Option(help="of images: uint8, 0..255, or float32, 0..1")] = "uint8",
     precision: Annotated[Precision, typer.Option(help="fp16 for GPUs, int8 for CPUs")] = Precision.FP32,
+    train_ann: CalibrationAnnotations = None,
+    train_images: Images = None,
+    category: Category = None,
     opset: Annotated[int, typer.Option(help=f"{OPSETS[0]} to {OPSETS[-1]}")] = OPSETS[0],
     provenance: ProvenanceFile = None,
 ) -> None:
     """Write a checkpoint as ONNX, checked against PyTorch; or give an exported .onnx another precision."""
     with cli_errors():
         form = ExportOptions(parse_sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
-        if source.suffix != ".onnx":
-            outcome = write_model(load_checkpoint(source), output, form, precision, data, read_provenance(provenance))
-        elif precision is Precision.FP32 or form != ExportOptions() or provenance is not None:
+        exported = source.suffix == ".onnx"
+        if exported and (precision is Precision.FP32 or form != ExportOptions() or provenance is not None):
             raise ValueError("of an .onnx file only the precision can be changed, to fp16 or int8")
+        origin, model = read_provenance(provenance), None if exported else load_checkpoint(source)
+        calibration = calibration_set(precision, train_ann, train_images, data)
+        photos = calibration.read(people_names(category), tell) if calibration else []
+        check_photos(precision, photos)
+        if model is None:
+            outcome = convert(source, output, precision, photos)
         else:
-            outcome = convert(source, output, precision, data)
+            outcome = write_model(model, output, form, precision, photos, origin)
     typer.echo(f"{outcome}\nwrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 

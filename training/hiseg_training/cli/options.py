@@ -65,7 +65,9 @@ def latest_match(pattern: str, flag: str, rest: Sequence[str] | None = None) -> 
     Raises:
         FileNotFoundError: no file matches.
     """
-    found = [Path(path) for one in (pattern, *(rest or ())) for path in glob.glob(one)]
+    found = [
+        Path(path) for one in (pattern, *(rest or ())) for path in ([one] if Path(one).exists() else glob.glob(one))
+    ]
     if not found:
         raise FileNotFoundError(f"{flag}: no file matches {pattern}")
     path = max(found, key=lambda file: (file.stat().st_mtime, file.name))

@@ -7,30 +7,86 @@ from typing import Annotated
 
 import typer
 
+from hiseg_training.cli.calibration import CalibrationAnnotations, calibration_set
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.cli.options import Data, ProvenanceFile, tell
-from hiseg_training.export.install import check_version_is_free, next_version
+from hiseg_training.cli.options import (
+    Annotations,
+    Category,
+    Data,
+    Images,
+    ProvenanceFile,
+    latest_match,
+    people_names,
+    tell,
+)
+from hiseg_training.data.coco import CocoSet, coco_set, split_file
+from hiseg_training.export.install import next_version
 from hiseg_training.export.precision import Precision
 from hiseg_training.export.provenance import read_provenance
 from hiseg_training.export.publish import publish as publish_model
 
+OodAnnotations = Annotated[
+    Path | None, typer.Option(help="a second COCO file to measure on, of other photos; without it there is none")
+]
+
 
 def publish(
-    source: Annotated[Path, typer.Argument(metavar="CHECKPOINT", exists=True, dir_okay=False)],
-    name: Annotated[str, typer.Option(help="the model's name, e.g. hiseg_b0")],
+    checkpoints: Annotated[
+        list[str],
+        typer.Argument(metavar="CHECKPOINT", help="or an exported .onnx; of several, or a pattern, the newest"),
+    ],
+    name: Annotated[str, typer.Option(help="the model's name, e.g. my_model: letters, digits, _ and -")],
     data: Data,
-    repository: Path = Path("model_repository"),
+    val_ann: Annotations = None,
+    val_images: Images = None,
+    ood_ann: OodAnnotations = None,
+    ood_images: Images = None,
+    category: Category = None,
+    repository: Annotated[Path, typer.Option(help="folder of models; made if there is none")] = Path(
+        "model_repository"
+    ),
     version: Annotated[int | None, typer.Option(min=1, help="one more than the newest if left out")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="take the place of a version of that number")] = False,
     precision: Annotated[Precision | None, typer.Option(help="of a checkpoint's export; fp32 if left out")] = None,
+    train_ann: CalibrationAnnotations = None,
+    train_images: Images = None,
     provenance: ProvenanceFile = None,
 ) -> None:
-    """Export a checkpoint or take an exported .onnx, measure it, and put it into a repository that may be served."""
-    number = version or next_version(repository, name)
+    """Export a checkpoint or take an exported .onnx, measure it, and put it into a repository that may be served.
+
+    It is measured on --val-ann, and on --ood-ann if that is given; without files on val and ood of the data.
+    """
     with cli_errors():
-        check_version_is_free(repository, name, number, replace)
-        origin = read_provenance(provenance)
-        metrics = publish_model(source, repository, name, number, data, replace, precision, origin, tell)
+        first, *others = checkpoints
+        source = latest_match(first, "checkpoint", others)
+        number = version or next_version(repository, name)
+        metrics = publish_model(
+            source,
+            repository,
+            name,
+            number,
+            measured_sets(val_ann, val_images, ood_ann, ood_images, data),
+            categories=people_names(category),
+            calibration=calibration_set(precision, train_ann, train_images, data),
+            replace=replace,
+            precision=precision,
+            provenance=read_provenance(provenance),
+            tell=tell,
+        )
     for split, quality in metrics["quality"].items():
         typer.echo(f"{split}: mean IoU {quality['ground truth boxes']['all']:.4f}")
     typer.echo(f"wrote {repository / name / str(number)}")
+
+
+def measured_sets(
+    val_ann: Path | None, val_images: Path | None, ood_ann: Path | None, ood_images: Path | None, data: Path
+) -> dict[str, CocoSet]:
+    """Return what a model is to be measured on: the named files, or the data's splits, of which ``ood`` may be missing.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`coco_set`.
+    """
+    sets = {"val": coco_set(val_ann, val_images, data, "val")}
+    if ood_ann or ood_images or (val_ann is None and split_file(data, "ood").is_file()):
+        sets["ood"] = coco_set(ood_ann, ood_images, data, "ood")
+    return sets

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
+from hiseg.core.coco_file import PERSON
 from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import (
     Annotations,
@@ -37,6 +40,9 @@ from hiseg_training.data.eval_dataset import read_photos
 from hiseg_training.inference.pseudo_labels import add_pseudo_labels
 from hiseg_training.inference.runner import open_runner
 from hiseg_training.models.hierarchical import HierarchicalModel
+
+if TYPE_CHECKING:
+    from hiseg_training.engine.trainer import Best
 
 SMALL_CANVAS = {"data.canvas": [384, 384], "data.scales": [0.8, 2.0]}
 """The coarse stage sees reduced canvases anyway: small ones, cut out of larger views, train it faster."""
@@ -84,8 +90,9 @@ def pretrain(
         photos, boxed = _training_photos(start.config, boxes_ann, boxes_images)
         exhaustive = _exhaustive(start.config)
         photos += _outlined(boxed, boxes_teacher)
-        run(ForegroundTask(start.model, start.config), photos, exhaustive, folder, FOREGROUND, start.resumed)
-        typer.echo(f"wrote {folder / 'checkpoints'}")
+        task = ForegroundTask(start.model, start.config)
+        best = run(task, photos, exhaustive, folder, FOREGROUND, start.resumed)
+        _tell_end(best, start.config, "train")
 
 
 def distill(
@@ -143,8 +150,9 @@ def distill(
         exhaustive = _exhaustive(chosen)
         photos += _outlined(boxed, boxes_teacher)
         task = DistillationTask(start.model, teacher, chosen)
-        run(task, photos, exhaustive, folder, DISTILLATION, start.resumed, DistillationDataset, collate_distillation)
-        typer.echo(f"wrote {folder / 'checkpoints'}")
+        wrap, join = DistillationDataset, collate_distillation
+        best = run(task, photos, exhaustive, folder, DISTILLATION, start.resumed, wrap, join)
+        _tell_end(best, chosen, "train")
 
 
 def train(
@@ -191,8 +199,30 @@ def train(
         validation = with_outlines(_validation_photos(chosen), _file(chosen.data.val_ann, "val"), tell)
         photos += _outlined(boxed, boxes_teacher)
         task = InstanceTask(start.model, chosen)
-        run(task, photos, validation, folder, INSTANCES, start.resumed)
-        typer.echo(f"wrote {folder / 'checkpoints'}")
+        best = run(task, photos, validation, folder, INSTANCES, start.resumed)
+        _tell_end(best, chosen, "publish")
+
+
+def _tell_end(best: Best, config: Configuration, following: Literal["train", "publish"]) -> None:
+    """Say what a run has brought, and which command takes it further."""
+    if int(os.environ.get("RANK", 0)):
+        return  # of several processes the first speaks
+    epoch = f" in epoch {best.epoch} of {config.schedule.epochs}" if best.epoch else ""
+    typer.echo(f"wrote {best.path.parent}\nbest: {best.score:.4f}{epoch}, {best.path.name}")
+    data = config.data
+    words: list[object] = ["hiseg-train", following]
+    if following == "publish":
+        words += [best.path, "--name", "my_model"]
+    else:
+        name = config.name if config.kind == "instance" else config.model.variant
+        words += ["--config", name, "--pretrained-checkpoint", best.path]
+        words += ["--train-ann", data.train_ann] if data.train_ann else []
+        words += ["--train-images", data.train_images] if data.train_images else []
+    words += ["--val-ann", data.val_ann] if data.val_ann else []
+    words += ["--val-images", data.val_images] if data.val_images else []
+    if data.categories != (PERSON,):
+        words += [word for name in data.categories for word in ("--category", name)]
+    typer.echo(f"next: {shlex.join(map(str, words))}")
 
 
 class _Start(NamedTuple):

@@ -26,7 +26,9 @@ TRUE_BOXES = "ground truth boxes"
 def validate(
     checkpoints: Annotated[list[str], typer.Argument(help="checkpoints and .onnx files, or patterns in quotes")],
     val_ann: Annotated[Path | None, typer.Option(help="COCO file; default: the val split of the data")] = None,
-    images_dir: Annotated[Path | None, typer.Option(help="default: beside the annotations")] = None,
+    images_dir: Annotated[
+        Path | None, typer.Option("--val-images", "--images-dir", help="default: beside the annotations")
+    ] = None,
     category: Category = None,
     batch_size: Annotated[int, typer.Option(min=1, help="images a run of the model")] = 16,
     jitter: Annotated[float, typer.Option(min=0, max=0.5, help="loose boxes: share of a side; 0: none")] = 0.1,

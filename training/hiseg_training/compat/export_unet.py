@@ -20,6 +20,7 @@ from hiseg_training.export.onnx import (
     check_opset,
     example_inputs,
     fold_sequences,
+    quiet_exporter,
     simplify_graph,
     write_verified,
 )
@@ -106,17 +107,18 @@ def export_unet(network: ForegroundNetwork, path: Path, options: UNetExportOptio
     folded = copy.deepcopy(reference)
     fold_sequences(folded)
     side = torch.export.Dim.DYNAMIC
-    program = torch.onnx.export(
-        folded,
-        # With a batch of one image the exporter would take the batch size for fixed.
-        (_images(options.canvas, max(2, options.batch) if options.dynamic else options.batch),),
-        dynamo=True,
-        opset_version=options.opset,
-        input_names=["input"],
-        output_names=["output"],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1), 2: side, 3: side},) if options.dynamic else None,
-        verbose=False,
-    )
+    with quiet_exporter():
+        program = torch.onnx.export(
+            folded,
+            # With a batch of one image the exporter would take the batch size for fixed.
+            (_images(options.canvas, max(2, options.batch) if options.dynamic else options.batch),),
+            dynamo=True,
+            opset_version=options.opset,
+            input_names=["input"],
+            output_names=["output"],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1), 2: side, 3: side},) if options.dynamic else None,
+            verbose=False,
+        )
     assert program is not None
     proto = simplify_graph(program.model_proto) if simplify else program.model_proto
     metadata = {

@@ -114,6 +114,56 @@ def split_file(root: Path, split: str) -> Path:
     return root / "annotations" / f"instances_{split}_person_only_no_crowd.json"
 
 
+@dataclass(frozen=True)
+class CocoSet:
+    """A COCO file of people, and where its images are.
+
+    Attributes:
+        annotations: the file.
+        images: the folder of its images.
+    """
+
+    annotations: Path
+    images: Path
+
+    def read(self, categories: Collection[str] = (PERSON,), tell: Tell = silent) -> list[Photo]:
+        """Read the photos with people, as :func:`read_annotations` does."""
+        return read_annotations(self.annotations, self.images, categories, tell)
+
+    def read_outlined(self, categories: Collection[str] = (PERSON,), tell: Tell = silent) -> list[Photo]:
+        """Read the photos in which everybody has an outline; the errors are also those of :func:`with_outlines`."""
+        return with_outlines(self.read(categories, tell), self.annotations, tell)
+
+
+def coco_set(annotations: Path | None, images: Path | None, root: Path, split: str) -> CocoSet:
+    """Return the file that is named, or else that of a split below the data root.
+
+    Args:
+        annotations: the file; None takes the split's.
+        images: folder of the file's images; None looks beside it, as :func:`images_beside` does.
+        root: the data root.
+        split: ``train``, ``val`` or ``ood``, after which options are named too: ``--val-ann`` and ``--val-images``.
+
+    Raises:
+        FileNotFoundError: the file or the folder does not exist; of a split's the message names ``HISEG_DATA``.
+        ValueError: a folder of images is given without a file.
+    """
+    if annotations is None:
+        if images is not None:
+            raise ValueError(f"{split}_images: {images} is of no use without a COCO file, --{split}-ann")
+        annotations, images = split_file(root, split), root / "images" / split
+        if not annotations.is_file():
+            other = f"name a COCO file with --{split}-ann, or set {ENVIRONMENT} to the folder of the data"
+            raise FileNotFoundError(f"{annotations} does not exist; {other}")
+        return CocoSet(annotations, images)
+    if not annotations.exists():
+        raise FileNotFoundError(f"{annotations} does not exist")
+    images = images or images_beside(annotations)
+    if not images.is_dir():
+        raise FileNotFoundError(f"{images}, where the images of {annotations} should be, is no folder")
+    return CocoSet(annotations, images)
+
+
 def read_split(root: Path, split: str, categories: Collection[str] = (PERSON,), tell: Tell = silent) -> list[Photo]:
     """Read all photos with people of the split ``train``, ``val`` or ``ood`` below the data root.
 
@@ -121,10 +171,7 @@ def read_split(root: Path, split: str, categories: Collection[str] = (PERSON,), 
         FileNotFoundError: the split does not exist; the message names ``HISEG_DATA``.
         AnnotationError: as :func:`read_annotations`.
     """
-    annotations = split_file(root, split)
-    if not annotations.is_file():
-        raise FileNotFoundError(f"{annotations} does not exist; set {ENVIRONMENT} to the folder of the data")
-    return read_annotations(annotations, root / "images" / split, categories, tell)
+    return coco_set(None, None, root, split).read(categories, tell)
 
 
 def read_annotations(

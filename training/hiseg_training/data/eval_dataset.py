@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from hiseg.core.coco_file import PERSON
 from hiseg_training.config.model import Size
 from hiseg_training.data.augment import fit_matrix, warp
-from hiseg_training.data.coco import Photo, data_root, images_beside, read_annotations, read_split
+from hiseg_training.data.coco import Photo, coco_set, data_root
 from hiseg_training.data.dataset import Sample
 from hiseg_training.data.skipped import Tell, silent
 
@@ -64,10 +64,6 @@ def read_photos(
         tell: gets a line for what was read, and one for each reason why something was left out.
 
     Raises:
-        FileNotFoundError, AnnotationError: as :func:`read_annotations`.
+        FileNotFoundError, ValueError: as of :func:`coco_set` and its photos.
     """
-    if annotations is None:
-        photos = read_split(data_root(), split, categories, tell)
-    else:
-        photos = read_annotations(annotations, images or images_beside(annotations), categories, tell)
-    return photos[: limit or None]
+    return coco_set(annotations, images, data_root(), split).read(categories, tell)[: limit or None]

@@ -96,19 +96,31 @@ class Checkpoints(lightning.Callback):
     def __init__(self, folder: Path, naming: CheckpointNaming, config: ModelConfig, canvas: Size, keep: int) -> None:
         self.folder, self.naming, self.config, self.canvas, self.keep = folder, naming, config, canvas, keep
         self.best = -1.0
+        self.best_epoch = 0
         self.written: list[str] = []
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "written": list(self.written)}
+        return {"best": self.best, "best_epoch": self.best_epoch, "written": list(self.written)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best, self.written = state_dict["best"], list(state_dict["written"])
+        self.best_epoch = state_dict.get("best_epoch", 0)  # older checkpoints don't say it
+
+    @property
+    def best_file(self) -> Path:
+        """The best checkpoint, by the one of its two names that says its variant."""
+        return self.folder / f"{self.naming.best}_{self._variant(self.best)}"
+
+    def _variant(self, score: float) -> str:
+        size = "x".join(map(str, self.config.roi_size))
+        return f"{self.config.variant}_{size}_{score:.4f}.pth"
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         score, epoch = float(trainer.callback_metrics[SCORE]), trainer.current_epoch + 1
         name = self.naming.epoch(epoch, score, self.canvas)
         is_best = score > self.best
-        self.best = max(self.best, score)
+        if is_best:
+            self.best, self.best_epoch = score, epoch
         self.written = [*(w for w in self.written if w != name), name]
         stale, self.written = self.written[: -self.keep], self.written[-self.keep :]
         trainer.save_checkpoint(self.folder / name)
@@ -121,8 +133,7 @@ class Checkpoints(lightning.Callback):
 
     def _link_best(self, path: Path, epoch: int, score: float) -> None:
         """Give the checkpoint at ``path`` the names of the best one, and remove those of the former best."""
-        size = "x".join(map(str, self.config.roi_size))
-        names = (_with_score(epoch, score, self.canvas), f"{self.config.variant}_{size}_{score:.4f}.pth")
+        names = (_with_score(epoch, score, self.canvas), self._variant(score))
         new = [self.folder / f"{self.naming.best}_{name}" for name in names]
         old = set(self.folder.glob(f"{self.naming.best}_*.pth")) - set(new)
         for best in new:

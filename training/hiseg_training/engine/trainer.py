@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -33,6 +33,8 @@ IGNORED_WARNINGS = (
     ".*when logging on epoch level in distributed setting.*",
     # Lightning gathers scores by a function that newer versions of torch advise against.
     ".*torch.distributed.nn.functional.all_gather is deprecated.*",
+    # Lightning walks through nested values in a way that newer versions of torch advise against.
+    ".*treespec, LeafSpec.*",
     # Lightning looks for optional programs in a way that newer Pythons warn of.
     ".*pkg_resources.*",
 )
@@ -61,6 +63,20 @@ class ProcessRank:
         return cls(rank, world, local)
 
 
+class Best(NamedTuple):
+    """What a run has brought.
+
+    Attributes:
+        path: the checkpoint with the highest score.
+        score: that score, 0..1.
+        epoch: the epoch after which it was written, from 1; 0 if an old checkpoint was resumed and didn't say it.
+    """
+
+    path: Path
+    score: float
+    epoch: int
+
+
 def augment_config(configuration: Configuration) -> AugmentConfig:
     """The part of a run's configuration that says how samples are made."""
     data = configuration.data
@@ -78,7 +94,7 @@ def run(
     resume: Path | None = None,
     wrap: Callable[[PersonDataset], Dataset[Any]] = lambda people: people,
     collate_fn: Callable[[list[Any]], Any] = collate,
-) -> None:
+) -> Best:
     """Train; the model in ``task`` ends with the averaged weights.
 
     Args:
@@ -90,6 +106,9 @@ def run(
         resume: checkpoint of a run to continue.
         wrap: makes the data set that the task takes of the samples.
         collate_fn: makes a batch of several rows of that data set.
+
+    Returns:
+        The best of all epochs, those before the run was resumed included.
 
     Raises:
         ValueError: the schedule can't be run here; the message names the field.
@@ -120,11 +139,8 @@ def run(
         num_workers=data.workers,
         persistent_workers=data.workers > 0,
     )
-    callbacks: list[lightning.Callback] = [
-        EMA(schedule.average),
-        Checkpoints(folder / "checkpoints", naming, task.model.config, data.canvas, schedule.keep),
-        TQDMProgressBar(refresh_rate=10),
-    ]
+    checkpoints = Checkpoints(folder / "checkpoints", naming, task.model.config, data.canvas, schedule.keep)
+    callbacks: list[lightning.Callback] = [EMA(schedule.average), checkpoints, TQDMProgressBar(refresh_rate=10)]
     if schedule.patience:
         callbacks.append(EarlyStopping(SCORE, mode="max", patience=schedule.patience))
     # Lightning's tips and its list of the hardware are left out; warnings and progress stay.
@@ -151,6 +167,7 @@ def run(
             deterministic="warn" if torch.cuda.is_available() else True,
         )
         trainer.fit(task, loader, val_loader, ckpt_path=resume, weights_only=True)
+    return Best(checkpoints.best_file, checkpoints.best, checkpoints.best_epoch)
 
 
 def _precision(wanted: str) -> str:

@@ -22,10 +22,11 @@ DETECTION = (0.5, 0.7)
 
 
 def slices(people: Sequence[PersonScore]) -> dict[str, list[PersonScore]]:
-    """Group people by kind of case: data set, size, number of people, overlap; empty groups are left out."""
+    """Group people by kind of case: data set if there are several, size, number of people, overlap; none is empty."""
+    sources = sorted({person.source for person in people})
     kinds: dict[str, Callable[[PersonScore], bool]] = {
         "all": lambda p: True,
-        **{source: partial(_is_from, source) for source in sorted({p.source for p in people})},
+        **{source: partial(_is_from, source) for source in sources if len(sources) > 1},
         **{size: partial(_has_size, size) for size in ("small", "medium", "large")},
         "single person": lambda p: p.people == 1,
         "2 to 4 people": lambda p: 2 <= p.people <= 4,

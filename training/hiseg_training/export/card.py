@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from hiseg_training.config.model import CANVASES, ModelConfig
+from hiseg_training.config.model import ModelConfig
 from hiseg_training.export.precision import Precision
 from hiseg_training.export.provenance import Provenance
 
@@ -12,7 +13,12 @@ NOT_SAID = "Nothing was said of it when this version was published."
 
 
 def model_card(
-    name: str, version: int, config: ModelConfig, metrics: dict[str, Any], provenance: Provenance | None = None
+    name: str,
+    version: int,
+    config: ModelConfig,
+    canvases: Sequence[Sequence[int]],
+    metrics: dict[str, Any],
+    provenance: Provenance | None = None,
 ) -> str:
     """Return the card in Markdown.
 
@@ -20,11 +26,11 @@ def model_card(
         name: of the model.
         version: its number.
         config: of its architecture.
+        canvases: (height, width) of those that its file declares.
         metrics: the measured figures, as written to ``metrics.json``.
         provenance: training, terms and limits; without it the card says that nothing is known of them.
     """
     complexity, quality, speed = metrics["complexity"], metrics["quality"], metrics["speed"]
-    canvases = ", ".join(f"{height} x {width}" for height, width in CANVASES)
     people = f"{complexity['gmac_per_person']:.2f} GMAC a person"
     compute = f"{complexity['gmac_per_image']:.2f} GMAC an image of 640 x 640, {people}"
     timing = ", ".join(f"{count}: {ms:.0f} ms" for count, ms in speed.items())
@@ -32,7 +38,7 @@ def model_card(
     return f"""# {name}, version {version}
 
 One mask per person, given an image and the people's boxes. Variant {config.variant}, mask {_size(config.mask_size)}
-(height x width), decided at {_size(config.roi_size)}; canvases {canvases}.
+(height x width), decided at {_size(config.roi_size)}; canvases {", ".join(map(_size, canvases))}.
 
 | | |
 |---|---|
@@ -44,6 +50,7 @@ One mask per person, given an image and the people's boxes. Variant {config.vari
 ## Quality
 
 Mean IoU per person at full resolution, through the service's own canvas and mask code.
+{_measured_on(quality)}
 
 {_quality_table(quality)}
 
@@ -54,8 +61,8 @@ Baselines with ground-truth boxes, and nothing learned:
 {_baseline_rows(quality)}
 
 `foreground` is the IoU of `binary_masks` (anybody at all) on the images in which every person is outlined: where the
-model is given everybody's boxes, and where it is given none. Masks are those of `wide_masks`, which may reach a tenth
-of a side beyond the box; the baselines end at it.
+model is given everybody's boxes, and where it is given none. Masks are those of `wide_masks`, which may reach
+{(config.context - 1) / 2:.0%} of a side beyond the box; the baselines end at it.
 
 ## Training
 
@@ -70,6 +77,19 @@ of a side beyond the box; the baselines end at it.
 For cutting people out of photographs and video frames once a detector has found their boxes. It says which pixels
 are a person, never who it is.{limits}
 """
+
+
+def _measured_on(quality: dict[str, Any]) -> str:
+    """Say what each split is; figures of another file can't be compared with these."""
+    return " ".join(
+        f"`{split}` is `{each['annotations']}`: {_count(each['people'], 'person', 'people')} in "
+        f"{_count(each['images'], 'image', 'images')}."
+        for split, each in quality.items()
+    )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _quality_table(quality: dict[str, Any]) -> str:
@@ -102,5 +122,5 @@ def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _size(size: tuple[int, int]) -> str:
+def _size(size: Sequence[int]) -> str:
     return f"{size[0]} x {size[1]}"

@@ -8,20 +8,67 @@ that fits them: all versions of a model keep one contract.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
-from hiseg.engines.base import ModelInfo
+from hiseg.core.canvas import Resize
+from hiseg.core.image import Size
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.repository import stored_versions
+from hiseg_training.config.model import ModelConfig
+from hiseg_training.export.onnx import ExportOptions
 from hiseg_training.export.triton import configurations
 
 FOR_READERS = ("MODEL_CARD.md", "metrics.json")
 """Files for people: in each version's folder, and in the model's folder those of the newest version."""
 
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+"""Names of models: they are folders, parts of URLs, and words of Triton's configuration."""
+
+
 class InstallError(Exception):
     """The version cannot be installed; the message says why, and what to do."""
+
+
+class Contract(NamedTuple):
+    """What all versions of a model share: Triton has one configuration for them, and callers know one variant.
+
+    Attributes:
+        canvases: (height, width) of those that the model declares.
+        resize: how images are brought to a canvas.
+        mask_size: (height, width) of a mask.
+        crop_scale: side of the region that a mask covers, as a multiple of the box's side.
+        takes_uint8: whether images are uint8 0..255, and not float32 0..1.
+        variant: of the model.
+    """
+
+    canvases: tuple[Size, ...]
+    resize: Resize
+    mask_size: Size
+    crop_scale: float
+    takes_uint8: bool
+    variant: str
+
+
+def contract_to_be(config: ModelConfig, form: ExportOptions) -> Contract:
+    """Return the contract of the file that a model is going to be exported as."""
+    takes_uint8 = form.dtype == "uint8"
+    return Contract(form.canvases, Resize.LETTERBOX, config.mask_size, config.context, takes_uint8, config.variant)
+
+
+def contract_of(path: Path, name: str) -> Contract:
+    """Return the contract of an exported file of a model with a name.
+
+    Raises:
+        ModelError: the file can't be opened, or breaks the tensor contract.
+    """
+    engine = OnnxEngine(path, name, "0", threads=1)
+    engine.close()
+    info = engine.info
+    return Contract(info.canvases, info.resize, info.mask_size, info.crop_scale, info.takes_uint8, info.ref.variant)
 
 
 def next_version(repository: Path, name: str) -> int:
@@ -29,15 +76,40 @@ def next_version(repository: Path, name: str) -> int:
     return 1 + max((int(stored.version) for stored in stored_versions(repository).get(name, ())), default=0)
 
 
-def check_version_is_free(repository: Path, name: str, version: int, replace: bool) -> None:
-    """Check, before any work is done, that a version can be installed under its number.
+def check_place(repository: Path, name: str, version: int, replace: bool) -> None:
+    """Check, before any work is done, that a version can be written where it is to go; nothing is created.
 
     Raises:
-        InstallError: the version exists and ``replace`` is false.
+        InstallError: the name is none, the version exists and ``replace`` is false, or this user can't write there.
     """
+    if not NAME.fullmatch(name):
+        raise InstallError(f"name: {name[:100]!r} is not 1 to 100 letters and digits, with _ and - behind the first")
+    for folder in (repository / name, repository):
+        if folder.exists() and not folder.is_dir():
+            raise InstallError(f"repository: {folder} is no folder")
+    there = next(folder for folder in (repository / name, *(repository / name).absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise InstallError(f"repository: this user can't write into {there}")
     if (repository / name / str(version)).exists() and not replace:
         free = next_version(repository, name)
         raise InstallError(f"version {version} of {name} exists; publish version {free}, or ask for --replace")
+
+
+def check_contract(contract: Contract, repository: Path, name: str, version: int) -> list[int]:
+    """Check that a version has the contract of the newest of the others; return the others' numbers, newest first.
+
+    Raises:
+        InstallError: it differs.
+        ModelError: the newest of the others can't be opened.
+    """
+    others = [stored for stored in stored_versions(repository).get(name, ()) if int(stored.version) != version]
+    if others:
+        theirs = contract_of(others[0].path, name)
+        for field, now, before in zip(Contract._fields, contract, theirs, strict=True):
+            if now != before:
+                where = f"version {others[0].version} of {name}"
+                raise InstallError(f"{field} is {now}, and {before} in {where}; give it another name")
+    return [int(other.version) for other in others]
 
 
 def install(built: Path, repository: Path, name: str, version: int, replace: bool = False) -> Path:
@@ -57,18 +129,20 @@ def install(built: Path, repository: Path, name: str, version: int, replace: boo
     Raises:
         InstallError: the version exists and is not to be replaced, or other versions have another contract.
     """
-    check_version_is_free(repository, name, version, replace)
-    others = [stored for stored in stored_versions(repository).get(name, ()) if int(stored.version) != version]
-    if others:
-        _check_contract(built, name, others[0].path, others[0].version)
+    check_place(repository, name, version, replace)
+    others = check_contract(contract_of(built / "model.onnx", name), repository, name, version)
     folder = repository / name
     final, partial, replaced = folder / str(version), folder / f".{version}.partial", folder / f".{version}.replaced"
     for left in (partial, replaced):
         shutil.rmtree(left, ignore_errors=True)
-    shutil.copytree(built, partial)
+    try:
+        shutil.copytree(built, partial)
+    except OSError:  # such as a full disk
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     # The folder it was built in may have been private; servers run as other users.
     partial.chmod(0o755)
-    newest = not others or version > int(others[0].version)
+    newest = version > max(others, default=0)
     if newest:
         for path, text in configurations(name, partial / "model.onnx").items():
             _write(folder / path, text)
@@ -88,20 +162,3 @@ def _write(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text)
     os.replace(partial, path)
-
-
-def _check_contract(built: Path, name: str, other: Path, version: str) -> None:
-    """Triton has one configuration for all versions of a name, and callers one variant."""
-    now, before = _describe(built / "model.onnx", name), _describe(other, name)
-    for field in ("canvases", "resize", "mask_size", "crop_scale", "takes_uint8"):
-        ours, theirs = getattr(now, field), getattr(before, field)
-        if ours != theirs:
-            raise InstallError(f"{field} is {ours}, and {theirs} in version {version} of {name}; give it another name")
-    if now.ref.variant != before.ref.variant:
-        raise InstallError(f"variant is {now.ref.variant}, and {before.ref.variant} in version {version} of {name}")
-
-
-def _describe(path: Path, name: str) -> ModelInfo:
-    engine = OnnxEngine(path, name, "0", threads=1)
-    engine.close()
-    return engine.info

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -42,6 +45,23 @@ def check_opset(opset: int) -> None:
     """
     if opset not in OPSETS:
         raise ValueError(f"opset: {opset} is not one of {', '.join(map(str, OPSETS))}")
+
+
+@contextmanager
+def quiet_exporter() -> Iterator[None]:
+    """Keep PyTorch's exporter from printing what nobody can act on.
+
+    It uses what PyTorch itself advises against, and ONNX Script warns of each operator that it leaves as it is.
+    """
+    folding = logging.getLogger("onnxscript.optimizer._constant_folding")
+    level = folding.level
+    folding.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*", FutureWarning)
+            yield
+    finally:
+        folding.setLevel(level)
 
 
 @dataclass(frozen=True)
@@ -97,17 +117,18 @@ def export_onnx(
     batch, people = torch.export.Dim("batch", min=1), torch.export.Dim("people", min=0)
     height, width = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
     images, rois = example_inputs((2, 3, 480, 640), 3, dtype=form.dtype)
-    program = torch.onnx.export(
-        whole.eval(),
-        (images, rois),
-        dynamo=True,
-        opset_version=form.opset,
-        input_names=["images", "rois"],
-        output_names=["masks", "binary_masks", "wide_masks"],
-        dynamic_shapes={"images": {0: batch, 2: height, 3: width}, "rois": {0: people}},
-        custom_translation_table={torch.ops.hiseg.onnx_roi_align.default: _roi_align},
-        verbose=False,
-    )
+    with quiet_exporter():
+        program = torch.onnx.export(
+            whole.eval(),
+            (images, rois),
+            dynamo=True,
+            opset_version=form.opset,
+            input_names=["images", "rois"],
+            output_names=["masks", "binary_masks", "wide_masks"],
+            dynamic_shapes={"images": {0: batch, 2: height, 3: width}, "rois": {0: people}},
+            custom_translation_table={torch.ops.hiseg.onnx_roi_align.default: _roi_align},
+            verbose=False,
+        )
     assert program is not None
     reference = DilatedTarget(model, form.dilation_pixels) if form.dilation_pixels else model
     return write_verified(simplify_graph(program.model_proto), path, reference.eval(), metadata, parity_inputs(form))

@@ -8,8 +8,9 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -17,26 +18,27 @@ from typing import Any
 
 import numpy as np
 
+from hiseg.core.coco_file import PERSON
+from hiseg.engines.metadata import one_line
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import Canary, segment_to_label_map
-from hiseg.models.loader import LoadedModel, preloaded
 from hiseg.models.random_inputs import random_rois
-from hiseg.models.running import models_running, new_segmenter
+from hiseg.models.running import engine_running, new_segmenter
 from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 from hiseg_training.config.model import ModelConfig
-from hiseg_training.data.coco import Photo, read_split, split_file, with_outlines
+from hiseg_training.data.coco import CocoSet, Photo
 from hiseg_training.data.skipped import Tell, silent
 from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
 from hiseg_training.evaluation.baselines import BASELINES
 from hiseg_training.evaluation.complexity import complexity
 from hiseg_training.evaluation.evaluate import evaluate, foreground_without_boxes
 from hiseg_training.export.card import model_card
-from hiseg_training.export.install import install
+from hiseg_training.export.install import Contract, check_contract, check_place, contract_of, contract_to_be, install
 from hiseg_training.export.onnx import ExportOptions, read_metadata, write_metadata
 from hiseg_training.export.precision import Precision
 from hiseg_training.export.provenance import Provenance
-from hiseg_training.export.write import write_model
+from hiseg_training.export.write import check_photos, write_model
 from hiseg_training.inference.runner import Predict, Runner, open_onnx
 from hiseg_training.models.hierarchical import HierarchicalModel
 
@@ -45,8 +47,6 @@ CANARY_PHOTO = resources.files("hiseg.transports.http.playground") / "assets" / 
 CANARY_BOXES = [[22.0, 15.0, 365.0, 512.0], [526.0, 18.0, 949.0, 512.0]]
 CHECKPOINT = "checkpoint.pth"
 """File of the weights in half precision, to continue training from."""
-SPLITS = ("val", "ood")
-"""What models are measured on."""
 JITTER = 0.1
 THREADS = 2
 
@@ -56,7 +56,10 @@ def publish(
     repository: Path,
     name: str,
     version: int,
-    data: Path,
+    sets: Mapping[str, CocoSet],
+    *,
+    categories: Collection[str] = (PERSON,),
+    calibration: CocoSet | None = None,
     replace: bool = False,
     precision: Precision | None = None,
     provenance: Provenance | None = None,
@@ -64,82 +67,114 @@ def publish(
 ) -> dict[str, Any]:
     """Export and measure a model, and install it as ``repository/name/version`` in one step.
 
+    All that may be wrong with what is given is found before the export, which takes minutes.
+
     Args:
         source: a checkpoint, or an ``.onnx`` file that was exported from one.
         repository: folder of models that services and Triton read.
         name: of the model.
         version: its number.
-        data: data root of the photos to measure on.
+        sets: what to measure on, by the names that figures have of them.
+        categories: names of the categories that are people.
+        calibration: photos to calibrate INT8 on; None for other precisions.
         replace: replace a version of that number.
         precision: of a checkpoint's export; None is FP32. An exported file already has one.
         provenance: origin for metadata and card; None keeps the file's metadata and leaves the card without.
-        tell: gets a line for what was read of the photos, and one for each reason why something was left out.
+        tell: gets a line for what was read of the photos, one for each reason why something was left out, and one
+            before each step that takes long.
 
     Returns:
         The metrics, as written to ``metrics.json``.
 
     Raises:
+        InstallError: the name is none, the version exists, other versions have another contract, or this user can't
+            write there.
+        FileNotFoundError: the source or an image does not exist.
+        ModelError: the source is no checkpoint, or no exported file that keeps the tensor contract.
+        AnnotationError: annotations can't be understood, or in no image everybody is outlined.
+        ValueError: an exported file lacks metadata, a precision is asked of it, or photos for INT8 are too few.
         ParityError: ONNX Runtime disagrees with PyTorch, or a lower precision with FP32.
-        FileNotFoundError: there are no photos to measure on.
-        AnnotationError: their annotations can't be understood, or nobody is outlined in them.
-        ValueError: an exported file lacks metadata, or a precision is asked of it.
-        ModelError: an exported file can't be opened, or breaks the tensor contract.
-        InstallError: the version exists, or other versions have another contract.
     """
-    if source.suffix == ".onnx":
-        if precision is not None:
-            raise ValueError(f"precision: {source} is published as it is; `export` gives it another precision")
-        open_cpu_runner(source)  # which says what is wrong with it
-        model = None
-    else:
-        model = load_checkpoint(source)
-    # Before the export, since that takes minutes.
-    photos = {
-        split: with_outlines(read_split(data, split, tell=tell), split_file(data, split), tell) for split in SPLITS
-    }
+    check_place(repository, name, version, replace)
+    model, contract = _open_source(source, name, precision)
+    check_contract(contract, repository, name, version)
+    photos = {split: each.read_outlined(categories, tell) for split, each in sets.items()}
+    to_calibrate = calibration.read(categories, tell) if calibration else []
+    check_photos(precision or Precision.FP32, to_calibrate)
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder)
         path = built / "model.onnx"
         if model is None:
             shutil.copy(source, path)
         else:
-            write_model(model, path, ExportOptions(), precision or Precision.FP32, data)
+            tell(f"exporting {source}")
+            write_model(model, path, ExportOptions(), precision or Precision.FP32, to_calibrate)
             save_checkpoint(built / CHECKPOINT, model, {"published as": f"{name} {version}"}, half=True)
         metadata: dict[str, Any] = read_metadata(path) | (provenance.facts() if provenance else {})
-        if missing := {"config", "canvases"} - metadata.keys():
-            raise ValueError(f"{source}: it doesn't say its {', '.join(sorted(missing))}, as files of `export` do")
-        config = ModelConfig.from_dict(json.loads(metadata["config"]))
+        config = read_config(source, metadata)
         compute = complexity(HierarchicalModel(config))
         metadata["gmac"] = [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)]
         difference = metadata.get("onnx_max_difference")
-        metrics = measure(path, photos) | {
+        metrics = measure(path, photos, tell) | {
             "complexity": asdict(compute),
             "precision": metadata.get("precision", Precision.FP32.value),
             "onnx_max_difference": None if difference is None else float(difference),
         }
+        for split, each in sets.items():
+            metrics["quality"][split]["annotations"] = each.annotations.name
         metadata["metrics"] = {
             f"mean IoU on {split}": round(metrics["quality"][split]["ground truth boxes"]["all"], 4)
             for split in metrics["quality"]
         }
         write_metadata(path, metadata)
-        asyncio.run(record_canary(path, name, version))
+        asyncio.run(record_canary(path, name, version, tell))
         metrics["megabytes"] = path.stat().st_size / 1e6
         (built / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        (built / "MODEL_CARD.md").write_text(model_card(name, version, config, metrics, provenance))
+        card = model_card(name, version, config, json.loads(metadata["canvases"]), metrics, provenance)
+        (built / "MODEL_CARD.md").write_text(card)
         install(built, repository, name, version, replace)
     return metrics
 
 
-async def record_canary(model: Path, name: str, version: int) -> None:
+def _open_source(source: Path, name: str, precision: Precision | None) -> tuple[HierarchicalModel | None, Contract]:
+    """Return the model of a checkpoint, None of an exported file, and the contract that either will have."""
+    if source.suffix != ".onnx":
+        model = load_checkpoint(source)
+        return model, contract_to_be(model.config, ExportOptions())
+    if precision is not None:
+        raise ValueError(f"precision: {source} is published as it is; `export` gives it another precision")
+    open_cpu_runner(source)  # which says what is wrong with it
+    read_config(source, read_metadata(source))
+    return None, contract_of(source, name)
+
+
+def read_config(source: Path, metadata: Mapping[str, str]) -> ModelConfig:
+    """Return the configuration in the metadata of an exported file.
+
+    Raises:
+        ValueError: it isn't there, or isn't one of this program's; or the canvases aren't there.
+    """
+    if missing := {"config", "canvases"} - metadata.keys():
+        raise ValueError(f"{source}: it doesn't say its {', '.join(sorted(missing))}, as files of `export` do")
+    try:
+        return ModelConfig.from_dict(json.loads(metadata["config"]))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{source}: the config in its metadata is none of this program's: {one_line(error)}"
+        ) from error
+
+
+async def record_canary(model: Path, name: str, version: int, tell: Tell = silent) -> None:
     """Store an image and the model's masks of it beside the model: a service is ready only if it gets the same."""
     photo = CANARY_PHOTO.read_bytes()
-    chosen: dict[str, Any] = {"default_variant": name.rpartition("_")[2]}
-    metrics, settings = Metrics(), Settings(**chosen)
-    with ThreadPoolExecutor(1) as workers:
+    # The defaults, whatever a file of settings here or variables say: they are those of no particular service.
+    settings = Settings.model_construct()
+    with ThreadPoolExecutor(1) as workers, closing(OnnxEngine(model, name, str(version))) as engine:
         segmenter = new_segmenter(settings, workers)
-        engine = OnnxEngine(model, name, str(version))
-        async with models_running(segmenter, settings, metrics, preloaded(LoadedModel(engine))):
+        async with engine_running(segmenter, engine, settings, Metrics()):
             masks = await segment_to_label_map(segmenter, name, photo, CANARY_BOXES)
+    if empty := len(CANARY_BOXES) - len(set(np.unique(masks).tolist()) - {0}):
+        tell(f"  {name} finds nobody in {empty} of {len(CANARY_BOXES)} boxes of the photo that services test it by")
     Canary(photo, CANARY_BOXES, masks).save(model.parent)
 
 
@@ -148,12 +183,13 @@ def open_cpu_runner(path: Path, threads: int = THREADS) -> Runner:
     return open_onnx(path, ["CPUExecutionProvider"], threads)
 
 
-def measure(path: Path, splits: Mapping[str, Sequence[Photo]]) -> dict[str, Any]:
+def measure(path: Path, splits: Mapping[str, Sequence[Photo]], tell: Tell = silent) -> dict[str, Any]:
     """Measure a model's quality beside the baselines, and its speed on this machine.
 
     Args:
         path: the exported file.
         splits: the photos to measure on, by the names of their splits; everybody in them has an outline.
+        tell: gets a line before each of them.
 
     Returns:
         The figures by name, as they stand in ``metrics.json``.
@@ -161,8 +197,11 @@ def measure(path: Path, splits: Mapping[str, Sequence[Photo]]) -> dict[str, Any]
     quality: dict[str, Any] = {}
     runner = open_cpu_runner(path)
     for split, photos in splits.items():
+        people = sum(len(photo.people) for photo in photos)
+        tell(f"measuring on {split}: {people:,} people in {len(photos):,} images")
         quality[split] = {
-            "people": sum(len(photo.people) for photo in photos),
+            "people": people,
+            "images": len(photos),
             "ground truth boxes": evaluate(photos, runner).summary(),
             "boxes jittered by 10%": evaluate(photos, runner, JITTER).summary(),
             "baselines": {name: evaluate(photos, run).summary()["all"] for name, run in BASELINES.items()},

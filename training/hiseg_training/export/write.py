@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import subprocess
 import tempfile
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import onnx
 
-from hiseg_training.data.coco import Photo, read_split
+from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.complexity import complexity
+from hiseg_training.export.exporter import exporter
 from hiseg_training.export.onnx import ExportOptions, export_onnx, read_metadata, write_metadata
 from hiseg_training.export.precision import (
     CALIBRATION_PHOTOS,
@@ -31,13 +30,16 @@ from hiseg_training.export.provenance import Provenance
 from hiseg_training.inference.runner import open_onnx
 from hiseg_training.models.hierarchical import HierarchicalModel
 
+LEAST_PHOTOS = 4
+"""Fewest photos to calibrate and check INT8 on: three to learn ranges from, and one that wasn't seen."""
+
 
 def write_model(
     model: HierarchicalModel,
     output: Path,
     form: ExportOptions,
     precision: Precision,
-    data: Path,
+    calibration: Sequence[Photo] = (),
     provenance: Provenance | None = None,
 ) -> str:
     """Export a model to ONNX.
@@ -47,7 +49,7 @@ def write_model(
         output: the ``.onnx`` file, written only once it has passed all checks.
         form: options of the file.
         precision: of its weights and activations.
-        data: data root, whose ``train`` photos calibrate INT8.
+        calibration: photos of which some calibrate INT8, and others check it; other precisions need none.
         provenance: origin for the metadata; None writes none.
 
     Returns:
@@ -55,7 +57,7 @@ def write_model(
 
     Raises:
         ParityError: the file computes something else than the model.
-        FileNotFoundError: INT8 is asked for and there are no photos.
+        ValueError: INT8 is asked for and there are fewer than :data:`LEAST_PHOTOS`.
     """
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "model.onnx"
@@ -64,13 +66,13 @@ def write_model(
         write_metadata(exported, read_metadata(exported) | {"onnx_max_difference": f"{difference:.2g}"})
         outcome = f"PyTorch and ONNX Runtime differ by {difference:.1e} at most"
         if precision is not Precision.FP32:
-            outcome += f"; {convert(exported, exported, precision, data)}"
+            outcome += f"; {convert(exported, exported, precision, calibration)}"
         output.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(exported, output)
     return outcome
 
 
-def convert(source: Path, output: Path, precision: Precision, data: Path) -> str:
+def convert(source: Path, output: Path, precision: Precision, calibration: Sequence[Photo] = ()) -> str:
     """Convert an exported FP32 file to another precision; arguments and result as of :func:`write_model`.
 
     Raises:
@@ -87,9 +89,9 @@ def convert(source: Path, output: Path, precision: Precision, data: Path) -> str
         made = Path(folder) / "model.onnx"
         runs: Iterator[ModelInputs]
         if precision is Precision.INT8:
-            photos = sample(data, CALIBRATION_PHOTOS + len(form.canvases))
-            to_int8(source, made, photo_inputs(photos[:CALIBRATION_PHOTOS], form.canvases, form.dtype))
-            runs = photo_inputs(photos[CALIBRATION_PHOTOS:], form.canvases, form.dtype)
+            to_learn, to_check = divide_photos(calibration, len(form.canvases))
+            to_int8(source, made, photo_inputs(to_learn, form.canvases, form.dtype))
+            runs = photo_inputs(to_check, form.canvases, form.dtype)
         else:
             to_fp16(source, made)
             runs = noise_inputs(form.canvases, form.dtype)
@@ -117,37 +119,37 @@ def describe(model: HierarchicalModel, form: ExportOptions) -> dict[str, Any]:
     }
     if form.dilation_pixels:
         metadata["dilation_pixels"] = form.dilation_pixels
-    if commit := checkout_commit(Path(__file__)):
-        metadata["export_commit"] = commit
-    return metadata
+    return metadata | exporter(Path(__file__).parent.parent)
 
 
-def sample(data: Path, count: int, seed: int = 0) -> list[Photo]:
-    """Return ``count`` random photos of the ``train`` split, the same for the same seed."""
-    photos = read_split(data, "train")
-    return random.Random(seed).sample(photos, min(count, len(photos)))
+def check_photos(precision: Precision, calibration: Sequence[Photo]) -> None:
+    """Check that there are photos for a precision that needs some.
+
+    Raises:
+        ValueError: it is INT8, and there are fewer photos than :data:`LEAST_PHOTOS`.
+    """
+    if precision is Precision.INT8 and len(calibration) < LEAST_PHOTOS:
+        raise ValueError(
+            f"precision: int8 is calibrated and checked on {LEAST_PHOTOS} photos or more, not {len(calibration)}"
+        )
+
+
+def divide_photos(photos: Sequence[Photo], checks: int, seed: int = 0) -> tuple[list[Photo], list[Photo]]:
+    """Choose random photos to calibrate INT8 on and others to check it on, the same ones for the same seed.
+
+    Args:
+        photos: to choose from.
+        checks: number of photos to check on, fewer where these would be over a quarter of all.
+        seed: of the random choice.
+
+    Raises:
+        ValueError: there are fewer photos than :data:`LEAST_PHOTOS`.
+    """
+    check_photos(Precision.INT8, photos)
+    chosen = random.Random(seed).sample(photos, min(CALIBRATION_PHOTOS + checks, len(photos)))
+    checks = min(checks, len(chosen) // LEAST_PHOTOS)
+    return chosen[:-checks], chosen[-checks:]
 
 
 def _canvases(metadata: dict[str, str]) -> tuple[tuple[int, int], ...]:
     return tuple((height, width) for height, width in json.loads(metadata["canvases"]))
-
-
-def checkout_commit(file: Path) -> str:
-    """Return the abbreviated commit of the checkout of this project that a source file is part of.
-
-    Returns:
-        The commit; empty where the file is not tracked by a checkout of this project, as after an installation: that
-        may lie inside another project's checkout, whose commit says nothing about the exporter.
-    """
-    try:
-        top = Path(_git(file.parent, "rev-parse", "--show-toplevel"))
-        _git(file.parent, "ls-files", "--error-unmatch", file.name)
-        project = tomllib.loads((top / "pyproject.toml").read_text())
-        return _git(top, "rev-parse", "--short", "HEAD") if project["project"]["name"] == "hiseg" else ""
-    except (OSError, subprocess.CalledProcessError, tomllib.TOMLDecodeError, KeyError):
-        return ""
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()

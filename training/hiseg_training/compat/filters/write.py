@@ -11,7 +11,7 @@ import onnxruntime as ort
 import torch
 from torch import nn
 
-from hiseg_training.export.onnx import OPSETS
+from hiseg_training.export.onnx import OPSETS, quiet_exporter
 from hiseg_training.export.parity import ParityError
 
 SHAPES = ((1, 17, 23), (2, 48, 32), (3, 31, 64))
@@ -48,16 +48,17 @@ def write_filter(
     inputs = [names[0], *(numbers or {})]
     height, width = torch.export.Dim("height", min=4), torch.export.Dim("width", min=4)
     free = {0: torch.export.Dim("batch", min=1), 2: height, 3: width}
-    program = torch.onnx.export(
-        module.eval(),
-        (_random_image(SHAPES[1], channels, dtype, seed=0), *values),
-        dynamo=True,
-        opset_version=OPSETS[0],
-        input_names=inputs,
-        output_names=[names[1]],
-        dynamic_shapes=[free, *[None] * len(values)],
-        verbose=False,
-    )
+    with quiet_exporter():
+        program = torch.onnx.export(
+            module.eval(),
+            (_random_image(SHAPES[1], channels, dtype, seed=0), *values),
+            dynamo=True,
+            opset_version=OPSETS[0],
+            input_names=inputs,
+            output_names=[names[1]],
+            dynamic_shapes=[free, *[None] * len(values)],
+            verbose=False,
+        )
     assert program is not None
     proto = program.model_proto
     onnx.helper.set_model_props(proto, dict(metadata or {}))
