@@ -20,7 +20,8 @@ from benchmarks.harness.repository import B0, REPOSITORY
 from benchmarks.harness.serving import SERVE, serving
 from hiseg.models.repository import stored_versions
 from hiseg_training.cli.main import app
-from hiseg_training.engine.checkpoints import load_checkpoint
+from hiseg_training.config.model import ModelConfig
+from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
 from hiseg_training.export import publish as publishing
 from hiseg_training.export import write as writing
 from hiseg_training.export.card import NOT_SAID
@@ -93,38 +94,107 @@ def test_published_during_load_and_no_request_fails(
     assert "version 2 of hiseg_b0 exists; publish version 3" in again.output
 
 
-def test_annotations_are_read_before_the_export(
-    one_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def own(one_photo: Path, tmp_path: Path) -> Path:
+    """The photo as `people.json` and `pictures`, in which people are called Human: somebody's own data."""
+    root = tmp_path / "own"
+    shutil.copytree(one_photo / "images" / "val", root / "pictures")
+    content = json.loads((one_photo / "annotations" / "instances_val_person_only_no_crowd.json").read_text())
+    content["categories"][0]["name"] = "Human"
+    (root / "people.json").write_text(json.dumps(content))
+    return root
+
+
+def asked(own: Path, **changed: object) -> list[str]:
+    """Options of a publication as `my_model`, measured on `own`; ``val_ann=None`` leaves that one out."""
+    options: dict[str, object] = {
+        "name": "my_model",
+        "repository": own.parent / "models",
+        "val_ann": own / "people.json",
+    }
+    options |= {"val_images": own / "pictures", "category": "human"} | changed
+    return [str(word) for name, value in options.items() if value is not None for word in (f"--{name}", value)]
+
+
+def broken(own: Path, name: str, change: dict[str, Any]) -> Path:
+    """A copy of the annotations whose second person is changed."""
+    content = json.loads((own / "people.json").read_text())
+    content["annotations"][1] |= change
+    path = own / name
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_all_that_is_given_is_checked_before_the_export(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def exported(*_: object) -> None:
         raise AssertionError("an export takes minutes")
 
     monkeypatch.setattr(publishing, "write_model", exported)
-    data = Path(shutil.copytree(one_photo, tmp_path / "data"))
-    file = data / "annotations" / "instances_ood_person_only_no_crowd.json"
-    checkpoint = stored_versions(PUBLISHED)["hiseg_b0"][0].path.with_name("checkpoint.pth")
-    arguments = ["publish", str(checkpoint), "--name", "new", "--repository", str(tmp_path), "--data", str(data)]
-    for change, said in (
-        ({"segmentation": [[1, 2, 3]]}, "annotations[1] (id 2): segmentation [0] has 3 numbers"),
-        ({"segmentation": [[1, 2, 3, 4]]}, "in none of its images has everybody an outline"),
-    ):
-        content = json.loads(file.read_text())
-        content["annotations"][1] |= change
-        file.write_text(json.dumps(content))
-        done = CliRunner().invoke(app, arguments)
-        assert done.exit_code == 2
-        assert f"error: {file}: {said}" in done.output.splitlines()[-1]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HISEG_DATA", raising=False)
+    checkpoint = tmp_path / "best.pth"
+    save_checkpoint(checkpoint, HierarchicalModel(ModelConfig(fine_widths=(8,) * 4, coarse_widths=(8,) * 4)), {})
+    other = Path(shutil.copytree(REPOSITORY, tmp_path / "other"))
+    (tmp_path / "file").touch()
+    people = own / "people.json"
+    cases: list[tuple[dict[str, object], str]] = [
+        (
+            {"val_ann": None, "val_images": None},
+            "instances_val_person_only_no_crowd.json does not exist; name a COCO file",
+        ),
+        ({"val_ann": None}, "val_images: "),
+        ({"val_ann": own / "none.json"}, f"{own / 'none.json'} does not exist"),
+        ({"val_images": own / "none"}, f"{own / 'none'}, where the images of {people} should be, is no folder"),
+        ({"val_images": other}, "people.jpg, which"),
+        ({"category": "person"}, "no category is named 'person', but there is 'Human'"),
+        (
+            {"ood_ann": broken(own, "a.json", {"segmentation": [[1, 2, 3]]})},
+            "annotations[1] (id 2): segmentation [0] has 3",
+        ),
+        ({"ood_ann": broken(own, "b.json", {"segmentation": []})}, "in none of its images has everybody an outline"),
+        ({"name": "my model"}, "name: 'my model' is not 1 to 100 letters"),
+        ({"name": "../up"}, "name: '../up' is not"),
+        ({"repository": tmp_path / "file"}, f"repository: {tmp_path / 'file'} is no folder"),
+        ({"repository": tmp_path / "file" / "below"}, f"repository: this user can't write into {tmp_path / 'file'}"),
+        ({"repository": other, "name": "hiseg_b0", "version": 1}, "version 1 of hiseg_b0 exists; publish version 2"),
+        ({"train_ann": people}, "train_ann: only int8 is calibrated on photos"),
+        ({"precision": "int8", "train_ann": people, "train_images": own / "pictures"}, "on 4 photos or more, not 1"),
+        ({"provenance": people}, f"{people}: "),
+    ]
+    before = sorted(path for path in tmp_path.rglob("*"))
+    for changed, said in cases:
+        done = CliRunner().invoke(
+            app,
+            [
+                "publish",
+                str(checkpoint),
+                *asked(own, ood_images=own / "pictures" if "ood_ann" in changed else None, **changed),
+            ],
+        )
+        assert done.exit_code == 2, (changed, done.output)
+        assert said in done.output.splitlines()[-1], (changed, done.output)
+        assert done.output.splitlines()[-1].startswith("error: ")
+    large = tmp_path / "large.pth"
+    save_checkpoint(large, HierarchicalModel(ModelConfig(mask_size=(160, 120), fine_widths=(8,) * 4)), {})
+    done = CliRunner().invoke(app, ["publish", str(large), *asked(own, repository=other, name="hiseg_b0")])
+    assert done.exit_code == 2
+    assert "mask_size is (160, 120), and (128, 96) in version 1 of hiseg_b0" in done.output
+    large.unlink()
+    assert sorted(path for path in tmp_path.rglob("*")) == before
 
 
-def test_a_checkpoint_is_published_in_half_precision_with_its_weights(
-    one_photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_ones_own_checkpoint_is_published_in_half_precision_with_its_weights(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishing, "speed", lambda _: {"1 person": 1.0})  # stands for ten seconds of timing
-    arguments = ["--name", "hiseg_b0", "--repository", str(tmp_path), "--data", str(one_photo), "--precision", "fp16"]
+    monkeypatch.setenv("HISEG_MAX_IMAGE_PIXELS", "1000")  # of some service, which isn't asked for its canary
+    arguments = [*asked(own), "--precision", "fp16"]
     refused = CliRunner().invoke(app, ["publish", str(B0), *arguments])
     assert refused.exit_code == 2
     assert "precision" in refused.output
-    assert not list(tmp_path.iterdir())
+    assert not (tmp_path / "models").exists()
     checkpoint = stored_versions(PUBLISHED)["hiseg_b0"][0].path.with_name("checkpoint.pth")
 
     def exported(model: HierarchicalModel, path: Path, metadata: dict[str, Any], form: ExportOptions) -> float:
@@ -139,11 +209,13 @@ def test_a_checkpoint_is_published_in_half_precision_with_its_weights(
     origin.write_text("".join(f'{field} = "the {field} of this one"\n' for field in fields))
     done = CliRunner().invoke(app, ["publish", str(checkpoint), *arguments, "--provenance", str(origin)])
     assert done.exit_code == 0, done.output
-    version = tmp_path / "hiseg_b0" / "1"
+    version = tmp_path / "models" / "my_model" / "1"
     assert (version / "model.onnx").stat().st_size < 0.6 * B0.stat().st_size
     assert json.loads((version / "metrics.json").read_text())["precision"] == "fp16"
     card = (version / "MODEL_CARD.md").read_text()
     assert "FP16 |" in card
+    assert "`val` is `people.json`: 2 people in 1 image." in card
+    assert "ood" not in card
     assert all(f"the {field} of this one" in card for field in ("training", "terms", "limits"))
     assert read_metadata(version / "model.onnx")["licence"] == "the licence of this one"
     kept, given = (load_checkpoint(path).state_dict() for path in (version / "checkpoint.pth", checkpoint))
