@@ -55,7 +55,7 @@ class Options(BaseModel):
         default=None,
         min_length=1,
         max_length=MAX_MODEL_LENGTH,
-        description="name of the model, as `/v1/models` lists it, where several are of one variant",
+        description="name of the model, as `/v1/models` lists it; with `variant` too, it must be of that variant",
     )
     mode: Mode = Field(default=Mode.INSTANCE, description="a mask per box, or the foreground: everybody at once")
     box_format: BoxFormat = Field(default=BoxFormat.XYXY, description="what the four numbers of a box mean")

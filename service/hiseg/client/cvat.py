@@ -34,7 +34,7 @@ def create(
         boxes: path of a COCO file with the boxes; empty: make an interactor.
         api_key: key of the service, if it needs one.
         labels: names of the labels that are people, with commas between them; empty: all that have boxes.
-        options: ``threshold``, ``variant``, ``timeout``, …, as :meth:`hiseg.client.Client.segment` takes them.
+        options: ``threshold``, ``model``, ``timeout``, …, as :meth:`hiseg.client.Client.segment` takes them.
     """
     client = Client(url, api_key=api_key)
     names = [name.strip() for name in labels.split(",") if name.strip()]

@@ -34,7 +34,7 @@ class FrameOptions(TypedDict, total=False):
     variant: str
     """Variant of the model that answers: ``b0``, ``b1`` or ``b7``."""
     model: str
-    """Name of the model that answers, as the service's ``/v1/models`` lists it, where several are of one variant."""
+    """Name of the model that answers, as ``Client.info()["models"]`` lists it."""
     mode: str
     """``instance``: a mask per box; ``binary``: the foreground, everybody at once."""
     threshold: float

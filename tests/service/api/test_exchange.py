@@ -170,7 +170,7 @@ def test_a_request_is_answered_counted_and_logged(ask: Ask, transport: str, capl
 
     run(scenario())
     (fields,) = (vars(record)["fields"] for record in caplog.records if record.name == "hiseg.requests")
-    assert (fields["key"], fields["variant"]) == ("web", "b0")
+    assert (fields["key"], fields["variant"], fields["model"]) == ("web", "b0", "echo")
     if transport == "grpc_stream":  # a line a stream
         assert fields["frames"] == {"ok": 1}
     else:

@@ -67,6 +67,9 @@ def test_a_name_that_was_sent_is_shortened_too() -> None:
         ({"deadline_ms": "0"}, "deadline_ms: it should be greater than 0"),
         ({"normalized": "maybe"}, "normalized: it should be true or false"),
         ({"variant": "b" * 41}, "variant: it should have at most 40 characters"),
+        ({"model": ""}, "model: it is empty"),
+        ({"model": "b" * 256}, "model: it should have at most 255 characters"),
+        ({"model_name": "hiseg_b0"}, "model_name: there is no such name; did you mean 'model'?"),
     ],
 )
 def test_errors_are_in_plain_words(values: dict[str, str], detail: str) -> None:

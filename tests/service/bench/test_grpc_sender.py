@@ -48,6 +48,8 @@ def test_options_are_sent() -> None:
         async with running() as service:
             plain, picture = (requests(options)[0] for options in ({}, {"mask_format": "overlay", "priority": "batch"}))
             assert (await sent(service, picture)).size > 10 * (await sent(service, plain)).size
+            named = await sent(service, requests({"model": "echo", "variant": "b9"})[0])
+            assert "model 'echo' is of variant 'b0'" in named.detail
 
     asyncio.run(scenario())
 

@@ -40,6 +40,7 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any], type[ClientError], int, str]] =
     "not finite": (SAMPLE, [[1, 2, 3, float("nan")]], {}, InvalidRequest, 422, "boxes[0]"),
     "threshold": (SAMPLE, [BOX], {"threshold": 1.5}, InvalidRequest, 422, "threshold"),
     "variant": (SAMPLE, [BOX], {"variant": "b9"}, InvalidRequest, 422, "variant"),
+    "model": (SAMPLE, [BOX], {"model": "hiseg_b9"}, InvalidRequest, 422, "model"),
     "too many boxes": (SAMPLE, [BOX] * 101, {}, TooLarge, 413, "boxes"),
     "type": (b"GIF89a", [BOX], {}, UnsupportedImage, 415, "image"),
     "broken": (PNG + b"junk", [BOX], {}, UndecodableImage, 422, "image"),

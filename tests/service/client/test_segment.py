@@ -81,7 +81,7 @@ def test_jpeg_gives_nearly_the_same_masks(url: str, kind: str, expected: Result)
     "options",
     [
         {"mode": "binary"},
-        {"threshold": 0.8, "variant": "b0", "priority": "batch"},
+        {"threshold": 0.8, "variant": "b0", "priority": "batch", "model": "hiseg_b0"},
         {"smoothing": "edge", "dilation_px": 7, "resolve_overlaps": True},
         {"box_format": "xywh"},
         {"box_format": "cxcywh", "normalized": True},

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.harness.availability import missing
 from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.triton.models import add_float_b0
 from benchmarks.harness.triton.narrow import narrow
 from benchmarks.harness.triton.server import Triton, triton
 from hiseg.doctor.finding import Finding, Level
@@ -127,13 +128,20 @@ def test_without_the_servers_repository_masks_are_only_tried(triton_server: Trit
     assert bad(examine(triton_server.address, repository=tmp_path)) == [("masks", Level.WARNING)]
 
 
-def test_servers_with_different_versions_are_reported(triton_server: Triton, tmp_path: Path) -> None:
+def test_servers_with_different_versions_and_models_of_one_variant_are_reported(
+    triton_server: Triton, tmp_path: Path
+) -> None:
     model = copy(tmp_path)
     shutil.copytree(model / "1", model / "2")
+    add_float_b0(tmp_path, "a_b0")
     with triton(tmp_path) as server:
-        findings = examine(triton_server.address, server.address, repository=tmp_path)
-    assert bad(findings) == [("versions", Level.WARNING)]
-    assert f"1 on {triton_server.address}, 2 on {server.address}" in findings[-1].found
+        findings = examine(triton_server.address, server.address, repository=tmp_path, default_variant="a_b0")
+    of_all = [finding for finding in findings if finding.check in ("models", "versions")]
+    assert bad(of_all) == [("models", Level.WARNING), ("versions", Level.WARNING), ("versions", Level.WARNING)]
+    shared, lacking, versions = (finding.found for finding in of_all)
+    assert "a_b0, hiseg_b0 are of one variant, b0: hiseg_b0 answers for it" in shared
+    assert f"a_b0 isn't on {triton_server.address}" in lacking
+    assert f"1 on {triton_server.address}, 2 on {server.address}" in versions
 
 
 def test_a_default_variant_that_no_server_has_is_reported(triton_server: Triton) -> None:

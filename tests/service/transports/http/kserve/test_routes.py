@@ -158,6 +158,7 @@ def asked_for(*outputs: dict[str, object]) -> dict[str, object]:
         ({"inputs": [IMAGE], "outputs": [{"name": "depth"}]}, "no output 'depth'"),
         ({"inputs": [IMAGE], "parameters": {"colour": 1}}, "colour"),
         ({"inputs": [IMAGE], "parameters": {"variant": "b7"}}, "the URL names the model"),
+        ({"inputs": [IMAGE], "parameters": {"model": "hiseg_b0"}}, "model can't be chosen here: the URL names it"),
         ({"inputs": [IMAGE], "parameters": {"mask_format": "png"}}, "masks are COCO RLE"),
         ({"inputs": [IMAGE], "parameters": {"timeout": "soon"}}, "timeout"),
         ({"inputs": [IMAGE], "parameters": {"timeout": 5000, "deadline_ms": 5}}, "timeout and deadline_ms"),
