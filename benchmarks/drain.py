@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmarks.gpu_like import command
 from benchmarks.harness.paths import ROOT
+from benchmarks.harness.serving import PLAYGROUND, READY
 from benchmarks.loads import requests
 from hiseg.bench.run import ClosedLoop, Plan, run
 from hiseg.bench.sender import Outcome
@@ -30,9 +31,9 @@ def once() -> tuple[int, int, dict[str, int], float, int]:
     log = ""
     for line in process.stderr:
         log += line
-        if "Ready" in log and "running on http" in log:
+        if READY.search(line):
             break
-    url = re.findall(r"running on (http://[\d.:]+)", log)[0]
+    (url,) = PLAYGROUND.findall(log)
     signalled = 0.0
 
     def stop() -> None:

@@ -17,6 +17,11 @@ from benchmarks.harness.repository import REPOSITORY
 SERVE: tuple[str | Path, ...] = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--repository", REPOSITORY)
 """Serve B0 on the embedded engine and free ports."""
 
+READY = re.compile(r"Ready: |\"Ready\"")
+"""In the last line of a start, as text or as JSON."""
+PLAYGROUND = re.compile(r"(?:Playground  |\"playground\": \")(https?://[^\s\"]+)")
+GRPC = re.compile(r"(?:gRPC        |\"grpc\": \")grpcs?://([^\s\"]+)")
+
 
 @dataclass
 class Server:
@@ -54,10 +59,9 @@ def serving(command: Sequence[str | Path] = SERVE, code: int = 0, **settings: ob
     log: list[str] = []
     for line in process.stderr:
         log.append(line)
-        if {"Ready", "running on http"} <= set(re.findall("Ready|running on http", "".join(log))):
+        if READY.search(line):
             break
-    url = re.search(r"running on (https?://[\w.:\[\]]+)", "".join(log))
-    grpc = re.search(r"gRPC running on ([\w.:\[\]]+)", "".join(log))
+    url, grpc = PLAYGROUND.search("".join(log)), GRPC.search("".join(log))
     if url is None or grpc is None or process.poll() is not None:
         process.kill()
         process.wait()

@@ -24,6 +24,7 @@ import psutil
 
 from benchmarks.harness.ports import free_ports
 from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.serving import READY
 from benchmarks.hostile.kind import Kind, Target
 
 DESCRIPTORS = 1024
@@ -64,7 +65,7 @@ class Service:
             RuntimeError: it doesn't in a minute; its log is in the message.
         """
         give_up = time.monotonic() + START_SECONDS
-        while not all(text in self.log.read_text() for text in ("Ready", "running on http")):
+        while not READY.search(self.log.read_text()):
             if self.process.poll() is not None or time.monotonic() > give_up:
                 raise RuntimeError(f"the service did not start:\n{self.log.read_text()}")
             time.sleep(0.1)

@@ -23,12 +23,13 @@ from hiseg.models.reload import hot_reloading
 from hiseg.models.repository import find_repository, stored_models
 from hiseg.models.running import image_thread_count, models_running, new_segmenter
 from hiseg.models.self_test import warm_up
+from hiseg.observability.announcement import Announcement
 from hiseg.observability.logs import configure_logging
 from hiseg.observability.metrics import Metrics
 from hiseg.observability.reports import ModelReport, ServiceReport
 from hiseg.observability.tracing import OFF, Tracing
 from hiseg.segmenter import Segmenter
-from hiseg.settings import Settings
+from hiseg.settings import EMBEDDED, Fallback, Settings
 from hiseg.transports.grpc.server import Server
 from hiseg.transports.http.app import create_http
 from hiseg.transports.http.connection import Connection
@@ -174,6 +175,32 @@ def read_certificates(settings: Settings) -> dict[str, Certificate]:
     return found
 
 
+def announcement(segmenter: Segmenter, settings: Settings, port: int, grpc_port: int) -> Announcement:
+    """Return what is said of a service that is ready.
+
+    Args:
+        segmenter: has the models.
+        settings: settings of the service, with the folder of the models if they are loaded from one.
+        port: of HTTP.
+        grpc_port: of gRPC.
+    """
+    default = segmenter.choose_model(None, None, settings.default_variant)
+    folder = str(settings.model_repository.absolute()) if settings.model_repository else "no folder"
+    source = folder if settings.engine == EMBEDDED else settings.engine
+    if settings.fallback is not Fallback.OFF:
+        source += f", and {folder} while no Triton answers"
+    return Announcement(
+        host=settings.host,
+        port=port,
+        grpc_port=grpc_port,
+        http_tls=settings.http_tls_cert is not None,
+        grpc_tls=settings.grpc_tls_cert is not None,
+        models=[info.ref for info in segmenter.models],
+        default=default.ref,
+        source=source,
+    )
+
+
 def serve(settings: Settings, load: Loader | None = None) -> None:
     """Serve HTTP and gRPC until SIGINT or SIGTERM, then finish the accepted requests; see :mod:`hiseg.lifecycle`.
 
@@ -228,4 +255,5 @@ def serve(settings: Settings, load: Loader | None = None) -> None:
                 Connection,
                 open_connections=OpenConnections(settings.trusted_proxies, metrics.count_refused_connection),
             ),
+            lambda port, grpc_port: announcement(segmenter, settings, port, grpc_port).write(settings.log_format),
         )

@@ -41,6 +41,9 @@ UNSENT_BYTES = 128 * 1024
 ConnectionFactory = Callable[..., asyncio.Protocol]
 """Makes the protocol of a connection from what uvicorn gives it, and the keyword ``tls``: a TLS context, or None."""
 
+Announce = Callable[[int, int], None]
+"""Says that the service is ready, given the ports of HTTP and gRPC."""
+
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
@@ -104,6 +107,7 @@ def run_until_stopped(
     times: ShutdownTimes,
     log_format: LogFormat,
     connection: ConnectionFactory,
+    announce: Announce,
 ) -> None:
     """Serve HTTP and gRPC until a signal, then drain.
 
@@ -116,6 +120,7 @@ def run_until_stopped(
         times: how long the steps of the shutdown take.
         log_format: format of the log.
         connection: makes the protocol of an HTTP connection, from what uvicorn gives it and the keyword ``tls``.
+        announce: called once, when requests are taken.
 
     Raises:
         ListenError: a TLS file can't be used, or the port can't be listened on.
@@ -149,7 +154,7 @@ def run_until_stopped(
     config.http_protocol_class = partial(connection, tls=config.ssl)  # type: ignore[assignment]
     config.ssl = None
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_run(_Server(config), sockets, admission, models, grpc, times))
+        runner.run(_run(_Server(config), sockets, admission, models, grpc, times, announce))
 
 
 async def _run(
@@ -159,6 +164,7 @@ async def _run(
     models: AbstractAsyncContextManager[None],
     grpc: AbstractAsyncContextManager[str],
     times: ShutdownTimes,
+    announce: Announce,
 ) -> None:
     scheme = "https" if server.config.is_ssl else "http"
     urls = [f"{scheme}://{bracketed(host)}:{port}" for host, port, *_ in (each.getsockname() for each in sockets)]
@@ -173,10 +179,7 @@ async def _run(
                     "Loading the models; until then %s and gRPC on %s answer 503", " and ".join(urls), grpc_address
                 )
                 async with models:
-                    for url in urls:
-                        log.info("HTTP running on %s", url)
-                    log.info("gRPC running on %s", grpc_address)
-                    log.info("Ready")
+                    announce(sockets[0].getsockname()[1], int(grpc_address.rpartition(":")[2]))
                     await drain.wait()
                     log.info("Draining: %d requests in progress", admission.active_requests)
                     await admission.wait_until_empty()

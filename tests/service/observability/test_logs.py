@@ -88,16 +88,13 @@ def test_one_line_a_request(photo: bytes) -> None:
     process = subprocess.Popen(SERVE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | settings)
     assert process.stderr is not None
     lines: list[dict[str, Any]] = []
-    places: dict[str, str] = {}
     for text in process.stderr:
         lines.append(json.loads(text))
-        found = re.search(r"running on (?:http://)?([\d.:]+)", lines[-1]["message"])
-        if found:
-            places["grpc" if "gRPC" in lines[-1]["message"] else "http"] = found[1]
         if lines[-1]["message"] == "Ready":
             break
+    ready = lines[-1]
     try:
-        with httpx.Client(base_url=f"http://{places['http']}", timeout=60) as client:
+        with httpx.Client(base_url=ready["playground"], timeout=60) as client:
             headers = {"content-type": "image/jpeg", "x-api-key": "good"}
             headers["traceparent"] = f"00-{TRACE}-00f067aa0ba902b7-01"
             url = "/v1/segment?boxes=22,15,365,512"
@@ -107,7 +104,7 @@ def test_one_line_a_request(photo: bytes) -> None:
             assert refused.status_code == 401
             assert re.fullmatch("[0-9a-f]{32}", refused.headers["x-request-id"])
             assert client.get("/readyz").headers["x-request-id"]
-        with grpc.insecure_channel(places["grpc"], [("grpc.enable_http_proxy", 0)]) as channel:
+        with grpc.insecure_channel(ready["grpc"].removeprefix("grpc://"), [("grpc.enable_http_proxy", 0)]) as channel:
             metadata = (("x-api-key", "good"), ("x-request-id", "mine-2"))
             request = pb.SegmentRequest(encoded_image=photo, boxes=[pb.Box(x1=22, y1=15, x2=365, y2=512)])
             stub = SegmentationServiceStub(channel)
