@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 PACKAGE = "hiseg"
 RUNTIME = "onnxruntime"
 """The module that runs models; several packages bring it, of which an environment may have one."""
-CPU, SERVICE = "cpu", "service"
+CPU, GPU, SERVICE = "cpu", "gpu", "service"
 OF_THE_SERVICE = frozenset(
     {
         "annotated_types",
@@ -123,6 +123,13 @@ def installed_runtimes() -> list[str]:
         ):
             names.add(name)
     return sorted(names)
+
+
+def broken_runtime() -> ExtraMissing:
+    """Return the error for a runtime that lacks files, because another one was removed that had overwritten them."""
+    name = next(iter(installed_runtimes()), RUNTIME)
+    command = f"{pip()} install --force-reinstall --no-deps {name}"
+    return ExtraMissing(f"{name} lacks files, as it does after a second build of it was removed; repair it: {command}")
 
 
 def install_command(extra: str) -> str:

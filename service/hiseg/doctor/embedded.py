@@ -10,7 +10,6 @@ from hiseg.core.result import ModelRef
 from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.engines.base import Engine, ModelInfo
 from hiseg.engines.contract import ModelError
-from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import Canary, CanaryMismatch
 from hiseg.models.repository import NoDefaultVariant, NoModels, StoredModel, find_repository, stored_models
 from hiseg.models.self_test import SelfTestFailed, run_self_test
@@ -19,6 +18,9 @@ from hiseg.settings import Settings
 
 async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
     """Check every model of the repository, and that the default model is among them."""
+    # Not at the top: who runs models on Triton alone needs no ONNX Runtime.
+    from hiseg.engines.onnx import OnnxEngine
+
     try:
         repository = find_repository(settings.model_repository)
         stored = stored_models(repository)

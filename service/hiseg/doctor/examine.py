@@ -10,10 +10,10 @@ from hiseg.core.extras import extra_for, install_command
 from hiseg.core.settings_sources import UnreadableFile
 from hiseg.doctor.clock import Clock
 from hiseg.doctor.embedded import check_embedded
-from hiseg.doctor.finding import Finding, wrong
+from hiseg.doctor.finding import Finding, Level, wrong
 from hiseg.doctor.limits import check_memory, check_open_files, check_settings
 from hiseg.doctor.ports import check_ports
-from hiseg.doctor.provider import check_provider, check_threads
+from hiseg.doctor.provider import check_provider, check_runtimes, check_threads
 from hiseg.doctor.security import check_certificates, check_exposure, check_keys
 from hiseg.doctor.words import explain
 from hiseg.settings import EMBEDDED, Settings
@@ -42,7 +42,7 @@ async def examine(overrides: Mapping[str, object]) -> AsyncIterator[Finding]:
     if settings.engine != EMBEDDED:
         async for finding in _check_triton(settings):
             yield finding
-    if settings.runs_embedded:
+    if settings.runs_embedded and check_runtimes().level is not Level.WRONG:
         yield check_provider()
         yield check_threads(settings)
         async for finding in check_embedded(settings):
@@ -52,7 +52,9 @@ async def examine(overrides: Mapping[str, object]) -> AsyncIterator[Finding]:
 
 
 def check_limits(settings: Settings) -> Iterator[Finding]:
-    """Make the checks that take no time: do limits hold here, and who can reach the service?"""
+    """Make the checks that take no time: can models run, do limits hold here, and who can reach the service?"""
+    if settings.runs_embedded:
+        yield check_runtimes()
     yield from check_settings(settings)
     yield check_open_files(settings)
     yield check_memory(settings)

@@ -1,20 +1,40 @@
-"""Does the embedded engine use what this machine has: its GPU and its cores?"""
+"""Is there one ONNX Runtime, and does the embedded engine use what this machine has: its GPU and its cores?"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-from hiseg.doctor.finding import Finding, ok, warning
+from hiseg.core.extras import CPU, GPU, RUNTIME, install_command, installed_runtimes, pip
+from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.engines.cores import available_cores
-from hiseg.engines.onnx import PROVIDERS_FOR_ANY_SHAPE, ort
 from hiseg.settings import Settings
 
-GPU = Path("/dev/nvidia0")
+GPU_DEVICE = Path("/dev/nvidia0")
 """Device file of the first GPU."""
 
 
-def check_provider(available: list[str] | None = None, gpu: Path = GPU) -> Finding:
+def check_runtimes(installed: Sequence[str] | None = None) -> Finding:
+    """See that one package (of ``installed``, else of those that are) brings ONNX Runtime: two overwrite each other."""
+    names = installed_runtimes() if installed is None else installed
+    if len(names) > 1:
+        extra = GPU if any(name.endswith(f"-{GPU}") for name in names) else CPU
+        return warning(
+            "runtime",
+            f"{' and '.join(names)} are installed together, and each has overwritten files of the other",
+            f"Remove them ({pip()} uninstall --yes {' '.join(names)}), then install one: {install_command(extra)}",
+        )
+    if not names and find_spec(RUNTIME) is None:
+        return wrong("runtime", "there is no ONNX Runtime, and the embedded engine is one", install_command(CPU))
+    return ok("runtime", names[0] if names else f"{RUNTIME}, which no package of Python's brought")
+
+
+def check_provider(available: list[str] | None = None, gpu: Path = GPU_DEVICE) -> Finding:
     """Compare ONNX Runtime's providers (``available``, else those it was built with) with the GPU's device file."""
+    # Not at the top: who runs models on Triton alone needs no ONNX Runtime.
+    from hiseg.engines.onnx import PROVIDERS_FOR_ANY_SHAPE, ort
+
     fast = [name for name in available or ort.get_available_providers() if name not in PROVIDERS_FOR_ANY_SHAPE]
     if gpu.exists() and not fast:
         return warning(

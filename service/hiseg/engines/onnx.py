@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from hiseg.core.errors import Unavailable
+from hiseg.core.extras import broken_runtime, needing
 from hiseg.core.image import Floats, Pixels
 from hiseg.engines.base import (
     ROI_COUNTS,
@@ -41,7 +42,10 @@ from hiseg.engines.unreadable import no_file, why_unopened
 # afterwards comes too late. Whoever wants it otherwise sets the variable to something else.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-import onnxruntime as ort
+with needing("running models here"):
+    import onnxruntime as ort
+if not hasattr(ort, "InferenceSession"):
+    raise broken_runtime()
 
 __all__ = ["FATAL", "PROVIDERS_FOR_ANY_SHAPE", "OnnxEngine", "ort", "read_signature"]
 

@@ -11,7 +11,6 @@ from hiseg.core.extras import needing
 from hiseg.core.model_choice import default_model
 from hiseg.engines.base import Engine
 from hiseg.engines.fallback import FallbackEngine
-from hiseg.engines.onnx import OnnxEngine
 from hiseg.engines.triton.address import parse_targets
 from hiseg.models.canary import Canary
 from hiseg.models.repository import StoredModel, find_repository, local_repository, stored_models
@@ -45,6 +44,7 @@ async def embedded_engines(settings: Settings, metrics: Metrics) -> AsyncIterato
     """Load the newest version of every model in the repository into the embedded engine.
 
     Raises:
+        ExtraMissing: ONNX Runtime isn't installed.
         NoModels: the repository holds no model.
         ModelError: one of them doesn't keep the tensor contract.
     """
@@ -95,6 +95,9 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
 
 
 def _load(settings: Settings) -> list[LoadedModel]:
+    # Not at the top: who runs models on Triton alone needs no ONNX Runtime.
+    from hiseg.engines.onnx import OnnxEngine
+
     def load(stored: StoredModel) -> LoadedModel:
         engine = OnnxEngine(stored.path, stored.name, stored.version, settings.threads)
         return LoadedModel(engine, Canary.load(stored.path.parent), stored)

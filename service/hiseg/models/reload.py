@@ -11,17 +11,20 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from hiseg.batching.batcher import Batcher
 from hiseg.core.model_choice import shared_variants
 from hiseg.engines.contract import ModelError
 from hiseg.engines.metadata import one_line
-from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.repository import StoredModel, find_repository, stored_versions
 from hiseg.models.self_test import run_self_test, warm_up
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
+
+if TYPE_CHECKING:
+    from hiseg.engines.onnx import OnnxEngine
 
 log = logging.getLogger(__name__)
 LOAD_TIMEOUT_S = 60.0
@@ -77,6 +80,9 @@ class HotReloader:
 
     async def _load(self, stored: StoredModel) -> Batcher | None:
         """Load, warm up and test a version; return its batcher, or None if it is refused."""
+        # Not at the top: who runs models on Triton alone needs no ONNX Runtime.
+        from hiseg.engines.onnx import OnnxEngine
+
         engine: OnnxEngine | None = None
         try:
             async with asyncio.timeout(LOAD_TIMEOUT_S):

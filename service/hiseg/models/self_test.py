@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,11 +19,13 @@ from hiseg.core.errors import HisegError
 from hiseg.core.image import Floats, Size
 from hiseg.engines.base import Batch, Engine, ModelInfo, Prediction
 from hiseg.engines.metadata import one_line
-from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.limits import ImageLimits
 from hiseg.models.canary import Canary
 from hiseg.models.random_inputs import random_batch
 from hiseg.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from hiseg.engines.onnx import OnnxEngine
 
 UNLIMITED_BYTES = 2**62
 """Memory limit of the admission control that a self-test goes through: in effect none."""

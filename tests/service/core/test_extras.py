@@ -14,7 +14,15 @@ import pytest
 
 from benchmarks.harness.paths import ROOT
 from hiseg.core import extras
-from hiseg.core.extras import ExtraMissing, extra_for, install_command, installed_runtimes, missing_extra, needing
+from hiseg.core.extras import (
+    ExtraMissing,
+    broken_runtime,
+    extra_for,
+    install_command,
+    installed_runtimes,
+    missing_extra,
+    needing,
+)
 
 EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
@@ -129,3 +137,11 @@ def test_runtimes_are_what_brings_the_module(site: Path) -> None:
     installed(site, "onnxruntime", "onnxruntime/__init__.py", "onnxruntime/capi/x.so")
     installed(site, "onnxruntime_gpu", "onnxruntime/__init__.py")
     assert installed_runtimes() == ["onnxruntime", "onnxruntime-gpu"]
+
+
+def test_a_runtime_that_lacks_files_is_named_with_the_repair(site: Path) -> None:
+    installed(site, "onnxruntime-gpu", "onnxruntime/__init__.py")
+    assert str(broken_runtime()) == (
+        "onnxruntime-gpu lacks files, as it does after a second build of it was removed; "
+        "repair it: pip install --force-reinstall --no-deps onnxruntime-gpu"
+    )

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from hiseg.core.extras import install_command
+from hiseg.doctor import provider
 from hiseg.doctor.finding import Level
-from hiseg.doctor.provider import check_provider, check_threads
+from hiseg.doctor.provider import check_provider, check_runtimes, check_threads
 from hiseg.settings import Settings
 
 CPU, CUDA = ["CPUExecutionProvider"], ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -25,6 +27,23 @@ def test_a_gpu_without_its_provider_is_reported(
     if device:
         gpu.touch()
     assert check_provider(available, gpu).level is level
+
+
+def test_one_runtime_is_well_and_two_are_named_with_what_to_do() -> None:
+    assert check_runtimes().level is Level.OK
+    assert check_runtimes([]).level is Level.OK, "a module that no package brought"
+    two = check_runtimes(["onnxruntime", "onnxruntime-gpu"])
+    assert (two.check, two.level) == ("runtime", Level.WARNING)
+    assert two.found.startswith("onnxruntime and onnxruntime-gpu are installed together")
+    assert "uninstall --yes onnxruntime onnxruntime-gpu" in two.mend
+    assert two.mend.endswith(install_command("gpu"))
+    assert check_runtimes(["onnxruntime", "onnxruntime-openvino"]).mend.endswith(install_command("cpu"))
+
+
+def test_no_runtime_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "find_spec", lambda name: None)
+    none = check_runtimes([])
+    assert (none.level, none.mend) == (Level.WRONG, install_command("cpu"))
 
 
 @pytest.mark.parametrize(("asked", "level"), [(0, Level.OK), (2, Level.OK), (4, Level.WARNING)])

@@ -109,6 +109,15 @@ def test_with_a_fallback_every_request_is_answered_and_names_its_engine(gone: Tr
         assert after["instances"] == before["instances"]
 
 
+def test_models_on_triton_alone_need_no_runtime() -> None:
+    code = (
+        "import sys; sys.modules['onnxruntime'] = None\n"
+        "import hiseg.app, hiseg.cli.doctor, hiseg.cli.serve, hiseg.doctor.servers, hiseg.engines.triton.engine"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_the_client_for_triton_the_error_names_what_is_missing() -> None:
     code = (
         "import sys; sys.modules['tritonclient'] = None\n"
