@@ -25,7 +25,7 @@ INTERFACES = Path("/proc/net/if_inet6")
 
 @pytest.fixture(scope="module")
 def both() -> Iterator[Server]:
-    with serving(host="[::1]") as running:
+    with serving(host="[::]") as running:
         yield running
 
 
@@ -33,7 +33,7 @@ def at(server: Server, host: str) -> tuple[str, str]:
     """The URLs of both transports for a host."""
     assert "[::1]" in server.url
     assert "[::1]" in server.grpc
-    return server.url.replace("[::1]", host), server.grpc.replace("[::]", host)
+    return server.url.replace("[::1]", host), server.grpc.replace("[::1]", host)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[0:0::1]", "localhost", "[::ffff:127.0.0.1]"])
