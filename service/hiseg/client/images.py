@@ -13,6 +13,7 @@ import PIL.Image
 from hiseg.client.errors import InvalidRequest
 from hiseg.client.pillow_images import IMAGE_FIELD, encode_png, is_plain
 from hiseg.core.errors import HisegError
+from hiseg.core.extras import needing
 from hiseg.core.image import Pixels
 
 
@@ -91,7 +92,7 @@ def to_upright_rgb(image: ImageLike) -> Pixels:
     Raises:
         TypeError: it is a raw frame, or none of the kinds of image.
         InvalidRequest: the file is of a type that the service doesn't read, or damaged.
-        ImportError: a decoder isn't installed.
+        ExtraMissing: a decoder isn't installed.
     """
     if isinstance(image, RawFrame):
         raise TypeError("a raw frame can't be drawn on; convert it to RGB")
@@ -99,9 +100,9 @@ def to_upright_rgb(image: ImageLike) -> Pixels:
     if not isinstance(data, bytes):
         assert isinstance(data, np.ndarray)
         return data
-    # Who only sends images needs no decoder.
-    from hiseg.images.encoded import inspect
-    from hiseg.images.limits import UNLIMITED
+    with needing("decoding an image"):  # who only sends images decodes none
+        from hiseg.images.encoded import inspect
+        from hiseg.images.limits import UNLIMITED
 
     try:
         return inspect(data, UNLIMITED).decode().pixels

@@ -14,6 +14,7 @@ from hiseg.client.images import ImageLike, to_upright_rgb
 from hiseg.client.rle import decode, decode_crop
 from hiseg.core import result as core_result
 from hiseg.core.box import Box
+from hiseg.core.extras import needing
 from hiseg.core.image import BoolMask, Pixels
 from hiseg.core.result import CropMask, ModelRef
 
@@ -197,12 +198,10 @@ class Result:
         Raises:
             TypeError: it is a raw frame, or no image.
             ValueError: the image has another size than the one that was segmented.
-            ImportError: OpenCV isn't installed.
+            ExtraMissing: OpenCV, or a decoder, isn't installed: a client that draws nothing needs neither.
         """
-        try:
+        with needing("overlay()"):
             from hiseg.masks.formats.overlay import overlay
-        except ImportError as error:
-            raise ImportError("overlay() needs OpenCV: pip install opencv-python-headless") from error
         pixels = to_upright_rgb(image)
         if pixels.shape[:2] != (self.height, self.width):
             raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from hiseg.client import Instance, Result
+from hiseg.core import extras
 from hiseg.core import result as core_result
 from hiseg.core.box import Box
+from hiseg.core.extras import ExtraMissing, install_command
 from hiseg.core.result import CropMask, ModelRef
 from hiseg.masks.formats.overlay import overlay
 from hiseg.masks.formats.rle import coco_rle
@@ -100,6 +103,14 @@ def test_overlay_is_the_service_s_own() -> None:
     np.testing.assert_array_equal(RESULT.overlay(PIL.Image.fromarray(IMAGE)), expected)
     np.testing.assert_array_equal(IMAGE, before)
     assert (BINARY.overlay(IMAGE) != IMAGE).any()
+
+
+def test_without_opencv_overlay_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.delitem(sys.modules, "hiseg.masks.formats.overlay")
+    monkeypatch.setattr(extras, "installed_runtimes", list)
+    with pytest.raises(ExtraMissing, match=r"^overlay\(\) needs packages.*" + re.escape(install_command("cpu"))):
+        RESULT.overlay(IMAGE)
 
 
 def test_overlay_on_another_image_is_refused() -> None:
