@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.service.transports.http.playground.conftest import Visit
 from tests.service.transports.http.playground.visitor import Visitor, union
@@ -154,3 +156,21 @@ def test_only_what_the_service_has_is_offered(visitor: Visitor) -> None:
     assert options.get_by_label("Model").count() == (len(info["models"]) > 1)
     smoothing = options.get_by_label("Smoothing").locator("option")
     assert [option.get_attribute("value") for option in smoothing.all()] == info.get("smoothings", [])
+
+
+def test_models_are_offered_by_name(visitor: Visitor) -> None:
+    """Two of one variant are two choices, whatever characters a name has; the default is asked for by no name."""
+    page, own = visitor.page, "my model & co"
+
+    def with_another(route: Route) -> None:
+        info = route.fetch().json()
+        route.fulfill(json=info | {"models": [*info["models"], own]})
+
+    page.route("**/v1/info", with_another)
+    page.reload()
+    visitor.take_sample()
+    assert "model=" not in visitor.answers_to_segment()[-1].url
+    with page.expect_response(lambda answer: "model=" in answer.url) as asked:
+        page.get_by_label("Model").select_option(own)
+    assert parse_qs(urlsplit(asked.value.url).query)["model"] == [own]
+    assert asked.value.json()["value"] == own, "the service here has no such model, and was asked for it by its name"
