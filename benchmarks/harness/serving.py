@@ -41,12 +41,15 @@ class Server:
 
 
 @contextmanager
-def serving(command: Sequence[str | Path] = SERVE, code: int = 0, **settings: object) -> Iterator[Server]:
+def serving(
+    command: Sequence[str | Path] = SERVE, code: int = 0, folder: Path = ROOT, **settings: object
+) -> Iterator[Server]:
     """The real service in a process of its own, on a free port, ready; stopped at the end unless it has ended.
 
     Args:
         command: what starts it.
         code: what it must exit with.
+        folder: the working folder.
         settings: `HISEG_*` variables, in lower case and without the prefix.
 
     Raises:
@@ -54,7 +57,7 @@ def serving(command: Sequence[str | Path] = SERVE, code: int = 0, **settings: ob
         AssertionError: it exited with another code.
     """
     variables = os.environ | {f"HISEG_{name.upper()}": str(value) for name, value in settings.items()}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=variables)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, env=variables)
     assert process.stderr is not None
     log: list[str] = []
     for line in process.stderr:
