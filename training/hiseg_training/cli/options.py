@@ -37,7 +37,15 @@ Resume = Annotated[str | None, typer.Option(help="checkpoint of an interrupted r
 Set = Annotated[list[str], typer.Option(help="KEY=VALUE, any value of the configuration: schedule.clip=1")]
 Output = Annotated[Path, typer.Option(help="folder of experiments; each run makes one in it")]
 Rest = Annotated[list[str] | None, typer.Argument(hidden=True, help="what a shell has made of a pattern")]
-Data = Annotated[Path, typer.Option(default_factory=data_root, help="folder with annotations/ and images/")]
+Data = Annotated[
+    Path,
+    typer.Option(
+        default_factory=data_root,
+        show_default="HISEG_DATA, or data/person_seg",
+        metavar="FOLDER",
+        help="folder with annotations/ and images/, where no COCO file is named",
+    ),
+]
 ProvenanceFile = Annotated[
     Path | None,
     typer.Option("--provenance", exists=True, dir_okay=False, help="TOML file: what it learnt from, on what terms"),

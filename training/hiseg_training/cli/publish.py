@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -74,8 +75,10 @@ def publish(
             tell=tell,
         )
     for split, quality in metrics["quality"].items():
-        typer.echo(f"{split}: mean IoU {quality['ground truth boxes']['all']:.4f}")
+        typer.echo(f"{split}: mean IoU {quality['ground truth boxes']['all']:.4f} of {quality['people']:,} people")
     typer.echo(f"wrote {repository / name / str(number)}")
+    served = shlex.join(["--repository", str(repository), "--model", name])
+    typer.echo(f"try it: hiseg run PHOTO --box x1,y1,x2,y2 -o OUT.png {served}")
 
 
 def measured_sets(
