@@ -56,6 +56,20 @@ def test_other_masks_are_noticed() -> None:
     with_b0(scenario)
 
 
+def test_a_model_that_finds_nobody_may_go_on_finding_nobody() -> None:
+    """As models do that have hardly learnt; what finds somebody where nobody was is another one."""
+    canary = stored()
+    beyond = [2000.0, 10.0, 2100.0, 100.0]
+
+    async def scenario(segmenter: Segmenter) -> None:
+        nobody = replace(canary, boxes=[beyond], masks=np.zeros_like(canary.masks))
+        await nobody.check(segmenter, "hiseg_b0")
+        with pytest.raises(CanaryMismatch, match=r"mask 1 of the canary image has IoU 0\.000"):
+            await replace(nobody, boxes=canary.boxes).check(segmenter, "hiseg_b0")
+
+    with_b0(scenario)
+
+
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     canary = stored()
     canary.save(tmp_path)

@@ -31,12 +31,15 @@ def renamed(drawn: Path, tmp_path: Path) -> Path:
     return found
 
 
-def test_files_are_built_and_counted(drawn: Path, tmp_path: Path) -> None:
+def test_files_are_built_and_counted(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (annotations,) = (drawn / "annotations").glob("*train2017*.json")
     said = call("build", annotations, "--output-dir", tmp_path)
     built = sorted(tmp_path.glob("*.json"))
     assert built
     assert all(f"wrote {path}" in said for path in built)
+    assert "| people " in call("stats", annotations)
+    assert sorted(tmp_path.glob("*.json")) == built, "figures are written where that is asked for"
     counted = tmp_path / "stats.json"
     assert f"wrote {counted}" in call("stats", annotations, "--output", counted)
     assert json.loads(counted.read_text())

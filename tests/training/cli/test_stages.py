@@ -45,6 +45,11 @@ def test_train_starts_from_a_pattern_and_freezes_what_is_learnt(drawn: Path, exp
     )
     assert "the newest of 2" in said
     assert "instances.coarse: frozen" in said
+    named = only(tmp_path, f"{B0}/checkpoints/best_model_b0_*.pth")
+    score = float(named.stem.rpartition("_")[2])
+    assert f"best: {score:.4f} in epoch 1 of 1, {named.name}" in said
+    val = annotations(drawn)[3]
+    assert f"next: hiseg-train publish {named} --name my_model --val-ann {val}\n" in said
     before = load_checkpoint(only(experiments, f"{B0}_pretrain/checkpoints/foreground_epoch_0001_*")).state_dict()
     path = only(tmp_path, f"{B0}/checkpoints/best_model_b0_*.pth")
     after = load_checkpoint(path).state_dict()

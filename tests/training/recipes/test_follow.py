@@ -47,6 +47,12 @@ def plan(drawn: Path, tmp_path: Path) -> Plan:
     return read_plan(path)
 
 
+def test_a_recipe_that_comes_with_the_program_goes_by_its_name(tmp_path: Path) -> None:
+    assert "early: hiseg-train train --config b0" in invoke("recipe", "b0", "--output", tmp_path, "--list")
+    said = invoke("recipe", "b2", "--output", tmp_path, code=2)
+    assert said.startswith("error: b2 is no file, and no recipe of this program's: ablation, b0, ")
+
+
 def test_an_interrupted_recipe_is_continued_to_its_end(plan: Plan, tmp_path: Path) -> None:
     output, ran = tmp_path / "runs", list[Sequence[str]]()
     (output / "fine/stopped/logs").mkdir(parents=True)
