@@ -9,17 +9,28 @@ import typer
 from hiseg.cli.numbers import number, whole_number
 from hiseg.core.job import MAX_DILATION_PX, Smoothing
 
-Threshold = Annotated[float, number("probability above which a pixel belongs to a mask", min=1e-6, max=1 - 1e-6)]
+MASKS = "Masks"
+"""The group of options in ``--help``."""
+Threshold = Annotated[
+    float, number("probability above which a pixel belongs to a mask", min=1e-6, max=1 - 1e-6, panel=MASKS)
+]
 SmoothingOption = Annotated[
     Smoothing,
     typer.Option(
-        "--smoothing", help="edge evens out ragged outlines, bilateral removes noise and keeps outlines sharp"
+        "--smoothing",
+        help="edge evens out ragged outlines, bilateral removes noise and keeps outlines sharp",
+        rich_help_panel=MASKS,
     ),
 ]
 DilationPx = Annotated[
-    int, whole_number("image pixels by which masks grow, beyond their boxes too", min=0, max=MAX_DILATION_PX)
+    int,
+    whole_number("image pixels by which masks grow, beyond their boxes too", min=0, max=MAX_DILATION_PX, panel=MASKS),
 ]
 ResolveOverlaps = Annotated[
     bool,
-    typer.Option("--resolve-overlaps", help="give a pixel that several masks claim to the most probable person alone"),
+    typer.Option(
+        "--resolve-overlaps",
+        help="give a pixel that several masks claim to the most probable person alone",
+        rich_help_panel=MASKS,
+    ),
 ]

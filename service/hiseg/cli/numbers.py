@@ -11,7 +11,14 @@ from hiseg.cli.help_texts import range_of
 from hiseg.core.decimals import parse_number
 
 
-def number(help: str, *, min: float | None = None, max: float | None = None, show_default: bool | str = True) -> Any:
+def number(
+    help: str,
+    *,
+    min: float | None = None,
+    max: float | None = None,
+    show_default: bool | str = True,
+    panel: str | None = None,
+) -> Any:
     """An option that is a decimal number.
 
     Args:
@@ -19,15 +26,25 @@ def number(help: str, *, min: float | None = None, max: float | None = None, sho
         min: the least that it may be; None: any.
         max: the most that it may be; None: any.
         show_default: the default in words, where it isn't that of the function.
+        panel: the group of options in ``--help`` that it belongs to; None: the first.
     """
     parser = partial(_read, min=min, max=max)
-    return typer.Option(help=help, parser=parser, metavar=range_of(min, max), show_default=show_default)
+    metavar = range_of(min, max)
+    return typer.Option(help=help, parser=parser, metavar=metavar, show_default=show_default, rich_help_panel=panel)
 
 
-def whole_number(help: str, *, min: int | None = None, max: int | None = None, show_default: bool | str = True) -> Any:
+def whole_number(
+    help: str,
+    *,
+    min: int | None = None,
+    max: int | None = None,
+    show_default: bool | str = True,
+    panel: str | None = None,
+) -> Any:
     """An option that is a whole number; see :func:`number`."""
     parser = partial(_read_whole, min=min, max=max)
-    return typer.Option(help=help, parser=parser, metavar=range_of(min, max), show_default=show_default)
+    metavar = range_of(min, max)
+    return typer.Option(help=help, parser=parser, metavar=metavar, show_default=show_default, rich_help_panel=panel)
 
 
 def _read(value: object, min: float | None, max: float | None) -> float:

@@ -17,12 +17,15 @@ from hiseg.core.extras import ExtraMissing
 if TYPE_CHECKING:
     from hiseg.settings import Settings
 
+MODEL = "Model"
+"""The group of options in ``--help``."""
 Repository = Annotated[
     Path | None,
     typer.Option(
         "--repository",
         help="folder of name/version/model.onnx",
         metavar="FOLDER",
+        rich_help_panel=MODEL,
         show_default="./model_repository, or those that come with hiseg",
     ),
 ]
@@ -40,12 +43,19 @@ Fallback = Annotated[
 CANNOT_START = 2
 """Exit code of a service that can't start, and of every command whose settings are refused, as of a wrong option."""
 Variant = Annotated[
-    str | None, typer.Option(help="variant of the model, such as b0 or b1", metavar="NAME", show_default="b0")
+    str | None,
+    typer.Option(
+        help="variant of the model, such as b0 or b1", metavar="NAME", rich_help_panel=MODEL, show_default="b0"
+    ),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", help="name of the model, as `hiseg models` lists it", metavar="NAME", show_default="the variant's"
+        "--model",
+        help="name of the model, as `hiseg models` lists it",
+        metavar="NAME",
+        rich_help_panel=MODEL,
+        show_default="the variant's",
     ),
 ]
 

@@ -1,101 +1,203 @@
-"""``hiseg run``: segments one photo without a server."""
+"""``hiseg run``: segments one photo, or a folder of them, without a server or by one."""
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hiseg.api.answer import to_json
-from hiseg.api.boxes import BoxFormat, parse_boxes
-from hiseg.api.embedded import segment_embedded
-from hiseg.api.encoding import MaskFormat, to_png
-from hiseg.api.options import Options
+from hiseg.api.boxes import BoxFormat
+from hiseg.api.encoding import MaskFormat
 from hiseg.cli import mask_options
 from hiseg.cli.numbers import number
 from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
+from hiseg.cli.run_plan import Plan, check_box_option, is_one, read_boxes
+from hiseg.client.request import FrameOptions
 from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
-from hiseg.core.image import ImageSource
+from hiseg.core.extras import ExtraMissing, needing
 from hiseg.core.job import DEFAULT_TOLERANCE_PX, MAX_TOLERANCE_PX, Mode, Smoothing
-from hiseg.core.result import Result
 from hiseg.core.start_error import StartError
-from hiseg.core.stop import Stop
-from hiseg.engines.contract import ModelError
-from hiseg.models.canary import CanaryMismatch
-from hiseg.models.running import models_running, new_segmenter
-from hiseg.models.self_test import SelfTestFailed
-from hiseg.observability.metrics import Metrics
+from hiseg.masks.formats.picture import PictureType
+from hiseg.photos.listing import refuse_url
+
+BOXES, MANY, SERVER = "Boxes", "Many photos", "Server"
+"""Groups of options that a newcomer needn't read."""
 
 
 def run(
-    photo: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG, PNG or WebP")],
-    box: Annotated[list[str] | None, typer.Option(help="x1,y1,x2,y2; once per person")] = None,
-    box_format: Annotated[BoxFormat, typer.Option(help="what the four numbers of a box mean")] = BoxFormat.XYXY,
-    normalized: Annotated[
-        bool, typer.Option("--normalized", help="boxes are shares 0..1 of the image's width and height")
-    ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="PNG: the masks drawn on the image, or the label map or cut-out"),
+    photos: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHOTO",
+            help="a JPEG, PNG or WebP file, or - for standard input; or many: a folder, several files, or '*.jpg'",
+        ),
+    ],
+    box: Annotated[
+        list[str] | None,
+        typer.Option("--box", metavar="X1,Y1,X2,Y2", help="corners of a person's box in pixels; once for each person"),
     ] = None,
-    json_output: Annotated[Path | None, typer.Option("--json", help="the answer as the service would give it")] = None,
-    model: Model = None,
-    variant: Variant = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="the picture: .png, .jpg or .webp, or - for standard output; for many photos a folder",
+        ),
+    ] = None,
     mask_format: Annotated[
-        MaskFormat, typer.Option(help="how --json writes masks; label_map and cutout also say what -o is")
-    ] = MaskFormat.COCO_RLE,
-    tolerance_px: Annotated[
-        float, number("how far polygons may be simplified", min=0, max=MAX_TOLERANCE_PX)
-    ] = DEFAULT_TOLERANCE_PX,
-    mode: Annotated[Mode, typer.Option(help="a mask per box, or everybody at once")] = Mode.INSTANCE,
+        MaskFormat | None,
+        typer.Option(
+            "--mask-format",
+            metavar="NAME",
+            help="what -o gets: overlay, cutout (people without their background), label_map (whose each pixel is), "
+            "or png (black and white, a file for each person); also how --json writes masks: coco_rle, "
+            "coco_rle_uncompressed, polygon, packed, png or cutout. With one of these, many photos get a JSON file "
+            "each where it is no picture",
+            show_default="overlay, in JSON coco_rle",
+        ),
+    ] = None,
+    json_output: Annotated[
+        str | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="the answer as the service gives it, or - for standard output; for many photos a line each",
+        ),
+    ] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            "--boxes",
+            metavar="FILE",
+            help="boxes of many photos: a COCO file, or a JSON object of lists of boxes by the photos' names",
+            rich_help_panel=BOXES,
+        ),
+    ] = None,
+    box_format: Annotated[
+        BoxFormat,
+        typer.Option(
+            help="what the four numbers are: two corners, a corner and a size, or a centre and a size",
+            rich_help_panel=BOXES,
+        ),
+    ] = BoxFormat.XYXY,
+    normalized: Annotated[
+        bool,
+        typer.Option(
+            "--normalized", help="boxes are shares 0..1 of the image's width and height", rich_help_panel=BOXES
+        ),
+    ] = False,
+    mode: Annotated[
+        Mode, typer.Option(help="a mask for each box, or one of everybody, which needs no boxes", rich_help_panel=BOXES)
+    ] = Mode.INSTANCE,
     threshold: mask_options.Threshold = 0.5,
     smoothing: mask_options.SmoothingOption = Smoothing.NONE,
     dilation_px: mask_options.DilationPx = 0,
     resolve_overlaps: mask_options.ResolveOverlaps = False,
+    tolerance_px: Annotated[
+        float,
+        number(
+            "how far, in pixels, outlines of polygon may be simplified",
+            min=0,
+            max=MAX_TOLERANCE_PX,
+            panel=mask_options.MASKS,
+        ),
+    ] = DEFAULT_TOLERANCE_PX,
+    output_type: Annotated[
+        PictureType | None,
+        typer.Option(help="type of pictures for many photos, and for -o -", rich_help_panel=MANY, show_default="png"),
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="do photos again that an earlier run has done into the same folder",
+            rich_help_panel=MANY,
+        ),
+    ] = False,
+    model: Model = None,
+    variant: Variant = None,
     repository: Repository = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="URL",
+            help="http://HOST:PORT or grpc://HOST:PORT of a running service, which then does the work",
+            rich_help_panel=SERVER,
+            show_default="none: the model runs here",
+        ),
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option("--api-key", metavar="KEY", help="of the service", envvar="HISEG_API_KEY", rich_help_panel=SERVER),
+    ] = None,
 ) -> None:
-    """Segment one photo; no server needed."""
-    settings = read_settings(model_repository=repository)
-    options = Options(
-        mode=mode,
-        box_format=box_format,
-        normalized=normalized,
-        smoothing=smoothing,
-        threshold=threshold,
-        dilation_px=dilation_px,
-        resolve_overlaps=resolve_overlaps,
-    )
+    """Segment a photo, or a folder of them; no server needed.
 
-    def write(image: ImageSource, result: Result, stop: Stop) -> None:
-        if output:
-            own = mask_format in (MaskFormat.LABEL_MAP, MaskFormat.CUTOUT)
-            output.write_bytes(to_png(image, result, mask_format if own else MaskFormat.OVERLAY))
-        if json_output:
-            form = MaskFormat.COCO_RLE if mask_format.is_image else mask_format
-            answer = to_json(image, result, form, tolerance_px)
-            json_output.write_text(answer.model_dump_json(indent=2, exclude_none=True) + "\n")
+    hiseg run photo.jpg --box 22,15,365,512 -o out.png
 
-    async def segment() -> Result:
-        rows = parse_boxes(";".join(box or []))
-        if not rows and mode is Mode.INSTANCE:
-            raise CommandError("there are no boxes; give --box x1,y1,x2,y2 for each person, or --mode binary")
-        with ThreadPoolExecutor(1) as executor:
-            segmenter = new_segmenter(settings, executor)
-            image = segmenter.inspect(photo.read_bytes())
-            async with models_running(segmenter, settings, Metrics()):
-                name = segmenter.choose_model(model, variant, settings.default_variant).ref.name
-                result, _ = await segment_embedded(segmenter, image, rows, options, name, write)
-                return result
+    hiseg run photos/ --boxes boxes.json -o masks/
 
-    with exit_on(CommandError, StartError, ModelError, CanaryMismatch, SelfTestFailed, HisegError):
-        result = asyncio.run(segment())
-    for note in result.notes:
-        typer.echo(f"hiseg: {note}", err=True)
-    for instance in (*result.instances, *([result.foreground] if result.foreground else [])):
-        corners = ", ".join(f"{v:g}" for v in instance.box.as_tuple())
-        typer.echo(f"box {corners}: {instance.area} pixels, score {instance.score:.2f}")
-    typer.echo("  ".join(f"{stage} {ms:.1f} ms" for stage, ms in result.timings_ms.items()))
+    A run of many photos that was interrupted goes on where it was when it is started again.
+    """
+    options: FrameOptions = {
+        "mode": mode.value,
+        "box_format": box_format.value,
+        "normalized": normalized,
+        "threshold": threshold,
+        "smoothing": smoothing.value,
+        "dilation_px": dilation_px,
+        "resolve_overlaps": resolve_overlaps,
+    }
+    if model is not None:
+        options["model"] = model
+    if variant is not None:
+        options["variant"] = variant
+    with exit_on(CommandError, ExtraMissing, HisegError, StartError), exit_on(*_errors_of_models(server)):
+        check_box_option(box or [], photos)
+        for photo in photos:
+            refuse_url(photo)
+        if server is not None and repository is not None:
+            raise CommandError("--repository is for models that run here; leave it out with --server")
+        read, rows = read_boxes(boxes, box or [], options)
+        plan = Plan(
+            photos=photos,
+            boxes=read,
+            rows=rows,
+            output=output,
+            json_output=json_output,
+            mask_format=mask_format,
+            picture=output_type,
+            tolerance_px=tolerance_px,
+            options=options,
+            settings=lambda: read_settings(model_repository=repository),
+            server=server,
+            api_key=api_key,
+            overwrite=overwrite,
+        )
+        if is_one(photos, output):
+            # Neither at the top: a command that is refused shall not wait for what it would have needed.
+            from hiseg.cli.run_one import run_one
+
+            run_one(plan)
+        else:
+            from hiseg.cli.run_many import run_many
+
+            run_many(plan)
+
+
+def _errors_of_models(server: str | None) -> list[type[Exception]]:
+    """Errors of models, which are known where models can run.
+
+    Raises:
+        ExtraMissing: they can't run, and no service is named.
+    """
+    if server is not None:
+        return []
+    with needing("hiseg run without --server"):
+        from hiseg.engines.contract import ModelError
+        from hiseg.photos import embedded  # noqa: F401
+    return [ModelError]

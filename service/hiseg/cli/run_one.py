@@ -1,0 +1,177 @@
+"""``hiseg run`` for one photo: a file or standard input, to files or standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from hiseg.api.encoding import MaskFormat
+from hiseg.cli.run_plan import STANDARD_STREAM, Plan, check_file, check_formats, picture_of, say
+from hiseg.client.request import FrameOptions
+from hiseg.client.result import Result
+from hiseg.core.command_errors import CommandError
+from hiseg.core.job import Priority
+from hiseg.masks.formats.picture import PictureType
+from hiseg.photos.box_file import match
+from hiseg.photos.drawing import PICTURES, STAGES, Drawing
+from hiseg.photos.open import open_masker
+from hiseg.photos.pipeline import PhotoError
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is made of the photo: the answer, its JSON and the pictures, where they are asked for."""
+
+    result: Result
+    json: bytes | None
+    pictures: list[bytes]
+
+
+def run_one(plan: Plan) -> None:
+    """Segment one photo.
+
+    Raises:
+        CommandError: something in the options can't be, or the photo can't be read or segmented.
+        BrokenPipeError: nobody reads standard output any more.
+    """
+    plan = _check(plan)
+    rows = _rows(plan)
+    photo = _read(plan.photos[0])
+    waited_for: FrameOptions = {"priority": Priority.INTERACTIVE.value}
+
+    async def segment() -> Written:
+        async with open_masker(plan.options | waited_for, plan.settings, plan.server, plan.api_key) as masker:
+            return await masker.segment(photo, rows, partial(_write, plan, photo))
+
+    try:
+        written = asyncio.run(segment())
+    except PhotoError as error:
+        name = "the photo on standard input" if plan.photos[0] == STANDARD_STREAM else plan.photos[0]
+        raise CommandError(f"{name}: {error}") from error
+    files = _save(plan, written)
+    _tell(plan, written.result, files)
+
+
+def _check(plan: Plan) -> Plan:
+    """Refuse what can't be done before anything is read; returns the plan with the type of picture."""
+    if plan.output == plan.json_output == STANDARD_STREAM:
+        raise CommandError("-o - and --json - would both write to standard output; give one of them a file")
+    source = None if plan.photos[0] == STANDARD_STREAM else Path(plan.photos[0])
+    if source is not None and not os.path.lexists(source):
+        raise CommandError(f"{source} does not exist")
+    files = {"-o": plan.output, "--json": plan.json_output}
+    paths = {option: Path(name) for option, name in files.items() if name is not None and name != STANDARD_STREAM}
+    if plan.output is not None:
+        plan = replace(plan, picture=picture_of(plan.output, plan.picture))
+    for option, path in paths.items():
+        check_file(option, path, source)
+    if len({path.absolute() for path in paths.values()}) < len(paths):
+        raise CommandError("-o and --json are the same file")
+    check_formats(plan)
+    return plan
+
+
+def _rows(plan: Plan) -> list[list[float]] | None:
+    """The photo's boxes; None: there are none, and the mode needs none."""
+    rows: list[list[float]] | None = plan.rows or None
+    if plan.boxes is not None:
+        name = plan.photos[0]
+        if name == STANDARD_STREAM and plan.boxes.for_all is None and len(plan.boxes.rows) == 1:
+            [rows] = plan.boxes.rows.values()
+        else:
+            matched = match(plan.boxes, [Path(name).as_posix()])
+            if matched.unclear:
+                raise CommandError(f"{name}: {next(iter(matched.unclear.values()))}")
+            rows = next(iter(matched.rows.values()), None)
+            if rows is None and not plan.is_binary:
+                raise CommandError(f"{plan.boxes.path} has no boxes of {name}")
+    if rows is None and not plan.is_binary:
+        raise CommandError("there are no boxes; give --box x1,y1,x2,y2 for each person, or --mode binary")
+    if plan.output == STANDARD_STREAM and plan.mask_format is MaskFormat.PNG and len(rows or ()) > 1:
+        raise CommandError(
+            "--mask-format png is a picture for each person, and -o - writes one; give -o a file's name, or choose "
+            "label_map"
+        )
+    return rows
+
+
+def _read(photo: str) -> bytes:
+    """Read the photo.
+
+    Raises:
+        CommandError: it can't be read.
+    """
+    if photo != STANDARD_STREAM:
+        try:
+            return Path(photo).read_bytes()
+        except OSError as error:
+            raise CommandError(f"{photo} can't be read: {error.strerror}") from error
+    if sys.stdin.isatty():
+        raise CommandError("- reads the photo from standard input, which is a terminal: curl … | hiseg run - …")
+    found = sys.stdin.buffer.read()
+    if not found:
+        raise CommandError("there is nothing on standard input, where - reads the photo from")
+    return found
+
+
+def _write(plan: Plan, photo: bytes, result: Result) -> Written:
+    """Make all that is asked for, in a worker thread."""
+    pictures: list[bytes] = []
+    text = None
+    if plan.output is not None:
+        form = plan.mask_format if plan.mask_format in (*PICTURES, MaskFormat.PNG) else MaskFormat.OVERLAY
+        drawing = Drawing(form or MaskFormat.OVERLAY, plan.picture or PictureType.PNG)
+        pictures = drawing.files(photo, result)
+    if plan.json_output is not None:
+        text = Drawing(plan.mask_format or MaskFormat.COCO_RLE, tolerance_px=plan.tolerance_px).json(photo, result, 2)
+    return Written(result, text, pictures)
+
+
+def _save(plan: Plan, written: Written) -> list[str]:
+    """Write the files, and return their names.
+
+    Raises:
+        CommandError: one can't be written.
+        BrokenPipeError: nobody reads standard output any more.
+    """
+    targets: list[tuple[str, bytes]] = []
+    if plan.output is not None:
+        path = Path(plan.output)
+        names = [plan.output]
+        if len(written.pictures) > 1:
+            names = [str(path.with_stem(f"{path.stem}-{number}")) for number in range(1, len(written.pictures) + 1)]
+        targets += zip(names, written.pictures, strict=True) if written.pictures else []
+    if plan.json_output is not None and written.json is not None:
+        targets.append((plan.json_output, written.json))
+    for name, content in targets:
+        if name == STANDARD_STREAM:
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+            continue
+        try:
+            Path(name).write_bytes(content)
+        except OSError as error:
+            raise CommandError(f"{name} can't be written: {error.strerror}") from error
+    return [name for name, _ in targets if name != STANDARD_STREAM]
+
+
+def _tell(plan: Plan, result: Result, files: list[str]) -> None:
+    """Say what was found and written, on standard error if standard output has been written to."""
+    err = STANDARD_STREAM in (plan.output, plan.json_output)
+    for note in result.notes:
+        say(f"hiseg: {note}", err=True)
+    if plan.picture is PictureType.JPEG and plan.mask_format is MaskFormat.CUTOUT and plan.output is not None:
+        say("hiseg: JPEG has no transparency, so the cut-out is on white; .png and .webp keep it", err=True)
+    for instance in result.found:
+        corners = ", ".join(f"{v:g}" for v in instance.box)
+        say(f"box {corners}: {instance.area} pixels, score {instance.score:.2f}", err=err)
+    timings = [f"{stage} {result.timings_ms[stage]:.1f} ms" for stage in STAGES if stage in result.timings_ms]
+    say("  ".join(timings), err=err)
+    if files:
+        say(f"wrote {', '.join(files)}", err=err)
+    if plan.output is None and plan.json_output is None:
+        say("hiseg: nothing written; -o out.png writes a picture, --json out.json the masks", err=True)

@@ -1,0 +1,221 @@
+"""Remembers which photos are done and how, so that a run that was interrupted goes on where it was.
+
+It is a file of JSON lines: the options first, then a line for each photo, added once the photo's files are whole. So a
+run that ends at any moment, by Ctrl-C or a power cut, has at most its last line torn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+from hiseg.core.command_errors import CommandError
+
+NAME = ".hiseg-run.jsonl"
+"""The file in a folder of results; hidden, so that nobody takes it for one."""
+AGAIN = "--overwrite does all photos again"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is remembered of a photo.
+
+    Attributes:
+        photo: its name.
+        key: stands for its file and its boxes; see :func:`key_of`.
+        files: paths of what was made of it, below the folder of results.
+        end: length of the file of JSON lines, in bytes, once the photo's line was written; 0: there is no such file.
+    """
+
+    photo: str
+    key: str
+    files: tuple[str, ...]
+    end: int = 0
+
+
+def key_of(path: Path, rows: Sequence[Sequence[float]] | None, stem: str) -> str:
+    """A short text that changes when the file, its boxes or the names of its results do.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    found = path.stat()
+    told = json.dumps([found.st_size, found.st_mtime_ns, None if rows is None else [list(row) for row in rows], stem])
+    return blake2b(told.encode(), digest_size=8).hexdigest()
+
+
+class Journal:
+    """What is done already, and what gets done; see :func:`open_journal`.
+
+    Args:
+        folder: of the results.
+        file: of the journal, at its end.
+        options: what decides what results are like, still to be written; None: they stand in the file.
+        entries: of photos that are done.
+        model: name and version of the model that made the results; None: not known yet.
+
+    Attributes:
+        is_new: whether it was begun just now, so that no file in the folder of results is known.
+        lines_end: length of the file of JSON lines when the last photo was done, in bytes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        file: IO[bytes],
+        options: Mapping[str, Any] | None,
+        entries: Iterable[Entry],
+        model: str | None,
+    ) -> None:
+        self._folder = folder
+        self._file = file
+        self._options = options
+        self._done = {entry.photo: entry for entry in entries}
+        self._model = model
+        self.is_new = options is not None
+        self.lines_end = max((entry.end for entry in self._done.values()), default=0)
+
+    def is_done(self, photo: str, key: str) -> bool:
+        """Whether a photo is done, is as it was then, and all that was made of it is still there."""
+        entry = self._done.get(photo)
+        return entry is not None and entry.key == key and all((self._folder / name).exists() for name in entry.files)
+
+    def has(self, photo: str) -> bool:
+        """Whether a photo was done, though perhaps with other boxes."""
+        return photo in self._done
+
+    def check_model(self, model: str) -> None:
+        """Make sure that all results are of one model, and remember which.
+
+        Args:
+            model: its name and version.
+
+        Raises:
+            CommandError: those before are of another.
+        """
+        if self._model is None:
+            self._model = model
+            self._write({"model": model})
+        if model != self._model:
+            raise CommandError(
+                f"results so far are of the model {self._model}, and now {model} answers; ask for that one, write "
+                f"elsewhere, or {AGAIN}"
+            )
+
+    def add(self, entry: Entry) -> None:
+        """Remember that a photo is done; its files must be whole."""
+        self._done[entry.photo] = entry
+        self._write({"photo": entry.photo, "key": entry.key, "files": entry.files, "end": entry.end})
+
+    def _write(self, fields: Mapping[str, Any]) -> None:
+        if self._options is not None:
+            # Not before: a run that is refused leaves no journal.
+            options, self._options = self._options, None
+            self._write({"options": options})
+        self._file.write(json.dumps(fields).encode() + b"\n")
+        self._file.flush()
+
+
+@contextmanager
+def open_journal(path: Path, folder: Path, options: Mapping[str, Any], overwrite: bool) -> Iterator[Journal]:
+    """Open a journal, or begin one, until the end of the block.
+
+    Args:
+        path: of the file.
+        folder: of the results.
+        options: all that decides what results are like; they must be what they were when the journal was begun.
+        overwrite: forget what is done.
+
+    Raises:
+        CommandError: the options were others, another run is at it, or the file can't be read or written.
+    """
+    try:
+        # Not "a": a line that is torn is cut off first.
+        file = path.open("r+b" if path.exists() else "w+b")
+    except OSError as error:
+        raise CommandError(f"{path} can't be written: {error.strerror}") from error
+    with file:
+        _lock(file, folder)
+        if overwrite:
+            file.truncate(0)
+        content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        file.seek(len(whole))
+        file.truncate()
+        given = json.loads(json.dumps(options))
+        found = _read(path, whole)
+        if found:
+            _compare(path, folder, found[0].get("options"), given)
+        try:
+            entries = [
+                Entry(line["photo"], line["key"], tuple(line["files"]), line["end"])
+                for line in found
+                if "photo" in line
+            ]
+        except (KeyError, TypeError) as error:
+            raise CommandError(f"{path} isn't as hiseg wrote it; remove it, or {AGAIN}") from error
+        model = next((line["model"] for line in found if "model" in line), None)
+        try:
+            yield Journal(folder, file, None if found else given, entries, model)
+        finally:
+            if not file.seek(0, os.SEEK_END):
+                path.unlink()
+
+
+def _read(path: Path, text: bytes) -> list[dict[str, Any]]:
+    try:
+        lines = [json.loads(line) for line in text.splitlines()]
+    except ValueError as error:
+        raise CommandError(f"{path} isn't as hiseg wrote it; remove it, or {AGAIN}") from error
+    if not all(isinstance(line, dict) for line in lines):
+        raise CommandError(f"{path} isn't as hiseg wrote it; remove it, or {AGAIN}")
+    return lines
+
+
+def _compare(path: Path, folder: Path, before: Any, now: Mapping[str, Any]) -> None:
+    """Raise if the options have changed: results of two kinds in one folder look alike and aren't."""
+    if not isinstance(before, dict):
+        raise CommandError(f"{path} isn't as hiseg wrote it; remove it, or {AGAIN}")
+    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    if changed:
+        name = changed[0]
+        was, will = (f"{'none' if each.get(name) is None else each[name]}" for each in (before, now))
+        raise CommandError(
+            f"{folder} has results of other options: --{name.replace('_', '-')} was {was} and is {will} now; write "
+            f"elsewhere, or {AGAIN}"
+        )
+
+
+def _lock(file: IO[bytes], folder: Path) -> None:
+    """Keep other runs out until the file is closed, where the system can."""
+    with suppress(ImportError):
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CommandError(f"another run writes to {folder} just now") from error
+        except OSError:
+            return  # file systems without locks
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that under its name there is all of it or what was there before, whenever the program ends.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    partial = path.with_name(f".hiseg-{uuid4().hex}.part")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
