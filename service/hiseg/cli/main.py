@@ -17,6 +17,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 COMMANDS = {
     "serve": Place("hiseg.cli.serve", "Run the service."),
     "run": Place("hiseg.cli.run", "Segment one photo; no server needed."),
+    "annotate": Place("hiseg.cli.annotate", "Turn a COCO file of boxes into one of masks; no server needed."),
     "models": Place("hiseg.cli.models", "List the models of the repository, or check a file."),
     "key": Place("hiseg.cli.keys", "Make an API key."),
     "bench": Place("hiseg.cli.bench", "Load a running service and measure it."),

@@ -160,13 +160,25 @@ def _field(row: dict[str, Any], name: str, read: Callable[[Any], T], where: str)
 
 
 def _box(annotation: dict[str, Any], where: str) -> list[float]:
+    try:
+        return read_box(annotation)
+    except Unclear as error:
+        raise ValueError(f"{where} {error}") from None
+
+
+def read_box(annotation: dict[str, Any]) -> list[float]:
+    """Read the box of an annotation: ``x y width height`` in pixels, upright around a rectangle that CVAT turned.
+
+    Raises:
+        Unclear: it has none of four numbers.
+    """
     box = annotation.get("bbox")
     if not isinstance(box, list) or len(box) != 4:
-        raise ValueError(f"{where} has no box of four numbers")
-    x, y, width, height = (_field({"bbox": each}, "bbox", number, where) for each in box)
+        raise Unclear("has no box of four numbers")
+    x, y, width, height = (read_field({"bbox": each}, "bbox", number) for each in box)
     attributes = annotation.get("attributes")
     rotation = (attributes.get("rotation") if isinstance(attributes, dict) else None) or 0
-    turn = _field({"rotation": rotation}, "rotation", number, where)
+    turn = read_field({"rotation": rotation}, "rotation", number)
     if turn % 360 == 0 or width <= 0 or height <= 0 or _is_turned(annotation, (x, y, width, height)):
         return [x, y, width, height]
     # CVAT turns a rectangle clockwise about its centre.

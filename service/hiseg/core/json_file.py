@@ -37,6 +37,22 @@ def load_json(path: Path) -> Any:
         raise FileNotFoundError(f"{path} does not exist")
     try:
         content = path.read_bytes()
+    except OSError as error:
+        raise UnreadableJson(f"{path} can't be read: {error.strerror or error}") from error
+    return parse_json(content, path)
+
+
+def parse_json(content: bytes, path: Path) -> Any:
+    """Parse what such a file contains.
+
+    Args:
+        content: of the file.
+        path: its path, for messages.
+
+    Raises:
+        UnreadableJson: it is not JSON.
+    """
+    try:
         if content.startswith(GZIP):
             content = gzip.decompress(content)
         elif content.startswith(ZIP):

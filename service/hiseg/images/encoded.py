@@ -11,20 +11,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import PIL.Image
 
-from hiseg.core.errors import Reason, TooLarge, UndecodableImage
+from hiseg.core.errors import Reason, TooLarge
 from hiseg.core.image import Image, Pixels, Size
 from hiseg.core.stop import NEVER, Stop
 from hiseg.images.colours.conversion import Conversion, conversion_bytes, find_conversion, is_quickly_found
 from hiseg.images.decoders import jpeg, png, webp
 from hiseg.images.headers.header import Header
-from hiseg.images.headers.jpeg import read_jpeg
 from hiseg.images.headers.orientation import UPRIGHT
-from hiseg.images.headers.png import read_png
-from hiseg.images.headers.webp import read_webp
-from hiseg.images.kinds import sniff
+from hiseg.images.headers.read import read_header
 from hiseg.images.limits import BROKEN, IMAGE_FIELD, ImageLimits, check_pixels, damaged
 
-_READERS: dict[str, Callable[[bytes], Header]] = {"JPEG": read_jpeg, "PNG": read_png, "WEBP": read_webp}
 _DECODERS: dict[str, Callable[[bytes, Header, Size | None, Conversion, Stop], Image]] = {
     "JPEG": jpeg.decode,
     "PNG": lambda data, header, _, conversion, stop: png.decode(data, header, conversion, stop),
@@ -45,8 +41,6 @@ _UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
     7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
     8: lambda stored: stored[:, ::-1].swapaxes(0, 1),
 }
-_FIRST_ON_ITS_SIDE = 5
-"""From this orientation on, rows are stored as columns."""
 
 _TURNED_WEBP_NOTE = "turned upright by its EXIF orientation, which browsers don't apply to a WebP"
 
@@ -69,12 +63,12 @@ class EncodedImage:
     @property
     def width(self) -> int:
         """Width in pixels, after rotation."""
-        return self.header.height if self._is_on_its_side else self.header.width
+        return self.header.upright_size[1]
 
     @property
     def height(self) -> int:
         """Height in pixels, after rotation."""
-        return self.header.width if self._is_on_its_side else self.header.height
+        return self.header.upright_size[0]
 
     @property
     def nbytes(self) -> int:
@@ -141,18 +135,13 @@ class EncodedImage:
 
     def _as_stored(self, size: Size | None) -> Size | None:
         """Turn (height, width) of the upright image to those of the stored one."""
-        return size[::-1] if size and self._is_on_its_side else size
-
-    @property
-    def _is_on_its_side(self) -> bool:
-        return self.header.orientation >= _FIRST_ON_ITS_SIDE
+        return size[::-1] if size and self.header.is_on_its_side else size
 
 
 def inspect(data: bytes, limits: ImageLimits) -> EncodedImage:
     """Read and check the header of a JPEG, PNG or WebP image, which is cheap enough for the event loop.
 
-    Whatever the file, it takes no more steps than :mod:`hiseg.images.limits` allows parts, and unpacks nothing. A
-    rotation that is written behind the pixels, as PNG allows, is ignored.
+    For the steps that it takes see :func:`hiseg.images.headers.read.read_header`.
 
     Args:
         data: the file.
@@ -171,8 +160,6 @@ def inspect(data: bytes, limits: ImageLimits) -> EncodedImage:
             limit=limits.max_bytes,
             value=len(data),
         )
-    if not data:
-        raise UndecodableImage("the image is empty", field=IMAGE_FIELD, value=0)
-    header = _READERS[sniff(data)](data)
+    header = read_header(data)
     check_pixels(header.width, header.height, limits)
     return EncodedImage(data, header)

@@ -12,6 +12,7 @@ from hiseg.client.result import Instance, Result
 from hiseg.core import errors
 from hiseg.core import result as core_result
 from hiseg.core.command_errors import CommandError
+from hiseg.engines.contract import ModelError
 from hiseg.masks.formats.rle import coco_rle
 from hiseg.photos.masker import Rows
 from hiseg.photos.pipeline import PhotoError
@@ -61,9 +62,12 @@ class EmbeddedMasker:
 async def embedded_masker(settings: Settings, options: FrameOptions) -> AsyncIterator[EmbeddedMasker]:
     """Keep the model loaded until the end of the block; for the errors see :func:`hiseg.photos.open.open_masker`."""
     unlimited, chosen = settings.model_copy(update=NO_LIMITS), Options.model_validate(options)
-    async with embedded_segmenter(unlimited, model=chosen.model, variant=chosen.variant) as segmenter:
-        # It has the model now, and needn't look for it with every photo.
-        yield EmbeddedMasker(segmenter, chosen.model_copy(update={"model": None, "variant": None}))
+    try:
+        async with embedded_segmenter(unlimited, model=chosen.model, variant=chosen.variant) as segmenter:
+            # It has the model now, and needn't look for it with every photo.
+            yield EmbeddedMasker(segmenter, chosen.model_copy(update={"model": None, "variant": None}))
+    except ModelError as error:
+        raise CommandError(str(error)) from error
 
 
 def to_client_result(result: core_result.Result) -> Result:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hiseg.client.request import FrameOptions
+from hiseg.core.extras import needing
 from hiseg.photos.masker import Masker
 
 if TYPE_CHECKING:
@@ -26,11 +27,10 @@ async def open_masker(
         api_key: the service's, if it needs one.
 
     Raises:
-        CommandError: the service doesn't answer.
+        CommandError: the service doesn't answer, or the model can't be used.
         HisegError: there is no such model.
         StartError: there are no models.
-        ModelError: the model can't be used.
-        ImportError: a model is to run here, and an extra isn't installed; the message says which.
+        ExtraMissing: a model is to run here, and its packages aren't installed.
     """
     # Neither at the top: a plain install has no models to run, and who runs one needs no client.
     if server is not None:
@@ -39,7 +39,8 @@ async def open_masker(
         async with remote_masker(server, api_key, options) as remote:
             yield remote
     else:
-        from hiseg.photos.embedded import embedded_masker
+        with needing("making masks without --server"):
+            from hiseg.photos.embedded import embedded_masker
 
         async with embedded_masker(settings(), options) as embedded:
             yield embedded

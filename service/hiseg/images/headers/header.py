@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hiseg.core.image import Size
+
+_FIRST_ON_ITS_SIDE = 5
+"""The first of the orientations whose rows are stored as columns."""
 Span = tuple[int, int]
 """Where a part of a file begins and ends, in bytes."""
 
@@ -65,6 +69,16 @@ class Header:
     colours: Mapping[bytes, Span] = field(default_factory=dict)
     frame_at: tuple[int, int] = (0, 0)
     frame_size: tuple[int, int] = (0, 0)
+
+    @property
+    def is_on_its_side(self) -> bool:
+        """Whether rows are stored as columns, so that width and height change places when it is turned upright."""
+        return self.orientation >= _FIRST_ON_ITS_SIDE
+
+    @property
+    def upright_size(self) -> Size:
+        """(height, width) in pixels, after rotation."""
+        return (self.width, self.height) if self.is_on_its_side else (self.height, self.width)
 
     @property
     def is_grey(self) -> bool:
