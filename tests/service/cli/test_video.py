@@ -187,6 +187,7 @@ def test_without_x264_the_video_is_mpeg4(clip: Clip, tmp_path: Path, monkeypatch
         (["{clip}", "-o", "{tmp}/x.mp4", "--box", "1,2,3,4", "--boxes", "{boxes}"], "either"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--size", "3x3"], "--size"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--variant", "b9", "--box", "1,2,3,4"], "b9"),
+        (["{clip}", "-o", "{tmp}/x.mp4", "--model", "b0", "--box", "1,2,3,4"], "so write variant=b0"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--server", "http://here", *BOX], "gRPC"),
         (["{tmp}/none.mp4", "-o", "{tmp}/x.mp4"], "no file"),
         (["{noise}", "-o", "{tmp}/x.mp4"], "is no video"),

@@ -45,7 +45,7 @@ class FakeClient:
 def ask(behaviour: Behaviour, policy: Policy, count: int = 4) -> tuple[list[Any], FakeClient]:
     async def scenario() -> tuple[list[Any], FakeClient]:
         to, masker = FakeClient(behaviour), RemoteMasker(policy)
-        relaying = asyncio.create_task(masker.relay(cast(client.AsyncClient, to), None, "b0", FINISH))
+        relaying = asyncio.create_task(masker.relay(cast(client.AsyncClient, to), "hiseg_b0", "b0", FINISH))
         pixels = np.zeros((8, 8, 3), dtype=np.uint8)
         frames = [Frame(number, number, float(number), pixels, 0.0) for number in range(count)]
         answers = await asyncio.gather(*(masker.masks(frame, BOXES) for frame in frames), return_exceptions=True)
@@ -74,6 +74,7 @@ def test_each_frame_gets_its_own_answer() -> None:
         "smoothing": "edge",
         "dilation_px": 3,
         "resolve_overlaps": True,
+        "model": "hiseg_b0",
         "variant": "b0",
     }
 
