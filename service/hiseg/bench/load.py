@@ -13,6 +13,8 @@ import numpy as np
 
 from hiseg.bench.sender import Outcome, Reply, Request, Sender
 
+MAX_CALLERS = 100_000
+"""Most addresses that requests may pretend to come from."""
 PAUSE_S = 0.05
 """A caller of a closed loop waits so long after a connection error, since no answer holds it back."""
 

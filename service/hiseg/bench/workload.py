@@ -17,7 +17,6 @@ REQUESTS = 2048
 """Number of different requests; a longer run sends them again, in the same order."""
 FIRST_CALLER = ipaddress.IPv4Address("198.18.0.1")
 """First of the addresses set aside for benchmarks (RFC 2544)."""
-MAX_CALLERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)

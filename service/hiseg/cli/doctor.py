@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from hiseg.cli.options import Engine, Fallback, Repository
-from hiseg.doctor.examine import examine
 from hiseg.doctor.finding import Finding, all_well, as_json, as_line, summary
 
 
@@ -19,6 +18,8 @@ def doctor(
     as_json_text: Annotated[bool, typer.Option("--json", help="print all of it as JSON, at the end")] = False,
 ) -> None:
     """Look for what would keep the service from serving, and say what to mend; exits with 1 if anything is wrong."""
+    from hiseg.doctor.examine import examine
+
     options = {"model_repository": repository, "engine": engine, "fallback": fallback}
     overrides = {name: value for name, value in options.items() if value is not None}
 

@@ -41,28 +41,60 @@ def video(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="video with the masks drawn, no sound; - writes raw RGB24 frames to stdout"
+            "--output",
+            "-o",
+            help="video with the masks drawn, no sound; - writes raw RGB24 frames to stdout",
+            metavar="FILE",
+            show_default="not written",
         ),
     ] = None,
     boxes: Annotated[
         Path | None,
-        typer.Option(help='JSON lines, each with "frame" (or "time", in seconds) and "boxes" (rows of x1, y1, x2, y2)'),
+        typer.Option(
+            help='JSON lines, each with "frame" (or "time", in seconds) and "boxes" (rows of x1, y1, x2, y2)',
+            metavar="FILE",
+            show_default="none; this or --box",
+        ),
     ] = None,
-    box: Annotated[list[str] | None, typer.Option(help="x1,y1,x2,y2 in pixels for all frames; once per person")] = None,
-    json_output: Annotated[Path | None, typer.Option("--json", help="masks of every frame, as JSON lines")] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="in pixels, for all frames; once per person",
+            metavar="X1,Y1,X2,Y2",
+            show_default="none; this or --boxes",
+        ),
+    ] = None,
+    json_output: Annotated[
+        Path | None,
+        typer.Option("--json", help="masks of every frame, as JSON lines", metavar="FILE", show_default="not written"),
+    ] = None,
     policy: Annotated[
-        Policy | None, typer.Option(help="for frames that come too fast; default: latest_only if live, else wait")
+        Policy | None,
+        typer.Option(help="for frames that come too fast", show_default="latest_only if live, else wait"),
     ] = None,
-    every: Annotated[int, whole_number("take every n-th frame only", min=1)] = 1,
+    every: Annotated[int, whole_number("take every Nth frame", min=1)] = 1,
     size: Annotated[
-        str | None, typer.Option(help="WIDTHxHEIGHT of raw frames, or what a camera is asked to deliver")
+        str | None,
+        typer.Option(
+            help="of raw frames, or what a camera is asked to deliver",
+            metavar="WIDTHxHEIGHT",
+            show_default="the source's",
+        ),
     ] = None,
     fps: Annotated[
-        str | None, typer.Option(help="frames a second of raw frames, or what a camera is asked to deliver")
+        str | None,
+        typer.Option(
+            help="frames a second of raw frames, or what a camera is asked to deliver",
+            metavar="NUMBER",
+            show_default="the source's",
+        ),
     ] = None,
-    pixel_format: Annotated[PixelFormat | None, typer.Option(help="pixel layout of raw frames")] = None,
+    pixel_format: Annotated[
+        PixelFormat | None, typer.Option(help="pixel layout of raw frames", show_default="none; raw frames need it")
+    ] = None,
     server: Annotated[
-        str | None, typer.Option(help="grpc://HOST:PORT of a running service; without it the model runs here")
+        str | None,
+        typer.Option(help="a running service", metavar="grpc://HOST:PORT", show_default="none; the model runs here"),
     ] = None,
     model: Model = None,
     variant: Variant = None,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hiseg.core.errors import shorten
 from hiseg.engines.base import ModelInfo
-from hiseg.engines.contract import IMAGES, ModelError, ModelSignature, contract_violations, mask_output_of
+from hiseg.engines.contract import IMAGES, ModelError, ModelSignature, Shape, contract_violations, mask_output_of
 from hiseg.engines.onnx import FATAL, OnnxEngine, ort, read_signature
 from hiseg.engines.unreadable import no_file, why_unopened
 from hiseg.models.canary import Canary, CanaryMismatch
@@ -131,7 +131,7 @@ def _facts(signature: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
         Fact("variant", info.ref.variant, known("variant", "name")),
         Fact("images", pixels, "type"),
         Fact("canvases", ", ".join(_format_size(canvas) for canvas in info.canvases), known("canvases", "shape")),
-        Fact("shape of images", " x ".join(map(str, signature.inputs[IMAGES])), "shape"),
+        Fact("shape of images", _format_shape(signature.inputs[IMAGES]), "shape"),
         Fact("resize", info.resize.value, known("resize", "assumed")),
         Fact("people", MASK_OUTPUT_TEXTS[mask_output], "shape"),
         Fact("mask size", _format_size(info.mask_size), known("mask_size", "shape")),
@@ -174,6 +174,12 @@ def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     return [
         "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
     ]
+
+
+def _format_shape(shape: Shape) -> str:
+    """The shape of images; sides of any length are named after what they are, not as the file calls them."""
+    sides = zip(shape, ("batch", "channels", "height", "width"), strict=True)
+    return " x ".join(str(side) if isinstance(side, int) and side > 0 else name for side, name in sides)
 
 
 def _format_size(size: tuple[int, int]) -> str:

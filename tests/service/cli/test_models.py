@@ -4,15 +4,52 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from benchmarks.harness.paths import PUBLISHED
 from benchmarks.harness.repository import REPOSITORY
+from hiseg.cli.models import in_words
 from tests.service.cli.running import assert_one_line, hiseg
 
 
 def test_models_lists_what_there_is() -> None:
     listed = hiseg("models", "--repository", REPOSITORY).stdout
+    assert listed.splitlines()[0] == f"{REPOSITORY} (as --repository says)"
     assert "hiseg_b0  version 1  variant b0  mask 128x96" in listed
+    assert "MB  (default)" in listed
     assert "384x640" in listed
-    assert "mean IoU on val" in listed
+    assert "measured: mean IoU 0." in listed
+
+
+def test_the_first_line_says_which_models_and_why(tmp_path: Path) -> None:
+    assert hiseg("models").stdout.startswith(f"{PUBLISHED} (found in the working folder)\n")
+    assert hiseg("models", folder=tmp_path).stdout.splitlines()[0].endswith(" (the models that come with hiseg)")
+    by_setting = hiseg("models", HISEG_MODEL_REPOSITORY=str(REPOSITORY), HISEG_DEFAULT_VARIANT="b9")
+    assert by_setting.stdout.startswith(f"{REPOSITORY} (as the setting model_repository says)\n")
+    assert_one_line(by_setting.stderr, "no model is of the default variant, b9")
+    assert "(default)" not in by_setting.stdout
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        ({"mean IoU on val": 0.7831, "mean IoU on ood": 0.8464}, "mean IoU 0.783 (val), 0.846 (ood)"),
+        ({"mean IoU on val": 0.5, "people": 12, "AP on val": 0.25}, "mean IoU 0.500 (val); people 12; AP 0.250 (val)"),
+        ("good", "good"),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_figures_are_said_in_words(metrics: object, words: str) -> None:
+    assert in_words(metrics) == words
+
+
+def test_a_model_is_checked_by_its_name() -> None:
+    (line, *_) = hiseg("models", "check", "hiseg_b0", "--threads", "1").stdout.splitlines()
+    assert line.startswith("model_repository/hiseg_b0/")
+    assert "keeps the tensor contract" in line
+    said = hiseg("models", "check", "hiseg_b9", expect=1).stderr
+    assert_one_line(said, "'hiseg_b9' is neither a file nor a model; there is hiseg_b0, hiseg_b1")
 
 
 def test_a_broken_model_is_named_and_the_others_are_listed(tmp_path: Path) -> None:
