@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,17 @@ def test_copied_files_exist_and_the_last_stage_is_not_root(path: Path) -> None:
     last = lines[max(index for index, line in enumerate(lines) if line.startswith("FROM")) :]
     assert "USER 10001:10001" in last
     assert any("--constraint constraints.txt" in line for line in lines)
+
+
+def test_images_install_extras_that_exist_and_the_service_a_runtime_and_the_models_once() -> None:
+    there = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys()
+    for path in DOCKERFILES:
+        text = path.read_text().replace("$EXTRAS", "".join(re.findall(r"ARG EXTRAS=(\S+)", path.read_text())))
+        (extras,) = re.findall(r"hiseg-\*\.whl\)\[([\w,]+)\]", text)
+        assert set(extras.split(",")) <= there, path
+        is_service = path.parent.name == "service"
+        assert ("cpu" in extras.split(",")) or not is_service
+        assert len(re.findall(r"^COPY model_repository ", text, re.MULTILINE)) == is_service
 
 
 def test_the_health_check_says_what_readyz_says(server: Server) -> None:

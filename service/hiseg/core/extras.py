@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, distribution, distributions
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -147,10 +148,15 @@ def install_command(extra: str) -> str:
 
 
 def pip() -> str:
-    """Return what calls pip for this environment: ``pip`` alone where that is the one found first."""
-    here = Path(sys.executable).parent
+    """Return what calls pip for this environment: ``pip`` alone where that is the one found first.
+
+    An environment without a pip of its own, as uv makes them, is named to another one.
+    """
+    python = shlex.quote(sys.executable)
+    if find_spec("pip") is None:
+        return f"pip --python {python}"
     found = shutil.which("pip")
-    return "pip" if found and Path(found).parent == here else f"{shlex.quote(sys.executable)} -m pip"
+    return "pip" if found and Path(found).parent == Path(sys.executable).parent else f"{python} -m pip"
 
 
 def _source() -> tuple[str, bool] | None:

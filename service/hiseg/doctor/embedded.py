@@ -8,6 +8,7 @@ from pathlib import Path
 from hiseg.core.model_choice import default_model, shared_variants
 from hiseg.core.result import ModelRef
 from hiseg.doctor.finding import Finding, ok, warning, wrong
+from hiseg.doctor.provider import check_loaded
 from hiseg.engines.base import Engine, ModelInfo
 from hiseg.engines.contract import ModelError
 from hiseg.models.canary import Canary, CanaryMismatch
@@ -19,8 +20,9 @@ from hiseg.settings import Settings
 async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
     """Check every model of the repository, and that the default model is among them."""
     # Not at the top: who runs models on Triton alone needs no ONNX Runtime.
-    from hiseg.engines.onnx import OnnxEngine
+    from hiseg.engines.onnx import FATAL, OnnxEngine, ort
 
+    ort.set_default_logger_severity(FATAL)  # what can't be loaded is a finding
     try:
         repository = find_repository(settings.model_repository)
         stored = stored_models(repository)
@@ -38,6 +40,8 @@ async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
             continue
         try:
             refs.append(engine.info.ref)
+            for finding in check_loaded(engine.info.ref.name, engine.on_cpu):
+                yield finding
             yield check_contract(engine.info)
             yield await check_masks(engine, repository)
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,10 +32,7 @@ def check_runtimes(installed: Sequence[str] | None = None) -> Finding:
 
 def check_provider(available: list[str] | None = None, gpu: Path = GPU_DEVICE) -> Finding:
     """Compare ONNX Runtime's providers (``available``, else those it was built with) with the GPU's device file."""
-    # Not at the top: who runs models on Triton alone needs no ONNX Runtime.
-    from hiseg.engines.onnx import PROVIDERS_FOR_ANY_SHAPE, ort
-
-    fast = [name for name in available or ort.get_available_providers() if name not in PROVIDERS_FOR_ANY_SHAPE]
+    fast = _fast(available)
     if gpu.exists() and not fast:
         return warning(
             "provider",
@@ -49,6 +46,34 @@ def check_provider(available: list[str] | None = None, gpu: Path = GPU_DEVICE) -
             "In a container, pass the GPU in (`--gpus all`).",
         )
     return ok("provider", f"ONNX Runtime runs on {', '.join(fast) if fast else 'the CPU; there is no GPU here'}")
+
+
+def check_loaded(
+    name: str, on_cpu: bool, available: list[str] | None = None, gpu: Path = GPU_DEVICE
+) -> Iterator[Finding]:
+    """See that a model, loaded with such providers as there are, didn't end up on the CPU beside a GPU.
+
+    Args:
+        name: name of the model.
+        on_cpu: whether all of it runs on the CPU.
+        available, gpu: as for :func:`check_provider`.
+    """
+    if on_cpu and gpu.exists() and (fast := _fast(available)):
+        yield wrong(
+            "provider",
+            f"{name} runs on the CPU: {', '.join(fast)} can't be loaded here",
+            "Install the CUDA and cuDNN that this ONNX Runtime was built for; when `hiseg serve` starts it says which.",
+        )
+
+
+def _fast(available: list[str] | None) -> list[str]:
+    """Those of ONNX Runtime's providers that are used, and aren't the CPU's."""
+    # Not at the top: who runs models on Triton alone needs no ONNX Runtime.
+    from hiseg.engines.onnx import PROVIDERS_FOR_ANY_SHAPE, TENSORRT, ort
+
+    return [
+        name for name in available or ort.get_available_providers() if name not in {*PROVIDERS_FOR_ANY_SHAPE, TENSORRT}
+    ]
 
 
 def check_threads(settings: Settings, cores: int | None = None) -> Finding:

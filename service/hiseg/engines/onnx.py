@@ -66,6 +66,9 @@ FATAL = 4
 """Severity of logs below which ONNX Runtime prints nothing: what is wrong with a file is in the error it raises too."""
 TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 """ONNX Runtime's names of the contract's types, and NumPy's."""
+TENSORRT = "TensorrtExecutionProvider"
+"""A provider that is left alone: it compiles a model for minutes whenever a batch has a new shape, and wherever its
+libraries are missing, as they are after `pip install onnxruntime-gpu`, each session complains about it."""
 PROVIDERS_FOR_ANY_SHAPE = {"CPUExecutionProvider", "AzureExecutionProvider"}
 """Providers that run a new shape as fast as a known one; the second is always listed, and runs none of our models."""
 
@@ -118,6 +121,11 @@ class OnnxEngine:
     @property
     def info(self) -> ModelInfo:
         return self._info
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether all of the model runs on the CPU, as it does, too, where a provider for a GPU can't be loaded."""
+        return self._on_cpu
 
     @property
     def slots(self) -> int:
@@ -302,7 +310,8 @@ def _open(model: Path | bytes, threads: int) -> Any:
     options.enable_mem_pattern = False
     options.add_session_config_entry(*SHARED_ALLOCATOR)
     try:
-        session = ort.InferenceSession(model, options, providers=ort.get_available_providers())
+        providers = [name for name in ort.get_available_providers() if name != TENSORRT]
+        session = ort.InferenceSession(model, options, providers=providers)
     except Exception as error:
         name = "the edited graph" if isinstance(model, bytes) else model
         why = error if isinstance(model, bytes) else why_unopened(model, error)

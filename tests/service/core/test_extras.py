@@ -84,6 +84,8 @@ def test_pip_is_the_one_of_this_environment(monkeypatch: pytest.MonkeyPatch, tmp
     assert extras.pip() == "pip"
     monkeypatch.setenv("PATH", str(tmp_path))
     assert extras.pip() == f"{sys.executable} -m pip"
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    assert extras.pip() == f"pip --python {sys.executable}"
 
 
 def test_the_error_is_one_of_imports(site: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hiseg.core.extras import install_command
 from hiseg.doctor import provider
 from hiseg.doctor.finding import Level
-from hiseg.doctor.provider import check_provider, check_runtimes, check_threads
+from hiseg.doctor.provider import check_loaded, check_provider, check_runtimes, check_threads
+from hiseg.engines.onnx import TENSORRT
 from hiseg.settings import Settings
 
 CPU, CUDA = ["CPUExecutionProvider"], ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -27,6 +28,27 @@ def test_a_gpu_without_its_provider_is_reported(
     if device:
         gpu.touch()
     assert check_provider(available, gpu).level is level
+
+
+@pytest.mark.parametrize(
+    ("on_cpu", "available", "device", "is_wrong"),
+    [(True, CUDA, True, True), (False, CUDA, True, False), (True, CPU, True, False), (True, CUDA, False, False)],
+)
+def test_a_model_that_ends_up_beside_the_gpu_is_named(
+    tmp_path: Path, on_cpu: bool, available: list[str], device: bool, is_wrong: bool
+) -> None:
+    gpu = tmp_path / "nvidia0"
+    if device:
+        gpu.touch()
+    found = list(check_loaded("hiseg_b0", on_cpu, available, gpu))
+    assert [finding.level for finding in found] == [Level.WRONG] * is_wrong
+    assert all("hiseg_b0 runs on the CPU: CUDAExecutionProvider can't be loaded" in each.found for each in found)
+
+
+def test_tensorrt_is_not_used() -> None:
+    """A build with it and nothing else that is faster than the CPU runs there."""
+    built_in = [TENSORRT, "CPUExecutionProvider"]
+    assert check_provider(built_in, Path("/nowhere")).level is Level.OK
 
 
 def test_one_runtime_is_well_and_two_are_named_with_what_to_do() -> None:
