@@ -29,7 +29,7 @@ from hiseg.core.version import hiseg_version
 from hiseg.photos.annotate import Form, Located, locate
 from hiseg.photos.annotate import annotate as outline_people
 from hiseg.photos.coco_boxes import Document, read_document
-from hiseg.photos.coco_output import Filled, fill, to_bytes, write_file, write_stream
+from hiseg.photos.coco_output import Filled, fill, to_bytes, write_file
 from hiseg.photos.done import Done, fingerprint_of, open_done, partial_path
 from hiseg.photos.masker import Masker
 from hiseg.photos.open import open_masker
@@ -110,7 +110,7 @@ def annotate(
         )
         with open_done(target, fingerprint) as done:
             _tell(_found(done, photos, target))
-            began, before = time.monotonic(), len(done.entries)
+            began = time.monotonic()
             masker = open_masker(options, lambda: read_settings(model_repository=repository), server, api_key)
             try:
                 found, code = asyncio.run(_outline(photos, masker, form, done))
@@ -123,8 +123,7 @@ def annotate(
             _write(output, target, to_bytes(document.content, output.endswith(".gz")))
             failures = [*document.failures, *missing, *found, *filled.failures]
             _tell(list_failures(failures))
-            seconds = (time.monotonic() - began) / max(1, len(done.entries) - before)
-            _tell([_summary(filled, len(done.entries), output, seconds, len(failures))])
+            _tell([_summary(filled, len(done.entries), output, time.monotonic() - began, len(failures))])
             if not missing and not found:
                 done.remove()
             elif target and done.entries:
@@ -204,11 +203,17 @@ def _parse(contents: list[bytes], boxes: str, image_info: Path | None, categorie
 def _write(output: str, target: Path | None, data: bytes) -> None:
     if target is not None:
         write_file(target, data)
-    elif output == STANDARD_STREAM:
-        write_stream(sys.stdout.buffer, data)
-    else:
-        with Path(output).open("wb") as file:
-            write_stream(file, data)
+        return
+    try:
+        if output == STANDARD_STREAM:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            Path(output).write_bytes(data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandError(f"-o: {output} can't be written: {error.strerror}") from error
 
 
 def _found(done: Done, photos: Sequence[Located], target: Path | None) -> list[str]:
@@ -230,10 +235,10 @@ def _left(done: Done, photos: Sequence[Located], target: Path | None) -> list[st
 
 
 def _summary(filled: Filled, photos: int, output: str, seconds: float, failed: int) -> str:
-    where = "" if output == STANDARD_STREAM else f" in {output}"
-    parts = [f"{filled.masks} masks of {photos} photos{where}, {1000 * seconds:.0f} ms a photo"]
-    parts += [f"{filled.empty} masks are empty"] if filled.empty else []
-    parts += [f"{failed} failed, and are as they were"] if failed else []
+    where = "" if output == STANDARD_STREAM else f" are in {output}"
+    parts = [f"{filled.masks} masks of {photos} photos{where}, after {seconds:.1f} s"]
+    parts += [f"{filled.empty} of the masks are empty"] if filled.empty else []
+    parts += [f"{failed} errors, whose annotations are as they were"] if failed else []
     return "; ".join(parts)
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from hiseg.core.coco_file import name_row
 from hiseg.core.command_errors import CommandError
@@ -88,16 +88,11 @@ def write_file(path: Path, data: bytes) -> None:
     try:
         try:
             with new.open("wb") as file:
-                write_stream(file, data)
+                file.write(data)
+                file.flush()
                 os.fsync(file.fileno())
             os.replace(new, path)
         finally:
             new.unlink(missing_ok=True)
     except OSError as error:
         raise CommandError(f"-o: {path} can't be written: {error.strerror}") from error
-
-
-def write_stream(file: BinaryIO, data: bytes) -> None:
-    """Write all of it, and flush."""
-    file.write(data)
-    file.flush()
