@@ -20,6 +20,8 @@ from urllib.parse import unquote, urlsplit
 PACKAGE = "hiseg"
 RUNTIME = "onnxruntime"
 """The module that runs models; several packages bring it, of which an environment may have one."""
+RUNNING_MODELS = "running models here"
+"""What needs a runtime, for :func:`missing_extra`."""
 CPU, GPU, SERVICE = "cpu", "gpu", "service"
 OF_THE_SERVICE = frozenset(
     {
@@ -127,8 +129,11 @@ def installed_runtimes() -> list[str]:
 
 
 def broken_runtime() -> ExtraMissing:
-    """Return the error for a runtime that lacks files, because another one was removed that had overwritten them."""
-    name = next(iter(installed_runtimes()), RUNTIME)
+    """Return the error for a folder ``onnxruntime`` without its main files: somebody removed one of two runtimes, which
+    took files of the other along, or both."""
+    name = next(iter(installed_runtimes()), None)
+    if name is None:
+        return missing_extra(RUNNING_MODELS, CPU)
     command = f"{pip()} install --force-reinstall --no-deps {name}"
     return ExtraMissing(f"{name} lacks files, as it does after a second build of it was removed; repair it: {command}")
 

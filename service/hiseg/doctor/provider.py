@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from hiseg.core.extras import CPU, GPU, RUNTIME, install_command, installed_runtimes, pip
+from hiseg.core.extras import CPU, GPU, RUNTIME, broken_runtime, install_command, installed_runtimes, pip
 from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.engines.cores import available_cores
 from hiseg.settings import Settings
@@ -25,7 +25,10 @@ def check_runtimes(installed: Sequence[str] | None = None) -> Finding:
             f"{' and '.join(names)} are installed together, and each has overwritten files of the other",
             f"Remove them ({pip()} uninstall --yes {' '.join(names)}), then install one: {install_command(extra)}",
         )
-    if not names and find_spec(RUNTIME) is None:
+    spec = find_spec(RUNTIME)
+    if spec is None or spec.origin is None:  # without an origin it is a folder in which files were left
+        if names:
+            return wrong("runtime", str(broken_runtime()), "Run that, then ask again.")
         return wrong("runtime", "there is no ONNX Runtime, and the embedded engine is one", install_command(CPU))
     return ok("runtime", names[0] if names else f"{RUNTIME}, which no package of Python's brought")
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from hiseg.core.errors import Unavailable
-from hiseg.core.extras import broken_runtime, needing
+from hiseg.core.extras import RUNNING_MODELS, broken_runtime, needing
 from hiseg.core.image import Floats, Pixels
 from hiseg.engines.base import (
     ROI_COUNTS,
@@ -42,7 +42,7 @@ from hiseg.engines.unreadable import no_file, why_unopened
 # afterwards comes too late. Whoever wants it otherwise sets the variable to something else.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-with needing("running models here"):
+with needing(RUNNING_MODELS):
     import onnxruntime as ort
 if not hasattr(ort, "InferenceSession"):
     raise broken_runtime()

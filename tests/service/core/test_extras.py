@@ -142,6 +142,8 @@ def test_runtimes_are_what_brings_the_module(site: Path) -> None:
 
 
 def test_a_runtime_that_lacks_files_is_named_with_the_repair(site: Path) -> None:
+    installed(site, "hiseg")
+    assert str(broken_runtime()).endswith(": pip install 'hiseg[cpu]'"), "what was left when all was removed"
     installed(site, "onnxruntime-gpu", "onnxruntime/__init__.py")
     assert str(broken_runtime()) == (
         "onnxruntime-gpu lacks files, as it does after a second build of it was removed; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,11 @@ def test_no_runtime_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provider, "find_spec", lambda name: None)
     none = check_runtimes([])
     assert (none.level, none.mend) == (Level.WRONG, install_command("cpu"))
+    monkeypatch.setattr(provider, "find_spec", lambda name: ModuleSpec(name, None))
+    assert check_runtimes([]) == none
+    broken = check_runtimes(["onnxruntime"])
+    assert broken.level is Level.WRONG
+    assert "install --force-reinstall --no-deps onnxruntime" in broken.found
 
 
 @pytest.mark.parametrize(("asked", "level"), [(0, Level.OK), (2, Level.OK), (4, Level.WARNING)])
