@@ -28,6 +28,15 @@ PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
 CONSTRAINTS = ROOT / "constraints.txt"
 MAX_MEGABYTES = 60
 BOXES = ((22, 15, 365, 512), (526, 18, 949, 512))
+BOX_OPTIONS = [part for box in BOXES for part in ("--box", ",".join(map(str, box)))]
+COCO_FILE = {
+    "images": [{"id": 7, "file_name": "photo.jpg", "width": 949, "height": 512}],
+    "categories": [{"id": 1, "name": "person"}],
+    "annotations": [
+        {"id": number, "image_id": 7, "category_id": 1, "iscrowd": 0, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+        for number, (x1, y1, x2, y2) in enumerate(BOXES)
+    ],
+}
 NOT_IN_A_PLAIN_INSTALL = ("onnxruntime", "fastapi", "uvicorn", "cv2", "simplejpeg", "torch")
 PLAIN_IMPORTS = f"""
 import importlib.util
@@ -133,6 +142,7 @@ def environments(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
         cpu, plain = executor.map(make_environment, folders, (f"{wheel}[cpu]", str(wheel)))
     for environment in (cpu, plain):
         shutil.copy(SAMPLE, environment.folder / "photo.jpg")
+        (environment.folder / "boxes.json").write_text(json.dumps(COCO_FILE))
     return cpu, plain
 
 
@@ -158,8 +168,7 @@ def server(cpu: Environment) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def areas(cpu: Environment) -> list[int]:
     """Pixels of both people, as ``hiseg run`` finds them with the model that came in the wheel."""
-    boxes = [part for box in BOXES for part in ("--box", ",".join(map(str, box)))]
-    cpu.run("hiseg", "run", "photo.jpg", *boxes, "-o", "drawn.png", "--json", "answer.json")
+    cpu.run("hiseg", "run", "photo.jpg", *BOX_OPTIONS, "-o", "drawn.png", "--json", "answer.json")
     with PIL.Image.open(cpu.folder / "drawn.png") as drawn, PIL.Image.open(SAMPLE) as photo:
         assert drawn.size == photo.size
     answer = json.loads((cpu.folder / "answer.json").read_text())
@@ -197,6 +206,9 @@ def test_a_plain_install_brings_the_client_alone(plain: Environment) -> None:
 def test_the_command_line_of_an_install_for_the_cpu(cpu: Environment, areas: list[int]) -> None:
     assert all(area > 50_000 for area in areas)
     assert cpu.run("hiseg", "--version") == f"hiseg {version()}\n"
+    assert "site-packages/hiseg/model_repository" in cpu.run("hiseg", "models").splitlines()[0]
+    cpu.run("hiseg", "annotate", "boxes.json", "--images", ".", "-o", "masks.json")
+    assert areas_in(cpu.folder / "masks.json") == areas
 
 
 def test_a_client_of_the_plain_install_asks_the_service_of_the_other(
@@ -206,6 +218,17 @@ def test_a_client_of_the_plain_install_asks_the_service_of_the_other(
     http, grpc, told = plain.run("python", "-c", script, server.url, server.grpc).splitlines()
     assert http == grpc == " ".join(map(str, areas))
     assert told.startswith("overlay() needs packages that aren't installed: ")
+
+
+def test_commands_of_the_plain_install_ask_a_server(server: Server, plain: Environment, areas: list[int]) -> None:
+    plain.run("hiseg", "run", "photo.jpg", *BOX_OPTIONS, "--server", server.grpc, "--json", "answer.json")
+    assert [person["area"] for person in json.loads((plain.folder / "answer.json").read_text())["instances"]] == areas
+    plain.run("hiseg", "annotate", "boxes.json", "--images", ".", "--server", server.url, "-o", "masks.json")
+    assert areas_in(plain.folder / "masks.json") == areas
+
+
+def areas_in(coco_file: Path) -> list[int]:
+    return [annotation["area"] for annotation in json.loads(coco_file.read_text())["annotations"]]
 
 
 def version() -> str:
