@@ -24,7 +24,7 @@ from hiseg.core.image import Floats, Pixels
 from hiseg.models.random_inputs import random_rois
 from hiseg_training.data.coco import data_root, read_split
 from hiseg_training.evaluation.evaluate import evaluate
-from hiseg_training.export.precision import Precision
+from hiseg_training.export.forms import Precision
 from hiseg_training.export.publish import THREADS, open_cpu_runner
 from hiseg_training.export.write import convert
 

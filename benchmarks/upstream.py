@@ -17,7 +17,8 @@ from torch import nn
 
 from hiseg_training.compat.unet import UNetStage
 from hiseg_training.evaluation.complexity import gmac
-from hiseg_training.export.onnx import OPSETS, fold_sequences, simplify_graph
+from hiseg_training.export.forms import OPSETS
+from hiseg_training.export.onnx import fold_sequences, simplify_graph
 
 ROI = (64, 48)
 WIDTH, BASE, DEPTH = 256, 64, 3

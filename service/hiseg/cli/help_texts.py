@@ -60,6 +60,8 @@ class PlainArgument(TyperArgument):
         return None
 
     def get_usage_pieces(self, ctx: Any) -> list[str]:
+        if self.hidden:
+            return []
         name = f"{self.metavar}..." if self.nargs != 1 else str(self.metavar)
         return [name if self.required else f"[{name}]"]
 

@@ -12,9 +12,10 @@ from onnx import TensorProto
 
 from benchmarks.harness.repository import B0
 from benchmarks.harness.triton.models import other_masks
+from hiseg_training.export.forms import Precision
 from hiseg_training.export.onnx import read_metadata
 from hiseg_training.export.parity import ParityError
-from hiseg_training.export.precision import Precision, check_agreement, noise_inputs, to_fp16, to_int8
+from hiseg_training.export.precision import check_agreement, noise_inputs, to_fp16, to_int8
 
 SMALL = ((96, 64), (64, 96))
 

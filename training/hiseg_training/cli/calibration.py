@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hiseg_training.data.coco import CocoSet, coco_set
-from hiseg_training.export.precision import Precision
+from hiseg_training.export.forms import Precision
+
+if TYPE_CHECKING:
+    from hiseg_training.data.coco import CocoSet
 
 CalibrationAnnotations = Annotated[
-    Path | None, typer.Option(help="COCO file of people to calibrate int8 on; else the train split of the data")
+    Path | None,
+    typer.Option(
+        help="COCO file of people to calibrate int8 on", metavar="FILE", show_default="the split train of the data"
+    ),
 ]
 
 
@@ -23,6 +28,8 @@ def calibration_set(
     Raises:
         FileNotFoundError, ValueError: as :func:`coco_set`; or a file is named, and another precision asked for.
     """
+    from hiseg_training.data.coco import coco_set
+
     if precision is Precision.INT8:
         return coco_set(train_ann, train_images, data, "train")
     if train_ann or train_images:

@@ -18,16 +18,8 @@ from hiseg_training.cli.options import (
     people_names,
     tell,
 )
-from hiseg_training.compat.export_unet import UNetExportOptions
-from hiseg_training.compat.export_unet import export_unet as write_unet
-from hiseg_training.compat.foreground import read_foreground
 from hiseg_training.config.model import CANVASES, Size
-from hiseg_training.engine.checkpoints import load_checkpoint
-from hiseg_training.export.onnx import OPSETS, ExportOptions
-from hiseg_training.export.optimize import optimize as optimize_file
-from hiseg_training.export.precision import Precision
-from hiseg_training.export.provenance import read_provenance
-from hiseg_training.export.write import check_photos, convert, write_model
+from hiseg_training.export.forms import OPSETS, Precision
 
 
 def parse_sizes(texts: list[str]) -> tuple[Size, ...]:
@@ -46,12 +38,20 @@ def parse_sizes(texts: list[str]) -> tuple[Size, ...]:
 
 
 def export(
-    source: Annotated[Path, typer.Argument(metavar="CHECKPOINT", exists=True, dir_okay=False)],
+    source: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", exists=True, dir_okay=False, help="or an exported .onnx")
+    ],
     data: Data,
-    output: Annotated[Path, typer.Option("--output", "-o", help="the .onnx file")] = Path("model.onnx"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="the .onnx file", metavar="FILE")] = Path("model.onnx"),
     image_size: Annotated[
         list[str] | None,
-        typer.Option("--image-size", "--image_size", help="canvas H,W that it declares; may be given again; else five"),
+        typer.Option(
+            "--image-size",
+            "--image_size",
+            help="canvas that it declares; may be given again",
+            metavar="H,W",
+            show_default=", ".join(f"{height},{width}" for height, width in CANVASES),
+        ),
     ] = None,
     dilation_pixels: Annotated[
         int, typer.Option("--dilation-pixels", "--dilation_pixels", help="upstream's dilation of logits, in mask cells")
@@ -65,6 +65,11 @@ def export(
     provenance: ProvenanceFile = None,
 ) -> None:
     """Write a checkpoint as ONNX, checked against PyTorch; or give an exported .onnx another precision."""
+    from hiseg_training.engine.checkpoints import load_checkpoint
+    from hiseg_training.export.onnx import ExportOptions
+    from hiseg_training.export.provenance import read_provenance
+    from hiseg_training.export.write import check_photos, convert, write_model
+
     with cli_errors():
         form = ExportOptions(parse_sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
         exported = source.suffix == ".onnx"
@@ -88,10 +93,16 @@ def export_unet(
     width: Annotated[int, typer.Option(help="of the canvas, pixels")] = 640,
     dynamic: Annotated[bool, typer.Option("--dynamic", help="leave batch, height and width open")] = False,
     no_optimize: Annotated[bool, typer.Option("--no-optimize", help="leave the graph as it was exported")] = False,
-    output_dir: Annotated[Path | None, typer.Option(help="folder of the file; else the checkpoint's")] = None,
+    output_dir: Annotated[
+        Path | None, typer.Option(help="folder of the file", metavar="FOLDER", show_default="the checkpoint's")
+    ] = None,
     opset: Annotated[int, typer.Option(help=f"{OPSETS[0]} to {OPSETS[-1]}")] = OPSETS[0],
 ) -> None:
     """Write the foreground network of a checkpoint as ONNX: normalised image in, logit of a person out."""
+    from hiseg_training.compat.export_unet import UNetExportOptions
+    from hiseg_training.compat.export_unet import export_unet as write_unet
+    from hiseg_training.compat.foreground import read_foreground
+
     with cli_errors():
         source = latest_match(checkpoint, "checkpoint")
         output = (output_dir or source.parent) / f"{source.stem}.onnx"
@@ -106,9 +117,11 @@ def export_unet(
 
 
 def optimize(
-    source: Annotated[Path, typer.Argument(metavar="IN", exists=True, dir_okay=False)],
-    output: Annotated[Path, typer.Argument(metavar="OUT")],
+    source: Annotated[Path, typer.Argument(metavar="IN", exists=True, dir_okay=False, help="the .onnx file")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="where to write it")],
 ) -> None:
     """Simplify any ONNX file; refused if it then gives anything else."""
+    from hiseg_training.export.optimize import optimize as optimize_file
+
     with cli_errors():
         typer.echo(optimize_file(source, output))

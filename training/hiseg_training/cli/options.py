@@ -1,54 +1,95 @@
-"""Options that several commands share, and what their values mean: configurations, checkpoints by pattern, folders."""
+"""Options that several commands share, and what they mean without PyTorch: checkpoints by pattern, folders, values."""
 
 from __future__ import annotations
 
 import glob
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
+from hiseg.cli.numbers import number, whole_number
 from hiseg.core.coco_file import PERSON
-from hiseg_training.compat.unet_weights import read_unet_weights
-from hiseg_training.config.model import ModelConfig
-from hiseg_training.config.names import configuration
-from hiseg_training.config.overrides import override, parse, read
-from hiseg_training.config.run import Configuration
-from hiseg_training.data.coco import data_root
-from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint, read_run
-from hiseg_training.models.growth import load_grown
-from hiseg_training.models.hierarchical import HierarchicalModel
 
-Config = Annotated[str | None, typer.Option(help="a name that `configs` lists, or its alias")]
-Annotations = Annotated[Path | None, typer.Option(help="COCO file of people; else the split of HISEG_DATA")]
-Images = Annotated[Path | None, typer.Option(help="folder of its images; else images/... beside annotations/")]
+
+def data_folder() -> Path:
+    """Return the folder of the data set; see :func:`hiseg_training.data.coco.data_root`."""
+    from hiseg_training.data.coco import data_root
+
+    return data_root()
+
+
+OF_CONFIGURATION = "the configuration's"
+Config = Annotated[
+    str | None,
+    typer.Option(
+        help="a name that `configs` lists, or its alias", metavar="NAME", show_default="none; that of a resumed run"
+    ),
+]
+TrainAnnotations = Annotated[
+    Path | None,
+    typer.Option(help="COCO file of people", metavar="FILE", show_default="the split train of HISEG_DATA"),
+]
+ValAnnotations = Annotated[
+    Path | None, typer.Option(help="COCO file of people", metavar="FILE", show_default="the split val of HISEG_DATA")
+]
+Images = Annotated[
+    Path | None,
+    typer.Option(help="folder of its images", metavar="FOLDER", show_default="images/... beside annotations/"),
+]
 Category = Annotated[
     list[str] | None,
-    typer.Option(help="name of a category that is people, if that isn't person, in any case; repeatable"),
+    typer.Option(help="name of a category that is people; repeatable", metavar="NAME", show_default="person"),
 ]
-Epochs = Annotated[int | None, typer.Option(help="passes over the photos; also when a run is resumed")]
-BatchSize = Annotated[int | None, typer.Option(help="canvases a step, of all processes together")]
-LearningRate = Annotated[float | None, typer.Option(help="at its peak")]
-Checkpoint = Annotated[str | None, typer.Option(help="weights to start from; a pattern means the newest that matches")]
-Resume = Annotated[str | None, typer.Option(help="checkpoint of an interrupted run; a pattern means the newest")]
-Set = Annotated[list[str], typer.Option(help="KEY=VALUE, any value of the configuration: schedule.clip=1")]
-Output = Annotated[Path, typer.Option(help="folder of experiments; each run makes one in it")]
+Epochs = Annotated[
+    int | None,
+    whole_number("passes over the photos; also when a run is resumed", show_default=OF_CONFIGURATION),
+]
+BatchSize = Annotated[
+    int | None, whole_number("canvases a step, of all processes together", show_default=OF_CONFIGURATION)
+]
+LearningRate = Annotated[float | None, number("at its peak", show_default=OF_CONFIGURATION)]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        help="weights to start from; a pattern means the newest that matches",
+        metavar="FILE",
+        show_default="none; new weights",
+    ),
+]
+Resume = Annotated[
+    str | None,
+    typer.Option(
+        help="checkpoint of an interrupted run; a pattern means the newest", metavar="FILE", show_default="a new run"
+    ),
+]
+Set = Annotated[
+    list[str],
+    typer.Option(
+        help="any value of the configuration: schedule.clip=1", metavar="KEY=VALUE", show_default=OF_CONFIGURATION
+    ),
+]
+Output = Annotated[Path, typer.Option(help="folder of experiments; each run makes one in it", metavar="FOLDER")]
 Rest = Annotated[list[str] | None, typer.Argument(hidden=True, help="what a shell has made of a pattern")]
 Data = Annotated[
     Path,
     typer.Option(
-        default_factory=data_root,
-        show_default="HISEG_DATA, or data/person_seg",
-        metavar="FOLDER",
+        default_factory=data_folder,
         help="folder with annotations/ and images/, where no COCO file is named",
+        metavar="FOLDER",
+        show_default="HISEG_DATA, or data/person_seg",
     ),
 ]
 ProvenanceFile = Annotated[
     Path | None,
-    typer.Option("--provenance", exists=True, dir_okay=False, help="TOML file: what it learnt from, on what terms"),
+    typer.Option(
+        "--provenance",
+        exists=True,
+        dir_okay=False,
+        help="TOML file: what it learnt from, on what terms",
+        show_default="none",
+    ),
 ]
 
 
@@ -84,43 +125,6 @@ def latest_match(pattern: str, flag: str, rest: Sequence[str] | None = None) -> 
     return path
 
 
-def resolve_config(
-    name: str | None,
-    resume: Path | None,
-    kind: str | None,
-    values: dict[str, Any],
-    assignments: Sequence[str],
-    defaults: dict[str, Any] | None = None,
-) -> Configuration:
-    """Return a run's configuration: by name, or of the run to resume, changed by options and then by ``--set``.
-
-    Args:
-        name: of the configuration, or its alias; may be None when a run is resumed.
-        resume: a checkpoint of the run to resume.
-        kind: the kind of configuration that is needed; None accepts any.
-        values: values of options, by dotted key; None means that an option was not given.
-        assignments: ``KEY=VALUE`` words of ``--set``.
-        defaults: the command's own defaults, by dotted key, instead of the configuration's.
-
-    Raises:
-        ValueError: the name is missing, unknown, or not that of the resumed run, or a value does not fit.
-    """
-    if resume is not None:
-        start = read(read_run(resume))
-        if name is not None and configuration(name).name != start.name:
-            raise ValueError(f"config: {resume} is a run of {start.name}, not of {configuration(name).name}")
-    elif name is None:
-        raise ValueError("config: which? `hiseg-train configs` lists them")
-    else:
-        start = override(configuration(name), defaults or {})
-    if kind is not None and start.kind != kind:
-        raise ValueError(f"config: {start.name} is for {start.kind}, not for {kind}")
-    given = {
-        key: str(value) if isinstance(value, Path) else value for key, value in values.items() if value is not None
-    }
-    return override(start, given | parse(assignments))
-
-
 def common_values(
     train_ann: Path | None,
     val_ann: Path | None,
@@ -152,49 +156,3 @@ def run_folder(output: Path, name: str, resume: Path | None) -> Path:
     while (folder := output / (name if number == 1 else f"{name}_{number}")).exists():
         number += 1
     return folder
-
-
-def initial_model(config: ModelConfig, path: Path | None, seed: int) -> HierarchicalModel:
-    """Build a model and load what a checkpoint has of it; what is loaded is printed.
-
-    The coarse stage is loaded as the checkpoint has it, whatever ``config`` says; the fine stage as far as shapes fit,
-    and a larger fine stage with the same decoder and head starts with the function of the smaller one. Upstream's
-    UNets have a coarse stage only.
-
-    Args:
-        config: of the model.
-        path: the checkpoint; None starts from random or ImageNet weights.
-        seed: for the random weights.
-
-    Raises:
-        FileNotFoundError, UpstreamCheckpointError: the file does not exist, or holds no model.
-    """
-    torch.manual_seed(seed)
-    if path is None:
-        return HierarchicalModel(config)
-    if not is_checkpoint(path):
-        unet = read_unet_weights(path)
-        model = HierarchicalModel(unet.config(config))
-        unet.load_into(model.coarse)
-        typer.echo(f"{path}: a {unet.variant} UNet, which becomes the coarse stage")
-        return model
-    loaded = load_checkpoint(path)
-    family, variant = loaded.config.coarse
-    model = HierarchicalModel(
-        replace(
-            config,
-            coarse_family=family,
-            coarse_variant=variant,
-            coarse_widths=loaded.config.coarse_widths,
-            coarse_reduction=loaded.config.coarse_reduction,
-            coarse_boxes=loaded.config.coarse_boxes,
-            activation=loaded.config.activation,
-            normalization=loaded.config.normalization,
-            pretrained=False,
-        )
-    )
-    model.coarse.load_state_dict(loaded.coarse.state_dict())
-    fit, all_of_it = load_grown(model.fine, loaded.fine.state_dict()), len(model.fine.state_dict())
-    left = "all of the fine stage" if fit == all_of_it else f"{fit} of the fine stage's {all_of_it} tensors"
-    typer.echo(f"{path}: the coarse stage, and {left}")
-    return model

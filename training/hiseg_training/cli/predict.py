@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from tqdm import tqdm
 
-from hiseg.api.boxes import parse_boxes, to_boxes
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.cli.options import Category, people_names, tell
-from hiseg_training.data.coco import Photo, images_beside, read_annotations
-from hiseg_training.data.image_files import shown_size
-from hiseg_training.data.person import Person
-from hiseg_training.inference.batches import load_batches, split_predictions
-from hiseg_training.inference.runner import Runner, open_onnx
-from hiseg_training.inference.save import DrawOptions, save
-from hiseg_training.inference.timing import Timings
+from hiseg_training.cli.options import Category, Images, people_names, tell
+
+if TYPE_CHECKING:
+    from hiseg_training.data.coco import Photo
+    from hiseg_training.inference.runner import Runner
+    from hiseg_training.inference.save import DrawOptions
+    from hiseg_training.inference.timing import Timings
 
 
 class Provider(StrEnum):
@@ -36,11 +33,21 @@ PROVIDERS = {Provider.CPU: [CPU], Provider.CUDA: [CUDA, CPU], Provider.TENSORRT:
 
 def predict(
     onnx: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="an exported model, ours or upstream's")],
-    annotations: Annotated[Path | None, typer.Option(help="COCO file with the boxes; outlines aren't needed")] = None,
-    images_dir: Annotated[Path | None, typer.Option(help="default: beside the annotations")] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            help="COCO file with the boxes; outlines aren't needed",
+            metavar="FILE",
+            show_default="this or --image",
+        ),
+    ] = None,
+    images_dir: Images = None,
     category: Category = None,
-    image: Annotated[Path | None, typer.Option(help="a single image instead, with --boxes")] = None,
-    boxes: Annotated[str, typer.Option(help="of the single image: x1,y1,x2,y2;…")] = "",
+    image: Annotated[
+        Path | None,
+        typer.Option(help="a single image instead, with --boxes", metavar="FILE", show_default="this or --annotations"),
+    ] = None,
+    boxes: Annotated[str, typer.Option(help="of the single image", metavar="X1,Y1,X2,Y2;…", show_default="none")] = "",
     num_images: Annotated[int, typer.Option(min=1, help="the file's first so many images with people")] = 5,
     provider: Annotated[Provider, typer.Option(help="where ONNX Runtime computes")] = Provider.CPU,
     binary_mode: Annotated[bool, typer.Option("--binary-mode", help="everybody as one, in green")] = False,
@@ -51,6 +58,10 @@ def predict(
     output_dir: Annotated[Path, typer.Option(help="for the images that are written")] = Path("test_outputs"),
 ) -> None:
     """Draw what an exported model says about photos, and say how long it took."""
+    from hiseg_training.data.coco import images_beside, read_annotations
+    from hiseg_training.inference.runner import open_onnx
+    from hiseg_training.inference.save import DrawOptions
+
     with cli_errors():
         if (annotations is None) == (image is None):
             raise ValueError("name either --annotations or --image")
@@ -87,6 +98,12 @@ def run(
     Returns:
         How long reading, the model and drawing took, batch by batch.
     """
+    from tqdm import tqdm
+
+    from hiseg_training.inference.batches import load_batches, split_predictions
+    from hiseg_training.inference.save import save
+    from hiseg_training.inference.timing import Timings
+
     timings, warm = Timings(), set()
     boxes = [[person.box for person in photo.people] for photo in photos]
     progress = tqdm(total=len(photos), desc="predict", mininterval=1)
@@ -108,6 +125,11 @@ def run(
 
 def _single(path: Path, boxes: str) -> Photo:
     """Return an image file with the people in ``x1,y1,x2,y2;…``, in pixels."""
+    from hiseg.api.boxes import parse_boxes, to_boxes
+    from hiseg_training.data.coco import Photo
+    from hiseg_training.data.image_files import shown_size
+    from hiseg_training.data.person import Person
+
     size = shown_size(path)
     if size is None:
         raise FileNotFoundError(f"cannot read {path}")

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hiseg.cli.numbers import whole_number
 from hiseg_training.cli.calibration import CalibrationAnnotations, calibration_set
 from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import (
-    Annotations,
     Category,
     Data,
     Images,
     ProvenanceFile,
+    ValAnnotations,
     latest_match,
     people_names,
     tell,
 )
-from hiseg_training.data.coco import CocoSet, coco_set, split_file
-from hiseg_training.export.install import next_version
-from hiseg_training.export.precision import Precision
-from hiseg_training.export.provenance import read_provenance
-from hiseg_training.export.publish import publish as publish_model
+from hiseg_training.export.forms import Precision
+
+if TYPE_CHECKING:
+    from hiseg_training.data.coco import CocoSet
 
 OodAnnotations = Annotated[
-    Path | None, typer.Option(help="a second COCO file to measure on, of other photos; without it there is none")
+    Path | None,
+    typer.Option(help="a second COCO file to measure on, of other photos", metavar="FILE", show_default="none"),
 ]
 
 
@@ -38,7 +39,7 @@ def publish(
     ],
     name: Annotated[str, typer.Option(help="the model's name, e.g. my_model: letters, digits, _ and -")],
     data: Data,
-    val_ann: Annotations = None,
+    val_ann: ValAnnotations = None,
     val_images: Images = None,
     ood_ann: OodAnnotations = None,
     ood_images: Images = None,
@@ -46,9 +47,11 @@ def publish(
     repository: Annotated[Path, typer.Option(help="folder of models; made if there is none")] = Path(
         "model_repository"
     ),
-    version: Annotated[int | None, typer.Option(min=1, help="one more than the newest if left out")] = None,
+    version: Annotated[
+        int | None, whole_number("number of the version", min=1, show_default="one more than the newest")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="take the place of a version of that number")] = False,
-    precision: Annotated[Precision | None, typer.Option(help="of a checkpoint's export; fp32 if left out")] = None,
+    precision: Annotated[Precision | None, typer.Option(help="of a checkpoint's export", show_default="fp32")] = None,
     train_ann: CalibrationAnnotations = None,
     train_images: Images = None,
     provenance: ProvenanceFile = None,
@@ -57,6 +60,10 @@ def publish(
 
     It is measured on --val-ann, and on --ood-ann if that is given; without files on val and ood of the data.
     """
+    from hiseg_training.export.install import next_version
+    from hiseg_training.export.provenance import read_provenance
+    from hiseg_training.export.publish import publish as publish_model
+
     with cli_errors():
         first, *others = checkpoints
         source = latest_match(first, "checkpoint", others)
@@ -89,6 +96,8 @@ def measured_sets(
     Raises:
         FileNotFoundError, ValueError: as :func:`coco_set`.
     """
+    from hiseg_training.data.coco import coco_set, split_file
+
     sets = {"val": coco_set(val_ann, val_images, data, "val")}
     if ood_ann or ood_images or (val_ann is None and split_file(data, "ood").is_file()):
         sets["ood"] = coco_set(ood_ann, ood_images, data, "ood")

@@ -6,28 +6,33 @@ import glob
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import cv2
 import typer
 
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.cli.options import Category, people_names, tell
-from hiseg_training.data.coco import Photo, data_root, images_beside, read_annotations, with_outlines
-from hiseg_training.evaluation.comparison import comparison_sheet
-from hiseg_training.evaluation.scores import PhotoScore, jittered_boxes, score_photo, score_photos
-from hiseg_training.evaluation.summary import markdown, summary
-from hiseg_training.inference.batches import predict_photos
-from hiseg_training.inference.runner import Runner, open_runner
+from hiseg_training.cli.options import Category, ValAnnotations, people_names, tell
+
+if TYPE_CHECKING:
+    from hiseg_training.data.coco import Photo
+    from hiseg_training.evaluation.scores import PhotoScore
+    from hiseg_training.inference.runner import Runner
 
 TRUE_BOXES = "ground truth boxes"
 
 
 def validate(
     checkpoints: Annotated[list[str], typer.Argument(help="checkpoints and .onnx files, or patterns in quotes")],
-    val_ann: Annotated[Path | None, typer.Option(help="COCO file; default: the val split of the data")] = None,
+    val_ann: ValAnnotations = None,
     images_dir: Annotated[
-        Path | None, typer.Option("--val-images", "--images-dir", help="default: beside the annotations")
+        Path | None,
+        typer.Option(
+            "--val-images",
+            "--images-dir",
+            help="folder of its images",
+            metavar="FOLDER",
+            show_default="images/... beside annotations/",
+        ),
     ] = None,
     category: Category = None,
     batch_size: Annotated[int, typer.Option(min=1, help="images a run of the model")] = 16,
@@ -37,12 +42,22 @@ def validate(
         bool, typer.Option("--visualize", help="draw images, those with the lowest IoU first")
     ] = False,
     num_visualize: Annotated[int, typer.Option(min=1, help="images a model")] = 20,
-    photo: Annotated[list[str] | None, typer.Option(help="draw this photo (file name) instead; repeatable")] = None,
+    photo: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="draw this photo (file name) instead; repeatable", metavar="NAME", show_default="none in particular"
+        ),
+    ] = None,
     output_dir: Annotated[Path, typer.Option(help="for validation.json, validation.md and images")] = Path(
         "validation_results"
     ),
 ) -> None:
     """IoU, detection rates, boundary IoU, AP and foreground, by kind of case, with true and with loose boxes."""
+    from hiseg_training.data.coco import data_root, images_beside, read_annotations, with_outlines
+    from hiseg_training.evaluation.scores import score_photos
+    from hiseg_training.evaluation.summary import markdown, summary
+    from hiseg_training.inference.runner import open_runner
+
     with cli_errors():
         paths = expand_patterns(checkpoints)
         annotations = val_ann or data_root() / "annotations" / "instances_val_person_only_no_crowd.json"
@@ -112,6 +127,12 @@ def _choose(photos: Sequence[Photo], scores: Sequence[PhotoScore], names: Sequen
 
 def _draw(photos: Sequence[Photo], runner: Runner, folder: Path) -> None:
     """Write a comparison of truth and prediction for each photo, numbered in their order."""
+    import cv2
+
+    from hiseg_training.evaluation.comparison import comparison_sheet
+    from hiseg_training.evaluation.scores import jittered_boxes, score_photo
+    from hiseg_training.inference.batches import predict_photos
+
     folder.mkdir(parents=True, exist_ok=True)
     for prediction in predict_photos(photos, jittered_boxes(photos, 0.0), runner, runner.images or 1):
         photo = photos[prediction.index]

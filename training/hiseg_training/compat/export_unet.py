@@ -14,8 +14,8 @@ from torch import nn
 from hiseg_training.compat.foreground import ForegroundNetwork
 from hiseg_training.compat.unet import UNetStage
 from hiseg_training.config.model import Size
+from hiseg_training.export.forms import OPSETS
 from hiseg_training.export.onnx import (
-    OPSETS,
     STEP,
     check_opset,
     example_inputs,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hiseg_training.config.model import ModelConfig
-from hiseg_training.export.precision import Precision
+from hiseg_training.export.forms import Precision
 from hiseg_training.export.provenance import Provenance
 
 NOT_SAID = "Nothing was said of it when this version was published."

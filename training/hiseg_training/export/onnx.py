@@ -26,13 +26,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from hiseg.models.random_inputs import random_rois
 from hiseg_training.compat.dilation import DilatedTarget
 from hiseg_training.config.model import CANVASES, Size
+from hiseg_training.export.forms import DTYPES, OPSETS
 from hiseg_training.export.parity import TOLERANCE, ParityError, worst_difference
 from hiseg_training.models.hierarchical import HierarchicalModel
 from hiseg_training.models.roi import SAMPLES
 
-OPSETS = (18, 19, 20, 21)
-"""Opsets that both PyTorch's exporter and the tested release of Triton support."""
-DTYPES = ("uint8", "float32")
 STEP = 32
 """Sides of canvases are multiples of this, in pixels."""
 

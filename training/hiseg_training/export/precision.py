@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,9 @@ from hiseg.core.image import Floats, Size
 from hiseg.engines.base import logit_margins
 from hiseg.engines.contract import MASK_OUTPUTS
 from hiseg_training.data.coco import Photo
+from hiseg_training.export.forms import Precision
 from hiseg_training.export.onnx import example_inputs
 from hiseg_training.export.parity import ParityError
-
-
-class Precision(StrEnum):
-    """Number format of weights and of what is computed with them."""
-
-    FP32 = "fp32"
-    FP16 = "fp16"
-    INT8 = "int8"
-
 
 LEAST_AGREEMENT = {Precision.FP16: 0.995, Precision.INT8: 0.97}
 """Least share, 0..1, of mask cells that must be decided as in FP32."""

@@ -34,9 +34,9 @@ from hiseg_training.evaluation.baselines import BASELINES
 from hiseg_training.evaluation.complexity import complexity
 from hiseg_training.evaluation.evaluate import evaluate, foreground_without_boxes
 from hiseg_training.export.card import model_card
+from hiseg_training.export.forms import Precision
 from hiseg_training.export.install import Contract, check_contract, check_place, contract_of, contract_to_be, install
 from hiseg_training.export.onnx import ExportOptions, read_metadata, write_metadata
-from hiseg_training.export.precision import Precision
 from hiseg_training.export.provenance import Provenance
 from hiseg_training.export.write import check_photos, write_model
 from hiseg_training.inference.runner import Predict, Runner, open_onnx

@@ -15,11 +15,11 @@ import onnx
 from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.complexity import complexity
 from hiseg_training.export.exporter import exporter
+from hiseg_training.export.forms import Precision
 from hiseg_training.export.onnx import ExportOptions, export_onnx, read_metadata, write_metadata
 from hiseg_training.export.precision import (
     CALIBRATION_PHOTOS,
     ModelInputs,
-    Precision,
     check_agreement,
     noise_inputs,
     photo_inputs,

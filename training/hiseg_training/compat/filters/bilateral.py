@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from hiseg_training.compat.filters.kernels import Fixed, Separable, binarise, gaussian
+from hiseg_training.compat.filters.kinds import BilateralType
 
 ITERATIONS = 2
 STEEPNESS = 10.0
@@ -146,16 +146,6 @@ def dilate(x: torch.Tensor) -> torch.Tensor:
 def erode(x: torch.Tensor) -> torch.Tensor:
     """Minimum of float ``[B, C, H, W]`` in a 3 x 3 window around each pixel."""
     return -dilate(-x)
-
-
-class BilateralType(StrEnum):
-    """Names of the bilateral filters."""
-
-    BILATERAL = "bilateral"
-    FAST = "fast"
-    EDGE_PRESERVING = "edge_preserving"
-    BINARY_MASK = "binary_mask"
-    MORPHOLOGICAL = "morphological"
 
 
 BILATERAL_FILTERS: dict[BilateralType, Callable[[Sizes], nn.Module]] = {

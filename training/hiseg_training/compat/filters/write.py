@@ -11,7 +11,8 @@ import onnxruntime as ort
 import torch
 from torch import nn
 
-from hiseg_training.export.onnx import OPSETS, quiet_exporter
+from hiseg_training.export.forms import OPSETS
+from hiseg_training.export.onnx import quiet_exporter
 from hiseg_training.export.parity import ParityError
 
 SHAPES = ((1, 17, 23), (2, 48, 32), (3, 31, 64))
