@@ -13,7 +13,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterable
-from email import message_from_bytes
+from email import message_from_string
 from pathlib import Path
 
 import pytest
@@ -49,18 +49,30 @@ def build_wheel(folder: Path, sources: Iterable[str], with_models: bool = False)
         # A version that is being written, as `hiseg-train publish` begins one.
         (project / "model_repository" / "hiseg_b0" / ".9.partial").mkdir()
         (project / "model_repository" / "hiseg_b0" / ".9.partial" / "model.onnx").touch()
-    options = ("--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder / "wheels")
+    return wheel_of(project, folder / "wheels")
+
+
+def wheel_of(source: Path, folder: Path) -> Path:
+    """Build the wheel of a folder, or of an archive of sources."""
+    options = ("--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder)
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", *options, project], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pip", "wheel", *options, source], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    (wheel,) = (folder / "wheels").iterdir()
+    (wheel,) = folder.iterdir()
     return wheel
 
 
 def files_of(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return {name for name in archive.namelist() if ".dist-info/" not in name}
+
+
+def about(wheel: Path) -> str:
+    """What an index is told of it: fields and, as the text, its page."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return archive.read(name).decode()
 
 
 def files_below(package: str) -> set[str]:
@@ -87,6 +99,16 @@ def test_the_wheel_has_both_packages_and_the_models_but_their_checkpoints(wheel:
         "hiseg_training/provenance.toml",
         "hiseg_training/recipes/b0.toml",
     } <= files_of(wheel)
+
+
+def test_the_archive_of_sources_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    project = wheel.parents[1] / "project"
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", tmp_path / "sources"]
+    subprocess.run(command, cwd=project, capture_output=True, check=True)
+    (archive,) = (tmp_path / "sources").iterdir()
+    again = wheel_of(archive, tmp_path / "wheels")
+    assert files_of(again) == files_of(wheel)
+    assert about(again) == about(wheel)
 
 
 def test_the_images_without_training_get_the_service_alone(tmp_path: Path) -> None:
@@ -123,11 +145,9 @@ def test_a_folder_of_the_packages_name_does_not_hide_it(tmp_path: Path) -> None:
 
 def test_the_page_for_an_index_leads_into_no_folder_of_ours(wheel: Path) -> None:
     """There, a picture or a link by a relative path would be broken."""
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        about = message_from_bytes(archive.read(name))
-    page = about.get_payload()
-    assert about["Description-Content-Type"] == "text/markdown"
+    found = message_from_string(about(wheel))
+    page = found.get_payload()
+    assert found["Description-Content-Type"] == "text/markdown"
     assert isinstance(page, str)
     assert page.lstrip().startswith("# hiseg")
     assert not re.findall(r"]\((?!https?:)[^)]*\)|src=\"(?!https?:)[^\"]*\"", page)
