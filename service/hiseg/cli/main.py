@@ -16,7 +16,7 @@ from hiseg.cli.lazy import LazyGroup, Place, Version
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 COMMANDS = {
     "serve": Place("hiseg.cli.serve", "Run the service."),
-    "run": Place("hiseg.cli.run", "Segment one photo; no server needed."),
+    "run": Place("hiseg.cli.run", "Segment a photo, or a folder of them; no server needed."),
     "annotate": Place("hiseg.cli.annotate", "Turn a COCO file of boxes into one of masks; no server needed."),
     "models": Place("hiseg.cli.models", "List the models of the repository, or check a file."),
     "key": Place("hiseg.cli.keys", "Make an API key."),
