@@ -36,7 +36,12 @@ def run(
     ],
     box: Annotated[
         list[str] | None,
-        typer.Option("--box", metavar="X1,Y1,X2,Y2", help="corners of a person's box in pixels; once for each person"),
+        typer.Option(
+            "--box",
+            metavar="X1,Y1,X2,Y2",
+            help="corners of a person's box in pixels; once for each person",
+            show_default="none",
+        ),
     ] = None,
     output: Annotated[
         str | None,
@@ -45,6 +50,7 @@ def run(
             "-o",
             metavar="FILE",
             help="the picture: .png, .jpg or .webp, or - for standard output; for many photos a folder",
+            show_default="no picture",
         ),
     ] = None,
     mask_format: Annotated[
@@ -65,6 +71,7 @@ def run(
             "--json",
             metavar="FILE",
             help="the answer as the service gives it, or - for standard output; for many photos a line each",
+            show_default="no answer",
         ),
     ] = None,
     boxes: Annotated[
@@ -73,7 +80,18 @@ def run(
             "--boxes",
             metavar="FILE",
             help="boxes of many photos: a COCO file, or a JSON object of lists of boxes by the photos' names",
+            show_default="those of --box",
             rich_help_panel=BOXES,
+        ),
+    ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--category",
+            metavar="NAME",
+            help="of a COCO file, the name of a category of people; once for each",
+            rich_help_panel=BOXES,
+            show_default="person",
         ),
     ] = None,
     box_format: Annotated[
@@ -132,7 +150,14 @@ def run(
     ] = None,
     api_key: Annotated[
         str | None,
-        typer.Option("--api-key", metavar="KEY", help="of the service", envvar="HISEG_API_KEY", rich_help_panel=SERVER),
+        typer.Option(
+            "--api-key",
+            metavar="KEY",
+            help="of the service",
+            envvar="HISEG_API_KEY",
+            show_default="none",
+            rich_help_panel=SERVER,
+        ),
     ] = None,
 ) -> None:
     """Segment a photo, or a folder of them; no server needed.
@@ -162,7 +187,7 @@ def run(
             refuse_url(photo)
         if server is not None and repository is not None:
             raise CommandError("--repository is for models that run here; leave it out with --server")
-        read, rows = read_boxes(boxes, box or [], options)
+        read, rows = read_boxes(boxes, box or [], category or [], options)
         plan = Plan(
             photos=photos,
             boxes=read,

@@ -45,6 +45,10 @@ def run_many(plan: Plan) -> None:
         raise CommandError(f"there are no photos in {', '.join(plan.photos)} (.jpg, .png, .webp){others}")
     matched, photos = _boxes(plan, listing)
     failures += [Failure(name, reason) for name, reason in matched.unclear.items()]
+    if plan.boxes is not None:
+        failures += plan.boxes.failures
+        for note in plan.boxes.notes:
+            say(f"hiseg: {note}", err=True)
     tally, received = Tally(), 0
     drawing = Drawing(
         plan.mask_format or MaskFormat.OVERLAY, plan.picture or PictureType.PNG, tolerance_px=plan.tolerance_px

@@ -19,7 +19,7 @@ from hiseg.masks.formats.picture import PictureType
 from hiseg.photos.box_file import match
 from hiseg.photos.drawing import PICTURES, STAGES, Drawing
 from hiseg.photos.open import open_masker
-from hiseg.photos.pipeline import PhotoError
+from hiseg.photos.pipeline import PhotoError, list_failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,8 @@ def _save(plan: Plan, written: Written) -> list[str]:
 def _tell(plan: Plan, result: Result, files: list[str]) -> None:
     """Say what was found and written, on standard error if standard output has been written to."""
     err = STANDARD_STREAM in (plan.output, plan.json_output)
-    for note in result.notes:
+    of_the_file = () if plan.boxes is None else (*plan.boxes.notes, *list_failures([*plan.boxes.failures]))
+    for note in (*of_the_file, *result.notes):
         say(f"hiseg: {note}", err=True)
     if plan.picture is PictureType.JPEG and plan.mask_format is MaskFormat.CUTOUT and plan.output is not None:
         say("hiseg: JPEG has no transparency, so the cut-out is on white; .png and .webp keep it", err=True)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 STANDARD_STREAM = "-"
 NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*", re.ASCII)
-NEEDS_PIXELS = (MaskFormat.OVERLAY, MaskFormat.CUTOUT, MaskFormat.POLYGON)
-"""Formats that are made with the libraries of the service; the others need none of them."""
+NEEDS_SERVICE = {MaskFormat.OVERLAY, MaskFormat.CUTOUT, MaskFormat.POLYGON}
+"""Formats that are made with libraries of the extra ``service``; in JSON that of crops, ``png``, is one more."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,14 @@ class Plan:
         return self.options.get("mode") == Mode.BINARY.value
 
     @property
-    def formats(self) -> set[MaskFormat]:
-        """All that is written."""
-        pictures = {self.mask_format or MaskFormat.OVERLAY} if self.output is not None else set()
-        return pictures | ({self.mask_format or MaskFormat.COCO_RLE} if self.json_output is not None else set())
+    def needs_service(self) -> MaskFormat | None:
+        """The format that is written with libraries of the extra ``service``; None: none is."""
+        form = self.mask_format or MaskFormat.OVERLAY
+        if self.output is not None and form in NEEDS_SERVICE:
+            return form
+        form = self.mask_format or MaskFormat.COCO_RLE
+        is_in_json = form in NEEDS_SERVICE - {MaskFormat.OVERLAY} or form is MaskFormat.PNG
+        return form if self.json_output is not None and is_in_json else None
 
 
 def is_one(photos: list[str], output: str | None) -> bool:
@@ -108,7 +112,9 @@ def check_box_option(box: list[str], photos: list[str]) -> None:
             )
 
 
-def read_boxes(boxes: Path | None, box: list[str], options: FrameOptions) -> tuple[BoxFile | None, list[list[float]]]:
+def read_boxes(
+    boxes: Path | None, box: list[str], categories: list[str], options: FrameOptions
+) -> tuple[BoxFile | None, list[list[float]]]:
     """Read the boxes of both options.
 
     Raises:
@@ -118,8 +124,10 @@ def read_boxes(boxes: Path | None, box: list[str], options: FrameOptions) -> tup
     if boxes is not None and box:
         raise CommandError("give either --boxes or --box")
     if boxes is None:
+        if categories:
+            raise CommandError("--category is for a COCO file; give it with --boxes")
         return None, parse_boxes(";".join(box))
-    read = read_box_file(boxes)
+    read = read_box_file(boxes, categories)
     if read.is_coco and (options.get("normalized") or options.get("box_format", "xyxy") != "xyxy"):
         raise CommandError(
             f"{boxes} is a COCO file, whose boxes are always x, y, width and height in pixels; leave out --box-format "
@@ -140,8 +148,8 @@ def check_formats(plan: Plan) -> None:
             f"--mask-format {plan.mask_format} is written as .png alone: .{plan.picture} changes pixels a little, and "
             "here each pixel says whose it is"
         )
-    if wanted := sorted(plan.formats & set(NEEDS_PIXELS)):
-        with needing(f"--mask-format {wanted[0]}"):
+    if plan.needs_service is not None:
+        with needing(f"--mask-format {plan.needs_service}"):
             import hiseg.images.encoded
             import hiseg.masks.formats.overlay  # noqa: F401
 

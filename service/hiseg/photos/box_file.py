@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hiseg.api.boxes import ROW
-from hiseg.client.coco import read_coco
+from hiseg.core.coco_file import AnnotationError
 from hiseg.core.command_errors import CommandError
 from hiseg.core.json_file import UnreadableJson, load_json
+from hiseg.photos.coco_boxes import Document, read_document
+from hiseg.photos.pipeline import Failure
 
 Rows = list[list[float]]
 """Boxes: rows of four numbers."""
@@ -31,12 +33,16 @@ class BoxFile:
         rows: of each photo, by its name in the file; of a COCO file they are corners in pixels.
         for_all: the boxes of every photo, where the file has them for no photo by name; None: it has names.
         is_coco: whether it is a COCO file, in which the numbers' meaning is fixed.
+        notes: what was decided that the user should know, in sentences.
+        failures: annotations that can't be understood.
     """
 
     path: Path
     rows: Mapping[str, Rows]
     for_all: Rows | None = None
     is_coco: bool = False
+    notes: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(slots=True)
@@ -54,10 +60,15 @@ class Matched:
     unused: int = 0
 
 
-def read_box_file(path: Path) -> BoxFile:
+def read_box_file(path: Path, categories: Collection[str] = ()) -> BoxFile:
     """Read a file of boxes.
 
     It is a COCO file, JSON of rows by name, or JSON of rows alone, which then are the boxes of every photo.
+
+    Args:
+        path: the file.
+        categories: of a COCO file, the names or ids of those that are people; empty: the one called person, or the
+            only one.
 
     Raises:
         CommandError: it can't be read, or is none of these; the message names the place.
@@ -65,18 +76,26 @@ def read_box_file(path: Path) -> BoxFile:
     try:
         content = load_json(path)
         if isinstance(content, dict) and {"images", "annotations"} <= content.keys():
-            _, found = read_coco(path)
-            corners = {name: [[x, y, x + w, y + h] for _, (x, y, w, h) in rows] for name, rows in found.items()}
-            return BoxFile(path, corners, is_coco=True)
-    except (FileNotFoundError, UnreadableJson) as error:
+            return _of_coco(path, read_document(content, path, categories))
+    except (FileNotFoundError, UnreadableJson, AnnotationError) as error:
         raise CommandError(f"--boxes: {error}") from error
-    except ValueError as error:
-        raise CommandError(f"--boxes: {error}") from error
+    if categories:
+        raise CommandError(f"--category is for COCO files, and {path} is none")
     if isinstance(content, list):
         return BoxFile(path, {}, _rows(path, "", content))
     if isinstance(content, dict):
         return BoxFile(path, {name: _rows(path, f"{name}: ", rows) for name, rows in content.items()})
     raise CommandError(f"--boxes: {path} is neither a COCO file nor {SHAPE}")
+
+
+def _of_coco(path: Path, document: Document) -> BoxFile:
+    """The boxes of people as corners; images without people have no boxes, others that aren't listed not even that."""
+    names = [row["file_name"] for row in document.images if isinstance(row.get("file_name"), str)]
+    rows: dict[str, Rows] = {name: [] for name in names}
+    for photo in document.photos:
+        boxes = [person.box for person in photo.people]
+        rows[photo.name] = [[x, y, x + width, y + height] for x, y, width, height in boxes]
+    return BoxFile(path, rows, is_coco=True, notes=tuple(document.notes), failures=tuple(document.failures))
 
 
 def match(boxes: BoxFile, names: Iterable[str]) -> Matched:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from uuid import uuid4
 
 from hiseg.core.command_errors import CommandError
+from hiseg.photos.line_file import LineFile, open_lines
 
 NAME = ".hiseg-run.jsonl"
 """The file in a folder of results; hidden, so that nobody takes it for one."""
@@ -56,7 +57,7 @@ class Journal:
 
     Args:
         folder: of the results.
-        file: of the journal, at its end.
+        file: of the journal.
         options: what decides what results are like, still to be written; None: they stand in the file.
         entries: of photos that are done.
         model: name and version of the model that made the results; None: not known yet.
@@ -69,7 +70,7 @@ class Journal:
     def __init__(
         self,
         folder: Path,
-        file: IO[bytes],
+        file: LineFile,
         options: Mapping[str, Any] | None,
         entries: Iterable[Entry],
         model: str | None,
@@ -98,7 +99,7 @@ class Journal:
             model: its name and version.
 
         Raises:
-            CommandError: those before are of another.
+            CommandError: those before are of another, or the file can't be written.
         """
         if self._model is None:
             self._model = model
@@ -110,7 +111,11 @@ class Journal:
             )
 
     def add(self, entry: Entry) -> None:
-        """Remember that a photo is done; its files must be whole."""
+        """Remember that a photo is done; its files must be whole.
+
+        Raises:
+            CommandError: the file can't be written.
+        """
         self._done[entry.photo] = entry
         self._write({"photo": entry.photo, "key": entry.key, "files": entry.files, "end": entry.end})
 
@@ -118,9 +123,8 @@ class Journal:
         if self._options is not None:
             # Not before: a run that is refused leaves no journal.
             options, self._options = self._options, None
-            self._write({"options": options})
-        self._file.write(json.dumps(fields).encode() + b"\n")
-        self._file.flush()
+            self._file.add({"options": options})
+        self._file.add(fields)
 
 
 @contextmanager
@@ -136,53 +140,33 @@ def open_journal(path: Path, folder: Path, options: Mapping[str, Any], overwrite
     Raises:
         CommandError: the options were others, another run is at it, or the file can't be read or written.
     """
-    try:
-        # Not "a": a line that is torn is cut off first.
-        file = path.open("r+b" if path.exists() else "w+b")
-    except OSError as error:
-        raise CommandError(f"{path} can't be written: {error.strerror}") from error
-    with file:
-        _lock(file, folder)
+    with open_lines(path, f"another run writes to {folder} just now") as file:
         if overwrite:
-            file.truncate(0)
-        content = file.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        file.seek(len(whole))
-        file.truncate()
+            file.clear()
         given = json.loads(json.dumps(options))
-        found = _read(path, whole)
-        if found:
-            _compare(path, folder, found[0].get("options"), given)
+        if file.lines:
+            _compare(path, folder, file.lines[0], given)
         try:
             entries = [
                 Entry(line["photo"], line["key"], tuple(line["files"]), line["end"])
-                for line in found
+                for line in file.lines
                 if "photo" in line
             ]
         except (KeyError, TypeError) as error:
-            raise CommandError(f"{path} isn't as hiseg wrote it; remove it, or {AGAIN}") from error
-        model = next((line["model"] for line in found if "model" in line), None)
+            raise CommandError(f"{path} isn't as hiseg writes it; move it away, or {AGAIN}") from error
+        model = next((line["model"] for line in file.lines if "model" in line), None)
         try:
-            yield Journal(folder, file, None if found else given, entries, model)
+            yield Journal(folder, file, None if file.lines else given, entries, model)
         finally:
-            if not file.seek(0, os.SEEK_END):
+            if not path.stat().st_size:
                 path.unlink()
 
 
-def _read(path: Path, text: bytes) -> list[dict[str, Any]]:
-    try:
-        lines = [json.loads(line) for line in text.splitlines()]
-    except ValueError as error:
-        raise CommandError(f"{path} isn't as hiseg wrote it; remove it, or {AGAIN}") from error
-    if not all(isinstance(line, dict) for line in lines):
-        raise CommandError(f"{path} isn't as hiseg wrote it; remove it, or {AGAIN}")
-    return lines
-
-
-def _compare(path: Path, folder: Path, before: Any, now: Mapping[str, Any]) -> None:
+def _compare(path: Path, folder: Path, first: Any, now: Mapping[str, Any]) -> None:
     """Raise if the options have changed: results of two kinds in one folder look alike and aren't."""
+    before = first.get("options") if isinstance(first, dict) else None
     if not isinstance(before, dict):
-        raise CommandError(f"{path} isn't as hiseg wrote it; remove it, or {AGAIN}")
+        raise CommandError(f"{path} isn't as hiseg writes it; move it away, or {AGAIN}")
     changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
     if changed:
         name = changed[0]
@@ -191,19 +175,6 @@ def _compare(path: Path, folder: Path, before: Any, now: Mapping[str, Any]) -> N
             f"{folder} has results of other options: --{name.replace('_', '-')} was {was} and is {will} now; write "
             f"elsewhere, or {AGAIN}"
         )
-
-
-def _lock(file: IO[bytes], folder: Path) -> None:
-    """Keep other runs out until the file is closed, where the system can."""
-    with suppress(ImportError):
-        import fcntl
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CommandError(f"another run writes to {folder} just now") from error
-        except OSError:
-            return  # file systems without locks
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -23,12 +23,18 @@ def read(tmp_path: Path, content: Any) -> BoxFile:
 def test_a_coco_file_gives_corners(tmp_path: Path) -> None:
     coco = {
         "images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}, {"id": 2, "file_name": "b.jpg"}],
-        "annotations": [{"id": 5, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}],
-        "categories": [{"id": 1, "name": "person"}],
+        "annotations": [
+            {"id": 5, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]},
+            {"id": 6, "image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 5]},
+            {"id": 7, "image_id": 1, "category_id": 1, "bbox": [1, 2]},
+        ],
+        "categories": [{"id": 1, "name": "person"}, {"id": 3, "name": "horse"}],
     }
     boxes = read(tmp_path, coco)
     assert boxes.is_coco
     assert boxes.rows == {"a.jpg": [[1, 2, 4, 6]], "b.jpg": []}
+    assert ["id 7" in str(failure) for failure in boxes.failures] == [True]
+    assert read_box_file(tmp_path / "boxes.json", ["horse"]).rows["a.jpg"] == [[1, 2, 4, 7]]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,7 @@ def test_rows_without_names_are_those_of_every_photo(tmp_path: Path) -> None:
         ("7", "neither a COCO file nor"),
         ("{", "is not JSON"),
         ("", "is empty"),
-        ('{"images": [], "annotations": 5}', "COCO"),
+        ('{"images": [], "annotations": 5}', "annotations is 5, not a list"),
     ],
 )
 def test_other_files_are_refused_by_the_place(tmp_path: Path, content: str, told: str) -> None:
