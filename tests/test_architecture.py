@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "bench": "client core transports.grpc",
     "doctor": "access api client core engines models settings",
     "app": "access batching core engines images lifecycle models observability segmenter settings transports",
-    "session": "api core engines images masks models observability segmenter settings",
+    "session": "api client core doctor engines images masks models observability segmenter settings",
     "photos": "api client core engines images masks session settings",
     "video": "api client core images masks session settings",
     "cli": "access api app bench client core doctor engines images lifecycle masks models observability photos"

@@ -1,7 +1,7 @@
 """hiseg: an image and the boxes of the people in it go in, one mask per person comes out.
 
-``from hiseg import Client`` works without loading the client's libraries until a name is first used: the service and
-the command line import this package too, and must not wait for them.
+``segment`` makes masks in this process, ``Client`` has a service make them. Nothing of either is loaded until a name is
+first used: the service and the command line import this package too, and must not wait for it.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from hiseg.client import UndecodableImage as UndecodableImage
     from hiseg.client import UnexpectedAnswer as UnexpectedAnswer
     from hiseg.client import UnsupportedImage as UnsupportedImage
+    from hiseg.session import Session as Session
+    from hiseg.session import SessionError as SessionError
+    from hiseg.session import asegment as asegment
+    from hiseg.session import segment as segment
 
 __all__ = [
     "AsyncClient",
@@ -57,6 +61,8 @@ __all__ = [
     "Reason",
     "Result",
     "Segmented",
+    "Session",
+    "SessionError",
     "Tls",
     "TooLarge",
     "Unauthorized",
@@ -64,13 +70,18 @@ __all__ = [
     "UndecodableImage",
     "UnexpectedAnswer",
     "UnsupportedImage",
+    "asegment",
+    "segment",
 ]
+
+IN_THIS_PROCESS = frozenset({"Session", "SessionError", "asegment", "segment"})
+"""Names of :mod:`hiseg.session`; the others are the client's."""
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from :mod:`hiseg.client` when it is first used (PEP 562)."""
+    """Load a public name when it is first used (PEP 562)."""
     if name in __all__:
-        return getattr(import_module("hiseg.client"), name)
+        return getattr(import_module("hiseg.session" if name in IN_THIS_PROCESS else "hiseg.client"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -19,6 +19,7 @@ from hiseg.batching.workers import Workers
 from hiseg.core.box import Box
 from hiseg.core.canvas import Placement, choose_canvas, to_canvas
 from hiseg.core.errors import DeadlineExceeded, Overloaded, Reason, Unavailable
+from hiseg.core.forks import native_work
 from hiseg.core.image import ImageSource, Size
 from hiseg.core.job import Job, Mode
 from hiseg.core.model_choice import choose_model
@@ -277,9 +278,10 @@ def prepare(image: ImageSource, placement: Placement, boxes: Sequence[Box], stop
         UndecodableImage: the image is damaged.
         Exception: what :meth:`Stop.check` raises.
     """
-    decoded = image.decode(size_to_decode(placement), stop)
-    stop.check()
-    return Prepared(to_canvas(decoded.pixels, placement), placement.rois(boxes), decoded.notes)
+    with native_work():
+        decoded = image.decode(size_to_decode(placement), stop)
+        stop.check()
+        return Prepared(to_canvas(decoded.pixels, placement), placement.rois(boxes), decoded.notes)
 
 
 def draw_and_write(
@@ -296,7 +298,8 @@ def draw_and_write(
         Exception: what :meth:`Stop.check` or ``write`` raises.
     """
     started = time.perf_counter()
-    instances, foreground = draw(job, boxes, placement, batch_job.prediction, stop)
+    with native_work():
+        instances, foreground = draw(job, boxes, placement, batch_job.prediction, stop)
     drawn = time.perf_counter()
     timings = {
         "decode": batch_job.decode_ms,

@@ -56,15 +56,24 @@ def parse_boxes(text: str, max_boxes: int | None = None) -> list[list[float]]:
         if part == NOTHING:
             name = f"boxes[{index}]"
             raise InvalidRequest(f"{name} is left out: there is nothing between two semicolons", field=name, value="")
+        numbers = part.split(",") if "," in part else part.split()
         try:
-            rows.append([parse_number(number) for number in (part.split(",") if "," in part else part.split())])
+            rows.append([parse_number(number) for number in numbers])
         except ValueError as error:
-            raise InvalidRequest(
-                f"boxes[{index}] is not numbers separated by commas, and boxes are separated by semicolons",
-                field=f"boxes[{index}]",
-                value=part,
-            ) from error
+            raise _no_row(f"boxes[{index}]", part, numbers) from error
     return rows
+
+
+def _no_row(name: str, part: str, numbers: Sequence[str]) -> InvalidRequest:
+    """The error of a text that isn't a row of decimal numbers."""
+    try:
+        row = [*map(float, numbers)]
+    except ValueError:
+        row = []
+    if not all(map(math.isfinite, row)):
+        return InvalidRequest(f"{name} has a number that is not finite", field=name, value=row)
+    told = f"{name} is not numbers separated by commas, and boxes are separated by semicolons"
+    return InvalidRequest(told, field=name, value=part)
 
 
 def _parse_json(text: str, max_boxes: int | None) -> list[list[float]]:

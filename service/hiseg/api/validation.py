@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from hiseg.core.decimals import number_in
 from hiseg.core.errors import InvalidRequest, TooLarge, shorten
 
 M = TypeVar("M", bound=BaseModel)
@@ -92,6 +93,8 @@ def to_hiseg_error(error: ValidationError, names: Collection[str] = ()) -> Inval
         return unknown_name(str(first["loc"][-1]), names, value)
     bounds = {"ge", "gt", "le", "lt", "max_length"} & set(context)
     limit = context[bounds.pop()] if bounds else None
+    if isinstance(value, str) and isinstance(limit, int | float) and "max_length" not in context:
+        value = number_in(value)  # a query has texts; what is over a limit is a number
     if first["type"] in ("missing", "json_invalid"):
         value = None  # pydantic shows everything around what is missing, and all of what isn't JSON
     return InvalidRequest(f"{field}: {_say(first)}", field=field, limit=limit, value=value)

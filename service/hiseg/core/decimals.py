@@ -19,3 +19,10 @@ def parse_number(text: str) -> float:
     if not NUMBER.fullmatch(text):
         raise ValueError("it should be a number")
     return float(text)
+
+
+def number_in(text: str) -> float | str:
+    """The decimal number that a text is, whole where it has no point and no exponent; or the text, if it is none."""
+    if not NUMBER.fullmatch(text):
+        return text
+    return int(text) if text.strip().lstrip("+-").isdecimal() else float(text)

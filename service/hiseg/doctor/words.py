@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
 from pydantic import ValidationError
@@ -20,22 +20,25 @@ OPTIONS = {"model_repository": "--repository"}
 KEY_FORMAT = "an API key is listed as NAME:SHA256, with 64 hexadecimal digits; `hiseg key NAME` makes one"
 
 
-def explain(error: ValidationError | UnreadableFile, options: Collection[str] = ()) -> list[str]:
+def explain(
+    error: ValidationError | UnreadableFile, options: Collection[str] = (), names: Mapping[str, str] = OPTIONS
+) -> list[str]:
     """Say what is wrong, one sentence for each setting at fault.
 
     Args:
         error: why the settings are refused.
         options: names of the settings that were given as options of the command.
+        names: what options are called that aren't called as their settings are.
     """
     if isinstance(error, UnreadableFile):
         return [str(error)]
-    return list(_sentences(error, options))
+    return list(_sentences(error, options, names))
 
 
-def _sentences(error: ValidationError, options: Collection[str]) -> Iterator[str]:
+def _sentences(error: ValidationError, options: Collection[str], names: Mapping[str, str]) -> Iterator[str]:
     for problem in error.errors():
         name, *rest = (str(part) for part in problem["loc"]) if problem["loc"] else ("",)
-        where = f"{name} ({_source(name, options)})"
+        where = f"{name} ({_source(name, options, names)})"
         if problem["type"] == "extra_forbidden":
             yield _unknown(name)
         elif not name:
@@ -91,9 +94,9 @@ def _unknown(name: str) -> str:
     return f"{shorten(name)}{'' if is_variable else f' ({FILE})'} is no setting{meant}"
 
 
-def _source(name: str, options: Collection[str]) -> str:
+def _source(name: str, options: Collection[str], names: Mapping[str, str]) -> str:
     """Name the option, the variable or the file that a setting was given by."""
     if name in options:
-        return OPTIONS.get(name, f"--{name.replace('_', '-')}")
+        return names.get(name, f"--{name.replace('_', '-')}")
     variable = PREFIX + name.upper()
     return variable if variable in os.environ else FILE

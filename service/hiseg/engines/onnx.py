@@ -19,6 +19,7 @@ import numpy as np
 
 from hiseg.core.errors import Unavailable
 from hiseg.core.extras import RUNNING_MODELS, broken_runtime, needing
+from hiseg.core.forks import keep_in_children, native_work
 from hiseg.core.image import Floats, Pixels
 from hiseg.engines.base import (
     ROI_COUNTS,
@@ -229,7 +230,8 @@ class OnnxEngine:
         if self._has_row_range:
             end = masks.stop if RequestedOutputs.MASKS in requested else masks.start
             inputs |= {FIRST_ROW: np.array([masks.start]), END_ROW: np.array([end])}
-        made = dict(zip(outputs, session.run(outputs, inputs, options), strict=True))
+        with native_work():
+            made = dict(zip(outputs, session.run(outputs, inputs, options), strict=True))
         logits, foreground = made.get(self._mask_output), made.get(FOREGROUND_OUTPUT)
         return (
             no_logit_margins(self._info.mask_size) if logits is None else logit_margins(logits),
@@ -311,11 +313,13 @@ def _open(model: Path | bytes, threads: int) -> Any:
     options.add_session_config_entry(*SHARED_ALLOCATOR)
     try:
         providers = [name for name in ort.get_available_providers() if name != TENSORRT]
-        session = ort.InferenceSession(model, options, providers=providers)
+        with native_work():
+            session = ort.InferenceSession(model, options, providers=providers)
     except Exception as error:
         name = "the edited graph" if isinstance(model, bytes) else model
         why = error if isinstance(model, bytes) else why_unopened(model, error)
         raise ModelError(f"{name}: ONNX Runtime cannot open it: {why}") from error
+    keep_in_children(session)
     session._model_bytes = None  # kept for opening the model again with other providers, which nobody does
     return session
 

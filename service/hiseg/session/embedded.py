@@ -100,6 +100,14 @@ class EmbeddedSegmenter:
             self._segmenter, image, boxes, options, model.ref.name, write, deadline=deadline, cost=cost
         )
 
+    def choose(self, model: str | None, variant: str | None) -> ModelRef:
+        """The model that a request with these options gets, loaded or not; see :func:`choose_model`.
+
+        Raises:
+            InvalidRequest: there is no such model or variant, or the model is of another variant.
+        """
+        return choose_model([*self._stored], model, variant, self._settings.default_variant)
+
     async def load(self, model: str | None, variant: str | None) -> ModelInfo:
         """Load the model that a request with these options gets, unless it is loaded already.
 
@@ -111,7 +119,7 @@ class EmbeddedSegmenter:
             InvalidRequest: there is no such model or variant, or the model is of another variant.
             ModelError: it can't be used.
         """
-        chosen = choose_model([*self._stored], model, variant, self._settings.default_variant)
+        chosen = self.choose(model, variant)
         async with self._loading:
             if chosen.name not in self._segmenter.batchers:
                 path, threads = self._stored[chosen].path, self._settings.threads

@@ -9,6 +9,7 @@ import pytest
 
 import hiseg
 import hiseg.client
+import hiseg.session
 
 SERVERS = {
     "fastapi",
@@ -37,6 +38,7 @@ def loaded(code: str) -> set[str]:
 @pytest.mark.parametrize(
     ("code", "without"),
     [
+        ("from hiseg import Session, SessionError, asegment, segment", SERVERS | TOOLS | {"httpx", "grpc", "google"}),
         ("import hiseg; dir(hiseg)", SERVERS | TOOLS | {"numpy", "PIL", "httpx", "grpc", "google"}),
         ("from hiseg import Client; Client('http://127.0.0.1:1').close()", SERVERS | {"grpc", "google"}),
         (
@@ -52,10 +54,11 @@ def test_nothing_is_loaded_that_is_not_used(code: str, without: set[str]) -> Non
     assert not loaded(code) & without
 
 
-def test_the_package_itself_has_every_name_of_the_client() -> None:
-    assert hiseg.__all__ == hiseg.client.__all__
+def test_the_package_itself_has_every_name_of_the_client_and_of_sessions() -> None:
+    assert hiseg.__all__ == sorted([*hiseg.client.__all__, *hiseg.session.__all__])
     assert {*hiseg.__all__} <= {*dir(hiseg)}
-    for name in hiseg.__all__:
-        assert getattr(hiseg, name) is getattr(hiseg.client, name)
+    for part in (hiseg.client, hiseg.session):
+        for name in part.__all__:
+            assert getattr(hiseg, name) is getattr(part, name)
     with pytest.raises(AttributeError, match="no attribute 'Sever'"):
         hiseg.Sever  # type: ignore[attr-defined]  # noqa: B018
