@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from hiseg.client import Result
 from hiseg.client.images import ImageLike
 from hiseg.client.request import Boxes, Options, SegmentRequest, check_options, make_request
-from hiseg.core.extras import needing
+from hiseg.core.extras import RUNNING_MODELS, needing
 from hiseg.core.result import ModelRef
 from hiseg.session.errors import closed
 from hiseg.session.many import outcomes
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 ARGUMENTS = {"model_repository": "the argument repository", "threads": "the argument threads"}
 """What the settings that a session takes are called there."""
-WHAT = "making masks in this process"
 
 
 class Session:
@@ -163,7 +162,7 @@ class Session:
         return self._background
 
     def _start(self) -> None:
-        with needing(WHAT):
+        with needing(RUNNING_MODELS):
             from hiseg.session.background import Background
             from hiseg.session.settings import read_settings
         self._background = Background(read_settings(self._overrides, ARGUMENTS), self._model, self._variant)

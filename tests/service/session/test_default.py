@@ -117,5 +117,5 @@ def test_what_is_not_installed_is_named(module: str, extra: str) -> None:
             print(type(error).__name__, error)
         """
     )
-    assert done.stdout.startswith("ExtraMissing making masks in this process needs packages that aren't installed: ")
+    assert done.stdout.startswith("ExtraMissing running models here needs packages that aren't installed: ")
     assert f"[{extra}" in done.stdout
