@@ -1,8 +1,9 @@
-"""The commands of the README and of the pages about formats and video, run as printed."""
+"""The commands of the README and of the pages about formats, many photos and video, run as printed."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ from pycocotools import mask as coco_mask
 from benchmarks.harness.paths import ROOT
 from benchmarks.harness.ports import free_ports
 
-PAGES = (ROOT / "README.md", ROOT / "docs" / "formats.md", ROOT / "docs" / "video.md")
+PAGES = tuple(ROOT / page for page in ("README.md", "docs/formats.md", "docs/photos.md", "docs/video.md"))
 README = "".join(page.read_text() for page in PAGES)
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 SERVE = "make serve"
@@ -98,6 +99,9 @@ def test_command_works_as_printed(command: str, addresses: dict[str, str]) -> No
             if path.suffix == ".mp4":
                 with av.open(path) as container:
                     assert sum(1 for _ in container.decode(video=0)) == 20
+            elif path.suffix == ".json":
+                rows = json.loads(path.read_text())["annotations"]
+                assert all(row["segmentation"] for row in rows)
             else:
                 with PIL.Image.open(path) as picture:
                     picture.load()
