@@ -17,9 +17,9 @@ ONE_OF_EACH = json.dumps([{"user_class_name": name, "fixed_count": 1} for name i
 
 
 def locust(server: Server, report: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """One user of each kind for two seconds; what is under way then is finished, however slow the machine is."""
+    """One user of each kind for a second; what is under way then is finished, however slow the machine is."""
     command = [sys.executable, "-m", "locust", *SERVICES["loadtest"]["command"], "--json", "--html", report]
-    command += ["-u", "3", "-r", "3", "-t", "2s", "--stop-timeout", "60", "--config-users", ONE_OF_EACH]
+    command += ["-u", "3", "-r", "3", "-t", "1s", "--stop-timeout", "60", "--config-users", ONE_OF_EACH]
     command += ["--host", server.url, "--grpc", server.grpc, *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 

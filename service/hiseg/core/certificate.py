@@ -15,12 +15,10 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from hiseg.core.settled_files import SettledFiles, read_bounded
+from hiseg.core.settled_files import LOOK_INTERVAL_S, SettledFiles, read_bounded
 
 WARN_DAYS = 14
 """A certificate that expires within so many days is warned of."""
-WATCH_INTERVAL_S = 5.0
-"""Seconds between two looks at the files of a certificate."""
 DAY_S = 24 * 3600
 NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which the ssl module has no name for: an expired certificate is read too."""
@@ -129,7 +127,7 @@ async def watching(certificates: Iterable[Certificate]) -> AsyncIterator[None]:
 async def _watch(certificates: list[Certificate]) -> None:
     warned_at = time.monotonic()
     while certificates:
-        await asyncio.sleep(WATCH_INTERVAL_S)
+        await asyncio.sleep(LOOK_INTERVAL_S)
         is_new_day = time.monotonic() - warned_at >= DAY_S
         if is_new_day:
             warned_at = time.monotonic()

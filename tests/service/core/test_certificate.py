@@ -159,7 +159,7 @@ def test_a_running_service_uses_renewed_files(folder: Path, tmp_path: Path) -> N
         assert shown() == [first, first]
         renewed = use("good")
         while shown() != [renewed, renewed]:
-            time.sleep(0.5)
+            time.sleep(0.1)
 
 
 def certificate_at(url: str) -> bytes | None:
