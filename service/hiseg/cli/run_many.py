@@ -135,7 +135,7 @@ def _check(plan: Plan) -> tuple[Path | None, Path | None]:
     lines = None if plan.json_output in (None, STANDARD_STREAM) else Path(str(plan.json_output))
     if lines is not None:
         check_file("--json", lines, None)
-    check_formats(plan)
+    check_formats(plan, plan.mask_format or MaskFormat.OVERLAY)
     return output, lines
 
 

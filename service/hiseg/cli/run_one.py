@@ -71,8 +71,14 @@ def _check(plan: Plan) -> Plan:
         check_file(option, path, source)
     if len({path.absolute() for path in paths.values()}) < len(paths):
         raise CommandError("-o and --json are the same file")
-    check_formats(plan)
+    check_formats(plan, _picture_format(plan))
     return plan
+
+
+def _picture_format(plan: Plan) -> MaskFormat:
+    """What ``-o`` gets: the overlay too where the format is one of JSON alone."""
+    form = plan.mask_format
+    return form if form in (*PICTURES, MaskFormat.PNG) and form is not None else MaskFormat.OVERLAY
 
 
 def _rows(plan: Plan) -> list[list[float]] | None:
@@ -123,9 +129,7 @@ def _write(plan: Plan, photo: bytes, result: Result) -> Written:
     pictures: list[bytes] = []
     text = None
     if plan.output is not None:
-        form = plan.mask_format if plan.mask_format in (*PICTURES, MaskFormat.PNG) else MaskFormat.OVERLAY
-        drawing = Drawing(form or MaskFormat.OVERLAY, plan.picture or PictureType.PNG)
-        pictures = drawing.files(photo, result)
+        pictures = Drawing(_picture_format(plan), plan.picture or PictureType.PNG).files(photo, result)
     if plan.json_output is not None:
         text = Drawing(plan.mask_format or MaskFormat.COCO_RLE, tolerance_px=plan.tolerance_px).json(photo, result, 2)
     return Written(result, text, pictures)

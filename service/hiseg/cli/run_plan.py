@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 STANDARD_STREAM = "-"
 NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*", re.ASCII)
-NEEDS_SERVICE = {MaskFormat.OVERLAY, MaskFormat.CUTOUT, MaskFormat.POLYGON}
-"""Formats that are made with libraries of the extra ``service``; in JSON that of crops, ``png``, is one more."""
+NEED_SERVICE = (MaskFormat.OVERLAY, MaskFormat.CUTOUT, MaskFormat.POLYGON)
+NEED_SERVICE_IN_JSON = (MaskFormat.CUTOUT, MaskFormat.POLYGON, MaskFormat.PNG)
+"""Formats that are made with libraries of the extra ``service``, as files and within the answer."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,6 @@ class Plan:
     def is_binary(self) -> bool:
         """Whether everybody's mask is asked for, which needs no boxes."""
         return self.options.get("mode") == Mode.BINARY.value
-
-    @property
-    def needs_service(self) -> MaskFormat | None:
-        """The format that is written with libraries of the extra ``service``; None: none is."""
-        form = self.mask_format or MaskFormat.OVERLAY
-        if self.output is not None and form in NEEDS_SERVICE:
-            return form
-        form = self.mask_format or MaskFormat.COCO_RLE
-        is_in_json = form in NEEDS_SERVICE - {MaskFormat.OVERLAY} or form is MaskFormat.PNG
-        return form if self.json_output is not None and is_in_json else None
 
 
 def is_one(photos: list[str], output: str | None) -> bool:
@@ -136,8 +127,12 @@ def read_boxes(
     return read, []
 
 
-def check_formats(plan: Plan) -> None:
+def check_formats(plan: Plan, written: MaskFormat) -> None:
     """Refuse what can't be written, and load the libraries that writing needs.
+
+    Args:
+        plan: what is to be done.
+        written: format of the files that ``-o`` gets.
 
     Raises:
         CommandError: numbers of people are to be written with loss.
@@ -148,8 +143,11 @@ def check_formats(plan: Plan) -> None:
             f"--mask-format {plan.mask_format} is written as .png alone: .{plan.picture} changes pixels a little, and "
             "here each pixel says whose it is"
         )
-    if plan.needs_service is not None:
-        with needing(f"--mask-format {plan.needs_service}"):
+    formats = [written] if plan.output is not None and written in NEED_SERVICE else []
+    if plan.json_output is not None and plan.mask_format in NEED_SERVICE_IN_JSON:
+        formats.append(plan.mask_format)
+    if formats:
+        with needing(f"--mask-format {formats[0]}"):
             import hiseg.images.encoded
             import hiseg.masks.formats.overlay  # noqa: F401
 

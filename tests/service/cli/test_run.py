@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,9 @@ import pytest
 from benchmarks.harness.paths import HISEG, ROOT, SAMPLE, SAMPLE_BOXES
 from benchmarks.harness.repository import REPOSITORY
 from benchmarks.harness.serving import Server, serving
+from hiseg.core.extras import OF_EXTRAS, OF_THE_SERVICE
 from tests.service.cli.running import assert_one_line, call, hiseg
+from tests.service.cli.test_main import WITHOUT_THE_SERVICE
 
 BOXES = [part for box in SAMPLE_BOXES for part in ("--box", ",".join(f"{v:g}" for v in box))]
 NOTHING_WRITTEN = "hiseg: nothing written; -o out.png writes a picture, --json out.json the masks\n"
@@ -136,6 +139,29 @@ def test_a_server_gives_the_same_files(tmp_path: Path, server: Server, monkeypat
                 instance["score"] = round(instance["score"], 5)  # gRPC has it in single precision
             written.append((files[0].read_bytes(), answer))
         assert written[0] == written[1] == written[2]
+
+
+def test_a_plain_install_writes_by_a_server_what_needs_no_library(tmp_path: Path, server: Server) -> None:
+    of_typer = {"annotated_types", "pydantic", "pydantic_core"}
+    missing = ",".join(sorted({*OF_THE_SERVICE, *OF_EXTRAS, "onnxruntime"} - of_typer))
+    run = f"run {SAMPLE} {' '.join(BOXES)} --api-key secret --server {server.url}"
+    lines = [
+        f"{run} --mask-format label_map -o {tmp_path}/labels.png --json {tmp_path}/a.json",
+        f"{run} --mask-format png -o {tmp_path}/mask.png",
+        f"{run} -o {tmp_path}/overlay.png",
+        f"{run} --mask-format coco_rle -o {tmp_path}/overlay.png",
+        f"{run} --mask-format png --json {tmp_path}/b.json",
+        f"run {SAMPLE} {' '.join(BOXES)} -o {tmp_path}/labels.png --mask-format label_map",
+    ]
+    command = [sys.executable, "-c", WITHOUT_THE_SERVICE, missing, *lines]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    ended = [line.rpartition(" ")[2] for line in done.stdout.splitlines() if " ended with " in line]
+    assert ended == ["0", "0", "1", "1", "1", "1"]
+    needy = ["--mask-format overlay"] * 2 + ["--mask-format png", "hiseg run without --server"]
+    said = [line.partition(" needs packages that aren't installed: ") for line in done.stderr.splitlines()]
+    assert [what for what, _, _ in said] == [f"hiseg: {each}" for each in needy]
+    assert all("pip install" in how for _, _, how in said)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "labels.png", "mask-1.png", "mask-2.png"]
 
 
 @pytest.mark.parametrize(
