@@ -103,10 +103,15 @@ def test_command_works_as_printed(command: str, addresses: dict[str, str]) -> No
                 rows = json.loads(path.read_text())["annotations"]
                 assert all(row["segmentation"] for row in rows)
             else:
-                with PIL.Image.open(path) as picture:
-                    picture.load()
+                pictures = list(path.glob("*.png")) if path.is_dir() else [path]
+                assert pictures
+                for each in pictures:
+                    with PIL.Image.open(each) as picture:
+                        picture.load()
     finally:
         for path in written:
+            if path.is_dir():
+                shutil.rmtree(path)
             path.unlink(missing_ok=True)
 
 
