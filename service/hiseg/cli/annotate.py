@@ -50,7 +50,11 @@ def annotate(
     ],
     image_info: Annotated[
         Path | None,
-        typer.Option(help="COCO file that lists the images, where BOXES.JSON is a detector's list of results"),
+        typer.Option(
+            help="COCO file that lists the images, where BOXES.JSON is a detector's list of results",
+            metavar="FILE",
+            show_default="none",
+        ),
     ] = None,
     category: Annotated[
         list[str] | None,
@@ -73,7 +77,10 @@ def annotate(
         str | None,
         typer.Option(help="http:// or grpc:// URL of a running service", metavar="URL", show_default="no server"),
     ] = None,
-    api_key: Annotated[str | None, typer.Option(help="for services that need one", envvar="HISEG_API_KEY")] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(help="for services that need one", metavar="KEY", envvar="HISEG_API_KEY", show_default="none"),
+    ] = None,
 ) -> None:
     """Turn a COCO file of boxes into one of masks; no server needed.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hiseg.cli.numbers import whole_number
-from hiseg.cli.options import Repository, exit_on, read_settings
+from hiseg.cli.options import Repository, exit_on, model_names, read_settings
 from hiseg.core.errors import shorten
 from hiseg.core.start_error import StartError
 
@@ -108,7 +108,12 @@ def in_words(metrics: object) -> str:
 
 @models.command()
 def check(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="any .onnx file, or the name of one that is listed")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="any .onnx file, or the name of one that is listed", autocompletion=model_names
+        ),
+    ],
     as_json_text: Annotated[bool, typer.Option("--json", help="print all of it as JSON")] = False,
     threads: Annotated[int, whole_number("threads to run it with; 0: the cores this process may use", min=0)] = 0,
     repository: Repository = None,

@@ -6,9 +6,9 @@ No library of the service is loaded here, so that ``--help`` comes at once and w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -48,10 +48,25 @@ Variant = Annotated[
         help="variant of the model, such as b0 or b1", metavar="NAME", rich_help_panel=MODEL, show_default="b0"
     ),
 ]
+
+
+def model_names(context: typer.Context) -> list[str]:
+    """Names of the models in the repository, for completion; none where they can't be had: it must stay silent."""
+    with suppress(Exception):
+        from hiseg.models.repository import find_repository, stored_versions
+        from hiseg.settings import Settings
+
+        given: dict[str, Any] = {"model_repository": context.params.get("repository")}
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        return sorted(stored_versions(find_repository(settings.model_repository)))
+    return []
+
+
 Model = Annotated[
     str | None,
     typer.Option(
         "--model",
+        autocompletion=model_names,
         help="name of the model, as `hiseg models` lists it",
         metavar="NAME",
         rich_help_panel=MODEL,
