@@ -121,7 +121,9 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
         read_split(tmp_path, "train")
 
 
-@pytest.mark.parametrize("place", ["images/val2017", "val2017", "annotations/images", "images", "annotations"])
+@pytest.mark.parametrize(
+    "place", ["images/val2017", "val2017", "annotations/val2017", "annotations/images", "images", "annotations"]
+)
 def test_images_are_found_where_tools_put_them(tmp_path: Path, place: str) -> None:
     annotations = tmp_path / "annotations" / "instances_val2017.json"
     annotations.parent.mkdir()

@@ -376,18 +376,18 @@ def images_for_sizes(annotations: Path) -> Path:
 def images_beside(annotations: Path) -> Path:
     """Return the image folder of a file: ``images/val2017`` beside the folder of ``instances_val2017_….json``.
 
-    Where there is none, it is ``val2017`` without ``images``, as COCO unpacks, plain ``images``, or
-    the file's own folder if there are images in it.
+    Where there is none, it is ``val2017`` without ``images``, as COCO unpacks, or beside the file, plain ``images``,
+    or the file's own folder if there are images in it.
 
     Raises:
         FileNotFoundError: there is no such folder.
     """
     words = annotations.stem.split("_")
     split = (words[1] if len(words) > 1 else words[0]) or "images"
-    root = annotations.parent.parent
-    first, *others = (root / "images" / split, root / split, annotations.parent / "images", root / "images")
-    if any(path.suffix.lower() in IMAGE_SUFFIXES for path in annotations.parent.iterdir()):
-        others.append(annotations.parent)
+    beside, root = annotations.parent, annotations.parent.parent
+    first, *others = (root / "images" / split, root / split, beside / split, beside / "images", root / "images")
+    if any(path.suffix.lower() in IMAGE_SUFFIXES for path in beside.iterdir()):
+        others.append(beside)
     folder = next((folder for folder in (first, *others) if folder.is_dir()), None)
     if folder is None:
         raise FileNotFoundError(f"{first}, where the images of {annotations} should be, does not exist: name theirs")
