@@ -99,6 +99,9 @@ def measured_sets(
     from hiseg_training.data.coco import coco_set, split_file
 
     sets = {"val": coco_set(val_ann, val_images, data, "val")}
-    if ood_ann or ood_images or (val_ann is None and split_file(data, "ood").is_file()):
+    there = split_file(data, "ood").is_file()
+    if ood_ann or ood_images or (val_ann is None and there):
         sets["ood"] = coco_set(ood_ann, ood_images, data, "ood")
+    elif val_ann is None:
+        tell(f"there is no {split_file(data, 'ood')}: the model is measured on val alone")
     return sets
