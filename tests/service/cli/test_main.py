@@ -102,7 +102,7 @@ def test_a_plain_install_says_what_to_install() -> None:
     """Typer itself needs pydantic, so that is there."""
     of_typer = {"annotated_types", "pydantic", "pydantic_core"}
     missing = ",".join(sorted({*OF_THE_SERVICE, *OF_EXTRAS, "onnxruntime"} - of_typer))
-    fine = ["--version", "--help", "key web", *(f"{name} --help" for name in COMMANDS)]
+    fine = ["--version", "--help", *(f"{name} --help" for name in COMMANDS)]
     fine = [each for each in fine if each not in NEED_THE_SERVICE]
     refused = ["serve", "models", "doctor", *NEED_THE_SERVICE]
     run = [sys.executable, "-c", WITHOUT_THE_SERVICE, missing, *fine, *refused]
