@@ -42,6 +42,11 @@ PLAIN_IMPORTS = f"""
 import importlib.util
 print(*[name for name in {NOT_IN_A_PLAIN_INSTALL} if importlib.util.find_spec(name)])
 """
+IN_PROCESS = f"""
+from hiseg import segment
+result = segment("photo.jpg", {BOXES})
+print(*[person.area for person in result.instances])
+"""
 CLIENT = """
 import sys
 from hiseg import Client
@@ -209,6 +214,13 @@ def test_the_command_line_of_an_install_for_the_cpu(cpu: Environment, areas: lis
     assert "site-packages/hiseg/model_repository" in cpu.run("hiseg", "models").splitlines()[0]
     cpu.run("hiseg", "annotate", "boxes.json", "--images", ".", "-o", "masks.json")
     assert areas_in(cpu.folder / "masks.json") == areas
+
+
+def test_masks_in_one_line_of_python(cpu: Environment, plain: Environment, areas: list[int]) -> None:
+    assert cpu.run("python", "-c", IN_PROCESS).split() == [str(area) for area in areas]
+    last = plain.run("python", "-c", IN_PROCESS, expect=1).splitlines()[-1]
+    assert "ExtraMissing: running models here needs packages that aren't installed: " in last
+    assert "hiseg[cpu] @ file://" in last
 
 
 def test_a_client_of_the_plain_install_asks_the_service_of_the_other(
