@@ -130,7 +130,7 @@ def annotate(
             _write(output, target, to_bytes(document.content, output.endswith(".gz")))
             failures = [*document.failures, *missing, *found, *filled.failures]
             _tell(list_failures(failures))
-            _tell([_summary(filled, len(done.entries), output, time.monotonic() - began, len(failures))])
+            _tell([_summary(document, filled, len(done.entries), output, time.monotonic() - began, len(failures))])
             if not missing and not found:
                 done.remove()
             elif target and done.entries:
@@ -158,6 +158,7 @@ async def _outline(
         def progress(failed: int) -> None:
             show(len(done.entries) + failed, f"{failed} failed" if failed else "")
 
+        progress(0)
         try:
             async with opening as masker:
                 found = await outline_people(photos, masker, form, done, progress)
@@ -241,12 +242,17 @@ def _left(done: Done, photos: Sequence[Located], target: Path | None) -> list[st
     return [f"ended after {len(done.entries)} of {len(photos)} photos: the same command goes on from there"]
 
 
-def _summary(filled: Filled, photos: int, output: str, seconds: float, failed: int) -> str:
-    where = "" if output == STANDARD_STREAM else f" are in {output}"
-    parts = [f"{filled.masks} masks of {photos} photos{where}, after {seconds:.1f} s"]
-    parts += [f"{filled.empty} of the masks are empty"] if filled.empty else []
-    parts += [f"{failed} errors, whose annotations are as they were"] if failed else []
+def _summary(document: Document, filled: Filled, photos: int, output: str, seconds: float, failed: int) -> str:
+    where = "" if output == STANDARD_STREAM else f" in {output}"
+    parts = [f"{_count(filled.masks, 'mask')} of {_count(photos, 'photo')}{where}, after {seconds:.1f} s"]
+    parts += [f"{_count(filled.empty, 'mask')} without a pixel"] if filled.empty else []
+    parts += [f"{_count(document.crowds, 'crowd')} (iscrowd) left as they were"] if document.crowds else []
+    parts += [f"{_count(failed, 'error')}, with annotations left as they were"] if failed else []
     return "; ".join(parts)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _tell(lines: list[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from hiseg.core.fields import MISSING
 from hiseg.photos.coco_boxes import Document
 from hiseg.photos.done import Entry
 from hiseg.photos.pipeline import Failure
+from hiseg.photos.whole_file import write_whole
 
 SCORE, SCORE_BESIDE = "score", "mask_score"
 """The field of a mask's score, and the one for annotations that have a score already: a detector's, say."""
@@ -83,16 +83,7 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         CommandError: it can't be written.
     """
-    path = path.resolve()
-    new = path.with_name(path.name + ".new")
     try:
-        try:
-            with new.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, path)
-        finally:
-            new.unlink(missing_ok=True)
+        write_whole(path.resolve(), data)
     except OSError as error:
         raise CommandError(f"-o: {path} can't be written: {error.strerror}") from error

@@ -7,14 +7,12 @@ run that ends at any moment, by Ctrl-C or a power cut, has at most its last line
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from hiseg.core.command_errors import CommandError
 from hiseg.photos.line_file import LineFile, open_lines
@@ -175,18 +173,3 @@ def _compare(path: Path, folder: Path, first: Any, now: Mapping[str, Any]) -> No
             f"{folder} has results of other options: --{name.replace('_', '-')} was {was} and is {will} now; write "
             f"elsewhere, or {AGAIN}"
         )
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that under its name there is all of it or what was there before, whenever the program ends.
-
-    Raises:
-        OSError: it can't be written.
-    """
-    partial = path.with_name(f".hiseg-{uuid4().hex}.part")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

@@ -16,10 +16,11 @@ from hiseg.client.result import Result
 from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
 from hiseg.photos.drawing import Drawing
-from hiseg.photos.journal import AGAIN, Entry, Journal, write_whole
+from hiseg.photos.journal import AGAIN, Entry, Journal
 from hiseg.photos.listing import Photo
 from hiseg.photos.masker import Masker
 from hiseg.photos.pipeline import LISTED, PhotoError, Room
+from hiseg.photos.whole_file import write_whole
 
 OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 """Errors of writing that the next photo would meet too."""

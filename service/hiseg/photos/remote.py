@@ -50,7 +50,7 @@ class RemoteMasker:
         try:
             result = await self._to.segment(photo, boxes, **self._options)
         except OF_ALL as error:
-            raise CommandError(f"{self._url}: {error}") from error
+            raise _of_all(self._url, error) from error
         except client.ClientError as error:
             raise PhotoError(str(error)) from error
         return await asyncio.to_thread(write, result)
@@ -74,7 +74,13 @@ async def remote_masker(url: str, api_key: str | None, options: FrameOptions) ->
         try:
             await asking.info()
         except client.ClientError as error:
-            raise CommandError(f"{url}: {error}") from error
+            raise _of_all(url, error) from error
     async with to:
         with_priority: FrameOptions = {"priority": Priority.BATCH.value}
         yield RemoteMasker(to, url, with_priority | options)
+
+
+def _of_all(url: str, error: client.ClientError) -> CommandError:
+    """What ends the command, since the next photo would meet the same."""
+    hint = "; give it with --api-key, or HISEG_API_KEY" if isinstance(error, client.Unauthorized) else ""
+    return CommandError(f"{url}: {error}{hint}")

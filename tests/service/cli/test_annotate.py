@@ -89,7 +89,7 @@ def test_masks_of_val_are_the_services_to_the_pixel_and_pycocotools_reads_them(
     boxes, output = tmp_path / "boxes.json", tmp_path / "masks.json"
     boxes.write_text(json.dumps(found))
     done = hiseg("annotate", boxes, "--images", data / "images" / "val", "-o", output)
-    assert done.stderr.startswith(f"hiseg: {len(found['annotations'])} masks of {len(kept)} photos are in {output}")
+    assert done.stderr.startswith(f"hiseg: {len(found['annotations'])} masks of {len(kept)} photos in {output}")
     assert not done.stdout
     coco = COCO(str(output))
     with Client(server.url) as client:
@@ -167,6 +167,7 @@ def test_what_fails_is_listed_at_the_end_and_the_rest_is_written(tmp_path: Path,
         found["images"][0]["file_name"] = "../../etc/passwd"
         found["images"][1]["width"] = 950
         found["annotations"][4]["bbox"] = [1, 2, 3]
+        found["annotations"].append({"image_id": 2, "category_id": 1, "bbox": [1, 2, 3, 4], "iscrowd": 1, "area": 1})
 
     output = tmp_path / "masks.json"
     done = hiseg(*few(tmp_path, folder, spoil), "-o", output, expect=1)
@@ -174,11 +175,15 @@ def test_what_fails_is_listed_at_the_end_and_the_rest_is_written(tmp_path: Path,
     assert "2.jpg, annotations[4] (id 4): has no box of four numbers" in lines[0]
     assert "../../etc/passwd: is not in " in lines[1]
     assert "1.jpg: is 949 x 512 pixels, and by the boxes' file 950 x 512" in lines[2]
-    assert "1 masks of 1 photos" in lines[3]
-    assert "3 errors, whose annotations are as they were" in lines[3]
+    assert "1 mask of 1 photo in " in lines[3]
+    assert "; 1 crowd (iscrowd) left as they were; 3 errors, with annotations left as they were" in lines[3]
     assert "stays, so that the same command does only photos that failed" in lines[4]
     rows = json.loads(output.read_text())["annotations"]
-    assert [("segmentation" in row, row["area"] == 1) for row in rows] == [(False, True)] * 5 + [(True, False)]
+    assert [("segmentation" in row, row["area"] == 1) for row in rows] == [
+        *[(False, True)] * 5,
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_two_runs_at_once_on_one_output(tmp_path: Path, folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hiseg.core.command_errors import CommandError
-from hiseg.photos.journal import Entry, key_of, open_journal, write_whole
+from hiseg.photos.journal import Entry, key_of, open_journal
 
 OPTIONS = {"threshold": 0.5, "mask_format": "png"}
 
@@ -90,10 +90,3 @@ def test_keys_change_with_the_photo_its_boxes_and_the_names_of_its_results(tmp_p
     keys.append(key_of(photo, None, "a"))
     assert len({*keys}) == len(keys)
     assert key_of(photo, None, "a") == keys[-1]
-
-
-def test_files_are_whole_or_not_there(tmp_path: Path) -> None:
-    write_whole(tmp_path / f"{'x' * 251}.png", b"1")
-    with pytest.raises(OSError, match="File name too long"):
-        write_whole(tmp_path / f"{'x' * 252}.png", b"1")
-    assert [path.name for path in tmp_path.iterdir()] == [f"{'x' * 251}.png"]
