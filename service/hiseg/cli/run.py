@@ -16,7 +16,7 @@ from hiseg.cli.run_plan import Plan, check_box_option, is_one, read_boxes
 from hiseg.client.request import FrameOptions
 from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
-from hiseg.core.extras import ExtraMissing, needing
+from hiseg.core.extras import ExtraMissing
 from hiseg.core.job import DEFAULT_TOLERANCE_PX, MAX_TOLERANCE_PX, Mode, Smoothing
 from hiseg.core.start_error import StartError
 from hiseg.masks.formats.picture import PictureType
@@ -181,7 +181,7 @@ def run(
         options["model"] = model
     if variant is not None:
         options["variant"] = variant
-    with exit_on(CommandError, ExtraMissing, HisegError, StartError), exit_on(*_errors_of_models(server)):
+    with exit_on(CommandError, ExtraMissing, HisegError, StartError):
         check_box_option(box or [], photos)
         for photo in photos:
             refuse_url(photo)
@@ -212,17 +212,3 @@ def run(
             from hiseg.cli.run_many import run_many
 
             run_many(plan)
-
-
-def _errors_of_models(server: str | None) -> list[type[Exception]]:
-    """Errors of models, which are known where models can run.
-
-    Raises:
-        ExtraMissing: they can't run, and no service is named.
-    """
-    if server is not None:
-        return []
-    with needing("hiseg run without --server"):
-        from hiseg.engines.contract import ModelError
-        from hiseg.photos import embedded  # noqa: F401
-    return [ModelError]

@@ -93,7 +93,7 @@ class OnnxEngine:
     On a CPU two batches may run at once, each with its share of the threads; see :class:`SessionPool`.
     """
 
-    def __init__(self, path: Path, name: str, version: str, threads: int = 0) -> None:
+    def __init__(self, path: Path, name: str, version: str, threads: int = 0, *, one_by_one: bool = False) -> None:
         """Open the file and read its description.
 
         Args:
@@ -101,6 +101,8 @@ class OnnxEngine:
             name: name of the model in the repository.
             version: its version there.
             threads: number of threads for one operator; 0: as many as this process may use cores.
+            one_by_one: no two batches will run at once, so that the model is opened once, and not for shares of the
+                threads as well.
 
         Raises:
             ModelError: the file can't be opened, or doesn't keep the tensor contract.
@@ -113,7 +115,7 @@ class OnnxEngine:
         self._has_row_range = isinstance(model, bytes)
         if self._has_row_range and not self._rows_are_independent(whole):
             model, whole, self._has_row_range = path, _open(path, threads), False
-        shares = thread_shares(threads) if self._on_cpu else []
+        shares = thread_shares(threads) if self._on_cpu and not one_by_one else []
         self._sessions = SessionPool(whole, [_open(model, share) for share in shares])
         self._running: set[ort.RunOptions] = set()
         self._closed = False

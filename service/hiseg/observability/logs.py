@@ -20,7 +20,6 @@ from enum import StrEnum
 from typing import Any
 
 import cv2
-from uvicorn.config import LOGGING_CONFIG
 
 from hiseg.core.errors import shorten
 
@@ -144,6 +143,8 @@ def logging_config(log_format: LogFormat) -> dict[str, Any]:
     """Return the configuration of the log for :func:`logging.config.dictConfig`."""
     repeats: dict[str, Any] = {"repeats": {"()": RepeatFilter}}
     if log_format is LogFormat.TEXT:
+        from uvicorn.config import LOGGING_CONFIG  # not at the top: commands that serve nobody have requests too
+
         handlers = copy.deepcopy(LOGGING_CONFIG["handlers"])
         handlers["default"]["filters"] = ["repeats"]
         of_terminal = {"handlers": ["default"], "propagate": False}

@@ -157,7 +157,7 @@ def test_a_plain_install_writes_by_a_server_what_needs_no_library(tmp_path: Path
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     ended = [line.rpartition(" ")[2] for line in done.stdout.splitlines() if " ended with " in line]
     assert ended == ["0", "0", "1", "1", "1", "1"]
-    needy = ["--mask-format overlay"] * 2 + ["--mask-format png", "hiseg run without --server"]
+    needy = ["--mask-format overlay"] * 2 + ["--mask-format png", "making masks without --server"]
     said = [line.partition(" needs packages that aren't installed: ") for line in done.stderr.splitlines()]
     assert [what for what, _, _ in said] == [f"hiseg: {each}" for each in needy]
     assert all("pip install" in how for _, _, how in said)
