@@ -22,7 +22,9 @@ from pycocotools import mask as coco_mask
 from benchmarks.harness.paths import ROOT
 from benchmarks.harness.ports import free_ports
 
-PAGES = tuple(ROOT / page for page in ("README.md", "docs/formats.md", "docs/photos.md", "docs/video.md"))
+PAGES = tuple(
+    ROOT / page for page in ("README.md", "docs/formats.md", "docs/photos.md", "docs/python.md", "docs/video.md")
+)
 README = "".join(page.read_text() for page in PAGES)
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 SERVE = "make serve"
