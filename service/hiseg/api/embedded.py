@@ -23,6 +23,7 @@ async def segment_embedded(
     model: str,
     write: Write[T],
     *,
+    client: str = "",
     deadline: float | None = None,
     cost: WritingCost = NOTHING,
 ) -> tuple[Result, T]:
@@ -35,6 +36,7 @@ async def segment_embedded(
         options: what to do; the variant and ``deadline_ms`` are not looked at.
         model: name of the model.
         write: writes the answer.
+        client: whose share of the engine it uses.
         deadline: when the answer is of no use any more, on :func:`time.monotonic`'s clock; None: never.
         cost: what ``write`` takes of memory.
 
@@ -44,6 +46,6 @@ async def segment_embedded(
     Raises:
         HisegError: the image or the boxes are invalid, or what :meth:`Segmenter.segment` raises.
     """
-    job = options.to_job(image, boxes, segmenter.limits, model, deadline=deadline)
-    with segmenter.admission.reserve() as reservation:
+    job = options.to_job(image, boxes, segmenter.limits, model, client=client, deadline=deadline)
+    with segmenter.admission.reserve(client) as reservation:
         return await segmenter.segment(job, reservation, partial(write, job.image), cost)

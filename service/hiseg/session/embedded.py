@@ -104,8 +104,10 @@ class EmbeddedSegmenter:
         model = self.model
         if options.model is not None or options.variant is not None:
             model = await self.load(options.model, options.variant)
+        # There are no callers to tell apart, but what may take its time and what may not.
+        client, name = options.priority.value, model.ref.name
         return await segment_embedded(
-            self._segmenter, image, boxes, options, model.ref.name, write, deadline=deadline, cost=cost
+            self._segmenter, image, boxes, options, name, write, client=client, deadline=deadline, cost=cost
         )
 
     def choose(self, model: str | None, variant: str | None) -> ModelRef:

@@ -26,6 +26,7 @@ from hiseg.core.errors import InvalidRequest
 from tests.service.images.files import encoded, exif
 
 BOX = [[100, 20, 250.5, 480]]
+IMAGE = SAMPLE.read_bytes()
 STAGES = {"decode", "queue", "infer", "masks", "encode"}
 
 
@@ -205,6 +206,22 @@ def test_threads_and_event_loops_share_batches(session: Session) -> None:
         assert_same(result, expected)
     batches = {result.timings_ms["infer"] for result in found}  # the same number for all of a batch
     assert len(batches) < len(found)
+
+
+def test_what_may_take_its_time_lets_others_pass(session: Session) -> None:
+    done: list[str] = []
+
+    async def one(priority: str) -> None:
+        await session.asegment(IMAGE, BOX, priority=priority)
+        done.append(priority)
+
+    async def scenario() -> None:
+        batch = [asyncio.create_task(one("batch")) for _ in range(40)]
+        await asyncio.wait(batch, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.gather(*batch, *(one("interactive") for _ in range(3)))
+
+    asyncio.run(scenario())
+    assert max(index for index, priority in enumerate(done) if priority == "interactive") < 30
 
 
 def test_the_blocking_call_works_while_an_event_loop_runs(session: Session) -> None:
