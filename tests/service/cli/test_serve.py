@@ -95,7 +95,9 @@ def test_a_file_of_settings_that_cannot_be_used_is_said_in_one_line(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [("serve",), ("models",), ("run", str(SAMPLE)), ("video", "none.mp4"), ("doctor",)])
+@pytest.mark.parametrize(
+    "command", [("serve",), ("models",), ("run", str(SAMPLE), "--mode", "binary"), ("video", "none.mp4"), ("doctor",)]
+)
 def test_refused_settings_end_every_command_that_reads_them(command: tuple[str, ...]) -> None:
     done = hiseg(*command, expect=1 if command == ("doctor",) else 2, HISEG_API_KEY_FILE="keys", HISEG_HOST="")
     told = done.stdout + done.stderr
