@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hiseg.cli.help_texts import plain
-from hiseg.core.extras import ExtraMissing, extra_for, missing_extra
+from hiseg.core.extras import CPU, SERVICE, ExtraMissing, extra_for, joined, missing_extra
 from hiseg.core.version import hiseg_version
 
 MISSING = 2
@@ -26,10 +26,12 @@ class Place(NamedTuple):
     Attributes:
         module: in which the function, or the ``typer.Typer``, has the command's name, with ``_`` for ``-``.
         summary: its line in the list of commands: how its own help begins.
+        extras: extras that it needs, for all that it can do; empty: those of its program.
     """
 
     module: str
     summary: str
+    extras: tuple[str, ...] = ()
 
 
 class LazyCommand(TyperCommand):
@@ -64,6 +66,8 @@ class LazyGroup(TyperGroup):
 
     places: ClassVar[Mapping[str, Place]] = {}
     """The commands by name, in the order in which they are listed."""
+    extras: ClassVar[tuple[str, ...]] = (CPU,)
+    """Extras that commands of the program need which name none."""
 
     def __init__(self, **attributes: Any) -> None:
         commands = {name: LazyCommand(name, place) for name, place in self.places.items()}
@@ -85,7 +89,11 @@ class LazyGroup(TyperGroup):
             extra = extra_for(error.name or "")
             if extra is None:
                 raise
-            typer.echo(missing_extra(f"{ctx.command_path} {ctx.invoked_subcommand}", extra), err=True)
+            # All of them at once: whoever installs one after the other meets the next sentence after each.
+            extras = self.places[ctx.invoked_subcommand].extras or self.extras
+            if extra not in (CPU, SERVICE):  # what the service needs comes with each of them
+                extras = (*extras, extra)
+            typer.echo(missing_extra(f"{ctx.command_path} {ctx.invoked_subcommand}", joined(*extras)), err=True)
             raise typer.Exit(MISSING) from error
 
 

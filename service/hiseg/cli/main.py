@@ -20,8 +20,8 @@ COMMANDS = {
     "annotate": Place("hiseg.cli.annotate", "Turn a COCO file of boxes into one of masks; no server needed."),
     "models": Place("hiseg.cli.models", "List the models of the repository, or check a file."),
     "key": Place("hiseg.cli.keys", "Make an API key."),
-    "bench": Place("hiseg.cli.bench", "Load a running service and measure it."),
-    "video": Place("hiseg.cli.video", "Tint the people of a video; no server needed."),
+    "bench": Place("hiseg.cli.bench", "Load a running service and measure it.", ("bench",)),
+    "video": Place("hiseg.cli.video", "Tint the people of a video; no server needed.", ("cpu", "video")),
     "doctor": Place("hiseg.cli.doctor", "Look for what would keep the service from serving, and say what to mend."),
 }
 

@@ -115,6 +115,15 @@ def extra_for(module_name: str) -> str | None:
     return OF_EXTRAS.get(name)
 
 
+def joined(*extras: str) -> str:
+    """Join extras for one command, such as ``cpu,video``.
+
+    ``service`` is in all others, and a runtime that is installed already takes the place of ``cpu``.
+    """
+    names = {extra for extra in extras if extra != CPU or not installed_runtimes()}
+    return ",".join(sorted(names - {SERVICE}) or [SERVICE])
+
+
 def installed_runtimes() -> list[str]:
     """Names of the installed packages that bring the module ``onnxruntime``, sorted; more than one break each other."""
     names = set()

@@ -20,6 +20,7 @@ from hiseg.core.extras import (
     extra_for,
     install_command,
     installed_runtimes,
+    joined,
     missing_extra,
     needing,
 )
@@ -131,6 +132,14 @@ def test_what_the_service_needs_comes_without_a_second_runtime(site: Path) -> No
     installed(site, "onnxruntime-gpu", "onnxruntime/__init__.py")
     assert extra_for("fastapi") == extra_for("pydantic") == "service"
     assert extra_for("json") is None
+
+
+def test_extras_are_joined_without_a_second_runtime(site: Path) -> None:
+    assert joined("video", "cpu", "cpu") == "cpu,video"
+    assert joined("service", "training") == "training"
+    installed(site, "onnxruntime-gpu", "onnxruntime/__init__.py")
+    assert joined("cpu", "video") == "video"
+    assert joined("cpu") == joined("service", "cpu") == "service"
 
 
 def test_runtimes_are_what_brings_the_module(site: Path) -> None:

@@ -37,6 +37,7 @@ class Commands(LazyGroup):
     """All of :data:`COMMANDS`."""
 
     places = COMMANDS
+    extras = ("cpu", "training")
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, context_settings=BOTH_SPELLINGS)
