@@ -23,9 +23,10 @@ from benchmarks.harness.serving import serving
 from benchmarks.loads import MEBI, highest_memory, load
 from hiseg.bench.run import ClosedLoop
 from hiseg.bench.sender import Request
+from hiseg.photos.pipeline import AT_ONCE
 from hiseg_training.data.coco import data_root
 
-CALLERS = 16
+CALLERS = AT_ONCE
 """As many as the command has photos in progress."""
 LARGE = (4000, 3000)
 LARGE_COUNTS = (8, 64)

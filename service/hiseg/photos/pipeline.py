@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-AT_ONCE = 16
-"""Photos in progress: as many images as fit a batch, so that one is ready whenever the engine is."""
+AT_ONCE = 32
+"""Photos in progress: as many images as fit two batches, so that one is being prepared while the engine has another."""
 MAX_BYTES = 128 * 1024 * 1024
 """Most bytes that their files have together, unless a single one has more."""
 LISTED = 20
