@@ -128,7 +128,8 @@ def installed_runtimes() -> list[str]:
     """Names of the installed packages that bring the module ``onnxruntime``, sorted; more than one break each other."""
     names = set()
     for found in distributions():
-        name = found.metadata["Name"].lower().replace("_", "-")
+        # A removal that was interrupted leaves a folder without a name.
+        name = (found.metadata["Name"] or "").lower().replace("_", "-")
         # Others are named after it and lie elsewhere: onnxruntime-extensions, onnxruntime-genai.
         if name.startswith((RUNTIME, "ort-nightly")) and any(
             file.parts[:1] == (RUNTIME,) for file in found.files or ()

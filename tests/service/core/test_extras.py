@@ -144,6 +144,7 @@ def test_extras_are_joined_without_a_second_runtime(site: Path) -> None:
 
 def test_runtimes_are_what_brings_the_module(site: Path) -> None:
     assert installed_runtimes() == []
+    (site / "half_removed-1.0.dist-info").mkdir()
     installed(site, "onnxruntime-extensions", "onnxruntime_extensions/__init__.py")
     installed(site, "onnxruntime", "onnxruntime/__init__.py", "onnxruntime/capi/x.so")
     installed(site, "onnxruntime_gpu", "onnxruntime/__init__.py")
