@@ -215,7 +215,7 @@ def _check(document: Document, path: Path, boxes: int) -> None:
     if not boxes:
         counts = {
             "of other categories": document.others,
-            "of crowds": document.crowds,
+            "of crowds (iscrowd)": document.crowds,
             "that can't be understood": len(document.failures),
         }
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
