@@ -243,7 +243,8 @@ class OnnxEngine:
     def _rows_are_independent(self, session: Any) -> bool:
         """Whether masks come out the same when some are computed at a time; tried on noise with boxes that overlap."""
         rng = np.random.default_rng(0)
-        images = rng.integers(0, 256, (1, 3, *self._info.canvases[0]), dtype=np.uint8)
+        canvas = min(self._info.canvases, key=math.prod)
+        images = rng.integers(0, 256, (1, 3, *canvas), dtype=np.uint8)
         rois = np.array([[0, 0.1 * k, 0.1 * k, 0.1 * k + 0.5, 0.1 * k + 0.4] for k in range(5)], dtype=np.float32)
 
         def compute(*parts: slice) -> Floats:

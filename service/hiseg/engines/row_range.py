@@ -107,11 +107,13 @@ def _remove_outputs(graph: Any, names: Sequence[str]) -> None:
         if not needed.isdisjoint(node.output):
             nodes.append(node)
             needed.update(node.input)
-    constants = [tensor for tensor in graph.initializer if tensor.name in needed]
-    for field, left in (("output", kept), ("node", reversed(nodes)), ("initializer", constants)):
-        left = [*left]
+    for field, left in (("output", kept), ("node", [*reversed(nodes)])):
         graph.ClearField(field)
         getattr(graph, field).extend(left)
+    # Each by itself: putting the others in anew would copy all weights.
+    for index in reversed(range(len(graph.initializer))):
+        if graph.initializer[index].name not in needed:
+            del graph.initializer[index]
 
 
 def _declare_shapes(graph: Any) -> None:

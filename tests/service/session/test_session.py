@@ -288,7 +288,11 @@ def test_a_session_that_nobody_has_any_more_ends_its_threads() -> None:
         ({"threads": -1}, {}, r"threads \(the argument threads\): -1 is under 0"),
         ({}, {"HISEG_MODEL_REPOSITORY": "/nowhere"}, "there is no folder /nowhere with models"),
         ({}, {"HISEG_MAX_BOXES": "many"}, r"max_boxes \(HISEG_MAX_BOXES\): 'many' is no whole number"),
-        ({"repository": REPOSITORY}, {"HISEG_DEFAULT_VARIANT": "b9"}, "default_variant is 'b9', and there is b0"),
+        (
+            {"repository": REPOSITORY},
+            {"HISEG_DEFAULT_VARIANT": "b9"},
+            "default_variant is 'b9', and there is hiseg_b0 of variant b0",
+        ),
     ],
 )
 def test_a_session_that_cannot_be_made(
