@@ -53,6 +53,7 @@ class Background:
         self._started: Future[EmbeddedSegmenter] = Future()
         self._lock = threading.Lock()
         self._is_closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._thread = threading.Thread(
             target=self._run, args=(settings, model, variant), name="hiseg-session", daemon=True
@@ -64,6 +65,9 @@ class Background:
             raise SessionError(str(error)) from error
         except HisegError as error:
             raise to_client_error(error) from error
+        except KeyboardInterrupt:  # while it loads
+            self._tell_to_stop()
+            raise
 
     @property
     def model(self) -> ModelRef:
@@ -105,17 +109,21 @@ class Background:
                 raise closed()
             # Before the loop is told to stop, which happens under the lock too.
             segmented = self._segment(source, request.rows, options, deadline)
+            assert self._loop is not None  # since it has started
             return asyncio.run_coroutine_threadsafe(segmented, self._loop)
 
     def close(self) -> None:
         """Refuse what is on its way, end the threads, and release the models; a second call does nothing."""
-        with self._lock:
-            if self._is_closed:
-                return
-            self._is_closed = True
-            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._tell_to_stop()
         if threading.current_thread() is not self._thread:
             self._thread.join(CLOSE_SECONDS)
+
+    def _tell_to_stop(self) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                if self._loop is not None:
+                    self._loop.call_soon_threadsafe(self._stopping.set)
 
     def _run(self, settings: Settings, model: str | None, variant: str | None) -> None:
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
@@ -127,7 +135,11 @@ class Background:
                 self._started.set_exception(error)
 
     async def _serve(self, settings: Settings, model: str | None, variant: str | None) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        self._stopping = asyncio.Event()
+        with self._lock:
+            if self._is_closed:
+                return
+            self._loop = asyncio.get_running_loop()
         async with embedded_segmenter(settings, model=model, variant=variant) as segmenter:
             self._started.set_result(segmenter)
             await self._stopping.wait()
