@@ -13,7 +13,7 @@ from hiseg.cli.lazy import Place, load
 
 def parameters(places: Mapping[str, Place], program: str) -> Iterator[tuple[str, TyperOption | TyperArgument, Any]]:
     """All options and arguments of all commands: where each is, itself, and the context of its command."""
-    for name, (module, _) in places.items():
+    for name, (module, _, _) in places.items():
         yield from _of(load(module, name), f"{program} {name}")
 
 

@@ -33,13 +33,13 @@ def loaded(*arguments: str) -> set[str]:
 
 def test_help_lists_every_command_with_its_summary() -> None:
     output = " ".join(CliRunner().invoke(app, ["--help"]).output.replace("│", " ").split())
-    for name, (_, summary) in COMMANDS.items():
+    for name, (_, summary, _) in COMMANDS.items():
         assert f"{name} {summary}" in output
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_summary_says_what_the_command_says_of_itself(name: str) -> None:
-    module, summary = COMMANDS[name]
+    module, summary, _ = COMMANDS[name]
     assert load(module, name).help.startswith(summary.removesuffix("."))
 
 

@@ -18,13 +18,13 @@ HEAVY = {"torch", "lightning", "timm", "onnx", "onnxruntime", "cv2", "numpy", "p
 
 def test_help_lists_every_command_with_its_summary() -> None:
     output = " ".join(CliRunner().invoke(app, ["--help"]).output.replace("│", " ").split())
-    for name, (_, summary) in COMMANDS.items():
+    for name, (_, summary, _) in COMMANDS.items():
         assert f"{name} {summary}" in output
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_summary_says_what_the_command_says_of_itself(name: str) -> None:
-    module, summary = COMMANDS[name]
+    module, summary, _ = COMMANDS[name]
     assert " ".join(load(module, name).help.split()).startswith(summary.removesuffix("."))
 
 
