@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -25,9 +26,35 @@ hypothesis.settings.register_profile("hiseg", deadline=None)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "hiseg"))
 
+# Python looks for garbage after every 700 new objects, now and then through all of the million that torch and others
+# leave, which took a tenth of the tests' time. Here it looks at what a file of tests left, when that file is done.
+gc.set_threshold(50_000, 20, 50)
+
 TOOLS = ROOT / ".venv-tools"
 PHOTOGRAPHS = ROOT.parent / "shared" / "data" / "person_seg"
 """Where tests look for photographs unless ``HISEG_DATA`` names their folder."""
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported for all tests out of the search for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_garbage_at_the_end() -> Iterator[None]:
+    """Find what fixtures of the session left open: pytest makes an error of it in the last test's teardown."""
+    yield
+    gc.unfreeze()
+    gc.collect()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_garbage() -> Iterator[None]:
+    """Find what a file of tests left open: pytest makes an error of it in the teardown of the file's last test."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
