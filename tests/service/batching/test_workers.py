@@ -59,7 +59,9 @@ def on_bench(scenario: Callable[[Bench], Any]) -> None:
             finally:
                 for gate in bench.gates:
                     gate.set()
-                await settle()
+                async with asyncio.timeout(10):
+                    while bench.workers.pending:
+                        await settle()
             assert (bench.workers.pending, bench.workers.working_bytes, bench.memory.used) == (0, 0, 0)
             assert bench.admission.reserved_bytes == 0
 
