@@ -8,14 +8,16 @@ from typing import TypeVar
 
 from hiseg.api.options import Options
 from hiseg.client.request import FrameOptions
-from hiseg.client.result import Instance, Result
+from hiseg.client.result import Result
 from hiseg.core import errors
 from hiseg.core import result as core_result
 from hiseg.core.command_errors import CommandError
+from hiseg.core.image import ImageSource
+from hiseg.core.stop import Stop
 from hiseg.engines.contract import ModelError
-from hiseg.masks.formats.rle import coco_rle
 from hiseg.photos.masker import Rows
 from hiseg.photos.pipeline import PhotoError
+from hiseg.session import answer
 from hiseg.session.embedded import EmbeddedSegmenter, embedded_segmenter
 from hiseg.settings import MAX_COUNT, Settings
 
@@ -46,11 +48,13 @@ class EmbeddedMasker:
 
     async def segment(self, photo: bytes, boxes: Rows | None, write: Callable[[Result], T]) -> T:
         """See :meth:`hiseg.photos.masker.Masker.segment`."""
+
+        def write_result(image: ImageSource, result: core_result.Result, stop: Stop) -> T:
+            return write(answer.to_result(result, answer.write(image, result, stop)))
+
         try:
             rows = self._options.check_boxes(boxes)
-            _, written = await self._segmenter.segment(
-                photo, rows, self._options, lambda image, result, stop: write(to_client_result(result))
-            )
+            _, written = await self._segmenter.segment(photo, rows, self._options, write_result)
         except OF_A_PHOTO as error:
             raise PhotoError(error.detail) from error
         except errors.HisegError as error:
@@ -72,21 +76,3 @@ async def embedded_masker(
             yield EmbeddedMasker(segmenter, chosen.model_copy(update={"model": None, "variant": None}))
     except ModelError as error:
         raise CommandError(str(error)) from error
-
-
-def to_client_result(result: core_result.Result) -> Result:
-    """Return a result as the client gives it, so that one code serves both."""
-
-    def convert(found: core_result.Instance) -> Instance:
-        counts = coco_rle(found.mask, result.width, result.height)["counts"]
-        return Instance(found.box.as_tuple(), found.score, found.area, counts, (result.height, result.width))
-
-    return Result(
-        width=result.width,
-        height=result.height,
-        notes=result.notes,
-        model=result.model,
-        instances=tuple(map(convert, result.instances)),
-        foreground=None if result.foreground is None else convert(result.foreground),
-        timings_ms=result.timings_ms,
-    )
