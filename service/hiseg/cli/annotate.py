@@ -31,6 +31,7 @@ from hiseg.photos.annotate import annotate as outline_people
 from hiseg.photos.coco_boxes import Document, read_document
 from hiseg.photos.coco_output import Filled, fill, to_bytes, write_file
 from hiseg.photos.done import Done, fingerprint_of, open_done, partial_path
+from hiseg.photos.listing import SUFFIXES, refuse_url
 from hiseg.photos.masker import Masker
 from hiseg.photos.open import open_masker
 from hiseg.photos.pipeline import Failure, list_failures
@@ -172,24 +173,27 @@ def _check_output(output: str, boxes: str, image_info: Path | None) -> Path | No
     """Refuse an output that couldn't be written, before any work; returns its path if it is, or will be, a file.
 
     Raises:
-        BadOption: it is a folder, in none, or one of the inputs.
+        BadOption: it is a folder, in none, one of the inputs, or a photo by its name.
     """
     if output == STANDARD_STREAM:
         return None
-    path = Path(output)
-    if path.is_dir():
+    if os.path.isdir(output or "."):
         raise BadOption("-o", output, "is a folder; name a file in it")
-    if not path.parent.is_dir():
+    if not os.path.isdir(os.path.dirname(os.path.realpath(output))):
         raise BadOption("-o", output, "is in a folder that doesn't exist")
+    if Path(output).suffix.lower() in SUFFIXES:
+        raise BadOption("-o", output, "is a photo by its name; masks are written as JSON, such as masks.json")
+    is_there = os.path.exists(output)
     for source in (boxes, *([] if image_info is None else [str(image_info)])):
-        if source != STANDARD_STREAM and path.exists() and os.path.exists(source) and path.samefile(source):
+        if source != STANDARD_STREAM and is_there and os.path.exists(source) and os.path.samefile(source, output):
             raise BadOption("-o", output, "is the file that is read; write to another one")
-    return path if path.is_file() or not path.exists() else None
+    return Path(output) if os.path.isfile(output) or not is_there else None
 
 
 def _read(source: str) -> bytes:
     if source == STANDARD_STREAM:
         return sys.stdin.buffer.read()
+    refuse_url(source, "hiseg annotate")
     try:
         return Path(source).read_bytes()
     except FileNotFoundError as error:

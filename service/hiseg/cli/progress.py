@@ -20,7 +20,7 @@ def progress_bar(total: int | None) -> Iterator[Show]:
     Yields:
         A function to be called after each of them.
     """
-    if not sys.stderr.isatty():
+    if not (sys.stderr and sys.stderr.isatty()):
         yield lambda done, words: None
         return
     # Not at the top: it takes a while, and is for terminals only.

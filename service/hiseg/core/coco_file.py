@@ -55,6 +55,9 @@ def check_coco(content: Any, annotations: Path) -> dict[str, Any]:
         for index, row in enumerate(rows if name != "annotations" else ()):
             if not isinstance(row, dict):
                 raise AnnotationError(f"{annotations}: {name}[{index}] is {show(row)}, not an object with an id")
+    first = next(iter(content["annotations"]), None)
+    if isinstance(first, dict) and "segments_info" in first:
+        raise AnnotationError(f"{annotations} is a panoptic COCO file, without boxes; take the one of instances")
     return content
 
 

@@ -38,7 +38,8 @@ class ImageFolder:
                 if _is_file(path := self.folder.joinpath(*parts[start:])):
                     return path
         for spelling in (name, unquote(name.partition("?")[0])):
-            found = self._below[_plain(spelling.replace("\\", "/").rpartition("/")[2])]
+            named = self._below[_plain(spelling.replace("\\", "/").rpartition("/")[2])]
+            found = [path for path in named if _is_file(path)]  # and no link to nowhere, or a pipe, which never ends
             if len(found) == 1:
                 return found[0]
         return None

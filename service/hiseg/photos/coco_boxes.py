@@ -27,8 +27,10 @@ from hiseg.photos.pipeline import Failure
 
 LARGEST_SHARE = 1.5
 """Boxes without a larger number are shares of their image, 0 to 1, and not pixels."""
-URLS = ("coco_url", "flickr_url", "url")
-"""Where files say that a photo is to be fetched from."""
+URLS = ("flickr_url", "url")
+"""Where files say that a photo is to be fetched from; its file needn't be called as it is there."""
+MAX_SHOWN = 200
+"""Most characters of a name that messages show."""
 
 
 class Person(NamedTuple):
@@ -49,7 +51,7 @@ class Photo:
 
     Attributes:
         place: in the list of images, from 0.
-        name: its ``file_name``.
+        name: its ``file_name``, or LVIS's ``coco_url``, which ends with it.
         size: its (width, height), each 0 where the file doesn't say it.
         people: those who get a mask, in the file's order.
     """
@@ -62,7 +64,7 @@ class Photo:
     @property
     def shown(self) -> str:
         """The name as messages show it: in one line."""
-        return " ".join(self.name.split())
+        return _shown(self.name)
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ def read_document(
             image = read_field(row, "image_id", identifier)
             if image not in images:
                 raise Unclear(f"image_id is {show(row['image_id'])}, which no image has")
-            where = f"{_name(images[image][1]) or image}, {where}"
+            where = f"{_shown(_name(images[image][1])) or image}, {where}"
             box = read_box(row)
             if min(box[2:]) <= 0:
                 raise Unclear(f"bbox is {show(row['bbox'])}, whose width or height isn't above 0")
@@ -172,8 +174,8 @@ def _persons(
         used = set()
         with suppress(Unclear):  # the row is told of later
             used = {identifier(row["category_id"]) for row in rows}
-        if not category_rows(about) and (not used or len(used) == 1):
-            document.notes.append(f"{path} has no categories, so all of its boxes are taken for people")
+        if not rows or (not category_rows(about) and len(used) == 1):
+            document.notes.append("its boxes have no categories, so all are taken for people")
             return None
         if PERSON not in named and len(used) == 1 and len(category_rows(about)) == 1:
             (row,) = category_rows(about)
@@ -183,22 +185,29 @@ def _persons(
 
 
 def _name(row: dict[str, Any]) -> str:
-    """The file's name for messages, in one line; empty if there is none."""
-    name = row.get("file_name")
-    return " ".join(name.split()) if isinstance(name, str) else ""
+    """The name of an image's file; empty if there is none."""
+    names = (row.get("file_name"), row.get("coco_url"))
+    return next((name for name in names if isinstance(name, str) and name.strip()), "")
+
+
+def _shown(name: str) -> str:
+    """A name as messages show it: in one line, and nothing that a terminal would obey."""
+    line = "".join(each if each.isprintable() else "?" for each in " ".join(name.split()))
+    return line if len(line) <= MAX_SHOWN else f"{line[: MAX_SHOWN - 1]}…"
 
 
 def _add_photo(document: Document, place: int, row: dict[str, Any], people: tuple[Person, ...]) -> None:
-    where = _name(row) or f"images[{place}] (id {row['id']})"
+    name = _name(row)
+    where = _shown(name) or f"images[{place}] (id {row['id']})"
     try:
-        if not _name(row):
+        if not name:
             asked = next((f"; its {key} isn't fetched: download the photo" for key in URLS if row.get(key)), "")
             raise Unclear(f"has no file_name{asked}")
         width, height = (_side(row, side) for side in ("width", "height"))
     except Unclear as error:
         document.failures.append(Failure(where, str(error)))
     else:
-        document.photos.append(Photo(place, row["file_name"], (width, height), people))
+        document.photos.append(Photo(place, name, (width, height), people))
 
 
 def _side(row: dict[str, Any], side: str) -> int:

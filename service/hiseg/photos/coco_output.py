@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 
 from hiseg.core.coco_file import name_row
 from hiseg.core.command_errors import CommandError
-from hiseg.core.fields import MISSING
 from hiseg.photos.coco_boxes import Document
 from hiseg.photos.done import Entry
 from hiseg.photos.pipeline import Failure
@@ -39,7 +39,8 @@ class Filled:
 def fill(document: Document, entries: Mapping[int, Entry]) -> Filled:
     """Put masks into a document: ``segmentation`` and ``area``, which are replaced, and ``score``.
 
-    An image whose width or height isn't said gets them, since pycocotools can't read masks without.
+    An image whose width or height isn't said, or is text, gets them as numbers, since pycocotools can't read masks
+    without.
     """
     filled = Filled()
     for photo in document.photos:
@@ -57,7 +58,7 @@ def fill(document: Document, entries: Mapping[int, Entry]) -> Filled:
             filled.failures.append(Failure(where, "its bbox has no pixel of the photo inside"))
         image = document.images[photo.place]
         for side, real in (("width", entry.width), ("height", entry.height)):
-            if image.get(side) in MISSING or image[side] in (0, "0"):
+            if not image.get(side) or isinstance(image[side], str):
                 image[side] = real
     return filled
 
@@ -84,6 +85,6 @@ def write_file(path: Path, data: bytes) -> None:
         CommandError: it can't be written.
     """
     try:
-        write_whole(path.resolve(), data)
+        write_whole(Path(os.path.realpath(path)), data)
     except OSError as error:
         raise CommandError(f"-o: {path} can't be written: {error.strerror}") from error

@@ -6,36 +6,43 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from hiseg.core.command_errors import CommandError
+
+TRIES = 100
+"""How often a file is opened at most that others make and remove at the same time."""
 
 
 class LineFile:
     """An open file; see :func:`open_lines`.
 
     Args:
-        file: at its end.
+        file: at its end; unbuffered, so that what a full disk didn't take isn't written again when it is closed.
         path: its path, for messages.
         lines: what is in it.
     """
 
-    def __init__(self, file: IO[bytes], path: Path, lines: list[Any]) -> None:
+    def __init__(self, file: FileIO, path: Path, lines: list[Any]) -> None:
         self._file = file
         self.path = path
         self.lines = lines
 
     def add(self, line: Any) -> None:
-        """Write a line, which then outlives the process.
+        """Write a line, which then outlives the process; all of it or none.
 
         Raises:
             CommandError: it can't be written.
         """
+        rest, end = json.dumps(line, separators=(",", ":")).encode() + b"\n", self._file.tell()
         try:
-            self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
-            self._file.flush()
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
+            self._file.seek(end)
+            self._file.truncate()
             raise CommandError(f"{self.path} can't be written: {error.strerror}") from error
 
     def clear(self) -> None:
@@ -69,15 +76,15 @@ def open_lines(path: Path, busy: str) -> Iterator[LineFile]:
         yield LineFile(file, path, lines)
 
 
-def _open_locked(path: Path, busy: str) -> IO[bytes]:
-    while True:
+def _open_locked(path: Path, busy: str) -> FileIO:
+    for tries_left in reversed(range(TRIES)):
         try:
-            file = path.open("r+b" if path.exists() else "x+b")
-        except (FileExistsError, FileNotFoundError):
-            if path.parent.is_dir():
-                continue  # it was made or removed just now
-            raise CommandError(f"{path} can't be written: there is no such folder") from None
+            file = path.open("r+b" if path.exists() else "x+b", buffering=0)
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
+                raise CommandError(f"{path} can't be written: there is no such folder") from None
+            if isinstance(error, FileExistsError | FileNotFoundError) and tries_left:
+                continue  # it was made or removed just now, or is a link to nowhere
             raise CommandError(f"{path} can't be written: {error.strerror}") from error
         try:
             _lock(file, busy)
@@ -88,9 +95,10 @@ def _open_locked(path: Path, busy: str) -> IO[bytes]:
             file.close()
             raise
         file.close()
+    raise CommandError(busy)
 
 
-def _lock(file: IO[bytes], busy: str) -> None:
+def _lock(file: FileIO, busy: str) -> None:
     """Keep other processes out until the file is closed, where the system can."""
     with suppress(ImportError):
         import fcntl

@@ -53,8 +53,12 @@ class Listing:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
-def refuse_url(argument: str) -> None:
+def refuse_url(argument: str, command: str = "hiseg run") -> None:
     """Raise if an argument is a URL.
+
+    Args:
+        argument: what was given in place of a file.
+        command: what can read from standard input instead.
 
     Raises:
         CommandError: it is one; the sentence says what to do instead.
@@ -64,7 +68,7 @@ def refuse_url(argument: str) -> None:
             raise CommandError(f"{argument} is a URL; give the file's path instead")
         raise CommandError(
             f"{argument} is a URL, and hiseg fetches nothing from anywhere; download it first: "
-            f"curl -sSL '{argument}' | hiseg run - …"
+            f"curl -sSL '{argument}' | {command} - …"
         )
 
 

@@ -201,6 +201,8 @@ def test_two_runs_at_once_on_one_output(tmp_path: Path, folder: Path) -> None:
         (["-o", "no/folder/masks.json"], "-o: 'no/folder/masks.json' is in a folder that doesn't exist"),
         (["-o", "."], "-o: '.' is a folder; name a file in it"),
         (["-o", "FEW"], "is the file that is read; write to another one"),
+        (["-o", "photo.JPG"], "-o: 'photo.JPG' is a photo by its name; masks are written as JSON"),
+        (["-o", "a" * 252], "can't be written: File name too long"),
         (["-o", "/dev/full"], "-o: /dev/full can't be written: No space left on device"),
         (["-o", "OUT", "--category", "dog"], "no category is named 'dog', but there is 'person' (6)"),
         (["-o", "OUT", "--image-info", "FEW"], "is no list of results, so it needs no other file of images"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,9 @@ def test_no_name_leads_out_of_the_folder(folder: ImageFolder, name: str) -> None
     outside.write_bytes(b"")
     assert folder.find(name) is None
     assert folder.find(str(outside)) is None
+
+
+def test_a_link_to_nowhere_and_a_pipe_are_no_photos(folder: ImageFolder) -> None:
+    (folder.folder / "gone.jpg").symlink_to("nowhere.jpg")
+    os.mkfifo(folder.folder / "pipe.jpg")
+    assert [folder.find(name) for name in ("gone.jpg", "pipe.jpg", "Gone.jpg")] == [None] * 3

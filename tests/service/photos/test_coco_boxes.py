@@ -39,6 +39,7 @@ def places(document: Document) -> list[int]:
         (content(person(2, category_id=2), person()), [1]),
         (content(person(iscrowd=1), person(iscrowd="0"), person(iscrowd=True)), [1]),
         (content(person(image_id="7"), person(image_id=7.0)), [0, 1]),
+        (content(person(), images=[{"id": 7, "coco_url": "http://x/val2017/7.jpg"}]), [0]),
         (content(person(), images=[image("7")]), [0]),
         (content(person(), images=[image(), image()]), [0]),
         (content(person(), person(), images=[image(1), image()]), [0, 1]),
@@ -96,7 +97,8 @@ def test_one_annotation_that_is_not_understood_leaves_the_others(row: Any, told:
     ("changes", "told"),
     [
         ({"file_name": None}, "images[1] (id 8): has no file_name"),
-        ({"file_name": "", "coco_url": "http://x/8.jpg"}, "its coco_url isn't fetched: download the photo"),
+        ({"file_name": "", "flickr_url": "http://x/8.jpg"}, "its flickr_url isn't fetched: download the photo"),
+        ({"file_name": "\x1b[31m" + "8" * 500, "width": -1}, f"?[31m{'8' * 194}…: width is -1"),
         ({"width": "wide"}, "8.jpg: width is 'wide', which is no number"),
         ({"height": -4}, "8.jpg: height is -4, which is no size"),
     ],
@@ -130,8 +132,9 @@ def test_categories_of_people_may_be_named(
     ("found", "told"),
     [
         (content(person(), categories=[{"id": 1, "name": "human"}]), "its only category, 'human', is taken for people"),
-        (content(person(), categories=None), "has no categories, so all of its boxes are taken for people"),
-        (content(person(category_id="absent"), categories=[]), "has no categories, so all"),
+        (content(person(), categories=None), "boxes have no categories, so all are taken for people"),
+        (content(person(category_id="absent"), categories=[]), "boxes have no categories, so all"),
+        (content(person(category_id="absent")), "boxes have no categories, so all"),
     ],
 )
 def test_a_single_category_needs_no_name(found: dict[str, Any], told: str) -> None:
@@ -152,6 +155,7 @@ RESULTS = [{"image_id": 7, "category_id": 1, "bbox": BOX, "score": 0.9}]
         ({"shapes": []}, "LabelMe"),
         (None, "not a COCO file"),
         (content(annotations={}), "annotations is {}, not a list"),
+        (content({"segments_info": []}), "a panoptic COCO file"),
         (content(images=[7]), r"images\[0\] is 7, not an object"),
         (content(person(), images=[image(), image(width=9)]), r"images\[0\] and images\[1\] both have the id 7"),
         (content(person(), images=[{"file_name": "a.jpg"}]), r"images\[0\] has no id"),

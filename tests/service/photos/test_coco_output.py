@@ -19,7 +19,10 @@ RLE = {"size": [40, 50], "counts": "P1"}
 CONTENT: dict[str, Any] = {
     "info": {"year": 2024, "作者": "Müller"},
     "licenses": [{"id": 3, "url": "http://x"}],
-    "images": [{"id": 7, "file_name": "a.jpg", "more": [1, None, 1e300]}, {"id": 8, "file_name": "b.jpg"}],
+    "images": [
+        {"id": 7, "file_name": "a.jpg", "more": [1, None, 1e300], "width": "50"},
+        {"id": 8, "file_name": "b.jpg"},
+    ],
     "annotations": [
         {"id": 1, "image_id": 7, "category_id": 1, "bbox": [5, 10, 20, 20], "area": 400, "extra": {"b": 1, "a": 2}},
         {"id": 2, "image_id": 7, "category_id": 1, "bbox": [5, 10, 20, 20], "score": 0.875, "segmentation": [[1]]},

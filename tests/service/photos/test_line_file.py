@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,25 @@ def test_another_file_is_left_alone(tmp_path: Path, content: bytes) -> None:
 def test_a_folder_that_is_not_to_be_written_to(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(CommandError, match="can't be written"):
+        read(tmp_path / "a")
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with open_lines(tmp_path / "a", "busy") as file:
+        file.add("first")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50, before[1]))
+        try:
+            with pytest.raises(CommandError, match="a can't be written: File too large"):
+                file.add("x" * 100)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert read(tmp_path / "a") == ["first"]
+
+
+def test_a_link_to_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b" / "c")
+    with pytest.raises(CommandError, match="a can't be written: File exists"):
         read(tmp_path / "a")
 
 
