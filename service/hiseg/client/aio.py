@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, Unpack
 from hiseg.client.errors import ClientError
 from hiseg.client.frames import FrameLike, Outcome
 from hiseg.client.images import ImageLike
-from hiseg.client.request import Boxes, FrameOptions, Options, check_options, make_request
+from hiseg.client.request import Boxes, FrameOptions, Options, check_options, make_request, pop_timeout, to_seconds
 from hiseg.client.result import Result
 from hiseg.client.retry import RetryBudget
 from hiseg.client.tls import Tls
@@ -34,7 +34,7 @@ class AsyncClient:
         tls: Tls | None = None,
         jpeg_quality: int | None = None,
     ) -> None:
-        self._timeout = timeout
+        self._timeout = to_seconds("timeout", timeout)
         self._retries = retries
         self._transport = _connect(
             parse_address(url, api_key=api_key, headers=headers, tls=tls, jpeg_quality=jpeg_quality)
@@ -43,7 +43,7 @@ class AsyncClient:
     async def segment(self, image: ImageLike, boxes: Boxes | None = None, **options: Unpack[Options]) -> Result:
         """See :meth:`Client.segment`; files are read and pixels encoded in another thread."""
         request_options: dict[str, Any] = {**options}
-        budget = RetryBudget(self._retries, request_options.pop("timeout", self._timeout))
+        budget = RetryBudget(self._retries, pop_timeout(request_options, self._timeout))
         call = await asyncio.to_thread(lambda: self._transport.prepare(make_request(image, boxes, request_options)))
         return await _call(call, budget)
 

@@ -53,6 +53,11 @@ class InvalidRequest(ClientError, ValueError):
     """The request is invalid, and will be the next time."""
 
 
+def invalid(detail: str, *, field: str, limit: object = None, value: object = None) -> InvalidRequest:
+    """An error that is found here, with the reason that the service would have given."""
+    return InvalidRequest(detail, reason=Reason.INVALID_REQUEST.value, field=field, limit=limit, value=value)
+
+
 class TooLarge(InvalidRequest):
     """More bytes, pixels or boxes than the service takes."""
 

@@ -14,7 +14,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from hiseg.client import errors
-from hiseg.client.errors import KIND_OF_REASON, ClientError, InternalError, InvalidRequest, UnexpectedAnswer
+from hiseg.client.errors import KIND_OF_REASON, ClientError, InternalError, InvalidRequest, UnexpectedAnswer, invalid
 from hiseg.client.frames import Dropped, Failed, Frame, Outcome, Segmented
 from hiseg.client.images import LoadedImage, RawFrame, load_image, to_file
 from hiseg.client.pillow_images import IMAGE_FIELD
@@ -172,7 +172,7 @@ def _enum_name(enum: EnumTypeWrapper, name: str, value: str) -> str:
     prefix = f"{name.upper()}_"
     known = [key.removeprefix(prefix).lower() for key, number in enum.items() if number]
     if value not in known:
-        raise InvalidRequest(f"{name}: {value!r} is none of {', '.join(known)}", field=name, limit=known, value=value)
+        raise invalid(f"{name}: {value!r} is none of {', '.join(known)}", field=name, limit=known, value=value)
     return prefix + value.upper()
 
 

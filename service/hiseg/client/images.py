@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import operator
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 
-from hiseg.client.errors import InvalidRequest
+from hiseg.client.errors import invalid
 from hiseg.client.pillow_images import IMAGE_FIELD, encode_png, is_plain
 from hiseg.core.errors import HisegError
 from hiseg.core.extras import needing
@@ -43,6 +46,10 @@ ImageLike = str | os.PathLike[str] | bytes | bytearray | memoryview | PIL.Image.
 rotation is applied; a Pillow image and an array are taken as their pixels are."""
 LoadedImage = bytes | Pixels | RawFrame
 """An encoded file, RGB pixels uint8 ``[H, W, 3]``, or a raw frame."""
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+MAX_SIZE = 2**31 - 1
+"""Largest size of a raw frame that can be written into a message."""
+FRAME_SIZES = ("width", "height", "stride", "chroma_stride")
 
 
 def load_image(image: ImageLike) -> LoadedImage:
@@ -50,22 +57,29 @@ def load_image(image: ImageLike) -> LoadedImage:
 
     Raises:
         TypeError: it is none of the kinds of image.
-        InvalidRequest: an array has another shape or dtype, or a Pillow image numbers that can't be shown.
+        InvalidRequest: an array has another shape or dtype, a Pillow image no pixels or numbers that can't be shown, or
+            a raw frame sizes that are no numbers.
         OSError: the file can't be read.
     """
     match image:
         case str() | os.PathLike():
-            return Path(image).read_bytes()
-        case bytes() | RawFrame():
+            return _read(image)
+        case bytes():
             return image
+        case RawFrame():
+            return _check_frame(image)
         case bytearray() | memoryview():
             return bytes(image)
         case PIL.Image.Image():
+            if 0 in image.size:
+                shown = f"{image.width} x {image.height}"
+                raise invalid(f"the image has no pixels: {shown}", field=IMAGE_FIELD, value=shown)
             # A PNG would lose nothing either, but take longer; other modes, transparency and profiles need one.
             return np.asarray(image) if is_plain(image) else encode_png(image)
         case np.ndarray():
             return _check_pixels(image)
-    raise TypeError(f"an image is a path, bytes, a Pillow image or a NumPy array, not {type(image).__name__}")
+    hint = "; numpy.asarray(image) makes an array of it" if hasattr(image, "__array__") else ""
+    raise TypeError(f"an image is a path, bytes, a Pillow image or a NumPy array, not {type(image).__name__}{hint}")
 
 
 def to_file(image: LoadedImage, jpeg_quality: int | None = None) -> bytes:
@@ -77,7 +91,7 @@ def to_file(image: LoadedImage, jpeg_quality: int | None = None) -> bytes:
     if isinstance(image, bytes):
         return image
     if isinstance(image, RawFrame):
-        raise InvalidRequest("raw frames need gRPC", field=IMAGE_FIELD, value=image.format)
+        raise invalid("raw frames need gRPC", field=IMAGE_FIELD, value=image.format)
     picture = PIL.Image.fromarray(image)
     if jpeg_quality is None:
         return encode_png(picture)
@@ -107,13 +121,47 @@ def to_upright_rgb(image: ImageLike) -> Pixels:
     try:
         return inspect(data, UNLIMITED).decode().pixels
     except HisegError as error:
-        raise InvalidRequest(error.detail, field=IMAGE_FIELD) from error
+        raise invalid(error.detail, field=IMAGE_FIELD) from error
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        if isinstance(path, str) and URL.match(path):
+            raise FileNotFoundError(f"{path} is a URL, and none is fetched; download it, and give its bytes") from None
+        raise
+
+
+def _check_frame(frame: RawFrame) -> RawFrame:
+    """A raw frame with bytes and whole numbers, whatever it was made with; whether they fit is for the service to say.
+
+    Raises:
+        InvalidRequest: they are none, or none that can be sent.
+    """
+    try:
+        data = frame.data if isinstance(frame.data, bytes) else bytes(memoryview(frame.data))
+    except TypeError as error:
+        kind = type(frame.data).__name__
+        raise invalid("raw_frame.data: it should be bytes", field="raw_frame.data", value=kind) from error
+    sizes: dict[str, Any] = {name: _size(f"raw_frame.{name}", getattr(frame, name)) for name in FRAME_SIZES}
+    return replace(frame, data=data, **sizes)
+
+
+def _size(name: str, value: object) -> int:
+    try:
+        size = operator.index(value)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise invalid(f"{name}: it should be a whole number", field=name, value=repr(value)[:80]) from error
+    if not 0 <= size <= MAX_SIZE:
+        raise invalid(f"{name} is {size}; it must be from 0 to {MAX_SIZE}", field=name, limit=MAX_SIZE, value=size)
+    return size
 
 
 def _check_pixels(pixels: Pixels) -> Pixels:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         shown = f"{pixels.dtype} {list(pixels.shape)}"
-        raise InvalidRequest(
+        raise invalid(
             f"an array must be uint8 [height, width, 3], not {shown}{_hint(pixels)}", field=IMAGE_FIELD, value=shown
         )
     return pixels

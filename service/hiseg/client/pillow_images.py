@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import PIL.Image
 
-from hiseg.client.errors import InvalidRequest
+from hiseg.client.errors import invalid
 
 IMAGE_FIELD = "image"
 PNG_LEVEL = 1
@@ -86,7 +86,7 @@ def _fractions(image: PIL.Image.Image) -> PIL.Image.Image:
 def _check_range(image: PIL.Image.Image, pixels: np.typing.NDArray[np.generic], most: int) -> None:
     low, high = (float(each(pixels)) if pixels.size else 0.0 for each in (np.min, np.max))
     if not (low >= 0 and high <= most):  # nor NaN
-        raise InvalidRequest(
+        raise invalid(
             f"an image of Pillow's mode {image.mode} must have numbers from 0 to {most}, not from {low:g} to {high:g}",
             field=IMAGE_FIELD,
             limit=most,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypedDict
+from typing import Any, Protocol, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 
-from hiseg.client.errors import InvalidRequest
+from hiseg.client.errors import invalid
 from hiseg.client.images import ImageLike, LoadedImage, load_image
 from hiseg.core.decimals import parse_number
 
+T = TypeVar("T")
 Row = tuple[float, float, float, float]
 """A box."""
 
@@ -24,7 +26,7 @@ class Detections(Protocol):
         """The corners in pixels, ``[N, 4]``."""
 
 
-Boxes: TypeAlias = Iterable[Sequence[float]] | Detections
+Boxes: TypeAlias = Iterable[Iterable[float]] | Detections
 """One row of four numbers per person, an array or tensor ``[N, 4]``, or what a detector found."""
 
 
@@ -60,9 +62,6 @@ class Options(FrameOptions, total=False):
     """Seconds for the answer, retries included; the service drops what it can't do by then."""
 
 
-NAMES = frozenset(FrameOptions.__annotations__)
-
-
 @dataclass(frozen=True, slots=True)
 class SegmentRequest:
     """An image, its boxes, and options.
@@ -93,9 +92,9 @@ def make_request(image: ImageLike, boxes: Boxes | None, options: Mapping[str, An
     """
     checked = check_options(options)
     if boxes is None and checked.get("mode") != "binary":
-        raise InvalidRequest("boxes are missing; mode='binary' needs none", field="boxes")
+        raise invalid("boxes are missing; mode='binary' needs none", field="boxes")
     if hasattr(boxes, "xyxy") and (checked.get("box_format", "xyxy") != "xyxy" or checked.get("normalized")):
-        raise InvalidRequest(
+        raise invalid(
             "what a detector found are corners in pixels; leave out box_format and normalized", field="box_format"
         )
     return SegmentRequest(load_image(image), to_rows(() if boxes is None else boxes), checked)
@@ -106,45 +105,76 @@ def check_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Raises:
         TypeError: an option doesn't exist.
-        InvalidRequest: one that is a number isn't given as one, or one that is true or false isn't.
+        InvalidRequest: one that is a number isn't given as one; nor one that is true or false, nor one that is a text.
     """
-    if unknown := sorted(set(options) - NAMES):
-        raise TypeError(f"there is no option {unknown[0]!r}; there are {', '.join(sorted(NAMES))} and timeout")
-    return {name: KINDS.get(name, _as_it_is)(name, value) for name, value in options.items() if value is not None}
+    if unknown := sorted(set(options) - set(KINDS)):
+        raise TypeError(f"there is no option {unknown[0]!r}; there are {', '.join(sorted(KINDS))} and timeout")
+    return {name: KINDS[name](name, value) for name, value in options.items() if value is not None}
 
 
-def _as_it_is(_: str, value: Any) -> Any:
-    return value
+def pop_timeout(options: dict[str, Any], default: T) -> float | T:
+    """Take the timeout out of options: seconds, or the default where there is none.
+
+    Raises:
+        InvalidRequest: it is no number.
+    """
+    value = options.pop("timeout", None)
+    return default if value is None else to_seconds("timeout", value)
+
+
+def to_seconds(name: str, value: Any) -> float:
+    """Read a number of seconds, of which at most a year's are used.
+
+    Raises:
+        InvalidRequest: it is no number.
+    """
+    return min(_number(name, value), MAX_SECONDS)
+
+
+def _word(name: str, value: Any) -> str:
+    """Read an option that is a text; a member of an enum of texts is the text that it has.
+
+    Raises:
+        InvalidRequest: it is no text.
+    """
+    if not isinstance(value, str):
+        raise invalid(f"{name}: it should be a text", field=name, value=repr(value)[:80])
+    return str.__str__(value)
 
 
 def _number(name: str, value: Any) -> float:
     try:
-        return to_number(value)
+        number = to_number(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidRequest(f"{name}: it should be a number", field=name, value=repr(value)[:80]) from error
+        raise invalid(f"{name}: it should be a number", field=name, value=repr(value)[:80]) from error
+    if not math.isfinite(number):
+        raise invalid(f"{name}: it should be a finite number", field=name, value=str(number))
+    return number
 
 
 def _whole_number(name: str, value: Any) -> int:
     found = _number(name, value)
     if not found.is_integer():
-        raise InvalidRequest(f"{name}: it should be a whole number", field=name, value=repr(value)[:80])
+        raise invalid(f"{name}: it should be a whole number", field=name, value=repr(value)[:80])
     return int(found)
 
 
 def _flag(name: str, value: Any) -> bool:
     word = str(value).lower()
     if word not in FLAGS:
-        raise InvalidRequest(f"{name}: it should be true or false", field=name, value=repr(value)[:80])
+        raise invalid(f"{name}: it should be true or false", field=name, value=repr(value)[:80])
     return FLAGS[word]
 
 
+MAX_SECONDS = 365 * 86400.0
+"""Longest time that is waited for anything; what is far longer is more than the clocks of some transports can add."""
 KINDS: Mapping[str, Callable[[str, Any], Any]] = {
     "threshold": _number,
     "dilation_px": _whole_number,
     "normalized": _flag,
     "resolve_overlaps": _flag,
-}
-"""Options that aren't words; NumPy's numbers become Python's, which every transport can write."""
+} | dict.fromkeys(("variant", "model", "mode", "smoothing", "box_format", "priority"), _word)
+"""How each option is read; NumPy's numbers become Python's, which every transport can write."""
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -165,21 +195,25 @@ def to_rows(boxes: Boxes) -> tuple[Row, ...]:
     """Convert boxes to rows of four floats.
 
     Raises:
-        InvalidRequest: a box doesn't have four numbers.
+        InvalidRequest: they are no rows, or a box doesn't have four numbers.
     """
-    if isinstance(boxes, str | bytes | Mapping):
-        raise InvalidRequest(
-            f"boxes are a {type(boxes).__name__}; rows of four numbers are taken", field="boxes", value=repr(boxes)[:80]
-        )
+    found = _to_python(getattr(boxes, "xyxy", boxes))
+    if isinstance(found, str | bytes | Mapping) or not isinstance(found, Iterable):
+        kind = type(found).__name__
+        raise invalid(f"boxes are a {kind}; rows of four numbers are taken", field="boxes", value=repr(found)[:80])
     rows = []
-    found: Any = getattr(boxes, "xyxy", boxes)
     for index, box in enumerate(found):
         name = f"boxes[{index}]"
         try:
-            row = tuple(map(to_number, box))
+            row = tuple(map(to_number, _to_python(box)))
         except (TypeError, ValueError, OverflowError) as error:
-            raise InvalidRequest(f"{name} is not a row of numbers", field=name, value=repr(box)[:80]) from error
+            raise invalid(f"{name} is not a row of numbers", field=name, value=repr(box)[:80]) from error
         if len(row) != 4:
-            raise InvalidRequest(f"{name} has {len(row)} numbers; a box has 4", field=name, limit=4, value=len(row))
+            raise invalid(f"{name} has {len(row)} numbers; a box has 4", field=name, limit=4, value=len(row))
         rows.append(row)
     return tuple(rows)
+
+
+def _to_python(value: Any) -> Any:
+    """The numbers of an array or a tensor, whichever device it is on; anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -6,6 +6,7 @@ import random
 import time
 
 from hiseg.client.errors import ClientError, DeadlineExceeded
+from hiseg.core.reasons import Reason
 
 FIRST_S = 0.1
 """Longest first pause, in seconds, where the service names none; it doubles with each retry."""
@@ -36,7 +37,8 @@ class RetryBudget:
         """
         seconds = self._deadline - time.monotonic()
         if seconds <= 0:
-            raise DeadlineExceeded("the time was over before the request was sent")
+            text = "the time was over before the request was sent"
+            raise DeadlineExceeded(text, reason=Reason.DEADLINE_EXCEEDED.value)
         return seconds
 
     def pause(self, error: ClientError) -> float:

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, Unpack
 from hiseg.client.errors import ClientError
 from hiseg.client.frames import FrameLike, Outcome
 from hiseg.client.images import ImageLike
-from hiseg.client.request import Boxes, FrameOptions, Options, check_options, make_request
+from hiseg.client.request import Boxes, FrameOptions, Options, check_options, make_request, pop_timeout, to_seconds
 from hiseg.client.result import Result
 from hiseg.client.retry import RetryBudget
 from hiseg.client.tls import Tls
@@ -46,7 +46,7 @@ class Client:
         tls: Tls | None = None,
         jpeg_quality: int | None = None,
     ) -> None:
-        self._timeout = timeout
+        self._timeout = to_seconds("timeout", timeout)
         self._retries = retries
         self._transport = _connect(
             parse_address(url, api_key=api_key, headers=headers, tls=tls, jpeg_quality=jpeg_quality)
@@ -67,7 +67,7 @@ class Client:
             ClientError: there is no answer; the subclass says why.
         """
         request_options: dict[str, Any] = {**options}
-        budget = RetryBudget(self._retries, request_options.pop("timeout", self._timeout))
+        budget = RetryBudget(self._retries, pop_timeout(request_options, self._timeout))
         return _call(self._transport.prepare(make_request(image, boxes, request_options)), budget)
 
     def stream(

@@ -154,6 +154,7 @@ class Background:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        task.add_done_callback(self._forget)
         try:
             result, found = await self._segmenter.segment(image, rows, options, write, deadline=deadline, cost=COST)
             return to_result(result, found)
@@ -170,5 +171,8 @@ class Background:
                 raise SessionError("the program ends, so no more work is begun") from error
             text = f"a bug: {type(error).__name__}: {one_line(error)}"
             raise InternalError(text, reason=Reason.INTERNAL_ERROR.value) from error
-        finally:
-            self._tasks.discard(task)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # asyncio logs one that nobody looked at, such as who has cancelled the call meanwhile

@@ -11,7 +11,6 @@ from hiseg.api.options import Options
 from hiseg.api.validation import read_values
 from hiseg.client import RawFrame
 from hiseg.client.images import LoadedImage
-from hiseg.client.request import KINDS
 from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import Image, ImageSource
 from hiseg.images.limits import ImageLimits, check_pixels
@@ -24,8 +23,7 @@ def read_options(options: Mapping[str, Any]) -> Options:
     Raises:
         InvalidRequest: one has a value that it can't have.
     """
-    # Words are texts over HTTP, whatever they were here.
-    return read_values(Options, {name: value if name in KINDS else str(value) for name, value in options.items()})
+    return read_values(Options, options)
 
 
 def to_source(image: LoadedImage, limits: ImageLimits) -> bytes | ImageSource:

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack
 
 from hiseg.client import Result
 from hiseg.client.images import ImageLike
-from hiseg.client.request import Boxes, Options, SegmentRequest, check_options, make_request
+from hiseg.client.request import Boxes, Options, SegmentRequest, check_options, make_request, pop_timeout
 from hiseg.core.extras import RUNNING_MODELS, needing
 from hiseg.core.result import ModelRef
 from hiseg.session.errors import closed
@@ -64,7 +64,8 @@ class Session:
     ) -> None:
         self._overrides: dict[str, object] = {} if repository is None else {"model_repository": Path(repository)}
         self._overrides |= {"threads": threads} if threads else {}
-        self._model, self._variant = model, variant
+        named = check_options({"model": model, "variant": variant})
+        self._model, self._variant = named.get("model"), named.get("variant")
         self._start()
 
     @property
@@ -127,13 +128,16 @@ class Session:
             Exception: what ``items`` raises.
         """
         timeless: dict[str, Any] = {**options}
-        timeout = timeless.pop("timeout", None)
+        timeout = pop_timeout(timeless, None)
         self._running().check(check_options(timeless))
         return outcomes(items, timeless, lambda request: self._begin(request, timeout, time.monotonic()))
 
     def close(self) -> None:
         """End the threads and release the models; what is on its way is refused. A second call does nothing."""
         self._closing()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a session can't be pickled or copied; make one in each process")
 
     def __enter__(self) -> Self:
         return self
@@ -144,7 +148,7 @@ class Session:
         self.close()
 
     def _submit(self, image: ImageLike, boxes: Boxes | None, options: dict[str, Any]) -> Future[Result]:
-        arrived, timeout = time.monotonic(), options.pop("timeout", None)
+        arrived, timeout = time.monotonic(), pop_timeout(options, None)
         return self._begin(make_request(image, boxes, options), timeout, arrived)
 
     def _begin(self, request: SegmentRequest, timeout: float | None, arrived: float) -> Future[Result]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 
 from hiseg.client import InvalidRequest, RawFrame
 from hiseg.client.images import load_image, to_file, to_upright_rgb
@@ -111,9 +113,29 @@ def test_other_things_are_refused(image: Any) -> None:
 
 def test_raw_frames_need_grpc() -> None:
     frame = RawFrame("nv12", 2, 2, b"123456")
-    assert load_image(frame) is frame
+    assert load_image(frame) == frame
     with pytest.raises(InvalidRequest, match="gRPC"):
         to_file(frame)
+
+
+def test_raw_frames_have_bytes_and_whole_numbers() -> None:
+    """Whichever they were made with; so no transport meets what it can't write."""
+    data: Any = PIXELS
+    frame = RawFrame("rgb24", np.int64(8), 6, data)  # type: ignore[arg-type]
+    assert load_image(frame) == RawFrame("rgb24", 8, 6, PIXELS.tobytes())
+    for name, value in (("data", "text"), ("data", None), ("width", 8.0), ("height", -1), ("stride", 2**40)):
+        with pytest.raises(InvalidRequest, match=rf"raw_frame\.{name}") as caught:
+            load_image(replace(frame, **{name: value}))  # type: ignore[arg-type]
+        assert (caught.value.field, caught.value.reason) == (f"raw_frame.{name}", "INVALID_REQUEST")
+
+
+def test_images_without_pixels_and_urls_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="the image has no pixels: 0 x 4"):
+        load_image(PIL.Image.new("L", (0, 4)))
+    with pytest.raises(FileNotFoundError, match=r"https://a\.b/c\.jpg is a URL, and none is fetched"):
+        load_image("https://a.b/c.jpg")
+    with pytest.raises(TypeError, match=r"not Tensor; numpy\.asarray\(image\) makes an array of it"):
+        load_image(torch.zeros(2, 2, 3))  # type: ignore[arg-type]
 
 
 def test_files_are_rotated_upright_for_drawing() -> None:

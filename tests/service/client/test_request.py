@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from enum import StrEnum
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from hiseg.client import Client, InvalidRequest
-from hiseg.client.request import make_request, to_rows
+from hiseg.client.request import MAX_SECONDS, make_request, pop_timeout, to_rows
 
 
 @pytest.mark.parametrize(
@@ -32,13 +36,24 @@ def test_boxes_of_any_kind(boxes: Any) -> None:
         ([[0, 0, 10**400, 4]], "boxes[0]", "is not a row"),
         ("1,2,3,4", "boxes", "are a str"),
         ({"boxes": [[1, 2, 3, 4]]}, "boxes", "are a dict"),
+        (7, "boxes", "are a int"),
+        (np.float32(7), "boxes", "are a float"),
+        (SimpleNamespace(xyxy=None), "boxes", "are a NoneType"),
     ],
 )
 def test_bad_boxes_are_named(boxes: Any, field: str, what: str) -> None:
     with pytest.raises(InvalidRequest, match=what) as caught:
         to_rows(boxes)
     assert caught.value.field == field
-    assert (caught.value.status, caught.value.code) == (None, None)
+    assert (caught.value.reason, caught.value.status, caught.value.code) == ("INVALID_REQUEST", None, None)
+
+
+def test_tensors_are_asked_for_their_numbers_at_once() -> None:
+    """One that a model is still trained with would warn of each number."""
+    tensor = torch.tensor([[1.0, 2, 3, 4]], requires_grad=True)
+    for boxes in (tensor, list(tensor), SimpleNamespace(xyxy=tensor)):
+        with warnings.catch_warnings(action="error"):
+            assert to_rows(boxes) == ((1.0, 2.0, 3.0, 4.0),)
 
 
 class Found:
@@ -83,15 +98,30 @@ def test_options_have_the_types_that_every_transport_can_write() -> None:
     assert found == {"threshold": 0.5, "dilation_px": 5, "normalized": True, "resolve_overlaps": False}
     assert [type(value) for value in found.values()] == [float, int, bool, bool]
     assert make_request(b"", [], {"threshold": " .5 ", "dilation_px": "5.0"}).options["dilation_px"] == 5
+    mode = make_request(b"", None, {"mode": StrEnum("Mode", "BINARY").BINARY}).options["mode"]  # type: ignore[attr-defined]
+    assert (type(mode), mode) == (str, "binary")
+
+
+def test_timeouts_are_numbers_of_seconds() -> None:
+    for given, seconds in ((5, 5.0), ("0.5", 0.5), (np.float32(2), 2.0), (1e300, MAX_SECONDS), (None, 30.0)):
+        options = {"timeout": given, "mode": "binary"}
+        assert (pop_timeout(options, 30.0), options) == (seconds, {"mode": "binary"})
+    assert pop_timeout({}, None) is None
+    for wrong in ("soon", float("nan"), float("inf"), True, []):
+        with pytest.raises(InvalidRequest, match="timeout: it should be a"):
+            pop_timeout({"timeout": wrong}, None)
+    with pytest.raises(InvalidRequest, match="timeout: it should be a number"):
+        Client("http://127.0.0.1:1", timeout="soon")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("threshold", value) for value in (True, "1_0", "nan", [0.5], "", "0,5")),
+        *(("threshold", value) for value in (True, "1_0", "nan", float("nan"), float("inf"), [0.5], "", "0,5")),
         *(("dilation_px", value) for value in ("1_0", 5.5, "5.5", False, 10**400)),
         *(("normalized", value) for value in (2, "maybe", "", [True])),
         ("resolve_overlaps", "2"),
+        *((name, value) for name in ("mode", "model") for value in ([], ["binary"], True, 1, b"b0")),
     ],
 )
 def test_options_of_other_types_are_refused(name: str, value: Any) -> None:

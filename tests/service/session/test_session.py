@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -185,6 +186,8 @@ def test_errors_of_the_call_itself(session: Session) -> None:
         session.segment(None, BOX)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
         session.segment("/nowhere.jpg", BOX)
+    with pytest.raises(TypeError, match="a session can't be pickled or copied; make one in each process"):
+        pickle.dumps(session)
     with pytest.raises(ClientError, match="'rgb' is none of rgb24, bgr24, nv12"):
         session.segment(RawFrame("rgb", 1, 1, b"abc"), BOX)
     for timeout in (0, 1e-3):
@@ -244,6 +247,14 @@ def test_a_cancelled_call_leaves_nothing_behind(session: Session) -> None:
         time.sleep(0.01)
     assert not tasks
     assert session.segment(SAMPLE, BOX).instances
+
+
+def test_what_was_cancelled_is_not_logged_when_it_ends_otherwise(caplog: pytest.LogCaptureFixture) -> None:
+    with Session(repository=REPOSITORY) as session:
+        for _ in session.segment_many((IMAGE, BOX) for _ in range(20)):
+            break
+    gc.collect()
+    assert caplog.records == []
 
 
 def test_another_model_is_loaded_for_a_call_and_one_s_own_is_said() -> None:
@@ -310,6 +321,8 @@ def test_no_such_model_is_said_as_the_service_says_it() -> None:
             Session(repository=REPOSITORY, **asked)  # type: ignore[arg-type]
         assert (found.value.field, found.value.reason) == (field, "INVALID_REQUEST")
     assert not issubclass(InvalidRequest, ClientError)
+    with pytest.raises(ClientError, match="model: it should be a text"):
+        Session(repository=REPOSITORY, model=3)  # type: ignore[arg-type]
 
 
 def test_a_damaged_model_is_a_sentence(tmp_path: Path) -> None:
