@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.harness.paths import SAMPLE
 from hiseg.core.listening import bracketed
-from tests.service.cli.running import hiseg
+from tests.service.cli.running import call, hiseg
 from tests.service.core.certificates import self_signed
 
 FREE = ("serve", "--port", "0", "--grpc-port", "0")
@@ -34,8 +34,9 @@ def test_a_service_with_a_broken_model_ends_before_it_says_that_it_runs(tmp_path
     assert "Traceback" not in error
 
 
-@pytest.mark.parametrize(("option", "transport"), [("--port", "HTTP"), ("--grpc-port", "gRPC")])
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(
+    ("host", "option", "transport"), [("127.0.0.1", "--port", "HTTP"), ("::1", "--grpc-port", "gRPC")]
+)
 def test_a_port_that_is_taken_is_said_in_one_line(host: str, option: str, transport: str) -> None:
     with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as other:
         port = str(other.getsockname()[1])
@@ -87,20 +88,25 @@ def test_authorities_that_cannot_be_used_are_said_in_one_line(transport: str, tm
     ],
 )
 def test_a_file_of_settings_that_cannot_be_used_is_said_in_one_line(
-    command: str, content: bytes, why: str, tmp_path: Path
+    command: str, content: bytes, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "hiseg.toml").write_bytes(content)
-    done = hiseg(command, expect=2 if command == "serve" else 1, folder=tmp_path)
-    assert why in (done.stdout + done.stderr).splitlines()[0]
-    assert "Traceback" not in done.stderr
+    monkeypatch.chdir(tmp_path)
+    done = call(command, expect=2 if command == "serve" else 1)
+    assert why in (done.text + done.err).splitlines()[0]
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize(
     "command", [("serve",), ("models",), ("run", str(SAMPLE), "--mode", "binary"), ("video", "none.mp4"), ("doctor",)]
 )
-def test_refused_settings_end_every_command_that_reads_them(command: tuple[str, ...]) -> None:
-    done = hiseg(*command, expect=1 if command == ("doctor",) else 2, HISEG_API_KEY_FILE="keys", HISEG_HOST="")
-    told = done.stdout + done.stderr
+def test_refused_settings_end_every_command_that_reads_them(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HISEG_API_KEY_FILE", "keys")
+    monkeypatch.setenv("HISEG_HOST", "")
+    done = call(*command, expect=1 if command == ("doctor",) else 2)
+    told = done.text + done.err
     assert "HISEG_API_KEY_FILE is no setting; did you mean HISEG_API_KEYS_FILE?" in told
     assert "host (HISEG_HOST) is empty" in told
     assert "Traceback" not in told

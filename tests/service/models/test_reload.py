@@ -29,7 +29,7 @@ CALLERS = 3
 
 
 class Callers:
-    """Ask all the time, each as soon as it was answered."""
+    """Ask all the time, each soon after it was answered: models that load meanwhile want the cores too."""
 
     def __init__(self, url: str, photo: bytes) -> None:
         self.answers: list[tuple[int, str]] = []
@@ -54,6 +54,7 @@ class Callers:
                 answer = client.post(self._url + "/v1/segment", params=BOXES, content=self._photo, headers=headers)
                 version = answer.json()["model"]["version"] if answer.status_code == 200 else answer.text
                 self.answers.append((answer.status_code, version))
+                self._over.wait(0.1)
 
     def answered_by(self, version: str) -> bool:
         """Each of them, most lately."""

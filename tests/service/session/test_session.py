@@ -203,12 +203,15 @@ def test_threads_and_event_loops_share_batches(session: Session) -> None:
         return await asyncio.gather(*(session.asegment(image, BOX) for _ in range(8)))
 
     with ThreadPoolExecutor(9) as pool:
-        on_loop = pool.submit(asyncio.run, many())
-        found = [*pool.map(lambda _: session.segment(image, BOX), range(8)), *on_loop.result()]
-    for result in found:
-        assert_same(result, expected)
-    batches = {result.timings_ms["infer"] for result in found}  # the same number for all of a batch
-    assert len(batches) < len(found)
+        for _ in range(20):  # on a busy machine they may come one by one
+            on_loop = pool.submit(asyncio.run, many())
+            found = [*pool.map(lambda _: session.segment(image, BOX), range(8)), *on_loop.result()]
+            for result in found:
+                assert_same(result, expected)
+            batches = {result.timings_ms["infer"] for result in found}  # the same number for all of a batch
+            if len(batches) < len(found):
+                return
+    pytest.fail("in twenty rounds no two shared a batch")
 
 
 def test_what_may_take_its_time_lets_others_pass(session: Session) -> None:

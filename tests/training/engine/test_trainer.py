@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -113,7 +114,11 @@ def run_commands(commands: list[list[str]]) -> None:
 
 
 def launch(commands: list[list[str]]) -> None:
-    """Run commands as ``torchrun --nproc_per_node 2`` does, in forks of this process: most of the time is imports."""
+    """Run commands as ``torchrun --nproc_per_node 2`` does, in forks of a process that has done nothing but import.
+
+    This one has threads of other tests' libraries, and a fork of it may crash.
+    """
+    multiprocessing.set_forkserver_preload(["hiseg_training.cli.stages", "hiseg_training.engine.trainer"])
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -121,7 +126,7 @@ def launch(commands: list[list[str]]) -> None:
         run_id="test",
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
-        start_method="fork",
+        start_method="forkserver",
         max_restarts=0,
         monitor_interval=0.05,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 
 import httpx
 import pytest
@@ -63,12 +62,6 @@ def test_nothing_in_it_names_another_host() -> None:
     for path in FOLDER.iterdir():
         if path.suffix != ".jpg":
             assert set(re.findall(r"https?://[^\"' ]*", path.read_text())) <= {"http://www.w3.org/2000/svg"}, path.name
-
-
-def test_an_installed_package_has_it() -> None:
-    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["hiseg"]
-    packed = {path for pattern in patterns for path in (ROOT / "service" / "hiseg").glob(pattern)}
-    assert set(FOLDER.iterdir()) <= packed
 
 
 def test_the_sample_is_the_one_of_the_readme() -> None:
