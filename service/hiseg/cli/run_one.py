@@ -44,7 +44,7 @@ def run_one(plan: Plan) -> None:
     waited_for: FrameOptions = {"priority": Priority.INTERACTIVE.value}
 
     async def segment() -> Written:
-        opening = open_masker(plan.options | waited_for, plan.settings, plan.server, plan.api_key, one_by_one=True)
+        opening = open_masker(plan.options | waited_for, plan.settings, plan.server, plan.api_key)
         async with opening as masker:
             return await masker.segment(photo, rows, partial(_write, plan, photo))
 

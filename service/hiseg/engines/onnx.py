@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ class OnnxEngine:
     On a CPU two batches may run at once, each with its share of the threads; see :class:`SessionPool`.
     """
 
-    def __init__(self, path: Path, name: str, version: str, threads: int = 0, *, one_by_one: bool = False) -> None:
+    def __init__(self, path: Path, name: str, version: str, threads: int = 0, *, shares_later: bool = False) -> None:
         """Open the file and read its description.
 
         Args:
@@ -101,8 +102,8 @@ class OnnxEngine:
             name: name of the model in the repository.
             version: its version there.
             threads: number of threads for one operator; 0: as many as this process may use cores.
-            one_by_one: no two batches will run at once, so that the model is opened once, and not for shares of the
-                threads as well.
+            shares_later: the model is opened for shares of the threads when two batches first run at once, and not
+                here; so who runs one at a time is ready in a third of the time.
 
         Raises:
             ModelError: the file can't be opened, or doesn't keep the tensor contract.
@@ -115,8 +116,11 @@ class OnnxEngine:
         self._has_row_range = isinstance(model, bytes)
         if self._has_row_range and not self._rows_are_independent(whole):
             model, whole, self._has_row_range = path, _open(path, threads), False
-        shares = thread_shares(threads) if self._on_cpu and not one_by_one else []
-        self._sessions = SessionPool(whole, [_open(model, share) for share in shares])
+        shares = thread_shares(threads) if self._on_cpu else []
+        self._sessions = SessionPool(whole, [partial(_open, model, share) for share in shares])
+        # Never later from the file, which may be another one by then.
+        if not (shares_later and isinstance(model, bytes)):
+            self._sessions.open_shares()
         self._running: set[ort.RunOptions] = set()
         self._closed = False
         self._executor = ThreadPoolExecutor(self._sessions.size, thread_name_prefix=f"onnx-{name}")

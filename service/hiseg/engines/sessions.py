@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,29 +28,43 @@ class SessionPool:
 
     Args:
         whole: the session with all threads, for a batch that runs alone.
-        shares: the sessions for batches that run at once, the one with the most threads first; empty: batches run one
-            by one.
+        shares: open the sessions for batches that run at once, the one with the most threads first; empty: batches run
+            one by one.
     """
 
-    def __init__(self, whole: Any, shares: Sequence[Any]) -> None:
+    def __init__(self, whole: Any, shares: Sequence[Callable[[], Any]]) -> None:
         self.whole = whole
         self.size = max(1, len(shares))
-        self._shares = [*shares]
+        self._unopened = [*shares]
+        self._shares: list[Any] = []
         self._lent: list[Any] = []
         self._room = asyncio.Semaphore(self.size)
+        self._opening = threading.Lock()
+
+    def open_shares(self) -> None:
+        """Open the sessions for batches that run at once, unless they are open; else the first such batch does it."""
+        with self._opening:
+            if self._unopened:
+                self._shares = [opening() for opening in self._unopened]
+                self._unopened = []  # which frees what they were opened of
 
     @asynccontextmanager
     async def borrow(self) -> AsyncIterator[Any]:
         """Wait until fewer than :attr:`size` batches run, and lend a session until the end of the block."""
         async with self._room:
-            session = next(s for s in self._shares if s not in self._lent) if self._lent else self.whole
+            session = await self._share() if self._lent else self.whole
             self._lent.append(session)
             try:
                 yield session
             finally:
                 self._lent.remove(session)
 
+    async def _share(self) -> Any:
+        if self._unopened:
+            await asyncio.to_thread(self.open_shares)  # goes on when this is cancelled
+        return next((session for session in self._shares if session not in self._lent), None)  # None: it was closed
+
     def close(self) -> None:
         """Let go of the sessions, which frees their memory while others may still refer to the pool."""
         self.whole = None
-        self._shares.clear()
+        self._unopened, self._shares = [], []

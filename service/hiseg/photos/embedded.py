@@ -63,15 +63,11 @@ class EmbeddedMasker:
 
 
 @asynccontextmanager
-async def embedded_masker(
-    settings: Settings, options: FrameOptions, one_by_one: bool = False
-) -> AsyncIterator[EmbeddedMasker]:
+async def embedded_masker(settings: Settings, options: FrameOptions) -> AsyncIterator[EmbeddedMasker]:
     """Keep the model loaded until the end of the block; see :func:`hiseg.photos.open.open_masker`."""
     unlimited, chosen = settings.model_copy(update=NO_LIMITS), Options.model_validate(options)
     try:
-        async with embedded_segmenter(
-            unlimited, model=chosen.model, variant=chosen.variant, one_by_one=one_by_one
-        ) as segmenter:
+        async with embedded_segmenter(unlimited, model=chosen.model, variant=chosen.variant) as segmenter:
             # It has the model now, and needn't look for it with every photo.
             yield EmbeddedMasker(segmenter, chosen.model_copy(update={"model": None, "variant": None}))
     except ModelError as error:

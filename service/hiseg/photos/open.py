@@ -20,8 +20,6 @@ async def open_masker(
     settings: Callable[[], Settings],
     server: str | None = None,
     api_key: str | None = None,
-    *,
-    one_by_one: bool = False,
 ) -> AsyncIterator[Masker]:
     """Provide a masker until the end of the block.
 
@@ -30,7 +28,6 @@ async def open_masker(
         settings: reads the settings of models that run in this process; it isn't called where a service runs them.
         server: URL of a running service; None: the model runs in this process.
         api_key: the service's, if it needs one.
-        one_by_one: photos will come one by one, which takes less time and memory to get ready for.
 
     Raises:
         CommandError: the service doesn't answer, or the model can't be used.
@@ -48,5 +45,5 @@ async def open_masker(
         with needing("making masks without --server"):
             from hiseg.photos.embedded import embedded_masker
 
-        async with embedded_masker(settings(), options, one_by_one) as embedded:
+        async with embedded_masker(settings(), options) as embedded:
             yield embedded

@@ -44,7 +44,6 @@ class EmbeddedSegmenter:
         settings: settings of the service.
         stored: the models of the repository.
         models: keeps the models that are loaded, and closes them.
-        one_by_one: images come one by one, so that a model needn't be ready for two batches at once.
     """
 
     model: ModelInfo
@@ -56,13 +55,11 @@ class EmbeddedSegmenter:
         settings: Settings,
         stored: Mapping[ModelRef, StoredModel],
         models: AsyncExitStack,
-        one_by_one: bool = False,
     ) -> None:
         self._segmenter = segmenter
         self._settings = settings
         self._stored = stored
         self._models = models
-        self._one_by_one = one_by_one
         self._metrics = Metrics()
         self._loading = asyncio.Lock()
 
@@ -133,7 +130,7 @@ class EmbeddedSegmenter:
         async with self._loading:
             if chosen.name not in self._segmenter.batchers:
                 path, threads = self._stored[chosen].path, self._settings.threads
-                opening = partial(OnnxEngine, path, chosen.name, chosen.version, threads, one_by_one=self._one_by_one)
+                opening = partial(OnnxEngine, path, chosen.name, chosen.version, threads, shares_later=True)
                 engine = await asyncio.to_thread(opening)
                 self._models.enter_context(closing(engine))
                 running = engine_running(self._segmenter, engine, self._settings, self._metrics)
@@ -143,7 +140,7 @@ class EmbeddedSegmenter:
 
 @asynccontextmanager
 async def embedded_segmenter(
-    settings: Settings, *, model: str | None = None, variant: str | None = None, one_by_one: bool = False
+    settings: Settings, *, model: str | None = None, variant: str | None = None
 ) -> AsyncIterator[EmbeddedSegmenter]:
     """Keep a model loaded until the end of the block, and threads that decode images and draw masks.
 
@@ -151,7 +148,6 @@ async def embedded_segmenter(
         settings: settings of the service: its repository, limits, batches and threads.
         model: name of the model; None: the variant decides.
         variant: its variant; None: the name decides, or else it is the default variant.
-        one_by_one: images will come one by one, which takes less time and memory to get ready for.
 
     Raises:
         NoModels: the repository holds no model.
@@ -166,6 +162,6 @@ async def embedded_segmenter(
     with ThreadPoolExecutor(image_thread_count(unlimited), thread_name_prefix="worker") as executor:
         async with AsyncExitStack() as models:
             segmenter = new_segmenter(unlimited, executor)
-            embedded = EmbeddedSegmenter(segmenter, unlimited, stored, models, one_by_one)
+            embedded = EmbeddedSegmenter(segmenter, unlimited, stored, models)
             embedded.model = await embedded.load(model, variant)
             yield embedded

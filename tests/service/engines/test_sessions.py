@@ -27,8 +27,8 @@ class Recording(OnnxEngine):
     """Remembers how many batches each found in flight, and the threads of its session; counts sessions used twice at
     once."""
 
-    def __init__(self, threads: int) -> None:
-        super().__init__(B0, "hiseg_b0", "1", threads)
+    def __init__(self, threads: int, shares_later: bool = False) -> None:
+        super().__init__(B0, "hiseg_b0", "1", threads, shares_later=shares_later)
         self.runs: list[tuple[int, int]] = []
         self.shared = 0
         self.begun = threading.Semaphore(0)
@@ -85,6 +85,26 @@ def test_batches_that_run_at_once_have_a_session_each_with_its_share_of_the_thre
     assert {used for found, used in engine.runs if found} == set(shares)
     if shares:
         assert sum(found for found, _ in engine.runs) > len(engine.runs) / 2, "under load nearly all have a share"
+
+
+def test_shares_that_are_opened_later_are_opened_by_the_first_batches_that_run_at_once() -> None:
+    engine = Recording(2, shares_later=True)
+
+    async def scenario() -> None:
+        await feed(engine, 2)
+        assert engine._sessions._shares == []
+        first = [asyncio.create_task(engine.infer(batch(2))) for _ in range(4)]
+        await asyncio.to_thread(engine.begun.acquire)
+        first[1].cancel()  # it waits for its share, perhaps; what it has begun to open goes on
+        outcomes = await asyncio.gather(*first, return_exceptions=True)
+        assert sum(isinstance(outcome, Prediction) for outcome in outcomes) >= 3
+        await asyncio.gather(*(feed(engine, 6) for _ in range(2)))
+
+    asyncio.run(scenario())
+    assert len(engine._sessions._shares) == 2
+    assert (engine._sessions._unopened, engine.shared) == ([], 0)
+    assert {used for _, used in engine.runs} == {2, 1}
+    engine.close()
 
 
 def test_more_batches_than_may_run_wait_for_a_session() -> None:
