@@ -135,10 +135,12 @@ def _word(name: str, value: Any) -> str:
     """Read an option that is a text; a member of an enum of texts is the text that it has.
 
     Raises:
-        InvalidRequest: it is no text.
+        InvalidRequest: it is no text, or empty, which gRPC couldn't tell from one that is left out.
     """
     if not isinstance(value, str):
         raise invalid(f"{name}: it should be a text", field=name, value=repr(value)[:80])
+    if not value:
+        raise invalid(f"{name}: it is empty", field=name, value=value)
     return str.__str__(value)
 
 

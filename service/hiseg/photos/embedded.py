@@ -19,6 +19,7 @@ from hiseg.photos.masker import Rows
 from hiseg.photos.pipeline import PhotoError
 from hiseg.session import answer
 from hiseg.session.embedded import EmbeddedSegmenter, embedded_segmenter
+from hiseg.session.request import read_options
 from hiseg.settings import MAX_COUNT, Settings
 
 NO_LIMITS = {"max_boxes": MAX_COUNT, "max_batch_boxes": MAX_COUNT}
@@ -65,7 +66,7 @@ class EmbeddedMasker:
 @asynccontextmanager
 async def embedded_masker(settings: Settings, options: FrameOptions) -> AsyncIterator[EmbeddedMasker]:
     """Keep the model loaded until the end of the block; see :func:`hiseg.photos.open.open_masker`."""
-    unlimited, chosen = settings.model_copy(update=NO_LIMITS), Options.model_validate(options)
+    unlimited, chosen = settings.model_copy(update=NO_LIMITS), read_options(options)
     try:
         async with embedded_segmenter(unlimited, model=chosen.model, variant=chosen.variant) as segmenter:
             # It has the model now, and needn't look for it with every photo.

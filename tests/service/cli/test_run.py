@@ -192,6 +192,8 @@ def test_a_plain_install_writes_by_a_server_what_needs_no_library(tmp_path: Path
         ([SAMPLE, *BOXES, "-o", "-", "--mask-format", "png"], "is a picture for each person"),
         ([SAMPLE, *BOXES, "--boxes", "b.json"], "either --boxes or --box"),
         ([SAMPLE, "--boxes", "b.json"], "b.json does not exist"),
+        ([SAMPLE, *BOXES, "--model", ""], "model: it is empty"),
+        ([SAMPLE, *BOXES, "--variant", "b" * 41], "variant: it should have at most 40 characters"),
         ([SAMPLE, *BOXES, "--server", "localhost:8000"], "--server: 'localhost:8000'"),
         ([SAMPLE, *BOXES, "--server", "http://127.0.0.1:9"], "http://127.0.0.1:9: no connection"),
         ([SAMPLE, *BOXES, "--server", "http://x", "--repository", "y"], "leave it out with --server"),

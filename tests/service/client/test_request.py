@@ -128,3 +128,9 @@ def test_options_of_other_types_are_refused(name: str, value: Any) -> None:
     with pytest.raises(InvalidRequest, match="it should be") as caught:
         make_request(b"", [], {name: value})
     assert caught.value.field == name
+
+
+@pytest.mark.parametrize("name", ["model", "variant", "mode"])
+def test_words_are_not_empty_over_grpc_either(name: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"{name}: it is empty"):
+        make_request(b"", [], {name: ""})

@@ -15,7 +15,7 @@ from benchmarks.harness.triton.models import add_float_b0, copy_of_ours, targets
 from benchmarks.harness.triton.server import Control, triton
 from hiseg.models.repository import stored_models, stored_versions
 from hiseg_training.export import install as module
-from hiseg_training.export.install import InstallError, install, next_version
+from hiseg_training.export.install import InstallError, install, next_version, shared_variant
 from tests.service.engines.triton.test_versions import Asking
 
 NAME = "hiseg_b0"
@@ -46,6 +46,9 @@ def test_a_version_is_installed_beside_the_others(built: Path, repository: Path)
     assert (repository / NAME / "2" / "canary.jpg").exists()
     assert not [path for path in repository.rglob("*") if path.name.startswith(".")]
     assert next_version(repository, NAME) == 3
+    (repository / NAME / "7").mkdir()  # of a TensorRT plan, or begun by hand
+    assert next_version(repository, NAME) == 8
+    assert not shared_variant(repository, NAME)
 
 
 def test_a_new_model_in_a_new_repository(built: Path, tmp_path: Path) -> None:
@@ -54,6 +57,11 @@ def test_a_new_model_in_a_new_repository(built: Path, tmp_path: Path) -> None:
     for config in ("config.pbtxt", "configs/cpu.pbtxt"):
         assert (folder / config).read_text() == (REPOSITORY / NAME / config).read_text().replace(NAME, "people_b0")
     assert [stored.version for stored in stored_models(tmp_path / "new")] == ["1"]
+    (damaged := tmp_path / "new" / "damaged" / "1").mkdir(parents=True)
+    (damaged / "model.onnx").touch()
+    install(built, tmp_path / "new", NAME, 1)
+    (said,) = shared_variant(tmp_path / "new", "people_b0")
+    assert said.startswith("hiseg_b0, people_b0 are of one variant, b0: hiseg_b0 answers for it")
 
 
 def test_an_older_version_leaves_the_newest_ones_card_and_configuration(built: Path, repository: Path) -> None:

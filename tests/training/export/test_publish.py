@@ -138,6 +138,7 @@ def test_all_that_is_given_is_checked_before_the_export(
     save_checkpoint(checkpoint, HierarchicalModel(ModelConfig(fine_widths=(8,) * 4, coarse_widths=(8,) * 4)), {})
     other = Path(shutil.copytree(REPOSITORY, tmp_path / "other"))
     (tmp_path / "file").touch()
+    (tmp_path / "nowhere").symlink_to("gone")
     people = own / "people.json"
     cases: list[tuple[dict[str, object], str]] = [
         (
@@ -157,6 +158,7 @@ def test_all_that_is_given_is_checked_before_the_export(
         ({"name": "my model"}, "name: 'my model' is not 1 to 100 letters"),
         ({"name": "../up"}, "name: '../up' is not"),
         ({"repository": tmp_path / "file"}, f"repository: {tmp_path / 'file'} is no folder"),
+        ({"repository": tmp_path / "nowhere"}, f"repository: {tmp_path / 'nowhere'} is no folder"),
         ({"repository": tmp_path / "file" / "below"}, f"repository: this user can't write into {tmp_path / 'file'}"),
         ({"repository": other, "name": "hiseg_b0", "version": 1}, "version 1 of hiseg_b0 exists; publish version 2"),
         ({"train_ann": people}, "train_ann: only int8 is calibrated on photos"),

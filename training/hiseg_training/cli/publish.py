@@ -31,6 +31,9 @@ OodAnnotations = Annotated[
     typer.Option(help="a second COCO file to measure on, of other photos", metavar="FILE", show_default="none"),
 ]
 
+MAX_VERSION = 2**63 - 1
+"""The largest that Triton reads."""
+
 
 def publish(
     checkpoints: Annotated[
@@ -48,7 +51,8 @@ def publish(
         "model_repository"
     ),
     version: Annotated[
-        int | None, whole_number("number of the version", min=1, show_default="one more than the newest")
+        int | None,
+        whole_number("number of the version", min=1, max=MAX_VERSION, show_default="one more than the newest"),
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="take the place of a version of that number")] = False,
     precision: Annotated[Precision | None, typer.Option(help="of a checkpoint's export", show_default="fp32")] = None,
@@ -60,7 +64,7 @@ def publish(
 
     It is measured on --val-ann, and on --ood-ann if that is given; without files on val and ood of the data.
     """
-    from hiseg_training.export.install import next_version
+    from hiseg_training.export.install import next_version, shared_variant
     from hiseg_training.export.provenance import read_provenance
     from hiseg_training.export.publish import publish as publish_model
 
@@ -84,6 +88,8 @@ def publish(
     for split, quality in metrics["quality"].items():
         typer.echo(f"{split}: mean IoU {quality['ground truth boxes']['all']:.4f} of {quality['people']:,} people")
     typer.echo(f"wrote {repository / name / str(number)}")
+    for sentence in shared_variant(repository, name):
+        typer.echo(sentence)
     served = shlex.join(["--repository", str(repository), "--model", name])
     typer.echo(f"try it: hiseg run PHOTO --box x1,y1,x2,y2 -o OUT.png {served}")
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from hiseg.core.canvas import Resize
 from hiseg.core.image import Size
+from hiseg.core.model_choice import shared_variants
+from hiseg.core.result import ModelRef
+from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.repository import stored_versions
 from hiseg_training.config.model import ModelConfig
@@ -72,8 +76,25 @@ def contract_of(path: Path, name: str) -> Contract:
 
 
 def next_version(repository: Path, name: str) -> int:
-    """Return one more than the newest version number; 1 for a new model."""
-    return 1 + max((int(stored.version) for stored in stored_versions(repository).get(name, ())), default=0)
+    """Return one more than the newest version number, of folders without a ``model.onnx`` too; 1 for a new model."""
+    folder = repository / name
+    found = os.listdir(folder) if NAME.fullmatch(name) and os.path.isdir(folder) else ()
+    return 1 + max((int(version) for version in found if version.isdecimal()), default=0)
+
+
+def shared_variant(repository: Path, name: str) -> list[str]:
+    """Say which model answers for the variant of a published one, if others in the repository are of it too.
+
+    Args:
+        repository: folder of models; those that can't be opened are passed over.
+        name: of the published one.
+    """
+    there = []
+    for other, versions in stored_versions(repository).items():
+        with suppress(ModelError):
+            there.append(ModelRef(other, versions[0].version, contract_of(versions[0].path, other).variant, "onnx"))
+    variants = {model.variant for model in there if model.name == name}
+    return shared_variants([model for model in there if model.variant in variants])
 
 
 def check_place(repository: Path, name: str, version: int, replace: bool) -> None:
@@ -85,7 +106,7 @@ def check_place(repository: Path, name: str, version: int, replace: bool) -> Non
     if not NAME.fullmatch(name):
         raise InstallError(f"name: {name[:100]!r} is not 1 to 100 letters and digits, with _ and - behind the first")
     for folder in (repository / name, repository):
-        if folder.exists() and not folder.is_dir():
+        if os.path.lexists(folder) and not folder.is_dir():  # a link that leads nowhere is none either
             raise InstallError(f"repository: {folder} is no folder")
     there = next(folder for folder in (repository / name, *(repository / name).absolute().parents) if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
