@@ -61,7 +61,7 @@ def parse_address(
     """Parse a URL, ``http[s]://`` or ``grpc[s]://``; for the other arguments see :class:`hiseg.client.Client`.
 
     Raises:
-        ValueError: it is no URL of a service, or ``tls`` doesn't fit it.
+        ValueError: it is no URL of a service, ``tls`` doesn't fit it, or a header can't be sent.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
@@ -76,6 +76,11 @@ def parse_address(
         url = url.replace("%25", "%", 1) if "%25" in host else url
         host = f"[{host.replace('%25', '%', 1)}]"
     sent = dict(headers or {}) | ({} if api_key is None else {API_KEY: api_key})
+    for name, value in sent.items():
+        if not (value.isascii() and value.isprintable()) or value != value.strip():
+            # Without the value: it may be a secret.
+            what = "the API key" if name == API_KEY else f"the header {name}"
+            raise ValueError(f"{what} has white space at an end, or a character that isn't printable ASCII")
     target = f"{host}:{parts.port or GRPC_PORT}"
     return Address(url.rstrip("/"), parts.scheme, target, sent, tls or Tls(), jpeg_quality)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from hiseg import client
@@ -21,6 +21,9 @@ GREETING_S = 10.0
 """Seconds in which a service must say that it is there, before anything is sent."""
 RETRIES = 100
 """More than there is time for: a service that is overloaded, or starts, is asked again until the time is over."""
+SENT = 3
+"""How often a photo is sent whose connection ends before the answer comes: a service that was killed may be there again
+in a moment. No more often, since it may be this photo that ends it."""
 OF_ALL = (client.Unauthorized, client.Unavailable, client.Overloaded, client.UnexpectedAnswer)
 """Errors that the next photo would meet too."""
 T = TypeVar("T")
@@ -48,12 +51,18 @@ class RemoteMasker:
     async def segment(self, photo: bytes, boxes: Rows | None, write: Callable[[Result], T]) -> T:
         """See :meth:`hiseg.photos.masker.Masker.segment`."""
         try:
-            result = await self._to.segment(photo, boxes, **self._options)
+            result = await self._answer(photo, boxes)
         except OF_ALL as error:
             raise _of_all(self._url, error) from error
         except client.ClientError as error:
             raise PhotoError(str(error)) from error
         return await asyncio.to_thread(write, result)
+
+    async def _answer(self, photo: bytes, boxes: Rows | None) -> Result:
+        for _ in range(SENT - 1):
+            with suppress(client.ConnectionLost):
+                return await self._to.segment(photo, boxes, **self._options)
+        return await self._to.segment(photo, boxes, **self._options)
 
 
 @asynccontextmanager
@@ -63,8 +72,8 @@ async def remote_masker(url: str, api_key: str | None, options: FrameOptions) ->
     Requests have the priority ``batch``, so that callers who wait for their answer are served first.
 
     Raises:
-        BadOption: the URL is none of a service.
-        CommandError: the service doesn't answer.
+        BadOption: the URL is none of a service, or the key none that can be sent.
+        CommandError: the service doesn't answer, or doesn't have the model or variant.
     """
     try:
         to = client.AsyncClient(url, timeout=TIMEOUT_S, retries=RETRIES, api_key=api_key)
@@ -72,9 +81,15 @@ async def remote_masker(url: str, api_key: str | None, options: FrameOptions) ->
         raise BadOption("--server", url, f"can't be used: {error}") from error
     async with client.AsyncClient(url, timeout=GREETING_S, api_key=api_key) as asking:
         try:
-            await asking.info()
+            info = await asking.info()
         except client.ClientError as error:
             raise _of_all(url, error) from error
+    for what, asked, there in (
+        ("model", options.get("model"), info["models"]),
+        ("variant", options.get("variant"), info["variants"]),
+    ):
+        if asked is not None and asked not in there:
+            raise CommandError(f"{url}: {what} {asked!r} is not served; there is {', '.join(there)}")
     async with to:
         with_priority: FrameOptions = {"priority": Priority.BATCH.value}
         yield RemoteMasker(to, url, with_priority | options)

@@ -92,6 +92,14 @@ def test_urls_of_other_schemes_are_refused(url: str) -> None:
         Client(url)
 
 
+@pytest.mark.parametrize("key", ["secret\n", " secret", "секрет", "\x00"])
+def test_keys_that_no_header_can_have_are_refused_and_not_shown(key: str) -> None:
+    for url in ("http://host", "grpc://host:1"):
+        with pytest.raises(ValueError, match=r"^the API key has white space at an end, or a character") as caught:
+            Client(url, api_key=key)
+        assert key.strip() not in str(caught.value)
+
+
 def test_options_have_the_types_that_every_transport_can_write() -> None:
     given = {"threshold": np.float32(0.5), "dilation_px": np.int64(5), "normalized": np.True_, "resolve_overlaps": 0}
     found = make_request(b"", [], given).options

@@ -9,11 +9,16 @@ import pytest
 
 from benchmarks.harness.paths import PUBLISHED, SAMPLE, SAMPLE_BOXES
 from benchmarks.harness.serving import Server
+from hiseg.client import AsyncClient
+from hiseg.client.request import FrameOptions
 from hiseg.client.result import Result
 from hiseg.core.command_errors import CommandError
 from hiseg.photos.open import open_masker
 from hiseg.photos.pipeline import PhotoError
+from hiseg.photos.remote import RemoteMasker
 from hiseg.settings import Settings
+from tests.service.client import scripted_servers
+from tests.service.client.scripted_servers import Step
 
 BAD = [
     (b"", SAMPLE_BOXES, "empty"),
@@ -68,3 +73,27 @@ def test_a_server_that_is_not_there_is_told_of_at_once() -> None:
         asyncio.run(run("http://127.0.0.1:9"))
     with pytest.raises(CommandError, match=r"--server: 'here' can't be used"):
         asyncio.run(run("here"))
+
+
+def test_a_model_that_a_server_does_not_have_is_told_of_before_any_photo(server: Server) -> None:
+    async def run(url: str, options: FrameOptions) -> None:
+        async with open_masker(options, settings, url):
+            pytest.fail("there is no such model")
+
+    for url in (server.url, server.grpc):
+        with pytest.raises(CommandError, match=r"model 'b9' is not served; there is hiseg_b0"):
+            asyncio.run(run(url, {"model": "b9"}))
+    with pytest.raises(CommandError, match=r"variant 'b9' is not served; there is b0"):
+        asyncio.run(run(server.url, {"variant": "b9"}))
+
+
+def test_a_photo_is_sent_again_where_the_connection_ends_but_not_forever() -> None:
+    async def run(url: str) -> Result:
+        async with AsyncClient(url) as to:
+            return await RemoteMasker(to, url, {}).segment(SAMPLE.read_bytes(), [], lambda result: result)
+
+    with scripted_servers.http([Step(drop=True), Step(drop=True), Step()]) as heard:
+        assert asyncio.run(run(heard.url)).width == 4
+    with scripted_servers.http([Step(drop=True)]) as heard, pytest.raises(PhotoError, match="the connection ended"):
+        asyncio.run(run(heard.url))
+    assert len(heard.times) == 3
