@@ -15,14 +15,14 @@ from hiseg.cli.lazy import LazyGroup, Place, Version
 # fails, not in the format of the log, and as often as a caller likes.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 COMMANDS = {
-    "serve": Place("hiseg.cli.serve", "Run the service."),
     "run": Place("hiseg.cli.run", "Segment a photo, or a folder of them; no server needed."),
     "annotate": Place("hiseg.cli.annotate", "Turn a COCO file of boxes into one of masks; no server needed."),
-    "models": Place("hiseg.cli.models", "List the models of the repository, or check a file."),
-    "key": Place("hiseg.cli.keys", "Make an API key."),
-    "bench": Place("hiseg.cli.bench", "Load a running service and measure it.", ("bench",)),
     "video": Place("hiseg.cli.video", "Tint the people of a video; no server needed.", ("cpu", "video")),
+    "serve": Place("hiseg.cli.serve", "Run the service."),
+    "models": Place("hiseg.cli.models", "List the models of the repository, or check a file."),
     "doctor": Place("hiseg.cli.doctor", "Look for what would keep the service from serving, and say what to mend."),
+    "bench": Place("hiseg.cli.bench", "Load a running service and measure it.", ("bench",)),
+    "key": Place("hiseg.cli.keys", "Make an API key."),
 }
 
 
