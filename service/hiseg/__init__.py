@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
     from hiseg.client import AsyncClient as AsyncClient
     from hiseg.client import Client as Client
     from hiseg.client import ClientError as ClientError
@@ -79,7 +80,9 @@ IN_THIS_PROCESS = frozenset({"Session", "SessionError", "asegment", "segment"})
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is first used (PEP 562)."""
+    """Load a public name when it is first used (PEP 562), or ``__version__``, which ``hiseg --version`` says."""
+    if name == "__version__":
+        return import_module("hiseg.core.version").hiseg_version()
     if name in __all__:
         return getattr(import_module("hiseg.session" if name in IN_THIS_PROCESS else "hiseg.client"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -87,4 +90,4 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     """List the public names, loaded or not."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})

@@ -54,6 +54,8 @@ def test_images_install_extras_that_exist_and_the_service_a_runtime_and_the_mode
         assert set(extras.split(",")) <= there, path
         is_service = path.parent.name == "service"
         assert ("cpu" in extras.split(",")) or not is_service
+        if is_service:  # whose wheel is built without training
+            assert "rm /opt/hiseg/bin/hiseg-train " in text
         assert len(re.findall(r"^COPY model_repository ", text, re.MULTILINE)) == is_service
 
 

@@ -55,6 +55,7 @@ OF_EXTRAS = {
     "onnxscript": "training",
     "onnxslim": "training",
     "opentelemetry": "tracing",
+    "packaging": "triton",
     "psutil": "loadtest",
     "pycocotools": "training",
     "segmentation_models_pytorch": "training",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from benchmarks.harness.paths import ROOT
 from hiseg.core import extras
@@ -25,7 +28,19 @@ from hiseg.core.extras import (
     needing,
 )
 
-EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+ALONE = {
+    "": ("hiseg.cli.main", "hiseg.client", "hiseg.photos.segmentation"),
+    "bench": ("hiseg.bench.http_sender", "hiseg.bench.plot", "hiseg.bench.run"),
+    "cpu": ("hiseg.app", "hiseg.doctor.examine", "hiseg.engines.onnx", "hiseg.transports.http.app"),
+    "loadtest": ("loadtest.users",),
+    "service": ("hiseg.masks.formats.overlay", "hiseg.transports.http.app"),
+    "tracing": ("hiseg.observability.otel",),
+    "triton": ("hiseg.app", "hiseg.doctor.servers", "hiseg.engines.triton.discovery", "hiseg.engines.triton.engine"),
+    "video": ("hiseg.video.container", "hiseg.video.reader", "hiseg.video.remote", "hiseg.video.writer"),
+}
+"""What each extra is for: these modules run with it and without any other."""
 
 
 def installed(folder: Path, name: str, *files: str, direct_url: dict[str, Any] | None = None) -> None:
@@ -125,6 +140,41 @@ def test_what_an_extra_brings_leads_to_it() -> None:
             if package != "hiseg" and not has:
                 wrong.append(f"{package} of {extra} leads to {leads}")
     assert not wrong
+
+
+def brought_by(extra: str) -> set[str]:
+    """Names of all packages that an installation with this extra alone has."""
+    found: set[str] = set()
+    needs = [*PROJECT["dependencies"], *EXTRAS.get(extra, ())]
+    while needs:
+        need = Requirement(needs.pop())
+        name = canonicalize_name(need.name)
+        if need.marker is not None and not any(need.marker.evaluate({"extra": each}) for each in ("", *need.extras)):
+            continue
+        if name == "hiseg":
+            needs += [line for each in need.extras for line in EXTRAS[each]]
+        elif name not in found:
+            found.add(name)
+            asked = need.extras
+            for line in importlib.metadata.requires(name) or ():
+                marker = Requirement(line).marker
+                if marker is None or any(marker.evaluate({"extra": each}) for each in ("", *asked)):
+                    needs.append(line.partition(";")[0])
+    return found
+
+
+@pytest.mark.parametrize("extra", ALONE)
+def test_an_extra_brings_all_that_it_needs(extra: str) -> None:
+    """Some packages import what they don't ask for, and others happen to bring it."""
+    there = brought_by(extra)
+    missing = [
+        module
+        for module, packages in importlib.metadata.packages_distributions().items()
+        if there.isdisjoint(map(canonicalize_name, packages)) and module not in ("hiseg", "hiseg_training")
+    ]
+    code = f"import sys\nfor name in {missing}: sys.modules.setdefault(name, None)\nimport " + ", ".join(ALONE[extra])
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_the_service_needs_comes_without_a_second_runtime(site: Path) -> None:

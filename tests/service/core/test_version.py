@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import hiseg
 from benchmarks.harness.paths import ROOT
 from hiseg.core import version as module
 from hiseg.core.version import hiseg_version
@@ -19,6 +20,7 @@ def _forget_what_was_read() -> None:
 
 
 def test_a_checkout_says_its_own() -> None:
+    assert hiseg.__version__ == hiseg_version()
     assert hiseg_version() == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
