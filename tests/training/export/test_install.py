@@ -15,7 +15,7 @@ from benchmarks.harness.triton.models import add_float_b0, copy_of_ours, targets
 from benchmarks.harness.triton.server import Control, triton
 from hiseg.models.repository import stored_models, stored_versions
 from hiseg_training.export import install as module
-from hiseg_training.export.install import InstallError, install, next_version, shared_variant
+from hiseg_training.export.install import InstallError, check_place, install, next_version, shared_variant
 from tests.service.engines.triton.test_versions import Asking
 
 NAME = "hiseg_b0"
@@ -48,6 +48,8 @@ def test_a_version_is_installed_beside_the_others(built: Path, repository: Path)
     assert next_version(repository, NAME) == 3
     (repository / NAME / "7").mkdir()  # of a TensorRT plan, or begun by hand
     assert next_version(repository, NAME) == 8
+    with pytest.raises(InstallError, match="version 7 of hiseg_b0 exists; publish version 8"):
+        check_place(repository, NAME, 7, replace=False)
     assert not shared_variant(repository, NAME)
 
 

@@ -78,7 +78,7 @@ def contract_of(path: Path, name: str) -> Contract:
 def next_version(repository: Path, name: str) -> int:
     """Return one more than the newest version number, of folders without a ``model.onnx`` too; 1 for a new model."""
     folder = repository / name
-    found = os.listdir(folder) if NAME.fullmatch(name) and os.path.isdir(folder) else ()
+    found = os.listdir(folder) if NAME.fullmatch(name) and os.path.isdir(folder) and os.access(folder, os.R_OK) else ()
     return 1 + max((int(version) for version in found if version.isdecimal()), default=0)
 
 
@@ -106,10 +106,11 @@ def check_place(repository: Path, name: str, version: int, replace: bool) -> Non
     if not NAME.fullmatch(name):
         raise InstallError(f"name: {name[:100]!r} is not 1 to 100 letters and digits, with _ and - behind the first")
     for folder in (repository / name, repository):
-        if os.path.lexists(folder) and not folder.is_dir():  # a link that leads nowhere is none either
+        if os.path.lexists(folder) and not os.path.isdir(folder):  # a link that leads nowhere is none either
             raise InstallError(f"repository: {folder} is no folder")
-    there = next(folder for folder in (repository / name, *(repository / name).absolute().parents) if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    places = (repository / name, *(repository / name).absolute().parents)
+    there = next(folder for folder in places if os.path.exists(folder))  # pathlib's raises where a folder is locked
+    if not os.path.isdir(there) or not os.access(there, os.W_OK | os.X_OK):
         raise InstallError(f"repository: this user can't write into {there}")
     if (repository / name / str(version)).exists() and not replace:
         free = next_version(repository, name)
