@@ -63,7 +63,8 @@ COVERED := 95
 
 # A thread of PyTorch's for each worker: two workers of two threads on two cores mostly wait for one another.
 test: setup $(VENV)/.programs $(TOOLS)/.full $(OPENAPI)/.full lint  # every check and every test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov --cov-report= --numprocesses 2 --dist loadfile -m "not alone"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov --cov-report= --numprocesses 2 --dist loadfile \
+		--no-loadscope-reorder -m "not alone"
 	$(BIN)/python -m pytest --cov --cov-append --cov-report= -m alone
 	@echo "Lines covered, in percent, of at least $(COVERED) ('$(BIN)/coverage report -m' lists the others):"
 	@$(BIN)/coverage report --format=total --fail-under=$(COVERED)

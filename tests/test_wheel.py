@@ -97,8 +97,8 @@ class Environment:
 
 
 def clean_variables() -> dict[str, str]:
-    """Variables of a user who has nothing of this checkout on any path, and measures no coverage of it."""
-    ours = ("PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_CONFIG")
+    """Variables of a user who has nothing of this checkout on any path, measures no coverage, and compiles once."""
+    ours = ("PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_CONFIG", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in os.environ.items() if name not in ours and not name.startswith("HISEG_")}
 
 
