@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.paths import PUBLISHED
+from benchmarks.harness.paths import PUBLISHED, ROOT
 from benchmarks.harness.repository import REPOSITORY
 from hiseg.cli.models import in_words
-from tests.service.cli.running import assert_one_line, hiseg
+from tests.service.cli.running import assert_one_line, call, hiseg
 
 
 def test_models_lists_what_there_is() -> None:
-    listed = hiseg("models", "--repository", REPOSITORY).stdout
+    listed = call("models", "--repository", REPOSITORY).text
     assert listed.splitlines()[0] == f"{REPOSITORY} (as --repository says)"
     assert "hiseg_b0  version 1  variant b0  mask 128x96" in listed
     assert "MB  (default)" in listed
@@ -21,13 +21,16 @@ def test_models_lists_what_there_is() -> None:
     assert "measured: mean IoU 0." in listed
 
 
-def test_the_first_line_says_which_models_and_why(tmp_path: Path) -> None:
+def test_the_first_line_says_which_models_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hiseg("models").stdout.startswith(f"{PUBLISHED} (found in the working folder)\n")
-    assert hiseg("models", folder=tmp_path).stdout.splitlines()[0].endswith(" (the models that come with hiseg)")
-    by_setting = hiseg("models", HISEG_MODEL_REPOSITORY=str(REPOSITORY), HISEG_DEFAULT_VARIANT="b9")
-    assert by_setting.stdout.startswith(f"{REPOSITORY} (as the setting model_repository says)\n")
-    assert_one_line(by_setting.stderr, "no model is of the default variant, b9")
-    assert "(default)" not in by_setting.stdout
+    monkeypatch.chdir(tmp_path)
+    assert call("models").text.splitlines()[0].endswith(" (the models that come with hiseg)")
+    monkeypatch.setenv("HISEG_MODEL_REPOSITORY", str(REPOSITORY))
+    monkeypatch.setenv("HISEG_DEFAULT_VARIANT", "b9")
+    by_setting = call("models")
+    assert by_setting.text.startswith(f"{REPOSITORY} (as the setting model_repository says)\n")
+    assert_one_line(by_setting.err, "no model is of the default variant, b9")
+    assert "(default)" not in by_setting.text
 
 
 @pytest.mark.parametrize(
@@ -44,11 +47,12 @@ def test_figures_are_said_in_words(metrics: object, words: str) -> None:
     assert in_words(metrics) == words
 
 
-def test_a_model_is_checked_by_its_name() -> None:
-    (line, *_) = hiseg("models", "check", "hiseg_b0", "--threads", "1").stdout.splitlines()
+def test_a_model_is_checked_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (line, *_) = call("models", "check", "hiseg_b0", "--threads", "1").text.splitlines()
     assert line.startswith("model_repository/hiseg_b0/")
     assert "keeps the tensor contract" in line
-    said = hiseg("models", "check", "hiseg_b9", expect=1).stderr
+    said = call("models", "check", "hiseg_b9", expect=1).err
     assert_one_line(said, "'hiseg_b9' is neither a file nor a model; there is hiseg_b0, hiseg_b1")
 
 
@@ -58,11 +62,11 @@ def test_a_broken_model_is_named_and_the_others_are_listed(tmp_path: Path) -> No
         (tmp_path / name / "1" / "model.onnx").write_bytes(bytes(range(256)))
     (tmp_path / "a_folder" / "1" / "model.onnx").mkdir(parents=True)
     (tmp_path / "hiseg_b0").symlink_to(REPOSITORY / "hiseg_b0")
-    done = hiseg("models", "--repository", tmp_path, expect=1)
-    assert "hiseg_b0  version 1" in done.stdout
-    said = done.stderr.splitlines()
+    done = call("models", "--repository", tmp_path, expect=1)
+    assert "hiseg_b0  version 1" in done.text
+    said = done.err.splitlines()
     assert [name in line for name, line in zip(("a_broken", "a_folder", "z_broken"), said, strict=True)] == [True] * 3
 
 
 def test_a_missing_repository_is_an_error_of_one_line() -> None:
-    assert_one_line(hiseg("models", "--repository", "nowhere", expect=1).stderr, "nowhere")
+    assert_one_line(call("models", "--repository", "nowhere", expect=1).err, "nowhere")
