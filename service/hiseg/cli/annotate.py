@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -17,6 +16,7 @@ from hiseg.cli import mask_options
 from hiseg.cli.numbers import number
 from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
 from hiseg.cli.progress import progress_bar
+from hiseg.cli.standard_streams import STANDARD_STREAM, read_in, write_out
 from hiseg.client.request import FrameOptions
 from hiseg.core.coco_file import AnnotationError
 from hiseg.core.command_errors import BadOption, CommandError
@@ -36,8 +36,6 @@ from hiseg.photos.masker import Masker
 from hiseg.photos.open import open_masker
 from hiseg.photos.pipeline import Failure, list_failures
 from hiseg.photos.segmentation import SegmentationFormat, check_format
-
-STANDARD_STREAM = "-"
 
 
 def annotate(
@@ -192,7 +190,7 @@ def _check_output(output: str, boxes: str, image_info: Path | None) -> Path | No
 
 def _read(source: str) -> bytes:
     if source == STANDARD_STREAM:
-        return sys.stdin.buffer.read()
+        return read_in("… | hiseg annotate - …")
     refuse_url(source, "hiseg annotate")
     try:
         return Path(source).read_bytes()
@@ -216,12 +214,11 @@ def _write(output: str, target: Path | None, data: bytes) -> None:
     if target is not None:
         write_file(target, data)
         return
+    if output == STANDARD_STREAM:
+        write_out(data)
+        return
     try:
-        if output == STANDARD_STREAM:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        else:
-            Path(output).write_bytes(data)
+        Path(output).write_bytes(data)
     except BrokenPipeError:
         raise
     except OSError as error:

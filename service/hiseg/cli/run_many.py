@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,11 +13,12 @@ import typer
 
 from hiseg.api.encoding import MaskFormat
 from hiseg.cli.progress import progress_bar
-from hiseg.cli.run_plan import STANDARD_STREAM, Plan, check_file, check_formats, say
+from hiseg.cli.run_plan import Plan, check_file, check_formats, say
+from hiseg.cli.standard_streams import STANDARD_STREAM, standard_output
 from hiseg.core.command_errors import BadOption, CommandError
 from hiseg.core.signals import stop_on_signal
 from hiseg.masks.formats.picture import PictureType
-from hiseg.photos.box_file import Matched, match
+from hiseg.photos.box_file import BoxFile, Matched, match
 from hiseg.photos.drawing import Drawing
 from hiseg.photos.journal import AGAIN, NAME, Journal, key_of, open_journal
 from hiseg.photos.listing import Listing, Photo, find_photos
@@ -173,9 +173,13 @@ def _boxes(plan: Plan, listing: Listing) -> tuple[Matched, list[Photo]]:
     if not plan.is_binary:
         usable = [photo for photo in usable if photo.name in matched.rows]
     if not usable and plan.boxes is not None:
-        reason = next(iter(matched.unclear.values()), f"{plan.boxes.path} has boxes of none of the photos")
-        raise CommandError(reason)
+        raise CommandError(next(iter(matched.unclear.values()), None) or _none_fits(plan.boxes, names))
     return matched, usable
+
+
+def _none_fits(boxes: BoxFile, names: Sequence[str]) -> str:
+    named = f", but of {next(iter(boxes.rows))!r} and the like" if boxes.rows else ""
+    return f"{boxes.path} has boxes of none of the photos, such as {names[0]!r}{named}"
 
 
 def _open_journal(stack: ExitStack, plan: Plan, output: Path | None, lines: Path | None) -> Journal | None:
@@ -198,7 +202,7 @@ def _open_journal(stack: ExitStack, plan: Plan, output: Path | None, lines: Path
 
 def _open_lines(stack: ExitStack, plan: Plan, lines: Path | None, journal: Journal | None) -> Lines | None:
     if plan.json_output == STANDARD_STREAM:
-        return Lines(sys.stdout.buffer, can_seek=False)
+        return Lines(standard_output(), "standard output", can_seek=False)
     if lines is None or journal is None:
         return None
     return stack.enter_context(open_lines(lines, journal, plan.overwrite))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from hiseg.api.encoding import MaskFormat
-from hiseg.cli.run_plan import STANDARD_STREAM, Plan, check_file, check_formats, picture_of, say
+from hiseg.cli.run_plan import Plan, check_file, check_formats, picture_of, say
+from hiseg.cli.standard_streams import STANDARD_STREAM, read_in, write_out
 from hiseg.client.request import FrameOptions
 from hiseg.client.result import Result
 from hiseg.core.command_errors import CommandError
@@ -51,8 +51,7 @@ def run_one(plan: Plan) -> None:
     try:
         written = asyncio.run(segment())
     except PhotoError as error:
-        name = "the photo on standard input" if plan.photos[0] == STANDARD_STREAM else plan.photos[0]
-        raise CommandError(f"{name}: {error}") from error
+        raise CommandError(f"{_shown(plan.photos[0])}: {error}") from error
     files = _save(plan, written)
     _tell(plan, written.result, files)
 
@@ -90,12 +89,16 @@ def _rows(plan: Plan) -> list[list[float]] | None:
         if name == STANDARD_STREAM and plan.boxes.for_all is None and len(plan.boxes.rows) == 1:
             [rows] = plan.boxes.rows.values()
         else:
-            matched = match(plan.boxes, [Path(name).as_posix()])
-            if matched.unclear:
-                raise CommandError(f"{name}: {next(iter(matched.unclear.values()))}")
-            rows = next(iter(matched.rows.values()), None)
+            # Folders that lead to the photo here needn't be those of whoever made the file.
+            for each in (Path(name).as_posix(), Path(name).name):
+                matched = match(plan.boxes, [each])
+                if matched.unclear:
+                    raise CommandError(f"{name}: {next(iter(matched.unclear.values()))}")
+                rows = matched.rows.get(each)
+                if rows is not None:
+                    break
             if rows is None and not plan.is_binary:
-                raise CommandError(f"{plan.boxes.path} has no boxes of {name}")
+                raise CommandError(f"{plan.boxes.path} has no boxes of {_shown(name)}")
     if rows is None and not plan.is_binary:
         raise CommandError("there are no boxes; give --box x1,y1,x2,y2 for each person, or --mode binary")
     if plan.output == STANDARD_STREAM and plan.mask_format is MaskFormat.PNG and len(rows or ()) > 1:
@@ -104,6 +107,10 @@ def _rows(plan: Plan) -> list[list[float]] | None:
             "label_map"
         )
     return rows
+
+
+def _shown(photo: str) -> str:
+    return "the photo on standard input" if photo == STANDARD_STREAM else photo
 
 
 def _read(photo: str) -> bytes:
@@ -117,9 +124,7 @@ def _read(photo: str) -> bytes:
             return Path(photo).read_bytes()
         except OSError as error:
             raise CommandError(f"{photo} can't be read: {error.strerror}") from error
-    if sys.stdin.isatty():
-        raise CommandError("- reads the photo from standard input, which is a terminal: curl … | hiseg run - …")
-    found = sys.stdin.buffer.read()
+    found = read_in("curl … | hiseg run - …")
     if not found:
         raise CommandError("there is nothing on standard input, where - reads the photo from")
     return found
@@ -154,8 +159,7 @@ def _save(plan: Plan, written: Written) -> list[str]:
         targets.append((plan.json_output, written.json))
     for name, content in targets:
         if name == STANDARD_STREAM:
-            sys.stdout.buffer.write(content)
-            sys.stdout.buffer.flush()
+            write_out(content)
             continue
         try:
             Path(name).write_bytes(content)

@@ -15,8 +15,10 @@ import typer
 
 from hiseg.api.boxes import parse_boxes
 from hiseg.api.encoding import MaskFormat
+from hiseg.cli.standard_streams import STANDARD_STREAM
 from hiseg.client.request import FrameOptions
 from hiseg.core.command_errors import BadOption, CommandError
+from hiseg.core.errors import InvalidRequest
 from hiseg.core.extras import needing
 from hiseg.core.job import Mode
 from hiseg.masks.formats.picture import SUFFIXES, PictureType
@@ -26,7 +28,6 @@ from hiseg.photos.drawing import WITHOUT_LOSS
 if TYPE_CHECKING:
     from hiseg.settings import Settings
 
-STANDARD_STREAM = "-"
 NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*", re.ASCII)
 NEED_SERVICE = (MaskFormat.OVERLAY, MaskFormat.CUTOUT, MaskFormat.POLYGON)
 NEED_SERVICE_IN_JSON = (MaskFormat.CUTOUT, MaskFormat.POLYGON, MaskFormat.PNG)
@@ -109,15 +110,14 @@ def read_boxes(
     """Read the boxes of both options.
 
     Raises:
-        CommandError: both are given, or neither though the mode needs boxes, or the file can't be used.
-        InvalidRequest: a box isn't numbers.
+        CommandError: both are given, a box isn't four numbers, or the file can't be used.
     """
     if boxes is not None and box:
         raise CommandError("give either --boxes or --box")
     if boxes is None:
         if categories:
             raise CommandError("--category is for a COCO file; give it with --boxes")
-        return None, parse_boxes(";".join(box))
+        return None, [row for each in box for row in _rows(each)]
     read = read_box_file(boxes, categories)
     if read.is_coco and (options.get("normalized") or options.get("box_format", "xyxy") != "xyxy"):
         raise CommandError(
@@ -125,6 +125,22 @@ def read_boxes(
             "and --normalized"
         )
     return read, []
+
+
+def _rows(given: str) -> list[list[float]]:
+    """Read one ``--box``.
+
+    Raises:
+        BadOption: it isn't four numbers.
+    """
+    try:
+        rows = parse_boxes(given)
+    except InvalidRequest as error:
+        raise BadOption("--box", given, "isn't four numbers with commas between them") from error
+    for row in rows:
+        if len(row) != 4:
+            raise BadOption("--box", given, f"has {len(row)} number{'s' * (len(row) != 1)}; a box has 4")
+    return rows
 
 
 def check_formats(plan: Plan, written: MaskFormat) -> None:
@@ -162,11 +178,21 @@ def picture_of(output: str, given: PictureType | None) -> PictureType:
         return given or PictureType.PNG
     found = SUFFIXES.get(Path(output).suffix.lower())
     if found is None:
-        hint = "; --json FILE writes the answer" if Path(output).suffix.lower() == ".json" else ""
+        hint = _hint_at(output)
         raise BadOption("-o", output, f"ends with none of {', '.join(SUFFIXES)}{hint}")
     if given not in (None, found):
         raise BadOption("-o", output, f"is a .{found}, and --output-type is {given}")
     return found
+
+
+def _hint_at(output: str) -> str:
+    """What may be meant by a file's name that isn't a picture's."""
+    suffix = Path(output).suffix.lower()
+    if suffix == ".json":
+        return "; --json FILE writes the answer"
+    if not suffix and not output.endswith(("/", os.sep)):
+        return f"; a folder of results is written with a slash at its end: {output}/"
+    return ""
 
 
 def check_file(option: str, path: Path, photo: Path | None) -> None:
@@ -188,5 +214,6 @@ def check_file(option: str, path: Path, photo: Path | None) -> None:
 
 def say(text: str, *, err: bool = False) -> None:
     """Print a line; names that aren't text in the terminal's encoding are shown with marks in place of what isn't."""
-    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
+    stream = sys.stderr if err else sys.stdout
+    encoding = getattr(stream, "encoding", None) or "utf-8"  # a stream that was closed by `>&-` is None
     typer.echo(text.encode(encoding, "replace").decode(encoding), err=err)

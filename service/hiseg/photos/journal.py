@@ -168,7 +168,7 @@ def _compare(path: Path, folder: Path, first: Any, now: Mapping[str, Any]) -> No
     changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
     if changed:
         name = changed[0]
-        was, will = (f"{'none' if each.get(name) is None else each[name]}" for each in (before, now))
+        was, will = ("not given" if each.get(name) is None else each[name] for each in (before, now))
         raise CommandError(
             f"{folder} has results of other options: --{name.replace('_', '-')} was {was} and is {will} now; write "
             f"elsewhere, or {AGAIN}"

@@ -95,7 +95,7 @@ def find_photos(arguments: Sequence[str], output: Path | None = None) -> Listing
     found = dict.fromkeys(search.found)
     base = Path(os.path.commonpath(roots)) if roots else Path()
     if output is not None:
-        _check_output(output, search.walked)
+        _check_output(output, search)
     names = {path: Path(os.path.relpath(path, base)).as_posix() for path in found}
     stems = _stems(list(names.values()))
     listing.photos = [Photo(path, name, stems[name]) for path, name in sorted(names.items(), key=lambda item: item[1])]
@@ -114,6 +114,7 @@ class _Search:
         self.found: list[Path] = []
         # Folders that photos are in, by where links lead to.
         self.walked: dict[str, Path] = {}
+        self.is_output_within = False
         self._listing = listing
         self._pruned = None if pruned is None else os.path.realpath(pruned)
         self._seen: set[str] = set()
@@ -134,11 +135,14 @@ class _Search:
         if os.path.realpath(base) == self._pruned:
             self._pruned = None  # which is refused, since it is where the photos are
         before = len(self.found), self._listing.others
-        for match in sorted(glob.iglob(argument, recursive=True)):
+        # What lies less deep comes first: a link in a folder may lead back to it, and the shorter names are meant.
+        for match in sorted(glob.iglob(argument, recursive=True), key=lambda name: (name.count(os.sep), name)):
             matched = Path(match).absolute()
             if matched.is_dir():
                 self._walk(matched)
-            elif not self._is_pruned(matched.parent):
+            elif self._is_pruned(matched.parent):
+                self.is_output_within = True
+            elif not self._is_seen(matched.parent):
                 self._take(matched)
         if (len(self.found), self._listing.others) == before:
             raise CommandError(f"nothing fits {argument}")
@@ -146,7 +150,10 @@ class _Search:
 
     def _walk(self, folder: Path, is_root: bool = False) -> None:
         real = os.path.realpath(folder)
-        if real in self._seen or real == self._pruned:
+        if real == self._pruned:
+            self.is_output_within = True
+            return
+        if real in self._seen:
             return
         self._seen.add(real)
         self.walked.setdefault(real, folder)
@@ -170,8 +177,7 @@ class _Search:
 
     def _take(self, path: Path) -> None:
         """Take a file that wasn't named outright, if it is a photo by its name; devices and pipes never end."""
-        is_photo = path.suffix.lower() in SUFFIXES and not path.name.startswith(HIDDEN)
-        if is_photo and _may_be_file(path):
+        if _is_called_a_photo(path) and _may_be_file(path):
             self._add_file(path)
         else:
             self._listing.others += 1
@@ -180,9 +186,17 @@ class _Search:
         self.walked.setdefault(os.path.realpath(path.parent), path.parent)
         self.found.append(path)
 
+    def _is_seen(self, folder: Path) -> bool:
+        """Whether photos of a folder were found by another path already, which differs by links."""
+        return self.walked.get(os.path.realpath(folder), folder) != folder
+
     def _is_pruned(self, folder: Path) -> bool:
         real = os.path.realpath(folder)
         return self._pruned is not None and (real == self._pruned or real.startswith(self._pruned + os.sep))
+
+
+def _is_called_a_photo(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(HIDDEN)
 
 
 def _is_folder(path: Path) -> bool:
@@ -205,13 +219,17 @@ def _plain_part(pattern: Path) -> Path:
     return Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts[:-1]))
 
 
-def _check_output(output: Path, walked: dict[str, Path]) -> None:
+def _check_output(output: Path, search: _Search) -> None:
     """Refuse to write beside photos, where results would be read as photos the next time, or take their names.
 
     Raises:
         CommandError: the folder is one of photos.
     """
-    if (folder := walked.get(os.path.realpath(output))) is not None:
+    folder = search.walked.get(os.path.realpath(output))
+    if folder is None and search.is_output_within and not (output / NAME).exists():
+        # Below the photos, and not from an earlier run: its photos would be left out without a word.
+        folder = next((output.absolute().parent for path in output.iterdir() if _is_called_a_photo(path)), None)
+    if folder is not None:
         raise CommandError(
             f"-o: {output} is a folder of photos; choose another for the results, such as {folder / 'masks'}"
         )

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,11 +32,13 @@ class Lines:
 
     Args:
         file: where they go.
+        name: of the file, for messages.
         can_seek: whether it is a file, whose length is known.
     """
 
-    def __init__(self, file: IO[bytes], can_seek: bool) -> None:
+    def __init__(self, file: IO[bytes], name: str, can_seek: bool) -> None:
         self._file = file
+        self._name = name
         self._can_seek = can_seek
 
     def add(self, photo: str, answer: bytes) -> int:
@@ -46,10 +49,16 @@ class Lines:
             answer: the answer as a JSON object.
 
         Raises:
-            OSError: it can't be written.
+            CommandError: it can't be written.
+            BrokenPipeError: nobody reads it any more.
         """
-        self._file.write(b'{"photo":' + json.dumps(photo).encode() + b"," + answer[1:])
-        self._file.flush()
+        try:
+            self._file.write(b'{"photo":' + json.dumps(photo).encode() + b"," + answer[1:])
+            self._file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CommandError(f"--json: {self._name} can't be written: {error.strerror}") from error
         return self._file.tell() if self._can_seek else 0
 
 
@@ -69,7 +78,7 @@ def open_lines(path: Path, journal: Journal, overwrite: bool) -> Iterator[Lines]
         with path.open("r+b" if path.exists() else "w+b") as file:
             file.truncate(journal.lines_end)
             file.seek(journal.lines_end)
-            yield Lines(file, can_seek=True)
+            yield Lines(file, str(path), can_seek=True)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
@@ -132,8 +141,10 @@ class Work:
             CommandError: the same holds for all photos.
         """
         try:
-            size, key = photo.path.stat().st_size, self.key(photo)
-            async with self.room.take(size):
+            found, key = photo.path.stat(), self.key(photo)
+            if not stat.S_ISREG(found.st_mode):  # a pipe may never end; of folders' files they are left out
+                raise PhotoError("it is a pipe or a device, and not a file")
+            async with self.room.take(found.st_size):
                 content = await asyncio.to_thread(photo.path.read_bytes)
                 write = _Writing(self, photo, content)
                 await self.masker.segment(content, self.boxes(photo), write)

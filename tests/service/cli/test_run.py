@@ -69,6 +69,22 @@ def test_standard_streams() -> None:
     assert len(json.loads(answer.out)["instances"]) == 2
 
 
+def test_streams_that_are_closed_or_full_are_told_of_in_a_sentence() -> None:
+    photo, program = f"{SAMPLE} {' '.join(BOXES)}", f"{sys.executable} -m hiseg run"
+    lines = {
+        f"{photo} -o - > /dev/full": "standard output can't be written: No space left on device",
+        f"{SAMPLE.parent} {' '.join(BOXES)} --json - > /dev/full": "standard output can't be written: No space",
+        f"{photo} -o - >&-": "standard output is closed",
+        f"- {' '.join(BOXES)} -o - <&-": "- reads from standard input, which is closed",
+    }
+    script = "; ".join(f"{program} {line}" for line in lines)
+    done = subprocess.run(f"{script}; {program} {photo} >&-", shell=True, capture_output=True, text=True, cwd=ROOT)
+    said = done.stderr.splitlines()
+    for line, told in zip(said, lines.values(), strict=False):
+        assert told in line
+    assert (len(said), said[-1], done.returncode) == (len(lines) + 1, NOTHING_WRITTEN.strip(), 0)
+
+
 def test_the_type_of_picture_is_what_the_name_says(tmp_path: Path) -> None:
     for name, form, mode in (("a.jpg", "JPEG", "RGB"), ("a.JPEG", "JPEG", "RGB"), ("a.webp", "WEBP", "RGBA")):
         done = call("run", SAMPLE, *BOXES, "--mask-format", "cutout", "-o", tmp_path / name)
@@ -116,6 +132,7 @@ def test_run_writes_masks_in_other_formats(tmp_path: Path) -> None:
     ("boxes", "photo"),
     [
         ({"people.jpg": SAMPLE_BOXES}, SAMPLE),
+        ({"else/people.jpg": SAMPLE_BOXES}, SAMPLE),
         (SAMPLE_BOXES, SAMPLE),
         ({"anything.jpg": SAMPLE_BOXES}, "-"),
     ],
@@ -167,7 +184,8 @@ def test_a_plain_install_writes_by_a_server_what_needs_no_library(tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([SAMPLE, "--box", "1,2,3"], "boxes[0]"),
+        ([SAMPLE, "--box", "1,2,3"], "--box: '1,2,3' has 3 numbers; a box has 4"),
+        ([SAMPLE, "--box", "a,b"], "--box: 'a,b' isn't four numbers"),
         ([SAMPLE, "--variant", "b9", *BOXES], "b9"),
         ([ROOT / "pyproject.toml", *BOXES], "image/jpeg"),
         ([SAMPLE], "there are no boxes; give --box x1,y1,x2,y2 for each person, or --mode binary"),
@@ -179,7 +197,7 @@ def test_a_plain_install_writes_by_a_server_what_needs_no_library(tmp_path: Path
         (["-", *BOXES], "there is nothing on standard input"),
         ([SAMPLE, *BOXES, "-o", "-", "--json", "-"], "would both write to standard output"),
         ([SAMPLE, *BOXES, "-o", "out.gif"], "ends with none of .png, .jpg, .jpeg, .webp"),
-        ([SAMPLE, *BOXES, "-o", "out"], "ends with none of"),
+        ([SAMPLE, *BOXES, "-o", "out"], "a folder of results is written with a slash at its end: out/"),
         ([SAMPLE, *BOXES, "-o", "out.json"], "--json FILE writes the answer"),
         ([SAMPLE, *BOXES, "-o", "no/such/out.png"], "there is no folder no/such"),
         ([SAMPLE, *BOXES, "--json", "no/such/out.json"], "there is no folder no/such"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -97,11 +98,22 @@ def test_each_format(photos: Path, boxes: Path, tmp_path: Path, arguments: list[
 def test_photos_that_fail_are_listed_and_the_others_done(photos: Path, tmp_path: Path) -> None:
     (photos / "empty.png").touch()
     (photos / "broken.jpg").symlink_to("nowhere")
+    os.mkfifo(photos / "pipe.jpg")
     half = [part for box in SAMPLE_BOXES for part in ("--box", ",".join(f"{v / 2:g}" for v in box))]
-    done = call("run", f"{photos}/*", *half, "-o", tmp_path / "out", "--json", tmp_path / "all.jsonl", expect=1)
+    done = call(
+        "run",
+        f"{photos}/*",
+        photos / "pipe.jpg",
+        *half,
+        "-o",
+        tmp_path / "out",
+        "--json",
+        tmp_path / "all.jsonl",
+        expect=1,
+    )
     failed = [line.split(": ")[1] for line in done.err.splitlines()]
-    assert failed == ["broken.jpg", "empty.png", "false.jpg"]
-    assert "3 of 6 photos done; 3 failed" in done.text
+    assert failed == ["broken.jpg", "empty.png", "false.jpg", "pipe.jpg"]
+    assert "3 of 7 photos done; 4 failed" in done.text
     lines = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
     assert {line["photo"] for line in lines} == {"a.jpg", "a.png", "süb/-b.jpg"}
     assert [len(line["instances"]) for line in lines] == [2, 2, 2]
@@ -170,7 +182,10 @@ def test_a_run_that_is_interrupted_goes_on(photos: Path, tmp_path: Path) -> None
         (["{}/*.gif", *BOXES, "-o", "{}/out"], "nothing fits"),
         (["{}/*.txt", *BOXES, "-o", "{}/out"], "there are no photos in"),
         (["{}", "https://example.org/a.jpg", *BOXES, "-o", "{}/out"], "is a URL"),
-        (["{}", "--boxes", "{}/none.json", "-o", "{}/out"], "none.json has boxes of none of the photos"),
+        (
+            ["{}", "--boxes", "{}/none.json", "-o", "{}/out"],
+            "none.json has boxes of none of the photos, such as 'a.jpg', but of 'other.jpg'",
+        ),
         (["{}", *BOXES, "-o", "{}/out", "--mask-format", "png", "--output-type", "jpg"], "written as .png alone"),
     ],
 )

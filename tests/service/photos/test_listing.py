@@ -43,8 +43,13 @@ def test_a_folder_is_searched_without_what_is_hidden_other_or_endless(folder: Pa
 def test_results_in_the_folder_of_photos_are_no_photos(folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "out" / "a.png").write_bytes(b"?")
-    assert "out/a.png" not in names(find_photos([str(folder)], folder / "out"))
-    assert "out/a.png" not in names(find_photos([f"{folder}/*"], folder / "out"))
+    arguments = [str(folder), f"{folder}/*", f"{folder}/**/*"]
+    for argument in arguments:
+        with pytest.raises(CommandError, match="is a folder of photos; choose another"):
+            find_photos([argument], folder / "out")
+    (folder / "out" / NAME).touch()
+    for argument in arguments:
+        assert "out/a.png" not in names(find_photos([argument], folder / "out"))
 
 
 @pytest.mark.parametrize("arguments", [["{}"], ["{}/*.jp*g"], ["{}/a.jpeg", "{}/sub/c.webp"], ["{}/**/*"]])
@@ -56,6 +61,7 @@ def test_results_beside_the_photos_are_refused(folder: Path, arguments: list[str
 def test_patterns_are_taken_as_a_shell_would(folder: Path) -> None:
     assert names(find_photos([f"{folder}/*.jpeg"])) == ["a.jpeg"]
     assert names(find_photos([f"{folder}/s*"])) == ["sub/c.webp"]
+    assert names(find_photos([f"{folder}/**/*.webp"])) == ["sub/c.webp"]
     odd = folder / "photo [1].jpg"
     odd.write_bytes(b"?")
     assert names(find_photos([str(odd)])) == ["photo [1].jpg"]
