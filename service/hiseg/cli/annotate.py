@@ -185,7 +185,10 @@ def _check_output(output: str, boxes: str, image_info: Path | None) -> Path | No
     for source in (boxes, *([] if image_info is None else [str(image_info)])):
         if source != STANDARD_STREAM and is_there and os.path.exists(source) and os.path.samefile(source, output):
             raise BadOption("-o", output, "is the file that is read; write to another one")
-    return Path(output) if os.path.isfile(output) or not is_there else None
+    if is_there and not os.path.isfile(output):
+        return None
+    # What a link leads to, so that two commands don't write one file by two names.
+    return Path(os.path.realpath(output) if os.path.islink(output) else output)
 
 
 def _read(source: str) -> bytes:

@@ -175,7 +175,7 @@ def _persons(
         with suppress(Unclear):  # the row is told of later
             used = {identifier(row["category_id"]) for row in rows}
         if not rows or (not category_rows(about) and len(used) == 1):
-            document.notes.append("its boxes have no categories, so all are taken for people")
+            document.notes.append("the boxes have no categories, so all are taken for people")
             return None
         if PERSON not in named and len(used) == 1 and len(category_rows(about)) == 1:
             (row,) = category_rows(about)
