@@ -12,14 +12,15 @@ import httpx
 import PIL.Image
 import pytest
 
-from benchmarks.harness.paths import HISEG, ROOT, SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.paths import ROOT, SAMPLE, SAMPLE_BOXES
 from benchmarks.harness.repository import REPOSITORY
+from tests.service.cli.running import call
 
 
 def from_run(photo: Path, boxes: list[str], tmp_path: Path) -> list[dict[str, Any]]:
     answer = tmp_path / "answer.json"
     options = [part for box in boxes for part in ("--box", box)]
-    subprocess.run([HISEG, "run", photo, *options, "--json", answer], check=True, cwd=ROOT, capture_output=True)
+    call("run", photo, *options, "--json", answer)
     return [instance["mask"] for instance in json.loads(answer.read_text())["instances"]]
 
 

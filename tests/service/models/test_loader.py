@@ -20,6 +20,7 @@ from benchmarks.harness.serving import SERVE, Server, serving
 from benchmarks.harness.triton.models import targets_of
 from benchmarks.harness.triton.server import Triton, triton
 from hiseg.core.extras import install_command
+from tests.service.cli.running import call
 
 BOXES = {"boxes": "22,15,365,512;526,18,949,512"}
 
@@ -130,6 +131,4 @@ def test_without_the_client_for_triton_the_error_names_what_is_missing() -> None
 
 @pytest.mark.parametrize("engine", ["tensorrt", "triton://", "http://a:8001"])
 def test_an_unknown_engine_is_refused_with_the_supported_forms(engine: str) -> None:
-    done = subprocess.run([*SERVE, "--engine", engine], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 2
-    assert "triton://host:port" in done.stderr
+    assert "triton://host:port" in call(*SERVE[1:], "--engine", engine, expect=2).err
