@@ -62,6 +62,8 @@ demo: $(VENV)/.base  # masks drawn on the sample photo, into demo.png
 COVERED := 95
 
 # A thread of PyTorch's for each worker: two workers of two threads on two cores mostly wait for one another.
+# Compiled files are kept, whatever the environment says of them: hundreds of processes of this checkout start.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup $(VENV)/.programs $(TOOLS)/.full $(OPENAPI)/.full lint  # every check and every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov --cov-report= --numprocesses 2 --dist loadfile \
 		--no-loadscope-reorder -m "not alone"
