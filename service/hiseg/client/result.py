@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -37,7 +37,7 @@ class Instance:
     box: tuple[float, float, float, float]
     score: float
     area: int
-    counts: str
+    counts: str = field(repr=False)
     size: tuple[int, int]
 
     @cached_property

@@ -17,6 +17,7 @@ from hiseg.api.options import Options, Rows
 from hiseg.client import InternalError, Result
 from hiseg.client.request import SegmentRequest
 from hiseg.core.errors import HisegError
+from hiseg.core.heap import return_freed_memory
 from hiseg.core.image import ImageSource
 from hiseg.core.reasons import Reason
 from hiseg.core.result import ModelRef
@@ -126,13 +127,14 @@ class Background:
                     self._loop.call_soon_threadsafe(self._stopping.set)
 
     def _run(self, settings: Settings, model: str | None, variant: str | None) -> None:
-        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-            try:
+        try:
+            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
                 runner.run(self._serve(settings, model, variant))
-            except BaseException as error:
-                if self._started.done():
-                    raise
-                self._started.set_exception(error)
+        except BaseException as error:  # a loop can't be made either where there are too many open files
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+        return_freed_memory()  # glibc would keep most of what the models and images had
 
     async def _serve(self, settings: Settings, model: str | None, variant: str | None) -> None:
         self._stopping = asyncio.Event()

@@ -32,9 +32,15 @@ def default_session() -> Session:
 
 
 def segment(image: ImageLike, boxes: Boxes | None = None, **options: Unpack[Options]) -> Result:
-    """Get the masks of the people in the boxes, without a server: see :meth:`hiseg.Session.segment`.
+    """Get the masks of the people in the boxes, without a server.
 
     The first call loads the model, which the process then keeps.
+
+    Args:
+        image: a path, an encoded file, a Pillow image, an array uint8 ``[H, W, 3]`` in RGB, or a raw frame.
+        boxes: rows of four numbers, one per person, an array or tensor ``[N, 4]``, or what a detector found. An empty
+            list says that there is nobody; ``mode="binary"`` needs none.
+        options: as of :meth:`hiseg.Session.segment`.
 
     Raises:
         SessionError: there are no models, or settings are refused.

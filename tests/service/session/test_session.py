@@ -328,6 +328,15 @@ def test_no_such_model_is_said_as_the_service_says_it() -> None:
         Session(repository=REPOSITORY, model=3)  # type: ignore[arg-type]
 
 
+def test_a_process_without_a_file_to_spare_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> asyncio.AbstractEventLoop:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(asyncio, "new_event_loop", full)
+    with pytest.raises(OSError, match="Too many open files"):
+        Session(repository=REPOSITORY)
+
+
 def test_a_damaged_model_is_a_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "mine_b0" / "1"
     folder.mkdir(parents=True)
