@@ -33,11 +33,13 @@ def serve(
     from hiseg.core.start_error import StartError
     from hiseg.doctor.examine import check_limits
     from hiseg.doctor.finding import Level
+    from hiseg.doctor.provider import RUNTIME_CHECK
     from hiseg.engines.contract import ModelError
     from hiseg.lifecycle import log
     from hiseg.models.canary import CanaryMismatch
     from hiseg.models.self_test import SelfTestFailed
     from hiseg.observability.logs import configure_logging
+    from hiseg.settings import EMBEDDED
 
     settings = read_settings(
         host=host,
@@ -49,6 +51,10 @@ def serve(
     )
     configure_logging(settings.log_format)
     for finding in check_limits(settings):
+        if finding.check == RUNTIME_CHECK and finding.level is Level.WRONG and settings.engine == EMBEDDED:
+            # Nothing else can run a model, so the start ends here, before it has an address.
+            typer.echo(f"hiseg: {finding.found}. {finding.mend}", err=True)
+            raise typer.Exit(CANNOT_START)
         if finding.level is not Level.OK:
             log.warning("%s. %s", finding.found, finding.mend)
     reasons_not_to_start = (StartError, ModelError, CanaryMismatch, SelfTestFailed, KeysUnusable, HisegError)

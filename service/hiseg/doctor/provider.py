@@ -13,6 +13,8 @@ from hiseg.settings import Settings
 
 GPU_DEVICE = Path("/dev/nvidia0")
 """Device file of the first GPU."""
+RUNTIME_CHECK = "runtime"
+"""Name of the check that an ONNX Runtime is there."""
 
 
 def check_runtimes(installed: Sequence[str] | None = None) -> Finding:
@@ -21,16 +23,16 @@ def check_runtimes(installed: Sequence[str] | None = None) -> Finding:
     if len(names) > 1:
         extra = GPU if any(name.endswith(f"-{GPU}") for name in names) else CPU
         return warning(
-            "runtime",
+            RUNTIME_CHECK,
             f"{' and '.join(names)} are installed together, and each has overwritten files of the other",
             f"Remove them ({pip()} uninstall --yes {' '.join(names)}), then install one: {install_command(extra)}",
         )
     spec = find_spec(RUNTIME)
     if spec is None or spec.origin is None:  # without an origin it is a folder in which files were left
         if names:
-            return wrong("runtime", str(broken_runtime()), "Run that, then ask again.")
-        return wrong("runtime", "there is no ONNX Runtime, and the embedded engine is one", install_command(CPU))
-    return ok("runtime", names[0] if names else f"{RUNTIME}, which no package of Python's brought")
+            return wrong(RUNTIME_CHECK, str(broken_runtime()), "Run that, then ask again.")
+        return wrong(RUNTIME_CHECK, "there is no ONNX Runtime, and the embedded engine is one", install_command(CPU))
+    return ok(RUNTIME_CHECK, names[0] if names else f"{RUNTIME}, which no package of Python's brought")
 
 
 def check_provider(available: list[str] | None = None, gpu: Path = GPU_DEVICE) -> Finding:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.harness.paths import SAMPLE
 from hiseg.core.listening import bracketed
-from tests.service.cli.running import call, hiseg
+from tests.service.cli.running import assert_one_line, call, hiseg
 from tests.service.core.certificates import self_signed
 
 FREE = ("serve", "--port", "0", "--grpc-port", "0")
@@ -22,6 +23,13 @@ def test_a_service_without_models_says_so_and_ends(tmp_path: Path) -> None:
     (line,) = hiseg(*FREE, "--repository", str(tmp_path), expect=2).stderr.splitlines()
     assert "no model (name/version/model.onnx)" in line
     assert "HISEG_MODEL_REPOSITORY" in line
+
+
+def test_a_service_without_a_runtime_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr("hiseg.doctor.provider.installed_runtimes", list)
+    monkeypatch.setattr("hiseg.observability.logs.configure_logging", lambda form: None)
+    assert_one_line(call("serve", expect=2).err, "there is no ONNX Runtime")
 
 
 def test_a_service_with_a_broken_model_ends_before_it_says_that_it_runs(tmp_path: Path) -> None:
