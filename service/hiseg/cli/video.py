@@ -25,12 +25,10 @@ from hiseg.engines.contract import ModelError
 from hiseg.engines.cores import available_cores
 from hiseg.images.raw import PixelFormat
 from hiseg.video.boxes import BoxTrack, read_boxes, same_boxes_for_all
-from hiseg.video.embedded import embedded_masker
 from hiseg.video.frame import Masker
 from hiseg.video.inputs import STANDARD_STREAM
 from hiseg.video.open import RawOptions, check_outputs, open_sinks, open_source
 from hiseg.video.pipeline import Pipeline, Plan
-from hiseg.video.remote import remote_masker
 from hiseg.video.run_stats import RunStats
 
 
@@ -120,11 +118,16 @@ def video(
 
         async def run() -> int:
             with ThreadPoolExecutor(available_cores(), thread_name_prefix="worker") as workers:
-                masker_context: AbstractAsyncContextManager[Masker] = (
-                    remote_masker(server, policy, model, variant, post_processing)
-                    if server is not None
-                    else embedded_masker(settings, model, variant, post_processing)
-                )
+                masker_context: AbstractAsyncContextManager[Masker]
+                # Neither at the top: who has a server needs nothing that runs models, and who has none no client.
+                if server is not None:
+                    from hiseg.video.remote import remote_masker
+
+                    masker_context = remote_masker(server, policy, model, variant, post_processing)
+                else:
+                    from hiseg.video.embedded import embedded_masker
+
+                    masker_context = embedded_masker(settings, model, variant, post_processing)
                 plan = Plan(policy, track, json_output is not None, workers)
                 async with masker_context as masker:
                     pipeline = Pipeline(plan, frames, masker, sinks, stats)

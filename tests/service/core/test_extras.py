@@ -38,7 +38,7 @@ ALONE = {
     "service": ("hiseg.masks.formats.overlay", "hiseg.transports.http.app"),
     "tracing": ("hiseg.observability.otel",),
     "triton": ("hiseg.app", "hiseg.doctor.servers", "hiseg.engines.triton.discovery", "hiseg.engines.triton.engine"),
-    "video": ("hiseg.video.container", "hiseg.video.reader", "hiseg.video.remote", "hiseg.video.writer"),
+    "video": ("hiseg.cli.video", "hiseg.video.reader", "hiseg.video.remote", "hiseg.video.writer"),
 }
 """What each extra is for: these modules run with it and without any other."""
 
