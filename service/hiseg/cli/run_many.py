@@ -17,7 +17,7 @@ from hiseg.cli.run_plan import Plan, check_file, check_formats, say
 from hiseg.cli.standard_streams import STANDARD_STREAM, standard_output
 from hiseg.core.command_errors import BadOption, CommandError
 from hiseg.core.signals import stop_on_signal
-from hiseg.masks.formats.picture import PictureType
+from hiseg.masks.formats.picture import SUFFIXES, PictureType
 from hiseg.photos.box_file import BoxFile, Matched, match
 from hiseg.photos.drawing import Drawing
 from hiseg.photos.journal import AGAIN, NAME, Journal, key_of, open_journal
@@ -130,8 +130,11 @@ def _check(plan: Plan) -> tuple[Path | None, Path | None]:
     if plan.output == STANDARD_STREAM:
         raise CommandError("-o - writes one picture, and there are many photos; give -o a folder")
     output = None if plan.output is None else Path(plan.output)
-    if output is not None and (output.exists() or output.is_symlink()) and not output.is_dir():
-        raise BadOption("-o", str(output), "is a file; for many photos it is a folder")
+    if output is not None and not output.is_dir():
+        if os.path.lexists(output):
+            raise BadOption("-o", str(output), "is a file; for many photos it is a folder")
+        if output.suffix.lower() in SUFFIXES and not str(plan.output).endswith("/"):
+            raise BadOption("-o", str(output), "is a picture's name, and there are many photos; give -o a folder")
     lines = None if plan.json_output in (None, STANDARD_STREAM) else Path(str(plan.json_output))
     if lines is not None:
         check_file("--json", lines, None)

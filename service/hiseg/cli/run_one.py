@@ -176,6 +176,8 @@ def _tell(plan: Plan, result: Result, files: list[str]) -> None:
         say(f"hiseg: {note}", err=True)
     if plan.picture is PictureType.JPEG and plan.mask_format is MaskFormat.CUTOUT and plan.output is not None:
         say("hiseg: JPEG has no transparency, so the cut-out is on white; .png and .webp keep it", err=True)
+    if plan.output is not None and plan.json_output is None and plan.mask_format not in (None, _picture_format(plan)):
+        say(f"hiseg: the picture is an overlay; --json FILE writes --mask-format {plan.mask_format}", err=True)
     for instance in result.found:
         corners = ", ".join(f"{v:g}" for v in instance.box)
         say(f"box {corners}: {instance.area} pixels, score {instance.score:.2f}", err=err)

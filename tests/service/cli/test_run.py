@@ -105,6 +105,11 @@ def test_a_black_and_white_mask_for_each_person(tmp_path: Path) -> None:
     assert set(np.unique(np.asarray(read(tmp_path / "one.png")))) == {0, 255}
 
 
+def test_a_format_of_answers_makes_an_overlay_and_says_so(tmp_path: Path) -> None:
+    done = call("run", SAMPLE, *BOXES, "--mask-format", "polygon", "-o", tmp_path / "a.png")
+    assert_one_line(done.err, "the picture is an overlay; --json FILE writes --mask-format polygon")
+
+
 def test_run_in_binary_mode() -> None:
     done = call("run", SAMPLE, "--mode", "binary", "--json", "-")
     assert json.loads(done.out)["foreground"]["area"] > 0

@@ -178,6 +178,7 @@ def test_a_run_that_is_interrupted_goes_on(photos: Path, tmp_path: Path) -> None
         (["{}", *BOXES, "-o", "-"], "give -o a folder"),
         (["{}", *BOXES, "-o", "{}"], "is a folder of photos; choose another"),
         (["{}", *BOXES, "-o", "{}/notes.txt"], "is a file; for many photos it is a folder"),
+        (["{}", *BOXES, "-o", "{}/out.png"], "is a picture's name, and there are many photos; give -o a folder"),
         (["{}", "-", *BOXES, "-o", "{}/out"], "can't stand beside others"),
         (["{}/*.gif", *BOXES, "-o", "{}/out"], "nothing fits"),
         (["{}/*.txt", *BOXES, "-o", "{}/out"], "there are no photos in"),
