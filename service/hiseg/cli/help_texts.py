@@ -23,8 +23,7 @@ def range_of(least: float | None, most: float | None) -> str:
     """The word for a number: its range, such as ``0..1`` or ``1..``, or NUMBER where there is none."""
     if least is None and most is None:
         return "NUMBER"
-    # A bound that is a millionth beside 0 or 1 keeps these out; people read 0 or 1.
-    return "..".join("" if bound is None else f"{round(bound, 5):g}" for bound in (least, most))
+    return "..".join("" if bound is None else f"{bound:g}" for bound in (least, most))
 
 
 class InWords:

@@ -12,7 +12,8 @@ from hiseg.core.job import MAX_DILATION_PX, Smoothing
 MASKS = "Masks"
 """The group of options in ``--help``."""
 Threshold = Annotated[
-    float, number("probability above which a pixel belongs to a mask", min=1e-6, max=1 - 1e-6, panel=MASKS)
+    float,
+    number("probability above which a pixel belongs to a mask", min=0, max=1, without_ends=True, panel=MASKS),
 ]
 SmoothingOption = Annotated[
     Smoothing,

@@ -16,6 +16,7 @@ def number(
     *,
     min: float | None = None,
     max: float | None = None,
+    without_ends: bool = False,
     show_default: bool | str = True,
     panel: str | None = None,
 ) -> Any:
@@ -25,10 +26,11 @@ def number(
         help: what it means.
         min: the least that it may be; None: any.
         max: the most that it may be; None: any.
+        without_ends: it must be more than ``min`` and less than ``max``.
         show_default: the default in words, where it isn't that of the function.
         panel: the group of options in ``--help`` that it belongs to; None: the first.
     """
-    parser = partial(_read, min=min, max=max)
+    parser = partial(_read, min=min, max=max, without_ends=without_ends)
     metavar = range_of(min, max)
     return typer.Option(help=help, parser=parser, metavar=metavar, show_default=show_default, rich_help_panel=panel)
 
@@ -47,7 +49,7 @@ def whole_number(
     return typer.Option(help=help, parser=parser, metavar=metavar, show_default=show_default, rich_help_panel=panel)
 
 
-def _read(value: object, min: float | None, max: float | None) -> float:
+def _read(value: object, min: float | None, max: float | None, without_ends: bool = False) -> float:
     """Read a number as it was written, or the option's default.
 
     Raises:
@@ -65,6 +67,8 @@ def _read(value: object, min: float | None, max: float | None) -> float:
         raise typer.BadParameter(f"{value} is less than {min:g}")
     if max is not None and found > max:
         raise typer.BadParameter(f"{value} is more than {max:g}")
+    if without_ends and found in (min, max):
+        raise typer.BadParameter(f"{value} isn't between {min:g} and {max:g}, which are themselves left out")
     return found
 
 

@@ -180,7 +180,8 @@ def _tell(plan: Plan, result: Result, files: list[str]) -> None:
         say(f"hiseg: the picture is an overlay; --json FILE writes --mask-format {plan.mask_format}", err=True)
     for instance in result.found:
         corners = ", ".join(f"{v:g}" for v in instance.box)
-        say(f"box {corners}: {instance.area} pixels, score {instance.score:.2f}", err=err)
+        whose = f"box {corners}" if result.foreground is None else "everybody"
+        say(f"{whose}: {instance.area} pixels, score {instance.score:.2f}", err=err)
     timings = [f"{stage} {result.timings_ms[stage]:.1f} ms" for stage in STAGES if stage in result.timings_ms]
     say("  ".join(timings), err=err)
     if files:

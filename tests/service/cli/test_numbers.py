@@ -58,3 +58,16 @@ def test_what_is_no_number_or_out_of_range_is_refused(argument: str) -> None:
     assert code == 2
     assert argument.partition("=")[0] in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("text", ["0", "1", "1.0", "-1e-9"])
+def test_an_open_range_is_without_its_ends(text: str) -> None:
+    def show(probability: Annotated[float, number("a probability", min=0, max=1, without_ends=True)] = 0.5) -> None:
+        print(probability)
+
+    own = typer.Typer()
+    own.command()(show)
+    done = CliRunner().invoke(own, ["--probability", text])
+    assert done.exit_code == 2
+    assert text in done.output
+    assert CliRunner().invoke(own, ["--probability", "1e-9"]).output == "1e-09\n"

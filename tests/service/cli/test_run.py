@@ -112,7 +112,8 @@ def test_a_format_of_answers_makes_an_overlay_and_says_so(tmp_path: Path) -> Non
 
 def test_run_in_binary_mode() -> None:
     done = call("run", SAMPLE, "--mode", "binary", "--json", "-")
-    assert json.loads(done.out)["foreground"]["area"] > 0
+    assert (area := json.loads(done.out)["foreground"]["area"]) > 0
+    assert f"everybody: {area} pixels" in done.err
 
 
 def test_run_tells_of_a_box_outside_the_photo_and_that_nothing_is_written() -> None:
