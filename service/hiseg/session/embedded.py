@@ -153,11 +153,14 @@ async def embedded_segmenter(
         NoModels: the repository holds no model.
         NoDefaultVariant: neither a model nor a variant is asked for, and the default variant isn't there.
         InvalidRequest: the model or the variant that is asked for isn't there.
-        ModelError: the model doesn't keep the tensor contract.
+        ModelError: the model doesn't keep the tensor contract, or the default variant is missing and a file damaged.
     """
     unlimited = settings.model_copy(update=NO_ADMISSION_LIMITS)
     stored = {stored_ref(each): each for each in stored_models(find_repository(unlimited.model_repository))}
     if model is None and variant is None and default_model([*stored], unlimited.default_variant) is None:
+        for ref, each in stored.items():
+            # A file that is damaged may be the one that is missed.
+            (await asyncio.to_thread(OnnxEngine, each.path, ref.name, ref.version, threads=1)).close()
         raise NoDefaultVariant(unlimited.default_variant, [*stored])
     with ThreadPoolExecutor(image_thread_count(unlimited), thread_name_prefix="worker") as executor:
         async with AsyncExitStack() as models:

@@ -74,7 +74,7 @@ def test_values_are_read_as_before(run: Callable[..., str]) -> None:
 
 
 def test_ranges() -> None:
-    assert [range_of(1e-6, None), range_of(None, 2), range_of(0, 1.5), range_of(None, None)] == [
+    assert [range_of(0, None), range_of(None, 2), range_of(0, 1.5), range_of(None, None)] == [
         "0..",
         "..2",
         "0..1.5",

@@ -15,6 +15,7 @@ from benchmarks.harness.repository import REPOSITORY
 from hiseg.api.options import Options
 from hiseg.core.errors import InvalidRequest, TooLarge
 from hiseg.core.result import Result
+from hiseg.engines.contract import ModelError
 from hiseg.images.encoded import inspect
 from hiseg.images.limits import UNLIMITED
 from hiseg.models.repository import NoDefaultVariant, NoModels
@@ -86,6 +87,18 @@ def test_what_is_not_there(
             raise AssertionError
 
     with pytest.raises(error, match=words):
+        asyncio.run(scenario())
+
+
+def test_a_damaged_file_is_named_where_the_default_variant_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "1").mkdir(parents=True)
+    (tmp_path / "mine" / "1" / "model.onnx").write_bytes(b"no model")
+
+    async def scenario() -> None:
+        async with embedded_segmenter(Settings(model_repository=tmp_path)):
+            raise AssertionError
+
+    with pytest.raises(ModelError, match="mine"):
         asyncio.run(scenario())
 
 
