@@ -145,7 +145,7 @@ def test_the_page_waits_for_a_service_that_is_starting(visit: Visit) -> None:
         line = next(line for line in process.stderr if "until then" in line)
         visitor = visit(line.split("until then ")[1].split()[0])
         assert len([url for url in visitor.requests if url.endswith("/v1/info")]) > 1
-        assert visitor.page.get_by_text("ready · echo").is_visible()
+        assert visitor.page.get_by_text("ready · gpu_like").is_visible()
     finally:
         process.terminate()
         process.wait(10)
