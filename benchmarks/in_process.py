@@ -33,6 +33,8 @@ PEOPLE = (1, 4, 16)
 MANY = 16
 """Photos that ``segment_many`` gets at once."""
 MIN_IOU = 0.98
+PAUSE_S = 0.2
+"""Before each turn: threads of a session by hand spin for a while after a run, and would slow down who comes next."""
 Rows = list[tuple[float, float, float, float]]
 
 
@@ -119,6 +121,7 @@ def medians(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str, fl
     times: dict[str, list[float]] = {name: [] for name in cases}
     for number in range(rounds + 1):
         for name, case in cases.items():
+            time.sleep(PAUSE_S)
             started = time.perf_counter()
             case()
             if number:  # the first round is a warm-up
