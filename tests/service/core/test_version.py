@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from hiseg.core.version import hiseg_version
 
 
 @pytest.fixture(autouse=True)
-def _forget_what_was_read() -> None:
+def _forget_what_was_read() -> Iterator[None]:
+    """Before each test, and for those that come after in the same process."""
+    hiseg_version.cache_clear()
+    yield
     hiseg_version.cache_clear()
 
 
