@@ -14,7 +14,7 @@ import typer
 
 from hiseg.cli import mask_options
 from hiseg.cli.numbers import number
-from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
+from hiseg.cli.options import ApiKey, Model, Repository, Server, Variant, exit_on, read_settings
 from hiseg.cli.progress import progress_bar
 from hiseg.cli.standard_streams import STANDARD_STREAM, read_in, write_out
 from hiseg.client.request import FrameOptions
@@ -34,7 +34,7 @@ from hiseg.photos.done import Done, fingerprint_of, open_done, partial_path
 from hiseg.photos.listing import SUFFIXES, refuse_url
 from hiseg.photos.masker import Masker
 from hiseg.photos.open import open_masker
-from hiseg.photos.pipeline import Failure, list_failures
+from hiseg.photos.pipeline import Failure, count, list_failures
 from hiseg.photos.segmentation import SegmentationFormat, check_format
 
 
@@ -72,14 +72,8 @@ def annotate(
     dilation_px: mask_options.DilationPx = 0,
     resolve_overlaps: mask_options.ResolveOverlaps = False,
     repository: Repository = None,
-    server: Annotated[
-        str | None,
-        typer.Option(help="http:// or grpc:// URL of a running service", metavar="URL", show_default="no server"),
-    ] = None,
-    api_key: Annotated[
-        str | None,
-        typer.Option(help="for services that need one", metavar="KEY", envvar="HISEG_API_KEY", show_default="none"),
-    ] = None,
+    server: Server = None,
+    api_key: ApiKey = None,
 ) -> None:
     """Turn a COCO file of boxes into one of masks; no server needed.
 
@@ -248,15 +242,11 @@ def _left(done: Done, photos: Sequence[Located], target: Path | None) -> list[st
 
 def _summary(document: Document, filled: Filled, photos: int, output: str, seconds: float, failed: int) -> str:
     where = "" if output == STANDARD_STREAM else f" in {output}"
-    parts = [f"{_count(filled.masks, 'mask')} of {_count(photos, 'photo')}{where}, after {seconds:.1f} s"]
-    parts += [f"{_count(filled.empty, 'mask')} without a pixel"] if filled.empty else []
-    parts += [f"{_count(document.crowds, 'crowd')} (iscrowd) left as they were"] if document.crowds else []
-    parts += [f"{_count(failed, 'error')}, with annotations left as they were"] if failed else []
+    parts = [f"{count(filled.masks, 'mask')} of {count(photos, 'photo')}{where}, after {seconds:.1f} s"]
+    parts += [f"{count(filled.empty, 'mask')} without a pixel"] if filled.empty else []
+    parts += [f"{count(document.crowds, 'crowd')} (iscrowd) left as they were"] if document.crowds else []
+    parts += [f"{count(failed, 'error')}, with annotations left as they were"] if failed else []
     return "; ".join(parts)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _tell(lines: list[str]) -> None:

@@ -15,7 +15,7 @@ import typer
 from hiseg.api.encoding import MaskFormat
 from hiseg.bench.load import MAX_CALLERS, Arrivals, Sample
 from hiseg.cli.numbers import number, whole_number
-from hiseg.cli.options import Model, Variant, exit_on
+from hiseg.cli.options import ApiKey, Model, Variant, exit_on
 from hiseg.core.command_errors import BadOption, CommandError
 from hiseg.core.extras import needing
 from hiseg.core.job import Priority
@@ -55,10 +55,7 @@ def bench(
     callers: Annotated[
         int, whole_number("number of addresses to pretend to send from (X-Forwarded-For)", min=1, max=MAX_CALLERS)
     ] = 1,
-    api_key: Annotated[
-        str | None,
-        typer.Option(help="for services that need one", metavar="KEY", envvar="HISEG_API_KEY", show_default="none"),
-    ] = None,
+    api_key: ApiKey = None,
     seed: Annotated[int, whole_number("the same seed sends the same requests at the same times", min=0)] = 0,
     json_output: Annotated[
         Path | None,

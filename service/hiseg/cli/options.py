@@ -17,8 +17,8 @@ from hiseg.core.extras import ExtraMissing
 if TYPE_CHECKING:
     from hiseg.settings import Settings
 
-MODEL = "Model"
-"""The group of options in ``--help``."""
+MODEL, SERVER = "Model", "Server"
+"""Groups of options in ``--help``."""
 Repository = Annotated[
     Path | None,
     typer.Option(
@@ -37,6 +37,27 @@ Fallback = Annotated[
     str | None,
     typer.Option(
         help="what serves while no Triton answers: off, or onnx (embedded)", metavar="ENGINE", show_default="off"
+    ),
+]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="http://HOST:PORT or grpc://HOST:PORT of a running service, which then does the work",
+        rich_help_panel=SERVER,
+        show_default="none: the model runs here",
+    ),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key",
+        metavar="KEY",
+        help="of the service",
+        envvar="HISEG_API_KEY",
+        show_default="none",
+        rich_help_panel=SERVER,
     ),
 ]
 # The options of settings are texts: the settings themselves say what is wrong with a value, wherever it comes from.

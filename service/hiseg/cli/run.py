@@ -11,7 +11,7 @@ from hiseg.api.boxes import BoxFormat
 from hiseg.api.encoding import MaskFormat
 from hiseg.cli import mask_options
 from hiseg.cli.numbers import number
-from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
+from hiseg.cli.options import ApiKey, Model, Repository, Server, Variant, exit_on, read_settings
 from hiseg.cli.run_plan import Plan, check_box_option, is_one, read_boxes
 from hiseg.client.request import FrameOptions
 from hiseg.core.command_errors import CommandError
@@ -22,7 +22,7 @@ from hiseg.core.start_error import StartError
 from hiseg.masks.formats.picture import PictureType
 from hiseg.photos.listing import refuse_url
 
-BOXES, MANY, SERVER = "Boxes", "Many photos", "Server"
+BOXES, MANY = "Boxes", "Many photos"
 """Groups of options that a newcomer needn't read."""
 
 
@@ -138,27 +138,8 @@ def run(
     model: Model = None,
     variant: Variant = None,
     repository: Repository = None,
-    server: Annotated[
-        str | None,
-        typer.Option(
-            "--server",
-            metavar="URL",
-            help="http://HOST:PORT or grpc://HOST:PORT of a running service, which then does the work",
-            rich_help_panel=SERVER,
-            show_default="none: the model runs here",
-        ),
-    ] = None,
-    api_key: Annotated[
-        str | None,
-        typer.Option(
-            "--api-key",
-            metavar="KEY",
-            help="of the service",
-            envvar="HISEG_API_KEY",
-            show_default="none",
-            rich_help_panel=SERVER,
-        ),
-    ] = None,
+    server: Server = None,
+    api_key: ApiKey = None,
 ) -> None:
     """Segment a photo, or a folder of them; no server needed.
 

@@ -24,7 +24,7 @@ from hiseg.photos.journal import AGAIN, NAME, Journal, key_of, open_journal
 from hiseg.photos.listing import Listing, Photo, find_photos
 from hiseg.photos.many import Lines, Tally, Work, open_lines
 from hiseg.photos.open import open_masker
-from hiseg.photos.pipeline import Failure, list_failures, process
+from hiseg.photos.pipeline import Failure, count, list_failures, process
 
 
 def run_many(plan: Plan) -> None:
@@ -39,7 +39,7 @@ def run_many(plan: Plan) -> None:
     listing = find_photos(plan.photos, output)
     failures = [Failure(name, reason) for name, reason in listing.unreadable]
     if not listing.photos:
-        others = f"; {_count(listing.others, 'other file')} there" if listing.others else ""
+        others = f"; {count(listing.others, 'other file')} there" if listing.others else ""
         for line in list_failures(failures):
             say(f"hiseg: {line}", err=True)
         raise CommandError(f"there are no photos in {', '.join(plan.photos)} (.jpg, .png, .webp){others}")
@@ -262,23 +262,19 @@ def _tell(
     for line in tally.notes:
         say(f"hiseg: {line}", err=True)
     if tally.noted > len(tally.notes):
-        say(f"hiseg: and notes on {_count(tally.noted - len(tally.notes), 'more photo')}", err=True)
+        say(f"hiseg: and notes on {count(tally.noted - len(tally.notes), 'more photo')}", err=True)
     for line in list_failures(failures):
         say(f"hiseg: {line}", err=True)
-    parts = [f"{tally.done} of {_count(len(listing.photos), 'photo')} done"]
+    parts = [f"{tally.done} of {count(len(listing.photos), 'photo')} done"]
     parts += [f"{skipped} done before, which --overwrite does again"] if skipped else []
     without = len(listing.photos) - usable - len(matched.unclear)
     if plan.boxes is not None:
         parts += [f"{without} without boxes in {plan.boxes.path}"] if without else []
-        parts += [f"{_count(matched.unused, 'name')} in {plan.boxes.path} without a photo"] if matched.unused else []
+        parts += [f"{count(matched.unused, 'name')} in {plan.boxes.path} without a photo"] if matched.unused else []
     parts += [f"{len(failures)} failed"] if failures else []
-    parts += [f"{_count(listing.others, 'other file')} left out"] if listing.others else []
-    parts += [f"{_count(listing.results, 'folder')} of earlier results left out"] if listing.results else []
+    parts += [f"{count(listing.others, 'other file')} left out"] if listing.others else []
+    parts += [f"{count(listing.results, 'folder')} of earlier results left out"] if listing.results else []
     where = " and ".join(each for each in (plan.output, plan.json_output) if each not in (None, STANDARD_STREAM))
     parts += [f"results in {where}"] if where and tally.done else []
     parts += ["stopped; the same command does the rest"] if received else []
     say("; ".join(parts), err=plan.json_output == STANDARD_STREAM)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"

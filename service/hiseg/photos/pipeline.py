@@ -115,3 +115,8 @@ def list_failures(failures: list[Failure]) -> list[str]:
     lines = [str(failure) for failure in failures[:LISTED]]
     more = len(failures) - len(lines)
     return lines + ([f"and {more} more"] if more else [])
+
+
+def count(number: int, thing: str) -> str:
+    """Return how many there are of a thing, in words: ``1 photo``, ``2 photos``."""
+    return f"{number} {thing}{'s' * (number != 1)}"
