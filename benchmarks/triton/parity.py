@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.harness.triton.engine import engine_on, until
 from benchmarks.harness.triton.models import add_float_b0, copy_of_ours, targets_of
 from benchmarks.harness.triton.server import Triton, triton
-from hiseg.engines.base import RequestedOutputs
+from hiseg.engines.base import Outputs
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.random_inputs import random_batch
 
@@ -59,7 +59,7 @@ async def compare(
         for number in range(batches):
             canvas = here.info.canvases[number % len(here.info.canvases)]
             images, people = int(rng.integers(1, 3)), int(rng.integers(0, most_people + 1))
-            requested = (RequestedOutputs.BOTH, RequestedOutputs.MASKS, RequestedOutputs.FOREGROUND)[number % 3]
+            requested = (Outputs.BOTH, Outputs.MASKS, Outputs.FOREGROUND)[number % 3]
             batch = random_batch(canvas, images, people, requested, int(rng.integers(1 << 31)))
             batch = replace(batch, rois=np.concatenate([batch.rois, batch.rois[::3]]))
             ours = await here.infer(batch)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.harness.triton.server import Triton, triton
 from benchmarks.triton.repository import B0, lay_out
-from hiseg.engines.base import Batch, Cost, Engine, RequestedOutputs
+from hiseg.engines.base import Batch, Cost, Engine, Outputs
 from hiseg.engines.triton.address import Target
 from hiseg.engines.triton.connection import ServedVersion, connect, describe_version
 from hiseg.engines.triton.engine import TritonEngine
@@ -32,9 +32,7 @@ PEOPLE = 2
 REQUESTS = 10_000
 
 
-def batch(
-    images: int, canvas: tuple[int, int] = (640, 640), requested: RequestedOutputs = RequestedOutputs.MASKS
-) -> Batch:
+def batch(images: int, canvas: tuple[int, int] = (640, 640), requested: Outputs = Outputs.MASKS) -> Batch:
     """Noise, with two people on each image."""
     return random_batch(canvas, images, images * PEOPLE, requested)
 
@@ -80,7 +78,7 @@ async def at_once(replica: Replica, work: Batch) -> float:
 async def compare(server: Triton) -> None:
     """Both ways take turns."""
     async with replicas(server.address) as ways:
-        for requested in (RequestedOutputs.MASKS, RequestedOutputs.BOTH):
+        for requested in (Outputs.MASKS, Outputs.BOTH):
             for images in (1, 4):
                 work = batch(images, requested=requested)
                 times: dict[str, list[float]] = {name: [] for name in ways}
@@ -91,7 +89,7 @@ async def compare(server: Triton) -> None:
                         rates[name].append(await at_once(replica, work))
                 p50 = {name: statistics.median(values) for name, values in times.items()}
                 rate = {name: statistics.median(values) for name, values in rates.items()}
-                asked = "masks" if requested is RequestedOutputs.MASKS else "masks and foreground"
+                asked = "masks" if requested is Outputs.MASKS else "masks and foreground"
                 print(
                     f"{images} x 640 x 640 UINT8, {asked}: "
                     + "; ".join(f"{name} p50 {p50[name]:.2f} ms, {rate[name]:.0f} images/s" for name in ways)

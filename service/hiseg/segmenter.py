@@ -25,7 +25,7 @@ from hiseg.core.job import Job, Mode
 from hiseg.core.model_choice import choose_model
 from hiseg.core.result import Instance, Result
 from hiseg.core.stop import NEVER, Stop
-from hiseg.engines.base import ModelInfo, Prediction, RequestedOutputs
+from hiseg.engines.base import ModelInfo, Outputs, Prediction
 from hiseg.images.encoded import EncodedImage, inspect
 from hiseg.images.limits import ImageLimits
 from hiseg.masks.draw import draw_masks, measure_crops
@@ -222,7 +222,7 @@ class Segmenter:
             decode_inline=self._is_alone and decodes_quickly(job.image),
             stream=job.stream,
             latest=job.latest,
-            requested=RequestedOutputs.FOREGROUND if binary else RequestedOutputs.MASKS,
+            requested=Outputs.FOREGROUND if binary else Outputs.MASKS,
             traceparent=job.traceparent,
             prepare_bytes=decoding_bytes,
             stop=stop,

@@ -11,7 +11,7 @@ from hiseg.batching.admission import Reservation
 from hiseg.core.image import Floats, Pixels, Size
 from hiseg.core.job import Priority
 from hiseg.core.stop import NEVER, Stop
-from hiseg.engines.base import Prediction, RequestedOutputs
+from hiseg.engines.base import Outputs, Prediction
 from hiseg.observability.reports import BatchReport, DropReason
 
 SHARES = {Priority.INTERACTIVE: 1.0, Priority.BATCH: 0.1}
@@ -102,7 +102,7 @@ class BatchJob:
     decode_inline: bool = False
     stream: int | None = None
     latest: bool = False
-    requested: RequestedOutputs = RequestedOutputs.BOTH
+    requested: Outputs = Outputs.BOTH
     traceparent: str = ""
     prepare_bytes: int = 0
     stop: Stop = NEVER

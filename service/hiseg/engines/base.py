@@ -45,6 +45,14 @@ UNKNOWN_COST = Cost(4.0, 4.0, 1.0)
 batch as such costs as much as four and a half RoIs."""
 
 
+class Outputs(Flag):
+    """What a model's graph computes, or somebody needs of it."""
+
+    MASKS = auto()
+    FOREGROUND = auto()
+    BOTH = MASKS | FOREGROUND
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A model as its own file describes it.
@@ -89,14 +97,6 @@ ROI_COUNTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 """RoI counts that batches for a GPU are padded to: a GPU prepares its kernels anew for each shape that it meets."""
 
 
-class RequestedOutputs(Flag):
-    """Model outputs that somebody in a batch needs; the others aren't fetched."""
-
-    MASKS = auto()
-    FOREGROUND = auto()
-    BOTH = MASKS | FOREGROUND
-
-
 @dataclass(frozen=True, slots=True)
 class BatchMeta:
     """What goes with a batch besides its tensors.
@@ -108,7 +108,7 @@ class BatchMeta:
         traceparent: trace context (W3C) of the oldest request in the batch that has one; empty if none has.
     """
 
-    requested: RequestedOutputs = RequestedOutputs.BOTH
+    requested: Outputs = Outputs.BOTH
     deadline: float | None = None
     cost_ms: float = 0.0
     traceparent: str = ""

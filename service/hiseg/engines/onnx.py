@@ -26,8 +26,8 @@ from hiseg.engines.base import (
     ROI_COUNTS,
     Batch,
     ModelInfo,
+    Outputs,
     Prediction,
-    RequestedOutputs,
     logit_margins,
     no_foreground,
     no_logit_margins,
@@ -183,7 +183,7 @@ class OnnxEngine:
     def _run(self, session: Any, batch: Batch, options: ort.RunOptions | None = None) -> Prediction:
         """Run a batch in pieces, so that it takes no more memory than the largest piece."""
         requested, images, rois = batch.meta.requested, batch.images, batch.rois
-        has_masks, has_foreground = RequestedOutputs.MASKS in requested, RequestedOutputs.FOREGROUND in requested
+        has_masks, has_foreground = Outputs.MASKS in requested, Outputs.FOREGROUND in requested
         limits = self.piece_limits if has_masks else PieceLimits(PIECE_IMAGES, None)
         if self._on_cpu and limits.rois is None and len(rois) > self._max_piece_rois:
             options = options or ort.RunOptions()
@@ -197,7 +197,7 @@ class OnnxEngine:
             shape = len(images), *images.shape[2:]
             foreground = np.empty(shape, dtype=np.float32) if has_foreground else no_foreground(len(images))
             for piece in pieces:
-                own = requested if piece.has_foreground else RequestedOutputs.MASKS
+                own = requested if piece.has_foreground else Outputs.MASKS
                 some = self._compute(session, images[piece.images], piece.rois(rois), piece.masks, own, options)
                 if has_masks:
                     margins[piece.rows[piece.masks]] = some[0]
@@ -211,7 +211,7 @@ class OnnxEngine:
         images: Pixels,
         rois: Floats,
         masks: slice,
-        requested: RequestedOutputs,
+        requested: Outputs,
         options: ort.RunOptions | None = None,
     ) -> tuple[Floats, Floats]:
         """Run the model on one piece of a batch.
@@ -230,11 +230,11 @@ class OnnxEngine:
         """
         inputs: dict[str, Any] = {ROIS: rois}
         inputs[IMAGES] = images if self._info.takes_uint8 else images.astype(np.float32) / 255
-        outputs = [self._mask_output] if RequestedOutputs.MASKS in requested else []
-        if RequestedOutputs.FOREGROUND in requested:
+        outputs = [self._mask_output] if Outputs.MASKS in requested else []
+        if Outputs.FOREGROUND in requested:
             outputs.append(FOREGROUND_OUTPUT)
         if self._has_row_range:
-            end = masks.stop if RequestedOutputs.MASKS in requested else masks.start
+            end = masks.stop if Outputs.MASKS in requested else masks.start
             inputs |= {FIRST_ROW: np.array([masks.start]), END_ROW: np.array([end])}
         with native_work():
             made = dict(zip(outputs, session.run(outputs, inputs, options), strict=True))
@@ -252,7 +252,7 @@ class OnnxEngine:
         rois = np.array([[0, 0.1 * k, 0.1 * k, 0.1 * k + 0.5, 0.1 * k + 0.4] for k in range(5)], dtype=np.float32)
 
         def compute(*parts: slice) -> Floats:
-            made = [self._compute(session, images, rois, part, RequestedOutputs.MASKS)[0] for part in parts]
+            made = [self._compute(session, images, rois, part, Outputs.MASKS)[0] for part in parts]
             return np.concatenate(made)
 
         try:

@@ -16,7 +16,7 @@ from hiseg.batching.dispatch import InFlightLimit, cancel_when_abandoned
 from hiseg.batching.job import BatchJob, BatchLimits, Prepared
 from hiseg.batching.workers import Workers
 from hiseg.core.errors import Unavailable, UndecodableImage
-from hiseg.engines.base import Batch, Cost, Prediction, RequestedOutputs
+from hiseg.engines.base import Batch, Cost, Outputs, Prediction
 from tests.service.batching.harness import GPU, ROOMY, assert_own_rows, batch_job, running_batcher
 
 
@@ -236,20 +236,18 @@ def test_a_batch_knows_what_is_wanted_and_until_when() -> None:
     async def scenario(loop: VirtualLoop) -> None:
         async with running_batcher(loop, EchoEngine(Cost(10.0, 0.0, 0.0)), BatchLimits(wait_ms=math.inf)) as harness:
             harness.engine.gate.clear()
-            first = asyncio.create_task(harness.send(0, requested=RequestedOutputs.FOREGROUND))
+            first = asyncio.create_task(harness.send(0, requested=Outputs.FOREGROUND))
             await asyncio.sleep(0)
             rest = [
-                asyncio.create_task(harness.send(1, requested=RequestedOutputs.FOREGROUND, deadline=5.0)),
-                asyncio.create_task(
-                    harness.send(2, requested=RequestedOutputs.MASKS, deadline=9.0, traceparent="00-a")
-                ),
+                asyncio.create_task(harness.send(1, requested=Outputs.FOREGROUND, deadline=5.0)),
+                asyncio.create_task(harness.send(2, requested=Outputs.MASKS, deadline=9.0, traceparent="00-a")),
             ]
             await asyncio.sleep(0.001)
             harness.engine.gate.set()
             await asyncio.gather(first, *rest)
             alone, both = (batch.meta for batch in harness.engine.batches)
-            assert (alone.requested, alone.deadline, alone.traceparent) == (RequestedOutputs.FOREGROUND, None, "")
-            assert (both.requested, both.deadline, both.traceparent) == (RequestedOutputs.BOTH, 9.0, "00-a")
+            assert (alone.requested, alone.deadline, alone.traceparent) == (Outputs.FOREGROUND, None, "")
+            assert (both.requested, both.deadline, both.traceparent) == (Outputs.BOTH, 9.0, "00-a")
             assert both.cost_ms > 0
 
     run(scenario)

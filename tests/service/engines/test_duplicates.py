@@ -13,7 +13,7 @@ from benchmarks.harness.paths import PUBLISHED, SAMPLE, SAMPLE_BOXES
 from hiseg.core.box import Box
 from hiseg.core.canvas import choose_canvas, to_canvas
 from hiseg.core.image import BoolMask, Floats, Pixels
-from hiseg.engines.base import Batch, BatchMeta, RequestedOutputs
+from hiseg.engines.base import Batch, BatchMeta, Outputs
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.masks.logits import crop_mask
 from hiseg.models.repository import StoredModel, stored_models
@@ -54,7 +54,7 @@ class Photo:
             for index, boxes in enumerate(images)
         ]
         canvases = np.repeat(self.canvas[None], len(images), axis=0)
-        meta = BatchMeta(requested=RequestedOutputs.MASKS)
+        meta = BatchMeta(requested=Outputs.MASKS)
         return self.engine.run(Batch(canvases, np.concatenate(rois).astype(np.float32), meta)).logit_margins
 
     def clipped(self, box: Box) -> Box:

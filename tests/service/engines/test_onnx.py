@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from benchmarks.harness.repository import REPOSITORY
 from hiseg.core.canvas import Resize
 from hiseg.core.result import ModelRef
-from hiseg.engines.base import UNKNOWN_COST, Batch, BatchMeta, RequestedOutputs, logit_margins
+from hiseg.engines.base import UNKNOWN_COST, Batch, BatchMeta, Outputs, logit_margins
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
 from tests.test_architecture import IMPORTS
@@ -108,10 +108,10 @@ def test_infer_is_run_off_the_loop(engine: OnnxEngine) -> None:
 def test_only_what_is_wanted_comes_back(engine: OnnxEngine) -> None:
     work = batch((384, 640), 2, 3)
     whole = engine.run(work)
-    masks = engine.run(Batch(work.images, work.rois, BatchMeta(requested=RequestedOutputs.MASKS)))
+    masks = engine.run(Batch(work.images, work.rois, BatchMeta(requested=Outputs.MASKS)))
     np.testing.assert_array_equal(masks.logit_margins, whole.logit_margins)
     assert masks.foreground.shape == (2, 0, 0)
-    foreground = engine.run(Batch(work.images, work.rois, BatchMeta(requested=RequestedOutputs.FOREGROUND)))
+    foreground = engine.run(Batch(work.images, work.rois, BatchMeta(requested=Outputs.FOREGROUND)))
     np.testing.assert_array_equal(foreground.foreground, whole.foreground)
     assert foreground.logit_margins.shape == (0, 128, 96)
     assert whole.model == ModelRef("hiseg_b0", "1", "b0", "onnx")

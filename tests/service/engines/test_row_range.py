@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from benchmarks.harness.paths import PUBLISHED
 from benchmarks.harness.repository import B0
 from hiseg.core.image import Floats
-from hiseg.engines.base import Batch, BatchMeta, RequestedOutputs
+from hiseg.engines.base import Batch, BatchMeta, Outputs
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine, ort
 from hiseg.engines.row_range import END_ROW, FIRST_ROW, with_row_range
@@ -49,10 +49,10 @@ def test_a_crowd_in_pieces_gets_the_masks_of_one_run(path: Path) -> None:
 def test_each_output_alone_comes_in_pieces_too() -> None:
     engine, work = OnnxEngine(B0, "hiseg_b0", "1"), crowd(6, 40)
     whole = engine.run(work)
-    masks = engine.run(Batch(work.images, work.rois, BatchMeta(requested=RequestedOutputs.MASKS)))
+    masks = engine.run(Batch(work.images, work.rois, BatchMeta(requested=Outputs.MASKS)))
     np.testing.assert_array_equal(masks.logit_margins, whole.logit_margins)
     assert masks.foreground.shape == (6, 0, 0)
-    foreground = engine.run(Batch(work.images, work.rois, BatchMeta(requested=RequestedOutputs.FOREGROUND)))
+    foreground = engine.run(Batch(work.images, work.rois, BatchMeta(requested=Outputs.FOREGROUND)))
     np.testing.assert_allclose(foreground.foreground, whole.foreground, atol=1e-6)
     assert foreground.logit_margins.shape == (0, 128, 96)
     engine.close()

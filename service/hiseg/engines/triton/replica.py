@@ -17,8 +17,8 @@ from hiseg.core.result import ModelRef
 from hiseg.engines.base import (
     Batch,
     ModelInfo,
+    Outputs,
     Prediction,
-    RequestedOutputs,
     logit_margins,
     no_foreground,
     no_logit_margins,
@@ -91,9 +91,9 @@ class Replica:
     def _output_bytes(self, batch: Batch, rois: int) -> dict[str, int]:
         """Bytes that each requested output will have, by name."""
         requested, sizes = batch.meta.requested, {}
-        if RequestedOutputs.MASKS in requested:
+        if Outputs.MASKS in requested:
             sizes[self.served.mask_output] = 4 * rois * self.served.channels * math.prod(self.served.info.mask_size)
-        if RequestedOutputs.FOREGROUND in requested:
+        if Outputs.FOREGROUND in requested:
             sizes[FOREGROUND_OUTPUT] = 4 * len(batch.images) * math.prod(batch.images.shape[2:])
         return sizes
 

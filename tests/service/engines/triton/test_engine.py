@@ -17,7 +17,7 @@ from benchmarks.harness.triton.models import fragile_repository, targets_of
 from benchmarks.harness.triton.proxy import Proxy
 from benchmarks.harness.triton.server import Triton, triton
 from hiseg.core.errors import DeadlineExceeded, Reason, Unavailable
-from hiseg.engines.base import Batch, BatchMeta, RequestedOutputs
+from hiseg.engines.base import Batch, BatchMeta, Outputs
 from hiseg.engines.triton import breaker, regions
 from hiseg.engines.triton import engine as engine_module
 from hiseg.engines.triton.engine import ModelFailed, TritonEngine
@@ -251,9 +251,9 @@ def test_deadlines_and_callers_that_leave_reach_the_server(pair: tuple[Triton, T
 def test_only_what_is_wanted_comes_back(pair: tuple[Triton, Triton]) -> None:
     async def scenario() -> None:
         async with engine_on(targets_of(pair[0]), NOTHING) as engine:
-            masks = await engine.infer(marked(5, meta=BatchMeta(RequestedOutputs.MASKS)))
+            masks = await engine.infer(marked(5, meta=BatchMeta(Outputs.MASKS)))
             assert (masks.logit_margins.shape, masks.foreground.shape) == ((2, 8, 6), (1, 0, 0))
-            nobody = await engine.infer(marked(5, rois=0, meta=BatchMeta(RequestedOutputs.FOREGROUND)))
+            nobody = await engine.infer(marked(5, rois=0, meta=BatchMeta(Outputs.FOREGROUND)))
             assert (nobody.logit_margins.shape, nobody.foreground.shape) == ((0, 8, 6), (1, 48, 64))
             with pytest.raises(ValueError, match="belongs to no image"):
                 await engine.infer(Batch(marked(1).images, np.array([[1, 0, 0, 1, 1]], dtype=np.float32)))
