@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from hiseg_training.config.model import UNKNOWN
 from hiseg_training.losses.instance import (
     InstanceLoss,
     LossConfig,
@@ -43,14 +44,16 @@ def output(people: int = 2, dtype: torch.dtype = torch.float32) -> FineOutput:
 def test_contour(seed: int) -> None:
     target = torch.from_numpy(blobs(seed) == 1)
     logits = torch.from_numpy(np.random.default_rng(seed).normal(0, 2, target.shape).astype(np.float32))
-    band = outline_band(target)
-    positive = min(20.0, max(1.0, int((~band).sum()) / max(int(band.sum()), 1e-6)))
+    known = torch.from_numpy(blobs(seed + 1) != 0)
+    band = outline_band(target, known)
+    positive = min(20.0, max(1.0, int((~band & known).sum()) / max(int((band & known).sum()), 1e-6)))
     total = weight = 0.0
-    for value, there in zip(logits.ravel().tolist(), band.ravel().tolist(), strict=True):
-        here = positive if there else 1.0
+    rows = zip(logits.ravel().tolist(), band.ravel().tolist(), known.ravel().tolist(), strict=True)
+    for value, there, counts in rows:
+        here = (positive if there else 1.0) * counts
         total -= here * np.log(sigmoid(value) if there else sigmoid(-value))
         weight += here
-    assert contour_loss(logits, target).item() == pytest.approx(total / weight, rel=1e-3)
+    assert contour_loss(logits, target, known).item() == pytest.approx(total / max(weight, 1e-6), rel=1e-3, abs=1e-5)
 
 
 @given(seeds)
@@ -58,9 +61,10 @@ def test_contour(seed: int) -> None:
 def test_distance(seed: int) -> None:
     target = torch.from_numpy(blobs(seed) == 1)
     guess = torch.from_numpy(np.random.default_rng(seed).normal(0, 0.7, target.shape).astype(np.float32))
-    errors = (guess - signed_distance(target)).abs().ravel().tolist()
+    known = torch.from_numpy(blobs(seed + 1) != 0)
+    errors = (guess - signed_distance(target)).abs()[known].tolist()
     plain = [error**2 / 0.2 if error < 0.1 else error - 0.05 for error in errors]
-    assert distance_loss(guess, target).item() == pytest.approx(np.mean(plain), rel=1e-3)
+    assert distance_loss(guess, target, known).item() == pytest.approx(np.mean(plain) if plain else 0.0, rel=1e-3)
 
 
 @given(seeds)
@@ -101,6 +105,24 @@ def test_one_class_alone_and_nobody_give_finite_gradients(label: int, people: in
         assert leaf is not None
         assert leaf.grad is not None
         assert leaf.grad.isfinite().all()
+
+
+def test_unknown_pixels_count_in_no_term() -> None:
+    labels = torch.from_numpy(blobs(3))
+    labels[:, 8:20, 6:18] = UNKNOWN
+    before, after = output(), output()
+    for leaf in (after.logits, after.foreground, after.identity, after.contour, after.distance):
+        assert leaf is not None
+        with torch.no_grad():
+            leaf[:, :, 8:20, 6:18] = torch.randn(leaf.shape)[:, :, 8:20, 6:18] * 5
+    found = InstanceLoss(EVERYTHING)(after, labels)
+    for name, term in InstanceLoss(EVERYTHING)(before, labels).items():
+        torch.testing.assert_close(found[name], term, msg=name)
+    found["total"].backward()
+    assert after.logits.grad is not None
+    assert not after.logits.grad[:, :, 8:20, 6:18].any()
+    everything = InstanceLoss(EVERYTHING)(output(), torch.full_like(labels, UNKNOWN))
+    assert {name: term.item() for name, term in everything.items()} == dict.fromkeys(everything, 0.0)
 
 
 def test_separation_and_boundary_move_the_weight_to_where_people_meet() -> None:

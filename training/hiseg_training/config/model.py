@@ -11,6 +11,8 @@ Size = tuple[int, int]
 BACKGROUND, TARGET, OTHER = range(3)
 """Classes of a pixel in a person's crop: no person, the person whose box it is, other people."""
 CLASSES = 3
+UNKNOWN = CLASSES
+"""Label of a pixel of which nobody knows whose it is, as in the box of somebody without an outline; not counted."""
 
 CANVASES: tuple[Size, ...] = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
 SCALING = {"b0": (1.0, 1.0), "b1": (1.0, 1.1), "b7": (2.0, 3.1)}

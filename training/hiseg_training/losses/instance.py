@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 
-from hiseg_training.config.model import BACKGROUND, CLASSES, OTHER, TARGET
+from hiseg_training.config.model import BACKGROUND, CLASSES, OTHER, TARGET, UNKNOWN
 from hiseg_training.losses.outlines import outline_band, proximity_weight, signed_distance
 from hiseg_training.losses.pixels import binary_cross_entropy, class_cross_entropy, soft_dice, weighted_mean
 
@@ -109,27 +109,29 @@ class InstanceLoss:
 
         Args:
             people: the fine stage's prediction for ``N`` crops.
-            labels: int64 ``[N, h, w]``, as :func:`three_class_labels` gives them.
+            labels: int64 ``[N, h, w]``: background, target, other people, or unknown, which no term counts.
 
         Returns:
             float32 scalars by name: the terms, unweighted, and their weighted sum ``total``. All are finite, and 0
             without people.
         """
         config = self.config
-        logits, target = people.logits.float(), labels == TARGET
+        logits, target, known = people.logits.float(), labels == TARGET, labels != UNKNOWN
         terms = {}
         if config.cross_entropy:
             terms["cross_entropy"] = class_cross_entropy(
                 logits, labels, config.class_weights, self.pixel_weights(labels), config.focal_gamma
             )
         if config.dice:
-            terms["dice"] = soft_dice(logits.softmax(1)[:, TARGET], target)
+            terms["dice"] = soft_dice(logits.softmax(1)[:, TARGET], target, known)
         if config.contour and people.contour is not None:
-            terms["contour"] = contour_loss(people.contour[:, 0], target)
+            terms["contour"] = contour_loss(people.contour[:, 0], target, known)
         if config.distance and people.distance is not None:
-            terms["distance"] = distance_loss(people.distance[:, 0], target)
+            terms["distance"] = distance_loss(people.distance[:, 0], target, known)
         if config.foreground and people.foreground is not None:
-            terms["foreground"] = binary_cross_entropy(people.foreground[:, 0], (labels > 0).float())
+            terms["foreground"] = binary_cross_entropy(
+                people.foreground[:, 0], (labels != BACKGROUND).float(), weights=known.float()
+            )
         if config.identity and people.identity is not None:
             terms["identity"] = identity_loss(people.identity[:, 0], labels)
         # The sum starts from the logits, so that it has a gradient even without a term.
@@ -151,40 +153,43 @@ class InstanceLoss:
             return None
         weights = torch.ones(labels.shape, device=labels.device)
         if self.config.boundary:
-            weights += self.config.boundary * outline_band(labels)
+            weights += self.config.boundary * outline_band(labels, labels != UNKNOWN)
         if self.config.separation:
             weights += self.config.separation * proximity_weight(labels == TARGET, labels == OTHER)
         return weights
 
 
-def contour_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def contour_loss(logits: torch.Tensor, target: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     """Binary cross-entropy of the outline's band; band and rest weigh the same in total, unless the band is very thin.
 
     Args:
         logits: float log-odds ``[N, h, w]``.
         target: bool ``[N, h, w]``, the person.
+        known: bool ``[N, h, w]``, False where a pixel doesn't count.
 
     Returns:
         A float32 scalar.
     """
-    band = outline_band(target).float()
-    share = band.mean() if band.numel() else band.new_zeros(())
+    counted = known.float()
+    band = outline_band(target, known).float()
+    share = weighted_mean(band, counted)
     positive = ((1 - share) / share.clamp(min=1e-6)).clamp(1.0, MAX_POSITIVE_WEIGHT)
-    return binary_cross_entropy(logits, band, weights=torch.where(band > 0, positive, 1.0))
+    return binary_cross_entropy(logits, band, weights=torch.where(band > 0, positive, 1.0) * counted)
 
 
-def distance_loss(distance: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def distance_loss(distance: torch.Tensor, target: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     """Smooth L1 between a distance map and the true signed distance; linear for errors above 0.1.
 
     Args:
         distance: float ``[N, h, w]``, -1..1 where it is right.
         target: bool ``[N, h, w]``, the person.
+        known: bool ``[N, h, w]``, False where a pixel doesn't count.
 
     Returns:
         A float32 scalar.
     """
     error = F.smooth_l1_loss(distance.float(), signed_distance(target), beta=0.1, reduction="none")
-    return weighted_mean(error, torch.ones_like(error))
+    return weighted_mean(error, known.float())
 
 
 def identity_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -197,4 +202,5 @@ def identity_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     Returns:
         A float32 scalar; 0 where there are no people's pixels.
     """
-    return binary_cross_entropy(logits, (labels == TARGET).float(), weights=(labels > 0).float())
+    people = (labels == TARGET) | (labels == OTHER)
+    return binary_cross_entropy(logits, (labels == TARGET).float(), weights=people.float())

@@ -24,19 +24,21 @@ def band_radius(height: int) -> int:
     return max(1, round(height * BAND))
 
 
-def outline_band(labels: torch.Tensor) -> torch.Tensor:
+def outline_band(labels: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     """Pixels within :func:`band_radius` of a change of label.
 
-    A person cut off by the map's edge has no outline there: how it goes on is unknown.
+    A person cut off by the map's edge, or by unknown pixels, has no outline there: how it goes on is unknown.
 
     Args:
         labels: bool or int64 ``[N, h, w]``.
+        known: bool ``[N, h, w]``, False where the label says nothing.
 
     Returns:
         bool ``[N, h, w]``; along a straight outline the band is ``2 * band_radius(h)`` pixels wide.
     """
     radius, values = band_radius(labels.shape[1]), labels.float()
-    return _max_around(values, radius) != -_max_around(-values, radius)
+    highest, lowest = (_max_around(torch.where(known, v, -torch.inf), radius) for v in (values, -values))
+    return highest > -lowest
 
 
 def _max_around(values: torch.Tensor, radius: int) -> torch.Tensor:

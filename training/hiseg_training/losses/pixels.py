@@ -25,7 +25,7 @@ def class_cross_entropy(
 
     Args:
         logits: float ``[N, C, h, w]``.
-        labels: int64 ``[N, h, w]``, 0..C-1.
+        labels: int64 ``[N, h, w]``, 0..C-1, or C for an unknown pixel, which doesn't count.
         class_weights: weight of a pixel by its class, ``C`` numbers.
         pixel_weights: float ``[N, h, w]``, weight of a pixel by its position; all 1 if None.
         gamma: exponent of the focal factor ``(1 - p) ** gamma`` (Lin et al., 2017, arXiv:1708.02002); 0 turns it off.
@@ -34,8 +34,8 @@ def class_cross_entropy(
         A float32 scalar.
     """
     logits = logits.float()
-    entropy = F.cross_entropy(logits, labels, reduction="none")
-    weights = logits.new_tensor(class_weights)[labels]
+    entropy = F.cross_entropy(logits, labels, ignore_index=logits.shape[1], reduction="none")
+    weights = logits.new_tensor((*class_weights, 0.0))[labels]
     if pixel_weights is not None:
         weights = weights * pixel_weights
     # p is exp(-entropy). The factor stays part of the gradient, as in the paper.
@@ -76,7 +76,7 @@ def _focal_factor(error: torch.Tensor, gamma: float) -> torch.Tensor | float:
     return error.clamp(min=EPSILON) ** gamma if gamma else 1.0
 
 
-def soft_dice(probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def soft_dice(probability: torch.Tensor, target: torch.Tensor, known: torch.Tensor | None = None) -> torch.Tensor:
     """1 - Dice coefficient of each sample (Milletari et al., 2016, arXiv:1606.04797), averaged over the samples.
 
     The intersection is the smaller of the two values, which for targets of 0 and 1 is their product. For targets in
@@ -86,11 +86,14 @@ def soft_dice(probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     Args:
         probability: float 0..1 ``[N, h, w]``.
         target: float 0..1 ``[N, h, w]``; a cell may be partly covered, or a person's with some probability.
+        known: bool ``[N, h, w]``, False where a pixel doesn't count; None counts all.
 
     Returns:
         A float32 scalar 0..1; 0 without samples.
     """
     probability, target = probability.float(), target.float()
+    if known is not None:
+        probability, target = probability * known, target * known
     intersection = torch.minimum(probability, target).sum((1, 2))
     total = probability.sum((1, 2)) + target.sum((1, 2))
     return (1 - (2 * intersection + 1) / (total + 1)).sum() / max(1, len(probability))
