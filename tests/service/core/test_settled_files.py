@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hiseg.core.settled_files import MAX_FILE_BYTES, SETTLED_S, SettledFiles, read_bounded
+from tests.growth import open_files, smallest_growth
 
 
 class Clock:
@@ -71,7 +72,9 @@ def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large").write_bytes(b"x" * (MAX_FILE_BYTES + 1))
     for path in (tmp_path / "pipe", tmp_path / "large", tmp_path, Path("/dev/zero"), tmp_path / "none"):
-        before = len(os.listdir("/proc/self/fd"))
-        with pytest.raises(OSError):  # noqa: PT011 - the system's own words differ
-            read_bounded(path)
-        assert len(os.listdir("/proc/self/fd")) == before
+        files = [open_files()]
+        for _ in range(3):
+            with pytest.raises(OSError):  # noqa: PT011 - the system's own words differ
+                read_bounded(path)
+            files.append(open_files())
+        assert smallest_growth(files) <= 0, files
