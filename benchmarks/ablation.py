@@ -57,7 +57,7 @@ def as_trained(checkpoint: Path) -> Runner:
     def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
         with torch.inference_mode():
             canvases, boxes = to_unit(torch.from_numpy(images)), torch.from_numpy(rois)
-            logits = model.crop_logits(canvases, boxes, task.run_coarse(canvases, boxes), task.size)
+            logits = model.crop_logits(canvases, boxes, task.size)
         return logits.numpy(), np.zeros((len(images), 1, *images.shape[2:]), dtype=np.float32)
 
     return Runner((configuration.canvas,), Resize.LETTERBOX, predict, crop_scale=model.config.context)

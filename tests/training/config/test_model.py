@@ -26,7 +26,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "coarse_reduction": (1, 2),
     "coarse_boxes": (True, False),
     "other_boxes": (True, False),
-    "coarse_family": (None, "efficientnet", "unet"),
+    "coarse_family": (None, "efficientnet", "lite", "unet"),
 }
 
 
@@ -42,7 +42,7 @@ def test_combinations_keep_the_contract_and_train(options: dict[str, object]) ->
     model = HierarchicalModel(replace(SMALL, **options)).train()  # type: ignore[arg-type]
     images, rois = inputs()
     coarse = model.run_coarse(to_unit(images), rois)
-    people = model.crop_outputs(to_unit(images), rois, coarse, model.config.mask_size)
+    people = model.crop_outputs(to_unit(images), rois, model.config.mask_size)
     wanted = {"contour": people.contour, "distance": people.distance, "hierarchical": people.foreground}
     for name, found in wanted.items():
         assert (found is not None) == options[name]
@@ -81,7 +81,7 @@ def test_the_hierarchical_heads_levels_cannot_contradict_each_other() -> None:
     torch.manual_seed(0)
     model = HierarchicalModel(replace(SMALL, hierarchical=True)).eval()
     with torch.inference_mode():
-        people = model.fine.outputs(torch.randn(2, 5, 128, 96) * 3)
+        people = model.fine.outputs(torch.randn(2, 6, 128, 96) * 3)
     assert people.foreground is not None
     assert people.identity is not None
     nobody, target, other = people.logits.softmax(1).unbind(1)

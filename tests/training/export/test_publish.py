@@ -15,10 +15,9 @@ import torch
 from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
-from benchmarks.harness.paths import PUBLISHED, SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
 from benchmarks.harness.repository import B0, REPOSITORY
 from benchmarks.harness.serving import SERVE, serving
-from hiseg.models.repository import stored_versions
 from hiseg_training.cli.main import app
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
@@ -197,10 +196,12 @@ def test_ones_own_checkpoint_is_published_in_half_precision_with_its_weights(
     assert refused.exit_code == 2
     assert "precision" in refused.output
     assert not (tmp_path / "models").exists()
-    checkpoint = stored_versions(PUBLISHED)["hiseg_b0"][0].path.with_name("checkpoint.pth")
+    checkpoint = tmp_path / "own.pth"
+    model = HierarchicalModel(ModelConfig(fine_widths=(8,) * 4, coarse_widths=(8,) * 4))
+    save_checkpoint(checkpoint, model, {}, half=True)
 
     def exported(model: HierarchicalModel, path: Path, metadata: dict[str, Any], form: ExportOptions) -> float:
-        """Stands for a quarter of a minute of export: the published file is that of the checkpoint."""
+        """Stands for a quarter of a minute of export."""
         shutil.copy(B0, path)
         write_metadata(path, metadata)
         return 1e-6

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from torch import nn
 
-from hiseg_training.config.model import MASK_TO_ROI, ModelConfig
+from hiseg_training.config.model import MASK_TO_ROI, TYPICAL_ASPECT, ModelConfig
 from hiseg_training.evaluation.complexity import complexity
 from hiseg_training.models.coarse import reduce
 from hiseg_training.models.hierarchical import HierarchicalModel, inner_resampling, to_unit
+from hiseg_training.models.roi import box_channels, enlarge, roi_align
 
 WITH_BOXES = ModelConfig(coarse_boxes=True)
+NARROW = ModelConfig(fine_widths=(8,) * 4, coarse_widths=(8,) * 4)
 
 
 def inputs(images: int = 2, people: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -21,8 +24,16 @@ def inputs(images: int = 2, people: int = 3) -> tuple[torch.Tensor, torch.Tensor
     return torch.randint(0, 256, (images, 3, 96, 128), dtype=torch.uint8), torch.cat([index.float(), corners], 1)
 
 
-@pytest.mark.parametrize("family", ["residual", "efficientnet"])
-@pytest.mark.parametrize(("variant", "mask_size"), [("b0", size) for size in MASK_TO_ROI] + [("b1", (128, 96))])
+@pytest.mark.parametrize(
+    ("family", "variant", "mask_size"),
+    [
+        *(("residual", "b0", size) for size in MASK_TO_ROI),
+        ("residual", "b1", (128, 96)),
+        ("efficientnet", "b1", (128, 96)),
+        ("lite", "b0", (160, 120)),
+        ("lite", "b1", (128, 96)),
+    ],
+)
 def test_variants_and_sizes_are_parameters(family: str, variant: str, mask_size: tuple[int, int]) -> None:
     config = ModelConfig(variant=variant, family=family, mask_size=mask_size, fine_widths=(48, 32, 24, 16))
     model = HierarchicalModel(config).eval()
@@ -64,7 +75,6 @@ def test_uint8_and_unit_floats_mean_the_same() -> None:
 
 def test_people_of_other_images_change_nothing() -> None:
     model = HierarchicalModel(WITH_BOXES).eval()
-    nn.init.normal_(model.fine.prior.weight, std=0.1)
     images, rois = inputs(people=4)
     with torch.inference_mode():
         together, anybody, _ = model(images, rois)
@@ -97,15 +107,48 @@ def test_the_fine_stage_sees_the_boxes_of_others_unless_it_is_made_not_to() -> N
     for config, sees in ((ModelConfig(), True), (ModelConfig(other_boxes=False), False)):
         model = HierarchicalModel(config).eval()
         with torch.inference_mode():
-            together, alone = (model.crop_logits(to_unit(images), known, None, (128, 96)) for known in (rois, rois[:1]))
+            together, alone = (model.crop_logits(to_unit(images), known, (128, 96)) for known in (rois, rois[:1]))
         assert torch.allclose(together[:1], alone, atol=1e-5) is not sees
 
 
-def test_a_fresh_prior_changes_nothing() -> None:
-    model = HierarchicalModel(ModelConfig()).eval()
-    crops = torch.rand(1, 5, 128, 96)
+def test_what_is_asked_for_alone_is_as_in_the_whole() -> None:
+    model = HierarchicalModel(WITH_BOXES).eval()
+    images, rois = inputs()
+    run: list[str] = []
+    model.coarse.register_forward_hook(lambda *_: run.append("coarse"))
+    model.fine.register_forward_hook(lambda *_: run.append("fine"))
     with torch.inference_mode():
-        torch.testing.assert_close(model.fine(crops), model.fine(crops, torch.rand(1, 33, 32, 24)))
+        masks, wide_masks = model.masks(images, rois)
+        foreground = model.foreground(images, rois)
+        assert run == ["fine", "coarse"]
+        for alone, whole in zip((masks, foreground, wide_masks), model(images, rois), strict=True):
+            assert torch.equal(alone, whole)
+        assert torch.equal(model.foreground(images), model(images, rois[:0])[1])
+
+
+@pytest.mark.parametrize(("family", "black", "white"), [("residual", -2.1179, 2.2489), ("lite", -127 / 128, 1.0)])
+def test_inputs_of_the_fine_stage(family: str, black: float, white: float) -> None:
+    """The same wherever crops are cut, normalised for the family."""
+    model = HierarchicalModel(replace(NARROW, family=family))
+    images = torch.zeros(1, 3, 96, 128, dtype=torch.uint8)
+    images[..., 64:] = 255
+    rois = torch.tensor([[0, 0.25, 0.25, 0.75, 0.75], [0, 0.5, 0.0, 1.0, 0.5]])
+    size = (48, 32)
+    crops = enlarge(rois, model.config.context)
+    pixels = (roi_align(to_unit(images), crops, size) * 255).round().to(torch.uint8)
+    boxes = box_channels(rois, crops, size).to(torch.uint8)
+    cut = model.crop_inputs(pixels, boxes, torch.tensor([48 / 64, 48 / 64]).log() - TYPICAL_ASPECT)
+    assert cut.dtype == torch.float32
+    assert cut.is_contiguous(memory_format=torch.channels_last)
+    seen: list[torch.Tensor] = []
+    model.fine.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.inference_mode():
+        model.eval().crop_logits(to_unit(images), rois, size)
+    torch.testing.assert_close(seen[0], cut, atol=0.01, rtol=0)
+    assert cut[0, 0].min().item() == pytest.approx(black, abs=1e-3)
+    assert cut[0, 0].max().item() == pytest.approx(white, abs=1e-3)
+    assert torch.equal(cut[:, 3:5], boxes.float())
+    torch.testing.assert_close(cut[:, 5], torch.full((2, *size), -0.9877), atol=1e-4, rtol=0)
 
 
 def test_the_coarse_stage_can_start_from_the_fine_one() -> None:

@@ -22,7 +22,7 @@ from hiseg_training.config.overrides import override, parse, read
 from hiseg_training.config.run import Configuration
 from hiseg_training.data.coco import Photo, data_root, split_file, with_outlines
 from hiseg_training.data.eval_dataset import read_photos
-from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint, read_run
+from hiseg_training.engine.checkpoints import is_checkpoint, load_coarse, read_run
 from hiseg_training.engine.distillation import Teacher
 from hiseg_training.inference.pseudo_labels import add_pseudo_labels
 from hiseg_training.inference.runner import open_runner
@@ -253,23 +253,23 @@ def initial_model(config: ModelConfig, path: Path | None, seed: int) -> Hierarch
         unet.load_into(model.coarse)
         typer.echo(f"{path}: a {unet.variant} UNet, which becomes the coarse stage")
         return model
-    loaded = load_checkpoint(path)
-    family, variant = loaded.config.coarse
+    found = load_coarse(path)
+    family, variant = found.config.coarse
     model = HierarchicalModel(
         replace(
             config,
             coarse_family=family,
             coarse_variant=variant,
-            coarse_widths=loaded.config.coarse_widths,
-            coarse_reduction=loaded.config.coarse_reduction,
-            coarse_boxes=loaded.config.coarse_boxes,
-            activation=loaded.config.activation,
-            normalization=loaded.config.normalization,
+            coarse_widths=found.config.coarse_widths,
+            coarse_reduction=found.config.coarse_reduction,
+            coarse_boxes=found.config.coarse_boxes,
+            activation=found.config.activation,
+            normalization=found.config.normalization,
             pretrained=False,
         )
     )
-    model.coarse.load_state_dict(loaded.coarse.state_dict())
-    fit, all_of_it = load_grown(model.fine, loaded.fine.state_dict()), len(model.fine.state_dict())
+    model.coarse.load_state_dict(found.stage.state_dict())
+    fit, all_of_it = load_grown(model.fine, found.fine), len(model.fine.state_dict())
     left = "all of the fine stage" if fit == all_of_it else f"{fit} of the fine stage's {all_of_it} tensors"
     typer.echo(f"{path}: the coarse stage, and {left}")
     return model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hiseg_training.compat.unet_weights import read_unet_weights
-from hiseg_training.engine.checkpoints import is_checkpoint, load_checkpoint
+from hiseg_training.engine.checkpoints import is_checkpoint, load_coarse
 from hiseg_training.models.coarse import CoarseNetwork
 
 
@@ -33,7 +33,7 @@ def read_foreground(path: Path) -> ForegroundNetwork:
         UpstreamCheckpointError: it holds neither.
     """
     if is_checkpoint(path):
-        model = load_checkpoint(path)
-        return ForegroundNetwork(model.coarse, model.config.coarse_reduction, model.config.coarse[1])
+        found = load_coarse(path)
+        return ForegroundNetwork(found.stage, found.config.coarse_reduction, found.config.coarse[1])
     weights = read_unet_weights(path)
     return ForegroundNetwork(weights.stage(), 1, weights.variant)

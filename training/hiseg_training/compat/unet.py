@@ -16,8 +16,6 @@ from hiseg_training.models.torchvision_shim import declare_missing_operators
 
 LEVELS = (256, 128, 64, 32, 16)
 """Decoder channels at 1/16, 1/8, 1/4, 1/2 and 1/1 of the input."""
-FEATURE_LEVEL = 2
-"""Decoder level whose features the fine stage reads."""
 
 
 class UNetStage(CoarseNetwork):
@@ -34,7 +32,6 @@ class UNetStage(CoarseNetwork):
     mean: torch.Tensor
     std: torch.Tensor
     level_channels = LEVELS
-    feature_channels = LEVELS[FEATURE_LEVEL]
     sees_boxes = False
 
     def __init__(self, variant: str, pretrained: bool = False) -> None:
@@ -81,4 +78,4 @@ class UNetStage(CoarseNetwork):
         for block, size, skip in zip(self.net.decoder.blocks, sizes, skips, strict=True):
             x = block(x, size[0], size[1], skip_connection=skip)
             levels.append(x)
-        return CoarseOutput(self.net.segmentation_head(x), levels[FEATURE_LEVEL], tuple(levels))
+        return CoarseOutput(self.net.segmentation_head(x), tuple(levels))

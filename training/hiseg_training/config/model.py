@@ -18,9 +18,17 @@ CANVASES: tuple[Size, ...] = ((640, 640), (480, 640), (640, 480), (384, 640), (6
 SCALING = {"b0": (1.0, 1.0), "b1": (1.0, 1.1), "b7": (2.0, 3.1)}
 """Width and depth coefficients of the variants, those of the EfficientNets they are named after."""
 EFFICIENTNETS = {"b0": "efficientnet_b0", "b1": "efficientnet_b1", "b3": "efficientnet_b3", "b7": "efficientnet_b7"}
-FAMILIES = ("residual", "efficientnet")
-COARSE_VARIANTS = {"residual": tuple(SCALING), "efficientnet": tuple(EFFICIENTNETS), "unet": tuple(EFFICIENTNETS)}
+LITES = {"b0": "tf_efficientnet_lite0", "b1": "tf_efficientnet_lite2", "b7": "tf_efficientnet_lite2"}
+FAMILIES = ("residual", "efficientnet", "lite")
+COARSE_VARIANTS = {
+    "residual": tuple(SCALING),
+    "efficientnet": tuple(EFFICIENTNETS),
+    "lite": tuple(LITES),
+    "unet": tuple(EFFICIENTNETS),
+}
 """Families of the coarse stage, and the variants that each comes in."""
+TYPICAL_ASPECT = 0.7
+"""Natural logarithm of a typical box's height / width; what the fine stage is told of a box is the difference to it."""
 ACTIVATIONS = ("relu", "silu", "gelu")
 NORMALIZATIONS = ("batchnorm", "layernorm2d", "groupnorm")
 MASK_TO_ROI: dict[Size, Size] = {(128, 96): (64, 48), (160, 120): (80, 60), (256, 192): (128, 96)}
@@ -32,17 +40,18 @@ class ModelConfig:
 
     Attributes:
         variant: ``b0``, ``b1`` or ``b7``; the size of both stages' encoders.
-        family: ``residual`` or ``efficientnet``; see :mod:`hiseg_training.models.encoder`.
+        family: ``residual``, ``efficientnet`` or ``lite``; see :mod:`hiseg_training.models.encoder`.
         mask_size: (height, width) of the masks, and of the crops that the fine stage takes.
         fine_widths: decoder channels of the fine stage at 1/16, 1/8, 1/4 and 1/2 of the crop.
         coarse_widths: decoder channels of the coarse stage at the same fractions of the reduced canvas; the family
             ``unet`` has its own.
         context: side of the crop as a multiple of the box's side, 1..2.
-        pretrained: start EfficientNet encoders from timm's ImageNet weights, which are downloaded.
+        pretrained: start encoders from ImageNet weights: those of ``lite`` come out of the packages of the extra
+            ``pretrained``, those of ``efficientnet`` and ``unet`` are downloaded by timm; ``residual`` has none.
         fine_depth: residual blocks at each level of the fine stage's decoder.
-        coarse_family: of the coarse stage: ``residual``, ``efficientnet``, or ``unet``, upstream's network (see
+        coarse_family: of the coarse stage: one of those, or ``unet``, upstream's network (see
             :mod:`hiseg_training.compat.unet`); None is ``family``.
-        coarse_variant: of the coarse stage, also ``b3`` for all families but ``residual``; None is ``variant``.
+        coarse_variant: of the coarse stage, also ``b3`` for ``efficientnet`` and ``unet``; None is ``variant``.
         coarse_reduction: canvas pixels along a side that become one pixel of the coarse stage's input: 1, 2 or 4.
         activation: ``relu``, ``silu`` or ``gelu``, everywhere but inside EfficientNets.
         normalization: ``batchnorm``, ``layernorm2d`` or ``groupnorm``, everywhere but inside EfficientNets.

@@ -7,16 +7,32 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from hiseg.engines.contract import ModelError
 from hiseg_training.config.model import ModelConfig
-from hiseg_training.models.hierarchical import HierarchicalModel
+from hiseg_training.models.coarse import CoarseNetwork
+from hiseg_training.models.hierarchical import HierarchicalModel, build_coarse
 
 MODEL_PREFIX = "model."
 """Prefix of the model's weights in a run's checkpoint, which has others too, such as a loss's projections."""
+
+
+class CoarseCheckpoint(NamedTuple):
+    """What a checkpoint has for the coarse stage.
+
+    Attributes:
+        config: of the whole model.
+        stage: the coarse stage, in eval mode.
+        fine: tensors of the fine stage by name; none if it is of the kind that read the coarse stage's features.
+    """
+
+    config: ModelConfig
+    stage: CoarseNetwork
+    fine: dict[str, torch.Tensor]
 
 
 def write_atomically(content: dict[str, Any], path: Path) -> None:
@@ -52,21 +68,58 @@ def load_checkpoint(path: Path) -> HierarchicalModel:
 
     Raises:
         FileNotFoundError: the file doesn't exist.
+        ModelError: it is no checkpoint of this project's, its weights don't fit its configuration, or its fine stage is
+            of the kind that read the coarse stage's features.
+    """
+    config, state = _read_weights(path)
+    if _has_prior(state):
+        raise ModelError(
+            f"{path}: its fine stage reads the coarse stage's features, as none does any more; train it anew"
+        )
+    model = HierarchicalModel(config)
+    _load(model, state, path)
+    return model.eval()
+
+
+def load_coarse(path: Path) -> CoarseCheckpoint:
+    """Load the coarse stage in a checkpoint as :func:`load_checkpoint` does, whatever kind its fine stage is of.
+
+    Raises:
+        FileNotFoundError: the file doesn't exist.
         ModelError: it is no checkpoint of this project's, or its weights don't fit its configuration.
     """
+    config, state = _read_weights(path)
+    stage = build_coarse(config)
+    _load(stage, _below("coarse.", state), path)
+    fine = {} if _has_prior(state) else _below("fine.", state)
+    return CoarseCheckpoint(config, stage.eval(), fine)
+
+
+def _read_weights(path: Path) -> tuple[ModelConfig, dict[str, torch.Tensor]]:
+    """The configuration and the model's tensors by name in a checkpoint."""
     if not is_checkpoint(path):
         raise ModelError(f"{path} is no checkpoint of this project's; of others', exported .onnx files are taken")
     content = torch.load(path, map_location="cpu", weights_only=True)
     config = ModelConfig.from_dict({**content["config"], "pretrained": False})
     state = content["state_dict"]
-    if "configuration" in content:
-        state = {k.removeprefix(MODEL_PREFIX): v for k, v in state.items() if k.startswith(MODEL_PREFIX)}
-    model = HierarchicalModel(config)
+    return config, _below(MODEL_PREFIX, state) if "configuration" in content else state
+
+
+def _below(prefix: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with ``prefix``, without it."""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _has_prior(state: dict[str, torch.Tensor]) -> bool:
+    """Whether a fine stage is of the kind that read the coarse stage's features."""
+    return "fine.prior.weight" in state
+
+
+def _load(module: nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
     try:
-        model.load_state_dict(state)
+        module.load_state_dict(state)
     except (RuntimeError, TypeError) as error:  # which lists hundreds of names in as many lines
         raise ModelError(f"{path}: its weights don't fit its configuration") from error
-    return model.eval()
 
 
 def is_checkpoint(path: Path) -> bool:

@@ -133,8 +133,8 @@ class DistillationTask(Task):
         self.log_dict({"distill/temperature": temperature, "distill/share": share}, batch_size=1)
         logits = F.interpolate(teacher.logits, size=size, mode="bilinear", align_corners=False)
         terms: dict[str, torch.Tensor] = self.loss(
-            CoarseOutput(student.logits, student.features, tuple(self._matched_levels(student.levels))),
-            CoarseOutput(logits, teacher.features, tuple(self._matched_levels(teacher.levels))),
+            CoarseOutput(student.logits, tuple(self._matched_levels(student.levels))),
+            CoarseOutput(logits, tuple(self._matched_levels(teacher.levels))),
             temperature,
             share,
             task,

@@ -11,7 +11,6 @@ from hiseg_training.engine.foreground import target_coverage, visible_rois
 from hiseg_training.engine.task import Task, WeightGroup, mask_iou, trainable
 from hiseg_training.losses.foreground import foreground_loss
 from hiseg_training.losses.instance import InstanceLoss, three_class_labels
-from hiseg_training.models.coarse import CoarseOutput
 from hiseg_training.models.freezing import freeze
 from hiseg_training.models.hierarchical import HierarchicalModel, inner_resampling, to_unit
 from hiseg_training.models.roi import enlarge, roi_align
@@ -39,24 +38,12 @@ class InstanceTask(Task):
     def weight_groups(self) -> list[WeightGroup]:
         return [WeightGroup(trainable(self.model.parameters()))]
 
-    def run_coarse(self, images: torch.Tensor, rois: torch.Tensor) -> CoarseOutput | None:
-        """The coarse stage's prediction, or None where the configuration does without it.
-
-        Args:
-            images: canvases, float 0..1 ``[B, 3, H, W]``.
-            rois: boxes that the coarse stage is shown, float ``[N, 5]``.
-        """
-        if self.configuration.instances.coarse == "absent":
-            return None
-        with torch.set_grad_enabled(self.trains_coarse and torch.is_grad_enabled()):
-            return self.model.run_coarse(images, rois)
-
     def loss_terms(self, batch: Batch) -> dict[str, torch.Tensor]:
         images = to_unit(batch.images)
-        coarse = self.run_coarse(images, visible_rois(batch) if self.trains_coarse else batch.rois)
+        coarse = self.model.run_coarse(images, visible_rois(batch)) if self.trains_coarse else None
         balance = self.balance(len(batch.rois))
         if len(batch.rois):
-            people = self.model.crop_outputs(images, batch.rois, coarse, self.size)
+            people = self.model.crop_outputs(images, batch.rois, self.size)
             crops = enlarge(batch.rois, self.model.config.context)
             identities = roi_align(batch.identities.float(), crops, self.size, mode="nearest")
             terms = self.loss(people, three_class_labels(identities, batch.targets))
@@ -65,7 +52,7 @@ class InstanceTask(Task):
             # No people on these canvases: the step still needs gradients, because the other processes wait for them.
             weights = trainable(self.model.fine.parameters())
             terms = {"total": sum((weight.sum() * 0.0 for weight in weights), images.new_zeros(()))}
-        if self.trains_coarse and coarse is not None:
+        if coarse is not None:
             target = target_coverage(batch, (coarse.logits.shape[2], coarse.logits.shape[3]))
             terms["anybody"] = foreground_loss(coarse.logits, target, self.configuration.foreground)["total"]
             terms["total"] = terms["total"] + terms["anybody"]
@@ -74,7 +61,7 @@ class InstanceTask(Task):
     def scores(self, batch: Batch) -> torch.Tensor:
         """IoU of each person inside their box, at the resolution of the crops."""
         images = to_unit(batch.images)
-        logits = self.model.crop_logits(images, batch.rois, self.run_coarse(images, batch.rois), self.size).float()
+        logits = self.model.crop_logits(images, batch.rois, self.size).float()
         rows, columns = (inner_resampling(cells, self.model.config.context).to(logits) for cells in self.size)
         predicted = (rows @ logits @ columns.T).argmax(1) == TARGET
         identities = roi_align(batch.identities.float(), batch.rois, self.size, mode="nearest")

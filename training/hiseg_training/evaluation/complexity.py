@@ -29,13 +29,12 @@ class Complexity:
 def complexity(model: HierarchicalModel, canvas: tuple[int, int] = (640, 640)) -> Complexity:
     """Count the coarse stage on one canvas of (height, width) ``canvas`` and the fine stage on one person."""
     height, width = model.config.mask_size
-    prior = torch.zeros(1, model.coarse.feature_channels + 1, height // 4, width // 4)
     reduction = model.config.coarse_reduction
     reduced = torch.zeros(1, 3, canvas[0] // reduction, canvas[1] // reduction)
     boxes = torch.zeros(1, 1, canvas[0] // reduction, canvas[1] // reduction)
     return Complexity(
         gmac_per_image=gmac(model.coarse, reduced, boxes),
-        gmac_per_person=gmac(model.fine, torch.zeros(1, CHANNELS, height, width), prior),
+        gmac_per_person=gmac(model.fine, torch.zeros(1, CHANNELS, height, width)),
         parameters_m=sum(p.numel() for p in model.parameters()) / 1e6,
     )
 

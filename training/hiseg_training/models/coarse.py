@@ -14,19 +14,9 @@ from torch import nn
 
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.models.blocks import Style, conv_norm_act, upsample_to
-from hiseg_training.models.encoder import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    EfficientNetEncoder,
-    EncoderBlocks,
-    ResidualEncoder,
-    build_encoder,
-)
+from hiseg_training.models.encoder import EfficientNetEncoder, EncoderBlocks, Normalize, ResidualEncoder, build_encoder
 from hiseg_training.models.freezing import EncoderDecoder
 from hiseg_training.models.roi import box_map
-
-FEATURE_LEVEL = 2
-"""Decoder level, counted from the deepest, whose features the fine stage reads."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +25,10 @@ class CoarseOutput:
 
     Attributes:
         logits: float ``[B, 1, h, w]``, foreground log-odds.
-        features: float ``[B, C, h', w']``, decoder features for the fine stage.
         levels: float ``[B, C_k, h_k, w_k]`` each, the features of all decoder levels, deepest first.
     """
 
     logits: torch.Tensor
-    features: torch.Tensor
     levels: tuple[torch.Tensor, ...] = ()
 
     def foreground(self, size: tuple[int, int]) -> torch.Tensor:
@@ -54,12 +42,10 @@ class CoarseNetwork(EncoderDecoder):
     Attributes:
         sees_boxes: whether ``forward`` makes use of the box map.
         level_channels: channels of :attr:`CoarseOutput.levels`.
-        feature_channels: channels of :attr:`CoarseOutput.features`.
     """
 
     sees_boxes: bool
     level_channels: tuple[int, ...]
-    feature_channels: int
 
     def forward(self, images: torch.Tensor, boxes: torch.Tensor | None = None) -> CoarseOutput:
         """Predict the foreground.
@@ -95,8 +81,6 @@ class CoarseStage(CoarseNetwork):
     """UNet (Ronneberger et al., 2015, arXiv:1505.04597) with one convolution a level; logits at half its input."""
 
     encoder: ResidualEncoder | EfficientNetEncoder
-    mean: torch.Tensor
-    std: torch.Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -111,15 +95,13 @@ class CoarseStage(CoarseNetwork):
         self.decoder = nn.ModuleList(levels)
         self.head = nn.Conv2d(below, 1, 1)
         self.level_channels = config.coarse_widths
-        self.feature_channels = config.coarse_widths[FEATURE_LEVEL]
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        self.normalize = Normalize(family)
 
     def encoder_blocks(self) -> EncoderBlocks:
         return self.encoder.blocks()
 
     def forward(self, images: torch.Tensor, boxes: torch.Tensor | None = None) -> CoarseOutput:
-        x = (images - self.mean) / self.std
+        x = self.normalize(images)
         if self.sees_boxes:
             x = torch.cat([x, torch.zeros_like(x[:, :1]) if boxes is None else boxes], dim=1)
         *skips, x = self.encoder(x)
@@ -127,4 +109,4 @@ class CoarseStage(CoarseNetwork):
         for decode, skip in zip(self.decoder, reversed(skips), strict=True):
             x = decode(torch.cat([upsample_to(x, skip), skip], dim=1))
             levels.append(x)
-        return CoarseOutput(self.head(x), levels[FEATURE_LEVEL], tuple(levels))
+        return CoarseOutput(self.head(x), tuple(levels))

@@ -12,10 +12,9 @@ from hiseg_training.config.model import CLASSES, ModelConfig
 from hiseg_training.models.blocks import AttentionGate, ResidualBlock, Style, conv_norm_act, upsample_to
 from hiseg_training.models.encoder import build_encoder
 
-CHANNELS = 5
-"""Channels of a crop: normalised RGB, the map of the person's own box, the map of other people's boxes."""
-PRIOR_LEVEL = 2
-"""Decoder level (a quarter of the crop) at which the coarse stage's features are added."""
+CHANNELS = 6
+"""Channels of a crop: normalised RGB, the map of the person's own box, that of other people's boxes, and a plane of the
+box's aspect ratio: every crop has the same shape, so the pixels don't tell how a person was squeezed into it."""
 BRANCH_WIDTH = 16
 
 
@@ -86,10 +85,9 @@ class FineStage(nn.Module):
 
     Args:
         config: the model's.
-        coarse_channels: channels of the coarse stage's features.
     """
 
-    def __init__(self, config: ModelConfig, coarse_channels: int) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         style = Style.of(config)
         self.encoder = build_encoder(config.family, config.variant, CHANNELS, config)
@@ -105,10 +103,6 @@ class FineStage(nn.Module):
         self.gates = nn.ModuleList(gates if config.attention else [])
         self.decoder = nn.ModuleList(levels)
         self.deeper = nn.ModuleList(deeper)
-        self.prior = nn.Conv2d(coarse_channels + 1, config.fine_widths[PRIOR_LEVEL], 1)
-        # Zero at first, so that a fine stage trained alone is unchanged when a coarse stage joins.
-        nn.init.zeros_(self.prior.weight)
-        nn.init.zeros_(torch.as_tensor(self.prior.bias))
         self.head = (
             HierarchicalHead(below, style) if config.hierarchical else nn.Conv2d(below, CLASSES * 4, 3, padding=1)
         )
@@ -116,35 +110,31 @@ class FineStage(nn.Module):
         self.branches = nn.ModuleDict({name: auxiliary_branch(below, style) for name, has in wanted.items() if has})
         self.level_channels: tuple[int, ...] = config.fine_widths
 
-    def forward(self, crops: torch.Tensor, prior: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
         """Segment crops.
 
         Args:
-            crops: float ``[N, 5, h, w]``.
-            prior: float ``[N, C + 1, h/4, w/4]``, the coarse stage's features and logits in the same crops; None
-                where the coarse stage isn't used.
+            crops: float ``[N, 6, h, w]`` with even sides.
 
         Returns:
             Logits of background, target and other people, float ``[N, 3, h, w]``.
         """
-        return self._predict(self._decode(crops, prior)[-1]).logits
+        return self._predict(self._decode(crops)[-1]).logits
 
-    def outputs(self, crops: torch.Tensor, prior: torch.Tensor | None = None) -> FineOutput:
+    def outputs(self, crops: torch.Tensor) -> FineOutput:
         """As :meth:`forward`, with all that losses read; the auxiliary branches are run here and nowhere else."""
-        levels = self._decode(crops, prior)
+        levels = self._decode(crops)
         predicted = self._predict(levels[-1])
         branches = {name: run(levels[-1]) for name, run in self.branches.items()}
         return FineOutput(predicted.logits, tuple(levels), predicted.foreground, predicted.identity, **branches)
 
-    def _decode(self, crops: torch.Tensor, prior: torch.Tensor | None) -> list[torch.Tensor]:
+    def _decode(self, crops: torch.Tensor) -> list[torch.Tensor]:
         """Features of every decoder level, float ``[N, C_k, h_k, w_k]``, deepest first."""
         *skips, x = self.encoder(crops)
         levels = []
         for level, skip in enumerate(reversed(skips)):
             gated = self.gates[level](skip, x) if self.gates else skip
             x = self.deeper[level](self.decoder[level](upsample_to(x, skip), gated))
-            if level == PRIOR_LEVEL and prior is not None:
-                x = x + self.prior(prior)
             levels.append(x)
         return levels
 

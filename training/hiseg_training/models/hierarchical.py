@@ -7,10 +7,10 @@ import torch
 from hiseg_training.compat.unet import UNetStage
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.models.coarse import CoarseNetwork, CoarseOutput, CoarseStage, run_coarse
-from hiseg_training.models.encoder import IMAGENET_MEAN, IMAGENET_STD
+from hiseg_training.models.encoder import Normalize
 from hiseg_training.models.fine import FineOutput, FineStage
 from hiseg_training.models.freezing import FreezableModule
-from hiseg_training.models.roi import box_channels, enlarge, roi_align
+from hiseg_training.models.roi import box_aspect, box_channels, enlarge, roi_align
 
 
 def inner_resampling(cells: int, context: float) -> torch.Tensor:
@@ -47,14 +47,14 @@ def build_coarse(config: ModelConfig) -> CoarseNetwork:
 
 
 class HierarchicalModel(FreezableModule):
-    """Runs the coarse stage once per image and the fine stage once per person; implements the tensor contract.
+    """A coarse stage, which runs once per image, and a fine one, once per person; implements the tensor contract.
+
+    The stages know nothing of each other: each computes outputs of its own.
 
     The crop shows the box and its surroundings (``config.context``), because detectors' boxes cut off hands and feet:
     ``masks`` cover the box exactly, ``wide_masks`` the whole crop.
     """
 
-    mean: torch.Tensor
-    std: torch.Tensor
     inner_rows: torch.Tensor
     inner_columns: torch.Tensor
 
@@ -62,9 +62,8 @@ class HierarchicalModel(FreezableModule):
         super().__init__()
         self.config = config
         self.coarse = build_coarse(config)
-        self.fine = FineStage(config, self.coarse.feature_channels)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        self.fine = FineStage(config)
+        self.normalize = Normalize(config.family)
         rows, columns = config.mask_size
         self.register_buffer("inner_rows", inner_resampling(rows, config.context), persistent=False)
         self.register_buffer(
@@ -95,62 +94,89 @@ class HierarchicalModel(FreezableModule):
         """
         return run_coarse(self.coarse, images, rois, self.config.coarse_reduction)
 
-    def _fine_inputs(
-        self, images: torch.Tensor, rois: torch.Tensor, coarse: CoarseOutput | None, size: tuple[int, int]
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Crops ``[N, 5, *size]`` and prior ``[N, C + 1, size / 4]`` as :meth:`FineStage.forward` takes them."""
-        crops = enlarge(rois, self.config.context)
-        pixels = (roi_align(images, crops, size) - self.mean) / self.std
-        boxes = box_channels(rois, crops, size)
-        if not self.config.other_boxes:
-            boxes = torch.cat([boxes[:, :1], torch.zeros_like(boxes[:, 1:])], dim=1)
-        channels = torch.cat([pixels, boxes], dim=1)
-        prior = None
-        if coarse is not None:
-            quarter = (size[0] // 4, size[1] // 4)
-            maps = [roi_align(values, crops, quarter) for values in (coarse.features, coarse.logits)]
-            prior = torch.cat(maps, dim=1)
-        return channels.contiguous(memory_format=torch.channels_last), prior
+    def crop_inputs(self, pixels: torch.Tensor, boxes: torch.Tensor, aspect: torch.Tensor) -> torch.Tensor:
+        """Build what :meth:`FineStage.forward` takes out of crops, wherever they were cut.
 
-    def crop_logits(
-        self, images: torch.Tensor, rois: torch.Tensor, coarse: CoarseOutput | None, size: tuple[int, int]
-    ) -> torch.Tensor:
+        Args:
+            pixels: RGB, uint8 0..255 or float 0..1 ``[N, 3, h, w]``.
+            boxes: of any dtype 0/1 ``[N, 2, h, w]``: inside the own box; inside another person's.
+            aspect: float ``[N]``, see :func:`hiseg_training.models.roi.box_aspect`.
+
+        Returns:
+            float ``[N, 6, h, w]`` in channels-last memory; :data:`hiseg_training.models.fine.CHANNELS` lists them.
+        """
+        colours = self.normalize(to_unit(pixels))
+        maps = boxes.to(colours.dtype)
+        if not self.config.other_boxes:
+            maps = torch.cat([maps[:, :1], torch.zeros_like(maps[:, 1:])], dim=1)
+        plane = aspect.to(colours.dtype)[:, None, None, None].expand_as(maps[:, :1])
+        channels = torch.cat([colours, maps, plane], dim=1)
+        return channels.contiguous(memory_format=torch.channels_last)
+
+    def _cut_crops(self, images: torch.Tensor, rois: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        """Crops ``[N, 6, *size]`` of canvases as :meth:`FineStage.forward` takes them."""
+        crops = enlarge(rois, self.config.context)
+        aspect = box_aspect(rois, (images.shape[2], images.shape[3]))
+        return self.crop_inputs(roi_align(images, crops, size), box_channels(rois, crops, size), aspect)
+
+    def crop_logits(self, images: torch.Tensor, rois: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         """Run the fine stage on crops enlarged by ``config.context``.
 
         Args:
             images: canvases, float 0..1 ``[B, 3, H, W]``.
             rois: people's boxes, float ``[N, 5]``.
-            coarse: the coarse stage's prediction for the same canvases; None to do without.
-            size: (height, width) of a crop and of its logits; multiples of 32.
+            size: (height, width) of a crop and of its logits; even numbers.
 
         Returns:
             Logits over the enlarged crops, float ``[N, 3, *size]``.
         """
-        logits: torch.Tensor = self.fine(*self._fine_inputs(images, rois, coarse, size))
+        logits: torch.Tensor = self.fine(self._cut_crops(images, rois, size))
         return logits
 
-    def crop_outputs(
-        self, images: torch.Tensor, rois: torch.Tensor, coarse: CoarseOutput | None, size: tuple[int, int]
-    ) -> FineOutput:
+    def crop_outputs(self, images: torch.Tensor, rois: torch.Tensor, size: tuple[int, int]) -> FineOutput:
         """As :meth:`crop_logits`, with all that losses read."""
-        return self.fine.outputs(*self._fine_inputs(images, rois, coarse, size))
+        return self.fine.outputs(self._cut_crops(images, rois, size))
 
-    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Compute the outputs of the tensor contract.
+    def masks(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the outputs of the tensor contract that are about single people; the coarse stage isn't run.
 
         Args:
             images: canvases, uint8 0..255 or float 0..1 ``[B, 3, H, W]``.
             rois: people's boxes, float ``[N, 5]``; N may be 0.
 
         Returns:
-            ``masks``, float logits ``[N, 3, mask_h, mask_w]`` over the boxes; ``binary_masks``, float 0..1
-            ``[B, 1, H, W]``, the foreground; ``wide_masks``, logits as ``masks`` but over boxes ``config.context``
-            times as large.
+            ``masks``, float logits ``[N, 3, mask_h, mask_w]`` over the boxes; ``wide_masks``, the same over boxes
+            ``config.context`` times as large.
         """
-        images = to_unit(images)
-        coarse = self.run_coarse(images, rois)
-        logits = self.crop_logits(images, rois, coarse, self.config.mask_size)
+        logits = self.crop_logits(to_unit(images), rois, self.config.mask_size)
         # A copy for each person: ONNX Runtime 1.19 can't broadcast one matrix over a batch of nobody.
         rows = self.inner_rows.expand(logits.shape[0], logits.shape[1], -1, -1)
-        masks = torch.matmul(torch.matmul(rows, logits), self.inner_columns)
-        return masks, coarse.foreground((images.shape[2], images.shape[3])), logits
+        return torch.matmul(torch.matmul(rows, logits), self.inner_columns), logits
+
+    def foreground(self, images: torch.Tensor, rois: torch.Tensor | None = None) -> torch.Tensor:
+        """Compute ``binary_masks`` of the tensor contract; the fine stage isn't run.
+
+        Args:
+            images: canvases, uint8 0..255 or float 0..1 ``[B, 3, H, W]``.
+            rois: known boxes, float ``[N, 5]``; None where there are none.
+
+        Returns:
+            float 0..1 ``[B, 1, H, W]``, the foreground.
+        """
+        images = to_unit(images)
+        known = images.new_zeros(0, 5) if rois is None else rois
+        return self.run_coarse(images, known).foreground((images.shape[2], images.shape[3]))
+
+    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Compute all outputs of the tensor contract.
+
+        Args:
+            images: canvases, uint8 0..255 or float 0..1 ``[B, 3, H, W]``.
+            rois: people's boxes, float ``[N, 5]``; N may be 0.
+
+        Returns:
+            ``masks``, ``binary_masks`` and ``wide_masks``; see :meth:`masks` and :meth:`foreground`.
+        """
+        images = to_unit(images)
+        masks, wide_masks = self.masks(images, rois)
+        return masks, self.foreground(images, rois), wide_masks

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from hiseg.core.box import SAME_PERSON_IOU
+from hiseg_training.config.model import TYPICAL_ASPECT
 
 SAMPLES = 2
 """Samples per output cell along each side; 2 bilinear samples average up to 4 pixels without a gap."""
@@ -16,6 +17,21 @@ def enlarge(rois: torch.Tensor, factor: float) -> torch.Tensor:
     batch, low, high = rois[:, :1], rois[:, 1:3], rois[:, 3:5]
     centre, half = (low + high) / 2, (high - low) * (factor / 2)
     return torch.cat([batch, centre - half, centre + half], dim=1)
+
+
+def box_aspect(rois: torch.Tensor, canvas: tuple[int, int]) -> torch.Tensor:
+    """How tall each box is against a typical person's: log(height / width) - :data:`TYPICAL_ASPECT`.
+
+    Args:
+        rois: float ``[N, 5]``.
+        canvas: (height, width) that their coordinates 0..1 belong to, in pixels; sides under a pixel count as one.
+
+    Returns:
+        float ``[N]``, -1.4..1.4 for boxes up to four times as narrow or as wide as a typical one.
+    """
+    height = ((rois[:, 4] - rois[:, 2]) * canvas[0]).clamp(min=1.0)
+    width = ((rois[:, 3] - rois[:, 1]) * canvas[1]).clamp(min=1.0)
+    return torch.log(height / width) - TYPICAL_ASPECT
 
 
 def cell_centres(low: torch.Tensor, high: torch.Tensor, cells: int) -> torch.Tensor:
