@@ -1,4 +1,4 @@
-"""A model repository with the published B0 alone, as version 1.
+"""A model repository with the published B0's ``model.onnx`` alone, as version 1.
 
 Tests that add versions and models to a copy of it don't depend on what is published at the moment. It is created when
 this module is first imported, takes hardly any space, and is deleted when the process ends. Copy it before you change
@@ -33,7 +33,7 @@ def _b0_as_version_1() -> Path:
     shutil.copytree(
         newest,
         repository / "hiseg_b0" / "1",
-        ignore=shutil.ignore_patterns("*.pth"),
+        ignore=shutil.ignore_patterns("*.pth", "*.int8.onnx"),
         copy_function=_link_or_copy,
     )
     return repository

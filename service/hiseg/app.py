@@ -66,6 +66,7 @@ def service_report(segmenter: Segmenter) -> ServiceReport:
                 version=ref.version,
                 variant=ref.variant,
                 engine=ref.engine,
+                precision=ref.precision,
                 queued_jobs=batcher.waiting,
                 oldest_job_s=batcher.oldest_wait_s(),
                 queued_ms=batcher.wait_estimator.waiting_ms,

@@ -152,6 +152,7 @@ def test_both_are_listed_and_who_answers_for_the_variant(server: Server) -> None
     for info in infos:
         assert (info["models"], info["variants"]) == ([OWN, "hiseg_b0"], ["b0"])
         assert info["model_of_variant"] == {"b0": "hiseg_b0"}
+        assert info["precision_of_model"] == {model["name"]: model["precision"] for model in models}
         assert (info["default_model"], info["default_variant"]) == (OWN, "b0")
 
 

@@ -101,6 +101,7 @@ class ModelOut(BaseModel):
     version: str
     variant: str
     engine: str = Field(description="what ran it: `onnx`, `triton`, or `onnx-fallback` while no Triton answers")
+    precision: str = Field(description="of its weights: `fp32`, `fp16` or `int8`; empty if that isn't known")
 
 
 class InstanceOut(BaseModel):

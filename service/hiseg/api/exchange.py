@@ -338,6 +338,7 @@ class RequestContext:
         self._exchange.metrics.observe_stages(timings, people)
         self.log_entry.people = (self.log_entry.people or 0) + people
         self.log_entry.timings_ms = timings
+        self.log_entry.precision = result.model.precision
         return result, written
 
     def close(self, error: BaseException | None = None) -> HisegError | None:

@@ -15,6 +15,7 @@ class Served(TypedDict):
         models: their names.
         variants: their variants, each once.
         model_of_variant: name of the model that answers for each variant.
+        precision_of_model: precision of each model's weights, "fp32", "fp16" or "int8"; empty if that isn't known.
         default_model: name of the model that answers who asks for none; empty while the service starts.
         default_variant: its variant; while the service starts, the setting.
     """
@@ -22,6 +23,7 @@ class Served(TypedDict):
     models: list[str]
     variants: list[str]
     model_of_variant: dict[str, str]
+    precision_of_model: dict[str, str]
     default_model: str
     default_variant: str
 
@@ -39,6 +41,7 @@ def models_served(segmenter: Segmenter, default_variant: str) -> Served:
         "models": sorted(model.name for model in models),
         "variants": list(answering),
         "model_of_variant": {variant: model.name for variant, model in answering.items()},
+        "precision_of_model": {model.name: model.precision for model in models},
         "default_model": default.name if default else "",
         "default_variant": default.variant if default else default_variant,
     }

@@ -79,7 +79,8 @@ def _print_model(info: ModelInfo, default: ModelRef | None) -> None:
     card: Mapping[str, Any] = info.card
     size = f"{card['bytes'] / 1e6:.1f} MB"
     mask = "x".join(str(side) for side in info.mask_size)
-    said = f"{info.ref.name}  version {info.ref.version}  variant {info.ref.variant}  mask {mask}  {size}"
+    precision = f"{info.ref.precision}  " if info.ref.precision else ""
+    said = f"{info.ref.name}  version {info.ref.version}  variant {info.ref.variant}  mask {mask}  {precision}{size}"
     typer.echo(f"{said}  (default)" if info.ref == default else said)
     typer.echo("  canvases: " + ", ".join(f"{height}x{width}" for height, width in info.canvases))
     for key, label in (("licence", "licence"), ("training_data", "learnt from")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import email.utils
 import json
 import time
@@ -32,6 +33,8 @@ from hiseg.core.result import ModelRef
 SEGMENT, INFO, READY = "/v1/segment", "/v1/info", "/readyz"
 MAX_QUERY = 2000
 """Most characters of boxes in the query. Proxies take about eight thousand, and quoting may treble these."""
+OF_A_MODEL = frozenset(field.name for field in dataclasses.fields(ModelRef))
+"""What this client knows of a model; a newer service may say more."""
 MAX_DEADLINE_MS = 600_000
 """The longest deadline that the service takes."""
 OCTETS = "application/octet-stream"
@@ -138,7 +141,7 @@ def to_result(fields: Mapping[str, Any]) -> Result:
             width=image["width"],
             height=image["height"],
             notes=tuple(image["notes"]),
-            model=ModelRef(**fields["model"]),
+            model=ModelRef(**{name: said for name, said in fields["model"].items() if name in OF_A_MODEL}),
             instances=tuple(map(_instance, fields["instances"])),
             foreground=None if foreground is None else _instance(foreground),
             timings_ms=fields["timings_ms"],

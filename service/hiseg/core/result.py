@@ -71,12 +71,14 @@ class ModelRef:
         variant: ``b0``, ``b1`` or ``b7``.
         engine: what ran it: ``onnx`` (embedded), ``triton``, or ``onnx-fallback`` (embedded, since no Triton answers);
             empty if that is not known.
+        precision: ``fp32``, ``fp16`` or ``int8``: what its weights are stored in; empty if that is not known.
     """
 
     name: str
     version: str
     variant: str
     engine: str = ""
+    precision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class ModelInfo:
     """A model as its own file describes it.
 
     Attributes:
-        ref: name, version and variant.
+        ref: name, version, variant, engine and precision.
         canvases: (height, width) the model accepts.
         resize: how images are brought to a canvas.
         mask_size: (height, width) of one person's logits.
@@ -86,6 +86,7 @@ class ModelInfo:
             "version": self.ref.version,
             "variant": self.ref.variant,
             "engine": self.ref.engine,
+            "precision": self.ref.precision,
             "canvases": [list(canvas) for canvas in self.canvases],
             "mask_size": list(self.mask_size),
             "mask_extent": self.crop_scale,

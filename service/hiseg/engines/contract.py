@@ -33,6 +33,8 @@ MAX_GMAC = 10_000.0
 """Upper limit of the metadata ``gmac``; B7 has some tens."""
 MAX_DIGITS = 9
 """Most digits of a side that is given as text."""
+PRECISIONS = ("fp32", "fp16", "int8")
+"""What weights can be stored in."""
 VARIANT = re.compile(r"[A-Za-z0-9._-]{1,40}")
 MS_PER_GMAC = 15.0
 """Milliseconds for a billion multiply-accumulates on two CPU cores: the start of the cost model, which then learns."""
@@ -68,6 +70,8 @@ class ModelSignature:
         inputs: shape of each input.
         outputs: shape of each output; empty where the runtime doesn't say.
         metadata: what shapes can't express, as our exports write it; empty for models from elsewhere.
+        weights: precision of the weights by their types, for models whose metadata doesn't say it; empty if the runtime
+            doesn't say it either.
     """
 
     source: str
@@ -75,6 +79,13 @@ class ModelSignature:
     inputs: Mapping[str, Shape]
     outputs: Mapping[str, Shape]
     metadata: Mapping[str, str]
+    weights: str = ""
+
+    @property
+    def precision(self) -> str:
+        """One of :data:`PRECISIONS`; empty if it isn't known."""
+        said = self.metadata.get("precision")
+        return said if said in PRECISIONS else self.weights
 
 
 def describe(signature: ModelSignature, name: str, version: str, engine: str) -> tuple[ModelInfo, str]:
@@ -102,7 +113,7 @@ def describe(signature: ModelSignature, name: str, version: str, engine: str) ->
     if violations or mask_output is None or mask_size is None or crop_scale is None:
         raise ModelError(f"{signature.source}: {'; '.join(violations)}")
     info = ModelInfo(
-        ref=ModelRef(name, version, metadata.get("variant", variant_of_name(name)), engine),
+        ref=ModelRef(name, version, metadata.get("variant", variant_of_name(name)), engine, signature.precision),
         canvases=_canvases(signature),
         resize=Resize(metadata.get("resize", Resize.STRETCH)),
         mask_size=mask_size,

@@ -34,6 +34,7 @@ from hiseg.engines.base import (
 )
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, ModelSignature, describe
 from hiseg.engines.cores import available_cores
+from hiseg.engines.onnx_file import weights_of
 from hiseg.engines.pieces import PieceLimits, divide
 from hiseg.engines.row_range import END_ROW, FIRST_ROW, with_row_range
 from hiseg.engines.sessions import SessionPool, thread_shares
@@ -334,11 +335,13 @@ def _open(model: Path | bytes, threads: int) -> Any:
 def read_signature(session: Any, path: Path, added: Sequence[str] = ()) -> ModelSignature:
     """Inputs, outputs and metadata of the ONNX file at ``path`` that a session has open, without inputs ``added``."""
     given = [tensor for tensor in session.get_inputs() if tensor.name not in added]
+    metadata = dict(session.get_modelmeta().custom_metadata_map)
     tensors = [*given, *session.get_outputs()]
     return ModelSignature(
         source=str(path),
         types={tensor.name: TYPES.get(tensor.type, tensor.type) for tensor in tensors},
         inputs={tensor.name: tensor.shape for tensor in given},
         outputs={tensor.name: tensor.shape for tensor in session.get_outputs()},
-        metadata=dict(session.get_modelmeta().custom_metadata_map),
+        metadata=metadata,
+        weights="" if "precision" in metadata else weights_of(path),
     )

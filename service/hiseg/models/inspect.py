@@ -27,6 +27,7 @@ EFFECT_OF_MISSING = {
     "canvases": "the one in the shape of images is all there is",
     "resize": "images are stretched to the canvas",
     "mask_size": "taken from the shape of the masks",
+    "precision": "taken from the types of its weights",
     "gmac": "the first batches are planned with a guess of what they cost",
     "class_names": "not shown to callers",
     "licence": "not shown to callers",
@@ -137,6 +138,7 @@ def _facts(signature: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
         Fact("mask size", _format_size(info.mask_size), known("mask_size", "shape")),
         Fact("mask extent", f"{info.crop_scale:g} times the box", known("mask_extent", "assumed")),
         Fact("roi size", roi_size, known("roi_size", "assumed")),
+        Fact("precision", info.ref.precision or "unknown; nothing depends on it", known("precision", "type")),
         Fact("foreground", "binary_masks: probability of anybody", "shape"),
     )
 

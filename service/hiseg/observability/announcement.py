@@ -64,7 +64,8 @@ class Announcement:
         yield f"Models of {self.source}:"
         for model in self.models:
             default = ", the default" if model == self.default else ""
-            yield f"            {model.name}, version {model.version}, variant {model.variant}{default}"
+            precision = f", {model.precision}" if model.precision else ""
+            yield f"            {model.name}, version {model.version}, variant {model.variant}{precision}{default}"
         yield f"gRPC        {self.grpc}"
         yield f"API docs    {self.docs}"
         yield f"Playground  {self.playground}"
@@ -79,7 +80,13 @@ class Announcement:
             "docs": self.docs,
             "grpc": self.grpc,
             "models": [
-                {"name": each.name, "version": each.version, "variant": each.variant, "default": each == self.default}
+                {
+                    "name": each.name,
+                    "version": each.version,
+                    "variant": each.variant,
+                    "precision": each.precision,
+                    "default": each == self.default,
+                }
                 for each in self.models
             ],
             "models_from": self.source,

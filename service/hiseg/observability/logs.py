@@ -58,6 +58,7 @@ class RequestLogEntry:
         key: name of the caller's API key; empty: none was needed.
         variant: variant of the model.
         model: name of the model.
+        precision: of its weights.
         people: number of masks that were made; None: the request didn't get so far.
         timings_ms: milliseconds of each stage, by name.
         trace_id: id of the caller's trace; empty: the request isn't traced.
@@ -68,6 +69,7 @@ class RequestLogEntry:
     key: str = ""
     variant: str = ""
     model: str = ""
+    precision: str = ""
     people: int | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     trace_id: str = ""

@@ -221,13 +221,13 @@ class _ServiceGauges(Collector):
         predicted = GaugeMetricFamily(
             "hiseg_queue_predicted_seconds", "Predicted engine seconds of all waiting jobs", labels=["model"]
         )
-        labels = ["model", "version", "variant", "engine"]
+        labels = ["model", "version", "variant", "engine", "precision"]
         info = GaugeMetricFamily("hiseg_model_info", "Models served, and their engine; always 1", labels=labels)
         for model in service.models:
             jobs.add_metric([model.name], model.queued_jobs)
             age.add_metric([model.name], model.oldest_job_s)
             predicted.add_metric([model.name], model.queued_ms / 1000)
-            info.add_metric([model.name, model.version, model.variant, model.engine], 1)
+            info.add_metric([model.name, model.version, model.variant, model.engine, model.precision], 1)
         yield from (jobs, age, predicted, info)
 
 

@@ -80,6 +80,7 @@ class ModelReport:
         version: version in use now.
         variant: ``b0``, ``b1`` or ``b7``.
         engine: what runs it now: ``onnx``, ``triton`` or ``onnx-fallback``.
+        precision: of its weights: ``fp32``, ``fp16`` or ``int8``; empty if that isn't known.
         queued_jobs: number of jobs that wait for the engine.
         oldest_job_s: seconds that the oldest of them has waited; 0 if there is none.
         queued_ms: predicted engine milliseconds of all of them.
@@ -89,6 +90,7 @@ class ModelReport:
     version: str
     variant: str
     engine: str
+    precision: str
     queued_jobs: int
     oldest_job_s: float
     queued_ms: float

@@ -15,7 +15,7 @@ from tests.service.cli.running import assert_one_line, call, hiseg
 def test_models_lists_what_there_is() -> None:
     listed = call("models", "--repository", REPOSITORY).text
     assert listed.splitlines()[0] == f"{REPOSITORY} (as --repository says)"
-    assert "hiseg_b0  version 1  variant b0  mask 128x96" in listed
+    assert "hiseg_b0  version 1  variant b0  mask 128x96  fp" in listed
     assert "MB  (default)" in listed
     assert "384x640" in listed
     assert "measured: mean IoU 0." in listed

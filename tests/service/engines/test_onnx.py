@@ -114,7 +114,7 @@ def test_only_what_is_wanted_comes_back(engine: OnnxEngine) -> None:
     foreground = engine.run(Batch(work.images, work.rois, BatchMeta(requested=Outputs.FOREGROUND)))
     np.testing.assert_array_equal(foreground.foreground, whole.foreground)
     assert foreground.logit_margins.shape == (0, 128, 96)
-    assert whole.model == ModelRef("hiseg_b0", "1", "b0", "onnx")
+    assert whole.model == ModelRef("hiseg_b0", "1", "b0", "onnx", engine.info.card["precision"])
 
 
 def test_a_cancelled_run_is_terminated(engine: OnnxEngine) -> None:

@@ -20,6 +20,7 @@ from benchmarks.harness.serving import SERVE, Server, serving
 from benchmarks.harness.triton.models import targets_of
 from benchmarks.harness.triton.server import Triton, triton
 from hiseg.core.extras import install_command
+from hiseg.engines.contract import PRECISIONS
 from tests.service.cli.running import call
 
 BOXES = {"boxes": "22,15,365,512;526,18,949,512"}
@@ -80,6 +81,7 @@ def test_ready_follows_triton_while_the_service_stays_up(gone: Triton, photo: by
         assert (post(server, photo).status_code, health(server)) == (503, "NOT_SERVING")
         gone.start()
         first = wait_for(server, photo, 200).json()
+        assert first["model"].pop("precision") in PRECISIONS  # of Triton's parameters
         assert first["model"] == {"name": "hiseg_b0", "version": "1", "variant": "b0", "engine": "triton"}
         assert httpx.get(server.url + "/readyz").json()["engines"] == {"hiseg_b0": "triton"}
         gone.kill()

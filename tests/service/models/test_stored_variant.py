@@ -17,7 +17,7 @@ def stored(folder: Path, name: str, variant: str | None, data: bytes = b"") -> S
     """A file with nothing but a graph's worth of bytes and its metadata."""
     path = folder / f"{name}.onnx"
     entries = b"".join(_field(14, _field(1, key) + _field(2, value)) for key, value in _metadata(variant))
-    path.write_bytes(data + _field(7, b"graph" * 1000) + entries)
+    path.write_bytes(data + _field(7, _field(1, b"node" * 1000)) + entries)
     return StoredModel(name, "1", path)
 
 

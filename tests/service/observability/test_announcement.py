@@ -13,7 +13,7 @@ from hiseg.core.version import hiseg_version
 from hiseg.observability.announcement import Announcement
 from hiseg.observability.logs import JsonFormatter, LogFormat
 
-B0, TINY = ModelRef("hiseg_b0", "3", "b0", "onnx"), ModelRef("tiny", "1", "b0", "onnx")
+B0, TINY = ModelRef("hiseg_b0", "3", "b0", "onnx", "int8"), ModelRef("tiny", "1", "b0", "onnx")
 HERE = Announcement("127.0.0.1", 8000, 50051, False, False, [B0, TINY], B0, "/models")
 
 
@@ -22,7 +22,7 @@ def test_people_read_lines_of_which_the_last_says_that_it_is_ready(caplog: pytes
         HERE.write(LogFormat.TEXT)
     assert caplog.messages == [
         "Models of /models:",
-        "            hiseg_b0, version 3, variant b0, the default",
+        "            hiseg_b0, version 3, variant b0, int8, the default",
         "            tiny, version 1, variant b0",
         "gRPC        grpc://127.0.0.1:50051",
         "API docs    http://127.0.0.1:8000/docs",
@@ -40,8 +40,8 @@ def test_programs_read_one_line(caplog: pytest.LogCaptureFixture) -> None:
     assert (line["playground"], line["docs"]) == ("http://127.0.0.1:8000", "http://127.0.0.1:8000/docs")
     assert (line["grpc"], line["models_from"]) == ("grpc://127.0.0.1:50051", "/models")
     assert line["models"] == [
-        {"name": "hiseg_b0", "version": "3", "variant": "b0", "default": True},
-        {"name": "tiny", "version": "1", "variant": "b0", "default": False},
+        {"name": "hiseg_b0", "version": "3", "variant": "b0", "precision": "int8", "default": True},
+        {"name": "tiny", "version": "1", "variant": "b0", "precision": "", "default": False},
     ]
 
 

@@ -139,6 +139,8 @@ def test_one_line_a_request(photo: bytes) -> None:
     assert (unauthorized["status"], unauthorized["request_id"]) == (401, refused.headers["x-request-id"])
     assert (call["request_id"], call["rpc"], call["status"], call["people"]) == ("mine-2", "Segment", "OK", 1)
     assert (stream["rpc"], stream["status"], stream["frames"]) == ("SegmentStream", "OK", {"ok": 1})
+    precision = answer.json()["model"]["precision"]
+    assert {line["precision"] for line in (http, call, stream)} == {precision}
     assert all(len(json.dumps(line)) < 700 for line in lines), "no pictures"
 
 

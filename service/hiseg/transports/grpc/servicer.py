@@ -187,7 +187,7 @@ class SegmentationServicer:
         config = read_config(first, self._settings)
         asked, default = config.options, self._settings.default_variant
         model = self._segmenter.choose_model(asked.model, asked.variant, default).ref
-        entry.variant, entry.model = model.variant, model.name
+        entry.variant, entry.model, entry.precision = model.variant, model.name, model.precision
         open_frame = partial(
             self._exchange.open,
             FRAME,

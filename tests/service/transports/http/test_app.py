@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hiseg.api.encoding import MaskFormat
 from hiseg.api.limits import max_connections, max_grpc_connections
+from hiseg.engines.contract import PRECISIONS
 from hiseg.settings import Settings
 
 
@@ -129,7 +130,9 @@ def test_metrics_of_the_batcher(client: httpx.Client, photo: bytes) -> None:
     for gauge in ("hiseg_queue_jobs", "hiseg_queue_age_seconds", "hiseg_queue_predicted_seconds"):
         assert after[(gauge, "hiseg_b0")] == 0
     assert after[("hiseg_requests_in_progress",)] == after[("hiseg_held_bytes",)] == 0
-    assert after[("hiseg_model_info", "onnx", "hiseg_b0", "b0", "1")] == 1
+    precision = client.get("/v1/info").json()["precision_of_model"]["hiseg_b0"]
+    assert precision in PRECISIONS
+    assert after[("hiseg_model_info", "onnx", "hiseg_b0", precision, "b0", "1")] == 1
 
 
 def test_labels_are_bounded_whatever_is_sent(client: httpx.Client, photo: bytes) -> None:

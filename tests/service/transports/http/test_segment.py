@@ -19,6 +19,7 @@ from benchmarks.gpu_like import command
 from benchmarks.harness.paths import SAMPLE_BOXES
 from benchmarks.harness.serving import Server, serving
 from hiseg.core.box import Box
+from hiseg.engines.contract import PRECISIONS
 
 URL = "/v1/segment"
 QUERY = ";".join(",".join(f"{v:g}" for v in box) for box in SAMPLE_BOXES)
@@ -46,7 +47,10 @@ def answer(client: httpx.Client, photo: bytes) -> dict[str, Any]:
 
 def test_fields(answer: dict[str, Any]) -> None:
     assert answer["image"] == {"width": 949, "height": 512, "notes": []}
-    assert answer["model"] == {"name": "hiseg_b0", "version": "1", "variant": "b0", "engine": "onnx"}
+    precision = answer["model"]["precision"]
+    assert precision in PRECISIONS
+    named = {"name": "hiseg_b0", "version": "1", "variant": "b0"}
+    assert answer["model"] == named | {"engine": "onnx", "precision": precision}
     assert [instance["box"] for instance in answer["instances"]] == SAMPLE_BOXES
     assert list(answer["timings_ms"]) == ["decode", "queue", "infer", "masks", "encode"]
 

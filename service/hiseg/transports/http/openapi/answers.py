@@ -64,6 +64,8 @@ class Info(Answer):
     variants: list[str]
     model_of_variant: dict[str, str]
     """Name of the model that answers for a variant; one that shares its variant with it is asked for by its name."""
+    precision_of_model: dict[str, str]
+    """What each model's weights are stored in: `fp32`, `fp16` or `int8`; empty if that isn't known."""
     default_model: str
     """Name of the model that answers a request which asks for none; empty while the service starts."""
     default_variant: str
@@ -90,6 +92,8 @@ class ModelDescription(Answer):
     answers_for_variant: bool
     """Whether this model answers requests for its variant; if several are of it, the others answer to their names."""
     engine: str
+    precision: str
+    """Of its weights: `fp32`, `fp16` or `int8`; empty if that isn't known."""
     canvases: list[list[int]]
     """`[height, width]` that the model runs at."""
     mask_size: list[int]

@@ -33,7 +33,7 @@ IMAGE = (
 BOXES = [[3, 2, 43, 60], [62, 2, 112, 60]]
 SEGMENTED: dict[str, Any] = {
     "image": {"width": 112, "height": 60, "notes": []},
-    "model": {"name": "hiseg_b0", "version": "2", "variant": "b0", "engine": "onnx"},
+    "model": {"name": "hiseg_b0", "version": "2", "variant": "b0", "engine": "onnx", "precision": "fp32"},
     "instances": [
         {
             "box": [3.0, 2.0, 43.0, 60.0],
