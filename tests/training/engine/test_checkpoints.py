@@ -9,7 +9,7 @@ import torch
 
 from hiseg.engines.contract import ModelError
 from hiseg_training.config.model import ModelConfig
-from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
+from hiseg_training.engine.checkpoints import load_checkpoint, load_coarse, save_checkpoint
 from hiseg_training.models.hierarchical import HierarchicalModel
 
 
@@ -47,3 +47,24 @@ def test_weights_that_do_not_fit_are_said_in_a_line(tmp_path: Path) -> None:
     torch.save(content, tmp_path / "any.pt")
     with pytest.raises(ModelError, match="its weights don't fit its configuration"):
         load_checkpoint(tmp_path / "any.pt")
+
+
+def test_of_a_fine_stage_that_read_the_coarse_stage_only_the_latter_is_loaded(tmp_path: Path) -> None:
+    model = HierarchicalModel(ModelConfig(fine_widths=(16, 16, 16, 8), coarse_widths=(8,) * 4)).eval()
+    path = tmp_path / "any.pt"
+    save_checkpoint(path, model, {})
+    now = load_coarse(path)
+    content = torch.load(path, weights_only=True)
+    stem = content["state_dict"]["fine.encoder.stem.0.weight"]
+    content["state_dict"] |= {"fine.encoder.stem.0.weight": stem[:, :5], "fine.prior.weight": torch.zeros(16, 17, 1, 1)}
+    torch.save(content, path)
+    before = load_coarse(path)
+    for found in (now, before):
+        assert found.config == model.config
+        image = torch.rand(1, 3, 64, 64)
+        with torch.inference_mode():
+            assert torch.equal(found.stage(image).logits, model.coarse(image).logits)
+    assert now.fine.keys() == model.fine.state_dict().keys()
+    assert not before.fine
+    with pytest.raises(ModelError, match="its fine stage reads the coarse stage's features, as none does any more"):
+        load_checkpoint(path)

