@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,8 @@ from hiseg.core.image import Pixels
 Rng = np.random.Generator
 Boxes = npt.NDArray[np.float32]
 LUMA = np.array([0.299, 0.587, 0.114])
+VISIBLE = 0.4
+"""Least share of a person that stays visible when others are pasted in front."""
 
 
 def random_affine(
@@ -70,90 +74,120 @@ def warp_linear(plane: Pixels, matrix: npt.NDArray[np.float64], size: tuple[int,
     return np.asarray(cv2.warpAffine(plane, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
-def random_colour(rng: Rng, image: Pixels) -> Pixels:
+def random_colour(rng: Rng, image: Pixels, strength: float = 1.0) -> Pixels:
     """Change brightness, contrast, saturation, white balance and tint at random; sometimes to grey, blur or JPEG noise.
 
     Args:
         rng: source of randomness.
         image: uint8 ``[H, W, 3]`` RGB.
+        strength: 0..1, how far and how often.
 
     Returns:
         A new array of the same shape and type.
     """
-    saturation = 0.0 if rng.random() < 0.05 else rng.uniform(0.5, 1.5)
+    saturation = 0.0 if rng.random() < 0.05 * strength else 1 + rng.uniform(-0.5, 0.5) * strength
     mix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
-    mix += rng.normal(0, 0.04, (3, 3))
-    mix *= rng.uniform(0.7, 1.35)
-    offset = rng.uniform(-15, 15, (3, 1))
+    mix += rng.normal(0, 0.04, (3, 3)) * strength
+    mix *= 1 + rng.uniform(-0.3, 0.35) * strength
+    offset = rng.uniform(-15, 15, (3, 1)) * strength
     image = np.asarray(cv2.transform(image, np.column_stack([mix, offset])), dtype=np.uint8)
     draw = rng.random()
-    if draw < 0.1:
+    if draw < 0.1 * strength:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 2.0)), dtype=np.uint8)
-    elif draw < 0.2:
+    elif draw < 0.2 * strength:
         quality = int(rng.integers(25, 80))
         encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
     return image
 
 
-def paste_person(
-    rng: Rng, image: Pixels, identities: Pixels, donor: Pixels, donor_mask: Pixels, target: int, identity: int
-) -> bool:
-    """Paste a person from another photo in front of person ``target`` (Ghiasi et al., 2021, arXiv:2012.07177).
+class Cutout(NamedTuple):
+    """What is cut out of another photo, to be pasted.
+
+    Attributes:
+        pixels: uint8 ``[h, w, 3]``.
+        mask: uint8 0/1 ``[h, w]``, what of it is pasted.
+        scale: float ``[2]``, pixels of its photo that are one of these, across and down; only proportions matter.
+    """
+
+    pixels: Pixels
+    mask: Pixels
+    scale: npt.NDArray[np.floating[Any]]
+
+
+def paste(
+    rng: Rng,
+    image: Pixels,
+    labels: Pixels,
+    target: int,
+    cutout: Cutout,
+    label: int,
+    least: float,
+    size: tuple[float, float] = (1.0, 0.3),
+    scale: tuple[float, float] = (1.0, 1.0),
+) -> tuple[int, int, int, int] | None:
+    """Paste somebody or something in front of, or beside, what has the label ``target`` (arXiv:2012.07177).
 
     Args:
         rng: source of randomness.
         image: uint8 ``[H, W, 3]``, changed in place.
-        identities: uint8 ``[H, W]``, changed in place.
-        donor: uint8 ``[h, w, 3]``, a crop of the other photo.
-        donor_mask: uint8 0/1 ``[h, w]``, the person in that crop.
-        target: identity of the person to paste in front of, or beside.
-        identity: identity that the pasted person gets.
+        labels: uint8 ``[H, W]``, changed in place.
+        target: label of the pixels to paste in front of, or beside.
+        cutout: what is pasted.
+        label: what its pixels are labelled with.
+        least: nothing is pasted if fewer pixels of the target would stay visible.
+        size: median of the side of what is pasted, as a multiple of the target's, and spread of its logarithm.
+        scale: pixels of a photo that are one pixel of ``image``, across and down; only proportions matter.
 
     Returns:
-        Whether the person was pasted: not if the target is tiny, or less than 40 % of it would stay visible.
+        ``x1 y1 x2 y2`` of the tightest box around what was pasted, x2 and y2 exclusive; None if nothing was.
     """
-    ys, xs = np.nonzero(identities == target)
-    if ys.size < 64:
-        return False
-    height = ys.max() - ys.min() + 1
-    width = xs.max() - xs.min() + 1
-    side = np.sqrt(height * width) / np.sqrt(donor.shape[0] * donor.shape[1]) * np.exp(rng.normal(0, 0.3))
-    flip = -1.0 if rng.random() < 0.5 else 1.0
-    # The donor's centre lands off to a side of the target more often than on top of it.
-    cx = (xs.min() + xs.max()) / 2 + rng.choice([-1, 1]) * rng.uniform(0.15, 0.8) * width
-    cy = (ys.min() + ys.max()) / 2 + rng.normal(0, 0.25) * height
-    linear = side * np.array([[flip, 0.0], [0.0, 1.0]])
-    shift = np.array([cx, cy]) - linear @ (np.array([donor.shape[1], donor.shape[0]]) / 2)
-    matrix = np.column_stack([linear, shift])
-    size = (identities.shape[1], identities.shape[0])
-    alpha = cv2.warpAffine(donor_mask.astype(np.float32), matrix, size, flags=cv2.INTER_LINEAR)
+    visible = np.equal(labels, target).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(visible)
+    stretch = cutout.scale / np.array(scale)
+    sides = np.array(cutout.mask.shape[::-1]) * stretch
+    sides *= np.sqrt(width * height / sides.prod()) * size[0] * np.exp(rng.normal(0, size[1]))
+    across, down = (max(1, round(side)) for side in sides)
+    flip = -1 if rng.random() < 0.5 else 1
+    # The centre lands off to a side of the target more often than on top of it.
+    left = round(x + width / 2 + rng.choice([-1, 1]) * rng.uniform(0.15, 0.8) * width - across / 2)
+    top = round(y + height / 2 + rng.normal(0, 0.25) * height - down / 2)
+    x1, y1, x2, y2 = max(0, left), max(0, top), min(labels.shape[1], left + across), min(labels.shape[0], top + down)
+    if x1 >= x2 or y1 >= y2:
+        return None
+    part = np.s_[y1 - top : y2 - top, x1 - left : x2 - left]
+    alpha = _resized(cutout.mask[:, ::flip].astype(np.float32), across, down)[part]
     covers = alpha > 0.5
-    if not covers.any() or np.count_nonzero(covers & (identities == target)) > 0.6 * ys.size:
-        return False
-    y1, y2 = np.flatnonzero(covers.any(1))[[0, -1]] + (0, 1)
-    x1, x2 = np.flatnonzero(covers.any(0))[[0, -1]] + (0, 1)
-    region = (slice(y1, y2), slice(x1, x2))
-    drawn = cv2.warpAffine(donor, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[region]
-    weight = alpha[region][..., None]
-    image[region] = (drawn * weight + image[region] * (1 - weight)).astype(np.uint8)
-    identities[covers] = identity
-    return True
+    region = np.s_[y1:y2, x1:x2]
+    if not covers.any() or np.count_nonzero(visible) - np.count_nonzero(visible[region][covers]) < least:
+        return None
+    drawn = _resized(cutout.pixels[:, ::flip], across, down)[part]
+    image[region] = cv2.blendLinear(drawn, image[region], alpha, 1 - alpha)
+    labels[region][covers] = label
+    x, y, width, height = cv2.boundingRect(covers.view(np.uint8))
+    return x1 + x, y1 + y, x1 + x + width, y1 + y + height
 
 
-def jitter_boxes(rng: Rng, boxes: Boxes, share: float, limits: tuple[int, int]) -> Boxes:
+def _resized(plane: npt.NDArray[Any], width: int, height: int) -> npt.NDArray[Any]:
+    """Resize ``[h, w]`` or ``[h, w, 3]``: averaged over areas where both sides shrink, else linearly."""
+    shrinks = width <= plane.shape[1] and height <= plane.shape[0]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(np.ascontiguousarray(plane), (width, height), interpolation=how))
+
+
+def jitter_boxes(rng: Rng, boxes: Boxes, share: float, frame: npt.ArrayLike) -> Boxes:
     """Move each edge of each box by a uniform share of the box's side.
 
     Args:
         rng: source of randomness.
         boxes: float32 ``[N, 4]`` of ``x1 y1 x2 y2``, in pixels.
         share: largest shift, as a share of the box's side.
-        limits: (height, width) that boxes are clipped to.
+        frame: ``x1 y1 x2 y2`` that boxes are clipped to.
 
     Returns:
         float32 ``[N, 4]``.
     """
     sides = np.tile(boxes[:, 2:] - boxes[:, :2], (1, 2))
     moved = boxes + rng.uniform(-share, share, boxes.shape) * sides
-    upper = np.array([limits[1], limits[0], limits[1], limits[0]])
-    return np.clip(moved, 0, upper).astype(np.float32)
+    limits = np.asarray(frame)
+    return np.clip(moved, np.tile(limits[:2], 2), np.tile(limits[2:], 2)).astype(np.float32)

@@ -14,10 +14,12 @@ from torch.utils.data import Dataset, Sampler
 
 from hiseg.core.image import BoolMask, Pixels
 from hiseg_training.data.augment import (
+    VISIBLE,
+    Cutout,
     Rng,
     fit_matrix,
     jitter_boxes,
-    paste_person,
+    paste,
     random_affine,
     random_colour,
     warp,
@@ -180,8 +182,11 @@ class PersonDataset(Dataset[Sample]):
         if visible.size and self._pool and rng.random() < config.paste:
             newcomer = min(people + 1, SOMEBODY)
             donor, shape, *_ = self._donor(rng)
-            pasted = paste_person(rng, image, identities, donor, shape, int(rng.choice(visible)), newcomer)
-            if pasted and guess is not None:
+            target = int(rng.choice(visible))
+            least = VISIBLE * np.count_nonzero(identities == target)
+            cutout = Cutout(donor, shape, np.ones(2))
+            pasted = paste(rng, image, identities, target, cutout, newcomer, least)
+            if pasted is not None and guess is not None:
                 guess[identities == newcomer] = 255
             visible = _visible(identities)
         if config.augment:
@@ -189,7 +194,7 @@ class PersonDataset(Dataset[Sample]):
         chosen = rng.permutation(visible)[: config.people if rng.random() < 0.85 else 1]
         boxes = np.array([_bounds(identities == k) for k in chosen], dtype=np.float32).reshape(-1, 4)
         loose = rng.random((len(boxes), 1)) < config.loose
-        boxes = np.where(loose, jitter_boxes(rng, boxes, config.jitter, config.canvas), boxes)
+        boxes = np.where(loose, jitter_boxes(rng, boxes, config.jitter, (0, 0, *config.canvas[::-1])), boxes)
         rois = boxes / np.array([*config.canvas[::-1], *config.canvas[::-1]], dtype=np.float32)
         return Sample(
             torch.from_numpy(image).permute(2, 0, 1),
