@@ -60,7 +60,7 @@ def test_what_is_pasted_keeps_its_proportions() -> None:
     for seed in range(30):
         image, labels = np.zeros((200, 100, 3), dtype=np.uint8), np.zeros((200, 100), dtype=np.uint8)
         labels[90:110, 45:55] = 1
-        box = paste(np.random.default_rng(seed), image, labels, 1, donor, 2, 0, (1.5, 0.0), scale=(2, 1))
+        box = paste(np.random.default_rng(seed), image, labels, 1, donor, 2, 0, (1.5, 0.0), np.array([2, 1]))
         if box is not None:
             sides.append((box[2] - box[0], box[3] - box[1]))
     np.testing.assert_allclose(sides, [(15, 30)] * len(sides), atol=1)

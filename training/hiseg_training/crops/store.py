@@ -22,6 +22,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from hiseg.core.image import Floats, Size
+from hiseg_training.config.model import UNKNOWN
 from hiseg_training.crops.cut import LEAST_PIXELS, REGION, STORED, UNSURE, Crop, cut_photo
 from hiseg_training.data.coco import Photo
 
@@ -46,6 +47,7 @@ class CropStore:
         size: (height, width) of the crops.
         sources: name of the data set that each crop is from, str ``[N]``.
         true: whether each crop's outline is annotated, and not a model's pseudo-label, bool ``[N]``.
+        complete: whether no pixel of a crop has an unknown label, bool ``[N]``.
         areas: what each person's box covers, in pixels of the photo, float32 ``[N]``.
     """
 
@@ -55,6 +57,7 @@ class CropStore:
             self.size: Size = (int(people["size"][0]), int(people["size"][1]))
             self.sources: npt.NDArray[np.str_] = people["sources"]
             self.true: npt.NDArray[np.bool_] = people["true"]
+            self.complete: npt.NDArray[np.bool_] = people["complete"]
             self._scales: Floats = people["scales"]
             self._boxes: Floats = people["boxes"]
             self._frames: Floats = people["frames"]
@@ -141,7 +144,8 @@ def _write(place: Path, photos: Sequence[Photo], size: Size, annotated: bool) ->
         raise ValueError(f"the crops of {people:,} people {sizes}")
     partial = Path(tempfile.mkdtemp(prefix="partial-", dir=place.parent))
     try:
-        sources, true, scales, boxes, frames, others = [], [], [], [], [], []
+        sources, true, complete = [], [], []
+        scales, boxes, frames, others = [], [], [], []
         with (partial / PIXELS).open("wb") as file:
             for photo in tqdm(photos, desc="cut", mininterval=10):
                 for crop in cut_photo(photo, size, annotated):
@@ -149,6 +153,7 @@ def _write(place: Path, photos: Sequence[Photo], size: Size, annotated: bool) ->
                     file.write(crop.labels.data)
                     sources.append(photo.source)
                     true.append(photo.guess is None)
+                    complete.append(not (crop.labels == UNKNOWN).any())
                     scales.append(crop.scale)
                     boxes.append(crop.box)
                     frames.append(crop.frame)
@@ -160,6 +165,7 @@ def _write(place: Path, photos: Sequence[Photo], size: Size, annotated: bool) ->
             size=size,
             sources=sources,
             true=true,
+            complete=complete,
             scales=scales,
             boxes=boxes,
             frames=frames,

@@ -12,6 +12,7 @@ from hiseg.core.image import Pixels
 
 Rng = np.random.Generator
 Boxes = npt.NDArray[np.float32]
+Scale = npt.NDArray[np.floating[Any]]
 LUMA = np.array([0.299, 0.587, 0.114])
 VISIBLE = 0.4
 """Least share of a person that stays visible when others are pasted in front."""
@@ -112,7 +113,7 @@ class Cutout(NamedTuple):
 
     pixels: Pixels
     mask: Pixels
-    scale: npt.NDArray[np.floating[Any]]
+    scale: Scale
 
 
 def paste(
@@ -124,7 +125,7 @@ def paste(
     label: int,
     least: float,
     size: tuple[float, float] = (1.0, 0.3),
-    scale: tuple[float, float] = (1.0, 1.0),
+    scale: Scale | None = None,
 ) -> tuple[int, int, int, int] | None:
     """Paste somebody or something in front of, or beside, what has the label ``target`` (arXiv:2012.07177).
 
@@ -137,14 +138,16 @@ def paste(
         label: what its pixels are labelled with.
         least: nothing is pasted if fewer pixels of the target would stay visible.
         size: median of the side of what is pasted, as a multiple of the target's, and spread of its logarithm.
-        scale: pixels of a photo that are one pixel of ``image``, across and down; only proportions matter.
+        scale: float ``[2]``, pixels of its photo that are one pixel of ``image``, across and down: what is pasted gets
+            no finer detail than the photo has. None: the image is the photo.
 
     Returns:
         ``x1 y1 x2 y2`` of the tightest box around what was pasted, x2 and y2 exclusive; None if nothing was.
     """
     visible = np.equal(labels, target).view(np.uint8)
     x, y, width, height = cv2.boundingRect(visible)
-    stretch = cutout.scale / np.array(scale)
+    scale = np.ones(2) if scale is None else scale
+    stretch = cutout.scale / scale
     sides = np.array(cutout.mask.shape[::-1]) * stretch
     sides *= np.sqrt(width * height / sides.prod()) * size[0] * np.exp(rng.normal(0, size[1]))
     across, down = (max(1, round(side)) for side in sides)
@@ -156,23 +159,26 @@ def paste(
     if x1 >= x2 or y1 >= y2:
         return None
     part = np.s_[y1 - top : y2 - top, x1 - left : x2 - left]
-    alpha = _resized(cutout.mask[:, ::flip].astype(np.float32), across, down)[part]
+    finest = np.minimum(scale, 1)
+    alpha = _resized(cutout.mask[:, ::flip].astype(np.float32), across, down, finest)[part]
     covers = alpha > 0.5
     region = np.s_[y1:y2, x1:x2]
     if not covers.any() or np.count_nonzero(visible) - np.count_nonzero(visible[region][covers]) < least:
         return None
-    drawn = _resized(cutout.pixels[:, ::flip], across, down)[part]
+    drawn = _resized(cutout.pixels[:, ::flip], across, down, finest)[part]
     image[region] = cv2.blendLinear(drawn, image[region], alpha, 1 - alpha)
     labels[region][covers] = label
     x, y, width, height = cv2.boundingRect(covers.view(np.uint8))
     return x1 + x, y1 + y, x1 + x + width, y1 + y + height
 
 
-def _resized(plane: npt.NDArray[Any], width: int, height: int) -> npt.NDArray[Any]:
-    """Resize ``[h, w]`` or ``[h, w, 3]``: averaged over areas where both sides shrink, else linearly."""
-    shrinks = width <= plane.shape[1] and height <= plane.shape[0]
+def _resized(plane: npt.NDArray[Any], width: int, height: int, finest: Scale) -> npt.NDArray[Any]:
+    """Resize ``[h, w]`` or ``[h, w, 3]``, with the detail of ``finest`` 0..1 of the new size, across and down."""
+    across, down = np.maximum(np.round(np.array([width, height]) * finest), 1).astype(int).tolist()
+    shrinks = across <= plane.shape[1] and down <= plane.shape[0]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(np.ascontiguousarray(plane), (width, height), interpolation=how))
+    coarse = cv2.resize(np.ascontiguousarray(plane), (across, down), interpolation=how)
+    return np.asarray(coarse if (across, down) == (width, height) else cv2.resize(coarse, (width, height)))
 
 
 def jitter_boxes(rng: Rng, boxes: Boxes, share: float, frame: npt.ArrayLike) -> Boxes:
