@@ -183,8 +183,8 @@ def areas(cpu: Environment) -> list[int]:
 def test_the_wheel_has_the_models_without_checkpoints_and_stays_small(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         models = {name for name in archive.namelist() if name.startswith("hiseg/model_repository/")}
-    published = {path.relative_to(ROOT).as_posix() for path in (ROOT / "model_repository").glob("*/*/model.onnx")}
-    assert {name for name in models if name.endswith("/model.onnx")} == {f"hiseg/{name}" for name in published}
+    published = {path.relative_to(ROOT).as_posix() for path in (ROOT / "model_repository").glob("*/*/*.onnx")}
+    assert {name for name in models if name.endswith(".onnx")} == {f"hiseg/{name}" for name in published}
     assert not {name for name in models if "checkpoint" in name}
     assert wheel.stat().st_size < MAX_MEGABYTES * 1e6
 

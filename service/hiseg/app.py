@@ -103,9 +103,10 @@ async def models_ready(
         if segmenter.admission.state is State.STARTING:
             segmenter.admission.state = State.READY
         stored = [model.stored for model in models if model.stored]
+        refused = [model.refused for model in models if model.refused]
         returning = asyncio.create_task(return_memory_when_idle(partial(_held_bytes, segmenter)))
         try:
-            async with hot_reloading(segmenter, settings, metrics, stored):
+            async with hot_reloading(segmenter, settings, metrics, stored, refused):
                 yield
         finally:
             returning.cancel()

@@ -72,6 +72,17 @@ class Fallback(StrEnum):
     """The embedded engine."""
 
 
+class Int8(StrEnum):
+    """Whether the embedded engine runs a version's file in INT8."""
+
+    AUTO = "auto"
+    """Where the processor has instructions for it."""
+    ALWAYS = "always"
+    """Wherever a version has such a file."""
+    NEVER = "never"
+    """Nowhere: every machine runs ``model.onnx``."""
+
+
 class Settings(BaseSettings):
     """All settings with their defaults; an environment variable wins over the file, an argument over both.
 
@@ -100,6 +111,11 @@ class Settings(BaseSettings):
     )
     fallback: Fallback = Field(
         Fallback.OFF, description="`onnx`: the embedded engine runs the models while no Triton server answers."
+    )
+    int8: Int8 = Field(
+        Int8.AUTO,
+        description="Whether the embedded engine runs a version's `model.int8.onnx` and not `model.onnx`: `auto` (on a "
+        "CPU with instructions for INT8), `always` or `never`. Their masks differ in a few pixels.",
     )
     default_variant: str = Field("b0", description="Variant, or name, of the model for requests that name none.")
     threads: int = Field(

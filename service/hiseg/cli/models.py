@@ -32,9 +32,12 @@ def list_models(context: typer.Context, repository: Repository = None) -> None:
     if context.invoked_subcommand:
         return
     # Not at the top: --help needs none of it.
+    import asyncio
+
     from hiseg.core.model_choice import default_model, shared_variants
     from hiseg.engines.contract import ModelError
-    from hiseg.engines.onnx import FATAL, OnnxEngine, ort
+    from hiseg.engines.onnx import FATAL, ort
+    from hiseg.models.int8 import open_version
     from hiseg.models.repository import find_repository, stored_models
 
     settings = read_settings(model_repository=repository)
@@ -47,7 +50,7 @@ def list_models(context: typer.Context, repository: Repository = None) -> None:
     for model in stored:
         try:
             # One thread: nothing is run, so no session for a second batch needs to be opened.
-            engine = OnnxEngine(model.path, model.name, model.version, threads=1)
+            engine = asyncio.run(open_version(model, settings.int8, threads=1)).engine
         except ModelError as error:
             typer.echo(f"hiseg: {error}", err=True)
             continue
@@ -129,16 +132,18 @@ def check(
 
 
 def _file_of(model: str, repository: Path | None) -> Path:
-    """The file that is meant: the one of that path, else the newest version of the model of that name."""
+    """The file that is meant: the one of that path, else what runs here of the model's newest version."""
+    from hiseg.models.int8 import files_of, why_not_int8
     from hiseg.models.repository import find_repository, stored_versions
 
     path = Path(model)
     if path.suffix or len(path.parts) != 1 or path.exists():
         return path
+    settings = read_settings(model_repository=repository)
     with exit_on(StartError):
-        versions = stored_versions(find_repository(read_settings(model_repository=repository).model_repository))
+        versions = stored_versions(find_repository(settings.model_repository))
     if model not in versions:
         there = ", ".join(versions) or "none"
         typer.echo(f"hiseg: {shorten(model)!r} is neither a file nor a model; there is {there}", err=True)
         raise typer.Exit(1)
-    return versions[model][0].path
+    return files_of(versions[model][0], why_not_int8(settings.int8) is None)[0].path

@@ -12,6 +12,7 @@ from hiseg.doctor.provider import check_loaded
 from hiseg.engines.base import Engine, ModelInfo
 from hiseg.engines.contract import ModelError
 from hiseg.models.canary import Canary, CanaryMismatch
+from hiseg.models.int8 import INT8_FILE, MODEL_FILE, files_of, open_int8, refusal, why_not_int8
 from hiseg.models.repository import NoDefaultVariant, NoModels, StoredModel, find_repository, stored_models
 from hiseg.models.self_test import SelfTestFailed, run_self_test
 from hiseg.settings import Settings
@@ -46,6 +47,8 @@ async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
             yield await check_masks(engine, repository)
         finally:
             engine.close()
+        if files_of(model, int8=True) != [model]:
+            yield await check_int8(model, settings)
     for finding in check_variants(refs, settings.default_variant):
         yield finding
 
@@ -84,6 +87,21 @@ def check_contract(info: ModelInfo) -> Finding:
             "Export it again with `hiseg-train` for UINT8 images.",
         )
     return ok("contract", described)
+
+
+async def check_int8(version: StoredModel, settings: Settings) -> Finding:
+    """Say which file of a version runs here that has one in INT8, and check that one."""
+    name = f"{version.name} version {version.version}"
+    if why := why_not_int8(settings.int8):
+        return ok("precision", f"{name} runs from {MODEL_FILE}: {why}")
+    file, _ = files_of(version, int8=True)
+    try:
+        (await open_int8(file, settings.threads)).close()
+    except Exception as error:  # whatever is wrong with it, there is another one
+        return warning(
+            "precision", refusal(file, error), "Export it again with `hiseg-train`, or take it out of the repository."
+        )
+    return ok("precision", f"{name} runs from {INT8_FILE}, which gives the masks that it should")
 
 
 async def check_masks(engine: Engine, repository: Path) -> Finding:

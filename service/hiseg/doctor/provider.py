@@ -74,11 +74,9 @@ def check_loaded(
 def _fast(available: list[str] | None) -> list[str]:
     """Those of ONNX Runtime's providers that are used, and aren't the CPU's."""
     # Not at the top: who runs models on Triton alone needs no ONNX Runtime.
-    from hiseg.engines.onnx import PROVIDERS_FOR_ANY_SHAPE, TENSORRT, ort
+    from hiseg.engines.onnx import fast_providers
 
-    return [
-        name for name in available or ort.get_available_providers() if name not in {*PROVIDERS_FOR_ANY_SHAPE, TENSORRT}
-    ]
+    return fast_providers(available)
 
 
 def check_threads(settings: Settings, cores: int | None = None) -> Finding:

@@ -70,8 +70,7 @@ class ModelSignature:
         inputs: shape of each input.
         outputs: shape of each output; empty where the runtime doesn't say.
         metadata: what shapes can't express, as our exports write it; empty for models from elsewhere.
-        weights: precision of the weights by their types, for models whose metadata doesn't say it; empty if the runtime
-            doesn't say it either.
+        weights: precision of the weights, one of :data:`PRECISIONS`, by types; empty if the runtime doesn't say it.
     """
 
     source: str
@@ -83,9 +82,9 @@ class ModelSignature:
 
     @property
     def precision(self) -> str:
-        """One of :data:`PRECISIONS`; empty if it isn't known."""
-        said = self.metadata.get("precision")
-        return said if said in PRECISIONS else self.weights
+        """One of :data:`PRECISIONS`; empty if unknown. Types go first, since tools that quantise only copy metadata."""
+        said = self.metadata.get("precision", "")
+        return self.weights or (said if said in PRECISIONS else "")
 
 
 def describe(signature: ModelSignature, name: str, version: str, engine: str) -> tuple[ModelInfo, str]:

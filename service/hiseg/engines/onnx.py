@@ -50,7 +50,7 @@ with needing(RUNNING_MODELS):
 if not hasattr(ort, "InferenceSession"):
     raise broken_runtime()
 
-__all__ = ["FATAL", "PROVIDERS_FOR_ANY_SHAPE", "OnnxEngine", "ort", "read_signature"]
+__all__ = ["FATAL", "OnnxEngine", "fast_providers", "ort", "read_signature"]
 
 SHARED_ALLOCATOR = ("session.use_env_allocators", "1")
 """Entry of a session's configuration: it allocates from the arena that all sessions of the process share.
@@ -332,16 +332,22 @@ def _open(model: Path | bytes, threads: int) -> Any:
     return session
 
 
+def fast_providers(available: Sequence[str] | None = None) -> list[str]:
+    """Those of ONNX Runtime's providers (``available``, else those it was built with) that are used, and aren't the
+    CPU's."""
+    names = ort.get_available_providers() if available is None else available
+    return [name for name in names if name not in {*PROVIDERS_FOR_ANY_SHAPE, TENSORRT}]
+
+
 def read_signature(session: Any, path: Path, added: Sequence[str] = ()) -> ModelSignature:
     """Inputs, outputs and metadata of the ONNX file at ``path`` that a session has open, without inputs ``added``."""
     given = [tensor for tensor in session.get_inputs() if tensor.name not in added]
-    metadata = dict(session.get_modelmeta().custom_metadata_map)
     tensors = [*given, *session.get_outputs()]
     return ModelSignature(
         source=str(path),
         types={tensor.name: TYPES.get(tensor.type, tensor.type) for tensor in tensors},
         inputs={tensor.name: tensor.shape for tensor in given},
         outputs={tensor.name: tensor.shape for tensor in session.get_outputs()},
-        metadata=metadata,
-        weights="" if "precision" in metadata else weights_of(path),
+        metadata=dict(session.get_modelmeta().custom_metadata_map),
+        weights=weights_of(path),
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hiseg.engines.contract import ModelSignature, Shape
+from hiseg.engines.unreadable import no_file
 
 Buffer = bytes | mmap.mmap
 GRAPH, METADATA = 7, 14
@@ -38,6 +39,8 @@ def skim_signature(path: Path) -> ModelSignature:
         OSError: it can't be read.
         ValueError: it is no ONNX file, or is cut off.
     """
+    if why := no_file(path):
+        raise ValueError(why)
     metadata: dict[str, str] = {}
     inputs: dict[str, tuple[str, Shape]] = {}
     outputs: dict[str, tuple[str, Shape]] = {}

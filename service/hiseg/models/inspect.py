@@ -13,6 +13,7 @@ from hiseg.engines.contract import IMAGES, ModelError, ModelSignature, Shape, co
 from hiseg.engines.onnx import FATAL, OnnxEngine, ort, read_signature
 from hiseg.engines.unreadable import no_file, why_unopened
 from hiseg.models.canary import Canary, CanaryMismatch
+from hiseg.models.int8 import INT8_FILE, MODEL_FILE
 from hiseg.models.self_test import TimedBatch, check_batches
 
 VERSION = "1"
@@ -27,7 +28,6 @@ EFFECT_OF_MISSING = {
     "canvases": "the one in the shape of images is all there is",
     "resize": "images are stretched to the canvas",
     "mask_size": "taken from the shape of the masks",
-    "precision": "taken from the types of its weights",
     "gmac": "the first batches are planned with a guess of what they cost",
     "class_names": "not shown to callers",
     "licence": "not shown to callers",
@@ -116,7 +116,8 @@ def inspect_model(path: Path, threads: int = 0) -> Report:
 
 def model_name(path: Path) -> str:
     """Name of the model in a file: the model's folder if the file lies in a repository, else the file's stem."""
-    return path.absolute().parts[-3] if path.stem == "model" and path.parent.name.isdecimal() else path.stem
+    of_version = path.name in (MODEL_FILE, INT8_FILE) and path.parent.name.isdecimal()
+    return path.absolute().parts[-3] if of_version else path.stem
 
 
 def _facts(signature: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
@@ -138,7 +139,11 @@ def _facts(signature: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
         Fact("mask size", _format_size(info.mask_size), known("mask_size", "shape")),
         Fact("mask extent", f"{info.crop_scale:g} times the box", known("mask_extent", "assumed")),
         Fact("roi size", roi_size, known("roi_size", "assumed")),
-        Fact("precision", info.ref.precision or "unknown; nothing depends on it", known("precision", "type")),
+        Fact(
+            "precision",
+            info.ref.precision or "unknown; nothing depends on it",
+            "type" if signature.weights else known("precision", "assumed"),
+        ),
         Fact("foreground", "binary_masks: probability of anybody", "shape"),
     )
 

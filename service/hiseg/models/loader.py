@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from hiseg.engines.base import Engine
 from hiseg.engines.fallback import FallbackEngine
 from hiseg.engines.triton.address import parse_targets
 from hiseg.models.canary import Canary
+from hiseg.models.int8 import is_int8, open_version
 from hiseg.models.repository import StoredModel, find_repository, local_repository, stored_models
 from hiseg.models.self_test import run_self_test
 from hiseg.observability.metrics import Metrics
@@ -28,11 +28,13 @@ class LoadedModel:
         canary: the image that the model is still to be tested with; None: it was tested already, or has no canary.
         stored: the file in the repository, if newer versions beside it are to replace the model at run time (see
             :mod:`hiseg.models.reload`); else None.
+        refused: the version's file in INT8, where that was to run and can't be used; None: there is none.
     """
 
     engine: Engine
     canary: Canary | None = None
     stored: StoredModel | None = None
+    refused: StoredModel | None = None
 
 
 Loader = Callable[[Settings, Metrics], AbstractAsyncContextManager[Sequence[LoadedModel]]]
@@ -48,7 +50,7 @@ async def embedded_engines(settings: Settings, metrics: Metrics) -> AsyncIterato
         NoModels: the repository holds no model.
         ModelError: one of them doesn't keep the tensor contract.
     """
-    with _closing_engines(await asyncio.to_thread(_load, settings)) as models:
+    with _closing_engines(await _load(settings)) as models:
         yield models
 
 
@@ -74,7 +76,7 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         fallbacks: dict[str, Engine] = {}
         if settings.fallback is Fallback.ONNX:
-            loaded = stack.enter_context(_closing_engines(await asyncio.to_thread(_load, settings)))
+            loaded = stack.enter_context(_closing_engines(await _load(settings)))
             fallbacks = {model.engine.info.ref.name: model.engine for model in loaded}
             for fallback in fallbacks.values():
                 await self_test(fallback)
@@ -94,15 +96,14 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
         yield [LoadedModel(engine) for engine in engines]
 
 
-def _load(settings: Settings) -> list[LoadedModel]:
-    # Not at the top: who runs models on Triton alone needs no ONNX Runtime.
-    from hiseg.engines.onnx import OnnxEngine
+async def _load(settings: Settings) -> list[LoadedModel]:
+    async def load(version: StoredModel) -> LoadedModel:
+        opened = await open_version(version, settings.int8, settings.threads)
+        # A file in INT8 is tested before it is preferred to the other one.
+        canary = None if is_int8(opened.file) else Canary.load(version.path.parent)
+        return LoadedModel(opened.engine, canary, opened.file, opened.refused)
 
-    def load(stored: StoredModel) -> LoadedModel:
-        engine = OnnxEngine(stored.path, stored.name, stored.version, settings.threads)
-        return LoadedModel(engine, Canary.load(stored.path.parent), stored)
-
-    return [load(stored) for stored in stored_models(find_repository(settings.model_repository))]
+    return [await load(version) for version in stored_models(find_repository(settings.model_repository))]
 
 
 @contextmanager

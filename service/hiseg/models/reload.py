@@ -2,7 +2,7 @@
 
 The repository is polled. A new version is loaded beside the one in use, warmed up and tested; only then do new jobs go
 to it. The old one finishes the jobs that it has, and is closed. A version that fails its test is refused with one line
-in the log, and the version in use stays.
+in the log, and the version in use stays. Where INT8 is to run, a version's file in INT8 is tried first.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from hiseg.batching.batcher import Batcher
 from hiseg.core.model_choice import shared_variants
+from hiseg.core.result import ModelRef
 from hiseg.engines.contract import ModelError
 from hiseg.engines.metadata import one_line
+from hiseg.models.int8 import check_same_model, files_of, is_int8, refusal, why_not_int8
 from hiseg.models.repository import StoredModel, find_repository, stored_versions
 from hiseg.models.self_test import run_self_test, warm_up
 from hiseg.observability.metrics import Metrics
@@ -38,18 +40,25 @@ class HotReloader:
         segmenter: the segmenter whose batchers are replaced.
         settings: settings of the service: the repository, how often to poll it, and the limits of batches.
         metrics: count the versions that are used or refused.
-        running: the versions in use.
+        running: the files in use.
+        refused: files that were tried in vain.
     """
 
     def __init__(
-        self, segmenter: Segmenter, settings: Settings, metrics: Metrics, running: Iterable[StoredModel]
+        self,
+        segmenter: Segmenter,
+        settings: Settings,
+        metrics: Metrics,
+        running: Iterable[StoredModel],
+        refused: Iterable[StoredModel] = (),
     ) -> None:
         self._segmenter = segmenter
         self._settings = settings
         self._repository = find_repository(settings.model_repository)
         self._metrics = metrics
         self._running = {stored.name: stored for stored in running}
-        self._refused: set[StoredModel] = set()
+        self._refused = {*refused}
+        self._int8 = why_not_int8(settings.int8) is None
         self._gone: set[str] = set()
 
     async def watch(self) -> None:
@@ -63,13 +72,13 @@ class HotReloader:
                     log.warning("%s: the model repository cannot be read: %s", self._repository, error)
 
     async def _poll(self, batchers: AsyncExitStack, retiring: asyncio.TaskGroup) -> None:
-        found = await asyncio.to_thread(stored_versions, self._repository)
-        self._refused.intersection_update(stored for versions in found.values() for stored in versions)
+        found = await asyncio.to_thread(self._find)
+        self._refused.intersection_update(stored for files in found.values() for stored in files)
         for name in self._running.keys() - found.keys() - self._gone:
             log.warning("%s is not in the repository any more; it is served on until the service ends", name)
         self._gone = self._running.keys() - found.keys()
-        for name, versions in found.items():
-            for stored in versions:
+        for name, files in found.items():
+            for stored in files:
                 if stored == self._running.get(name):
                     break
                 if stored not in self._refused and (batcher := await self._load(stored)):
@@ -78,14 +87,21 @@ class HotReloader:
                     self._replace(stored, batcher, retiring)
                     break
 
+    def _find(self) -> dict[str, list[StoredModel]]:
+        """The files of each model, the one that is to run first."""
+        versions = stored_versions(self._repository)
+        return {name: [file for each in of for file in files_of(each, self._int8)] for name, of in versions.items()}
+
     async def _load(self, stored: StoredModel) -> Batcher | None:
-        """Load, warm up and test a version; return its batcher, or None if it is refused."""
+        """Load, warm up and test a file; return its batcher, or None if it is refused."""
         # Not at the top: who runs models on Triton alone needs no ONNX Runtime.
         from hiseg.engines.onnx import OnnxEngine
 
         engine: OnnxEngine | None = None
         try:
             async with asyncio.timeout(LOAD_TIMEOUT_S):
+                if is_int8(stored):
+                    await asyncio.to_thread(check_same_model, stored)
                 engine = await asyncio.to_thread(
                     OnnxEngine, stored.path, stored.name, stored.version, self._settings.threads
                 )
@@ -104,8 +120,11 @@ class HotReloader:
         except Exception as error:
             self._refused.add(stored)
             self._metrics.count_reload(stored.name, "refused")
-            why = one_line(error) or type(error).__name__
-            log.error("Version %s of %s is not used: %s", stored.version, stored.name, why)
+            if is_int8(stored):
+                log.warning("%s", refusal(stored, error))
+            else:
+                why = one_line(error) or type(error).__name__
+                log.error("Version %s of %s is not used: %s", stored.version, stored.name, why)
             if engine:
                 engine.close()
             return None
@@ -129,7 +148,7 @@ class HotReloader:
         self._segmenter.batchers = {**self._segmenter.batchers, stored.name: batcher}
         self._running[stored.name] = stored
         self._metrics.count_reload(stored.name, "used")
-        instead = f" instead of version {old.engine.info.ref.version}" if old else ""
+        instead = _instead(batcher.engine.info.ref, old.engine.info.ref) if old else ""
         log.info("Version %s of %s is used%s", stored.version, stored.name, instead)
         if old is None:
             self._warn_of_shared_variant(batcher.engine.info.ref.variant)
@@ -143,6 +162,13 @@ class HotReloader:
             log.warning("%s", sentence)
 
 
+def _instead(new: ModelRef, old: ModelRef) -> str:
+    """What a version or a precision is used in place of, as the end of a sentence."""
+    if new.version == old.version and new.precision != old.precision:
+        return f" in {new.precision or 'an unknown precision'} instead of {old.precision or 'an unknown one'}"
+    return f" instead of version {old.version}"
+
+
 async def _retire(batcher: Batcher) -> None:
     """Close the engine of a batcher that gets no more jobs, as soon as it has finished those it has."""
     await batcher.wait_until_idle()
@@ -151,7 +177,11 @@ async def _retire(batcher: Batcher) -> None:
 
 @asynccontextmanager
 async def hot_reloading(
-    segmenter: Segmenter, settings: Settings, metrics: Metrics, running: Iterable[StoredModel]
+    segmenter: Segmenter,
+    settings: Settings,
+    metrics: Metrics,
+    running: Iterable[StoredModel],
+    refused: Iterable[StoredModel] = (),
 ) -> AsyncIterator[None]:
     """Reload models in the background until the end of the block.
 
@@ -161,7 +191,7 @@ async def hot_reloading(
     if not stored or not settings.repository_poll_seconds:
         yield
         return
-    watching = asyncio.create_task(HotReloader(segmenter, settings, metrics, stored).watch())
+    watching = asyncio.create_task(HotReloader(segmenter, settings, metrics, stored, refused).watch())
     try:
         yield
     finally:

@@ -99,13 +99,19 @@ def stored_versions(repository: Path) -> dict[str, list[StoredModel]]:
     for path in sorted(repository.glob("*/*/model.onnx")):
         name, version = path.parts[-3], path.parts[-2]
         if version.isdecimal() and not name.startswith("."):
-            try:
-                model, folder = path.stat(), path.parent.stat()
-            except FileNotFoundError:
-                continue  # removed at this moment
-            stamp = (model.st_ino, model.st_mtime_ns, model.st_size, folder.st_mtime_ns)
-            found.setdefault(name, []).append(StoredModel(name, version, path, stamp))
+            stamp = stamp_of(path)
+            if stamp is not None:  # else it was removed at this moment
+                found.setdefault(name, []).append(StoredModel(name, version, path, stamp))
     return {name: sorted(models, key=lambda model: -int(model.version)) for name, models in found.items()}
+
+
+def stamp_of(path: Path) -> tuple[int, ...] | None:
+    """The stamp of a :class:`StoredModel`; None: there is no such file."""
+    try:
+        model, folder = path.stat(), path.parent.stat()
+    except FileNotFoundError:
+        return None
+    return model.st_ino, model.st_mtime_ns, model.st_size, folder.st_mtime_ns
 
 
 def stored_models(repository: Path) -> list[StoredModel]:

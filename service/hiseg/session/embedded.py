@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from functools import partial
 from typing import TypeVar
 
 from hiseg.api.boxes import check_count
@@ -24,6 +23,7 @@ from hiseg.engines.base import ModelInfo
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.limits import ImageLimits
 from hiseg.masks.memory import NOTHING, WritingCost
+from hiseg.models.int8 import open_version
 from hiseg.models.repository import NoDefaultVariant, StoredModel, find_repository, stored_models
 from hiseg.models.running import engine_running, image_thread_count, new_segmenter
 from hiseg.models.stored_variant import stored_ref
@@ -129,9 +129,8 @@ class EmbeddedSegmenter:
         chosen = self.choose(model, variant)
         async with self._loading:
             if chosen.name not in self._segmenter.batchers:
-                path, threads = self._stored[chosen].path, self._settings.threads
-                opening = partial(OnnxEngine, path, chosen.name, chosen.version, threads, shares_later=True)
-                engine = await asyncio.to_thread(opening)
+                version, settings = self._stored[chosen], self._settings
+                engine = (await open_version(version, settings.int8, settings.threads, shares_later=True)).engine
                 self._models.enter_context(closing(engine))
                 running = engine_running(self._segmenter, engine, self._settings, self._metrics)
                 await self._models.enter_async_context(running)
