@@ -17,7 +17,7 @@ class CropSample(NamedTuple):
     Attributes:
         pixels: uint8 ``[h, w, 3]`` RGB; 0 outside the photo.
         boxes: uint8 0/1 ``[2, h, w]``: inside the person's own box; inside at least one other person's box.
-        aspect: natural logarithm of the own box's height / width, both in pixels of the photo.
+        aspect: of the own box in pixels of the photo, see :func:`hiseg_training.models.roi.box_aspect`.
         labels: uint8 ``[h, w]``: background, target, other people or unknown, as numbered in
             :mod:`hiseg_training.config.model`.
     """
@@ -34,7 +34,8 @@ class CropBatch(NamedTuple):
     Attributes:
         pixels: uint8 ``[N, 3, h, w]`` RGB, in channels-last memory order.
         boxes: uint8 0/1 ``[N, 2, h, w]``: inside the person's own box; inside at least one other person's box.
-        aspect: float32 ``[N]``, natural logarithm of the own box's height / width, both in pixels of the photo.
+        aspect: float32 ``[N]``, of the own box in pixels of the photo, see
+            :func:`hiseg_training.models.roi.box_aspect`.
         labels: uint8 ``[N, h, w]``: background, target, other people or unknown, as numbered in
             :mod:`hiseg_training.config.model`.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hiseg.core.image import Size
+from hiseg_training.config.model import TYPICAL_ASPECT
 from hiseg_training.crops.augment import CropAugment, Cutouts, add_pasted, random_turn, reduce_and_enlarge
 from hiseg_training.crops.batch import CropSample
 from hiseg_training.crops.cut import Crop
@@ -70,5 +71,5 @@ def _sample(crop: Crop, linear: Array, own: Array, others: Array, size: Size, co
     view = View.around(own, linear, size, context)
     pixels, labels = view.sample(crop.pixels, crop.labels, size)
     maps = box_maps(view.place(own), view.place(other_boxes(own, others)), size)
-    across, down = own[2:] - own[:2]
-    return CropSample(pixels, maps, float(np.log(down / across)), labels)
+    across, down = np.maximum(own[2:] - own[:2], 1)
+    return CropSample(pixels, maps, float(np.log(down / across)) - TYPICAL_ASPECT, labels)
