@@ -1,7 +1,6 @@
 """Measures what each choice of ``recipes/ablation.toml`` is worth: ``python -m benchmarks.ablation FOLDER``.
 
-Each run is compared person by person at full resolution with the recipe's first run, on canvases and crops as small as
-those of its training.
+Each run is compared person by person at full resolution with the recipe's first run.
 """
 
 from __future__ import annotations
@@ -12,18 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from hiseg.core.canvas import Resize
-from hiseg.core.image import Floats, Pixels
-from hiseg_training.config.overrides import read
+from hiseg.core.image import Floats
 from hiseg_training.data.coco import Photo, data_root, read_split
-from hiseg_training.engine.checkpoints import load_checkpoint, read_run
-from hiseg_training.engine.instances import InstanceTask
 from hiseg_training.evaluation.evaluate import evaluate
 from hiseg_training.export.publish import JITTER
-from hiseg_training.inference.runner import Runner
-from hiseg_training.models.hierarchical import to_unit
+from hiseg_training.inference.runner import Runner, open_runner
 from hiseg_training.recipes.curve import RunCurve
 from hiseg_training.recipes.follow import BEST, follow
 from hiseg_training.recipes.plan import Step, read_plan
@@ -48,21 +41,6 @@ class Found:
         return said
 
 
-def as_trained(checkpoint: Path) -> Runner:
-    """A run's model on canvases and crops as small as the run's."""
-    configuration = read(read_run(checkpoint))
-    model = load_checkpoint(checkpoint)
-    task = InstanceTask(model, configuration)
-
-    def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
-        with torch.inference_mode():
-            canvases, boxes = to_unit(torch.from_numpy(images)), torch.from_numpy(rois)
-            logits = model.crop_logits(canvases, boxes, task.size)
-        return logits.numpy(), np.zeros((len(images), 1, *images.shape[2:]), dtype=np.float32)
-
-    return Runner((configuration.canvas,), Resize.LETTERBOX, predict, crop_scale=model.config.context)
-
-
 def measure(runner: Runner, photos: dict[str, list[Photo]]) -> Found:
     """Ask a model about all of ``CASES``."""
     people = [evaluate(photos[split], runner, jitter).people for split, jitter in CASES]
@@ -79,10 +57,10 @@ def main() -> None:
     columns = [f"`{split}`, {'loose' if jitter else 'true'} boxes" for split, jitter in CASES]
     print(f"\n| run | | steps | {' | '.join(columns)} |\n|---|---|---:|{'---:|' * len(columns)}")
     first, *others = plan.step
-    plain = measure(as_trained(best(folder, first)), photos)
+    plain = measure(open_runner(best(folder, first)), photos)
     print(row(first, courses, [f"{ious.mean():.3f}" for ious in plain.ious]), flush=True)
     for step in others:
-        print(row(step, courses, measure(as_trained(best(folder, step)), photos).against(plain)), flush=True)
+        print(row(step, courses, measure(open_runner(best(folder, step)), photos).against(plain)), flush=True)
 
 
 def best(folder: Path, step: Step) -> Path:

@@ -23,6 +23,14 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def crops_kept_for_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep people's crops where they go with the tests, and let tests of the same people cut them once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def operators_listed_once() -> Iterator[None]:
     """Let torch's exporter list ONNX Script's operators once a session: it takes a second of each of many exports."""
 

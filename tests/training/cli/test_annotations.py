@@ -83,19 +83,42 @@ def without_outlines(drawn: Path, folder: Path, people: slice) -> Path:
     return changed(drawn, folder, change)
 
 
-@pytest.mark.parametrize(("command", "reason"), [("train", "has everybody an outline"), ("pretrain", "is everybody")])
-def test_training_tells_too_and_leaves_out_photos_that_are_not_outlined(
-    drawn: Path, tmp_path: Path, command: str, reason: str
-) -> None:
+def test_pretrain_tells_too_and_leaves_out_photos_that_are_not_outlined(drawn: Path, tmp_path: Path) -> None:
     images = drawn / "images" / "val2017"
     (tmp_path / "some").mkdir()
     some, nobody = without_outlines(drawn, tmp_path / "some", slice(1)), without_outlines(drawn, tmp_path, slice(None))
-    arguments = [command, "--config", "b0", "--train-images", images, "--val-images", images, "--category", "Human"]
+    arguments = ["--config", "b0", "--train-images", images, "--val-images", images, "--category", "Human"]
     arguments += ["--output", tmp_path / "out", *small()]
-    said = invoke(*arguments, "--train-ann", nobody, "--val-ann", some, code=2)
-    assert f"error: {nobody}: in none of its images has everybody an outline" in said.splitlines()[-1]
-    said = invoke(*arguments, "--train-ann", some, "--val-ann", nobody, code=2)
+    for command, reason in (("train", "has anybody an outline"), ("pretrain", "has everybody an outline")):
+        said = invoke(command, *arguments, "--train-ann", nobody, "--val-ann", some, code=2)
+        assert f"error: {nobody}: in none of its images {reason}" in said.splitlines()[-1]
+    said = invoke("pretrain", *arguments, "--train-ann", some, "--val-ann", nobody, code=2)
     assert f"{some}: " in said
     assert "1 x image with people who have a box, but no outline, first 000000000001.png" in said
-    assert f"error: {nobody}: in none of its images {reason}" in said.splitlines()[-1]
+    assert f"error: {nobody}: in none of its images is everybody" in said.splitlines()[-1]
     assert not (tmp_path / "out").exists()
+
+
+def test_more_data_for_stage_3(drawn: Path, tmp_path: Path) -> None:
+    """Several files, outlines of some boxes, and animals; what is wrong with them is said before anything is done."""
+    folder, images = drawn / "annotations", drawn / "images"
+    train, val = (folder / f"instances_{split}2017_person_only_no_crowd.json" for split in ("train", "val"))
+    content = json.loads(val.read_text())
+    outlines = tmp_path / "outlines.json"
+    outlines.write_text(json.dumps(content | {"annotations": [content["annotations"][2] | {"id": 9, "box_id": 3}]}))
+    animals = tmp_path / "animals.json"
+    animals.write_text(json.dumps(content | {"categories": [{"id": 1, "name": "dog"}]}))
+    boxes = without_outlines(drawn, tmp_path, slice(None))
+    common = ("train", "--config", "b0", "--train-ann", train, "--train-ann", val, "--val-ann", val)
+    common += ("--epochs", 1, "--batch-size", 16, "--output", tmp_path / "out", *small("data.things=1"))
+    more = ("--partial-ann", outlines, "--nobody-ann", animals, "--nobody-images", images / "val2017")
+    said = invoke(*common, "--category", "person", "--category", "Human", *more, code=2)
+    assert "error: boxes_ann: which? partial_ann has outlines of some of its boxes" in said
+    more += ("--boxes-ann", boxes, "--boxes-images", images / "val2017")
+    said = invoke(*common, "--category", "person", "--category", "Human", *more)
+    people = len(content["annotations"])
+    assert f"{boxes}: {people} people, {people - 1} of them with a box alone" in said
+    assert "best: " in said
+    outlines.write_text(json.dumps(content))
+    said = invoke(*common, "--category", "person", "--category", "Human", *more, code=2)
+    assert f"error: {outlines}: annotations[0] (id 1) has no box_id of an annotation of {boxes}" in said

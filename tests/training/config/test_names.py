@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hiseg_training.compat.names import NAMES
-from hiseg_training.config.names import UnknownConfigurationError, configuration, short
+from hiseg_training.config.names import LITES, UnknownConfigurationError, configuration, short
 from hiseg_training.config.overrides import read
 
 P = "rgb_hierarchical_unet_v2"
@@ -35,6 +35,18 @@ def test_a_name_says_what_it_stands_for(name: str) -> None:
         assert found.loss.boundary
     else:
         assert f"_{found.model.variant}_from_{found.distillation.teacher}_" in name
+
+
+@pytest.mark.parametrize("name", LITES)
+def test_published_models_have_a_configuration_each(name: str) -> None:
+    found = configuration(name)
+    assert found == read(found.model_dump(mode="json"))
+    assert (found.name, found.kind, found.model.family) == (name, "instance", "lite")
+    assert found.model.pretrained
+    sizes = [found.instances.size_at(progress, found.model.mask_size) for progress in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert sizes[0] == (96, 72)
+    assert sizes[-1] == found.model.mask_size
+    assert sizes == sorted(sizes)
 
 
 def test_enhanced_is_wider() -> None:

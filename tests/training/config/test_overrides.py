@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from hiseg_training.config.names import configuration
 from hiseg_training.config.overrides import OverrideError, keys, override, parse
 
-WRONG: dict[type, Any] = {bool: "perhaps", int: 0.5, float: "fast", str: 7, list: "all", type(None): 7}
+WRONG: dict[type, Any] = {bool: "perhaps", int: 0.5, float: "fast", str: 7, list: 7, type(None): 7}
 
 
 def test_every_value_can_be_changed_and_is_checked() -> None:
@@ -27,9 +28,13 @@ def test_every_value_can_be_changed_and_is_checked() -> None:
 
 
 def test_overrides_are_read_as_json_or_text() -> None:
-    values = parse(["schedule.learning_rate=1e-5", "data.canvas=[96,64]", "instances.coarse=absent"])
+    values = parse(["schedule.learning_rate=1e-5", "data.canvas=[96,64]", "data.train_ann=some.json"])
     changed = override(configuration("b0"), values)
-    assert (changed.schedule.learning_rate, changed.canvas, changed.instances.coarse) == (1e-5, (96, 64), "absent")
+    assert (changed.schedule.learning_rate, changed.canvas, changed.data.train_ann) == (
+        1e-5,
+        (96, 64),
+        (Path("some.json"),),
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,9 @@ def test_overrides_are_read_as_json_or_text() -> None:
         ("schedule.epochs=0", r"schedule\.epochs: 0"),
         ("model.variant=b9", "variant: 'b9'"),
         ("data.canvas=[100,64]", r"data\.canvas\.0: 100"),
+        ("instances.early=[[0.7,[96,72]],[0.4,[128,96]]]", r"instances\.early: .*more than the whole run"),
+        ("instances.early=[[0.7,[96,70]]]", r"instances\.early\.0\.1\.1: 70"),
+        ('data.train_images=["a","b"]', r"data\.train_images: .*2 of them for 0 files"),
         ("epochs", "epochs' is not KEY=VALUE"),
     ],
 )

@@ -15,7 +15,7 @@ SMALL = (
     "data.canvas=[96,64]",
     "data.people=2",
     "data.workers=0",
-    "instances.divisor=2",
+    "instances.early=[[1,[32,24]]]",
     "model.fine_widths=[8,8,8,8]",
     "model.coarse_widths=[8,8,8,8]",
 )

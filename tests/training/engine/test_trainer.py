@@ -95,7 +95,7 @@ def one_step(drawn: Path, teacher: Path, output: Path) -> list[list[str]]:
     smooth = "model.activation=silu"
     settings = (alike, smooth, "loss.class_weights=[1,1,1]", "loss.boundary=0",
                 "loss.separation=0", "loss.contour=0", "loss.identity=0")  # fmt: skip
-    train = [*command(drawn, output / "train", *settings), "--epochs", "1", "--batch_size", "8"]
+    train = [*command(drawn, output / "train", *settings), "--epochs", "1", "--batch_size", "16"]
     # What the teacher's features amount to is asked of each process's images.
     sets = small(alike, smooth, "distillation.weights.features=0")
     boxes = boxes_only(drawn, output)

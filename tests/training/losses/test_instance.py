@@ -14,7 +14,6 @@ from hiseg_training.losses.instance import (
     contour_loss,
     distance_loss,
     identity_loss,
-    three_class_labels,
 )
 from hiseg_training.losses.outlines import outline_band, signed_distance
 from hiseg_training.models.fine import FineOutput
@@ -163,9 +162,3 @@ def test_gradients() -> None:
 def test_impossible_weights_are_named(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         LossConfig(**wrong)  # type: ignore[arg-type]
-
-
-def test_the_target_is_the_one_the_crop_is_about() -> None:
-    identities = torch.tensor([[[[0.0, 1.0, 2.0]]], [[[0.0, 1.0, 2.0]]]])
-    labels = three_class_labels(identities, torch.tensor([1, 2]))
-    assert labels.tolist() == [[[0, 1, 2]], [[0, 2, 1]]]

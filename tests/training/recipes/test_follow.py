@@ -26,7 +26,7 @@ name = "fine"
 why = "people first"
 stage = "train"
 flags = [{data}]
-set = {{ "instances.coarse" = "absent", "schedule.epochs" = 2 }}
+set = {{ "schedule.epochs" = 2 }}
 
 [[step]]
 name = "coarse"
@@ -48,7 +48,7 @@ def plan(drawn: Path, tmp_path: Path) -> Plan:
 
 
 def test_a_recipe_that_comes_with_the_program_goes_by_its_name(tmp_path: Path) -> None:
-    assert "early: hiseg-train train --config b0" in invoke("recipe", "b0", "--output", tmp_path, "--list")
+    assert "crops: hiseg-train train --config lite-b0" in invoke("recipe", "b0", "--output", tmp_path, "--list")
     said = invoke("recipe", "b2", "--output", tmp_path, code=2)
     assert said.startswith("error: b2 is no file, and no recipe of this program's: ablation, b0, ")
 
@@ -71,18 +71,21 @@ def test_an_interrupted_recipe_is_continued_to_its_end(plan: Plan, tmp_path: Pat
     assert not (output / "fine" / DONE).exists()
     outcomes = follow(plan, output, lambda _: None, run)
     assert [("--resume" in words) for words in ran] == [False, True, False]
-    # Eight images make two steps an epoch.
-    assert {name: found.steps[-1] + 1 for name, found in outcomes.items()} == {"fine": 4, "coarse": 2}
+    # Eight images make two steps an epoch, their 17 people four.
+    assert {name: found.steps[-1] + 1 for name, found in outcomes.items()} == {"fine": 8, "coarse": 2}
+    fine = outcomes["fine"]
+    assert len(fine.fits) == len(fine.scores) == 2
     assert "| coarse | then anybody | 2 | " in table(plan, outcomes)
+    assert table(plan, outcomes).splitlines()[2].endswith(f"| {max(fine.scores):.3f} | {fine.fit:.3f} |")
     for name in outcomes:
         with PIL.Image.open(output / name / "curve.png") as curve:
             assert curve.width > curve.height > 300
             alone = curve.width
     with PIL.Image.open(output / "curves.png") as curves:
         assert curves.width > 1.5 * alone
-    fine = load_checkpoint(only(output, "fine/*/checkpoints/best_model_epoch_*.pth"))
+    before = load_checkpoint(only(output, "fine/*/checkpoints/best_model_epoch_*.pth"))
     coarse = load_checkpoint(only(output, "coarse/*/checkpoints/best_foreground_epoch_*.pth"))
-    for key, value in fine.fine.state_dict().items():
+    for key, value in before.fine.state_dict().items():
         assert torch.equal(value, coarse.fine.state_dict()[key]), "it began with the other step's weights"
     assert content(only(output, "coarse/*/checkpoints/foreground_epoch_*"))["configuration"]["data"]["people"] == 2
 
@@ -119,8 +122,8 @@ def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
         "--list",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["early", "fine", "student", "coarse", "joint"]
-    assert "hiseg-train pretrain --config b0 --pretrained_checkpoint" in done.stdout
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["crops", "student", "foreground"]
+    assert "hiseg-train pretrain --config lite-b0 --pretrained_checkpoint" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

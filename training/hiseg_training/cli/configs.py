@@ -18,17 +18,18 @@ def configs(
 ) -> None:
     """List the configurations, or print one as JSON."""
     from hiseg_training.compat.names import NAMES
-    from hiseg_training.config.names import configuration, short
+    from hiseg_training.config.names import LITES, configuration, short
     from hiseg_training.config.overrides import override, parse
 
     with cli_errors():
         if name is not None:
             typer.echo(override(configuration(name), parse(set)).model_dump_json(indent=2))
             return
-        for known in NAMES:
+        for known in (*LITES, *NAMES):
             found = override(configuration(known), parse(set))
+            names = known if known in LITES else f"{short(known)}\n  {known}"
             typer.echo(
-                f"{short(known)}\n  {known}\n  {_line(known)}, {found.schedule.epochs} epochs of batch "
+                f"{names}\n  {_line(known)}, {found.schedule.epochs} epochs of batch "
                 f"{found.schedule.batch_size}, learning rate {found.schedule.learning_rate:g}"
             )
 
@@ -45,4 +46,4 @@ def _line(name: str) -> str:
         return f"coarse stage {model.variant} from {found.distillation.teacher}, {course}"
     roi, mask = ("x".join(map(str, size)) for size in (model.roi_size, model.mask_size))
     decoder = f"{'-'.join(map(str, model.fine_widths))} x {model.fine_depth}"
-    return f"{model.variant}, RoI {roi}, mask {mask}, decoder {decoder}"
+    return f"{model.family} {model.variant}, RoI {roi}, mask {mask}, decoder {decoder}"

@@ -28,8 +28,16 @@ Config = Annotated[
     ),
 ]
 TrainAnnotations = Annotated[
-    Path | None,
-    typer.Option(help="COCO file of people", metavar="FILE", show_default="the split train of HISEG_DATA"),
+    list[Path] | None,
+    typer.Option(help="COCO file of people; repeatable", metavar="FILE", show_default="the split train of HISEG_DATA"),
+]
+TrainImages = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="folder of its images; once for each --train-ann, or never",
+        metavar="FOLDER",
+        show_default="images/... beside annotations/",
+    ),
 ]
 ValAnnotations = Annotated[
     Path | None, typer.Option(help="COCO file of people", metavar="FILE", show_default="the split val of HISEG_DATA")
@@ -126,9 +134,9 @@ def latest_match(pattern: str, flag: str, rest: Sequence[str] | None = None) -> 
 
 
 def common_values(
-    train_ann: Path | None,
+    train_ann: Sequence[Path] | None,
     val_ann: Path | None,
-    train_images: Path | None,
+    train_images: Sequence[Path] | None,
     val_images: Path | None,
     epochs: int | None,
     batch_size: int | None,
@@ -137,9 +145,9 @@ def common_values(
 ) -> dict[str, Any]:
     """Return the values of the options that all three stages have, by dotted key; None means not given."""
     return {
-        "data.train_ann": train_ann,
+        "data.train_ann": list(map(str, train_ann)) if train_ann else None,
         "data.val_ann": val_ann,
-        "data.train_images": train_images,
+        "data.train_images": list(map(str, train_images)) if train_images else None,
         "data.val_images": val_images,
         "data.categories": list(category) if category else None,
         "schedule.epochs": epochs,

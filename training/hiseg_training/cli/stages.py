@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +25,7 @@ from hiseg_training.cli.options import (
     Resume,
     Set,
     TrainAnnotations,
+    TrainImages,
     ValAnnotations,
     common_values,
     latest_match,
@@ -41,17 +44,29 @@ BoxesTeacher = Annotated[
     str | None,
     typer.Option(help="instance model (.onnx or checkpoint) that outlines them", metavar="FILE", show_default="none"),
 ]
+PartialAnn = Annotated[
+    Path | None,
+    typer.Option(help="COCO file with outlines of some of those boxes, by box_id", metavar="FILE", show_default="none"),
+]
+NobodyAnn = Annotated[
+    Path | None,
+    typer.Option(
+        help="COCO file of photos of nobody, with outlined animals or things", metavar="FILE", show_default="none"
+    ),
+]
 
 
 def pretrain(
     config: Config = None,
     train_ann: TrainAnnotations = None,
     val_ann: ValAnnotations = None,
-    train_images: Images = None,
+    train_images: TrainImages = None,
     val_images: Images = None,
     boxes_ann: BoxesAnn = None,
     boxes_images: Images = None,
     boxes_teacher: BoxesTeacher = None,
+    nobody_ann: NobodyAnn = None,
+    nobody_images: Images = None,
     category: Category = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
@@ -66,18 +81,20 @@ def pretrain(
     """Train the coarse stage alone (stage 1): anybody or nobody, for every pixel."""
     from hiseg_training.cli.starting import (
         begin,
-        check_boxes_teacher,
+        check_boxes,
         exhaustive_photos,
+        nobody_photos,
         outlined_by,
         tell_end,
         training_photos,
     )
     from hiseg_training.engine.callbacks import FOREGROUND
     from hiseg_training.engine.foreground import ForegroundTask
+    from hiseg_training.engine.loaders import canvas_loaders
     from hiseg_training.engine.trainer import run
 
     with cli_errors():
-        check_boxes_teacher(boxes_ann, boxes_teacher)
+        check_boxes(boxes_ann, boxes_teacher)
         values = common_values(
             train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate, category
         )
@@ -89,9 +106,12 @@ def pretrain(
         folder = run_folder(output, f"{start.config.name}_pretrain", start.resumed)
         photos, boxed = training_photos(start.config, boxes_ann, boxes_images)
         exhaustive = exhaustive_photos(start.config)
+        nobody = nobody_photos(start.config, nobody_ann, nobody_images)
+        photos += [replace(photo, people=(), exhaustive=True) for photo in nobody]
         photos += outlined_by(boxed, boxes_teacher)
         task = ForegroundTask(start.model, start.config)
-        best = run(task, photos, exhaustive, folder, FOREGROUND, start.resumed)
+        loaders = partial(canvas_loaders, start.config, photos, exhaustive)
+        best = run(task, loaders, folder, FOREGROUND, start.resumed)
         tell_end(best, start.config, "train")
 
 
@@ -120,7 +140,7 @@ def distill(
     ] = None,
     train_ann: TrainAnnotations = None,
     val_ann: ValAnnotations = None,
-    train_images: Images = None,
+    train_images: TrainImages = None,
     val_images: Images = None,
     boxes_ann: BoxesAnn = None,
     boxes_images: Images = None,
@@ -151,6 +171,7 @@ def distill(
     from hiseg_training.config.run import Distillation
     from hiseg_training.engine.callbacks import DISTILLATION
     from hiseg_training.engine.distillation import DistillationDataset, DistillationTask, collate_distillation
+    from hiseg_training.engine.loaders import canvas_loaders
     from hiseg_training.engine.trainer import run
 
     with cli_errors():
@@ -176,7 +197,8 @@ def distill(
         photos += outlined_by(boxed, boxes_teacher)
         task = DistillationTask(start.model, teacher, chosen)
         wrap, join = DistillationDataset, collate_distillation
-        best = run(task, photos, exhaustive, folder, DISTILLATION, start.resumed, wrap, join)
+        loaders = partial(canvas_loaders, chosen, photos, exhaustive, wrap=wrap, collate_fn=join)
+        best = run(task, loaders, folder, DISTILLATION, start.resumed)
         tell_end(best, chosen, "train")
 
 
@@ -184,11 +206,14 @@ def train(
     config: Config = None,
     train_ann: TrainAnnotations = None,
     val_ann: ValAnnotations = None,
-    train_images: Images = None,
+    train_images: TrainImages = None,
     val_images: Images = None,
     boxes_ann: BoxesAnn = None,
     boxes_images: Images = None,
     boxes_teacher: BoxesTeacher = None,
+    partial_ann: PartialAnn = None,
+    nobody_ann: NobodyAnn = None,
+    nobody_images: Images = None,
     category: Category = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
@@ -199,39 +224,35 @@ def train(
     output: Output = Path("experiments"),
     rest: Rest = None,
 ) -> None:
-    """Train instance segmentation (stage 3).
-
-    Started from a checkpoint the coarse stage is frozen; started from nothing it learns along.
-    """
+    """Train instance segmentation (stage 3): the fine stage, on crops of people that are cut out once."""
     from hiseg_training.cli.starting import (
         begin,
-        check_boxes_teacher,
+        check_boxes,
+        check_outlined,
+        nobody_photos,
         outlined_by,
         outlined_validation_photos,
         tell_end,
         training_photos,
     )
-    from hiseg_training.config.run import Instances
     from hiseg_training.engine.callbacks import INSTANCES
     from hiseg_training.engine.instances import InstanceTask
+    from hiseg_training.engine.loaders import crop_loaders
     from hiseg_training.engine.trainer import run
 
     with cli_errors():
-        check_boxes_teacher(boxes_ann, boxes_teacher)
+        check_boxes(boxes_ann, boxes_teacher, partial_ann)
         values = common_values(
             train_ann, val_ann, train_images, val_images, epochs, batch_size, learning_rate, category
         )
         start = begin(config, resume, pretrained_checkpoint, rest, "instance", values, set)
-        chosen = start.config
-        if chosen.instances.coarse == "auto":
-            coarse = "frozen" if start.weights else "trained"
-            typer.echo(f"instances.coarse: {coarse}, as the run starts from {start.weights or 'nothing'}")
-            instances = Instances.model_validate({**chosen.instances.model_dump(), "coarse": coarse})
-            chosen = chosen.model_copy(update={"instances": instances})
-        folder = run_folder(output, chosen.name, start.resumed)
-        photos, boxed = training_photos(chosen, boxes_ann, boxes_images)
-        validation = outlined_validation_photos(chosen)
+        folder = run_folder(output, start.config.name, start.resumed)
+        photos, boxed = training_photos(start.config, boxes_ann, boxes_images, False, partial_ann)
+        check_outlined(photos, start.config)
+        validation = outlined_validation_photos(start.config)
+        animals = nobody_photos(start.config, nobody_ann, nobody_images)
         photos += outlined_by(boxed, boxes_teacher)
-        task = InstanceTask(start.model, chosen)
-        best = run(task, photos, validation, folder, INSTANCES, start.resumed)
-        tell_end(best, chosen, "publish")
+        task = InstanceTask(start.model, start.config)
+        loaders = partial(crop_loaders, start.config, photos, validation, spent=lambda: task.spent, animals=animals)
+        best = run(task, loaders, folder, INSTANCES, start.resumed)
+        tell_end(best, start.config, "publish")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import torch
 import typer
 
-from hiseg.core.coco_file import PERSON
+from hiseg.core.coco_file import PERSON, AnnotationError
 from hiseg_training.cli.options import latest_match, tell
 from hiseg_training.compat.foreground import read_foreground
 from hiseg_training.compat.unet_weights import read_unet_weights
@@ -20,7 +20,8 @@ from hiseg_training.config.model import ModelConfig
 from hiseg_training.config.names import configuration
 from hiseg_training.config.overrides import override, parse, read
 from hiseg_training.config.run import Configuration
-from hiseg_training.data.coco import Photo, data_root, split_file, with_outlines
+from hiseg_training.data.coco import Photo, coco_set, data_root, read_annotations, split_file, with_outlines
+from hiseg_training.data.coco_file import load_coco
 from hiseg_training.data.eval_dataset import read_photos
 from hiseg_training.engine.checkpoints import is_checkpoint, load_coarse, read_run
 from hiseg_training.engine.distillation import Teacher
@@ -90,14 +91,21 @@ def read_teacher(path: Path, config: str | None) -> Teacher:
     return Teacher(found.stage, found.reduction)
 
 
-def check_boxes_teacher(annotations: Path | None, teacher: str | None) -> None:
-    """Check that a model is named that outlines people who have boxes only, where outlines are what is learnt.
+def check_boxes(annotations: Path | None, teacher: str | None, outlines: Path | None = None) -> None:
+    """Check that there are outlines to learn from for people who have boxes only.
+
+    Args:
+        annotations: COCO file of those people.
+        teacher: a model that outlines them.
+        outlines: a file of outlines of some of them.
 
     Raises:
-        ValueError: there are such people and no model is named.
+        ValueError: there are such people and neither of the two, or outlines of nobody.
     """
-    if annotations is not None and teacher is None:
+    if annotations is not None and teacher is None and outlines is None:
         raise ValueError("boxes_teacher: which? outlines are what is learnt, and photos with boxes only have none")
+    if annotations is None and outlines is not None:
+        raise ValueError("boxes_ann: which? partial_ann has outlines of some of its boxes")
 
 
 def training_photos(
@@ -105,6 +113,7 @@ def training_photos(
     boxes_ann: Path | None,
     boxes_images: Path | None,
     outlined: bool = True,
+    partial_ann: Path | None = None,
 ) -> tuple[list[Photo], list[Photo]]:
     """Read the training photos, and those with boxes only.
 
@@ -113,18 +122,49 @@ def training_photos(
         boxes_ann: COCO file of the photos with boxes only.
         boxes_images: folder of their images.
         outlined: whether training photos in which somebody has no outline are left out.
+        partial_ann: COCO file with outlines of some of those boxes.
 
     Raises:
         FileNotFoundError: annotations or images do not exist.
         AnnotationError: annotations can't be read, or nobody is left in them.
     """
-    data = config.data
-    photos = read_photos(data.train_ann, data.train_images, "train", data.limit, data.categories, tell)
-    if outlined:
-        photos = with_outlines(photos, _file(data.train_ann, "train"), tell)
+    data, photos = config.data, list[Photo]()
+    folders = data.train_images or (None,) * len(data.train_ann)
+    for file, folder in zip(data.train_ann, folders, strict=True) if data.train_ann else [(None, None)]:
+        found = read_photos(file, folder, "train", data.limit, data.categories, tell)
+        photos += with_outlines(found, _file(file, "train"), tell) if outlined else found
     if boxes_ann is None:
         return photos, []
-    return photos, read_photos(boxes_ann, boxes_images, "", data.limit, data.categories, tell)
+    boxes = coco_set(boxes_ann, boxes_images, data_root(), "boxes")
+    found = read_annotations(boxes.annotations, boxes.images, data.categories, tell, partial_ann)
+    return photos, found[: data.limit or None]
+
+
+def check_outlined(photos: Sequence[Photo], config: Configuration) -> None:
+    """Check that anybody in the training photos has an outline.
+
+    Raises:
+        AnnotationError: nobody has.
+    """
+    if not any(person.rle is not None for photo in photos for person in photo.people):
+        file = _file(config.data.train_ann[0] if config.data.train_ann else None, "train")
+        raise AnnotationError(f"{file}: in none of its images has anybody an outline; boxes aren't enough here")
+
+
+def nobody_photos(config: Configuration, annotations: Path | None, images: Path | None) -> list[Photo]:
+    """Read photos of nobody, whose outlined animals or things stand in the place of people.
+
+    Raises:
+        FileNotFoundError: annotations or images do not exist.
+        AnnotationError: annotations can't be read, or somebody is in them.
+    """
+    if annotations is None:
+        return []
+    content = load_coco(annotations)
+    people = {name.casefold() for name in config.data.categories}
+    others = [row["name"] for row in content["categories"] if str(row.get("name", "")).casefold() not in people]
+    found = coco_set(annotations, images, data_root(), "nobody")
+    return read_annotations(found.annotations, found.images, others, tell)[: config.data.limit or None]
 
 
 def outlined_by(boxed: list[Photo], boxes_teacher: str | None) -> list[Photo]:
@@ -183,8 +223,8 @@ def tell_end(best: Best, config: Configuration, following: Literal["train", "pub
     else:
         name = config.name if config.kind == "instance" else config.model.variant
         words += ["--config", name, "--pretrained-checkpoint", best.path]
-        words += ["--train-ann", data.train_ann] if data.train_ann else []
-        words += ["--train-images", data.train_images] if data.train_images else []
+        words += [word for file in data.train_ann for word in ("--train-ann", file)]
+        words += [word for folder in data.train_images for word in ("--train-images", folder)]
     words += ["--val-ann", data.val_ann] if data.val_ann else []
     words += ["--val-images", data.val_images] if data.val_images else []
     if data.categories != (PERSON,):

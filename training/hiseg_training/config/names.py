@@ -1,6 +1,7 @@
-"""Ready-made configurations and their names: short ones such as ``b1-80x60-enhanced``, and upstream's long ones.
+"""Ready-made configurations and their names: those of the published models, such as ``lite-b0``, and upstream's.
 
-A name is a grammar, not a key of a table: it says everything in which its configuration differs from the others.
+A name of upstream's, long or short (``b1-80x60-enhanced``), is a grammar, not a key of a table: it says everything in
+which its configuration differs from the others.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from hiseg_training.compat import names as upstream
 from hiseg_training.compat.names import NAMES, ROI_TO_MASK, DistillationName, InstanceName
 from hiseg_training.config.model import ModelConfig
-from hiseg_training.config.run import Configuration, Distillation, Schedule
+from hiseg_training.config.run import Configuration, Data, Distillation, Instances, Schedule
 from hiseg_training.losses.instance import LossConfig
 
 INSTANCE = re.compile(r"(?P<variant>b[017])(-(?P<height>\d+)x(?P<width>\d+))?(?P<enhanced>-enhanced)?")
@@ -20,6 +21,30 @@ DEFAULT_ROI = (64, 48)
 """(height, width) of a short name's RoI if it says none."""
 CLASS_WEIGHTS = (0.538, 0.750, 1.712)
 """Weights of background, target and other people: upstream's, from the shares of pixels in its training set."""
+
+
+LITES: dict[str, tuple[ModelConfig, Instances]] = {
+    "lite-b0": (
+        ModelConfig(variant="b0", family="lite", pretrained=True, fine_widths=(128, 64, 40, 24)),
+        Instances(early=((0.3, (96, 72)),)),
+    ),
+    "lite-b1": (
+        ModelConfig(variant="b1", family="lite", pretrained=True, mask_size=(160, 120), fine_widths=(128, 64, 48, 32)),
+        Instances(early=((0.2, (96, 72)), (0.5, (128, 96)))),
+    ),
+    "lite-b7": (
+        ModelConfig(
+            variant="b7",
+            family="lite",
+            pretrained=True,
+            mask_size=(160, 120),
+            fine_widths=(256, 128, 96, 64),
+            fine_depth=2,
+        ),
+        Instances(early=((0.2, (96, 72)), (0.5, (128, 96)))),
+    ),
+}
+"""Models with EfficientNet-Lite encoders that start from ImageNet weights, and the sizes of crops they learn from."""
 
 
 class UnknownConfigurationError(ValueError):
@@ -47,12 +72,27 @@ def configuration(name: str) -> Configuration:
     Raises:
         UnknownConfigurationError: there is none.
     """
+    if name in LITES:
+        return _lite(name)
     parsed = upstream.parse_name(name) or _parse_short(name)
     if parsed is None:
-        known = [*map(short, NAMES), *NAMES]
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or known[: len(NAMES)]
+        known = [*LITES, *map(short, NAMES), *NAMES]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or known[: len(LITES) + len(NAMES)]
         raise UnknownConfigurationError(f"config: no configuration is named {name!r}; there is {', '.join(near)}")
     return _distillation(parsed) if isinstance(parsed, DistillationName) else _instance(parsed)
+
+
+def _lite(name: str) -> Configuration:
+    """The configuration of a published model: its encoder learns more slowly than what starts from nothing."""
+    model, instances = LITES[name]
+    return Configuration(
+        name=name,
+        kind="instance",
+        model=model,
+        data=Data(paste=0.35, loose=0.5),
+        schedule=Schedule(epochs=20, batch_size=24, learning_rate=1.5e-3, encoder_rate=0.3),
+        instances=instances,
+    )
 
 
 def _parse_short(name: str) -> InstanceName | DistillationName | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from hiseg_training.config.model import ModelConfig, Size
 from hiseg_training.losses.distillation import DistillationConfig
@@ -16,6 +16,9 @@ from hiseg_training.models.freezing import UnfreezeSchedule
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+"""Any number of files or folders; one may be given by itself."""
+Side = Annotated[int, Field(ge=24, multiple_of=4)]
 
 
 class Record(BaseModel):
@@ -28,26 +31,30 @@ class Data(Record):
     """Data of a run, and how samples are made of it.
 
     Attributes:
-        train_ann: COCO file of people to train on; None is the ``train`` split of ``HISEG_DATA``.
+        train_ann: COCO files of people to train on; none is the ``train`` split of ``HISEG_DATA``.
         val_ann: COCO file of people by which the best checkpoint is chosen; None is the ``val`` split.
-        train_images: folder of the images; None is the folder beside the annotations that the file's name points to.
-        val_images: the same for ``val_ann``.
+        train_images: folders of the images, one for each of those files; none are the folders beside the annotations
+            that the files' names point to.
+        val_images: folder of the images of ``val_ann``; None is the one beside it.
         categories: names of the categories that are people, in any case.
         limit: use only this many images of each file; 0 is all.
         canvas: (height, width) of a sample.
         scales: smallest and largest size of an image on the canvas, as multiples of the size that just fits.
         people: maximum number of RoIs on a canvas.
         paste: probability that a person from another image is pasted into the foreground.
+        things: in stage 3, probability that an animal is pasted before or beside a person, where there are any.
         jitter: largest shift of a loose box's edge, as a fraction of the box's side.
         loose: probability that a box is loose.
         ccp: fraction of the Clothing Co-Parsing images that is used in each epoch.
+        colour: in stage 3, strength of changes of colour, 0..1.
+        crops: folder in which stage 3 keeps people's crops for other runs; None is ``hiseg/crops`` in the user's cache.
         augment: False takes images and boxes as they are, to check whether a few images can be overfitted.
         workers: number of processes that make samples; the samples don't depend on it.
     """
 
-    train_ann: Path | None = None
+    train_ann: Paths = ()
     val_ann: Path | None = None
-    train_images: Path | None = None
+    train_images: Paths = ()
     val_images: Path | None = None
     categories: Annotated[tuple[str, ...], Field(min_length=1)] = ("person",)
     limit: Annotated[int, Field(ge=0)] = 0
@@ -58,11 +65,22 @@ class Data(Record):
     scales: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.8, 1.25)
     people: Count = 4
     paste: Share = 0.4
+    things: Share = 0.15
     jitter: Annotated[float, Field(ge=0, le=0.5)] = 0.12
     loose: Share = 0.6
     ccp: Share = 0.4
+    colour: Share = 1.0
+    crops: Path | None = None
     augment: bool = True
     workers: Annotated[int, Field(ge=0)] = 1
+
+    @field_validator("train_images")
+    @classmethod
+    def _one_for_each_file(cls, folders: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
+        files = info.data.get("train_ann", ())
+        if folders and len(folders) != len(files):
+            raise ValueError(f"there are {len(folders)} of them for {len(files)} files (data.train_ann)")
+        return folders
 
 
 class Schedule(Record):
@@ -71,9 +89,12 @@ class Schedule(Record):
     Attributes:
         epochs: passes over the images.
         minutes: stop after this time, with the learning rate decayed to its end by then; 0 is no limit.
-        batch_size: canvases a step, of all processes together.
+        batch_size: canvases a step, of all processes together; in stage 3 crops of people of full size, and up to
+            half as many more of smaller ones.
         accumulate: number of batches whose gradients are added up for one step.
         learning_rate: at its peak.
+        encoder_rate: learning rate of the encoder as a share of the rest's, in stages 1 and 3; below 1 where it starts
+            from ImageNet weights.
         final_rate: learning rate at the end, as a fraction of the peak.
         warm_up: fraction of all steps during which the rate rises.
         weight_decay: of matrices and filters; biases and norms have none.
@@ -90,6 +111,7 @@ class Schedule(Record):
     batch_size: Count = 12
     accumulate: Count = 1
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    encoder_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     final_rate: Share = 0.01
     warm_up: Share = 0.02
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
@@ -102,16 +124,31 @@ class Schedule(Record):
 
 
 class Instances(Record):
-    """Settings of stage 3, which trains the fine stage.
+    """Settings of stage 3, which trains the fine stage on crops of people.
 
     Attributes:
-        coarse: ``frozen`` uses the coarse stage as it is; ``trained`` trains it too; ``absent`` does without it;
-            ``auto`` is frozen if the run starts from a checkpoint, and trained if it starts from random weights.
-        divisor: train on crops whose sides are the model's divided by this; smaller ones train faster.
+        early: sizes of the crops that the run begins with, and for how long: shares of the run, and (height, width).
+            The rest of the run has crops of the model's mask size. Smaller crops train faster, and a step takes more
+            of them (see :attr:`Schedule.batch_size`).
     """
 
-    coarse: Literal["auto", "frozen", "trained", "absent"] = "auto"
-    divisor: Literal[1, 2] = 1
+    early: tuple[tuple[Share, tuple[Side, Side]], ...] = ()
+
+    @field_validator("early")
+    @classmethod
+    def _within_a_run(cls, early: tuple[tuple[float, Size], ...]) -> tuple[tuple[float, Size], ...]:
+        if sum(share for share, _ in early) > 1:
+            raise ValueError("the shares are more than the whole run")
+        return early
+
+    def size_at(self, progress: float, mask_size: Size) -> Size:
+        """(height, width) of the crops at ``progress`` 0..1 of a run; ``mask_size`` is the model's."""
+        end = 0.0
+        for share, size in self.early:
+            end += share
+            if progress < end:
+                return size
+        return mask_size
 
 
 class Distillation(Record):

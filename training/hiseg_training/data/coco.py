@@ -31,7 +31,6 @@ LARGEST_SIDE = 1_000_000
 SOMEBODY = 255
 """Identity shared by the 255th and all further people of an image: identities are uint8, and 0 is nobody."""
 
-
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
@@ -175,7 +174,11 @@ def read_split(root: Path, split: str, categories: Collection[str] = (PERSON,), 
 
 
 def read_annotations(
-    annotations: Path, images: Path, categories: Collection[str] = (PERSON,), tell: Tell = silent
+    annotations: Path,
+    images: Path,
+    categories: Collection[str] = (PERSON,),
+    tell: Tell = silent,
+    outlines: Path | None = None,
 ) -> list[Photo]:
     """Read the photos with people of a COCO file, and check that their files are there and have the stated sizes.
 
@@ -184,14 +187,15 @@ def read_annotations(
         images: the folder of its images.
         categories: names of the categories that are people.
         tell: gets a line for what was read, and one for each reason why something was left out.
+        outlines: a COCO file with outlines of some of the people, whom its annotations name by ``box_id``.
 
     Raises:
-        FileNotFoundError: the file, or an image that it names, does not exist.
+        FileNotFoundError: a file, or an image that it names, does not exist.
         AnnotationError: it is not a COCO file of people, or it can't be understood; the message names the annotation.
     """
     found, missing = [], []
     folder = ImageFolder(images)
-    for photo, name in people_in(load_coco(annotations), annotations, images, categories, tell):
+    for photo, name in people_in(load_coco(annotations, outlines), annotations, images, categories, tell):
         path = folder.find(name)
         if path is None:
             missing.append(name)

@@ -28,21 +28,38 @@ class PersonRow(NamedTuple):
     row: dict[str, Any]
 
 
-def load_coco(annotations: Path) -> dict[str, Any]:
+def load_coco(annotations: Path, outlines: Path | None = None) -> dict[str, Any]:
     """Load the content of a COCO file.
+
+    Args:
+        annotations: the file.
+        outlines: another one, with outlines of some of the first one's annotations, which its own name by ``box_id``.
 
     Returns:
         The content; ``images``, ``annotations`` and ``categories`` are lists, the first and last ones of dicts.
 
     Raises:
-        FileNotFoundError: it does not exist.
-        AnnotationError: it is not JSON with ``images`` and ``annotations``.
+        FileNotFoundError: a file does not exist.
+        AnnotationError: one is not JSON with ``images`` and ``annotations``, or ``outlines`` names what isn't there.
     """
     try:
         content = check_coco(load_json(annotations), annotations)
     except UnreadableJson as error:
         raise AnnotationError(str(error)) from error
+    if outlines is not None:
+        _add_outlines(content["annotations"], annotations, load_coco(outlines)["annotations"], outlines)
     return content | {"categories": category_rows(content)}
+
+
+def _add_outlines(boxes: list[Any], annotations: Path, rows: list[Any], outlines: Path) -> None:
+    """Give the annotations that ``rows`` name by ``box_id`` the outlines that those have."""
+    known = {row["id"]: row for row in boxes if isinstance(row, dict) and "id" in row}
+    for index, row in enumerate(rows):
+        box = known.get(row.get("box_id")) if isinstance(row, dict) else None
+        if box is None:
+            name = name_row(index, row)
+            raise AnnotationError(f"{outlines}: {name} has no box_id of an annotation of {annotations}")
+        box["segmentation"] = row.get("segmentation")
 
 
 def person_rows(

@@ -272,7 +272,7 @@ class EpochSampler(Sampler[int]):
         self.epoch = 0
         config = dataset.config
         self.weights = np.array(
-            [config.ccp if p.source == CCP else np.ceil(len(p.people) / config.people) for p in dataset.photos]
+            [config.ccp if p.source == CCP else np.ceil(max(1, len(p.people)) / config.people) for p in dataset.photos]
         )
 
     def __len__(self) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 from hiseg_training.config.model import ModelConfig, Size
 from hiseg_training.engine.checkpoints import write_atomically
 from hiseg_training.engine.lightning import TorchCheckpointIO, WeightAveraging, lightning
-from hiseg_training.engine.task import SCORE
+from hiseg_training.engine.task import FIT, SCORE
 
 
 def moving_average(max_decay: float) -> Callable[[list[torch.Tensor], list[torch.Tensor], torch.Tensor | int], None]:
@@ -146,3 +147,17 @@ class Checkpoints(lightning.Callback):
             partial.replace(best)
         for file in old:
             file.unlink()
+
+
+class Report(lightning.Callback):
+    """Says in a line after each epoch how good the model is, on ``val`` and on what it learns from."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        found = trainer.callback_metrics
+        scores = f"val {found[SCORE]:.4f}, train {found[FIT]:.4f}, loss {found['train/total']:.4f}"
+        minutes = (time.monotonic() - self.started) / 60
+        epoch = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
+        trainer.print(f"{epoch}, step {trainer.global_step}, {minutes:.1f} min: {scores}")

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from hiseg_training.config.run import Configuration
 from hiseg_training.data.dataset import Batch, PersonDataset, Sample, collate
 from hiseg_training.engine.foreground import foreground_iou, target_coverage, visible_rois
-from hiseg_training.engine.task import Task, WeightGroup
+from hiseg_training.engine.task import SCORE, Mean, Task, WeightGroup, encoder_apart
 from hiseg_training.losses.distillation import DistillationLoss
 from hiseg_training.losses.foreground import foreground_loss
 from hiseg_training.models.coarse import CoarseNetwork, CoarseOutput, run_coarse
@@ -80,20 +80,17 @@ class DistillationTask(Task):
         self.loss = DistillationLoss(settings.weights, ours, theirs)
         self.teacher_score: float | None = None
         self.student_score = 0.0
-        self._teacher_sum, self._teacher_count = 0.0, 0
+        self._teacher_mean = Mean()
 
     def _matched_levels(self, levels: Sequence[Any]) -> list[Any]:
         """Those of a decoder's levels whose features are matched."""
         return [levels[level] for level in self._levels]
 
     def weight_groups(self) -> list[WeightGroup]:
-        encoder = {id(weight) for weight in self.model.coarse.encoder.parameters()}
         unfreezing = self.configuration.distillation.unfreezing
-        weights = list(self.model.coarse.parameters())
-        return [
-            WeightGroup([w for w in weights if id(w) not in encoder] + list(self.loss.parameters())),
-            WeightGroup([w for w in weights if id(w) in encoder], unfreezing.encoder_rate if unfreezing else 1.0),
-        ]
+        coarse = self.model.coarse
+        groups = encoder_apart(coarse, coarse.encoder, unfreezing.encoder_rate if unfreezing else 1.0)
+        return [*groups, WeightGroup(list(self.loss.parameters()))]
 
     def on_fit_start(self) -> None:
         self._teacher.stage.to(self.device)
@@ -142,17 +139,18 @@ class DistillationTask(Task):
         return terms
 
     def scores(self, batch: Batch) -> torch.Tensor:
-        images = to_unit(batch.images)
-        if self.teacher_score is None:
-            teacher = foreground_iou(self.run_teacher(images, batch.rois), batch.identities)
-            self._teacher_sum += float(teacher.sum())
-            self._teacher_count += len(teacher)
-        return foreground_iou(self.model.run_coarse(images, batch.rois), batch.identities)
+        return foreground_iou(self.model.run_coarse(to_unit(batch.images), batch.rois), batch.identities)
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        super().validation_step(batch, batch_idx, dataloader_idx)
+        if self.teacher_score is None and dataloader_idx == 0:
+            teacher = self.run_teacher(to_unit(batch.images), batch.rois)
+            self._teacher_mean.add(foreground_iou(teacher, batch.identities))
 
     def on_validation_epoch_end(self) -> None:
-        self.student_score = self._mean_over_processes(self._sum, self._count)
+        self.student_score = self.mean_over_processes(self._means[SCORE])
         if self.teacher_score is None:
-            self.teacher_score = self._mean_over_processes(self._teacher_sum, self._teacher_count)
+            self.teacher_score = self.mean_over_processes(self._teacher_mean)
         super().on_validation_epoch_end()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

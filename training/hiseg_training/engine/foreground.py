@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from hiseg_training.config.run import Configuration
 from hiseg_training.data.dataset import Batch
-from hiseg_training.engine.task import Task, WeightGroup, mask_iou
+from hiseg_training.engine.task import Task, WeightGroup, encoder_apart, mask_iou
 from hiseg_training.losses.foreground import foreground_loss
 from hiseg_training.models.coarse import CoarseOutput
 from hiseg_training.models.freezing import freeze
@@ -71,7 +71,8 @@ class ForegroundTask(Task):
         freeze(model.fine)
 
     def weight_groups(self) -> list[WeightGroup]:
-        return [WeightGroup(list(self.model.coarse.parameters()))]
+        coarse = self.model.coarse
+        return encoder_apart(coarse, coarse.encoder, self.configuration.schedule.encoder_rate)
 
     def loss_terms(self, batch: Batch) -> dict[str, torch.Tensor]:
         logits = self.model.run_coarse(to_unit(batch.images), visible_rois(batch)).logits

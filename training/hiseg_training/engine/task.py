@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,9 @@ from hiseg_training.models.hierarchical import HierarchicalModel
 
 SCORE = "val_score"
 """Logged name of the score by which the best checkpoint is chosen; higher is better."""
+FIT = "train_score"
+"""Logged name of the same score on a fixed part of the training data: how far above it is says whether a run learns by
+heart, how low it is whether it has learnt enough."""
 
 
 class WeightGroup(NamedTuple):
@@ -55,9 +59,29 @@ def mask_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.where(union > 0, (a & b).sum(1) / union.clamp(min=1), 1.0)
 
 
-def trainable(weights: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-    """Those of ``weights`` that aren't frozen."""
-    return [weight for weight in weights if weight.requires_grad]
+def encoder_apart(stage: nn.Module, encoder: nn.Module, share: float) -> list[WeightGroup]:
+    """All weights of a stage, of which its encoder's learn at ``share`` of the learning rate."""
+    inside = {id(weight) for weight in encoder.parameters()}
+    rest = [weight for weight in stage.parameters() if id(weight) not in inside]
+    return [WeightGroup(rest), WeightGroup(list(encoder.parameters()), share)]
+
+
+@dataclass
+class Mean:
+    """A mean of values that come in parts.
+
+    Attributes:
+        total: their sum so far.
+        count: their number so far.
+    """
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, values: torch.Tensor) -> None:
+        """Take float ``[N]`` in."""
+        self.total += float(values.double().sum())
+        self.count += len(values)
 
 
 class Task(lightning.LightningModule):
@@ -74,9 +98,11 @@ class Task(lightning.LightningModule):
         super().__init__()
         self.model: HierarchicalModel = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.configuration = configuration
-        self._sum, self._count = 0.0, 0
+        self._means = {SCORE: Mean(), FIT: Mean()}
         self._losses = torch.zeros(())
         self._started = time.monotonic()
+        self.spent = 0.0
+        """Which share of ``schedule.minutes`` is over, 0..1; 0 without that limit."""
 
     def weight_groups(self) -> list[WeightGroup]:
         """The weights to train."""
@@ -110,11 +136,10 @@ class Task(lightning.LightningModule):
         schedule = self.configuration.schedule
         progress = self.trainer.global_step / float(self.trainer.estimated_stepping_batches)
         if schedule.minutes:
-            spent = self.trainer.strategy.broadcast((time.monotonic() - self._started) / 60 / schedule.minutes)
-            progress = max(progress, spent)
-            self.trainer.should_stop = self.trainer.should_stop or spent >= 1
+            self.spent = self.trainer.strategy.broadcast((time.monotonic() - self._started) / 60 / schedule.minutes)
+            self.trainer.should_stop = self.trainer.should_stop or self.spent >= 1
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = learning_rate(schedule, progress) * group["share"]
+            group["lr"] = learning_rate(schedule, max(progress, self.spent)) * group["share"]
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         terms = self.loss_terms(batch)
@@ -132,18 +157,17 @@ class Task(lightning.LightningModule):
                 "schedule.learning_rate may help, or schedule.precision=32-true. What was saved before is as it was"
             )
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        scores = self.scores(batch).double()
-        self._sum += float(scores.sum())
-        self._count += len(scores)
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._means[(SCORE, FIT)[dataloader_idx]].add(self.scores(batch))
 
     def on_validation_epoch_end(self) -> None:
-        self.log(SCORE, self._mean_over_processes(self._sum, self._count), prog_bar=True)
-        self._sum, self._count = 0.0, 0
+        for name, mean in self._means.items():
+            self.log(name, self.mean_over_processes(mean), prog_bar=True)
+            self._means[name] = Mean()
 
-    def _mean_over_processes(self, total: float, count: int) -> float:
-        """Mean of all processes' values, of which this one has ``count`` with the sum ``total``; 0 if there is none."""
-        sums = self.sum_over_processes(torch.tensor([total, float(count)], dtype=torch.float64)).tolist()
+    def mean_over_processes(self, mean: Mean) -> float:
+        """Mean of all processes' values; 0 if there is none."""
+        sums = self.sum_over_processes(torch.tensor([mean.total, mean.count], dtype=torch.float64)).tolist()
         return float(sums[0] / max(1.0, sums[1]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 
-from hiseg_training.config.run import Configuration
-from hiseg_training.data.coco import Photo
-from hiseg_training.data.dataset import AugmentConfig, EpochSampler, PersonDataset, collate
-from hiseg_training.data.eval_dataset import EvalDataset
-from hiseg_training.engine.callbacks import EMA, AtomicCheckpointIO, CheckpointNaming, Checkpoints
+from hiseg_training.engine.callbacks import EMA, AtomicCheckpointIO, CheckpointNaming, Checkpoints, Report
 from hiseg_training.engine.lightning import DDPStrategy, EarlyStopping, TensorBoardLogger, TQDMProgressBar, lightning
-from hiseg_training.engine.sampler import DistributedBatchSampler
+from hiseg_training.engine.loaders import Loaders
+from hiseg_training.engine.process import ProcessRank
 from hiseg_training.engine.task import SCORE, Task
 
 IGNORED_WARNINGS = (
@@ -40,29 +34,6 @@ IGNORED_WARNINGS = (
 )
 
 
-@dataclass(frozen=True)
-class ProcessRank:
-    """Which of a run's processes this one is, as ``torchrun`` sets it in the environment.
-
-    Attributes:
-        rank: number of this process, from 0.
-        world: number of processes.
-        local: number of processes on this machine.
-    """
-
-    rank: int
-    world: int
-    local: int
-
-    @classmethod
-    def from_environment(cls) -> ProcessRank:
-        """Read ``RANK``, ``WORLD_SIZE`` and ``LOCAL_WORLD_SIZE``; without them there is one process."""
-        rank, world, local = (
-            int(os.environ.get(name, end)) for name, end in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_WORLD_SIZE", 1))
-        )
-        return cls(rank, world, local)
-
-
 class Best(NamedTuple):
     """What a run has brought.
 
@@ -77,35 +48,21 @@ class Best(NamedTuple):
     epoch: int
 
 
-def augment_config(configuration: Configuration) -> AugmentConfig:
-    """The part of a run's configuration that says how samples are made."""
-    data = configuration.data
-    return AugmentConfig(
-        data.canvas, data.scales, data.people, data.paste, data.jitter, data.loose, data.ccp, data.augment
-    )
-
-
 def run(
     task: Task,
-    train: list[Photo],
-    val: list[Photo],
+    loaders: Callable[[ProcessRank], Loaders],
     folder: Path,
     naming: CheckpointNaming,
     resume: Path | None = None,
-    wrap: Callable[[PersonDataset], Dataset[Any]] = lambda people: people,
-    collate_fn: Callable[[list[Any]], Any] = collate,
 ) -> Best:
     """Train; the model in ``task`` ends with the averaged weights.
 
     Args:
         task: the stage, with its model and configuration.
-        train: images to train on.
-        val: images to score each epoch by.
+        loaders: makes what gives the stage its batches, in the given one of the run's processes.
         folder: ``checkpoints/`` and ``logs/`` are written there.
         naming: names of the checkpoints.
         resume: checkpoint of a run to continue.
-        wrap: makes the data set that the task takes of the samples.
-        collate_fn: makes a batch of several rows of that data set.
 
     Returns:
         The best of all epochs, those before the run was resumed included.
@@ -114,33 +71,16 @@ def run(
         ValueError: the schedule can't be run here; the message names the field.
     """
     configuration, process = task.configuration, ProcessRank.from_environment()
-    schedule, data = configuration.schedule, configuration.data
+    schedule, canvas = configuration.schedule, configuration.data.canvas
     precision = _precision(schedule.precision)
-    people = PersonDataset(train, augment_config(configuration), schedule.seed)
-    if data.workers:
-        people.preload()
-    epochs = EpochSampler(people, schedule.seed)
-    sampler = DistributedBatchSampler(epochs, schedule.batch_size, process.rank, process.world)
-    loader = DataLoader(
-        wrap(people),
-        batch_size=sampler.batch,
-        sampler=sampler,
-        collate_fn=collate_fn,
-        num_workers=data.workers,
-        persistent_workers=data.workers > 0,
-        drop_last=True,
-    )
-    canvases = EvalDataset(val, data.canvas)
-    val_loader = DataLoader(
-        canvases,
-        batch_size=min(8, schedule.batch_size),
-        sampler=range(process.rank, len(canvases), process.world),
-        collate_fn=collate,
-        num_workers=data.workers,
-        persistent_workers=data.workers > 0,
-    )
-    checkpoints = Checkpoints(folder / "checkpoints", naming, task.model.config, data.canvas, schedule.keep)
-    callbacks: list[lightning.Callback] = [EMA(schedule.average), checkpoints, TQDMProgressBar(refresh_rate=10)]
+    given = loaders(process)
+    checkpoints = Checkpoints(folder / "checkpoints", naming, task.model.config, canvas, schedule.keep)
+    callbacks: list[lightning.Callback] = [
+        EMA(schedule.average),
+        checkpoints,
+        TQDMProgressBar(refresh_rate=10),
+        Report(),
+    ]
     if schedule.patience:
         callbacks.append(EarlyStopping(SCORE, mode="max", patience=schedule.patience))
     # Lightning's tips and its list of the hardware are left out; warnings and progress stay.
@@ -166,7 +106,7 @@ def run(
             log_every_n_steps=1,
             deterministic="warn" if torch.cuda.is_available() else True,
         )
-        trainer.fit(task, loader, val_loader, ckpt_path=resume, weights_only=True)
+        trainer.fit(task, given.train, [given.val, given.fit], ckpt_path=resume, weights_only=True)
     return Best(checkpoints.best_file, checkpoints.best, checkpoints.best_epoch)
 
 

@@ -16,20 +16,6 @@ MAX_POSITIVE_WEIGHT = 20.0
 """Largest weight of a pixel in an outline's band against one outside it, however thin the outline."""
 
 
-def three_class_labels(identities: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Classes of the pixels of people's crops.
-
-    Args:
-        identities: float or integer ``[N, 1, h, w]``, 0 where no person is, k where person k is.
-        targets: int64 ``[N]``, the person that each crop is about.
-
-    Returns:
-        int64 ``[N, h, w]``: background, target or other people, as numbered in :mod:`hiseg_training.config.model`.
-    """
-    crops = identities[:, 0].round().long()
-    return torch.where(crops == targets[:, None, None], TARGET, torch.where(crops > 0, OTHER, BACKGROUND))
-
-
 class FinePrediction(Protocol):
     """What a fine stage predicts for ``N`` crops; None is a branch that it doesn't have.
 

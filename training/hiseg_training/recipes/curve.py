@@ -12,23 +12,25 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-ORANGE, BLUE, GREY = "#e8a33d", "#2a78b8", "#666666"
+ORANGE, BLUE, GREEN, GREY = "#e8a33d", "#2a78b8", "#3c8d40", "#666666"
 MOST_COLUMNS = 5
 
 
 @dataclass(frozen=True)
 class RunCurve:
-    """The score and loss of a run, epoch by epoch.
+    """The scores and loss of a run, epoch by epoch.
 
     Attributes:
         steps: optimiser steps at the end of each epoch.
         scores: the validation score after each epoch, 0..1.
+        fits: the score on a fixed part of the training data after each epoch, 0..1.
         losses: the mean training loss of each epoch.
         minutes: duration: number of epochs times the median epoch, so that interruptions do not count.
     """
 
     steps: Sequence[int]
     scores: Sequence[float]
+    fits: Sequence[float]
     losses: Sequence[float]
     minutes: float
 
@@ -36,6 +38,11 @@ class RunCurve:
     def best(self) -> float:
         """The best score of all epochs."""
         return max(self.scores)
+
+    @property
+    def fit(self) -> float:
+        """The score on the training data in the best epoch."""
+        return self.fits[self.scores.index(self.best)]
 
 
 def read_curve(logs: Path) -> RunCurve:
@@ -46,7 +53,7 @@ def read_curve(logs: Path) -> RunCurve:
     """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from hiseg_training.engine.task import SCORE
+    from hiseg_training.engine.task import FIT, SCORE
 
     events: Any = EventAccumulator(str(logs), size_guidance={"scalars": 0})
     events.Reload()
@@ -54,20 +61,21 @@ def read_curve(logs: Path) -> RunCurve:
         raise ValueError(f"{logs}: no epoch was finished")
     # A run that was killed within an epoch repeated that epoch: the later one counts.
     scores = {event.step: event for event in events.Scalars(SCORE)}
-    losses = {event.step: event.value for event in events.Scalars("train/total")}
+    fits, losses = ({event.step: event.value for event in events.Scalars(name)} for name in (FIT, "train/total"))
     moments = sorted(event.wall_time for event in scores.values())
     gaps = [after - before for before, after in pairwise(moments)]
     steps = sorted(scores)
     return RunCurve(
         steps,
         [scores[step].value for step in steps],
+        [fits[step] for step in steps],
         [losses.get(step, float("nan")) for step in steps],
         len(steps) * median(gaps) / 60 if gaps else 0.0,
     )
 
 
 def save_curves(curves: Mapping[str, RunCurve], path: Path) -> None:
-    """Write a PNG that plots each run's score on ``val`` and loss over the steps, side by side, by title."""
+    """Write a PNG that plots each run's scores and loss over the steps, side by side, by title."""
     columns = min(len(curves), MOST_COLUMNS)
     rows = ceil(len(curves) / columns)
     figure = Figure(figsize=(1.4 + 4.2 * columns, 3.4 * rows), dpi=100, layout="constrained")
@@ -77,10 +85,12 @@ def save_curves(curves: Mapping[str, RunCurve], path: Path) -> None:
     for score, (title, curve) in zip(panels[: len(curves)], curves.items(), strict=True):
         loss = score.twinx()
         loss.plot(curve.steps, curve.losses, color=ORANGE, linewidth=1.5)
-        score.plot(curve.steps, curve.scores, color=BLUE, linewidth=2)
+        score.plot(curve.steps, curve.scores, color=BLUE, linewidth=2, label="on val")
+        score.plot(curve.steps, curve.fits, color=GREEN, linewidth=2, label="on a part of train")
+        score.legend(loc="lower right", fontsize=8)
         score.set_title(f"{title}: {curve.best:.3f} at best", loc="left", fontsize=11)
         score.set_xlabel("steps", color=GREY)
-        score.set_ylabel("mean IoU on val", color=BLUE)
+        score.set_ylabel("mean IoU", color=BLUE)
         loss.set_ylabel("loss on train", color=ORANGE)
         if max(curve.losses) > 10 * min(curve.losses):
             loss.set_yscale("log")

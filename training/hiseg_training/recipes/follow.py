@@ -95,11 +95,15 @@ def shell_command(step: Step, words: Sequence[str]) -> str:
 
 def table(plan: Plan, curves: Mapping[str, RunCurve]) -> str:
     """Format a Markdown table with a row for each step."""
-    lines = ["| step | why | optimiser steps | minutes | best on `val` |", "|---|---|---:|---:|---:|"]
+    lines = [
+        "| step | why | optimiser steps | minutes | best on `val` | then on a part of `train` |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
     for step in plan.step:
         found = curves[step.name]
         taken = found.steps[-1] + 1
-        lines.append(f"| {step.name} | {step.why} | {taken:,} | {found.minutes:.0f} | {found.best:.3f} |")
+        scores = f"{found.best:.3f} | {found.fit:.3f}"
+        lines.append(f"| {step.name} | {step.why} | {taken:,} | {found.minutes:.0f} | {scores} |")
     return "\n".join(lines)
 
 
