@@ -44,11 +44,10 @@ def send(pool: ThreadPoolExecutor, server: Server, photo: bytes, count: int) -> 
 
 
 def wait_for(client: httpx.Client, metric: str) -> None:
-    for _ in range(400):
-        if metric in client.get("/metrics").text:
-            return
+    until = time.monotonic() + 30
+    while metric not in client.get("/metrics").text:
+        assert time.monotonic() < until, f"{metric} did not come"
         time.sleep(0.005)
-    raise AssertionError(f"{metric} did not come")
 
 
 def test_sigterm_refuses_new_requests_at_once_and_finishes_the_accepted_ones(photo: bytes) -> None:
@@ -62,7 +61,7 @@ def test_sigterm_refuses_new_requests_at_once_and_finishes_the_accepted_ones(pho
                 assert refused.status_code == 503
                 assert "retry-after" in refused.headers
         assert [request.result().status_code for request in accepted] == [200] * 3
-        assert server.process.wait(5) == 0
+        assert server.process.wait(20) == 0
 
 
 def test_requests_are_accepted_until_a_load_balancer_must_have_noticed_the_shutdown(photo: bytes) -> None:
@@ -78,7 +77,7 @@ def test_requests_are_accepted_until_a_load_balancer_must_have_noticed_the_shutd
             assert client.get(server.url + "/v2/health/ready").status_code == 503
             late = post(server, photo)
         assert [request.result().status_code for request in accepted] + [late.status_code] == [200, 200]
-        assert server.process.wait(5) == 0
+        assert server.process.wait(20) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -89,7 +88,7 @@ def test_a_second_signal_ends_the_process(photo: bytes, number: signal.Signals) 
         time.sleep(0.1)
         assert server.process.poll() is None
         server.process.send_signal(number)
-        server.process.wait(2)
+        server.process.wait(20)
         with pytest.raises(httpx.TransportError):
             accepted.result()
 
@@ -99,7 +98,7 @@ def test_the_drain_limit_ends_the_process(photo: bytes) -> None:
     with ThreadPoolExecutor(8) as pool, serving(slow("--constant", "800", "--roi", "0"), code=1, **settings) as server:
         (accepted,) = send(pool, server, photo, 1)
         server.process.terminate()
-        server.process.wait(3)
+        server.process.wait(20)
         with pytest.raises(httpx.TransportError):
             accepted.result()
 
@@ -109,7 +108,7 @@ def test_a_signal_before_it_is_ready_ends_it_at_once() -> None:
     assert process.stderr is not None
     next(line for line in process.stderr if "until then" in line)
     process.terminate()
-    assert process.wait(2) == 0
+    assert process.wait(20) == 0
     assert "Ready" not in process.stderr.read()
     process.stderr.close()
 
@@ -124,7 +123,7 @@ def test_an_engine_that_hangs_cannot_hold_the_process_past_the_drain_limit(photo
         with httpx.Client(base_url=server.url) as client:
             wait_for(client, "hiseg_requests_in_progress 0.0")
         server.process.terminate()
-        server.process.wait(2)
+        server.process.wait(20)
 
 
 def test_it_listens_while_the_models_load_and_says_so(photo: bytes) -> None:

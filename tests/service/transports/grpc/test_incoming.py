@@ -88,17 +88,18 @@ def test_a_frame_that_stays_unfinished_ends_its_stream_and_an_idle_camera_stays(
 
 def test_a_stream_without_its_first_message_or_without_frames_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hiseg.transports.grpc.servicer.STREAM_CONFIG_SECONDS", 0.2)
-    monkeypatch.setattr("hiseg.transports.grpc.stream.STREAM_IDLE_SECONDS", 0.4)
+    monkeypatch.setattr("hiseg.transports.grpc.stream.STREAM_IDLE_SECONDS", 1)
 
     async def scenario() -> None:
         async with running() as service:
             silent = Camera(service)
             assert await silent.rest() is StatusCode.DEADLINE_EXCEEDED
+            monkeypatch.setattr("hiseg.transports.grpc.servicer.STREAM_CONFIG_SECONDS", 30)
             idle = await Camera.opened(service)
             await idle.send()
             assert await idle.rest() is StatusCode.DEADLINE_EXCEEDED
             assert idle.outcomes == ["result"]
-            assert (await idle.call.details()) == "no frame came for 0.4 s"
+            assert (await idle.call.details()) == "no frame came for 1 s"
 
     asyncio.run(scenario())
 

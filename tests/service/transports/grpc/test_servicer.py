@@ -214,12 +214,12 @@ def test_what_is_asked_reaches_the_segmenter(monkeypatch: pytest.MonkeyPatch) ->
         raise InvalidRequest("enough")
 
     async def scenario() -> None:
-        async with running(Settings(default_deadline_ms=4000)) as service:
+        async with running(Settings(default_deadline_ms=100_000)) as service:
             monkeypatch.setattr(service.segmenter, "segment", remember)
             fields = {"mode": "MODE_BINARY", "priority": "PRIORITY_BATCH", "variant": "b0"}
             fields |= {"threshold": 0.25, "smoothing": "SMOOTHING_EDGE", "dilation_px": 7, "resolve_overlaps": True}
             now = time.monotonic()
-            await service.refused(pb.SegmentRequest(encoded_image=PHOTO, boxes=[BOX], **fields), within=2)
+            await service.refused(pb.SegmentRequest(encoded_image=PHOTO, boxes=[BOX], **fields), within=50)
             await service.refused(pb.SegmentRequest(encoded_image=PHOTO), within=None)
             first, second = jobs
             assert (first.mode, first.priority) == (Mode.BINARY, Priority.BATCH)
@@ -230,6 +230,9 @@ def test_what_is_asked_reaches_the_segmenter(monkeypatch: pytest.MonkeyPatch) ->
                 PostProcessing(),
             )
             assert (first.client, first.boxes) == ("127.0.0.1", (Box(10, 5, 30, 50),))
-            assert [job.deadline for job in jobs] == [pytest.approx(now + 2, abs=1), pytest.approx(now + 4, abs=1)]
+            assert [job.deadline for job in jobs] == [
+                pytest.approx(now + 50, abs=20),
+                pytest.approx(now + 100, abs=20),
+            ]
 
     asyncio.run(scenario())

@@ -166,7 +166,7 @@ def test_draining_answers_accepted_frames_and_ends_the_stream(policy: Any) -> No
             service.segmenter.admission.state = State.DRAINING
             assert await idle.rest() is StatusCode.UNAVAILABLE
             service.engine.gate.set()
-            await asyncio.wait_for(service.segmenter.admission.wait_until_empty(), 5)
+            await asyncio.wait_for(service.segmenter.admission.wait_until_empty(), 30)
             assert await camera.rest() is StatusCode.UNAVAILABLE
             assert camera.outcomes == ["result"] * 3 if expected == 3 else ["result", "superseded", "result"]
             await until(lambda: streams(service) == 0)
@@ -252,7 +252,7 @@ def test_draining_does_not_wait_for_a_caller_that_stopped_reading() -> None:
                 await asyncio.sleep(0.02)
             await until(lambda: service.segmenter.admission.active_requests >= 4)
             service.segmenter.admission.state = State.DRAINING
-            await asyncio.wait_for(service.segmenter.admission.wait_until_empty(), 5)
+            await asyncio.wait_for(service.segmenter.admission.wait_until_empty(), 30)
             camera.call.cancel()
             await until(lambda: streams(service) == 0)
 

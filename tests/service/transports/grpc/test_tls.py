@@ -60,7 +60,7 @@ async def status(settings: Settings, credentials: grpc.ChannelCredentials | None
     """What a call ends with."""
     async with running(settings, credentials=credentials) as service:
         try:
-            answer = await service.stub.Segment(pb.SegmentRequest(**FRAME), timeout=5)
+            answer = await service.stub.Segment(pb.SegmentRequest(**FRAME), timeout=30)
         except AioRpcError as error:
             return error.code()
         assert len(answer.instances) == 1

@@ -52,7 +52,7 @@ async def listening() -> AsyncIterator[tuple[int, Segmenter]]:
 
 @pytest.mark.parametrize(("pause", "status"), [(0.2, 504), (0.001, 200)])
 def test_a_body_needs_a_least_rate(photo: bytes, monkeypatch: pytest.MonkeyPatch, pause: float, status: int) -> None:
-    monkeypatch.setattr(handler, "BODY_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(handler, "BODY_GRACE_SECONDS", 0.5)
     monkeypatch.setattr(handler, "MIN_BODY_BYTES_PER_S", len(photo))
 
     async def slowly() -> AsyncIterator[bytes]:

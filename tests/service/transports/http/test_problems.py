@@ -50,6 +50,16 @@ def post(client: httpx.AsyncClient, photo: bytes, **query: object) -> asyncio.Ta
     return asyncio.create_task(client.post("/v1/segment", content=photo, headers=headers, params={"boxes": ""} | query))  # type: ignore[arg-type]
 
 
+async def settled(
+    requests: list[asyncio.Task[httpx.Response]], refused: int
+) -> tuple[set[asyncio.Task[httpx.Response]], set[asyncio.Task[httpx.Response]]]:
+    """Those that are answered, as soon as they are as many as must be refused, and those that wait."""
+    async with asyncio.timeout(30):
+        while sum(request.done() for request in requests) < refused:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    return await asyncio.wait(requests, timeout=0)
+
+
 def test_exactly_the_requests_over_the_capacity_are_refused_at_once(photo: bytes) -> None:
     async def scenario() -> None:
         engine = EchoEngine(prior=Cost(0, 100, 0))
@@ -57,7 +67,7 @@ def test_exactly_the_requests_over_the_capacity_are_refused_at_once(photo: bytes
         # A job is let in while at most 950 ms wait before it, and each costs 100: ten.
         async with app(engine, BatchLimits(wait_ms=950)) as (client, _, metrics):
             requests = [post(client, photo) for _ in range(25)]
-            done, waiting = await asyncio.wait(requests, timeout=2)
+            done, waiting = await settled(requests, 15)
             assert (len(done), len(waiting)) == (15, 10)
             for request in done:
                 refusal = request.result()
@@ -83,7 +93,7 @@ def test_bytes_held_are_bounded(photo: bytes) -> None:
         async with app(engine) as (client, segmenter, _):
             segmenter.admission.max_bytes = 5 * len(photo) + 5 * 3 * 64 * 64
             requests = [post(client, photo) for _ in range(10)]
-            done, waiting = await asyncio.wait(requests, timeout=2)
+            done, waiting = await settled(requests, 6)
             assert {request.result().status_code for request in done} == {429}
             assert len(waiting) == 4
             engine.gate.set()

@@ -12,7 +12,7 @@ from benchmarks.harness.echo import EchoEngine
 from hiseg.batching.admission import State
 from hiseg.batching.job import BatchLimits
 from hiseg.engines.base import Cost
-from tests.service.transports.http.test_problems import app
+from tests.service.transports.http.test_problems import app, settled
 
 MODEL = "/v2/models/echo"
 
@@ -29,7 +29,7 @@ def test_requests_over_the_capacity_are_refused(photo: bytes) -> None:
         engine.gate.clear()
         async with app(engine, BatchLimits(wait_ms=450)) as (client, _, metrics):
             requests = [infer(client, photo) for _ in range(12)]
-            done, waiting = await asyncio.wait(requests, timeout=2)
+            done, waiting = await settled(requests, 7)
             engine.gate.set()
             answers = await asyncio.gather(*waiting)
         assert (len(done), len(waiting)) == (7, 5)

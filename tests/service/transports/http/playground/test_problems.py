@@ -139,7 +139,8 @@ def test_a_request_to_a_busy_service_is_repeated(visit: Visit, photo: bytes) -> 
 
 @pytest.mark.alone
 def test_the_page_waits_for_a_service_that_is_starting(visit: Visit) -> None:
-    process = subprocess.Popen(SLOW, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    starting = command("--canvases", "1", "--constant", "1000", "--roi", "0")
+    process = subprocess.Popen(starting, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
     try:
         line = next(line for line in process.stderr if "until then" in line)
@@ -148,7 +149,7 @@ def test_the_page_waits_for_a_service_that_is_starting(visit: Visit) -> None:
         assert visitor.page.get_by_text("ready · gpu_like").is_visible()
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(20)
         process.stderr.close()
 
 
@@ -192,7 +193,7 @@ def test_draining_then_gone(visit: Visit, photo: bytes) -> None:
                 pass  # it has yet to notice
             visitor.page.get_by_label("Threshold").fill("0.6")
             said(visitor, "The service is shutting down")
-        server.process.wait(10)
+        server.process.wait(20)
         visitor.page.get_by_role("button", name="Try now").click()
         expect(visitor.page.get_by_role("alert")).to_contain_text("Can’t reach the service")
         assert not JARGON.search(visitor.problem())
