@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -137,9 +138,26 @@ def test_a_request_to_a_busy_service_is_repeated(visit: Visit, photo: bytes) -> 
         assert visitor.drawn().any()
 
 
-@pytest.mark.alone
+STARTING = """
+import itertools, threading, typer
+from benchmarks import gpu_like
+from hiseg.transports.http import app
+asked, often, run, say = itertools.count(1), threading.Event(), gpu_like.GpuLike.run, app.models_served
+def told(*about):
+    if next(asked) == 2:
+        often.set()
+    return say(*about)
+def waits(self, batch):
+    often.wait()
+    return run(self, batch)
+gpu_like.GpuLike.run, app.models_served = waits, told
+typer.run(gpu_like.main)
+"""
+"""A service whose engine is ready once the page has asked twice."""
+
+
 def test_the_page_waits_for_a_service_that_is_starting(visit: Visit) -> None:
-    starting = command("--canvases", "1", "--constant", "1000", "--roi", "0")
+    starting = (sys.executable, "-c", STARTING, "--canvases", "1")
     process = subprocess.Popen(starting, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
     try:
