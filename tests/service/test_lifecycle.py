@@ -141,7 +141,7 @@ def test_it_listens_while_the_models_load_and_says_so(photo: bytes) -> None:
         assert httpx.get(url + "/readyz").status_code == 200
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(20) == 0
         process.stderr.close()
 
 

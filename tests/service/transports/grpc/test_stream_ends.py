@@ -242,7 +242,6 @@ def test_a_caller_that_stops_reading_fills_no_memory(policy: Any) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.alone
 def test_draining_does_not_wait_for_a_caller_that_stopped_reading() -> None:
     async def scenario() -> None:
         async with running() as service:
@@ -274,7 +273,6 @@ for _ in SegmentationServiceStub(grpc.insecure_channel(sys.argv[1])).SegmentStre
 """
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("policy", [WAIT, LATEST_ONLY])
 def test_nothing_is_left_of_a_client_that_is_killed(policy: Any) -> None:
     async def scenario() -> None:
