@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
 from hiseg.core.image import Pixels
 from hiseg_training.config.model import BACKGROUND, OTHER, TARGET, UNKNOWN
 from hiseg_training.crops.cut import LEAST_PIXELS, REGION, Crop, cut_photo
+from hiseg_training.data.person import Person
 from tests.training.crops.photos import HEIGHT, WIDTH, ground, person, photo, rectangle
 
 SIZE = (64, 48)
 LARGE, FRONT = rectangle(40, 20, 90, 100), rectangle(70, 40, 100, 80)
 
 
-def cut(path: Path, *people: object, annotated: bool = False, guess: Pixels | None = None) -> list[Crop]:
+def cut(path: Path, *people: Person, annotated: bool = False, guess: Pixels | None = None) -> list[Crop]:
     pixels = ground()
     pixels[LARGE], pixels[FRONT] = (200, 0, 0), (0, 200, 0)
-    return list(cut_photo(photo(path / "a.png", pixels, *people, guess=guess), SIZE, annotated))  # type: ignore[arg-type]
+    return list(cut_photo(photo(path / "a.png", pixels, *people, guess=guess), SIZE, annotated))
 
 
 def test_the_target_is_what_is_visible(tmp_path: Path) -> None:
@@ -59,8 +62,12 @@ def test_a_crop_is_as_much_larger_than_the_box_on_each_side_and_black_outside_th
     assert not crop.labels[: y - 1].any()
 
 
-def test_nothing_is_known_in_the_boxes_of_people_without_outlines_but_the_target(tmp_path: Path) -> None:
-    (crop,) = cut(tmp_path, person(FRONT), person(LARGE, outlined=False))
+EMPTY = replace(person(LARGE), rle=coco_mask.encode(np.zeros((HEIGHT, WIDTH), dtype=np.uint8, order="F")))
+
+
+@pytest.mark.parametrize("boxed", [person(LARGE, outlined=False), EMPTY], ids=["no outline", "an empty outline"])
+def test_nothing_is_known_in_the_boxes_of_people_without_outlines_but_the_target(tmp_path: Path, boxed: Person) -> None:
+    (crop,) = cut(tmp_path, person(FRONT), boxed)
     np.testing.assert_array_equal(crop.pixels[crop.labels == TARGET].mean(0) > 150, [False, True, False])
     assert (crop.labels == UNKNOWN).any()
     assert not (crop.labels == OTHER).any()

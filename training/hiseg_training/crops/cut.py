@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pycocotools import mask as coco_mask
 
 from hiseg.core.image import BoolMask, Floats, Pixels, Size
 from hiseg_training.config.model import BACKGROUND, OTHER, TARGET, UNKNOWN
@@ -52,8 +53,9 @@ def cut_photo(photo: Photo, size: Size = STORED, annotated: bool = False) -> Ite
     """Yield a crop for each outlined person of a photo, in the photo's order.
 
     The target is what is visible of the person, where :meth:`Photo.identities` has nobody in front. Nothing is known of
-    the pixels in the box of somebody without an outline, unless somebody's outline has them, nor where a photo's guess
-    is neither sure that anybody is there nor that nobody is. The photo is decoded only if anybody in it has an outline.
+    the pixels in the box of somebody without an outline, or with an empty one, unless somebody's outline has them, nor
+    where a photo's guess is neither sure that anybody is there nor that nobody is. The photo is decoded only if anybody
+    in it has an outline.
 
     Args:
         photo: with people, some of whom have outlines.
@@ -110,7 +112,8 @@ def _unknown(photo: Photo, identities: Pixels, guess: Pixels | None) -> Pixels:
     """
     unknown = np.zeros(identities.shape, dtype=np.bool_)
     for person in photo.people:
-        if person.rle is None:
+        # A model may find nobody in a box.
+        if person.rle is None or not coco_mask.area(person.rle):
             box = person.box
             unknown[int(box.y1) : int(np.ceil(box.y2)), int(box.x1) : int(np.ceil(box.x2))] = True
     unknown &= identities == 0
