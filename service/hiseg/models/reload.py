@@ -2,13 +2,15 @@
 
 The repository is polled. A new version is loaded beside the one in use, warmed up and tested; only then do new jobs go
 to it. The old one finishes the jobs that it has, and is closed. A version that fails its test is refused with one line
-in the log, and the version in use stays. Where INT8 is to run, a version's file in INT8 is tried first.
+in the log, and the version in use stays. Where INT8 is to run, a version's file in INT8 is tried first;
+one that is being copied is waited for, since ``model.onnx`` would run at once in its place, and be replaced again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 from hiseg.batching.batcher import Batcher
 from hiseg.core.model_choice import shared_variants
 from hiseg.core.result import ModelRef
+from hiseg.core.settled_files import SETTLED_S
 from hiseg.engines.contract import ModelError
 from hiseg.engines.metadata import one_line
 from hiseg.models.int8 import check_same_model, files_of, is_int8, refusal, why_not_int8
@@ -60,6 +63,8 @@ class HotReloader:
         self._refused = {*refused}
         self._int8 = why_not_int8(settings.int8) is None
         self._gone: set[str] = set()
+        self._seen: dict[StoredModel, float] = {}
+        """When each file in INT8 was first seen as it is now."""
 
     async def watch(self) -> None:
         """Poll the repository until cancelled."""
@@ -73,13 +78,15 @@ class HotReloader:
 
     async def _poll(self, batchers: AsyncExitStack, retiring: asyncio.TaskGroup) -> None:
         found = await asyncio.to_thread(self._find)
-        self._refused.intersection_update(stored for files in found.values() for stored in files)
+        there = {stored for files in found.values() for stored in files}
+        self._refused &= there
+        self._seen = {stored: self._seen.get(stored, time.monotonic()) for stored in there if is_int8(stored)}
         for name in self._running.keys() - found.keys() - self._gone:
             log.warning("%s is not in the repository any more; it is served on until the service ends", name)
         self._gone = self._running.keys() - found.keys()
         for name, files in found.items():
             for stored in files:
-                if stored == self._running.get(name):
+                if stored == self._running.get(name) or not self._is_settled(stored):
                     break
                 if stored not in self._refused and (batcher := await self._load(stored)):
                     batchers.callback(batcher.engine.close)
@@ -91,6 +98,10 @@ class HotReloader:
         """The files of each model, the one that is to run first."""
         versions = stored_versions(self._repository)
         return {name: [file for each in of for file in files_of(each, self._int8)] for name, of in versions.items()}
+
+    def _is_settled(self, stored: StoredModel) -> bool:
+        """Whether a file in INT8 has been left alone for a moment; others are found out about by opening them."""
+        return not is_int8(stored) or time.monotonic() - self._seen[stored] >= SETTLED_S
 
     async def _load(self, stored: StoredModel) -> Batcher | None:
         """Load, warm up and test a file; return its batcher, or None if it is refused."""

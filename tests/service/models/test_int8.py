@@ -150,7 +150,10 @@ def test_each_model_runs_the_file_that_it_has(tmp_path: Path) -> None:
     assert asyncio.run(scenario(Int8.NEVER)) == dict.fromkeys(["hiseg_b0", "hiseg_b1", "own"], "fp32")
 
 
-def test_a_file_that_comes_and_goes_is_used_and_not(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_comes_and_goes_is_used_and_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("hiseg.models.reload.SETTLED_S", 0.1)
     folder = add_model(tmp_path, None)
     path, said = folder / "model.int8.onnx", caplog.records
 
@@ -160,10 +163,13 @@ def test_a_file_that_comes_and_goes_is_used_and_not(tmp_path: Path, caplog: pyte
     async def scenario() -> None:
         async with serving(tmp_path, Int8.ALWAYS) as segmenter:
             assert precisions(segmenter) == {"hiseg_b0": "fp32"}
-            path.write_bytes(quantized()[:-900])  # a copy that isn't done yet
-            await until(refusals, "the half of a file is refused")
+            for end in range(1, 9):  # a copy that isn't done yet
+                path.write_bytes(quantized()[: -100 * end])
+                await asyncio.sleep(0.04)
+            assert not refusals()
             path.write_bytes(quantized())
             await until(lambda: precisions(segmenter) == {"hiseg_b0": "int8"}, "the whole is used")
+            assert not refusals()
             path.write_bytes(b"damaged while it is used")
             await until(lambda: precisions(segmenter) == {"hiseg_b0": "fp32"}, "the other one is used")
             path.unlink()

@@ -17,6 +17,7 @@ from hiseg.engines.triton.discovery import discover
 def test_the_default_may_be_a_variant_or_the_name_of_a_model(tmp_path: Path) -> None:
     repository = copy_of_ours(tmp_path)
     add_float_b0(repository, "a_b0")
+    (repository / "hiseg_b0" / "1" / "model.int8.onnx").write_bytes(b"of the embedded engine; Triton leaves it alone")
     with triton(repository) as server:
         targets = parse_targets(targets_of(server))
 
@@ -26,6 +27,8 @@ def test_the_default_may_be_a_variant_or_the_name_of_a_model(tmp_path: Path) -> 
                 choose_model(models, *asked, default).name for asked in ((None, None), (None, "b0"), ("a_b0", None))
             ]
 
+        found = asyncio.run(discover(targets, "b0"))
+        assert all(info.ref.precision == info.card["precision"] for info in found)
         assert asyncio.run(refs("b0")) == ["hiseg_b0", "hiseg_b0", "a_b0"]
         assert asyncio.run(refs("a_b0")) == ["a_b0", "hiseg_b0", "a_b0"]
         with pytest.raises(TimeoutError):
