@@ -26,7 +26,7 @@ def picture(mode: str, width: int = 40, height: int = 30) -> PIL.Image.Image:
     if mode == "I;16":
         return PIL.Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
     if mode == "P":
-        return PIL.Image.fromarray(pixels[..., :3]).quantize(40)
+        return PIL.Image.fromarray(pixels[..., :3]).quantize(40, PIL.Image.Quantize.FASTOCTREE)
     if mode == "PA":
         return PIL.Image.fromarray(pixels).quantize(40)
     rgba = PIL.Image.fromarray(pixels)
