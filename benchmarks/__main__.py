@@ -45,7 +45,7 @@ def model(engine: OnnxEngine) -> None:
     """The engine alone, by canvas and number of people."""
 
     def case(canvas: tuple[int, int], people: int) -> Callable[[], object]:
-        batch = random_batch(canvas, 1, people)
+        batch = random_batch(canvas, 1, people, engine.info.outputs)
         return lambda: engine.run(batch)
 
     canvases = engine.info.canvases[:4:3]
@@ -66,10 +66,10 @@ def memory(engine: OnnxEngine) -> None:
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
     async def two_at_once(people: int) -> None:
-        batches = [random_batch(engine.info.canvases[0], 1, people) for _ in range(2)]
+        batches = [random_batch(engine.info.canvases[0], 1, people, engine.info.outputs) for _ in range(2)]
         await asyncio.gather(*map(engine.infer, batches))
 
-    engine.run(random_batch(engine.info.canvases[0], 1, PEOPLE[4]))
+    engine.run(random_batch(engine.info.canvases[0], 1, PEOPLE[4], engine.info.outputs))
     rest = resident("VmRSS")
     print(f"two batches at once, MiB above the engine at rest ({rest:.0f})")
     for people in (2, 16, 32, 100):

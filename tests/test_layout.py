@@ -33,8 +33,8 @@ ACROSS = {
     # Programs that post photos, OpenAPI's and others', and the reasons and addresses that both transports share.
     *("service/transports/http/openapi/test_clients.py", "service/transports/http/test_clients.py"),
     "service/transports/test_ipv6.py",
-    # Two models of one variant, over every way in.
-    "service/test_two_models.py",
+    # Two models of one variant, and models that give masks or the foreground alone, over every way in.
+    *("service/test_two_models.py", "service/test_three_graphs.py"),
     *("service/transports/grpc/test_notes.py", "service/transports/grpc/test_reasons.py"),
     # Commands and filters that several modules make up.
     *(

@@ -18,7 +18,7 @@ from hiseg.batching.job import BatchLimits
 from hiseg.batching.workers import Workers
 from hiseg.core.canvas import Resize
 from hiseg.core.result import ModelRef
-from hiseg.engines.base import Batch, Cost, ModelInfo, Prediction
+from hiseg.engines.base import Batch, Cost, ModelInfo, Outputs, Prediction, no_foreground
 from hiseg.images.limits import ImageLimits
 from hiseg.observability.reports import BatchReport, DropReason
 from hiseg.observability.tracing import OFF, Tracing
@@ -36,8 +36,8 @@ class EchoEngine:
         cost: what it really takes, in milliseconds of the event loop's clock; None: no time at all.
         extra: batches beyond its slots that it has room for.
         prior: what it says it takes.
-        crop_scale: sides of what its margins cover, as multiples of the box's; boxes change its foreground where
-            that is more than 1, as with our own models.
+        crop_scale: sides of what its margins cover, as multiples of the box's.
+        outputs: what it has; margins and foreground, or one of them.
     """
 
     def __init__(
@@ -49,18 +49,19 @@ class EchoEngine:
         roi_counts: tuple[int, ...] = (),
         canvases: tuple[tuple[int, int], ...] = ((64, 64), (48, 64)),
         crop_scale: float = 1.0,
+        outputs: Outputs = Outputs.BOTH,
     ) -> None:
-        ref = ModelRef("echo", "1", "b0")
+        ref = ModelRef("echo", "1", "b0" if Outputs.MASKS in outputs else "foreground")
         cost_prior = prior or cost or Cost(4.0, 1.0, 1.0)
         self.info = ModelInfo(
             ref,
             canvases,
             Resize.LETTERBOX,
-            (8, 6),
+            (8, 6) if Outputs.MASKS in outputs else (0, 0),
             True,
             cost_prior,
             crop_scale=crop_scale,
-            foreground_boxes=crop_scale > 1,
+            outputs=outputs,
         )
         self.slots = slots
         self._listeners: list[Callable[[], None]] = []
@@ -98,8 +99,11 @@ class EchoEngine:
         finally:
             self.running -= 1
         self.batches.append(batch)
-        logit_margins = np.broadcast_to(batch.rois[:, 1, None, None] + 1, (len(batch.rois), 8, 6))
-        foreground = batch.images[:, 0].astype(np.float32) / 255
+        assert batch.meta.requested in self.info.outputs, "nothing is requested that it hasn't"
+        logit_margins = np.broadcast_to(batch.rois[:, 1, None, None] + 1, (len(batch.rois), *self.info.mask_size))
+        foreground = no_foreground(len(batch.images))
+        if Outputs.FOREGROUND in self.info.outputs:
+            foreground = batch.images[:, 0].astype(np.float32) / 255
         return Prediction(logit_margins.astype(np.float32), foreground, self.info.ref, self.info.crop_scale)
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from benchmarks.loads import load, requests
 from benchmarks.triton.perf_analyzer import batches_per_second
 from benchmarks.triton.repository import MASKS_ONLY, lay_out
 from hiseg.bench.run import ClosedLoop
-from hiseg.engines.base import Batch, Cost
+from hiseg.engines.base import Batch, Cost, Outputs
 from hiseg.models.random_inputs import random_batch
 
 ROUNDS = 3
@@ -60,7 +60,7 @@ CASES = (
 
 def batch(images: int) -> Batch:
     """Noise, with as many people as hiseg's callers have in the mean."""
-    return random_batch(CANVAS, images, round(images * PEOPLE))
+    return random_batch(CANVAS, images, round(images * PEOPLE), Outputs.BOTH)
 
 
 def batch_sizes(server: Server) -> str:

@@ -98,7 +98,7 @@ async def models_ready(
                 await warm_up(segmenter.batchers[name])
             if model.canary:
                 await model.canary.check(segmenter, name)
-        for sentence in shared_variants([model.engine.info.ref for model in models]):
+        for sentence in shared_variants(segmenter.mask_models):
             log.warning("%s", sentence)
         if segmenter.admission.state is State.STARTING:
             segmenter.admission.state = State.READY

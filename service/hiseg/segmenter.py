@@ -9,6 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -16,21 +17,23 @@ from hiseg.batching.admission import Admission, Reservation
 from hiseg.batching.batcher import NO_ENGINE, Batcher
 from hiseg.batching.job import BatchJob, Prepared
 from hiseg.batching.workers import Workers
-from hiseg.core.box import Box
+from hiseg.core.box import Box, bounding_box
 from hiseg.core.canvas import Placement, choose_canvas, to_canvas
 from hiseg.core.errors import DeadlineExceeded, Overloaded, Reason, Unavailable
 from hiseg.core.forks import native_work
 from hiseg.core.image import ImageSource, Size
 from hiseg.core.job import Job, Mode
 from hiseg.core.model_choice import choose_model
-from hiseg.core.result import Instance, Result
+from hiseg.core.result import ForegroundSource, Instance, ModelRef, Result
 from hiseg.core.stop import NEVER, Stop
-from hiseg.engines.base import ModelInfo, Outputs, Prediction
+from hiseg.engines.base import ModelInfo, Outputs, with_masks
+from hiseg.engines.choice import choose_graph
 from hiseg.images.encoded import EncodedImage, inspect
 from hiseg.images.limits import ImageLimits
 from hiseg.masks.draw import draw_masks, measure_crops
 from hiseg.masks.logits import log_odds
 from hiseg.masks.memory import NOTHING, WritingCost
+from hiseg.masks.union import unite
 from hiseg.observability.tracing import OFF, Stage, Tracing
 
 MAX_INLINE_MASK_PIXELS = 2**17
@@ -76,8 +79,18 @@ class Segmenter:
         """The models that are served; none while the service starts."""
         return [batcher.engine.info for batcher in self.batchers.values()]
 
+    @property
+    def mask_models(self) -> list[ModelRef]:
+        """Those that give masks, of which some answer for variants."""
+        return with_masks(self.models)
+
+    @property
+    def foreground_models(self) -> list[ModelRef]:
+        """Those that give the foreground alone."""
+        return [info.ref for info in self.models if not info.has_masks]
+
     def choose_model(self, model: str | None, variant: str | None, default_variant: str) -> ModelInfo:
-        """Return the model that a request gets; see :mod:`hiseg.core.model_choice`.
+        """Return the model that a request asks for; see :mod:`hiseg.core.model_choice`.
 
         Args:
             model: the name that the request asks for; None: any.
@@ -87,8 +100,23 @@ class Segmenter:
         Raises:
             InvalidRequest: there is no such model or variant, or the model is of another variant.
         """
-        chosen = choose_model([info.ref for info in self.models], model, variant, default_variant)
+        chosen = choose_model(self.mask_models, model, variant, default_variant, self.foreground_models)
         return self.batchers[chosen.name].engine.info
+
+    def choose_graph(self, model: str, mode: Mode, has_boxes: bool) -> tuple[ModelInfo, Outputs]:
+        """The model that answers a job, and which of its outputs; see :func:`hiseg.engines.choice.choose_graph`.
+
+        Args:
+            model: name of the one that the job asks for.
+            mode: what it asks for.
+            has_boxes: whether it has any boxes.
+
+        Raises:
+            InvalidRequest: no model gives that.
+        """
+        models = {info.ref: info.outputs for info in self.models}
+        chosen, outputs = choose_graph(models, self.batchers[model].engine.info.ref, mode, has_boxes)
+        return self.batchers[chosen.name].engine.info, outputs
 
     def check_ready(self, model: str | None = None) -> None:
         """Check that requests should be sent here: they are accepted, and a model's engine answers, or any engine.
@@ -154,7 +182,7 @@ class Segmenter:
     async def segment(
         self, job: Job, reservation: Reservation, write: Callable[[Result, Stop], T], cost: WritingCost = NOTHING
     ) -> tuple[Result, T]:
-        """Segment an image: one instance per box, in the order sent, or in binary mode its foreground.
+        """Segment an image: one instance per box, in the order sent, or in binary mode everybody at once.
 
         Args:
             job: the image, its boxes and what is requested.
@@ -168,6 +196,7 @@ class Segmenter:
 
         Raises:
             DeadlineExceeded: not done by the job's deadline.
+            InvalidRequest: no model gives what it asks for.
             TooLarge: the boxes cover too many pixels, or the job would take more memory than there is.
             Overloaded: the job would wait too long, or holds more bytes than are free.
             Unavailable: no engine answers, or the service is shutting down.
@@ -194,20 +223,25 @@ class Segmenter:
         cost: WritingCost,
         stop: Stop,
     ) -> tuple[Result, T]:
-        batcher = self.batchers[job.model]
-        info = batcher.engine.info
-        binary = job.mode is Mode.BINARY
+        info, requested = self.choose_graph(job.model, job.mode, bool(job.boxes))
+        batcher, of_image = self.batchers[info.ref.name], requested is Outputs.FOREGROUND
+        if of_image and job.boxes:
+            job = replace(job, notes=(*job.notes, f"the boxes weren't used: model {info.ref.name} looks at the image"))
         width, height = job.image.width, job.image.height
 
         placement = choose_canvas(height, width, info.canvases, info.resize)
         boxes = [box.clipped(width, height) for box in job.boxes]
-        visible = [] if binary and not info.foreground_boxes else [box for box in boxes if not box.is_empty]
-        crops = [Box(0, 0, width, height)] if binary else [box.scaled(info.crop_scale) for box in visible]
-        sizes = measure_crops(crops, width, height, job.post_processing)
-        drawing_bytes = cost.peak_bytes(job.image, sizes)
+        visible = [] if of_image else [box for box in boxes if not box.is_empty]
+        crops = [Box(0, 0, width, height)] if of_image else [box.scaled(info.crop_scale) for box in visible]
+        sizes = written = measure_crops(crops, width, height, job.post_processing)
+        drawing_bytes = 0
+        if job.mode is Mode.BINARY and visible:
+            written = measure_crops([bounding_box(crops)], width, height, job.post_processing)
+            drawing_bytes = NOTHING.peak_bytes(job.image, sizes)
+        drawing_bytes += cost.peak_bytes(job.image, written)
         canvas_pixels = placement.canvas[0] * placement.canvas[1]
-        outputs = 4 * (canvas_pixels if binary else sizes.count * info.mask_size[0] * info.mask_size[1])
-        answer_bytes = cost.answer_bytes(job.image, sizes)
+        outputs = 4 * (canvas_pixels if of_image else sizes.count * info.mask_size[0] * info.mask_size[1])
+        answer_bytes = cost.answer_bytes(job.image, written)
         reservation.reserve(job.image.nbytes + 3 * canvas_pixels + outputs + answer_bytes, unwritten=answer_bytes)
         decoding_bytes = job.image.decoding_bytes_for(size_to_decode(placement))
         self.workers.check_size(max(decoding_bytes, drawing_bytes) + reservation.bytes)
@@ -222,7 +256,7 @@ class Segmenter:
             decode_inline=self._is_alone and decodes_quickly(job.image),
             stream=job.stream,
             latest=job.latest,
-            requested=Outputs.FOREGROUND if binary else Outputs.MASKS,
+            requested=requested,
             traceparent=job.traceparent,
             prepare_bytes=decoding_bytes,
             stop=stop,
@@ -231,9 +265,9 @@ class Segmenter:
         await batcher.submit(batch_job)
 
         draw_job = partial(draw_and_write, job, boxes, placement, batch_job, write, stop)
-        is_small = sizes.pixels <= MAX_INLINE_MASK_PIXELS and sizes.count <= MAX_INLINE_MASKS
+        is_small = max(sizes.pixels, written.pixels) <= MAX_INLINE_MASK_PIXELS and sizes.count <= MAX_INLINE_MASKS
         takes_long = sizes.count > MAX_SHORT_MASKS
-        if cost.is_quick and is_small and job.post_processing.is_plain and not binary and self._is_alone:
+        if cost.is_quick and is_small and job.post_processing.is_plain and not of_image and self._is_alone:
             result, answer = draw_job()
         else:
             result, answer = await self.workers.run(
@@ -299,45 +333,51 @@ def draw_and_write(
     """
     started = time.perf_counter()
     with native_work():
-        instances, foreground = draw(job, boxes, placement, batch_job.prediction, stop)
+        result = draw(job, boxes, placement, batch_job, stop)
     drawn = time.perf_counter()
-    timings = {
+    timings = result.timings_ms
+    timings |= {
         "decode": batch_job.decode_ms,
         "queue": batch_job.queue_ms,
         "infer": batch_job.infer_ms,
         "masks": (drawn - started) * 1000,
     }
-    model, notes = batch_job.prediction.model, batch_job.prepared.notes + job.notes
-    result = Result(job.image.width, job.image.height, notes, instances, foreground, model, timings)
     answer = write(result, stop)
     timings["encode"] = (time.perf_counter() - drawn) * 1000
     return result, answer
 
 
-def draw(
-    job: Job, boxes: Sequence[Box], placement: Placement, prediction: Prediction, stop: Stop = NEVER
-) -> tuple[tuple[Instance, ...], Instance | None]:
-    """Draw an instance for each box, or in binary mode the foreground.
+def draw(job: Job, boxes: Sequence[Box], placement: Placement, batch_job: BatchJob, stop: Stop = NEVER) -> Result:
+    """Draw an instance for each box, or in binary mode everybody at once; the result has no timings yet.
 
     Args:
         job: what is requested, and the size of the image.
         boxes: clipped to the image; some may be empty.
         placement: where the image lies on its canvas.
-        prediction: the job's own rows: ``logit_margins`` float32 ``[N, mask_h, mask_w]``, one for each box that is not
-            empty, or ``foreground`` float32 ``[1, H, W]``.
+        batch_job: its prediction has the job's own rows: ``logit_margins`` float32 ``[N, mask_h, mask_w]``, one for
+            each box that is not empty, or if that was requested ``foreground`` float32 ``[1, H, W]``.
         stop: looked at before each mask.
 
     Raises:
         Exception: what :meth:`Stop.check` raises.
     """
-    width, height = job.image.width, job.image.height
-    if job.mode is Mode.BINARY:
+    width, height, prediction = job.image.width, job.image.height, batch_job.prediction
+    people: tuple[Instance, ...] = ()
+    if batch_job.requested is Outputs.FOREGROUND:
         content_h, content_w = placement.content
         odds = log_odds(prediction.foreground[0, :content_h, :content_w])
         (everybody,) = draw_masks([odds], [Box(0, 0, width, height)], width, height, job.post_processing, stop=stop)
-        return (), everybody
-    margins, crop_scale = prediction.logit_margins, prediction.crop_scale
-    return draw_masks(margins, boxes, width, height, job.post_processing, crop_scale, stop), None
+        source = ForegroundSource.IMAGE
+    else:
+        margins, scale = prediction.logit_margins, prediction.crop_scale
+        people = draw_masks(margins, boxes, width, height, job.post_processing, scale, stop)
+        source = ForegroundSource.INSTANCES
+    notes, model = batch_job.prepared.notes + job.notes, prediction.model
+    if job.mode is Mode.INSTANCE:
+        return Result(width, height, notes, people, None, model)
+    if source is ForegroundSource.INSTANCES:
+        everybody = unite(people, width, height, stop)
+    return Result(width, height, notes, (), everybody, model, foreground_source=source, united=people)
 
 
 def list_stages(batch_job: BatchJob, timings_ms: Mapping[str, float], now: float) -> list[Stage]:

@@ -20,12 +20,13 @@ from hiseg.core.box import Box
 from hiseg.core.canvas import choose_canvas, to_canvas
 from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded
 from hiseg.core.image import Image, Size
-from hiseg.core.job import Job, Mode
+from hiseg.core.job import Job, Mode, PostProcessing
 from hiseg.core.result import Result
 from hiseg.core.stop import NEVER, Stop
-from hiseg.engines.base import Cost
+from hiseg.engines.base import Cost, Outputs
 from hiseg.images.encoded import EncodedImage, inspect
 from hiseg.images.limits import ImageLimits
+from hiseg.masks.formats.label_map import label_map
 from hiseg.segmenter import decodes_quickly, prepare, size_to_decode
 
 
@@ -77,21 +78,59 @@ def test_no_boxes() -> None:
     assert run(EchoEngine(), Job(image(), (), "echo")).instances == ()
 
 
-def test_binary_mode_gives_the_foreground_of_the_whole_image() -> None:
-    result = run(EchoEngine(), Job(image(red=255), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
-    assert result.instances == ()
+def test_binary_mode_without_boxes_gives_the_foreground_of_the_whole_image() -> None:
+    engine = EchoEngine()
+    result = run(engine, Job(image(red=255), (), "echo", Mode.BINARY))
+    assert (result.instances, result.people, result.foreground_source) == ((), (), "image")
     assert result.foreground is not None
     mask = result.foreground.mask
     assert mask.pixels.shape == (96, 128)
     assert mask.pixels[:, 66:].all()
     assert not mask.pixels[:, :62].any()
+    assert [batch.meta.requested for batch in engine.batches] == [Outputs.FOREGROUND]
 
 
-@pytest.mark.parametrize(("crop_scale", "rois"), [(1.0, 0), (1.2, 1)])
-def test_binary_mode_sends_boxes_to_models_whose_foreground_depends_on_them(crop_scale: float, rois: int) -> None:
-    engine = EchoEngine(crop_scale=crop_scale)
-    run(engine, Job(image(), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
-    assert len(engine.batches[0].rois) == rois
+@pytest.mark.parametrize("outputs", [Outputs.MASKS, Outputs.BOTH])
+def test_binary_mode_with_boxes_is_the_union_of_the_masks(outputs: Outputs) -> None:
+    engine, boxes = (
+        EchoEngine(crop_scale=1.2, outputs=outputs),
+        (Box(0, 0, 9, 9), Box(60, 50, 99, 90), Box(5, 5, 20, 9)),
+    )
+    options = PostProcessing(threshold=0.7, dilation_px=2, resolve_overlaps=True)
+    apart = run(engine, Job(image(), boxes, "echo", Mode.INSTANCE, options))
+    together = run(engine, Job(image(), boxes, "echo", Mode.BINARY, options))
+    assert (together.instances, together.foreground_source) == ((), "instances")
+    assert together.foreground is not None
+    union = label_map(apart.masks, 128, 96) > 0
+    assert np.array_equal(label_map(together.masks, 128, 96) > 0, union)
+    assert union.any()
+    assert together.foreground.box == Box(0, 0, 128, 96)
+    least, *_, most = sorted(person.score for person in apart.instances)
+    assert least <= together.foreground.score <= most
+    assert [found.box for found in together.people] == [found.box for found in apart.instances]
+    assert [batch.meta.requested for batch in engine.batches] == [Outputs.MASKS] * 2
+
+
+def test_a_union_of_nobody_is_empty() -> None:
+    result = run(EchoEngine(outputs=Outputs.MASKS), Job(image(), (Box(500, 500, 600, 600),), "echo", Mode.BINARY))
+    assert result.foreground is not None
+    assert (result.foreground.area, result.foreground.score, result.foreground_source) == (0, 0.0, "instances")
+
+
+def test_what_no_graph_gives_is_refused_and_what_is_missing_named() -> None:
+    masks, foreground = EchoEngine(outputs=Outputs.MASKS), EchoEngine(outputs=Outputs.FOREGROUND)
+    with pytest.raises(InvalidRequest, match="there are no boxes, and model 'echo' needs them"):
+        run(masks, Job(image(), (), "echo", Mode.BINARY))
+    with pytest.raises(InvalidRequest, match="model 'echo' gives no mask for a box") as refused:
+        run(foreground, Job(image(), (Box(0, 0, 9, 9),), "echo"))
+    assert refused.value.field == "model"
+    assert not masks.batches + foreground.batches
+
+
+def test_a_model_without_masks_looks_at_the_image_whatever_the_boxes() -> None:
+    result = run(EchoEngine(outputs=Outputs.FOREGROUND), Job(image(), (Box(0, 0, 9, 9),), "echo", Mode.BINARY))
+    assert result.foreground_source == "image"
+    assert result.notes == ("the boxes weren't used: model echo looks at the image",)
 
 
 def test_a_mask_is_as_large_as_what_its_model_sees() -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from hiseg.api.encoding import EncodedCrop, EncodedMask, MaskContext, MaskFormat, check_size, encode_mask
 from hiseg.core.image import ImageSource
 from hiseg.core.job import DEFAULT_TOLERANCE_PX
-from hiseg.core.result import Instance, Result
+from hiseg.core.result import ForegroundSource, Instance, Result
 from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.polygon import Outline
 
@@ -119,7 +119,16 @@ class SegmentOut(BaseModel):
     image: ImageOut
     model: ModelOut
     instances: list[InstanceOut] = Field(description="one per box, in the order sent; empty in binary mode")
-    foreground: InstanceOut | None = Field(None, description="everybody at once; binary mode only")
+    foreground: InstanceOut | None = Field(
+        None,
+        description="everybody at once, binary mode only; the box is the image, and the score of a union the mean of "
+        "its masks' scores, weighted by their areas",
+    )
+    foreground_source: ForegroundSource | None = Field(
+        None,
+        description="binary mode only: `instances`, the union of the boxes' masks; or `image`, the foreground of the "
+        "image, without boxes",
+    )
     timings_ms: dict[str, float] = Field(description="decode, queue, infer, masks, encode")
 
 
@@ -160,6 +169,7 @@ def to_json(
         model=ModelOut(**asdict(result.model)),
         instances=[instance_to_json(instance, mask_format, context) for instance in result.instances],
         foreground=instance_to_json(result.foreground, mask_format, context) if result.foreground else None,
+        foreground_source=result.foreground_source,
         timings_ms=result.timings_ms,
     )
 

@@ -301,7 +301,7 @@ class RequestContext:
             boxes: boxes of the people; see :data:`Boxes`.
             options: what to do.
             write: writes the answer.
-            model: the model to run; None: the one that the options name.
+            model: the model that is asked for; None: the one that the options name.
             reservation: the image's own reservation, if the request has several images; None: that of the request.
             latest: a newer frame of the stream may take this one's place.
             cost: what ``write`` takes of memory; see :func:`hiseg.api.encoding.writing_cost`.
@@ -331,10 +331,13 @@ class RequestContext:
             traceparent=self.traceparent,
             notes=notes,
         )
+        # Everybody at once may come from a model without masks.
+        answering = segmenter.choose_graph(job.model, job.mode, bool(job.boxes))[0].ref
+        self.variant, self.log_entry.model = answering.variant, answering.name
         result, written = await segmenter.segment(job, reservation or self.reservation, partial(write, job.image), cost)
         timings = round_timings(result.timings_ms)
         result.timings_ms.update(timings)
-        people = len(result.instances)
+        people = len(result.people)
         self._exchange.metrics.observe_stages(timings, people)
         self.log_entry.people = (self.log_entry.people or 0) + people
         self.log_entry.timings_ms = timings

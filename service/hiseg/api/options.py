@@ -31,6 +31,8 @@ MAX_DEADLINE_S = 600
 """Longest deadline that a request may name."""
 MAX_MODEL_LENGTH = 255
 """Most characters of the name of a model, as of a folder."""
+MODE = """`instance`: a mask per box; `binary`: one mask of everybody, which is the union of the masks of the boxes, or
+without boxes the foreground of the image, from a model that gives it"""
 MAX_VARIANT_LENGTH = 40
 """Most characters of the name of a variant."""
 Rows: TypeAlias = Sequence[Sequence[float]]
@@ -57,7 +59,7 @@ class Options(BaseModel):
         max_length=MAX_MODEL_LENGTH,
         description="name of the model, as `/v1/models` lists it; with `variant` too, it must be of that variant",
     )
-    mode: Mode = Field(default=Mode.INSTANCE, description="a mask per box, or the foreground: everybody at once")
+    mode: Mode = Field(default=Mode.INSTANCE, description=MODE)
     box_format: BoxFormat = Field(default=BoxFormat.XYXY, description="what the four numbers of a box mean")
     normalized: bool = Field(default=False, description="boxes are shares 0..1 of the image's width and height")
     mask_format: MaskFormat = Field(
@@ -119,7 +121,7 @@ class Options(BaseModel):
             image: encoded, or an image source.
             boxes: boxes of the people; see :data:`Boxes`.
             limits: limits of the encoded image.
-            model: name of the model that shall run the job.
+            model: name of the model that is asked for.
             client: the client whose share of the engine the job uses.
             deadline: when the answer is of no use any more, on :func:`time.monotonic`'s clock; None: never.
             stream: number of the client's stream that the job is a frame of; None: of none.
@@ -138,7 +140,7 @@ class Options(BaseModel):
             in_pixels = boxes(source.width, source.height)
         else:
             in_pixels = to_boxes(boxes, source.width, source.height, self.box_format, self.normalized)
-            if stream is None and self.mode is Mode.INSTANCE:
+            if stream is None:
                 check_units(boxes, in_pixels, source.width, source.height, self.box_format, self.normalized)
         notes += notes_on_boxes(in_pixels, source.width, source.height)
         if not in_pixels and self.mode is Mode.INSTANCE:

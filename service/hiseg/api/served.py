@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from hiseg.core.model_choice import default_model, models_of_variants
+from hiseg.core.model_choice import default_model, foreground_model, models_of_variants
 from hiseg.segmenter import Segmenter
 
 
@@ -13,11 +13,13 @@ class Served(TypedDict):
 
     Attributes:
         models: their names.
-        variants: their variants, each once.
+        variants: the variants of those that give masks, each once.
         model_of_variant: name of the model that answers for each variant.
         precision_of_model: precision of each model's weights, "fp32", "fp16" or "int8"; empty if that isn't known.
         default_model: name of the model that answers who asks for none; empty while the service starts.
         default_variant: its variant; while the service starts, the setting.
+        foreground_model: name of the model that gives the foreground of an image where the one that is asked for gives
+            masks alone; empty if there is none.
     """
 
     models: list[str]
@@ -26,6 +28,7 @@ class Served(TypedDict):
     precision_of_model: dict[str, str]
     default_model: str
     default_variant: str
+    foreground_model: str
 
 
 def models_served(segmenter: Segmenter, default_variant: str) -> Served:
@@ -35,13 +38,14 @@ def models_served(segmenter: Segmenter, default_variant: str) -> Served:
         segmenter: has the models.
         default_variant: the setting, which may name a model.
     """
-    models = [info.ref for info in segmenter.models]
+    models, foreground = segmenter.mask_models, foreground_model(segmenter.foreground_models)
     default, answering = default_model(models, default_variant), models_of_variants(models)
     return {
-        "models": sorted(model.name for model in models),
+        "models": sorted(info.ref.name for info in segmenter.models),
         "variants": list(answering),
         "model_of_variant": {variant: model.name for variant, model in answering.items()},
         "precision_of_model": {model.name: model.precision for model in models},
         "default_model": default.name if default else "",
         "default_variant": default.variant if default else default_variant,
+        "foreground_model": foreground.name if foreground else "",
     }

@@ -35,6 +35,7 @@ def list_models(context: typer.Context, repository: Repository = None) -> None:
     import asyncio
 
     from hiseg.core.model_choice import default_model, shared_variants
+    from hiseg.engines.base import with_masks
     from hiseg.engines.contract import ModelError
     from hiseg.engines.onnx import FATAL, ort
     from hiseg.models.int8 import open_version
@@ -56,11 +57,11 @@ def list_models(context: typer.Context, repository: Repository = None) -> None:
             continue
         infos.append(engine.info)
         engine.close()
-    refs = [info.ref for info in infos]
-    default = default_model(refs, settings.default_variant)
+    masks = with_masks(infos)
+    default = default_model(masks, settings.default_variant)
     for info in infos:
         _print_model(info, default)
-    for sentence in shared_variants(refs):
+    for sentence in shared_variants(masks):
         typer.echo(sentence)
     if infos and default is None:
         typer.echo(f"hiseg: no model is of the default variant, {settings.default_variant}", err=True)
@@ -81,9 +82,9 @@ def _why(folder: Path, setting: Path | None, option: Path | None) -> str:
 def _print_model(info: ModelInfo, default: ModelRef | None) -> None:
     card: Mapping[str, Any] = info.card
     size = f"{card['bytes'] / 1e6:.1f} MB"
-    mask = "x".join(str(side) for side in info.mask_size)
+    gives = "mask " + "x".join(str(side) for side in info.mask_size) if info.has_masks else "foreground alone"
     precision = f"{info.ref.precision}  " if info.ref.precision else ""
-    said = f"{info.ref.name}  version {info.ref.version}  variant {info.ref.variant}  mask {mask}  {precision}{size}"
+    said = f"{info.ref.name}  version {info.ref.version}  variant {info.ref.variant}  {gives}  {precision}{size}"
     typer.echo(f"{said}  (default)" if info.ref == default else said)
     typer.echo("  canvases: " + ", ".join(f"{height}x{width}" for height, width in info.canvases))
     for key, label in (("licence", "licence"), ("training_data", "learnt from")):

@@ -106,7 +106,7 @@ def to_frame_message(sequence: int, frame: Frame, jpeg_quality: int | None) -> p
 
 def to_result(message: pb.SegmentResponse) -> Result:
     """Make the result of an answer."""
-    image, model = message.image, message.model
+    image, model, source = message.image, message.model, message.foreground_source
     return Result(
         width=image.width,
         height=image.height,
@@ -115,6 +115,7 @@ def to_result(message: pb.SegmentResponse) -> Result:
         instances=tuple(map(_instance, message.instances)),
         foreground=_instance(message.foreground) if message.HasField("foreground") else None,
         timings_ms=dict(message.timings_ms),
+        foreground_source=_enum_word(pb.ForegroundSource, source, "FOREGROUND_SOURCE_") if source else None,
     )
 
 
@@ -143,11 +144,12 @@ def to_info(message: pb.GetInfoResponse) -> dict[str, Any]:
     return {
         "version": message.version,
         "models": sorted(model.name for model in message.models),
-        "variants": sorted({model.variant for model in message.models}),
+        "variants": sorted(message.model_of_variant),
         "model_of_variant": dict(message.model_of_variant),
         "precision_of_model": {model.name: model.precision for model in message.models},
         "default_model": message.default_model,
         "default_variant": message.default_variant,
+        "foreground_model": message.foreground_model,
         "image_types": list(message.image_types),
         "pixel_formats": [_enum_word(pb.PixelFormat, number, "PIXEL_FORMAT_") for number in message.pixel_formats],
         "policies": [_enum_word(pb.StreamPolicy, number, "STREAM_POLICY_") for number in message.policies],

@@ -145,6 +145,7 @@ def to_result(fields: Mapping[str, Any]) -> Result:
             instances=tuple(map(_instance, fields["instances"])),
             foreground=None if foreground is None else _instance(foreground),
             timings_ms=fields["timings_ms"],
+            foreground_source=fields.get("foreground_source"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UnexpectedAnswer(f"an answer that the service never gives: {error!r}", status=200) from error

@@ -38,7 +38,7 @@ class FrameOptions(TypedDict, total=False):
     model: str
     """Name of the model that answers, as ``Client.info()["models"]`` lists it."""
     mode: str
-    """``instance``: a mask per box; ``binary``: the foreground, everybody at once."""
+    """``instance``: a mask per box; ``binary``: one mask of everybody, in the boxes or without them in the image."""
     threshold: float
     """Probability above which a pixel belongs to the mask."""
     smoothing: str

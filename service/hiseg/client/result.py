@@ -28,7 +28,8 @@ class Instance:
 
     Attributes:
         box: ``x1 y1 x2 y2`` in pixels, clipped to the image.
-        score: mean probability of the mask's pixels, 0..1; 0 if the mask is empty.
+        score: mean probability of the mask's pixels, 0..1; 0 if the mask is empty. Of a union it is the mean of the
+            scores of the masks, weighted by their areas.
         area: number of the mask's pixels.
         counts: the mask in COCO's compressed run-length encoding.
         size: height and width of the image, pixels.
@@ -86,6 +87,8 @@ class Result:
         instances: one per box, in the order sent, also where the mask is empty; none in binary mode.
         foreground: the mask of everybody at once; binary mode only.
         timings_ms: milliseconds that the service spent, by stage: decode, queue, infer, masks, encode.
+        foreground_source: what the foreground was made of, in binary mode: ``instances``, the union of the masks of the
+            boxes, or ``image``, the image as a whole; None if the service is too old to say.
     """
 
     width: int
@@ -95,6 +98,7 @@ class Result:
     instances: tuple[Instance, ...]
     foreground: Instance | None
     timings_ms: Mapping[str, float]
+    foreground_source: str | None = None
 
     @property
     def found(self) -> tuple[Instance, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 SAME_PERSON_IOU = 0.7
@@ -55,3 +56,13 @@ class Box:
     def as_tuple(self) -> tuple[float, float, float, float]:
         """Return ``(x1, y1, x2, y2)``."""
         return self.x1, self.y1, self.x2, self.y2
+
+
+def bounding_box(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds all of some boxes, of which there is one at least."""
+    return Box(
+        min(box.x1 for box in boxes),
+        min(box.y1 for box in boxes),
+        max(box.x2 for box in boxes),
+        max(box.y2 for box in boxes),
+    )

@@ -20,7 +20,7 @@ class Mode(StrEnum):
     INSTANCE = "instance"
     """One mask for each box."""
     BINARY = "binary"
-    """The foreground of the whole image: one mask of everybody in it."""
+    """One mask of everybody: the union of the masks of the boxes, or without boxes the foreground of the image."""
 
 
 class Priority(StrEnum):
@@ -70,8 +70,8 @@ class Job:
     Attributes:
         image: encoded, a raw frame, or decoded.
         boxes: one for each person, any number, in the caller's order.
-        model: name of the model to run.
-        mode: instance masks, or the foreground.
+        model: name of the model that is asked for; without boxes another may answer in binary mode.
+        mode: instance masks, or one mask of everybody.
         post_processing: how masks are made of the model's output.
         client: who sent the job, the key or the address: clients share the engine fairly, whatever they send.
         priority: decides the client's share of the engine.

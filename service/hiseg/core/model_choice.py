@@ -4,6 +4,9 @@ Whoever chooses a model asks here, so that the service, its commands and the doc
 order in which models were found. Several models may share a variant, say the published ``hiseg_b0`` and an own
 ``hiseg_tiny`` that is a B0 too. Then the one called ``hiseg_VARIANT`` answers for the variant, or the first by name if
 none is called so. The others are asked for by their names.
+
+Models that give no masks, but the foreground alone, answer for no variant. They too are asked for by name, or found by
+:func:`foreground_model`.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from hiseg.core.result import ModelRef
 
 PUBLISHED = "hiseg_"
 """How the names of published models begin; the variant follows."""
+PUBLISHED_FOREGROUND = "hiseg_foreground"
+"""Name of the published model that gives the foreground alone."""
 WITH_VERSION = re.compile(r"(.+)[/:@][^/:@]*")
 """A name with a version after it, as other servers and registries write it."""
 
@@ -34,6 +39,12 @@ def models_of_variants(models: Iterable[ModelRef]) -> dict[str, ModelRef]:
     return {variant: model for variant, model in answering.items() if model}
 
 
+def foreground_model(models: Iterable[ModelRef]) -> ModelRef | None:
+    """Of the models that give the foreground alone the one that answers who names none: the published one, or the
+    first by name; None: there is none."""
+    return min(models, key=lambda model: (model.name != PUBLISHED_FOREGROUND, model.name), default=None)
+
+
 def default_model(models: Sequence[ModelRef], default: str) -> ModelRef | None:
     """The model that answers who names none: that of the default variant; None: it isn't there.
 
@@ -45,22 +56,30 @@ def default_model(models: Sequence[ModelRef], default: str) -> ModelRef | None:
     return model_of_variant(models, default) or next(named, None)
 
 
-def choose_model(models: Sequence[ModelRef], model: str | None, variant: str | None, default: str) -> ModelRef:
-    """The model that a request gets.
+def choose_model(
+    models: Sequence[ModelRef],
+    model: str | None,
+    variant: str | None,
+    default: str,
+    without_masks: Sequence[ModelRef] = (),
+) -> ModelRef:
+    """The model that a request asks for.
 
     Args:
-        models: the models that there are, in any order.
+        models: the models that give masks, in any order.
         model: the name that the request asks for; None: any.
         variant: the variant that it asks for; None: any.
         default: the setting ``default_variant``, for requests that ask for neither; see :func:`default_model`.
+        without_masks: the models that give none, which can be asked for by name alone.
 
     Raises:
         InvalidRequest: there is no such model or variant, or the model is of another variant.
     """
     if model is not None:
-        named = next((each for each in models if each.name == model), None)
+        there = [*models, *without_masks]
+        named = next((each for each in there if each.name == model), None)
         if named is None:
-            raise _no_model(models, model)
+            raise _no_model(there, model)
         if variant is not None and named.variant != variant:
             raise InvalidRequest(
                 f"model {shorten(model)!r} is of variant {named.variant!r}, and variant says {shorten(variant)!r}; "
@@ -72,7 +91,7 @@ def choose_model(models: Sequence[ModelRef], model: str | None, variant: str | N
         return named
     found = default_model(models, default) if variant is None else model_of_variant(models, variant)
     if found is None:
-        raise _no_variant(models, default if variant is None else variant)
+        raise _no_variant(models, default if variant is None else variant, without_masks)
     return found
 
 
@@ -108,13 +127,15 @@ def _no_model(models: Sequence[ModelRef], model: str) -> InvalidRequest:
     )
 
 
-def _no_variant(models: Sequence[ModelRef], variant: str) -> InvalidRequest:
+def _no_variant(models: Sequence[ModelRef], variant: str, without_masks: Sequence[ModelRef]) -> InvalidRequest:
     known = list(models_of_variants(models))
     hint = ""
-    if any(each.name == variant for each in models):
+    if foreground := foreground_model(each for each in without_masks if each.variant == variant):
+        hint = f"{foreground.name} is of it and gives no masks, so write model={shorten(foreground.name)}; "
+    if any(each.name == variant for each in (*models, *without_masks)):
         hint = f"it is the name of a model, so write model={shorten(variant)}; "
     return InvalidRequest(
-        f"variant {shorten(variant)!r} is not served; {hint}there is {', '.join(known)}",
+        f"variant {shorten(variant)!r} is not served; {hint}there is {', '.join(known) or 'none'}",
         field="variant",
         limit=known,
         value=variant,

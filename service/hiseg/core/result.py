@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
@@ -81,6 +82,15 @@ class ModelRef:
     precision: str = ""
 
 
+class ForegroundSource(StrEnum):
+    """What the mask of everybody at once was made of."""
+
+    INSTANCES = "instances"
+    """The masks of the people in the boxes: their union."""
+    IMAGE = "image"
+    """The image as a whole: anybody that the model saw in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """The answer to a job.
@@ -93,6 +103,8 @@ class Result:
         foreground: everybody at once, in a box as large as the image; None unless the mode is binary.
         model: which model answered.
         timings_ms: milliseconds of each stage by its name, in the order in which the stages ran.
+        foreground_source: what the foreground was made of; None unless the mode is binary.
+        united: the instances whose union the foreground is, one per box in the order sent; they are in no answer.
     """
 
     width: int
@@ -102,6 +114,13 @@ class Result:
     foreground: Instance | None
     model: ModelRef
     timings_ms: dict[str, float] = field(default_factory=dict)
+    foreground_source: ForegroundSource | None = None
+    united: tuple[Instance, ...] = ()
+
+    @property
+    def people(self) -> tuple[Instance, ...]:
+        """The people in the boxes, one per box in the order sent, whether the answer has them or their union."""
+        return self.united or self.instances
 
     @property
     def masks(self) -> list[CropMask]:

@@ -9,7 +9,7 @@ from hiseg.core.model_choice import default_model, shared_variants
 from hiseg.core.result import ModelRef
 from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.doctor.provider import check_loaded
-from hiseg.engines.base import Engine, ModelInfo
+from hiseg.engines.base import Engine, ModelInfo, with_masks
 from hiseg.engines.contract import ModelError
 from hiseg.models.canary import Canary, CanaryMismatch
 from hiseg.models.int8 import INT8_FILE, MODEL_FILE, files_of, open_int8, refusal, why_not_int8
@@ -30,7 +30,7 @@ async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
     except NoModels as error:
         yield wrong("models", error.found, error.mend)
         return
-    refs: list[ModelRef] = []
+    infos: list[ModelInfo] = []
     for model in stored:
         for finding in check_versions(repository / model.name, model):
             yield finding
@@ -40,7 +40,7 @@ async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
             yield wrong("contract", str(error), "Export it again with `hiseg-train`, or take it out of the repository.")
             continue
         try:
-            refs.append(engine.info.ref)
+            infos.append(engine.info)
             for finding in check_loaded(engine.info.ref.name, engine.on_cpu):
                 yield finding
             yield check_contract(engine.info)
@@ -49,12 +49,12 @@ async def check_embedded(settings: Settings) -> AsyncIterator[Finding]:
             engine.close()
         if files_of(model, int8=True) != [model]:
             yield await check_int8(model, settings)
-    for finding in check_variants(refs, settings.default_variant):
+    for finding in check_variants(with_masks(infos), settings.default_variant):
         yield finding
 
 
 def check_variants(models: Sequence[ModelRef], default_variant: str) -> Iterator[Finding]:
-    """Check that the default model is there, and that every variant is that of one model alone."""
+    """Check that the default model is there among those with masks, and that every variant is one model's alone."""
     if default_model(models, default_variant) is None:
         missing = NoDefaultVariant(default_variant, models)
         yield wrong("models", missing.found, missing.mend)
@@ -79,7 +79,9 @@ def check_versions(folder: Path, served: StoredModel) -> Iterator[Finding]:
 def check_contract(info: ModelInfo) -> Finding:
     """Describe a model that keeps the tensor contract; warn if it takes FP32 images, which are four times as large."""
     canvases = ", ".join(f"{height}x{width}" for height, width in info.canvases)
-    described = f"{info.ref.name} version {info.ref.version} keeps it: variant {info.ref.variant}, canvases {canvases}"
+    gives = " and ".join(info.outputs.names)
+    described = f"{info.ref.name} version {info.ref.version} keeps it: variant {info.ref.variant}, "
+    described += f"{gives}, canvases {canvases}"
     if not info.takes_uint8:
         return warning(
             "contract",

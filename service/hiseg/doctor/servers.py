@@ -41,6 +41,7 @@ class Served:
     model: str
     version: int
     variant: str
+    has_masks: bool
 
 
 async def check_servers(settings: Settings) -> AsyncIterator[Finding]:
@@ -142,7 +143,7 @@ async def _check_model(
     except ModelError as error:
         yield warning("contract", f"{error}; it isn't served", REPUBLISH)
         return
-    served.append(Served(model, version, described.info.ref.variant))
+    served.append(Served(model, version, described.info.ref.variant, described.info.has_masks))
     yield check_contract(described.info)
     config = (await client.get_model_config(model, str(version), client_timeout=ANSWER_S)).config
     for finding in _check_configuration(address, model, config):
@@ -207,7 +208,8 @@ def _compare(found: dict[str, list[Served]], settings: Settings) -> Iterator[Fin
     """Compare the servers: do they have the default model, one model of a variant, and the same versions of each?"""
     if not any(found.values()):
         return  # why, was said of each
-    refs = {ModelRef(each.model, "", each.variant) for models in found.values() for each in models}
+    each_found = [each for models in found.values() for each in models]
+    refs = {ModelRef(each.model, "", each.variant) for each in each_found if each.has_masks}
     yield from check_variants(list(refs), settings.default_variant)
     for model in sorted({served.model for models in found.values() for served in models}):
         versions = {a: served.version for a, models in found.items() for served in models if served.model == model}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import Any, Protocol
@@ -49,8 +49,15 @@ class Outputs(Flag):
     """What a model's graph computes, or somebody needs of it."""
 
     MASKS = auto()
+    """A mask for each box."""
     FOREGROUND = auto()
+    """The probability that anybody is there, for each pixel of the canvas."""
     BOTH = MASKS | FOREGROUND
+
+    @property
+    def names(self) -> list[str]:
+        """Their names, as callers read them."""
+        return [str(output.name).lower() for output in self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +68,12 @@ class ModelInfo:
         ref: name, version, variant, engine and precision.
         canvases: (height, width) the model accepts.
         resize: how images are brought to a canvas.
-        mask_size: (height, width) of one person's logits.
+        mask_size: (height, width) of one person's logits; (0, 0) if the graph gives no masks.
         takes_uint8: whether images are given as uint8 0..255; else as float32 0..1.
         cost_prior: expected cost of a batch before any has run, from which the cost model starts.
         card: everything else in the metadata: licence, training data, metrics, size of the file in bytes.
         crop_scale: side of the area that a person's logits cover, as a multiple of the box's side.
-        foreground_boxes: whether the boxes in a batch influence its foreground.
+        outputs: what the graph computes; nothing else may be requested of it.
     """
 
     ref: ModelRef
@@ -77,7 +84,17 @@ class ModelInfo:
     cost_prior: Cost = UNKNOWN_COST
     card: dict[str, Any] = field(default_factory=dict)
     crop_scale: float = 1.0
-    foreground_boxes: bool = False
+    outputs: Outputs = Outputs.BOTH
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether the graph gives a mask for each box; else it gives the foreground alone."""
+        return Outputs.MASKS in self.outputs
+
+    def keeps(self, before: ModelInfo) -> bool:
+        """Whether this version can take another's place: masks, or the foreground of a model without, must not go."""
+        kept = Outputs.MASKS if before.has_masks else Outputs.FOREGROUND
+        return kept in self.outputs
 
     def describe(self) -> dict[str, Any]:
         """The description as plain values, as ``/v1/models`` and ``/v1/info`` answer it."""
@@ -87,11 +104,17 @@ class ModelInfo:
             "variant": self.ref.variant,
             "engine": self.ref.engine,
             "precision": self.ref.precision,
+            "outputs": self.outputs.names,
             "canvases": [list(canvas) for canvas in self.canvases],
-            "mask_size": list(self.mask_size),
-            "mask_extent": self.crop_scale,
+            "mask_size": list(self.mask_size) if self.has_masks else None,
+            "mask_extent": self.crop_scale if self.has_masks else None,
             "card": self.card,
         }
+
+
+def with_masks(models: Iterable[ModelInfo]) -> list[ModelRef]:
+    """Those of some models that give masks: the ones that may answer for a variant."""
+    return [model.ref for model in models if model.has_masks]
 
 
 ROI_COUNTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
@@ -132,7 +155,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Output of one run, whichever kind of mask output the model has.
+    """Output of one run, whichever outputs the model has.
 
     Attributes:
         logit_margins: float32 ``[N, mask_h, mask_w]``, log-odds of "this pixel is the person" over its box, or over one

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from hiseg.core.canvas import Resize
 from hiseg.core.errors import shorten
 from hiseg.core.image import Size
 from hiseg.core.result import ModelRef
-from hiseg.engines.base import UNKNOWN_COST, Cost, ModelInfo
+from hiseg.engines.base import UNKNOWN_COST, Cost, ModelInfo, Outputs
 from hiseg.engines.metadata import metadata_value, one_line, parse, size_violations
 
 IMAGES, ROIS = "images", "rois"
@@ -87,7 +87,7 @@ class ModelSignature:
         return self.weights or (said if said in PRECISIONS else "")
 
 
-def describe(signature: ModelSignature, name: str, version: str, engine: str) -> tuple[ModelInfo, str]:
+def describe(signature: ModelSignature, name: str, version: str, engine: str) -> tuple[ModelInfo, str | None]:
     """Describe a model by its signature.
 
     Models without our metadata, such as upstream's releases, are described by their shapes: they have one canvas, and
@@ -100,7 +100,7 @@ def describe(signature: ModelSignature, name: str, version: str, engine: str) ->
         engine: name of the engine that runs it.
 
     Returns:
-        The description, and the name of the output that holds the masks.
+        The description, and the name of the output that holds the masks; None: the model has none.
 
     Raises:
         ModelError: the model doesn't keep the tensor contract.
@@ -109,7 +109,7 @@ def describe(signature: ModelSignature, name: str, version: str, engine: str) ->
     metadata, mask_output = signature.metadata, mask_output_of(signature)
     mask_size = _mask_size(signature)
     crop_scale = _crop_scale(metadata) if mask_output == WIDE_OUTPUT else 1.0
-    if violations or mask_output is None or mask_size is None or crop_scale is None:
+    if violations or mask_size is None or crop_scale is None:
         raise ModelError(f"{signature.source}: {'; '.join(violations)}")
     info = ModelInfo(
         ref=ModelRef(name, version, metadata.get("variant", variant_of_name(name)), engine, signature.precision),
@@ -118,7 +118,7 @@ def describe(signature: ModelSignature, name: str, version: str, engine: str) ->
         mask_size=mask_size,
         takes_uint8=signature.types[IMAGES] == "uint8",
         crop_scale=crop_scale,
-        foreground_boxes=metadata_value(metadata, "foreground_boxes") is True,
+        outputs=outputs_of(signature.outputs),
         cost_prior=_cost_prior(metadata),
         card={key: parse(metadata[key]) for key in sorted(metadata)},
     )
@@ -129,11 +129,11 @@ def contract_violations(signature: ModelSignature) -> list[str]:
     """Everything that keeps a model from being served, one sentence each; empty if it keeps the tensor contract."""
     mask_output = mask_output_of(signature)
     metadata, found = signature.metadata, size_violations(signature.metadata)
-    if set(signature.inputs) != {IMAGES, ROIS}:
-        found.append(f"inputs are {shorten(str(sorted(signature.inputs)))}, not images and rois")
-    if mask_output is None or FOREGROUND_OUTPUT not in signature.outputs:
-        names = shorten(str(sorted(signature.outputs)))
-        found.append(f"outputs are {names}, not wide_masks, masks or instance_masks, and binary_masks")
+    inputs, names = set(signature.inputs), shorten(str(sorted(signature.outputs)))
+    if mask_output is None and (ROIS in inputs or FOREGROUND_OUTPUT not in signature.outputs):
+        found.append(f"outputs are {names}, not wide_masks, masks or instance_masks, nor binary_masks of images alone")
+    if inputs != ({IMAGES} if mask_output is None else {IMAGES, ROIS}) and inputs != {IMAGES, ROIS}:
+        found.append(f"inputs are {shorten(str(sorted(inputs)))}, not images, and rois where there are masks")
     tensors = {**signature.inputs, **signature.outputs}
     for name in (IMAGES, ROIS, mask_output, FOREGROUND_OUTPUT):
         if name in tensors:
@@ -175,6 +175,12 @@ def _quoted(value: str | None) -> str:
 
 def _sides(size: Size) -> str:
     return shorten(f"{size[0]} x {size[1]}")
+
+
+def outputs_of(names: Container[str]) -> Outputs:
+    """What a graph computes whose outputs have these names."""
+    masks = Outputs.MASKS if any(name in names for name in MASK_OUTPUTS) else Outputs(0)
+    return masks | Outputs.FOREGROUND if FOREGROUND_OUTPUT in names else masks
 
 
 def mask_output_of(signature: ModelSignature) -> str | None:
@@ -219,6 +225,8 @@ def _canvases(signature: ModelSignature) -> tuple[Size, ...]:
 
 
 def _mask_size(signature: ModelSignature) -> Size | None:
+    if mask_output_of(signature) is None:
+        return 0, 0
     listed = _size(metadata_value(signature.metadata, "mask_size"))
     return listed or _spatial_size(signature.outputs.get(mask_output_of(signature) or "", []))
 

@@ -54,6 +54,9 @@ class FallbackEngine:
             except Unavailable as error:
                 if self._primary.slots or error.reason is Reason.ENGINE_FAILED:
                     raise
+        if missing := batch.meta.requested & ~self._embedded.info.outputs:
+            lacks = " and no ".join(missing.names)
+            raise Unavailable(f"no Triton answers, and the version in this process gives no {lacks}")
         prediction = await self._embedded.infer(batch)
         return replace(prediction, model=_as_fallback(prediction.model))
 

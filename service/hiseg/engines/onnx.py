@@ -145,7 +145,9 @@ class OnnxEngine:
 
     @property
     def roi_counts(self) -> tuple[int, ...]:
-        return () if self._on_cpu else ROI_COUNTS
+        if self._on_cpu:
+            return ()
+        return ROI_COUNTS if self._info.has_masks else (0,)
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         pass
@@ -174,7 +176,7 @@ class OnnxEngine:
 
     @property
     def piece_limits(self) -> PieceLimits:
-        """How much of a batch with masks is run at once on a CPU."""
+        """How much of a batch is run at once on a CPU, if masks are among what is requested."""
         return PieceLimits(PIECE_IMAGES, self._max_piece_rois if self._has_row_range else None)
 
     @property
@@ -186,7 +188,7 @@ class OnnxEngine:
         requested, images, rois = batch.meta.requested, batch.images, batch.rois
         has_masks, has_foreground = Outputs.MASKS in requested, Outputs.FOREGROUND in requested
         limits = self.piece_limits if has_masks else PieceLimits(PIECE_IMAGES, None)
-        if self._on_cpu and limits.rois is None and len(rois) > self._max_piece_rois:
+        if self._on_cpu and has_masks and limits.rois is None and len(rois) > self._max_piece_rois:
             options = options or ort.RunOptions()
             options.add_run_config_entry(*GIVE_BACK)
         pieces = [*divide(len(images), rois, limits)] if self._on_cpu else []
@@ -229,7 +231,7 @@ class OnnxEngine:
             Logit margins float32 ``[n, mask_h, mask_w]`` of the rows and foreground float32 ``[B, H, W]``, both as in
             :class:`Prediction`.
         """
-        inputs: dict[str, Any] = {ROIS: rois}
+        inputs: dict[str, Any] = {ROIS: rois} if self._info.has_masks else {}
         inputs[IMAGES] = images if self._info.takes_uint8 else images.astype(np.float32) / 255
         outputs = [self._mask_output] if Outputs.MASKS in requested else []
         if Outputs.FOREGROUND in requested:

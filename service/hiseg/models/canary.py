@@ -1,4 +1,7 @@
-"""The canary image: a photo with known masks, which a model must give before it counts as ready."""
+"""The canary image: a photo with known masks, which a model must give before it counts as ready.
+
+A model that gives the foreground alone has a canary without boxes: its label map has one label, of everybody.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from hiseg.api.embedded import segment_embedded
 from hiseg.api.options import Options
 from hiseg.core.errors import InvalidRequest, TooLarge, UndecodableImage, UnsupportedImage
 from hiseg.core.image import ImageSource, Labels
+from hiseg.core.job import Mode
 from hiseg.core.result import Result
 from hiseg.core.stop import Stop
 from hiseg.engines.metadata import one_line
@@ -38,8 +42,9 @@ class Canary:
 
     Attributes:
         photo: the image as JPEG.
-        boxes: ``x1 y1 x2 y2`` of each person, in pixels.
-        masks: uint8 ``[H, W]``, the label map of the expected masks: 1 for the first box, 2 for the second.
+        boxes: ``x1 y1 x2 y2`` of each person, in pixels; none of a model without masks.
+        masks: uint8 ``[H, W]``, the label map of the expected masks: 1 for the first box, 2 for the second; without
+            boxes 1 for everybody.
     """
 
     photo: bytes
@@ -58,7 +63,7 @@ class Canary:
         try:
             with PIL.Image.open(folder / MASKS) as image:
                 masks = np.asarray(image)
-            boxes = np.array(json.loads((folder / BOXES).read_text()), dtype=float)
+            boxes = np.array(json.loads((folder / BOXES).read_text()) or np.zeros((0, 4)), dtype=float)
             photo = (folder / PHOTO).read_bytes()
         except Exception as error:  # Pillow raises nearly anything
             raise CanaryMismatch(f"{folder}: the canary image can't be read: {one_line(error)}") from error
@@ -88,7 +93,7 @@ class Canary:
             found = await segment_to_label_map(segmenter, model, self.photo, self.boxes)
         except (InvalidRequest, TooLarge, UndecodableImage, UnsupportedImage) as error:
             raise CanaryMismatch(f"{model}: the canary image is refused as any request would be: {error}") from error
-        for label in range(1, len(self.boxes) + 1):
+        for label in range(1, max(1, len(self.boxes)) + 1):
             stored, now = self.masks == label, found == label
             union = int((stored | now).sum())
             iou = int((stored & now).sum()) / union if union else 1.0  # both find nobody in the box
@@ -100,10 +105,11 @@ class Canary:
 
 
 async def segment_to_label_map(segmenter: Segmenter, model: str, photo: bytes, boxes: list[list[float]]) -> Labels:
-    """Segment an encoded image, and return the label map of its boxes."""
+    """Segment an encoded image, and return the label map of its boxes, or without boxes that of its foreground."""
 
     def write(_: ImageSource, result: Result, stop: Stop) -> Labels:
-        return label_map([instance.mask for instance in result.instances], result.width, result.height)
+        return label_map(result.masks, result.width, result.height)
 
-    _, labels = await segment_embedded(segmenter, photo, boxes, Options(), model, write)
+    options = Options(mode=Mode.INSTANCE if boxes else Mode.BINARY)
+    _, labels = await segment_embedded(segmenter, photo, boxes, options, model, write)
     return labels

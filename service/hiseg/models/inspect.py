@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from hiseg.core.errors import shorten
-from hiseg.engines.base import ModelInfo
+from hiseg.engines.base import ModelInfo, Outputs
 from hiseg.engines.contract import IMAGES, ModelError, ModelSignature, Shape, contract_violations, mask_output_of
 from hiseg.engines.onnx import FATAL, OnnxEngine, ort, read_signature
 from hiseg.engines.unreadable import no_file, why_unopened
@@ -110,7 +110,8 @@ def inspect_model(path: Path, threads: int = 0) -> Report:
         Canary.load(path.parent)
     except CanaryMismatch as error:
         problems.append(str(error))
-    missing = {key: effect for key, effect in EFFECT_OF_MISSING.items() if key not in signature.metadata}
+    known = set(signature.metadata) if engine.info.has_masks else {*signature.metadata, "mask_size"}
+    missing = {key: effect for key, effect in EFFECT_OF_MISSING.items() if key not in known}
     return Report(path, megabytes, tuple(problems), _facts(signature, engine.info), missing, tuple(runs))
 
 
@@ -126,25 +127,32 @@ def _facts(signature: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
     def known(key: str, otherwise: str) -> str:
         return "metadata" if key in signature.metadata else otherwise
 
-    mask_output = mask_output_of(signature) or ""
+    mask_output = mask_output_of(signature)
     pixels = "uint8, 0..255" if info.takes_uint8 else "float32, 0..1; four times the bytes of uint8"
     roi_size = shorten(signature.metadata.get("roi_size", "unknown; nothing depends on it"))
+    people: tuple[Fact, ...] = (Fact("people", "none: it gives no masks", "shape"),)
+    if mask_output:
+        people = (
+            Fact("people", MASK_OUTPUT_TEXTS[mask_output], "shape"),
+            Fact("mask size", _format_size(info.mask_size), known("mask_size", "shape")),
+            Fact("mask extent", f"{info.crop_scale:g} times the box", known("mask_extent", "assumed")),
+            Fact("roi size", roi_size, known("roi_size", "assumed")),
+        )
+    has_foreground = Outputs.FOREGROUND in info.outputs
+    foreground = "binary_masks: probability of anybody" if has_foreground else "none: with boxes it is the masks' union"
     return (
         Fact("variant", info.ref.variant, known("variant", "name")),
         Fact("images", pixels, "type"),
         Fact("canvases", ", ".join(_format_size(canvas) for canvas in info.canvases), known("canvases", "shape")),
         Fact("shape of images", _format_shape(signature.inputs[IMAGES]), "shape"),
         Fact("resize", info.resize.value, known("resize", "assumed")),
-        Fact("people", MASK_OUTPUT_TEXTS[mask_output], "shape"),
-        Fact("mask size", _format_size(info.mask_size), known("mask_size", "shape")),
-        Fact("mask extent", f"{info.crop_scale:g} times the box", known("mask_extent", "assumed")),
-        Fact("roi size", roi_size, known("roi_size", "assumed")),
+        *people,
         Fact(
             "precision",
             info.ref.precision or "unknown; nothing depends on it",
             "type" if signature.weights else known("precision", "assumed"),
         ),
-        Fact("foreground", "binary_masks: probability of anybody", "shape"),
+        Fact("foreground", foreground, "shape"),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hiseg.core.extras import needing
 from hiseg.core.model_choice import default_model
-from hiseg.engines.base import Engine
+from hiseg.engines.base import Engine, with_masks
 from hiseg.engines.fallback import FallbackEngine
 from hiseg.engines.triton.address import parse_targets
 from hiseg.models.canary import Canary
@@ -89,7 +89,7 @@ async def triton_engines(settings: Settings, metrics: Metrics) -> AsyncIterator[
         if fallbacks:
             yield [LoadedModel(FallbackEngine(e, fallbacks[e.info.ref.name])) for e in engines]
             return
-        default = default_model([engine.info.ref for engine in engines], settings.default_variant)
+        default = default_model(with_masks(engine.info for engine in engines), settings.default_variant)
         for engine in engines:
             if engine.info.ref == default:
                 await engine.wait_until_usable()

@@ -14,7 +14,7 @@ def random_rois(rng: np.random.Generator, people: int, images: int = 1) -> Float
     return np.concatenate([np.arange(people)[:, None] % images, corners], axis=1).astype(np.float32)
 
 
-def random_batch(canvas: Size, images: int, people: int, requested: Outputs = Outputs.BOTH, seed: int = 0) -> Batch:
+def random_batch(canvas: Size, images: int, people: int, requested: Outputs, seed: int = 0) -> Batch:
     """A batch of noise: uint8 images ``[images, 3, height, width]`` and RoIs ``[people, 5]``, the same for each seed.
 
     Args:

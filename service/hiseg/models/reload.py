@@ -19,6 +19,7 @@ from hiseg.batching.batcher import Batcher
 from hiseg.core.model_choice import shared_variants
 from hiseg.core.result import ModelRef
 from hiseg.core.settled_files import SETTLED_S
+from hiseg.engines.base import ModelInfo, with_masks
 from hiseg.engines.contract import ModelError
 from hiseg.engines.metadata import one_line
 from hiseg.models.int8 import check_same_model, files_of, is_int8, refusal, why_not_int8
@@ -116,7 +117,7 @@ class HotReloader:
                 engine = await asyncio.to_thread(
                     OnnxEngine, stored.path, stored.name, stored.version, self._settings.threads
                 )
-                self._check_variant(engine)
+                self._check_use(engine.info)
                 watcher = self._metrics.for_model(stored.name)
                 batcher = Batcher(
                     engine,
@@ -144,14 +145,18 @@ class HotReloader:
                 engine.close()
             raise
 
-    def _check_variant(self, engine: OnnxEngine) -> None:
-        """Refuse a version of another variant: callers ask for a variant, which would vanish with the version in
-        use."""
-        ref = engine.info.ref
+    def _check_use(self, info: ModelInfo) -> None:
+        """Refuse a version of another variant, or without the masks of the one before: callers ask for a variant,
+        which would vanish with the version in use."""
+        ref = info.ref
         if ref.name in self._running:
-            before = self._segmenter.batchers[ref.name].engine.info.ref
-            if before.variant != ref.variant:
-                raise ModelError(f"it is of variant {ref.variant}, and version {before.version} of {before.variant}")
+            before = self._segmenter.batchers[ref.name].engine.info
+            if before.ref.variant != ref.variant:
+                was = before.ref
+                raise ModelError(f"it is of variant {ref.variant}, and version {was.version} of {was.variant}")
+            if not info.keeps(before):
+                gives, gave = " and ".join(info.outputs.names), " and ".join(before.outputs.names)
+                raise ModelError(f"it gives {gives} alone, and version {before.ref.version} {gave}")
 
     def _replace(self, stored: StoredModel, batcher: Batcher, retiring: asyncio.TaskGroup) -> None:
         old = self._segmenter.batchers.get(stored.name)
@@ -161,14 +166,14 @@ class HotReloader:
         self._metrics.count_reload(stored.name, "used")
         instead = _instead(batcher.engine.info.ref, old.engine.info.ref) if old else ""
         log.info("Version %s of %s is used%s", stored.version, stored.name, instead)
-        if old is None:
+        if old is None and batcher.engine.info.has_masks:
             self._warn_of_shared_variant(batcher.engine.info.ref.variant)
         if old:
             retiring.create_task(_retire(old))
 
     def _warn_of_shared_variant(self, variant: str) -> None:
         """Say which model answers for a variant from now on, if another model of it has just joined."""
-        of_variant = [info.ref for info in self._segmenter.models if info.ref.variant == variant]
+        of_variant = [ref for ref in with_masks(self._segmenter.models) if ref.variant == variant]
         for sentence in shared_variants(of_variant):
             log.warning("%s", sentence)
 

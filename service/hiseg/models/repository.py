@@ -33,12 +33,12 @@ class NoDefaultVariant(StartError):
 
     Args:
         default_variant: the setting.
-        models: the models that there are.
+        models: the models that give masks.
     """
 
     def __init__(self, default_variant: str, models: Iterable[ModelRef]) -> None:
         there = [f"{model.name} of variant {model.variant}" for model in sorted(models, key=lambda each: each.name)]
-        found = f"default_variant is {default_variant!r}, and there is {', '.join(there) or 'none'}"
+        found = f"default_variant is {default_variant!r}, and there is {', '.join(there) or 'none that gives masks'}"
         super().__init__(found, "Set default_variant to a variant, or to a model's name, that is there.")
 
 

@@ -10,7 +10,7 @@ from hiseg.batching.admission import Admission
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.workers import Workers, WorkingMemory, thread_count
 from hiseg.core.model_choice import default_model
-from hiseg.engines.base import Engine
+from hiseg.engines.base import Engine, with_masks
 from hiseg.engines.cores import available_cores
 from hiseg.images.limits import ImageLimits
 from hiseg.models.loader import LoadedModel, Loader, embedded_engines
@@ -86,7 +86,7 @@ async def models_running(
         models = await stack.enter_async_context(load(settings, metrics))
         for model in models:
             await stack.enter_async_context(engine_running(segmenter, model.engine, settings, metrics))
-        refs = [model.engine.info.ref for model in models]
+        refs = with_masks(model.engine.info for model in models)
         if default_model(refs, settings.default_variant) is None:
             raise NoDefaultVariant(settings.default_variant, refs)
         yield models

@@ -17,7 +17,7 @@ from hiseg.batching.batcher import Batcher
 from hiseg.batching.workers import Workers
 from hiseg.core.errors import HisegError
 from hiseg.core.image import Floats, Size
-from hiseg.engines.base import Batch, Engine, ModelInfo, Prediction
+from hiseg.engines.base import Batch, BatchMeta, Engine, ModelInfo, Outputs, Prediction
 from hiseg.engines.metadata import one_line
 from hiseg.images.limits import ImageLimits
 from hiseg.models.canary import Canary
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 UNLIMITED_BYTES = 2**62
 """Memory limit of the admission control that a self-test goes through: in effect none."""
 WARM_UP_PEOPLE = (0, 8)
-"""RoI counts for the warm-up of an engine that names none itself."""
+"""RoI counts for the warm-up of an engine that names none itself; without masks there is nobody."""
 CHECKED_BATCHES = ((1, 0), (1, 1), (1, 3), (2, 3))
 """(images, people) of the batches that a file is checked with on its first canvas; the other canvases get (1, 1)."""
+CHECKED_FOREGROUND = ((1, 0), (2, 0))
+"""The same for a model without masks, whose other canvases get (1, 0)."""
 CHECK_REPEATS = 3
 
 
@@ -71,7 +73,7 @@ async def run_self_test(engine: Engine, repository: Path | None) -> None:
     info = engine.info
     canary = Canary.load(repository / info.ref.name / info.ref.version) if repository else None
     if canary is None:
-        batch = random_batch(info.canvases[0], images=1, people=2)
+        batch = random_batch(info.canvases[0], 1, 2 if info.has_masks else 0, info.outputs)
         if problem := find_problem(await engine.infer(batch), batch, info):
             raise SelfTestFailed(f"{info.ref.name}: random input gave an unusable result: {problem}")
         return
@@ -92,9 +94,10 @@ def check_batches(engine: OnnxEngine) -> tuple[list[TimedBatch], list[str]]:
     """
     timed, problems = [], []
     first, *others = engine.info.canvases
-    sizes = [(first, *batch) for batch in CHECKED_BATCHES] + [(canvas, 1, 1) for canvas in others]
+    people, batches = int(engine.info.has_masks), CHECKED_BATCHES if engine.info.has_masks else CHECKED_FOREGROUND
+    sizes = [(first, *batch) for batch in batches] + [(canvas, 1, people) for canvas in others]
     for canvas, images, people in sizes:
-        batch = random_batch(canvas, images, people)
+        batch = random_batch(canvas, images, people, engine.info.outputs)
         name = f"{images} x {canvas[0]}x{canvas[1]} with {people} people"
         times = []
         try:
@@ -114,12 +117,14 @@ def check_batches(engine: OnnxEngine) -> tuple[list[TimedBatch], list[str]]:
 def find_problem(prediction: Prediction, batch: Batch, info: ModelInfo) -> str | None:
     """What is wrong with the shapes or values of a prediction for ``batch``; None if nothing is."""
     masks, foreground = prediction.logit_margins, prediction.foreground
-    expected = (len(batch.rois), *info.mask_size), (len(batch.images), *batch.images.shape[2:])
+    has_foreground = Outputs.FOREGROUND in info.outputs
+    canvas = batch.images.shape[2:] if has_foreground else (0, 0)
+    expected = (len(batch.rois), *info.mask_size), (len(batch.images), *canvas)
     if (masks.shape, foreground.shape) != expected:
         return f"masks and foreground come in shapes {masks.shape} and {foreground.shape}"
     if not np.isfinite(masks).all():
         return "some masks aren't finite"
-    if not 0 <= foreground.min() <= foreground.max() <= 1:
+    if has_foreground and not 0 <= foreground.min() <= foreground.max() <= 1:
         return "the foreground isn't within 0..1"
     return None
 
@@ -141,7 +146,7 @@ async def warm_up(batcher: Batcher, quick: bool = False) -> None:
     engine = batcher.engine
     for images, people, canvas in _warm_up_shapes(batcher, quick):
         rois: Floats = np.tile(np.array([[0, 0.25, 0.25, 0.75, 0.75]], dtype=np.float32), (people, 1))
-        batch = Batch(np.zeros((images, 3, *canvas), dtype=np.uint8), rois)
+        batch = Batch(np.zeros((images, 3, *canvas), dtype=np.uint8), rois, BatchMeta(engine.info.outputs))
         try:
             await engine.infer(batch)
             started = batcher.clock()
@@ -157,7 +162,8 @@ async def warm_up(batcher: Batcher, quick: bool = False) -> None:
 def _warm_up_shapes(batcher: Batcher, quick: bool) -> Iterator[tuple[int, int, Size]]:
     """Numbers of images and of people, and the canvas, of each batch to warm up with."""
     engine, limits = batcher.engine, batcher.limits
-    counts = [count for count in engine.roi_counts if count <= limits.rois] or WARM_UP_PEOPLE
+    without = WARM_UP_PEOPLE if engine.info.has_masks else (0,)
+    counts = [count for count in engine.roi_counts if count <= limits.rois] or without
     canvases = engine.info.canvases[:1] if quick and not engine.roi_counts else engine.info.canvases
     for canvas in canvases:
         most = max(1, min(limits.images, limits.bytes // (3 * canvas[0] * canvas[1]))) if engine.roi_counts else 1

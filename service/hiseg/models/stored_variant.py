@@ -1,4 +1,4 @@
-"""Which variant a stored model is, found out without opening it.
+"""What a stored model is, its variant and what its graph computes, found out without opening it.
 
 A service opens every model once; a program that needs one of them would wait for the others.
 """
@@ -6,7 +6,8 @@ A service opens every model once; a program that needs one of them would wait fo
 from __future__ import annotations
 
 from hiseg.core.result import ModelRef
-from hiseg.engines.contract import variant_of_name
+from hiseg.engines.base import Outputs
+from hiseg.engines.contract import outputs_of, variant_of_name
 from hiseg.engines.onnx_file import skim_signature
 from hiseg.models.repository import StoredModel
 
@@ -23,3 +24,11 @@ def stored_variant(model: StoredModel) -> str:
     except (OSError, ValueError):
         metadata = {}  # opening it says what is wrong
     return metadata.get("variant", variant_of_name(model.name))
+
+
+def stored_outputs(model: StoredModel) -> Outputs:
+    """What the graph of a file computes; masks, as if it were like most, where that can't be read."""
+    try:
+        return outputs_of(skim_signature(model.path).outputs) or Outputs.MASKS
+    except (OSError, ValueError):
+        return Outputs.MASKS  # opening it says what is wrong

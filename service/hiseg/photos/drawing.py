@@ -136,6 +136,7 @@ def to_core(result: Result) -> core.Result:
         instances[0] if result.foreground else None,
         result.model,
         round_timings({stage: result.timings_ms[stage] for stage in STAGES if stage in result.timings_ms}),
+        None if result.foreground_source is None else core.ForegroundSource(result.foreground_source),
     )
 
 

@@ -19,6 +19,8 @@ from hiseg.photos.line_file import LineFile, open_lines
 
 NAME = ".hiseg-run.jsonl"
 """The file in a folder of results; hidden, so that nobody takes it for one."""
+MODELS = ("model", "foreground_model")
+"""Names of the lines that say which model made results of boxes, and of images without boxes."""
 AGAIN = "--overwrite does all photos again"
 
 
@@ -58,7 +60,8 @@ class Journal:
         file: of the journal.
         options: what decides what results are like, still to be written; None: they stand in the file.
         entries: of photos that are done.
-        model: name and version of the model that made the results; None: not known yet.
+        models: name and version of the model that made the results of boxes, and of the one that made those of images
+            without boxes, by their names in the file; those that aren't known yet are left out.
 
     Attributes:
         is_new: whether it was begun just now, so that no file in the folder of results is known.
@@ -71,13 +74,13 @@ class Journal:
         file: LineFile,
         options: Mapping[str, Any] | None,
         entries: Iterable[Entry],
-        model: str | None,
+        models: Mapping[str, str],
     ) -> None:
         self._folder = folder
         self._file = file
         self._options = options
         self._done = {entry.photo: entry for entry in entries}
-        self._model = model
+        self._models = {**models}
         self.is_new = options is not None
         self.lines_end = max((entry.end for entry in self._done.values()), default=0)
 
@@ -90,22 +93,24 @@ class Journal:
         """Whether a photo was done, though perhaps with other boxes."""
         return photo in self._done
 
-    def check_model(self, model: str) -> None:
+    def check_model(self, model: str, of_image: bool = False) -> None:
         """Make sure that all results are of one model, and remember which.
 
         Args:
             model: its name and version.
+            of_image: the result is the foreground of an image without boxes, of which another model may be the maker.
 
         Raises:
             CommandError: those before are of another, or the file can't be written.
         """
-        if self._model is None:
-            self._model = model
-            self._write({"model": model})
-        if model != self._model:
+        name = MODELS[of_image]
+        if name not in self._models:
+            self._models[name] = model
+            self._write({name: model})
+        if model != self._models[name]:
             raise CommandError(
-                f"results so far are of the model {self._model}, and now {model} answers; ask for that one, write "
-                f"elsewhere, or {AGAIN}"
+                f"results so far are of the model {self._models[name]}, and now {model} answers; ask for that one, "
+                f"write elsewhere, or {AGAIN}"
             )
 
     def add(self, entry: Entry) -> None:
@@ -152,9 +157,9 @@ def open_journal(path: Path, folder: Path, options: Mapping[str, Any], overwrite
             ]
         except (KeyError, TypeError) as error:
             raise CommandError(f"{path} isn't as hiseg writes it; move it away, or {AGAIN}") from error
-        model = next((line["model"] for line in file.lines if "model" in line), None)
+        models = {name: line[name] for line in reversed(file.lines) for name in MODELS if name in line}
         try:
-            yield Journal(folder, file, None if file.lines else given, entries, model)
+            yield Journal(folder, file, None if file.lines else given, entries, models)
         finally:
             if not path.stat().st_size:
                 path.unlink()

@@ -16,6 +16,7 @@ from typing import IO
 from hiseg.client.result import Result
 from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
+from hiseg.core.result import ForegroundSource
 from hiseg.photos.drawing import Drawing
 from hiseg.photos.journal import AGAIN, Entry, Journal
 from hiseg.photos.listing import Photo
@@ -184,7 +185,8 @@ class _Writing:
         """
         work = self._work
         if work.journal is not None:
-            work.journal.check_model(f"{result.model.name}/{result.model.version}")
+            of_image = result.foreground_source == ForegroundSource.IMAGE
+            work.journal.check_model(f"{result.model.name}/{result.model.version}", of_image)
         self.notes = result.notes
         try:
             if work.output is not None:

@@ -46,5 +46,6 @@ def to_result(result: core_result.Result, found: Found) -> Result:
         model=result.model,
         instances=found.instances,
         foreground=found.foreground,
+        foreground_source=result.foreground_source,
         timings_ms=round_timings(result.timings_ms),
     )

@@ -9,24 +9,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from typing import TypeVar
 
 from hiseg.api.boxes import check_count
 from hiseg.api.embedded import segment_embedded
 from hiseg.api.exchange import Write
 from hiseg.api.options import Boxes, Options
+from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import ImageSource
+from hiseg.core.job import Mode
 from hiseg.core.model_choice import choose_model, default_model
 from hiseg.core.result import ModelRef, Result
-from hiseg.engines.base import ModelInfo
+from hiseg.engines.base import ModelInfo, Outputs
+from hiseg.engines.choice import choose_graph
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.limits import ImageLimits
 from hiseg.masks.memory import NOTHING, WritingCost
 from hiseg.models.int8 import open_version
 from hiseg.models.repository import NoDefaultVariant, StoredModel, find_repository, stored_models
 from hiseg.models.running import engine_running, image_thread_count, new_segmenter
-from hiseg.models.stored_variant import stored_ref
+from hiseg.models.stored_variant import stored_outputs, stored_ref
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.settings import Settings
@@ -42,7 +45,7 @@ class EmbeddedSegmenter:
     Args:
         segmenter: runs the jobs.
         settings: settings of the service.
-        stored: the models of the repository.
+        stored: the models of the repository, and what they compute.
         models: keeps the models that are loaded, and closes them.
     """
 
@@ -53,7 +56,7 @@ class EmbeddedSegmenter:
         self,
         segmenter: Segmenter,
         settings: Settings,
-        stored: Mapping[ModelRef, StoredModel],
+        stored: Mapping[ModelRef, tuple[StoredModel, Outputs]],
         models: AsyncExitStack,
     ) -> None:
         self._segmenter = segmenter
@@ -101,6 +104,8 @@ class EmbeddedSegmenter:
         model = self.model
         if options.model is not None or options.variant is not None:
             model = await self.load(options.model, options.variant)
+        if options.mode is Mode.BINARY and not (boxes and model.has_masks):
+            await self._load_foreground(model.ref.name)
         # There are no callers to tell apart, but what may take its time and what may not.
         client, name = options.priority.value, model.ref.name
         return await segment_embedded(
@@ -108,15 +113,16 @@ class EmbeddedSegmenter:
         )
 
     def choose(self, model: str | None, variant: str | None) -> ModelRef:
-        """The model that a request with these options gets, loaded or not; see :func:`choose_model`.
+        """The model that a request with these options asks for, loaded or not; see :func:`choose_model`.
 
         Raises:
             InvalidRequest: there is no such model or variant, or the model is of another variant.
         """
-        return choose_model([*self._stored], model, variant, self._settings.default_variant)
+        masks, others = split(self._stored)
+        return choose_model(masks, model, variant, self._settings.default_variant, others)
 
     async def load(self, model: str | None, variant: str | None) -> ModelInfo:
-        """Load the model that a request with these options gets, unless it is loaded already.
+        """Load the model that a request with these options asks for, unless it is loaded already.
 
         Args:
             model: its name; None: any.
@@ -126,15 +132,30 @@ class EmbeddedSegmenter:
             InvalidRequest: there is no such model or variant, or the model is of another variant.
             ModelError: it can't be used.
         """
-        chosen = self.choose(model, variant)
+        return await self._load(self.choose(model, variant))
+
+    async def _load_foreground(self, asked: str) -> None:
+        """Load the model that gives the foreground of an image where the model ``asked`` is asked for, if any does."""
+        computes = {ref: outputs for ref, (_, outputs) in self._stored.items()}
+        model = next(ref for ref in computes if ref.name == asked)
+        with suppress(InvalidRequest):  # as the segmenter will say if it is needed
+            await self._load(choose_graph(computes, model, Mode.BINARY, has_boxes=False)[0])
+
+    async def _load(self, chosen: ModelRef) -> ModelInfo:
         async with self._loading:
             if chosen.name not in self._segmenter.batchers:
-                version, settings = self._stored[chosen], self._settings
+                (version, _), settings = self._stored[chosen], self._settings
                 engine = (await open_version(version, settings.int8, settings.threads, shares_later=True)).engine
                 self._models.enter_context(closing(engine))
                 running = engine_running(self._segmenter, engine, self._settings, self._metrics)
                 await self._models.enter_async_context(running)
         return self._segmenter.batchers[chosen.name].engine.info
+
+
+def split(stored: Mapping[ModelRef, tuple[StoredModel, Outputs]]) -> tuple[list[ModelRef], list[ModelRef]]:
+    """The models that give masks, and the others."""
+    masks = [ref for ref, (_, outputs) in stored.items() if Outputs.MASKS in outputs]
+    return masks, [ref for ref in stored if ref not in masks]
 
 
 @asynccontextmanager
@@ -155,12 +176,14 @@ async def embedded_segmenter(
         ModelError: the model doesn't keep the tensor contract, or the default variant is missing and a file damaged.
     """
     unlimited = settings.model_copy(update=NO_ADMISSION_LIMITS)
-    stored = {stored_ref(each): each for each in stored_models(find_repository(unlimited.model_repository))}
-    if model is None and variant is None and default_model([*stored], unlimited.default_variant) is None:
-        for ref, each in stored.items():
+    found = stored_models(find_repository(unlimited.model_repository))
+    stored = {stored_ref(each): (each, stored_outputs(each)) for each in found}
+    masks, _ = split(stored)
+    if model is None and variant is None and default_model(masks, unlimited.default_variant) is None:
+        for ref, (each, _) in stored.items():
             # A file that is damaged may be the one that is missed.
             (await asyncio.to_thread(OnnxEngine, each.path, ref.name, ref.version, threads=1)).close()
-        raise NoDefaultVariant(unlimited.default_variant, [*stored])
+        raise NoDefaultVariant(unlimited.default_variant, masks)
     with ThreadPoolExecutor(image_thread_count(unlimited), thread_name_prefix="worker") as executor:
         async with AsyncExitStack() as models:
             segmenter = new_segmenter(unlimited, executor)

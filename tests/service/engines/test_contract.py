@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hiseg.core.canvas import Resize
-from hiseg.engines.base import UNKNOWN_COST
+from hiseg.engines.base import UNKNOWN_COST, Outputs, with_masks
 from hiseg.engines.contract import (
     MS_PER_GMAC,
     ModelError,
@@ -53,7 +53,40 @@ def test_wide_masks_are_preferred_and_must_say_how_wide() -> None:
     assert info.crop_scale == 1.2
 
 
-@pytest.mark.parametrize("missing", ["images", "rois", "masks", "binary_masks"])
+MASKS_ALONE = replace(SIGNATURE, outputs={"masks": SIGNATURE.outputs["masks"]})
+FOREGROUND_ALONE = replace(
+    SIGNATURE,
+    inputs={"images": SIGNATURE.inputs["images"]},
+    outputs={"binary_masks": SIGNATURE.outputs["binary_masks"]},
+)
+
+
+def test_masks_and_foreground_may_be_graphs_of_their_own() -> None:
+    both, _ = describe(SIGNATURE, "hiseg_b1", "1", "onnx")
+    masks, output = describe(MASKS_ALONE, "hiseg_b1", "1", "onnx")
+    foreground, none = describe(FOREGROUND_ALONE, "hiseg_foreground", "1", "onnx")
+    assert (both.outputs, masks.outputs, foreground.outputs) == (Outputs.BOTH, Outputs.MASKS, Outputs.FOREGROUND)
+    assert (output, none) == ("masks", None)
+    assert (masks.mask_size, foreground.mask_size) == ((128, 96), (0, 0))
+    assert [ref.name for ref in with_masks([both, masks, foreground])] == ["hiseg_b1", "hiseg_b1"]
+    described = foreground.describe()
+    assert (described["outputs"], described["mask_size"], described["mask_extent"]) == (["foreground"], None, None)
+    assert both.describe()["outputs"] == ["masks", "foreground"]
+    assert [masks.keeps(both), both.keeps(foreground), foreground.keeps(masks), masks.keeps(foreground)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("signature", [MASKS_ALONE, FOREGROUND_ALONE])
+def test_a_graph_takes_the_inputs_of_what_it_gives(signature: ModelSignature) -> None:
+    others = FOREGROUND_ALONE if signature is MASKS_ALONE else MASKS_ALONE
+    assert contract_violations(replace(signature, inputs=others.inputs))
+
+
+@pytest.mark.parametrize("missing", ["images", "rois", "masks"])
 def test_a_missing_tensor_is_an_error_and_no_crash(missing: str) -> None:
     signature = replace(
         SIGNATURE,

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.harness.echo import EchoEngine
 from hiseg.core.errors import Reason, Unavailable
-from hiseg.engines.base import Batch, Prediction
+from hiseg.engines.base import Batch, BatchMeta, Outputs, Prediction
 from hiseg.engines.fallback import NAME, FallbackEngine
 
 BATCH = Batch(np.zeros((1, 3, 64, 64), dtype=np.uint8), np.zeros((0, 5), dtype=np.float32))
@@ -58,4 +58,12 @@ def test_a_batch_that_brought_servers_down_is_not_run_again() -> None:
         run(Failing(Reason.ENGINE_FAILED, goes_down=True), embedded)
     with pytest.raises(Unavailable):
         run(Failing(Reason.NO_ENGINE, goes_down=False), embedded)
+    assert not embedded.batches
+
+
+def test_what_the_version_here_does_not_give_is_not_run_by_it() -> None:
+    primary, embedded = EchoEngine(slots=0), EchoEngine(outputs=Outputs.MASKS)
+    batch = Batch(BATCH.images, BATCH.rois, BatchMeta(Outputs.FOREGROUND))
+    with pytest.raises(Unavailable, match="the version in this process gives no foreground"):
+        asyncio.run(FallbackEngine(primary, embedded).infer(batch))
     assert not embedded.batches

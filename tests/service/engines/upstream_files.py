@@ -17,6 +17,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from hiseg.engines.base import Outputs
+
 Size = tuple[int, int]
 
 
@@ -29,11 +31,12 @@ class Generation(Enum):
 
 @dataclass(frozen=True)
 class UpstreamFile:
-    """One of the released files; sizes are (height, width)."""
+    """One of the released files, or a graph that has one of its two outputs alone; sizes are (height, width)."""
 
     generation: Generation = Generation.LOGITS
     canvas: Size = (480, 640)
     mask: Size = (128, 96)
+    outputs: Outputs = Outputs.BOTH
 
     def save(self, path: Path) -> Path:
         """Write it; folders are made."""
@@ -41,21 +44,19 @@ class UpstreamFile:
         output, channels = self.generation.value
         height, width = self.canvas
         texts = [str(side) for side in (channels, *self.mask)]
-        graph = helper.make_graph(
-            [*self._foreground(), *self._sampled(), *self._masks()],
-            "seed",
-            [
-                helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch_size", 3, height, width]),
-                helper.make_tensor_value_info("rois", TensorProto.FLOAT, ["num_rois", 5]),
-            ],
-            [
-                helper.make_tensor_value_info(output, TensorProto.FLOAT, ["num_rois", *texts]),
-                helper.make_tensor_value_info(
-                    "binary_masks", TensorProto.FLOAT, ["batch_size", "1", str(height), str(width)]
-                ),
-            ],
-            self._constants(),
-        )
+        logit, *probability = self._foreground()
+        nodes, outputs = [logit, *(probability if Outputs.FOREGROUND in self.outputs else ())], []
+        inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch_size", 3, height, width])]
+        if Outputs.MASKS in self.outputs:
+            nodes += [*self._sampled(), *self._masks()]
+            inputs.append(helper.make_tensor_value_info("rois", TensorProto.FLOAT, ["num_rois", 5]))
+            outputs.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, ["num_rois", *texts]))
+        if Outputs.FOREGROUND in self.outputs:
+            sides = ["batch_size", "1", str(height), str(width)]
+            outputs.append(helper.make_tensor_value_info("binary_masks", TensorProto.FLOAT, sides))
+        used = {name for node in nodes for name in node.input}
+        constants = [constant for constant in self._constants() if constant.name in used]
+        graph = helper.make_graph(nodes, "seed", inputs, outputs, constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8)
         onnx.checker.check_model(model)
         onnx.save(model, path)

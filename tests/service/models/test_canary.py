@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.harness.echo import EchoEngine, echoing
 from benchmarks.harness.repository import REPOSITORY
+from hiseg.engines.base import Outputs
 from hiseg.models.canary import BOXES, MASKS, PHOTO, Canary, CanaryMismatch, segment_to_label_map
 from hiseg.models.running import models_running, new_segmenter
 from hiseg.observability.metrics import Metrics
@@ -103,3 +105,21 @@ def test_a_damaged_canary_is_refused_in_one_line(name: str, content: bytes, tmp_
     with pytest.raises(CanaryMismatch, match="the canary image") as caught:
         Canary.load(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_without_masks_must_give_its_foreground(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        engine = EchoEngine(outputs=Outputs.FOREGROUND)
+        async with echoing(engine) as segmenter:
+            photo = stored().photo
+            masks = await segment_to_label_map(segmenter, "echo", photo, [])
+            assert set(np.unique(masks)) == {0, 1}
+            Canary(photo, [], masks).save(tmp_path)
+            loaded = Canary.load(tmp_path)
+            assert loaded is not None
+            assert loaded.boxes == []
+            await loaded.check(segmenter, "echo")
+            with pytest.raises(CanaryMismatch, match="mask 1 of the canary image has IoU"):
+                await replace(loaded, masks=1 - masks).check(segmenter, "echo")
+
+    asyncio.run(scenario())

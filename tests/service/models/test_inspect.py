@@ -91,7 +91,7 @@ def lie_about_resize(proto: onnx.ModelProto) -> None:
         (lambda proto: side(proto, 0, 2, "height"), "the canvas is neither in its metadata nor in the shape of images"),
         (
             rename_mask_output,
-            "outputs are ['binary_masks', 'mask'], not wide_masks, masks or instance_masks, and binary_masks",
+            "outputs are ['binary_masks', 'mask'], not wide_masks, masks or instance_masks, nor binary_masks of images",
         ),
         (lie_about_resize, "resize is 'crop' in its metadata, not letterbox or stretch"),
         (lambda proto: widen(proto, None), "mask_extent is None in its metadata, not a number of 1 to 2"),
@@ -190,8 +190,7 @@ def test_another_kind_of_model_is_refused_for_all_that_is_wrong(tmp_path: Path) 
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8), tmp_path / "m.onnx")
     text = checked(tmp_path / "m.onnx", 1)
     for reason in (
-        "inputs are ['images'], not images and rois",
-        "outputs are ['scores'], not wide_masks, masks or instance_masks, and binary_masks",
+        "outputs are ['scores'], not wide_masks, masks or instance_masks, nor binary_masks of images alone",
         "not uint8 or float32",
         "images are 1 at a time",
         "images have 4 channels",

@@ -16,7 +16,7 @@ from benchmarks.harness.virtual_time import VirtualLoop, run
 from hiseg.batching.batcher import Batcher
 from hiseg.batching.job import BatchLimits
 from hiseg.batching.workers import Workers
-from hiseg.engines.base import Batch, Cost, Prediction
+from hiseg.engines.base import Batch, Cost, Outputs, Prediction
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.canary import CanaryMismatch
 from hiseg.models.self_test import WARM_UP_PEOPLE, SelfTestFailed, run_self_test, warm_up
@@ -95,6 +95,16 @@ def test_a_quick_test_runs_one_canvas_unless_the_engine_prepares_for_each() -> N
     assert shapes(prepares, BatchLimits(images=1), quick=True) == {
         (1, count, canvas) for count in (0, 2) for canvas in prepares.info.canvases
     }
+
+
+@pytest.mark.parametrize("outputs", [Outputs.MASKS, Outputs.FOREGROUND])
+def test_a_model_is_run_for_what_it_gives_alone(outputs: Outputs) -> None:
+    engine = EchoEngine(outputs=outputs)
+    asyncio.run(run_self_test(engine, NOWHERE))
+    people = WARM_UP_PEOPLE if outputs is Outputs.MASKS else (0,)
+    engine.batches.clear()
+    assert shapes(engine) == {(1, count, canvas) for count in people for canvas in engine.info.canvases}
+    assert {batch.meta.requested for batch in engine.batches} == {outputs}
 
 
 def test_the_cost_model_learns_from_the_self_test() -> None:

@@ -34,14 +34,14 @@ class ServedVersion:
 
     Attributes:
         info: description of the model.
-        mask_output: name of the output that holds the masks.
+        mask_output: name of the output that holds the masks; None: it has none.
         channels: number of channels of that output.
         instances: number of batches that the server runs at once.
         on_gpu: whether any of them run on a GPU.
     """
 
     info: ModelInfo
-    mask_output: str
+    mask_output: str | None
     channels: int
     instances: int
     on_gpu: bool

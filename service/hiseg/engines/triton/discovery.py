@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tritonclient.utils import InferenceServerException
 
 from hiseg.core.model_choice import default_model
-from hiseg.engines.base import ModelInfo
+from hiseg.engines.base import ModelInfo, with_masks
 from hiseg.engines.contract import ModelError
 from hiseg.engines.triton.address import Target, resolve
 from hiseg.engines.triton.connection import connect, describe_version, list_models
@@ -32,7 +32,7 @@ async def discover(targets: Sequence[Target], default_variant: str) -> list[Mode
         addresses = sorted(await resolve(targets))
         for address in addresses:
             models = await _models(address, logged)
-            if default_model([model.ref for model in models], default_variant):
+            if default_model(with_masks(models), default_variant):
                 return models
         where = ", ".join(addresses or map(str, targets))
         text = f"Waiting for a Triton with a model of variant, or called, {default_variant} at {where}"

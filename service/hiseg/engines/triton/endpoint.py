@@ -153,7 +153,7 @@ class Endpoint:
     async def _retry_on_present_version(self, batch: Batch, failure: CallFailed) -> Prediction:
         """Run a batch on the present version after it failed on the version before."""
         self.failures += 1
-        if failure.suspect or self.replica is None:
+        if failure.suspect or self.replica is None or not self.replica.gives(batch):
             raise failure
         return await self.replica.infer(batch)
 
@@ -231,7 +231,7 @@ class Endpoint:
         try:
             served = await describe_version(self._client, self.address, self._model, version)
             if not self._accepts(served.info):
-                raise ModelError("it takes other canvases than those that are served; restart hiseg to use it")
+                raise ModelError("it takes other canvases, or lacks an output of those in use; restart hiseg to use it")
             if self.state is EndpointState.TESTING:
                 await self._pool.open()
             replica = Replica(self._client, served, self._pool)

@@ -31,7 +31,8 @@ class TritonEngine:
     """Runs one model on all its servers; usable inside ``async with engine.running()``.
 
     Args:
-        model: description that batches are made for; versions that take other canvases aren't used.
+        model: description that batches are made for; versions that take other canvases, or give no masks where it
+            does, aren't used.
         targets: hosts and ports of the servers.
         self_test: tests a version on a server before it is used.
     """
@@ -62,7 +63,9 @@ class TritonEngine:
     @property
     def roi_counts(self) -> tuple[int, ...]:
         on_gpu = any(e.replica and e.replica.served.on_gpu for e in self.endpoints.values())
-        return ROI_COUNTS if on_gpu else ()
+        if not on_gpu:
+            return ()
+        return ROI_COUNTS if self._model.has_masks else (0,)
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         self._listeners.append(changed)
@@ -90,7 +93,7 @@ class TritonEngine:
     async def infer(self, batch: Batch) -> Prediction:
         failed: set[Endpoint] = set()
         crashes = 0
-        while endpoint := self._choose(failed):
+        while endpoint := self._choose(batch, failed):
             try:
                 return await endpoint.infer(batch)
             except CallFailed as failure:
@@ -105,7 +108,7 @@ class TritonEngine:
                     raise Unavailable(text, reason=Reason.ENGINE_FAILED) from failure
                 failed.add(endpoint)
                 last = failure
-                endpoint.retries += self._choose(failed) is not None
+                endpoint.retries += self._choose(batch, failed) is not None
         if failed and last.kind is FailureKind.QUEUE_FULL:
             raise Overloaded("the queue of every Triton is full", reason=Reason.ENGINE_BUSY)
         raise Unavailable("no Triton answers")
@@ -117,9 +120,13 @@ class TritonEngine:
     def close(self) -> None:
         """Does nothing: :meth:`running` closes the connections."""
 
-    def _choose(self, failed: set[Endpoint]) -> Endpoint | None:
-        """The server with the least predicted work, or of several the least recently used; None if none is up."""
-        up = [e for e in self.endpoints.values() if e.state is EndpointState.UP and e not in failed]
+    def _choose(self, batch: Batch, failed: set[Endpoint]) -> Endpoint | None:
+        """The server with the least predicted work, or of several the least recently used; None if none is up.
+
+        While servers have different versions, not all of them may compute what is requested of the batch.
+        """
+        running = [e for e in self.endpoints.values() if e.state is EndpointState.UP and e not in failed]
+        up = [e for e in running if e.replica and e.replica.gives(batch)]
         with_room = [e for e in up if e.in_flight < e.slots]
         return min(with_room or up, key=lambda e: (e.load, e.last_used), default=None)
 
@@ -140,7 +147,8 @@ class TritonEngine:
             await asyncio.sleep(RESOLVE_S)
 
     def _accepts(self, info: ModelInfo) -> bool:
-        return info.resize is self._model.resize and set(self._model.canvases) <= set(info.canvases)
+        fits = info.resize is self._model.resize and set(self._model.canvases) <= set(info.canvases)
+        return fits and info.keeps(self._model)
 
     def _update(self) -> None:
         """Recompute slots and description after an endpoint changed, and tell the listeners."""

@@ -56,6 +56,10 @@ class Replica:
         """Name, version and variant of the model."""
         return self.served.info.ref
 
+    def gives(self, batch: Batch) -> bool:
+        """Whether the version computes what is requested of a batch."""
+        return batch.meta.requested in self.served.info.outputs
+
     async def infer(self, batch: Batch) -> Prediction:
         """Run one batch.
 
@@ -70,8 +74,9 @@ class Replica:
         if len(batch.rois) and not 0 <= batch.rois[:, 0].min() <= batch.rois[:, 0].max() < len(images):
             raise ValueError("a RoI belongs to no image of its batch")  # ONNX Runtime 1.19 would invent a result
         rois = batch.rois if len(batch.rois) else EMPTY_ROI
-        inputs, sizes = {IMAGES: images, ROIS: rois}, self._output_bytes(batch, len(rois))
-        size = sum(map(_aligned, (images.nbytes, rois.nbytes, *sizes.values())))
+        inputs = {IMAGES: images, ROIS: rois} if self.served.info.has_masks else {IMAGES: images}
+        sizes = self._output_bytes(batch, len(rois))
+        size = sum(map(_aligned, (*(tensor.nbytes for tensor in inputs.values()), *sizes.values())))
         region = await self._pool.acquire(size)
         try:
             arrays = await self._call(inputs, sizes, region, left, batch.meta.traceparent)
@@ -91,7 +96,7 @@ class Replica:
     def _output_bytes(self, batch: Batch, rois: int) -> dict[str, int]:
         """Bytes that each requested output will have, by name."""
         requested, sizes = batch.meta.requested, {}
-        if Outputs.MASKS in requested:
+        if Outputs.MASKS in requested and self.served.mask_output:
             sizes[self.served.mask_output] = 4 * rois * self.served.channels * math.prod(self.served.info.mask_size)
         if Outputs.FOREGROUND in requested:
             sizes[FOREGROUND_OUTPUT] = 4 * len(batch.images) * math.prod(batch.images.shape[2:])
@@ -154,7 +159,7 @@ class Replica:
             batch: the batch that was sent.
             rois: number of RoIs that were sent, at least 1.
         """
-        masks, foreground = arrays.get(self.served.mask_output), arrays.get(FOREGROUND_OUTPUT)
+        masks, foreground = arrays.get(self.served.mask_output or ""), arrays.get(FOREGROUND_OUTPUT)
         info, images = self.served.info, len(batch.images)
         if (masks is not None and len(masks) != rois) or (foreground is not None and len(foreground) != images):
             raise CallFailed(FailureKind.MODEL_ERROR, f"{images} images and {rois} RoIs gave other numbers of rows")

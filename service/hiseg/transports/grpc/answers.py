@@ -20,11 +20,15 @@ from hiseg.api.exchange import RequestContext
 from hiseg.api.options import Boxes, Options
 from hiseg.core.image import ImageSource
 from hiseg.core.job import DEFAULT_TOLERANCE_PX
-from hiseg.core.result import Instance, Result
+from hiseg.core.result import ForegroundSource, Instance, Result
 from hiseg.core.stop import NEVER, Stop
 from hiseg.masks.formats.polygon import Outline
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
+SOURCES = {
+    ForegroundSource.INSTANCES: pb.FOREGROUND_SOURCE_INSTANCES,
+    ForegroundSource.IMAGE: pb.FOREGROUND_SOURCE_IMAGE,
+}
 T = TypeVar("T")
 
 
@@ -97,6 +101,8 @@ def to_message(
     )
     if result.foreground:
         message.foreground.CopyFrom(_instance(result.foreground, mask_format, context))
+    if result.foreground_source:
+        message.foreground_source = SOURCES[result.foreground_source]
     if mask_format.is_image:
         message.picture = to_png(image, result, mask_format, stop)
     return message

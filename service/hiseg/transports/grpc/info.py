@@ -22,9 +22,10 @@ def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
     fields = pb.Limits.DESCRIPTOR.fields_by_name
     return pb.GetInfoResponse(
         version=hiseg_version(),
-        models=[pb.Model(**asdict(info.ref)) for info in segmenter.models],
+        models=[pb.Model(**asdict(info.ref), outputs=info.outputs.names) for info in segmenter.models],
         default_variant=served["default_variant"],
         default_model=served["default_model"],
+        foreground_model=served["foreground_model"],
         model_of_variant=served["model_of_variant"],
         image_types=list(MEDIA_TYPES),
         pixel_formats=pb.PixelFormat.keys()[1:],

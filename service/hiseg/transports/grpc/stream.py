@@ -169,7 +169,8 @@ class Stream:
             context.admit()
             if message.HasField("options"):
                 frame.options = read_options(message.options)
-            frame.model = context.choose_model(frame.options).name
+            asked, has_boxes = context.choose_model(frame.options).name, self._config.reuse_boxes or bool(message.boxes)
+            frame.model = self._segmenter.choose_graph(asked, frame.options.mode, has_boxes)[0].ref.name
         except Exception as error:
             self._fail(frame, error)
             return
@@ -241,7 +242,7 @@ class Stream:
         """Remember where the people of a frame are, for later frames without boxes."""
         if not self._config.reuse_boxes:
             return
-        if result and not result.foreground:
+        if result and (result.people or not result.foreground):
             self._tracker.remember_masks(frame.number, result)
         elif frame.has_boxes:
             with suppress(TooLarge):

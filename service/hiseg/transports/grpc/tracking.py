@@ -72,7 +72,7 @@ class BoxTracker:
 
 def next_boxes(result: Result) -> list[Box]:
     """Return a box for each person in the next frame: around the mask, or where that is empty the old box."""
-    return [padded_bounding_box(found.mask, result.width, result.height) or found.box for found in result.instances]
+    return [padded_bounding_box(found.mask, result.width, result.height) or found.box for found in result.people]
 
 
 def padded_bounding_box(mask: CropMask, width: int, height: int) -> Box | None:

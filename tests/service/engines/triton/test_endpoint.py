@@ -23,8 +23,12 @@ class Replica:
 
     ref = ModelRef("echo", "1", "b0")
 
-    def __init__(self, run: Callable[[], Awaitable[Prediction]]) -> None:
+    def __init__(self, run: Callable[[], Awaitable[Prediction]], *, gives: bool = True) -> None:
         self._run = run
+        self._gives = gives
+
+    def gives(self, batch: Batch) -> bool:
+        return self._gives
 
     async def infer(self, batch: Batch) -> Prediction:
         return await self._run()
@@ -77,5 +81,18 @@ def test_given_up_while_it_runs_again_on_the_version_that_came_instead() -> None
         with pytest.raises(CallFailed) as raised:
             await run
         assert raised.value.kind is FailureKind.UNRESPONSIVE
+
+    asyncio.run(scenario())
+
+
+def test_a_version_without_what_is_requested_is_not_asked_for_it() -> None:
+    async def scenario() -> None:
+        async def gone() -> None:
+            server.replica = Replica(for_ever, gives=False)  # type: ignore[assignment,arg-type]
+            raise CallFailed(FailureKind.UNAVAILABLE, "there is no such version")
+
+        server = endpoint(gone)
+        with pytest.raises(CallFailed, match="there is no such version"):
+            await server.infer(BATCH)
 
     asyncio.run(scenario())

@@ -142,8 +142,16 @@ def test_binary_mode() -> None:
     # The echo engine's foreground is the image's red.
     assert mask[:, : WIDTH // 2 - 1].all()
     assert not mask[:, WIDTH // 2 + 1 :].any()
-    labels = opened(asked(mode="MODE_BINARY", mask_format="MASK_FORMAT_LABEL_MAP").picture)
+    labels = opened(asked(mode="MODE_BINARY", boxes=[], mask_format="MASK_FORMAT_LABEL_MAP").picture)
     np.testing.assert_array_equal(labels == 1, mask)
+    assert answer.foreground_source == pb.FOREGROUND_SOURCE_IMAGE
+
+
+def test_binary_mode_with_boxes_unites_their_masks() -> None:
+    apart, together = asked(mask_format="MASK_FORMAT_LABEL_MAP"), asked(mode="MODE_BINARY")
+    np.testing.assert_array_equal(decoded(together.foreground.coco_rle), opened(apart.picture) > 0)
+    assert together.foreground_source == pb.FOREGROUND_SOURCE_INSTANCES
+    assert not apart.foreground_source
 
 
 def test_no_boxes_are_no_instances() -> None:

@@ -32,7 +32,7 @@ from hiseg.transports.http.kserve.tensors import (
 from hiseg.transports.http.texts import check_deadlines, read_deadline
 
 IMAGE, BOXES = "image", "boxes"
-INPUTS = [
+INPUTS: list[dict[str, Any]] = [
     {"name": IMAGE, "datatype": "BYTES", "shape": [1]},
     {"name": BOXES, "datatype": "FP32", "shape": [-1, 4]},
 ]
@@ -48,6 +48,8 @@ OUTPUTS = [
 NAMES = tuple(str(output["name"]) for output in OUTPUTS)
 BINARY, ALL_BINARY = "binary_data", "binary_data_output"
 TIMEOUT_US, PRIORITY = "timeout", "priority"
+FOREGROUND = {"mode": Mode.BINARY.value}
+"""Default options of a model without masks."""
 FIXED_OPTIONS = {"model": "the URL names it", "variant": "the URL names the model", "mask_format": "masks are COCO RLE"}
 """Options that can't be chosen in this protocol, and why."""
 WHY_NOT = {"classification": "masks are not classes"}
@@ -75,12 +77,18 @@ class InferRequest:
     outputs: Mapping[str, bool]
 
 
-async def read_infer_request(request: Request, max_boxes: int) -> InferRequest:
+def inputs_of(has_masks: bool) -> list[dict[str, Any]]:
+    """The inputs of a model; one without masks has no use for boxes."""
+    return [each for each in INPUTS if has_masks or each["name"] != BOXES]
+
+
+async def read_infer_request(request: Request, max_boxes: int, has_masks: bool) -> InferRequest:
     """Read a body of JSON, with or without binary tensors after it.
 
     Args:
         request: the request; its body isn't read yet.
         max_boxes: most boxes that are taken, by which the JSON around them is limited too.
+        has_masks: whether the model that the URL names gives masks; else the mode is binary, and there are no boxes.
 
     Raises:
         InvalidRequest: something in it is wrong.
@@ -93,15 +101,16 @@ async def read_infer_request(request: Request, max_boxes: int) -> InferRequest:
     deadline_ms = read_deadline(request, "options are parameters of the request's JSON")
     body, blobs = split_body(await json_body(request), length, limits_of_options(max_boxes))
     tensors = {tensor.name: tensor for tensor in body.inputs}
-    if unknown := sorted(set(tensors) - {IMAGE, BOXES}):
-        raise _unknown("input", unknown[0], (IMAGE, BOXES))
+    known = tuple(each["name"] for each in inputs_of(has_masks))
+    if unknown := sorted(set(tensors) - {*known}):
+        raise _unknown("input", unknown[0], known)
     if len(tensors) < len(body.inputs):
         raise InvalidRequest("an input is there twice", field="inputs", value=len(body.inputs))
     if IMAGE not in tensors:
         raise InvalidRequest("there is no input 'image'", field=IMAGE)
     rows = read_rows(tensors[BOXES], blobs.get(BOXES), max_boxes) if BOXES in tensors else []
     image = await read_bytes(tensors[IMAGE], blobs.get(IMAGE))
-    options, outputs = read_options(body.parameters), read_outputs(body)
+    options, outputs = read_options(({} if has_masks else FOREGROUND) | body.parameters), read_outputs(body)
     check_deadlines(deadline_ms, options.deadline_ms)
     if BOXES not in tensors and options.mode is not Mode.BINARY:
         raise InvalidRequest("there is no input 'boxes'; only mode=binary needs none", field=BOXES)

@@ -20,7 +20,7 @@ from hiseg.core.errors import HisegError, InvalidRequest, Reason, Unavailable, s
 from hiseg.core.result import ModelRef
 from hiseg.transports.http.content import json_body
 from hiseg.transports.http.handler import handle
-from hiseg.transports.http.kserve.infer import BOXES, INPUTS, OUTPUTS
+from hiseg.transports.http.kserve.infer import BOXES, OUTPUTS, inputs_of
 from hiseg.transports.http.kserve.tensors import NO_SHARED_MEMORY
 
 LIMITS = JsonLimits(max_bytes=4096, max_texts=64, max_values=64)
@@ -103,7 +103,9 @@ def add_routes(
     async def config(name: str, number: str = "") -> Response:
         """A model's tensors, in the form of Triton's configurations."""
         model = find(name, number)
-        return model if isinstance(model, Response) else JSONResponse(model_config(model))
+        if isinstance(model, Response):
+            return model
+        return JSONResponse(model_config(model, inputs_of(model in segmenter.mask_models)))
 
     @routes.get("/systemsharedmemory/status", include_in_schema=False)
     @routes.get("/cudasharedmemory/status", include_in_schema=False)
@@ -148,20 +150,20 @@ async def read_index(request: Request) -> IndexIn:
     return read_json(IndexIn, body, LIMITS) if body.strip() else IndexIn()
 
 
-def model_config(model: ModelRef) -> dict[str, Any]:
-    """A model as Triton's ``config.pbtxt`` would describe it, in JSON."""
+def model_config(model: ModelRef, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """A model and its inputs as Triton's ``config.pbtxt`` would describe it, in JSON."""
 
     def tensors(described: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [
             {"name": each["name"], "data_type": CONFIG_TYPES[each["datatype"]], "dims": each["shape"]}
-            | ({"optional": True} if each["name"] == BOXES and described is INPUTS else {})
+            | ({"optional": True} if each["name"] == BOXES and described is inputs else {})
             for each in described
         ]
 
     config: dict[str, Any] = {"name": model.name, "platform": "hiseg", "backend": "hiseg", "max_batch_size": 0}
     if model.version.isdecimal():
         config["version_policy"] = {"specific": {"versions": [int(model.version)]}}
-    return config | {"input": tensors(INPUTS), "output": tensors(OUTPUTS)}
+    return config | {"input": tensors(inputs), "output": tensors(OUTPUTS)}
 
 
 def model_statistics(exchange: Exchange, model: ModelRef) -> dict[str, Any]:

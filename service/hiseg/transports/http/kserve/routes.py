@@ -21,7 +21,7 @@ from hiseg.core.stop import Stop
 from hiseg.core.version import hiseg_version
 from hiseg.transports.http.handler import handle
 from hiseg.transports.http.kserve import management
-from hiseg.transports.http.kserve.infer import INPUTS, OUTPUTS, InferRequest, output_tensors, read_infer_request
+from hiseg.transports.http.kserve.infer import OUTPUTS, InferRequest, inputs_of, output_tensors, read_infer_request
 from hiseg.transports.http.kserve.tensors import HEADER_LENGTH, TensorOut, join_body
 from hiseg.transports.http.problems import STATUS, error_headers
 
@@ -39,7 +39,6 @@ def router(exchange: Exchange) -> APIRouter:
     """The protocol's routes."""
     routes = APIRouter(prefix="/v2", tags=["open inference protocol"])
     segmenter = exchange.segmenter
-    read = partial(read_infer_request, max_boxes=exchange.settings.max_boxes)
 
     def find(name: str, number: str = "") -> ModelRef | JSONResponse:
         """The model, or the response that it isn't served."""
@@ -87,7 +86,7 @@ def router(exchange: Exchange) -> APIRouter:
         if isinstance(model, Response):
             return model
         fields = {"name": name, "versions": [model.version], "platform": "hiseg"}
-        return JSONResponse(fields | {"inputs": INPUTS, "outputs": OUTPUTS})
+        return JSONResponse(fields | {"inputs": inputs_of(model in segmenter.mask_models), "outputs": OUTPUTS})
 
     @routes.get("/models/{name}/ready")
     @routes.get("/models/{name}/versions/{number}/ready")
@@ -109,6 +108,8 @@ def router(exchange: Exchange) -> APIRouter:
         model = find(name, number)
         if isinstance(model, Response):
             return model
+        has_masks, max_boxes = model in segmenter.mask_models, exchange.settings.max_boxes
+        read = partial(read_infer_request, max_boxes=max_boxes, has_masks=has_masks)
         segment_with = partial(answer, model=model)
         return await handle(exchange, TRANSPORT, request, read, segment_with, error_response)
 
@@ -128,7 +129,8 @@ async def answer(received: InferRequest, context: RequestContext, model: ModelRe
         "model_name": result.model.name,
         "model_version": result.model.version,
         "parameters": {f"{stage}_ms": milliseconds for stage, milliseconds in result.timings_ms.items()}
-        | ({"notes": "; ".join(result.notes)} if result.notes else {}),
+        | ({"notes": "; ".join(result.notes)} if result.notes else {})
+        | ({"foreground_source": result.foreground_source} if result.foreground_source else {}),
     }
     if received.id is not None:
         fields["id"] = received.id

@@ -70,6 +70,9 @@ class Info(Answer):
     """Name of the model that answers a request which asks for none; empty while the service starts."""
     default_variant: str
     """Variant of that model."""
+    foreground_model: str
+    """Name of the model that gives the foreground of an image, `mode=binary` without boxes, where the one that is asked
+    for gives masks alone; empty if there is none."""
     image_types: list[str]
     priorities: list[Priority]
     modes: list[Mode]
@@ -94,12 +97,14 @@ class ModelDescription(Answer):
     engine: str
     precision: str
     """Of its weights: `fp32`, `fp16` or `int8`; empty if that isn't known."""
+    outputs: list[Literal["masks", "foreground"]]
+    """What the model computes; one without masks answers `mode=binary` alone, and is asked for by its name."""
     canvases: list[list[int]]
     """`[height, width]` that the model runs at."""
-    mask_size: list[int]
-    """`[height, width]` of one person's mask before it is brought to the image's size."""
-    mask_extent: float
-    """Side of the area that a mask covers, as a multiple of the box's side."""
+    mask_size: list[int] | None
+    """`[height, width]` of one person's mask before it is brought to the image's size; null without masks."""
+    mask_extent: float | None
+    """Side of the area that a mask covers, as a multiple of the box's side; null without masks."""
     card: dict[str, Any]
     """Licence, training data, metrics and more."""
 

@@ -8,7 +8,8 @@ const SMOOTHINGS = { none: "None", edge: "Even out edges", bilateral: "Keep shar
 
 /** Build the controls; once, when the service has said what there is. */
 export function build() {
-  const { modes, models, smoothings = [], default_model: model } = state.info;
+  const { modes, smoothings = [], default_model: model, foreground_model: foreground } = state.info;
+  const models = state.info.models.filter((name) => name !== foreground); // it answers by itself where it is needed
   state.options.model = model;
   const controls = [radios("mode", "Masks of", modes, MODES)];
   controls.push(models.length > 1 ? choice("model", "Model", models, {}) : only("Model", model));

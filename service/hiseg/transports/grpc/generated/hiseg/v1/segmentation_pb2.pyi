@@ -45,6 +45,12 @@ class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PRIORITY_INTERACTIVE: _ClassVar[Priority]
     PRIORITY_BATCH: _ClassVar[Priority]
 
+class ForegroundSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FOREGROUND_SOURCE_UNSPECIFIED: _ClassVar[ForegroundSource]
+    FOREGROUND_SOURCE_INSTANCES: _ClassVar[ForegroundSource]
+    FOREGROUND_SOURCE_IMAGE: _ClassVar[ForegroundSource]
+
 class PixelFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PIXEL_FORMAT_UNSPECIFIED: _ClassVar[PixelFormat]
@@ -89,6 +95,9 @@ SMOOTHING_BILATERAL: Smoothing
 PRIORITY_UNSPECIFIED: Priority
 PRIORITY_INTERACTIVE: Priority
 PRIORITY_BATCH: Priority
+FOREGROUND_SOURCE_UNSPECIFIED: ForegroundSource
+FOREGROUND_SOURCE_INSTANCES: ForegroundSource
+FOREGROUND_SOURCE_IMAGE: ForegroundSource
 PIXEL_FORMAT_UNSPECIFIED: PixelFormat
 PIXEL_FORMAT_RGB24: PixelFormat
 PIXEL_FORMAT_BGR24: PixelFormat
@@ -150,7 +159,7 @@ class Box(_message.Message):
     def __init__(self, x1: _Optional[float] = ..., y1: _Optional[float] = ..., x2: _Optional[float] = ..., y2: _Optional[float] = ...) -> None: ...
 
 class SegmentResponse(_message.Message):
-    __slots__ = ("image", "model", "instances", "foreground", "picture", "timings_ms")
+    __slots__ = ("image", "model", "instances", "foreground", "picture", "timings_ms", "foreground_source")
     class TimingsMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -164,13 +173,15 @@ class SegmentResponse(_message.Message):
     FOREGROUND_FIELD_NUMBER: _ClassVar[int]
     PICTURE_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
+    FOREGROUND_SOURCE_FIELD_NUMBER: _ClassVar[int]
     image: ImageInfo
     model: Model
     instances: _containers.RepeatedCompositeFieldContainer[Instance]
     foreground: Instance
     picture: bytes
     timings_ms: _containers.ScalarMap[str, float]
-    def __init__(self, image: _Optional[_Union[ImageInfo, _Mapping]] = ..., model: _Optional[_Union[Model, _Mapping]] = ..., instances: _Optional[_Iterable[_Union[Instance, _Mapping]]] = ..., foreground: _Optional[_Union[Instance, _Mapping]] = ..., picture: _Optional[bytes] = ..., timings_ms: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    foreground_source: ForegroundSource
+    def __init__(self, image: _Optional[_Union[ImageInfo, _Mapping]] = ..., model: _Optional[_Union[Model, _Mapping]] = ..., instances: _Optional[_Iterable[_Union[Instance, _Mapping]]] = ..., foreground: _Optional[_Union[Instance, _Mapping]] = ..., picture: _Optional[bytes] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., foreground_source: _Optional[_Union[ForegroundSource, str]] = ...) -> None: ...
 
 class ImageInfo(_message.Message):
     __slots__ = ("width", "height", "notes")
@@ -183,18 +194,20 @@ class ImageInfo(_message.Message):
     def __init__(self, width: _Optional[int] = ..., height: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "variant", "engine", "precision")
+    __slots__ = ("name", "version", "variant", "engine", "precision", "outputs")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     variant: str
     engine: str
     precision: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., engine: _Optional[str] = ..., precision: _Optional[str] = ...) -> None: ...
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., engine: _Optional[str] = ..., precision: _Optional[str] = ..., outputs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Instance(_message.Message):
     __slots__ = ("box", "score", "area", "coco_rle", "png", "coco_rle_uncompressed", "polygon", "cutout", "packed")
@@ -433,7 +446,7 @@ class GetInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetInfoResponse(_message.Message):
-    __slots__ = ("version", "models", "default_variant", "image_types", "pixel_formats", "policies", "modes", "mask_formats", "limits", "smoothings", "default_model", "model_of_variant")
+    __slots__ = ("version", "models", "default_variant", "image_types", "pixel_formats", "policies", "modes", "mask_formats", "limits", "smoothings", "default_model", "model_of_variant", "foreground_model")
     class ModelOfVariantEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -453,6 +466,7 @@ class GetInfoResponse(_message.Message):
     SMOOTHINGS_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_OF_VARIANT_FIELD_NUMBER: _ClassVar[int]
+    FOREGROUND_MODEL_FIELD_NUMBER: _ClassVar[int]
     version: str
     models: _containers.RepeatedCompositeFieldContainer[Model]
     default_variant: str
@@ -465,7 +479,8 @@ class GetInfoResponse(_message.Message):
     smoothings: _containers.RepeatedScalarFieldContainer[Smoothing]
     default_model: str
     model_of_variant: _containers.ScalarMap[str, str]
-    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., default_variant: _Optional[str] = ..., image_types: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policies: _Optional[_Iterable[_Union[StreamPolicy, str]]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., mask_formats: _Optional[_Iterable[_Union[MaskFormat, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., smoothings: _Optional[_Iterable[_Union[Smoothing, str]]] = ..., default_model: _Optional[str] = ..., model_of_variant: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    foreground_model: str
+    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., default_variant: _Optional[str] = ..., image_types: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policies: _Optional[_Iterable[_Union[StreamPolicy, str]]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., mask_formats: _Optional[_Iterable[_Union[MaskFormat, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., smoothings: _Optional[_Iterable[_Union[Smoothing, str]]] = ..., default_model: _Optional[str] = ..., model_of_variant: _Optional[_Mapping[str, str]] = ..., foreground_model: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("image_bytes", "image_pixels", "boxes", "message_bytes", "answer_bytes", "held_bytes", "wait_ms", "default_deadline_ms", "calls", "streams", "stream_queue", "stream_in_flight", "stream_unanswered", "ping_interval_s", "drain_s", "batch_budget_ms", "batch_images", "batch_boxes", "batch_bytes", "dilation_px", "tolerance_px", "cutout_pixels", "mask_pixels", "message_s", "stream_config_s", "stream_idle_s", "grpc_connections")
