@@ -121,4 +121,4 @@ def test_more_data_for_stage_3(drawn: Path, tmp_path: Path) -> None:
     assert "best: " in said
     outlines.write_text(json.dumps(content))
     said = invoke(*common, "--category", "person", "--category", "Human", *more, code=2)
-    assert f"error: {outlines}: annotations[0] (id 1) has no box_id of an annotation of {boxes}" in said
+    assert f"error: {outlines}: annotations[0] (id 1): has no box_id" in said

@@ -132,3 +132,45 @@ def test_images_are_found_where_tools_put_them(tmp_path: Path, place: str) -> No
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
     (tmp_path / place / "a.JPG").touch()
     assert images_beside(annotations) == tmp_path / place
+
+
+def test_outlines_of_some_come_from_a_file_of_their_own(tmp_path: Path) -> None:
+    bare = row(1, segmentation=None, area=400)
+    boxes = write(tmp_path, [bare, row(2, segmentation=None, bbox=[30, 5, 15, 30])])
+    outlines = tmp_path / "partial.json"
+    rows = [row(9, box_id=1, area=399)]
+    outlines.write_text(json.dumps({"images": [], "annotations": rows, "categories": []}))
+    (photo,) = read_annotations(boxes, tmp_path, outlines=outlines)
+    first, second = photo.people
+    np.testing.assert_array_equal(first.mask(), SQUARE)
+    assert first.area == 399
+    assert second.rle is None
+    assert not photo.outlined
+    assert not photo.exhaustive
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, r"annotations\[1\] \(id 9\).*box_id"),
+        ({"box_id": 7}, "box_id is 7, which no annotation of .*some.json has"),
+        ({"box_id": [1]}, "box_id"),
+        ({"box_id": 2, "image_id": 8}, "image_id is 8, but box 2 is in another image"),
+        ({"box_id": 2, "segmentation": []}, "has no segmentation"),
+        ({"box_id": 1}, "box_id is 1, which an annotation before it outlines"),
+    ],
+)
+def test_an_outline_that_fits_no_box_is_named(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    boxes = write(tmp_path, [row(number, segmentation=None) for number in (1, 2)])
+    outlines = tmp_path / "partial.json"
+    rows = [row(8, box_id=1), row(9, **changes)]
+    outlines.write_text(json.dumps({"images": [], "annotations": rows, "categories": []}))
+    with pytest.raises(AnnotationError, match=said):
+        read_annotations(boxes, tmp_path, outlines=outlines)
+
+
+def test_the_shared_partial_outlines_are_read(data: Path) -> None:
+    folder = data / "annotations"
+    outlines = folder / "instances_unlabeled_partial.json"
+    photos = read_annotations(folder / "boxes_unlabeled.json", data / "images" / "unlabeled", outlines=outlines)
+    assert sum(person.rle is not None for photo in photos for person in photo.people) == 1239

@@ -21,8 +21,8 @@ from hiseg_training.config.names import configuration
 from hiseg_training.config.overrides import override, parse, read
 from hiseg_training.config.run import Configuration
 from hiseg_training.data.coco import Photo, coco_set, data_root, read_annotations, split_file, with_outlines
-from hiseg_training.data.coco_file import load_coco
 from hiseg_training.data.eval_dataset import read_photos
+from hiseg_training.data.things import read_things
 from hiseg_training.engine.checkpoints import is_checkpoint, load_coarse, read_run
 from hiseg_training.engine.distillation import Teacher
 from hiseg_training.inference.pseudo_labels import add_pseudo_labels
@@ -156,15 +156,12 @@ def nobody_photos(config: Configuration, annotations: Path | None, images: Path 
 
     Raises:
         FileNotFoundError: annotations or images do not exist.
-        AnnotationError: annotations can't be read, or somebody is in them.
+        AnnotationError: annotations can't be read, or have people only.
     """
     if annotations is None:
         return []
-    content = load_coco(annotations)
-    people = {name.casefold() for name in config.data.categories}
-    others = [row["name"] for row in content["categories"] if str(row.get("name", "")).casefold() not in people]
     found = coco_set(annotations, images, data_root(), "nobody")
-    return read_annotations(found.annotations, found.images, others, tell)[: config.data.limit or None]
+    return read_things(found.annotations, found.images, config.data.categories, tell)[: config.data.limit or None]
 
 
 def outlined_by(boxed: list[Photo], boxes_teacher: str | None) -> list[Photo]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hiseg.core.coco_file import AnnotationError, category_rows, check_coco, name_row
-from hiseg.core.fields import Unclear, flag, identifier, read_field, show
+from hiseg.core.fields import MISSING, Unclear, flag, identifier, read_field, show
 from hiseg.core.json_file import UnreadableJson, load_json
 from hiseg_training.data.skipped import Problems, Skipped
 
@@ -47,19 +47,48 @@ def load_coco(annotations: Path, outlines: Path | None = None) -> dict[str, Any]
     except UnreadableJson as error:
         raise AnnotationError(str(error)) from error
     if outlines is not None:
-        _add_outlines(content["annotations"], annotations, load_coco(outlines)["annotations"], outlines)
+        rows = _with_outlines(content["annotations"], annotations, load_coco(outlines)["annotations"], outlines)
+        content = content | {"annotations": rows}
     return content | {"categories": category_rows(content)}
 
 
-def _add_outlines(boxes: list[Any], annotations: Path, rows: list[Any], outlines: Path) -> None:
-    """Give the annotations that ``rows`` name by ``box_id`` the outlines that those have."""
-    known = {row["id"]: row for row in boxes if isinstance(row, dict) and "id" in row}
+def _with_outlines(boxes: list[Any], annotations: Path, rows: list[Any], outlines: Path) -> list[Any]:
+    """Return the annotations of one file with the outlines, and areas, that those of another have for them.
+
+    Args:
+        boxes: annotations of the file ``annotations``; they stay as they are.
+        annotations: the file, for messages.
+        rows: annotations of the file ``outlines``, each with the other's id as its ``box_id``.
+        outlines: the file, for messages.
+
+    Raises:
+        AnnotationError: a row names no annotation, one in another image or one that a row before it names, or has no
+            outline.
+    """
+    places = {str(row["id"]): place for place, row in enumerate(boxes) if isinstance(row, dict) and "id" in row}
+    joined, problems, outlined = list(boxes), Problems(outlines), set[int]()
     for index, row in enumerate(rows):
-        box = known.get(row.get("box_id")) if isinstance(row, dict) else None
-        if box is None:
-            name = name_row(index, row)
-            raise AnnotationError(f"{outlines}: {name} has no box_id of an annotation of {annotations}")
-        box["segmentation"] = row.get("segmentation")
+        try:
+            if not isinstance(row, dict):
+                raise Unclear(f"is {show(row)}, not an object")
+            number = read_field(row, "box_id", identifier)
+            place = places.get(str(number))
+            if place is None:
+                raise Unclear(f"box_id is {number}, which no annotation of {annotations} has as its id")
+            box = joined[place]
+            if str(row.get("image_id")) != str(box.get("image_id")):
+                raise Unclear(f"image_id is {show(row.get('image_id'))}, but box {number} is in another image")
+            if row.get("segmentation") in MISSING:
+                raise Unclear("has no segmentation")
+            if place in outlined:
+                raise Unclear(f"box_id is {number}, which an annotation before it outlines")
+        except Unclear as error:
+            problems.add(index, row, error)
+        else:
+            outlined.add(place)
+            joined[place] = box | {"segmentation": row["segmentation"], "area": row.get("area")}
+    problems.check()
+    return joined
 
 
 def person_rows(
