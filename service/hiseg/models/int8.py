@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,9 @@ def files_of(version: StoredModel, int8: bool) -> list[StoredModel]:
         int8: whether files in INT8 are run here; see :func:`why_not_int8`.
     """
     path = version.path.with_name(INT8_FILE)
-    stamp = stamp_of(path) if int8 else None
+    stamp = None
+    with suppress(OSError):  # a link in a circle is no file either
+        stamp = stamp_of(path) if int8 else None
     return [version] if stamp is None else [replace(version, path=path, stamp=stamp + version.stamp), version]
 
 

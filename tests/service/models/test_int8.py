@@ -76,6 +76,7 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "a folder": (lambda path: path.mkdir(), "folder"),
     "a pipe": (lambda path: os.mkfifo(path), "no regular file"),
     "a dangling link": (lambda path: path.symlink_to("nowhere"), ""),
+    "a link to itself": (lambda path: path.symlink_to(path), ""),
     "another variant": (
         lambda path: path.write_bytes(quantized(variant="b1")),
         "with variant b1 where model.onnx has b0",
