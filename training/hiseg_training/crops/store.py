@@ -26,7 +26,7 @@ from hiseg_training.config.model import UNKNOWN
 from hiseg_training.crops.cut import LEAST_PIXELS, REGION, STORED, UNSURE, Crop, cut_photo
 from hiseg_training.data.coco import Photo
 
-FORM = 1
+FORM = 2
 """Counted up when the same photos come out as other crops, or are stored in another form."""
 PIXELS, PEOPLE = "pixels.bin", "people.npz"
 OWN = re.compile(r"[0-9a-f]{32}(\.lock)?|partial-\w+")
