@@ -25,12 +25,14 @@ from hiseg_training.export.onnx import (
     example_inputs,
     export_onnx,
     fold_batch_norms,
+    fold_efficientnets,
     fold_sequences,
     parity_inputs,
     simplify_graph,
     write_verified,
 )
 from hiseg_training.export.parity import TOLERANCE, ParityError, worst_difference
+from hiseg_training.models.encoder import EfficientNetEncoder
 from hiseg_training.models.hierarchical import HierarchicalModel
 
 
@@ -86,6 +88,18 @@ def test_folding_changes_nothing(model: HierarchicalModel) -> None:
     images, rois = example_inputs((1, 3, 96, 128), 2)
     with torch.inference_mode():
         for a, b in zip(model(images, rois), folded(images, rois), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+def test_efficientnets_are_folded_as_well() -> None:
+    torch.manual_seed(0)
+    encoder = EfficientNetEncoder("lite", "b0", 3, pretrained=True).eval()
+    folded = copy.deepcopy(encoder)
+    fold_efficientnets(folded)
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in folded.modules())
+    images = torch.randn(2, 3, 96, 72)
+    with torch.inference_mode():
+        for a, b in zip(folded(images), encoder(images), strict=True):
             torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
 
 

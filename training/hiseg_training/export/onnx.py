@@ -6,6 +6,7 @@ Options named after PINTO0309's human-instance-segmentation ("upstream") match i
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import logging
 import warnings
@@ -188,10 +189,11 @@ def write_metadata(path: Path, metadata: dict[str, Any]) -> None:
 def fold_batch_norms(model: HierarchicalModel) -> HierarchicalModel:
     """Return a copy of a model with each batch norm folded into the convolution before it, transposed ones included.
 
-    PyTorch's exporter itself only folds batch norms behind plain convolutions.
+    PyTorch's exporter itself only folds batch norms behind plain convolutions whose shape nothing else asks for.
     """
     folded = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     fold_sequences(folded)
+    fold_efficientnets(folded)
     return cast(HierarchicalModel, folded)
 
 
@@ -205,6 +207,20 @@ def fold_sequences(module: nn.Module) -> None:
                     transposed = isinstance(convolution, nn.ConvTranspose2d)
                     block[index] = fuse_conv_bn_eval(convolution, norm, transposed)
                     block[index + 1] = nn.Identity()
+
+
+def fold_efficientnets(module: nn.Module) -> None:
+    """Fold every batch norm of timm's EfficientNets, in place; those have an activation of their own, which is left.
+
+    The convolution that a norm belongs to is the child before it in its block.
+    """
+    for block in module.modules():
+        children = list(block.named_children())
+        for (before, convolution), (name, norm) in itertools.pairwise(children):
+            if isinstance(convolution, nn.Conv2d) and type(norm).__name__ == "BatchNormAct2d":
+                assert isinstance(norm, nn.BatchNorm2d)
+                block.add_module(before, fuse_conv_bn_eval(convolution, norm))
+                block.add_module(name, norm.get_submodule("act"))
 
 
 def _roi_align(features: Any, boxes: Any, index: Any, height: int, width: int) -> Any:
