@@ -86,7 +86,7 @@ def router(exchange: Exchange) -> APIRouter:
     async def versions() -> dict[str, list[str]]:
         """The models that can be asked for, as Label Studio's list shows them."""
         exchange.segmenter.check_ready()
-        return {"versions": [f"{info.ref.name} {info.ref.version}" for info in exchange.segmenter.models]}
+        return {"versions": [f"{model.name} {model.version}" for model in exchange.segmenter.mask_models]}
 
     @routes.post("/webhook")
     async def webhook(request: Request) -> Response:
@@ -226,7 +226,7 @@ def wanted_model(version: object, exchange: Exchange) -> ModelRef | None:
 
     Label Studio sends what it stored last, which may be long gone, so that isn't an error.
     """
-    models = (info.ref for info in exchange.segmenter.models)
+    models = exchange.segmenter.mask_models
     return next((model for model in models if f"{model.name} {model.version}" == version), None)
 
 
