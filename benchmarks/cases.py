@@ -18,7 +18,7 @@ from hiseg.models.repository import stored_models
 from hiseg_training.data.coco import Photo, data_root, read_split
 from hiseg_training.evaluation.scores import PhotoScore, score_photos
 from hiseg_training.evaluation.summary import slices
-from hiseg_training.export.publish import open_cpu_runner
+from hiseg_training.export.measure import open_cpu_runner
 
 Place = tuple[int, int]
 """A photo's number and a person's in it."""
@@ -57,7 +57,8 @@ def _in_the_dark(photo: Photo) -> list[int]:
 
 def main() -> None:
     photos = read_split(data_root(), "val")
-    scored = {model.name: score_photos(photos, open_cpu_runner(model.path)) for model in stored_models(REPOSITORY)}
+    runners = {model.name: open_cpu_runner(model.path) for model in stored_models(REPOSITORY)}
+    scored = {name: score_photos(photos, runner) for name, runner in runners.items() if runner.has_masks}
     kinds = cases(photos, next(iter(scored.values())))
     print(f"| mean IoU on `val`, true boxes | people | {' | '.join(scored)} |\n|---|---:|{'---:|' * len(scored)}")
     for kind in SHOWN:

@@ -20,7 +20,7 @@ from hiseg.models.repository import stored_versions
 from hiseg_training.data.coco import Photo, data_root, read_split
 from hiseg_training.evaluation.comparison import INK, PAPER, errors, instance, legend
 from hiseg_training.evaluation.scores import PhotoScore, score_photos
-from hiseg_training.export.publish import open_cpu_runner
+from hiseg_training.export.measure import open_cpu_runner
 
 KINDS = (
     *("5 or more people", "overlapping boxes", "small"),

@@ -24,8 +24,8 @@ from hiseg.models.repository import stored_models
 from hiseg_training.data.coco import data_root, read_split
 from hiseg_training.evaluation.baselines import BASELINES
 from hiseg_training.evaluation.evaluate import evaluate
+from hiseg_training.export.measure import JITTER, open_cpu_runner
 from hiseg_training.export.onnx import read_metadata
-from hiseg_training.export.publish import JITTER, open_cpu_runner
 from hiseg_training.inference.runner import Predict, Runner
 
 REPOSITORY = Path("model_repository")
@@ -67,8 +67,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speed", action="store_true", help="measure time only")
     arguments = parser.parse_args()
-    files = {model.name: model.path for model in stored_models(REPOSITORY)}
-    runners = {name: open_cpu_runner(path) for name, path in files.items()}
+    stored = {model.name: model.path for model in stored_models(REPOSITORY)}
+    runners = {name: found for name, path in stored.items() if (found := open_cpu_runner(path)).has_masks}
+    files = {name: stored[name] for name in runners}
     costs = {name: json.loads(read_metadata(path)["gmac"]) for name, path in files.items()}
     with tempfile.TemporaryDirectory() as folder:
         upstream = Path(folder) / "upstream.onnx"

@@ -25,7 +25,7 @@ from hiseg.models.random_inputs import random_rois
 from hiseg_training.data.coco import data_root, read_split
 from hiseg_training.evaluation.evaluate import evaluate
 from hiseg_training.export.forms import Precision
-from hiseg_training.export.publish import THREADS, open_cpu_runner
+from hiseg_training.export.measure import THREADS, open_cpu_runner
 from hiseg_training.export.write import convert
 
 MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
@@ -20,6 +21,8 @@ from hiseg.core.image import Floats
 from hiseg.engines.base import logit_margins
 from hiseg.models.repository import StoredModel, stored_models
 from hiseg_training.config.model import CANVASES, ModelConfig
+from hiseg_training.export.forms import Graph
+from hiseg_training.export.graphs import graph_module
 from hiseg_training.export.onnx import (
     ExportOptions,
     example_inputs,
@@ -28,6 +31,7 @@ from hiseg_training.export.onnx import (
     fold_efficientnets,
     fold_sequences,
     parity_inputs,
+    read_metadata,
     simplify_graph,
     write_verified,
 )
@@ -50,11 +54,51 @@ def model() -> HierarchicalModel:
     return model.eval()
 
 
+SMALL = ((96, 128),)
+
+
 @pytest.fixture(scope="module")
-def exported(model: HierarchicalModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("export") / "model.onnx"
-    assert export_onnx(model, path, {"variant": "b0", "canvases": CANVASES}) <= TOLERANCE
-    return path
+def files(model: HierarchicalModel, tmp_path_factory: pytest.TempPathFactory) -> dict[Graph, Path]:
+    """Each kind of graph; that of masks is compared on all canvases, and the others on a small one."""
+    folder = tmp_path_factory.mktemp("export")
+    for graph in Graph:
+        form = ExportOptions(graph, CANVASES if graph is Graph.MASKS else SMALL)
+        known = {"variant": "b0", "canvases": CANVASES}
+        assert export_onnx(model, folder / f"{graph}.onnx", known, form) <= TOLERANCE
+    return {graph: folder / f"{graph}.onnx" for graph in Graph}
+
+
+@pytest.fixture(scope="module")
+def exported(files: dict[Graph, Path]) -> Path:
+    return files[Graph.MASKS]
+
+
+def test_each_graph_takes_and_gives_what_it_is_for(files: dict[Graph, Path]) -> None:
+    tensors = {}
+    for graph, path in files.items():
+        session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+        tensors[graph] = [[tensor.name for tensor in each] for each in (session.get_inputs(), session.get_outputs())]
+    assert tensors == {
+        Graph.MASKS: [["images", "rois"], ["masks", "wide_masks"]],
+        Graph.FOREGROUND: [["images"], ["binary_masks"]],
+        Graph.BOTH: [["images", "rois"], ["masks", "binary_masks", "wide_masks"]],
+    }
+    of_masks, of_foreground, whole = (files[graph].stat().st_size for graph in Graph)
+    assert of_masks + of_foreground == pytest.approx(whole, rel=0.02)
+
+
+def test_only_what_the_boxes_need_of_a_canvas_is_converted(exported: Path, tmp_path: Path) -> None:
+    graph = onnx.load(exported)
+    (cut,) = (node for node in graph.graph.node if node.op_type == "Slice" and node.input[0] == "images")
+    assert {node.op_type for node in graph.graph.node if "images" in node.input} == {"Shape", "Slice"}
+    graph.graph.output.append(onnx.helper.make_empty_tensor_value_info(cut.output[0]))
+    onnx.save(graph, tmp_path / "model.onnx")
+    session = ort.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    images = example_inputs((2, 3, 96, 128), 1)[0].numpy()
+    rois = np.array([[0, 0.25, 0.25, 0.5, 0.75], [1, 0.5, 0.5, 0.75, 1.0]], dtype=np.float32)
+    (part,) = session.run([cut.output[0]], {"images": images, "rois": rois})
+    # Boxes enlarged by a fifth, and a pixel for bilinear samples; nothing beyond the lower edge.
+    assert np.array_equal(part, images[:, :, 18:96, 27:101])
 
 
 def test_contract(exported: Path) -> None:
@@ -65,7 +109,6 @@ def test_contract(exported: Path) -> None:
     assert all(isinstance(side, str) for side in (inputs["images"].shape[0], *inputs["images"].shape[2:]))
     assert inputs["rois"].shape[1] == 5
     assert isinstance(inputs["rois"].shape[0], str)
-    assert [tensor.name for tensor in session.get_outputs()] == ["masks", "binary_masks", "wide_masks"]
     assert json.loads(session.get_modelmeta().custom_metadata_map["canvases"]) == [list(c) for c in CANVASES]
 
 
@@ -77,9 +120,8 @@ def test_the_graph_has_no_unsupported_operators(exported: Path) -> None:
 
 def test_other_canvases_agree_with_pytorch_too(model: HierarchicalModel, exported: Path) -> None:
     """Those that it declares were compared when it was exported."""
-    assert (
-        worst_difference(model, exported, parity_inputs(ExportOptions(canvases=((96, 128), (224, 160))))) <= TOLERANCE
-    )
+    form = ExportOptions(canvases=(*SMALL, (224, 160)))
+    assert worst_difference(graph_module(model, form.graph), exported, parity_inputs(form)) <= TOLERANCE
 
 
 def test_folding_changes_nothing(model: HierarchicalModel) -> None:
@@ -107,10 +149,9 @@ def test_a_wrong_export_is_refused(model: HierarchicalModel, exported: Path, tmp
     other = copy.deepcopy(model)
     with torch.no_grad():
         other.fine.head.bias.add_(0.01)  # type: ignore[union-attr]
+    module, runs = graph_module(other, Graph.MASKS), parity_inputs(ExportOptions(canvases=SMALL))
     with pytest.raises(ParityError, match=r"differ by 0\.01"):
-        write_verified(
-            onnx.load(exported), tmp_path / "model.onnx", other, {}, parity_inputs(ExportOptions(canvases=((96, 128),)))
-        )
+        write_verified(onnx.load(exported), tmp_path / "model.onnx", module, {}, runs)
     assert not list(tmp_path.iterdir())
 
 
@@ -125,10 +166,13 @@ def test_the_onnx_runtime_of_triton_runs_it_without_people(exported: Path) -> No
     )
     python = ENVIRONMENT / "bin" / "python"
     done = subprocess.run([python, "-c", code, exported], capture_output=True, text=True, check=False)
-    assert done.stdout == "1.19.2 (0, 3, 128, 96) (1, 1, 96, 128) (0, 3, 128, 96)\n", done.stderr
+    assert done.stdout == "1.19.2 (0, 3, 128, 96) (0, 3, 128, 96)\n", done.stderr
 
 
-@pytest.mark.parametrize("published", stored_models(PUBLISHED), ids=lambda model: model.name)
+WITH_MASKS = [model for model in stored_models(PUBLISHED) if "mask_size" in read_metadata(model.path)]
+
+
+@pytest.mark.parametrize("published", WITH_MASKS, ids=lambda model: model.name)
 def test_published_files_tell_others_from_duplicates(published: StoredModel) -> None:
     images, rois = example_inputs((1, 3, 384, 640), 4)
     session = ort.InferenceSession(published.path, providers=["CPUExecutionProvider"])
@@ -170,6 +214,7 @@ def test_what_simplifying_leaves_out_changes_nothing(exported: Path) -> None:
         ({"dtype": "float16"}, "dtype: 'float16' is not one of uint8, float32"),
         ({"opset": 11}, "opset: 11 is not one of 18, 19, 20, 21"),
         ({"dilation_pixels": -1}, "dilation_pixels: -1 is less than 0"),
+        ({"graph": Graph.FOREGROUND, "dilation_pixels": 1}, "nothing to dilate in the graph foreground"),
         ({"canvases": ((100, 640),)}, "image_size: 100,640 is not made of multiples of 32"),
     ],
 )

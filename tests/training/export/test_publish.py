@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,21 @@ from benchmarks.harness.serving import SERVE, serving
 from hiseg_training.cli.main import app
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
+from hiseg_training.export import int8
 from hiseg_training.export import publish as publishing
 from hiseg_training.export import write as writing
 from hiseg_training.export.card import NOT_SAID
 from hiseg_training.export.onnx import ExportOptions, read_metadata, write_metadata
+from hiseg_training.inference.runner import Runner
 from hiseg_training.models.hierarchical import HierarchicalModel
 from tests.service.models.test_reload import Callers, until
 
 WIDTH, HEIGHT = 237, 128
+
+
+def a_person_takes_a_millisecond(runners: Mapping[str, Runner]) -> dict[str, dict[str, float]]:
+    """Stands for ten seconds of timing."""
+    return {name: {"1 person": 1.0} for name in runners}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +74,7 @@ def one_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_published_during_load_and_no_request_fails(
     one_photo: Path, tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "speed", lambda _: {"1 person": 1.0})  # stands for ten seconds of timing
+    monkeypatch.setattr(int8, "speed", a_person_takes_a_millisecond)
     repository = Path(shutil.copytree(REPOSITORY, tmp_path / "models"))
     arguments = ["publish", str(B0), "--name", "hiseg_b0", "--repository", str(repository), "--data", str(one_photo)]
     with serving((*SERVE[:-1], repository)) as server:
@@ -160,8 +168,8 @@ def test_all_that_is_given_is_checked_before_the_export(
         ({"repository": tmp_path / "nowhere"}, f"repository: {tmp_path / 'nowhere'} is no folder"),
         ({"repository": tmp_path / "file" / "below"}, f"repository: this user can't write into {tmp_path / 'file'}"),
         ({"repository": other, "name": "hiseg_b0", "version": 1}, "version 1 of hiseg_b0 exists; publish version 2"),
-        ({"train_ann": people}, "train_ann: only int8 is calibrated on photos"),
-        ({"precision": "int8", "train_ann": people, "train_images": own / "pictures"}, "on 4 photos or more, not 1"),
+        ({"precision": "int8"}, "precision: model.onnx is fp32 or fp16; int8 is made beside it"),
+        ({"train_ann": people, "train_images": own / "pictures"}, "on 4 photos or more, not 1"),
         ({"provenance": people}, f"{people}: "),
     ]
     before = sorted(path for path in tmp_path.rglob("*"))
@@ -189,7 +197,7 @@ def test_all_that_is_given_is_checked_before_the_export(
 def test_ones_own_checkpoint_is_published_in_half_precision_with_its_weights(
     own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "speed", lambda _: {"1 person": 1.0})  # stands for ten seconds of timing
+    monkeypatch.setattr(int8, "speed", a_person_takes_a_millisecond)
     monkeypatch.setenv("HISEG_MAX_IMAGE_PIXELS", "1000")  # of some service, which isn't asked for its canary
     arguments = [*asked(own), "--precision", "fp16"]
     refused = CliRunner().invoke(app, ["publish", str(B0), *arguments])

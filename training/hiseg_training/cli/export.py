@@ -19,7 +19,7 @@ from hiseg_training.cli.options import (
     tell,
 )
 from hiseg_training.config.model import CANVASES, Size
-from hiseg_training.export.forms import OPSETS, Precision
+from hiseg_training.export.forms import OPSETS, Graph, Precision
 
 
 def parse_sizes(texts: list[str]) -> tuple[Size, ...]:
@@ -56,8 +56,11 @@ def export(
     dilation_pixels: Annotated[
         int, typer.Option("--dilation-pixels", "--dilation_pixels", help="upstream's dilation of logits, in mask cells")
     ] = 0,
+    graph: Annotated[Graph, typer.Option(help="what it computes; both is upstream's contract")] = Graph.MASKS,
     dtype: Annotated[str, typer.Option(help="of images: uint8, 0..255, or float32, 0..1")] = "uint8",
-    precision: Annotated[Precision, typer.Option(help="fp16 for GPUs, int8 for CPUs")] = Precision.FP32,
+    precision: Annotated[
+        Precision, typer.Option(help="fp16: half as large; int8: a quarter, faster on CPUs")
+    ] = Precision.FP32,
     train_ann: CalibrationAnnotations = None,
     train_images: Images = None,
     category: Category = None,
@@ -71,7 +74,7 @@ def export(
     from hiseg_training.export.write import check_photos, convert, write_model
 
     with cli_errors():
-        form = ExportOptions(parse_sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
+        form = ExportOptions(graph, parse_sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
         exported = source.suffix == ".onnx"
         if exported and (precision is Precision.FP32 or form != ExportOptions() or provenance is not None):
             raise ValueError("of an .onnx file only the precision can be changed, to fp16 or int8")

@@ -73,6 +73,8 @@ def predict(
         runner = open_onnx(onnx, PROVIDERS[provider])
         if runner.images not in (None, batch_size):
             raise ValueError(f"{onnx} takes exactly {runner.images} images a run, not {batch_size}")
+        if not (runner.has_masks or binary_mode):
+            raise ValueError(f"{onnx} gives the foreground alone; ask for that by --binary-mode")
         options = DrawOptions(binary_mode, alpha, score_threshold, save_masks)
         output_dir.mkdir(parents=True, exist_ok=True)
         timings = run(photos, runner, batch_size, options, output_dir, warm_rois=provider is not Provider.CPU)
@@ -105,7 +107,7 @@ def run(
     from hiseg_training.inference.timing import Timings
 
     timings, warm = Timings(), set()
-    boxes = [[person.box for person in photo.people] for photo in photos]
+    boxes = [[person.box for person in photo.people] if runner.has_masks else [] for photo in photos]
     progress = tqdm(total=len(photos), desc="predict", mininterval=1)
     for batch in timings.time_each("read", load_batches(photos, boxes, runner, size)):
         shape = (batch.images.shape, len(batch.rois) if warm_rois else 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hiseg.cli.numbers import whole_number
-from hiseg_training.cli.calibration import CalibrationAnnotations, calibration_set
+from hiseg_training.cli.calibration import CalibrationAnnotations
 from hiseg_training.cli.errors import cli_errors
 from hiseg_training.cli.options import (
     Category,
@@ -21,7 +21,7 @@ from hiseg_training.cli.options import (
     people_names,
     tell,
 )
-from hiseg_training.export.forms import Precision
+from hiseg_training.export.forms import Graph, Precision
 
 if TYPE_CHECKING:
     from hiseg_training.data.coco import CocoSet
@@ -55,7 +55,12 @@ def publish(
         whole_number("number of the version", min=1, max=MAX_VERSION, show_default="one more than the newest"),
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="take the place of a version of that number")] = False,
-    precision: Annotated[Precision | None, typer.Option(help="of a checkpoint's export", show_default="fp32")] = None,
+    precision: Annotated[
+        Precision | None, typer.Option(help="of model.onnx: fp32, or fp16, half as large", show_default="fp32")
+    ] = None,
+    graph: Annotated[
+        Graph | None, typer.Option(help="what a checkpoint's file computes", show_default=Graph.MASKS.value)
+    ] = None,
     train_ann: CalibrationAnnotations = None,
     train_images: Images = None,
     provenance: ProvenanceFile = None,
@@ -79,19 +84,43 @@ def publish(
             number,
             measured_sets(val_ann, val_images, ood_ann, ood_images, data),
             categories=people_names(category),
-            calibration=calibration_set(precision, train_ann, train_images, data),
+            training=training_set(train_ann, train_images, data, own=val_ann is not None),
             replace=replace,
             precision=precision,
+            graph=graph,
             provenance=read_provenance(provenance),
             tell=tell,
         )
-    for split, quality in metrics["quality"].items():
-        typer.echo(f"{split}: mean IoU {quality['ground truth boxes']['all']:.4f} of {quality['people']:,} people")
+    for name_of, figures in metrics["precisions"].items():
+        said = ", ".join(f"{split} {figures[split]:.4f}" for split in metrics["quality"] if figures[split] is not None)
+        times = ", ".join(f"{case} {ms:.1f} ms" for case, ms in figures["ms"].items())
+        typer.echo(f"{name_of}: {said}; {times}; {figures['bytes'] / 1e6:.1f} MB")
     typer.echo(f"wrote {repository / name / str(number)}")
     for sentence in shared_variant(repository, name):
         typer.echo(sentence)
     served = shlex.join(["--repository", str(repository), "--model", name])
-    typer.echo(f"try it: hiseg run PHOTO --box x1,y1,x2,y2 -o OUT.png {served}")
+    asked = "--box x1,y1,x2,y2" if metrics["complexity"]["gmac_per_person"] else "--mode binary"
+    typer.echo(f"try it: hiseg run PHOTO {asked} -o OUT.png {served}")
+
+
+def training_set(train_ann: Path | None, train_images: Path | None, data: Path, own: bool) -> CocoSet | None:
+    """Return the training data that INT8 is calibrated on: the named file, or the data's; None if there is none.
+
+    Args:
+        train_ann: the named file.
+        train_images: folder of its images.
+        data: folder of splits.
+        own: whether the model is measured on files of the caller's, and the data are not what it learnt from.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`coco_set`.
+    """
+    from hiseg_training.data.coco import coco_set, split_file
+
+    if train_ann or train_images or (split_file(data, "train").is_file() and not own):
+        return coco_set(train_ann, train_images, data, "train")
+    tell("no INT8 file is made: no --train-ann says what to calibrate it on")
+    return None
 
 
 def measured_sets(

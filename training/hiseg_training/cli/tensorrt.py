@@ -38,7 +38,8 @@ def tensorrt(
             raise FileNotFoundError(f"no version of {name} in {repository}")
         open_onnx(stored[0].path, ["CPUExecutionProvider"])  # which says what is wrong with it
         if found := problems(onnx.load(stored[0].path)):
-            raise ValueError(f"{stored[0].path}: TensorRT can't build it: {'; '.join(found)}")
+            why = f"{stored[0].path}: TensorRT can't build it: {'; '.join(found)}"
+            raise ValueError(f"{why}; files of `export --dtype float32` don't cut their canvases")
         canvases = tuple((height, width) for height, width in json.loads(read_metadata(stored[0].path)["canvases"]))
         folder = repository / (name + FOLDER_END)
         folder.mkdir(exist_ok=True)

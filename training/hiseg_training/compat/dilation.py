@@ -23,7 +23,7 @@ class DilatedTarget(nn.Module):
     """A model whose target logits are raised next to sure ones; the foreground is unchanged.
 
     Args:
-        model: gives what :class:`hiseg_training.models.hierarchical.HierarchicalModel` gives.
+        model: takes images and RoIs; its first output and its last are logits of masks.
         pixels: radius of the dilation in cells of the mask; at least 1.
 
     Raises:
@@ -37,10 +37,10 @@ class DilatedTarget(nn.Module):
         self.model = model
         self.pixels = pixels
 
-    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The model's three outputs, with raised target logits in the first and the last; arguments are the model's."""
-        logits, foreground, wide = self.model(images, rois)
-        return raise_target(logits, self.pixels), foreground, raise_target(wide, self.pixels)
+    def forward(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The model's outputs, with raised target logits in the first and the last; arguments are the model's."""
+        logits, *between, wide = self.model(images, rois)
+        return raise_target(logits, self.pixels), *between, raise_target(wide, self.pixels)
 
 
 def raise_target(logits: torch.Tensor, pixels: int) -> torch.Tensor:

@@ -17,6 +17,7 @@ from hiseg.masks.formats.overlay import overlay
 from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.scores import PhotoScore, Rle
 from hiseg_training.inference.batches import PhotoPrediction
+from hiseg_training.inference.masks import foreground
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -47,9 +48,9 @@ def comparison_sheet(photo: Photo, prediction: PhotoPrediction, score: PhotoScor
     pixels = np.asarray(cv2.resize(prediction.pixels, size, interpolation=mode), dtype=np.uint8)
     grey: Pixels = np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2).astype(np.uint8)
     truth = [instance(person.rle, person.box, scale, size) for person in photo.people if person.rle is not None]
-    boxes = zip(score.people, prediction.boxes, strict=True)
+    boxes = zip(score.people, prediction.boxes, strict=True)  # none of a model without masks
     found = [instance(person.rle, box, scale, size) for person, box in boxes]
-    resized = cv2.resize(prediction.foreground, size, interpolation=cv2.INTER_LINEAR)
+    resized = cv2.resize(foreground(prediction), size, interpolation=cv2.INTER_LINEAR)
     probability = np.asarray(resized, dtype=np.float32)
     panels = [
         overlay(pixels, truth),
@@ -65,9 +66,12 @@ def comparison_sheet(photo: Photo, prediction: PhotoPrediction, score: PhotoScor
         f"Prediction   {ious}{' …' if len(score.people) > LISTED else ''}",
         "Errors",
     ]
-    lowest = min(person.iou for person in score.people)
     count = len(score.people)
-    title = f"{photo.path.name}: IoU {score.mean:.3f}" + (f", {count} people, lowest {lowest:.2f}" * (count > 1))
+    title = photo.path.name
+    if count:
+        title += f": IoU {score.mean:.3f}"
+    if count > 1:
+        title += f", {count} people, lowest {min(person.iou for person in score.people):.2f}"
     return _page(title + ("" if photo.exhaustive else ", not everybody is outlined"), panels, captions)
 
 

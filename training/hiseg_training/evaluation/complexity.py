@@ -13,10 +13,11 @@ from hiseg_training.models.hierarchical import HierarchicalModel
 
 @dataclass(frozen=True)
 class Complexity:
-    """What a model costs.
+    """What a model, or the file of one stage, costs.
 
     Attributes:
-        gmac_per_image: billions of multiply-adds (matrix products and convolutions) of the coarse stage, per image.
+        gmac_per_image: billions of multiply-adds (matrix products and convolutions) of the coarse stage, per image; 0
+            without it.
         gmac_per_person: the same of the fine stage, per person.
         parameters_m: millions of weights.
     """
@@ -26,16 +27,26 @@ class Complexity:
     parameters_m: float
 
 
-def complexity(model: HierarchicalModel, canvas: tuple[int, int] = (640, 640)) -> Complexity:
-    """Count the coarse stage on one canvas of (height, width) ``canvas`` and the fine stage on one person."""
+def complexity(
+    model: HierarchicalModel, canvas: tuple[int, int] = (640, 640), *, masks: bool = True, foreground: bool = True
+) -> Complexity:
+    """Count the coarse stage on one canvas and the fine stage on one person.
+
+    Args:
+        model: any.
+        canvas: (height, width), in pixels.
+        masks: whether the fine stage is there.
+        foreground: whether the coarse stage is.
+    """
     height, width = model.config.mask_size
     reduction = model.config.coarse_reduction
     reduced = torch.zeros(1, 3, canvas[0] // reduction, canvas[1] // reduction)
     boxes = torch.zeros(1, 1, canvas[0] // reduction, canvas[1] // reduction)
+    stages = [stage for stage, there in ((model.coarse, foreground), (model.fine, masks)) if there]
     return Complexity(
-        gmac_per_image=gmac(model.coarse, reduced, boxes),
-        gmac_per_person=gmac(model.fine, torch.zeros(1, CHANNELS, height, width)),
-        parameters_m=sum(p.numel() for p in model.parameters()) / 1e6,
+        gmac_per_image=gmac(model.coarse, reduced, boxes) if foreground else 0.0,
+        gmac_per_person=gmac(model.fine, torch.zeros(1, CHANNELS, height, width)) if masks else 0.0,
+        parameters_m=sum(p.numel() for stage in stages for p in stage.parameters()) / 1e6,
     )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.iou import iou
-from hiseg_training.evaluation.scores import PersonScore, foreground_mask, score_photos
+from hiseg_training.evaluation.scores import PersonScore, score_photos
 from hiseg_training.evaluation.summary import slices
 from hiseg_training.inference.batches import predict_photos
+from hiseg_training.inference.masks import foreground
 from hiseg_training.inference.runner import Runner
 
 
@@ -50,11 +51,18 @@ def evaluate(photos: Sequence[Photo], runner: Runner, jitter: float = 0.0) -> Ev
 
 
 def foreground_without_boxes(photos: Sequence[Photo], runner: Runner) -> float | None:
-    """Return the mean foreground IoU where the model is given no boxes; None if no photo is exhaustive."""
+    """Return the mean foreground IoU where the model is given no boxes.
+
+    Args:
+        photos: of which those count whose people all have an outline; None is returned if there are none.
+        runner: the model; None is returned if it predicts masks alone.
+    """
+    if not runner.has_foreground:
+        return None
     whole = [photo for photo in photos if photo.exhaustive]
     found = [
         iou(
-            foreground_mask(prediction.foreground, whole[prediction.index]),
+            np.asarray(foreground(prediction) > 0.5),
             np.logical_or.reduce([person.mask() for person in whole[prediction.index].people]),
         )
         for prediction in predict_photos(whole, [[] for _ in whole], runner, 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 from tqdm import tqdm
@@ -15,7 +14,7 @@ from hiseg.core.image import BoolMask, Floats
 from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.iou import boundary_iou, covered_share, iou, label_grid
 from hiseg_training.inference.batches import PhotoPrediction, predict_photos
-from hiseg_training.inference.masks import full_masks
+from hiseg_training.inference.masks import foreground, full_masks
 from hiseg_training.inference.runner import Runner
 
 Rle = dict[str, object]
@@ -59,8 +58,9 @@ class PhotoScore:
     """The scores of one photo; IoU is 0..1.
 
     Attributes:
-        people: the scores of its people, in the photo's order.
-        foreground: IoU of the foreground at the photo's size; None where the photo is not exhaustively outlined.
+        people: the scores of its people, in the photo's order; none by a model without masks.
+        foreground: IoU of the foreground at the photo's size, which is the union of the masks for a model that has
+            masks alone; None where the photo is not exhaustively outlined.
         background: IoU of the background, likewise.
     """
 
@@ -99,10 +99,11 @@ def score_photo(photo: Photo, prediction: PhotoPrediction) -> PhotoScore:
     """Compare a prediction with the photo's own masks; each of its people needs one."""
     truths = [person.mask() for person in photo.people]
     anybody = np.logical_or.reduce(truths)
-    people = []
+    people, drawn_masks = [], []
     predicted = zip(full_masks(prediction), prediction.masks, prediction.regions, strict=True)
     for k, ((drawn, confidence), masks, region) in enumerate(predicted):
         others = [p.box for p in photo.people if p is not photo.people[k]]
+        drawn_masks.append(drawn)
         people.append(
             PersonScore(
                 iou=iou(drawn, truths[k]),
@@ -118,13 +119,9 @@ def score_photo(photo: Photo, prediction: PhotoPrediction) -> PhotoScore:
         )
     if not photo.exhaustive:
         return PhotoScore(tuple(people), None, None)
-    seen = foreground_mask(prediction.foreground, photo)
+    united = prediction.foreground is None
+    seen: BoolMask = np.logical_or.reduce(drawn_masks) if united else np.asarray(foreground(prediction) > 0.5)
     return PhotoScore(tuple(people), iou(seen, anybody), iou(~seen, ~anybody))
-
-
-def foreground_mask(foreground: Floats, photo: Photo) -> BoolMask:
-    """Resize a foreground probability, float32 ``[h, w]``, to the photo's size and threshold it: bool ``[H, W]``."""
-    return np.asarray(cv2.resize(foreground, (photo.width, photo.height)) > 0.5)
 
 
 def jittered_boxes(photos: Sequence[Photo], share: float, seed: int = 0) -> list[list[Box]]:

@@ -55,17 +55,29 @@ def summary(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> dict[str, 
 
     Args:
         photos: the photos that were scored.
-        scores: of each photo; all figures but the foreground's need at least one person.
+        scores: of each photo; without people in any, as of a model without masks, there are the foreground's alone.
     """
     people = [person for score in scores for person in score.people]
+    found: dict[str, Any] = {"people": len(people)} | (_of_people(people) if people else {})
+    whole = [(s.foreground, s.background) for s in scores if s.foreground is not None and s.background is not None]
+    if whole:
+        person, background = (float(value) for value in np.mean(whole, axis=0))
+        both = {"mean_of_background_and_person_iou": (person + background) / 2}
+        found["foreground"] = {"person_iou": person, "background_iou": background} | both
+        if people:
+            found["coco_mask_ap_given_boxes"] = average_precision(photos, scores)
+    return found
+
+
+def _of_people(people: Sequence[PersonScore]) -> dict[str, Any]:
+    """The figures of people's masks, by name."""
     target = np.array([person.target for person in people])
     classes = {}
     for label, name in enumerate(CLASSES):
         known = [value for person in people if (value := person.classes[label]) is not None]
         if len(known) == len(people):
             classes[f"{name}_miou".replace(" ", "_")] = float(np.mean(known))
-    found: dict[str, Any] = {
-        "people": len(people),
+    return {
         "at_mask_resolution": classes | {f"detection_rate_{t}": float(np.mean(target > t)) for t in DETECTION},
         "at_full_resolution": {
             "miou": {name: float(np.mean([p.iou for p in members])) for name, members in slices(people).items()},
@@ -74,13 +86,6 @@ def summary(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> dict[str, 
             },
         },
     }
-    whole = [(s.foreground, s.background) for s in scores if s.foreground is not None and s.background is not None]
-    if whole:
-        person, background = (float(value) for value in np.mean(whole, axis=0))
-        both = {"mean_of_background_and_person_iou": (person + background) / 2}
-        found["foreground"] = {"person_iou": person, "background_iou": background} | both
-        found["coco_mask_ap_given_boxes"] = average_precision(photos, scores)
-    return found
 
 
 TITLES = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.export.forms import Precision
+from hiseg_training.export.measure import LOOSE_BOXES, NO_BOXES, TRUE_BOXES
 from hiseg_training.export.provenance import Provenance
 
 NOT_SAID = "Nothing was said of it when this version was published."
@@ -31,14 +32,14 @@ def model_card(
         provenance: training, terms and limits; without it the card says that nothing is known of them.
     """
     complexity, quality, speed = metrics["complexity"], metrics["quality"], metrics["speed"]
-    people = f"{complexity['gmac_per_person']:.2f} GMAC a person"
-    compute = f"{complexity['gmac_per_image']:.2f} GMAC an image of 640 x 640, {people}"
-    timing = ", ".join(f"{count}: {ms:.0f} ms" for count, ms in speed.items())
+    has_masks = complexity["gmac_per_person"] > 0
+    costs = {"an image of 640 x 640": complexity["gmac_per_image"], "a person": complexity["gmac_per_person"]}
+    compute = ", ".join(f"{gmac:.2f} GMAC {of}" for of, gmac in costs.items() if gmac)
+    timing = ", ".join(f"{count}: {ms:.0f} ms" if ms >= 10 else f"{count}: {ms:.1f} ms" for count, ms in speed.items())
     limits = f"\n\n{provenance.limits.strip()}" if provenance else ""
     return f"""# {name}, version {version}
 
-One mask per person, given an image and the people's boxes. Variant {config.variant}, mask {_size(config.mask_size)}
-(height x width), decided at {_size(config.roi_size)}; canvases {", ".join(map(_size, canvases))}.
+{_contents(config, has_masks)} canvases {", ".join(map(_size, canvases))}.
 
 | | |
 |---|---|
@@ -46,24 +47,13 @@ One mask per person, given an image and the people's boxes. Variant {config.vari
 | compute (torch's flop counter) | {compute} |
 | ONNX Runtime, CPU, 2 threads, 640 x 640 | {timing} (median) |
 | PyTorch against ONNX Runtime | {_difference(metrics["onnx_max_difference"], metrics["precision"])} |
-
+{_int8_rows(metrics)}
 ## Quality
 
-Mean IoU per person at full resolution, through the service's own canvas and mask code.
 {_measured_on(quality)}
 
 {_quality_table(quality)}
-
-Baselines with ground-truth boxes, and nothing learned:
-
-| | {" | ".join(quality)} |
-|---|{"---|" * len(quality)}
-{_baseline_rows(quality)}
-
-`foreground` is the IoU of `binary_masks` (anybody at all) on the images in which every person is outlined: where the
-model is given everybody's boxes, and where it is given none. Masks are those of `wide_masks`, which may reach
-{(config.context - 1) / 2:.0%} of a side beyond the box; the baselines end at it.
-
+{_notes(config, metrics, has_masks)}
 ## Training
 
 {provenance.training.strip() if provenance else NOT_SAID}
@@ -74,8 +64,61 @@ model is given everybody's boxes, and where it is given none. Masks are those of
 
 ## Intended use and limits
 
-For cutting people out of photographs and video frames once a detector has found their boxes. It says which pixels
-are a person, never who it is.{limits}
+{USES[has_masks]}{limits}
+"""
+
+
+USES = {
+    True: "For cutting people out of photographs and video frames once a detector has found their boxes. It says which"
+    " pixels\nare a person, never who it is.",
+    False: "For telling where people are in photographs and video frames, when nobody needs to be told from others and"
+    " no box is\nknown. It says which pixels are a person, never who it is.",
+}
+"""By whether a model has masks."""
+
+
+def _contents(config: ModelConfig, has_masks: bool) -> str:
+    if not has_masks:
+        return f"The foreground of an image: where anybody is, no box known. Variant {config.variant};"
+    sizes = f"mask {_size(config.mask_size)}\n(height x width), decided at {_size(config.roi_size)};"
+    return f"One mask per person, given an image and the people's boxes. Variant {config.variant}, {sizes}"
+
+
+def _int8_rows(metrics: dict[str, Any]) -> str:
+    """A row on the INT8 file, whether or not it was published; nothing where none was made."""
+    int8 = metrics["precisions"].get(Precision.INT8)
+    if int8 is None or metrics["precision"] == Precision.INT8:
+        return ""
+    before = metrics["precisions"][metrics["precision"]]
+    changes = ", ".join(
+        f"{100 * (int8[split] - before[split]):+.2f} points on `{split}`"
+        for split in metrics["quality"]
+        if int8[split] is not None
+    )
+    times = ", ".join(f"{case}: {ms:.1f} ms" for case, ms in int8["ms"].items())
+    what = f"{int8['bytes'] / 1e6:.1f} MB, {times}, {changes}" + ("" if int8["published"] else "; not published")
+    return f"| INT8, on {', '.join(int8['processor']) or 'this processor'} | {what} |\n"
+
+
+def _notes(config: ModelConfig, metrics: dict[str, Any], has_masks: bool) -> str:
+    """What the figures mean, and the baselines of masks."""
+    if not has_masks:
+        return f"\n`{NO_BOXES}` is the IoU of `binary_masks` (anybody at all) where every person is outlined.\n"
+    quality, fit = metrics["quality"], metrics.get("training data")
+    learnt = (
+        f"\nOn {_count(fit['people'], 'person', 'people')} that it learnt from: {fit['figure']:.3f}.\n" if fit else ""
+    )
+    return f"""{learnt}
+Mean IoU per person at full resolution, through the service's own canvas and mask code.
+`foreground` is the IoU of anybody at all, in the images in which every person is outlined, where the model is given
+everybody's boxes. Masks are those of `wide_masks`, which may reach {(config.context - 1) / 2:.0%} of a side beyond the
+box; the baselines end at it.
+
+Baselines with ground-truth boxes, and nothing learned:
+
+| | {" | ".join(quality)} |
+|---|{"---|" * len(quality)}
+{_baseline_rows(quality)}
 """
 
 
@@ -93,7 +136,7 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _quality_table(quality: dict[str, Any]) -> str:
-    columns = [(split, boxes) for split in quality for boxes in ("ground truth boxes", "boxes jittered by 10%")]
+    columns = [(split, boxes) for split in quality for boxes in (TRUE_BOXES, LOOSE_BOXES) if boxes in quality[split]]
     slices = dict.fromkeys(name for split, boxes in columns for name in quality[split][boxes])
     header = "| | " + " | ".join(f"`{split}`, {boxes}" for split, boxes in columns) + " |"
     rows = [

@@ -18,10 +18,12 @@ from hiseg.core.canvas import Resize
 from hiseg.core.image import Size
 from hiseg.core.model_choice import shared_variants
 from hiseg.core.result import ModelRef
-from hiseg.engines.contract import ModelError
+from hiseg.engines.base import Outputs
+from hiseg.engines.contract import ModelError, outputs_of
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.repository import stored_versions
 from hiseg_training.config.model import ModelConfig
+from hiseg_training.export.graphs import TENSORS
 from hiseg_training.export.onnx import ExportOptions
 from hiseg_training.export.triton import configurations
 
@@ -47,6 +49,7 @@ class Contract(NamedTuple):
         crop_scale: side of the region that a mask covers, as a multiple of the box's side.
         takes_uint8: whether images are uint8 0..255, and not float32 0..1.
         variant: of the model.
+        outputs: what it computes.
     """
 
     canvases: tuple[Size, ...]
@@ -55,12 +58,14 @@ class Contract(NamedTuple):
     crop_scale: float
     takes_uint8: bool
     variant: str
+    outputs: Outputs
 
 
 def contract_to_be(config: ModelConfig, form: ExportOptions) -> Contract:
     """Return the contract of the file that a model is going to be exported as."""
-    takes_uint8 = form.dtype == "uint8"
-    return Contract(form.canvases, Resize.LETTERBOX, config.mask_size, config.context, takes_uint8, config.variant)
+    masks = (config.mask_size, config.context) if form.graph.has_masks else ((0, 0), 1.0)
+    outputs = outputs_of(TENSORS[form.graph].outputs)
+    return Contract(form.canvases, Resize.LETTERBOX, *masks, form.dtype == "uint8", config.variant, outputs)
 
 
 def contract_of(path: Path, name: str) -> Contract:
@@ -72,7 +77,8 @@ def contract_of(path: Path, name: str) -> Contract:
     engine = OnnxEngine(path, name, "0", threads=1)
     engine.close()
     info = engine.info
-    return Contract(info.canvases, info.resize, info.mask_size, info.crop_scale, info.takes_uint8, info.ref.variant)
+    masks = info.mask_size, info.crop_scale
+    return Contract(info.canvases, info.resize, *masks, info.takes_uint8, info.ref.variant, info.outputs)
 
 
 def next_version(repository: Path, name: str) -> int:
@@ -92,7 +98,9 @@ def shared_variant(repository: Path, name: str) -> list[str]:
     there = []
     for other, versions in stored_versions(repository).items():
         with suppress(ModelError):
-            there.append(ModelRef(other, versions[0].version, contract_of(versions[0].path, other).variant, "onnx"))
+            contract = contract_of(versions[0].path, other)
+            if Outputs.MASKS in contract.outputs:  # others answer for no variant
+                there.append(ModelRef(other, versions[0].version, contract.variant, "onnx"))
     variants = {model.variant for model in there if model.name == name}
     return shared_variants([model for model in there if model.variant in variants])
 

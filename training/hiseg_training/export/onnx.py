@@ -20,17 +20,17 @@ import numpy as np
 import onnx
 import onnxslim
 import torch
-from onnxscript import opset18 as op
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from hiseg.models.random_inputs import random_rois
 from hiseg_training.compat.dilation import DilatedTarget
 from hiseg_training.config.model import CANVASES, Size
-from hiseg_training.export.forms import DTYPES, OPSETS
+from hiseg_training.export.forms import DTYPES, OPSETS, Graph
+from hiseg_training.export.graphs import TENSORS, graph_module
 from hiseg_training.export.parity import TOLERANCE, ParityError, worst_difference
+from hiseg_training.export.roi_align import roi_align_in_onnx
 from hiseg_training.models.hierarchical import HierarchicalModel
-from hiseg_training.models.roi import SAMPLES
 
 STEP = 32
 """Sides of canvases are multiples of this, in pixels."""
@@ -68,6 +68,7 @@ class ExportOptions:
     """Options of an exported file.
 
     Attributes:
+        graph: what the file computes.
         canvases: (height, width) of the canvases that the file declares; the graph itself accepts any.
         dtype: of the input ``images``: ``uint8``, 0..255, or ``float32``, 0..1, as in upstream's files.
         dilation_pixels: upstream's dilation of logits, see :mod:`hiseg_training.compat.dilation`; 0 for none.
@@ -77,6 +78,7 @@ class ExportOptions:
         ValueError: a value is not supported; the message names the field.
     """
 
+    graph: Graph = Graph.MASKS
     canvases: tuple[Size, ...] = CANVASES
     dtype: str = "uint8"
     dilation_pixels: int = 0
@@ -88,6 +90,8 @@ class ExportOptions:
         check_opset(self.opset)
         if self.dilation_pixels < 0:
             raise ValueError(f"dilation_pixels: {self.dilation_pixels} is less than 0")
+        if self.dilation_pixels and not self.graph.has_masks:
+            raise ValueError(f"dilation_pixels: there is nothing to dilate in the graph {self.graph}")
         for height, width in self.canvases:
             if min(height, width) < STEP or height % STEP or width % STEP:
                 raise ValueError(f"image_size: {height},{width} is not made of multiples of {STEP}")
@@ -111,26 +115,31 @@ def export_onnx(
         ParityError: the difference is above the tolerance, or a batch norm is left in the graph.
     """
     form = form or ExportOptions()
-    plain: nn.Module = fold_batch_norms(model)
-    whole = DilatedTarget(plain, form.dilation_pixels) if form.dilation_pixels else plain
+    names, reference, folded = TENSORS[form.graph], _module(model, form), _module(fold_batch_norms(model), form)
     batch, people = torch.export.Dim("batch", min=1), torch.export.Dim("people", min=0)
     height, width = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
-    images, rois = example_inputs((2, 3, 480, 640), 3, dtype=form.dtype)
+    given = dict(zip(("images", "rois"), example_inputs((2, 3, 480, 640), 3, dtype=form.dtype), strict=True))
+    shapes = {"images": {0: batch, 2: height, 3: width}, "rois": {0: people}}
     with quiet_exporter():
         program = torch.onnx.export(
-            whole.eval(),
-            (images, rois),
+            folded,
+            tuple(given[name] for name in names.inputs),
             dynamo=True,
             opset_version=form.opset,
-            input_names=["images", "rois"],
-            output_names=["masks", "binary_masks", "wide_masks"],
-            dynamic_shapes={"images": {0: batch, 2: height, 3: width}, "rois": {0: people}},
-            custom_translation_table={torch.ops.hiseg.onnx_roi_align.default: _roi_align},
+            input_names=names.inputs,
+            output_names=names.outputs,
+            dynamic_shapes={name: shapes[name] for name in names.inputs},
+            custom_translation_table={torch.ops.hiseg.onnx_roi_align.default: roi_align_in_onnx},
             verbose=False,
         )
     assert program is not None
-    reference = DilatedTarget(model, form.dilation_pixels) if form.dilation_pixels else model
-    return write_verified(simplify_graph(program.model_proto), path, reference.eval(), metadata, parity_inputs(form))
+    return write_verified(simplify_graph(program.model_proto), path, reference, metadata, parity_inputs(form))
+
+
+def _module(model: HierarchicalModel, form: ExportOptions) -> nn.Module:
+    """Return what a file of that form computes, in eval mode."""
+    module = graph_module(model, form.graph)
+    return (DilatedTarget(module, form.dilation_pixels) if form.dilation_pixels else module).eval()
 
 
 def write_verified(
@@ -223,21 +232,6 @@ def fold_efficientnets(module: nn.Module) -> None:
                 block.add_module(name, norm.get_submodule("act"))
 
 
-def _roi_align(features: Any, boxes: Any, index: Any, height: int, width: int) -> Any:
-    """Translate the project's RoI Align operator to ONNX's ``RoiAlign``."""
-    return op.RoiAlign(
-        features,
-        boxes,
-        index,
-        mode="avg",
-        coordinate_transformation_mode="half_pixel",
-        output_height=height,
-        output_width=width,
-        sampling_ratio=SAMPLES,
-        spatial_scale=1.0,
-    )
-
-
 def example_inputs(
     shape: tuple[int, int, int, int], people: int, seed: int = 0, dtype: str = "uint8"
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -262,7 +256,7 @@ def example_inputs(
 def parity_inputs(form: ExportOptions) -> Iterator[dict[str, torch.Tensor]]:
     """Yield the inputs that an export is checked on: every canvas, 1 and 2 images, 0 to 7 people, some twice."""
     for seed, canvas in enumerate(form.canvases):
-        for images_count, people in ((1, 0), (1, 1), (2, 5)):
+        for images_count, people in ((1, 0), (1, 1), (2, 5)) if form.graph.has_masks else ((1, 0), (2, 0)):
             images, rois = example_inputs((images_count, 3, *canvas), people, seed, form.dtype)
-            rois = torch.cat([rois, rois[1:3]])
-            yield {"images": images, "rois": rois}
+            given = {"images": images, "rois": torch.cat([rois, rois[1:3]])}
+            yield {name: given[name] for name in TENSORS[form.graph].inputs}

@@ -75,6 +75,7 @@ def plan_configuration(name: str, model: Path, profiles: int) -> str:
 def _common(name: str, backend: str, model: Path) -> str:
     proto = onnx.load(model)
     metadata = {entry.key: entry.value for entry in proto.metadata_props}
+    types = {tensor.name: TYPES[tensor.type.tensor_type.elem_type] for tensor in proto.graph.input}
     return f"""name: "{name}"
 backend: "{backend}"
 max_batch_size: 0
@@ -86,7 +87,7 @@ output [
 {_tensors(proto.graph.output)}
 ]
 model_warmup [
-{_warm_up(json.loads(metadata["canvases"]), TYPES[proto.graph.input[0].type.tensor_type.elem_type])}
+{_warm_up(json.loads(metadata["canvases"]), types)}
 ]
 {_parameters(metadata)}
 """
@@ -100,14 +101,22 @@ def _tensors(tensors: Any) -> str:
     )
 
 
-def _warm_up(canvases: list[list[int]], images: str) -> str:
-    """Return a warm-up request with a black image for each canvas; empty boxes cost as much as others."""
+def _warm_up(canvases: list[list[int]], inputs: dict[str, str]) -> str:
+    """Return a warm-up request with a black image for each canvas; empty boxes cost as much as others.
+
+    Args:
+        canvases: (height, width) of each.
+        inputs: Triton's types of the inputs, by name; a graph without masks has no ``rois``.
+    """
+    images, rois = inputs["images"], ""
+    if "rois" in inputs:
+        data = f"data_type: TYPE_FP32 dims: [ {WARM_PEOPLE}, 5 ] zero_data: true"
+        rois = f'    inputs {{ key: "rois" value {{ {data} }} }}\n'
     return ",\n".join(
         f"""  {{
     name: "{height}x{width}" batch_size: 1
     inputs {{ key: "images" value {{ data_type: {images} dims: [ 1, 3, {height}, {width} ] zero_data: true }} }}
-    inputs {{ key: "rois" value {{ data_type: TYPE_FP32 dims: [ {WARM_PEOPLE}, 5 ] zero_data: true }} }}
-  }}"""
+{rois}  }}"""
         for height, width in canvases
     )
 

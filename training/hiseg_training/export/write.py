@@ -81,10 +81,9 @@ def convert(source: Path, output: Path, precision: Precision, calibration: Seque
     """
     open_onnx(source, ["CPUExecutionProvider"])  # which says what is wrong with it
     metadata = read_metadata(source)
-    image_type = onnx.load(source).graph.input[0].type.tensor_type.elem_type
-    form = ExportOptions(
-        canvases=_canvases(metadata), dtype="uint8" if image_type == onnx.TensorProto.UINT8 else "float32"
-    )
+    (images,) = (tensor for tensor in onnx.load(source).graph.input if tensor.name == "images")
+    is_uint8 = images.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    form = ExportOptions(canvases=_canvases(metadata), dtype="uint8" if is_uint8 else "float32")
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "model.onnx"
         runs: Iterator[ModelInputs]
@@ -103,20 +102,18 @@ def convert(source: Path, output: Path, precision: Precision, calibration: Seque
 
 def describe(model: HierarchicalModel, form: ExportOptions) -> dict[str, Any]:
     """Return the metadata of an exported model: what the shapes in the file cannot say."""
-    config, compute = model.config, complexity(model)
-    metadata: dict[str, Any] = {
-        "variant": config.variant,
-        "canvases": form.canvases,
-        "resize": "letterbox",
-        "roi_size": config.roi_size,
-        "mask_size": config.mask_size,
-        "mask_extent": config.context,
-        "foreground_boxes": config.coarse_boxes,
-        "class_names": ["background", "target", "other people"],
-        "config": config.to_dict(),
-        "gmac": [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)],
-        "precision": Precision.FP32.value,
-    }
+    config, graph = model.config, form.graph
+    compute = complexity(model, masks=graph.has_masks, foreground=graph.has_foreground)
+    metadata: dict[str, Any] = {"variant": config.variant, "canvases": form.canvases, "resize": "letterbox"}
+    if graph.has_masks:
+        metadata |= {
+            "roi_size": config.roi_size,
+            "mask_size": config.mask_size,
+            "mask_extent": config.context,
+            "class_names": ["background", "target", "other people"],
+        }
+    metadata |= {"config": config.to_dict(), "precision": Precision.FP32.value}
+    metadata["gmac"] = [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)]
     if form.dilation_pixels:
         metadata["dilation_pixels"] = form.dilation_pixels
     return metadata | exporter(Path(__file__).parent.parent)

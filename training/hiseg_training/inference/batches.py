@@ -48,7 +48,8 @@ class PhotoPrediction:
         boxes: the ``n`` boxes that masks were predicted for, in pixels.
         regions: the area that each mask covers, in pixels; it may extend beyond the box and the photo.
         masks: float32 ``[n, 3, h, w]`` logits or ``[n, 1, h, w]`` 0/1.
-        foreground: float32 ``[h, w]``, probability 0..1 on the part of the canvas that the photo covers.
+        foreground: float32 ``[h, w]``, probability 0..1 on the part of the canvas that the photo covers; None of a
+            model that predicts masks alone.
     """
 
     index: int
@@ -56,7 +57,7 @@ class PhotoPrediction:
     boxes: Boxes
     regions: Boxes
     masks: Floats
-    foreground: Floats
+    foreground: Floats | None
 
 
 def load_batches(photos: Sequence[Photo], boxes: Sequence[Boxes], runner: Runner, size: int) -> Iterator[ImageBatch]:
@@ -91,7 +92,7 @@ def _load(
 
 
 def split_predictions(
-    batch: ImageBatch, boxes: Sequence[Boxes], crop_scale: float, masks: Floats, foreground: Floats
+    batch: ImageBatch, boxes: Sequence[Boxes], crop_scale: float, masks: Floats, foreground: Floats | None
 ) -> Iterator[PhotoPrediction]:
     """Split a model's outputs for a batch into predictions, photo by photo.
 
@@ -100,12 +101,12 @@ def split_predictions(
         boxes: of each photo, by its index.
         crop_scale: side of the region that a mask covers, as a multiple of the box's side.
         masks: float32 ``[N, 3, h, w]`` or ``[N, 1, h, w]``, a row for each RoI.
-        foreground: float32 ``[B, 1, H, W]``.
+        foreground: float32 ``[B, 1, H, W]``, or None.
     """
     rows = np.split(masks, np.cumsum(batch.counts)[:-1])
     for row, index in enumerate(batch.indices):
         height, width = batch.placements[row].content
-        seen = np.ascontiguousarray(foreground[row, 0, :height, :width])
+        seen = None if foreground is None else np.ascontiguousarray(foreground[row, 0, :height, :width])
         regions = [box.scaled(crop_scale) for box in boxes[index]]
         yield PhotoPrediction(index, batch.pixels[row], boxes[index], regions, rows[row], seen)
 
@@ -117,9 +118,10 @@ def predict_photos(
 
     Args:
         photos: photos to predict.
-        boxes: of each photo, in pixels, inside it.
+        boxes: of each photo, in pixels, inside it; a model without masks isn't told of them.
         runner: the model.
         size: most photos a batch.
     """
+    boxes = boxes if runner.has_masks else [[] for _ in photos]
     for batch in load_batches(photos, boxes, runner, size):
         yield from split_predictions(batch, boxes, runner.crop_scale, *runner.predict(batch.images, batch.rois))

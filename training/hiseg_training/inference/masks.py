@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 
 from hiseg.core.image import BoolMask, Floats, Pixels
@@ -25,6 +26,17 @@ def full_masks(prediction: PhotoPrediction) -> Iterator[tuple[BoolMask, float]]:
         rows, columns = mask.pixels.shape
         whole[mask.top : mask.top + rows, mask.left : mask.left + columns] = mask.pixels
         yield whole, score
+
+
+def foreground(prediction: PhotoPrediction) -> Floats:
+    """Return the probability that anybody is there, float32 0..1 ``[H, W]`` of the photo's size.
+
+    It is the model's foreground, or of a model that predicts masks alone, what these say together.
+    """
+    if prediction.foreground is None:
+        return np.asarray(foreground_probability(prediction) / np.float32(255), dtype=np.float32)
+    height, width = prediction.pixels.shape[:2]
+    return np.asarray(cv2.resize(prediction.foreground, (width, height)), dtype=np.float32)
 
 
 def foreground_probability(prediction: PhotoPrediction) -> Pixels:

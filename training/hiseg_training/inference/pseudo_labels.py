@@ -23,7 +23,12 @@ def add_pseudo_labels(photos: Sequence[Photo], runner: Runner) -> list[Photo]:
     """Return the photos with a predicted mask for everybody who has none, and the foreground in :attr:`Photo.guess`.
 
     Photos whose people all have masks are returned as they are.
+
+    Raises:
+        ValueError: the model predicts no masks.
     """
+    if not runner.has_masks:
+        raise ValueError("pseudo_labels: the model gives the foreground alone, and no masks")
     found = list(photos)
     bare = [index for index, photo in enumerate(photos) if not photo.outlined]
     unlabelled = [photos[index] for index in bare]

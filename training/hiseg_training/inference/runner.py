@@ -17,17 +17,23 @@ import torch
 
 from hiseg.core.canvas import Resize
 from hiseg.core.image import Floats, Pixels, Size
+from hiseg.engines.base import Outputs
 from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, describe
 from hiseg.engines.onnx import FATAL, read_signature
 from hiseg.engines.unreadable import no_file, why_unopened
 from hiseg_training.config.model import CANVASES
 from hiseg_training.engine.checkpoints import load_checkpoint
 
-Predict = Callable[[Pixels, Floats], tuple[Floats, Floats]]
+Predict = Callable[[Pixels, Floats], tuple[Floats, Floats | None]]
 """Maps images uint8 ``[B,3,H,W]`` and RoIs float32 ``[N,5]`` to float32 masks and foreground.
 
-Masks are ``[N,3,h,w]`` logits or ``[N,1,h,w]`` 0/1; the foreground is a probability ``[B,1,H,W]``.
+Masks are ``[N,3,h,w]`` logits or ``[N,1,h,w]`` 0/1; the foreground is a probability ``[B,1,H,W]``, None of a model
+without. A model without masks takes no RoIs (N = 0).
 """
+
+
+NO_MASKS: Floats = np.zeros((0, 1, 1, 1), dtype=np.float32)
+"""Masks of a model that has none."""
 
 
 class ProviderMissing(Exception):
@@ -44,6 +50,7 @@ class Runner:
         predict: runs the model.
         images: the exact number of images a run; None for any number.
         crop_scale: side of the region that a mask covers, as a multiple of the box's side.
+        outputs: what it predicts.
     """
 
     canvases: tuple[Size, ...]
@@ -51,11 +58,22 @@ class Runner:
     predict: Predict
     images: int | None = None
     crop_scale: float = 1.0
+    outputs: Outputs = Outputs.BOTH
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether it predicts a mask for each box."""
+        return Outputs.MASKS in self.outputs
+
+    @property
+    def has_foreground(self) -> bool:
+        """Whether it predicts the foreground of whole images."""
+        return Outputs.FOREGROUND in self.outputs
 
 
-def function_runner(predict: Predict, crop_scale: float = 1.0) -> Runner:
+def function_runner(predict: Predict, crop_scale: float = 1.0, outputs: Outputs = Outputs.BOTH) -> Runner:
     """Wrap a function as a model with the canvases of this project's models."""
-    return Runner(CANVASES, Resize.LETTERBOX, predict, crop_scale=crop_scale)
+    return Runner(CANVASES, Resize.LETTERBOX, predict, crop_scale=crop_scale, outputs=outputs)
 
 
 def open_runner(path: Path) -> Runner:
@@ -98,12 +116,16 @@ def open_onnx(path: Path, providers: Sequence[str], threads: int = 0) -> Runner:
     info, mask_output = describe(signature, path.stem, "", "onnx")
     images = signature.inputs[IMAGES][0]
 
-    def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
-        tensor = images if info.takes_uint8 else images.astype(np.float32) / 255
-        masks, foreground = session.run([mask_output, FOREGROUND_OUTPUT], {IMAGES: tensor, ROIS: rois})
-        return masks, foreground
+    names = [name for name in signature.outputs if name in (mask_output, FOREGROUND_OUTPUT)]
 
-    return Runner(info.canvases, info.resize, predict, images if isinstance(images, int) else None, info.crop_scale)
+    def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats | None]:
+        given = {IMAGES: images if info.takes_uint8 else images.astype(np.float32) / 255, ROIS: rois}
+        made = session.run(names, {name: given[name] for name in signature.inputs})
+        found = dict(zip(names, made, strict=True))
+        return found.get(str(mask_output), NO_MASKS), found.get(FOREGROUND_OUTPUT)
+
+    fixed = images if isinstance(images, int) else None
+    return Runner(info.canvases, info.resize, predict, fixed, info.crop_scale, info.outputs)
 
 
 def open_session(path: Path, providers: Sequence[str], options: ort.SessionOptions | None = None) -> Any:
@@ -132,7 +154,7 @@ def open_checkpoint(path: Path) -> Runner:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = load_checkpoint(path).to(device)
 
-    def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats]:
+    def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats | None]:
         with torch.inference_mode():
             _, foreground, wide = model(torch.from_numpy(images).to(device), torch.from_numpy(rois).to(device))
         return wide.float().cpu().numpy(), foreground.float().cpu().numpy()

@@ -11,6 +11,7 @@ import numpy as np
 from hiseg.core.image import Floats, Pixels
 from hiseg_training.inference.batches import PhotoPrediction
 from hiseg_training.inference.draw import draw_foreground, draw_people, soft_masks
+from hiseg_training.inference.masks import foreground
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def save(prediction: PhotoPrediction, stem: str, options: DrawOptions, folder: P
     height, width = prediction.pixels.shape[:2]
     layers: dict[str, tuple[Floats, Floats]] = {}
     if options.binary:
-        probability = np.asarray(cv2.resize(prediction.foreground, (width, height)), dtype=np.float32)
+        probability = foreground(prediction)
         drawn = draw_foreground(prediction.pixels, probability, options.alpha)
         layers["foreground"] = (probability > 0.5).astype(np.float32), probability
     else:

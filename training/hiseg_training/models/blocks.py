@@ -147,4 +147,8 @@ class AttentionGate(nn.Module):
 
 def upsample_to(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """Resize float ``[N, C, h, w]`` to the height and width of ``like`` by nearest neighbour."""
+    sides = [*x.shape[2:], *like.shape[2:]]
+    if all(type(side) is int for side in sides) and [2 * side for side in sides[:2]] == sides[2:]:
+        # ONNX Runtime fuses a resize by constant scales with the convolutions around it, and none to a size.
+        return F.interpolate(x, scale_factor=2.0, mode="nearest")
     return F.interpolate(x, size=like.shape[2:], mode="nearest")

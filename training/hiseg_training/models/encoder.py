@@ -65,18 +65,19 @@ class Normalize(nn.Module):
         family: ``residual``, ``efficientnet`` or ``lite``.
     """
 
-    mean: torch.Tensor
-    std: torch.Tensor
+    factor: torch.Tensor
+    shift: torch.Tensor
 
     def __init__(self, family: str) -> None:
         super().__init__()
         mean, std = (LITE_MEAN, LITE_STD) if family == "lite" else (IMAGENET_MEAN, IMAGENET_STD)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        factor = 1 / torch.tensor(std).view(1, 3, 1, 1)
+        self.register_buffer("factor", factor, persistent=False)
+        self.register_buffer("shift", -torch.tensor(mean).view(1, 3, 1, 1) * factor, persistent=False)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Float RGB 0..1 ``[N, 3, h, w]`` -> the same shape, about -2..2."""
-        return (images - self.mean) / self.std
+    def forward(self, images: torch.Tensor, white: float = 1.0) -> torch.Tensor:
+        """Float RGB from 0 to ``white``, ``[N, 3, h, w]`` -> the same shape, about -2..2."""
+        return images * (self.factor / white) + self.shift
 
 
 class ResidualEncoder(nn.Module):

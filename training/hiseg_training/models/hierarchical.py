@@ -12,6 +12,9 @@ from hiseg_training.models.fine import FineOutput, FineStage
 from hiseg_training.models.freezing import FreezableModule
 from hiseg_training.models.roi import box_aspect, box_channels, enlarge, roi_align
 
+WHITE = 255.0
+"""Value of a full channel in uint8."""
+
 
 def inner_resampling(cells: int, context: float) -> torch.Tensor:
     """Matrix that crops the middle ``1/context`` of a line of cells and resizes it to the same number of cells.
@@ -37,7 +40,7 @@ def inner_resampling(cells: int, context: float) -> torch.Tensor:
 def to_unit(images: torch.Tensor) -> torch.Tensor:
     """Convert images of any shape from uint8 0..255 to float32 0..1; float images pass unchanged."""
     # In place: large tensors come fresh from the system, and the first touch of their pages is what takes time.
-    return images.float().div_(255.0) if images.dtype == torch.uint8 else images
+    return images.float().div_(WHITE) if images.dtype == torch.uint8 else images
 
 
 def build_coarse(config: ModelConfig) -> CoarseNetwork:
@@ -94,18 +97,22 @@ class HierarchicalModel(FreezableModule):
         """
         return run_coarse(self.coarse, images, rois, self.config.coarse_reduction)
 
-    def crop_inputs(self, pixels: torch.Tensor, boxes: torch.Tensor, aspect: torch.Tensor) -> torch.Tensor:
+    def crop_inputs(
+        self, pixels: torch.Tensor, boxes: torch.Tensor, aspect: torch.Tensor, white: float = 1.0
+    ) -> torch.Tensor:
         """Build what :meth:`FineStage.forward` takes out of crops, wherever they were cut.
 
         Args:
-            pixels: RGB, uint8 0..255 or float 0..1 ``[N, 3, h, w]``.
+            pixels: RGB ``[N, 3, h, w]``: uint8, or float from 0 to ``white``.
             boxes: of any dtype 0/1 ``[N, 2, h, w]``: inside the own box; inside another person's.
             aspect: float ``[N]``, see :func:`hiseg_training.models.roi.box_aspect`.
+            white: value of a full channel in float pixels; in uint8 it is 255, whatever this says.
 
         Returns:
             float ``[N, 6, h, w]`` in channels-last memory; :data:`hiseg_training.models.fine.CHANNELS` lists them.
         """
-        colours = self.normalize(to_unit(pixels))
+        white = WHITE if pixels.dtype == torch.uint8 else white
+        colours = self.normalize(pixels.float(), white)
         maps = boxes.to(colours.dtype)
         if not self.config.other_boxes:
             maps = torch.cat([maps[:, :1], torch.zeros_like(maps[:, 1:])], dim=1)
@@ -117,13 +124,15 @@ class HierarchicalModel(FreezableModule):
         """Crops ``[N, 6, *size]`` of canvases as :meth:`FineStage.forward` takes them."""
         crops = enlarge(rois, self.config.context)
         aspect = box_aspect(rois, (images.shape[2], images.shape[3]))
-        return self.crop_inputs(roi_align(images, crops, size), box_channels(rois, crops, size), aspect)
+        # Normalised after they are cut: most of a canvas is in no crop.
+        white = WHITE if images.dtype == torch.uint8 else 1.0
+        return self.crop_inputs(roi_align(images, crops, size), box_channels(rois, crops, size), aspect, white)
 
     def crop_logits(self, images: torch.Tensor, rois: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         """Run the fine stage on crops enlarged by ``config.context``.
 
         Args:
-            images: canvases, float 0..1 ``[B, 3, H, W]``.
+            images: canvases, uint8 0..255 or float 0..1 ``[B, 3, H, W]``.
             rois: people's boxes, float ``[N, 5]``.
             size: (height, width) of a crop and of its logits; even numbers.
 
@@ -148,7 +157,7 @@ class HierarchicalModel(FreezableModule):
             ``masks``, float logits ``[N, 3, mask_h, mask_w]`` over the boxes; ``wide_masks``, the same over boxes
             ``config.context`` times as large.
         """
-        logits = self.crop_logits(to_unit(images), rois, self.config.mask_size)
+        logits = self.crop_logits(images, rois, self.config.mask_size)
         # A copy for each person: ONNX Runtime 1.19 can't broadcast one matrix over a batch of nobody.
         rows = self.inner_rows.expand(logits.shape[0], logits.shape[1], -1, -1)
         return torch.matmul(torch.matmul(rows, logits), self.inner_columns), logits
@@ -177,6 +186,5 @@ class HierarchicalModel(FreezableModule):
         Returns:
             ``masks``, ``binary_masks`` and ``wide_masks``; see :meth:`masks` and :meth:`foreground`.
         """
-        images = to_unit(images)
         masks, wide_masks = self.masks(images, rois)
         return masks, self.foreground(images, rois), wide_masks

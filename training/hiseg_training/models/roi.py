@@ -50,19 +50,20 @@ def roi_align(
     and is exported as such.
 
     Args:
-        features: float ``[B, C, H, W]``.
+        features: float or uint8 ``[B, C, H, W]``; of uint8 maps an exported graph converts only what RoIs cover.
         rois: float ``[N, 5]``, ``batch_index x1 y1 x2 y2``, coordinates 0..1 of the map.
         size: (height, width) of the output.
         mode: ``bilinear`` averages samples; ``nearest`` takes the one at each cell's centre (for labels).
 
     Returns:
-        float ``[N, C, height, width]``.
+        float ``[N, C, height, width]``, with the values of the maps.
     """
     height, width = features.shape[2:]
     if torch.compiler.is_exporting():
         scale = torch.tensor([width, height, width, height], dtype=rois.dtype)
         aligned: torch.Tensor = onnx_roi_align(features, rois[:, 1:] * scale, rois[:, 0].long(), size[0], size[1])
         return aligned
+    features = features if features.is_floating_point() else features.float()
     samples = SAMPLES if mode == "bilinear" else 1
     rows, columns = size[0] * samples, size[1] * samples
     y = cell_centres(rois[:, 2], rois[:, 4], rows) * height
@@ -97,7 +98,7 @@ def onnx_roi_align(
     """Placeholder for ONNX's RoiAlign while a model is exported; it is translated by the exporter and never run.
 
     Args:
-        features: float ``[B, C, H, W]``.
+        features: float or uint8 ``[B, C, H, W]``.
         boxes: float ``[N, 4]``, ``x1 y1 x2 y2`` in pixels of the map.
         index: int64 ``[N]``, the map that each box is in.
         height: of the output.
@@ -111,7 +112,7 @@ def onnx_roi_align(
 
 @onnx_roi_align.register_fake
 def _(features: torch.Tensor, boxes: torch.Tensor, index: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    return features.new_empty(boxes.shape[0], features.shape[1], height, width)
+    return boxes.new_empty(boxes.shape[0], features.shape[1], height, width)
 
 
 def other_people(rois: torch.Tensor) -> torch.Tensor:
