@@ -23,8 +23,9 @@ INT64 = 7
 AXIS, ROWS = "hiseg_row_axis", "hiseg_rows"
 """Names in the edited graph: of the axis that is cut, and of the number of rows that are left."""
 ALL_INPUTS, FIRST_INPUT = slice(None), slice(1)
+ARITHMETIC = ("Add", "Sub", "Mul", "Div", "Max", "Min")
 ROW_WISE: dict[str, slice] = {
-    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Max", "Min", "Concat", "Relu", "LeakyRelu", "PRelu"), ALL_INPUTS),
+    **dict.fromkeys((*ARITHMETIC, "Concat", "Relu", "LeakyRelu", "PRelu"), ALL_INPUTS),
     **dict.fromkeys(("Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Identity", "Cast", "MaxPool"), ALL_INPUTS),
     **dict.fromkeys(("AveragePool", "GlobalAveragePool", "DepthToSpace", "SpaceToDepth"), ALL_INPUTS),
     **dict.fromkeys(("Conv", "ConvTranspose", "Resize", "Clip", "Pad", "BatchNormalization"), FIRST_INPUT),
@@ -150,7 +151,23 @@ def _row_wise_part(graph: Any, output: str) -> tuple[list[Any], set[str]]:
             left += node.input[ROW_WISE[node.op_type]]
         else:
             cuts.add(name)
-    return nodes, cuts - {output}
+    return _later_cuts(graph, nodes, cuts - {output}, of_rois)
+
+
+def _later_cuts(graph: Any, nodes: list[Any], cuts: set[str], of_rois: set[str]) -> tuple[list[Any], set[str]]:
+    """Cut after arithmetic all of whose inputs would be cut: some of them may be one value for all rows.
+
+    Where an image's boxes begin, for instance, is found by looking at all of them. What is computed from nothing but
+    such values and rows has rows again, and takes next to no time.
+    """
+    wise, cuts = {node.output[0] for node in nodes}, set(cuts)
+    for node in graph.node:  # they are sorted: a tensor is made before it is used
+        name = node.output[0] if node.op_type in ARITHMETIC else ""
+        if name in wise and cuts.issuperset(of_rois.intersection(node.input)):
+            wise.remove(name)
+            cuts.add(name)
+    nodes = [node for node in nodes if node.output[0] in wise]
+    return nodes, cuts.intersection(name for node in nodes for name in node.input)
 
 
 def _is_row_wise(node: Any) -> bool:

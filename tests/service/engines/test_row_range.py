@@ -105,6 +105,25 @@ def upstream_rows(path: Path, *, mixes_rows: bool) -> Path:
     return path
 
 
+def test_what_all_boxes_have_in_common_is_not_cut(tmp_path: Path) -> None:
+    """Crops that are moved by the smallest corner of all boxes, as where a canvas is cut down to what they need."""
+    path = upstream_rows(tmp_path / "model.onnx", mixes_rows=False)
+    model = onnx.load(path)
+    (convolution,) = [node for node in model.graph.node if node.op_type == "Conv"]
+    convolution.input[0] = "moved"
+    axes = helper.make_tensor("both", TensorProto.INT64, [2], [0, 1])
+    model.graph.initializer.append(axes)
+    common = helper.make_node("ReduceMin", ["rois", "both"], ["smallest"], keepdims=0)
+    moved = helper.make_node("Sub", ["crops", "smallest"], ["moved"])
+    place = list(model.graph.node).index(convolution)
+    model.graph.node.insert(place, common)
+    model.graph.node.insert(place + 1, moved)
+    onnx.save(model, path)
+    engine = OnnxEngine(path, "people_b1", "3")
+    assert engine.piece_limits.rois is not None
+    engine.close()
+
+
 @pytest.mark.parametrize("mixes_rows", [False, True])
 def test_only_rows_that_nothing_mixes_are_computed_apart(tmp_path: Path, mixes_rows: bool) -> None:
     path = upstream_rows(tmp_path / "model.onnx", mixes_rows=mixes_rows)
