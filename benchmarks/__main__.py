@@ -19,7 +19,7 @@ from benchmarks.harness.repository import REPOSITORY
 from benchmarks.harness.serving import serving
 from hiseg.core.box import Box
 from hiseg.core.canvas import choose_canvas, to_canvas
-from hiseg.engines.base import Batch
+from hiseg.engines.base import Batch, BatchMeta, Outputs
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import inspect
 from hiseg.images.limits import ImageLimits
@@ -86,6 +86,7 @@ def service(engine: OnnxEngine) -> None:
     batch = Batch(
         to_canvas(image.pixels, placement)[None],
         np.concatenate([np.zeros((len(rois), 1), dtype=np.float32), rois], axis=1),
+        BatchMeta(Outputs.MASKS),
     )
     query = {"boxes": ";".join(",".join(map(str, box)) for box in SAMPLE_BOXES)}
     headers = {"content-type": "image/jpeg"}

@@ -67,7 +67,7 @@ class ByHand:
         )
         to_canvas = np.array([content[1] / width / canvas[1], content[0] / height / canvas[0]] * 2)
         rois = np.concatenate([np.zeros((len(boxes), 1)), np.array(boxes) * to_canvas], axis=1).astype(np.float32)
-        logits, _ = self._session.run(["wide_masks", "binary_masks"], {"images": images, "rois": rois})
+        (logits,) = self._session.run(["wide_masks"], {"images": images, "rois": rois})
         return [self._encode(one, box, width, height) for one, box in zip(logits, boxes, strict=True)]
 
     def _encode(

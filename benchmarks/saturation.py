@@ -21,7 +21,7 @@ from hiseg.api.boxes import to_boxes
 from hiseg.bench.run import ClosedLoop
 from hiseg.bench.sender import Request
 from hiseg.core.canvas import choose_canvas, to_canvas
-from hiseg.engines.base import Batch
+from hiseg.engines.base import Batch, BatchMeta, Outputs
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import inspect
 from hiseg.images.limits import ImageLimits
@@ -43,6 +43,7 @@ def one(engine: OnnxEngine, request: Request) -> None:
     batch = Batch(
         to_canvas(picture.decode().pixels, placement)[None],
         np.concatenate([np.zeros((len(rois), 1), dtype=np.float32), rois], axis=1),
+        BatchMeta(Outputs.MASKS),
     )
     prediction = engine.run(batch)
     for margin, box in zip(prediction.logit_margins, boxes, strict=True):

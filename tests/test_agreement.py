@@ -20,7 +20,7 @@ from tests.service.cli.running import call
 def from_run(photo: Path, boxes: list[str], tmp_path: Path) -> list[dict[str, Any]]:
     answer = tmp_path / "answer.json"
     options = [part for box in boxes for part in ("--box", box)]
-    call("run", photo, *options, "--json", answer)
+    call("run", photo, *options, "--repository", REPOSITORY, "--json", answer)
     return [instance["mask"] for instance in json.loads(answer.read_text())["instances"]]
 
 

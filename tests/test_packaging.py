@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.paths import ROOT
+from hiseg.models.repository import stored_versions
 
 PROJECT_FILES = ("pyproject.toml", "README.md", "LICENSE")
 MODELS = ROOT / "model_repository"
@@ -91,8 +92,9 @@ def test_the_wheel_has_both_packages_and_the_models_but_their_checkpoints(wheel:
     checkpoints = {name for name in models if name.endswith("/checkpoint.pth")}
     assert checkpoints
     assert files_of(wheel) == files_below("hiseg") | files_below("hiseg_training") | models - checkpoints
+    newest = stored_versions(MODELS)["hiseg_b0"][0].version
     assert {
-        "hiseg/model_repository/hiseg_b0/3/canary.jpg",
+        f"hiseg/model_repository/hiseg_b0/{newest}/canary.jpg",
         "hiseg/py.typed",
         "hiseg/transports/grpc/generated/hiseg/v1/segmentation_pb2.pyi",
         "hiseg/transports/http/playground/assets/index.html",

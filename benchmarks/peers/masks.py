@@ -14,7 +14,7 @@ from hiseg.api.boxes import to_boxes
 from hiseg.core.box import Box
 from hiseg.core.canvas import choose_canvas, to_canvas
 from hiseg.core.image import Floats, Pixels, Size
-from hiseg.engines.base import Batch
+from hiseg.engines.base import Batch, BatchMeta, Outputs
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.images.encoded import inspect
 from hiseg.images.limits import ImageLimits
@@ -70,7 +70,8 @@ class Masks:
         for indices in groups.values():
             chosen = [inputs[index] for index in indices]
             rois = [np.insert(given.rois, 0, place, axis=1) for place, given in enumerate(chosen)]
-            batch = Batch(np.stack([given.canvas for given in chosen]), np.concatenate(rois).astype(np.float32))
+            images, rows = np.stack([given.canvas for given in chosen]), np.concatenate(rois).astype(np.float32)
+            batch = Batch(images, rows, BatchMeta(Outputs.MASKS))
             ends = np.cumsum([len(given.rois) for given in chosen])[:-1]
             for index, part in zip(indices, np.split(self._engine.run(batch).logit_margins, ends), strict=True):
                 found[index] = part

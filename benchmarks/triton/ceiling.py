@@ -60,7 +60,7 @@ CASES = (
 
 def batch(images: int) -> Batch:
     """Noise, with as many people as hiseg's callers have in the mean."""
-    return random_batch(CANVAS, images, round(images * PEOPLE), Outputs.BOTH)
+    return random_batch(CANVAS, images, round(images * PEOPLE), Outputs.MASKS)
 
 
 def batch_sizes(server: Server) -> str:

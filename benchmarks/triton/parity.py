@@ -1,6 +1,7 @@
 """Compares the embedded engine and a real Triton on the same random batches: ``python -m benchmarks.triton.parity``.
 
-200 batches of 0 to 32 people on every canvas, for B0 as published (UINT8) and with float images (FP32).
+Batches of 0 to 32 people on every canvas, for B0 and the foreground as published (UINT8), and for B0 with float images
+(FP32).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.repository import MODELS
 from benchmarks.harness.triton.engine import engine_on, until
 from benchmarks.harness.triton.models import add_float_b0, copy_of_ours, targets_of
 from benchmarks.harness.triton.server import Triton, triton
@@ -55,12 +57,12 @@ async def compare(
     """Run random batches on both; the canvases take turns, and so do the outputs asked for. Some people come twice."""
     rng, found, seen = np.random.default_rng(seed), Difference(), set()
     here = OnnxEngine(repository / model / "1" / "model.onnx", model, "1")
+    asked = [some for some in (Outputs.BOTH, Outputs.MASKS, Outputs.FOREGROUND) if some in here.info.outputs]
     async with engine_on(targets_of(server), repository, model) as there:
         for number in range(batches):
             canvas = here.info.canvases[number % len(here.info.canvases)]
             images, people = int(rng.integers(1, 3)), int(rng.integers(0, most_people + 1))
-            requested = (Outputs.BOTH, Outputs.MASKS, Outputs.FOREGROUND)[number % 3]
-            batch = random_batch(canvas, images, people, requested, int(rng.integers(1 << 31)))
+            batch = random_batch(canvas, images, people, asked[number % len(asked)], int(rng.integers(1 << 31)))
             batch = replace(batch, rois=np.concatenate([batch.rois, batch.rois[::3]]))
             ours = await here.infer(batch)
             await until(lambda: there.slots)
@@ -80,11 +82,11 @@ async def compare(
 
 
 def main() -> None:
-    """Both models."""
+    """The published models, and the one with float images."""
     with tempfile.TemporaryDirectory() as folder:
         repository = repository_of_both(Path(folder))
         with triton(repository) as server:
-            for model in ("hiseg_b0", FLOAT):
+            for model in (*MODELS, FLOAT):
                 print(model, asyncio.run(compare(repository, server, model, BATCHES, seed=0)))
 
 

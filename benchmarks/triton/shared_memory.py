@@ -32,9 +32,9 @@ PEOPLE = 2
 REQUESTS = 10_000
 
 
-def batch(images: int, canvas: tuple[int, int] = (640, 640), requested: Outputs = Outputs.MASKS) -> Batch:
+def batch(images: int, canvas: tuple[int, int] = (640, 640)) -> Batch:
     """Noise, with two people on each image."""
-    return random_batch(canvas, images, images * PEOPLE, requested)
+    return random_batch(canvas, images, images * PEOPLE, Outputs.MASKS)
 
 
 @asynccontextmanager
@@ -78,24 +78,22 @@ async def at_once(replica: Replica, work: Batch) -> float:
 async def compare(server: Triton) -> None:
     """Both ways take turns."""
     async with replicas(server.address) as ways:
-        for requested in (Outputs.MASKS, Outputs.BOTH):
-            for images in (1, 4):
-                work = batch(images, requested=requested)
-                times: dict[str, list[float]] = {name: [] for name in ways}
-                rates: dict[str, list[float]] = {name: [] for name in ways}
-                for _ in range(ROUNDS):
-                    for name, replica in ways.items():
-                        times[name] += await one_by_one(replica, work)
-                        rates[name].append(await at_once(replica, work))
-                p50 = {name: statistics.median(values) for name, values in times.items()}
-                rate = {name: statistics.median(values) for name, values in rates.items()}
-                asked = "masks" if requested is Outputs.MASKS else "masks and foreground"
-                print(
-                    f"{images} x 640 x 640 UINT8, {asked}: "
-                    + "; ".join(f"{name} p50 {p50[name]:.2f} ms, {rate[name]:.0f} images/s" for name in ways)
-                )
-                shared, plain = ways
-                print(f"  ratios: p50 {p50[shared] / p50[plain]:.2f}, throughput {rate[shared] / rate[plain]:.2f}")
+        for images in (1, 4):
+            work = batch(images)
+            times: dict[str, list[float]] = {name: [] for name in ways}
+            rates: dict[str, list[float]] = {name: [] for name in ways}
+            for _ in range(ROUNDS):
+                for name, replica in ways.items():
+                    times[name] += await one_by_one(replica, work)
+                    rates[name].append(await at_once(replica, work))
+            p50 = {name: statistics.median(values) for name, values in times.items()}
+            rate = {name: statistics.median(values) for name, values in rates.items()}
+            print(
+                f"{images} x 640 x 640 UINT8: "
+                + "; ".join(f"{name} p50 {p50[name]:.2f} ms, {rate[name]:.0f} images/s" for name in ways)
+            )
+            shared, plain = ways
+            print(f"  ratios: p50 {p50[shared] / p50[plain]:.2f}, throughput {rate[shared] / rate[plain]:.2f}")
 
 
 async def ten_thousand(server: Triton) -> None:

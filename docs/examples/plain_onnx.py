@@ -46,7 +46,7 @@ images[0, :, : content[0], : content[1]] = resized.transpose(2, 0, 1)
 to_canvas = np.array([content[1] / width / canvas[1], content[0] / height / canvas[0]] * 2)
 rois = np.concatenate([np.zeros((len(boxes), 1)), np.array(boxes) * to_canvas], axis=1).astype(np.float32)
 
-logits, foreground = session.run(["wide_masks", "binary_masks"], {"images": images, "rois": rois})
+(logits,) = session.run(["wide_masks"], {"images": images, "rois": rois})
 
 for (x1, y1, x2, y2), (background, target, others) in zip(boxes, logits, strict=True):
     margin = target - np.maximum(background, others)

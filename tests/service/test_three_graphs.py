@@ -190,7 +190,7 @@ def test_what_is_served_is_said(server: Server) -> None:
         "hiseg_b0",
         "hiseg_foreground",
     )
-    assert info["models"] == list(KINDS)
+    assert info["models"] == list(info["precision_of_model"]) == list(KINDS)
     assert httpx.get(f"{server.url}/versions").json() == {"versions": ["hiseg_b0 1", "hiseg_b1 1"]}
     with grpc.insecure_channel(server.grpc.removeprefix("grpc://"), [("grpc.enable_http_proxy", 0)]) as channel:
         told = SegmentationServiceStub(channel).GetInfo(pb.GetInfoRequest())

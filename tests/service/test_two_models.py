@@ -12,7 +12,7 @@ import grpc
 import httpx
 import pytest
 
-from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.repository import MODELS, REPOSITORY
 from benchmarks.harness.serving import SERVE, Server, serving
 from benchmarks.harness.triton.models import other_masks
 from hiseg.client import Client, Frame, InvalidRequest, Segmented
@@ -144,13 +144,14 @@ def test_what_there_is_not_is_refused(
 
 def test_both_are_listed_and_who_answers_for_the_variant(server: Server) -> None:
     models = httpx.get(server.url + "/v1/models").json()["models"]
-    assert {model["name"]: model["answers_for_variant"] for model in models} == {"hiseg_b0": True, OWN: False}
+    answering = {model["name"]: model["answers_for_variant"] for model in models}
+    assert answering == dict.fromkeys(MODELS, False) | {"hiseg_b0": True, OWN: False}
     infos = [httpx.get(server.url + "/v1/info").json()]
     for url in (server.url, server.grpc):
         with Client(url) as client:
             infos.append(client.info())
     for info in infos:
-        assert (info["models"], info["variants"]) == ([OWN, "hiseg_b0"], ["b0"])
+        assert (info["models"], info["variants"]) == ([OWN, *MODELS], ["b0"])
         assert info["model_of_variant"] == {"b0": "hiseg_b0"}
         assert info["precision_of_model"] == {model["name"]: model["precision"] for model in models}
         assert (info["default_model"], info["default_variant"]) == (OWN, "b0")

@@ -44,7 +44,7 @@ def models_served(segmenter: Segmenter, default_variant: str) -> Served:
         "models": sorted(info.ref.name for info in segmenter.models),
         "variants": list(answering),
         "model_of_variant": {variant: model.name for variant, model in answering.items()},
-        "precision_of_model": {model.name: model.precision for model in models},
+        "precision_of_model": {info.ref.name: info.ref.precision for info in segmenter.models},
         "default_model": default.name if default else "",
         "default_variant": default.variant if default else default_variant,
         "foreground_model": foreground.name if foreground else "",

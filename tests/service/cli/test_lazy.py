@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.paths import HISEG, ROOT
+from benchmarks.harness.paths import HISEG, PUBLISHED, ROOT
+from hiseg.models.repository import stored_versions
 
 COMPLETE = """
 eval "$(%(variable)s=source_bash %(program)s)"
@@ -51,7 +52,7 @@ def test_bash_completes_commands_options_choices_and_models() -> None:
     assert commands == ["doctor"]
     assert {"--mode", "--model"} <= set(options)
     assert choices == ["none", "edge", "bilateral"]
-    assert models == checked == ["hiseg_b0", "hiseg_b1"]
+    assert models == checked == sorted(stored_versions(PUBLISHED))
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")

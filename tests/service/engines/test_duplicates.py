@@ -13,12 +13,13 @@ from benchmarks.harness.paths import PUBLISHED, SAMPLE, SAMPLE_BOXES
 from hiseg.core.box import Box
 from hiseg.core.canvas import choose_canvas, to_canvas
 from hiseg.core.image import BoolMask, Floats, Pixels
+from hiseg.core.model_choice import PUBLISHED_FOREGROUND
 from hiseg.engines.base import Batch, BatchMeta, Outputs
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.masks.logits import crop_mask
 from hiseg.models.repository import StoredModel, stored_models
 
-MODELS = stored_models(PUBLISHED)
+MODELS = [model for model in stored_models(PUBLISHED) if model.name != PUBLISHED_FOREGROUND]
 LEFT, RIGHT = (Box(*box) for box in SAMPLE_BOXES)
 
 

@@ -21,22 +21,33 @@ from hiseg.core.result import ModelRef
 from hiseg.engines.base import UNKNOWN_COST, Batch, BatchMeta, Outputs, logit_margins
 from hiseg.engines.contract import ModelError
 from hiseg.engines.onnx import OnnxEngine
+from tests.service.engines.upstream_files import UpstreamFile
 from tests.test_architecture import IMPORTS
 
 B0 = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
+SMALL = (96, 128)
 CANVASES = ((640, 640), (480, 640), (640, 480), (384, 640), (640, 384))
 
 
-def batch(canvas: tuple[int, int], images: int, people: int, seed: int = 0) -> Batch:
+def batch(
+    canvas: tuple[int, int], images: int, people: int, seed: int = 0, requested: Outputs = Outputs.MASKS
+) -> Batch:
     rng = np.random.default_rng(seed)
     corners = np.sort(rng.uniform(0, 1, (people, 2, 2)), axis=1).reshape(people, 4)
     rois = np.concatenate([rng.integers(0, images, (people, 1)), corners], axis=1).astype(np.float32)
-    return Batch(rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8), rois)
+    return Batch(rng.integers(0, 256, (images, 3, *canvas), dtype=np.uint8), rois, BatchMeta(requested))
 
 
 @pytest.fixture(scope="module")
 def engine() -> OnnxEngine:
     return OnnxEngine(B0, "hiseg_b0", "1")
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> OnnxEngine:
+    """A small graph that gives both outputs."""
+    path = UpstreamFile(canvas=SMALL, mask=(32, 24)).save(tmp_path_factory.mktemp("both") / "model.onnx")
+    return OnnxEngine(path, "both", "1")
 
 
 def test_the_model_describes_itself(engine: OnnxEngine) -> None:
@@ -54,30 +65,27 @@ def test_every_canvas_with_and_without_people(
 ) -> None:
     prediction = engine.run(batch(canvas, images, people))
     assert prediction.logit_margins.shape == (people, 128, 96)
-    assert prediction.foreground.shape == (images, *canvas)
     assert np.isfinite(prediction.logit_margins).all()
-    assert prediction.foreground.min() >= 0
-    assert prediction.foreground.max() <= 1
 
 
-def test_a_batch_gives_each_image_what_it_gets_alone(engine: OnnxEngine) -> None:
-    both = batch((480, 640), 2, 6)
-    together = engine.run(both)
-    for index in range(2):
-        own = both.rois[:, 0] == index
-        rois = both.rois[own] * np.array([0, 1, 1, 1, 1], dtype=np.float32)
-        alone = engine.run(Batch(both.images[index : index + 1], rois))
-        np.testing.assert_allclose(together.logit_margins[own], alone.logit_margins, atol=1e-3)
-        np.testing.assert_allclose(together.foreground[index], alone.foreground[0], atol=1e-4)
+def test_a_batch_gives_each_image_what_it_gets_alone(engine: OnnxEngine, both: OnnxEngine) -> None:
+    for one, work in ((engine, batch((480, 640), 2, 6)), (both, batch(SMALL, 2, 6, requested=Outputs.BOTH))):
+        together = one.run(work)
+        for index in range(2):
+            own = work.rois[:, 0] == index
+            rois = work.rois[own] * np.array([0, 1, 1, 1, 1], dtype=np.float32)
+            alone = one.run(Batch(work.images[index : index + 1], rois, work.meta))
+            np.testing.assert_allclose(together.logit_margins[own], alone.logit_margins, atol=1e-3)
+            if Outputs.FOREGROUND in work.meta.requested:
+                np.testing.assert_allclose(together.foreground[index], alone.foreground[0], atol=1e-4)
 
 
 def test_padding_for_warm_roi_counts_changes_no_mask(engine: OnnxEngine) -> None:
     """Rows without area show nobody, and are nobody's "other people" either."""
     alone = batch((480, 640), 2, 5)
-    padded = Batch(alone.images, np.concatenate([alone.rois, np.zeros((3, 5), dtype=np.float32)]))
+    padded = Batch(alone.images, np.concatenate([alone.rois, np.zeros((3, 5), dtype=np.float32)]), alone.meta)
     with_padding, without = engine.run(padded), engine.run(alone)
     np.testing.assert_allclose(with_padding.logit_margins[:5], without.logit_margins, atol=1e-4)
-    np.testing.assert_allclose(with_padding.foreground, without.foreground, atol=1e-5)
 
 
 def test_on_the_cpu_every_roi_count_is_warm(engine: OnnxEngine) -> None:
@@ -93,7 +101,6 @@ def test_on_the_cpu_batches_share_the_threads_and_get_what_they_get_alone() -> N
         for work, shared in zip(works, await asyncio.gather(*map(engine.infer, works)), strict=True):
             alone = engine.run(work)
             np.testing.assert_allclose(shared.logit_margins, alone.logit_margins, atol=1e-4)
-            np.testing.assert_allclose(shared.foreground, alone.foreground, atol=1e-5)
 
     asyncio.run(scenario())
     engine.close()
@@ -105,16 +112,20 @@ def test_infer_is_run_off_the_loop(engine: OnnxEngine) -> None:
     np.testing.assert_array_equal(prediction.logit_margins, engine.run(work).logit_margins)
 
 
-def test_only_what_is_wanted_comes_back(engine: OnnxEngine) -> None:
-    work = batch((384, 640), 2, 3)
-    whole = engine.run(work)
-    masks = engine.run(Batch(work.images, work.rois, BatchMeta(requested=Outputs.MASKS)))
+def test_only_what_is_wanted_comes_back(both: OnnxEngine) -> None:
+    work = batch(SMALL, 2, 3, requested=Outputs.BOTH)
+    whole = both.run(work)
+    masks = both.run(Batch(work.images, work.rois, BatchMeta(requested=Outputs.MASKS)))
     np.testing.assert_array_equal(masks.logit_margins, whole.logit_margins)
     assert masks.foreground.shape == (2, 0, 0)
-    foreground = engine.run(Batch(work.images, work.rois, BatchMeta(requested=Outputs.FOREGROUND)))
+    foreground = both.run(Batch(work.images, work.rois, BatchMeta(requested=Outputs.FOREGROUND)))
     np.testing.assert_array_equal(foreground.foreground, whole.foreground)
-    assert foreground.logit_margins.shape == (0, 128, 96)
-    assert whole.model == ModelRef("hiseg_b0", "1", "b0", "onnx", engine.info.card["precision"])
+    assert foreground.logit_margins.shape == (0, 32, 24)
+
+
+def test_a_prediction_says_which_model_made_it(engine: OnnxEngine) -> None:
+    made = engine.run(batch((384, 640), 1, 1))
+    assert made.model == ModelRef("hiseg_b0", "1", "b0", "onnx", engine.info.card["precision"])
 
 
 def test_a_cancelled_run_is_terminated(engine: OnnxEngine) -> None:
@@ -137,12 +148,9 @@ def test_a_cancelled_run_is_terminated(engine: OnnxEngine) -> None:
 
 def test_agrees_with_plain_onnx_runtime(engine: OnnxEngine) -> None:
     work = batch((640, 480), 1, 4)
-    masks, foreground = ort.InferenceSession(B0, providers=["CPUExecutionProvider"]).run(
-        ["wide_masks", "binary_masks"], {"images": work.images, "rois": work.rois}
-    )
-    prediction = engine.run(work)
-    np.testing.assert_allclose(prediction.logit_margins, logit_margins(masks), atol=1e-4)
-    np.testing.assert_allclose(prediction.foreground, foreground[:, 0], atol=1e-5)
+    session = ort.InferenceSession(B0, providers=["CPUExecutionProvider"])
+    (masks,) = session.run(["wide_masks"], {"images": work.images, "rois": work.rois})
+    np.testing.assert_allclose(engine.run(work).logit_margins, logit_margins(masks), atol=1e-4)
 
 
 def upstream_like(path: Path, mask_output: str, channels: int, canvas: tuple[int | str, int | str] = (48, 64)) -> Path:
@@ -182,7 +190,7 @@ def test_files_of_both_upstream_generations_are_accepted(tmp_path: Path, mask_ou
     assert (info.resize, info.mask_size, info.takes_uint8) == (Resize.STRETCH, (16, 12), False)
     assert info.ref.variant == "b1"
     assert info.cost_prior == UNKNOWN_COST
-    prediction = engine.run(batch((48, 64), 2, 4))
+    prediction = engine.run(batch((48, 64), 2, 4, requested=Outputs.BOTH))
     assert prediction.logit_margins.shape == (4, 16, 12)
     assert 0.9 < prediction.foreground.max() <= 1, "images are sent as 0..1"
     engine.close()

@@ -16,6 +16,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from benchmarks.harness.paths import ROOT
+from benchmarks.harness.repository import MODELS
 from benchmarks.harness.serving import SERVE, Server, serving
 from benchmarks.harness.triton.models import targets_of
 from benchmarks.harness.triton.server import Triton, triton
@@ -83,7 +84,7 @@ def test_ready_follows_triton_while_the_service_stays_up(gone: Triton, photo: by
         first = wait_for(server, photo, 200).json()
         assert first["model"].pop("precision") in PRECISIONS  # of Triton's parameters
         assert first["model"] == {"name": "hiseg_b0", "version": "1", "variant": "b0", "engine": "triton"}
-        assert httpx.get(server.url + "/readyz").json()["engines"] == {"hiseg_b0": "triton"}
+        assert httpx.get(server.url + "/readyz").json()["engines"] == dict.fromkeys(MODELS, "triton")
         gone.kill()
         refused = wait_for(server, photo, 503)
         assert refused.headers["retry-after"] == "1"
@@ -101,7 +102,7 @@ def test_with_a_fallback_every_request_is_answered_and_names_its_engine(gone: Tr
     with serving((*SERVE, "--engine", targets_of(gone), "--fallback", "onnx")) as server:
         before = post(server, photo).json()
         assert before["model"]["engine"] == "onnx-fallback"
-        assert httpx.get(server.url + "/readyz").json()["engines"] == {"hiseg_b0": "onnx-fallback"}
+        assert httpx.get(server.url + "/readyz").json()["engines"] == dict.fromkeys(MODELS, "onnx-fallback")
         assert 'engine="onnx-fallback",model="hiseg_b0"' in httpx.get(server.url + "/metrics").text
         gone.start()
         there = wait_for(server, photo, 200, "triton").json()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import PIL.Image
 import pytest
@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
 from benchmarks.harness.repository import B0, REPOSITORY
 from benchmarks.harness.serving import SERVE, serving
+from hiseg.engines.base import Outputs
+from hiseg.models.canary import Canary
 from hiseg_training.cli.main import app
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
@@ -27,9 +29,11 @@ from hiseg_training.export import publish as publishing
 from hiseg_training.export import write as writing
 from hiseg_training.export.card import NOT_SAID
 from hiseg_training.export.onnx import ExportOptions, read_metadata, write_metadata
+from hiseg_training.export.publish import record_canary
 from hiseg_training.inference.runner import Runner
 from hiseg_training.models.hierarchical import HierarchicalModel
-from tests.service.models.test_reload import Callers, until
+from tests.service.engines.upstream_files import UpstreamFile
+from tests.service.models.test_reload import Callers, models, until
 
 WIDTH, HEIGHT = 237, 128
 
@@ -84,8 +88,7 @@ def test_published_during_load_and_no_request_fails(
             done = CliRunner().invoke(app, arguments)
             assert done.exit_code == 0, done.output
             until(lambda: callers.answered_by("2"), "an answer of version 2")
-        (model,) = httpx.get(server.url + "/v1/models").json()["models"]
-        assert model["version"] == "2"
+        assert models(server)["hiseg_b0"] == "2"
     assert {status for status, _ in callers.answers} == {200}
     version = repository / "hiseg_b0" / "2"
     assert {path.name for path in version.iterdir()} == {
@@ -99,6 +102,15 @@ def test_published_during_load_and_no_request_fails(
     again = CliRunner().invoke(app, [*arguments, "--version", "2"])
     assert again.exit_code == 2
     assert "version 2 of hiseg_b0 exists; publish version 3" in again.output
+
+
+def test_the_canary_of_a_model_without_masks_has_no_boxes(tmp_path: Path) -> None:
+    model = UpstreamFile(canvas=(96, 128), outputs=Outputs.FOREGROUND).save(tmp_path / "everybody" / "1" / "model.onnx")
+    asyncio.run(record_canary(model, "everybody", 1, []))
+    canary = Canary.load(model.parent)
+    assert canary is not None
+    assert (canary.boxes, canary.masks.shape) == ([], (512, 949))
+    assert set(np.unique(canary.masks)) <= {0, 1}
 
 
 @pytest.fixture

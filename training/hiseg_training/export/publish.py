@@ -138,8 +138,7 @@ def publish(
         }
         for file in built.glob("*.onnx"):
             write_metadata(file, metadata | {"precision": read_metadata(file).get("precision", made)})
-        if of_masks:
-            asyncio.run(record_canary(path, name, version, tell))
+        asyncio.run(record_canary(path, name, version, CANARY_BOXES if of_masks else [], tell))
         metrics["megabytes"] = path.stat().st_size / 1e6
         (built / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
         card = model_card(name, version, config, json.loads(metadata["canvases"]), metrics, provenance)
@@ -195,15 +194,23 @@ def read_config(source: Path, metadata: Mapping[str, str]) -> ModelConfig:
         ) from error
 
 
-async def record_canary(model: Path, name: str, version: int, tell: Tell = silent) -> None:
-    """Store an image and the model's masks of it beside the model: a service is ready only if it gets the same."""
+async def record_canary(model: Path, name: str, version: int, boxes: list[list[float]], tell: Tell = silent) -> None:
+    """Store an image and the model's masks of it beside the model: a service is ready only if it gets the same.
+
+    Args:
+        model: the ``.onnx`` file.
+        name: name of the model.
+        version: its version.
+        boxes: people in the photo, ``x1 y1 x2 y2`` in pixels; none: everybody is asked for without boxes.
+        tell: told of how many boxes the model finds nobody in.
+    """
     photo = CANARY_PHOTO.read_bytes()
     # The defaults, whatever a file of settings here or variables say: they are those of no particular service.
     settings = Settings.model_construct()
     with ThreadPoolExecutor(1) as workers, closing(OnnxEngine(model, name, str(version))) as engine:
         segmenter = new_segmenter(settings, workers)
         async with engine_running(segmenter, engine, settings, Metrics()):
-            masks = await segment_to_label_map(segmenter, name, photo, CANARY_BOXES)
-    if empty := len(CANARY_BOXES) - len(set(np.unique(masks).tolist()) - {0}):
-        tell(f"  {name} finds nobody in {empty} of {len(CANARY_BOXES)} boxes of the photo that services test it by")
-    Canary(photo, CANARY_BOXES, masks).save(model.parent)
+            masks = await segment_to_label_map(segmenter, name, photo, boxes)
+    if empty := len(boxes) - len(set(np.unique(masks).tolist()) - {0}):
+        tell(f"  {name} finds nobody in {empty} of {len(boxes)} boxes of the photo that services test it by")
+    Canary(photo, boxes, masks).save(model.parent)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.harness.repository import MODELS
 from hiseg.api.encoding import MaskFormat
 from hiseg.api.limits import max_connections, max_grpc_connections
 from hiseg.engines.contract import PRECISIONS
@@ -17,12 +18,14 @@ from hiseg.settings import Settings
 
 def test_health_and_readiness(client: httpx.Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
-    assert client.get("/readyz").json() == {"status": "ready", "engines": {"hiseg_b0": "onnx"}}
+    assert client.get("/readyz").json() == {"status": "ready", "engines": dict.fromkeys(MODELS, "onnx")}
 
 
 def test_models(client: httpx.Client) -> None:
-    (model,) = client.get("/v1/models").json()["models"]
-    assert (model["name"], model["version"], model["variant"]) == ("hiseg_b0", "1", "b0")
+    models = {model["name"]: model for model in client.get("/v1/models").json()["models"]}
+    assert sorted(models) == MODELS
+    model = models["hiseg_b0"]
+    assert (model["version"], model["variant"]) == ("1", "b0")
     assert [384, 640] in model["canvases"]
     assert model["mask_size"] == [128, 96]
     assert model["card"]["metrics"]["mean IoU on val"] >= 0.75

@@ -15,6 +15,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.repository import MODELS
 from benchmarks.harness.serving import Server
 
 URL = "/v2/models/hiseg_b0"
@@ -297,7 +298,8 @@ def test_every_call_of_triton_s_clients(calls: dict[str, dict[str, list[Any]]], 
         else:
             assert what == "error", (call, found)
             assert re.search("shared memory|loaded or unloaded|service's own settings", found[1]), (call, found)
-    assert calls[kind]["get_model_repository_index"][1] == [{"name": "hiseg_b0", "version": "1", "state": "READY"}]
+    served = [{"name": name, "version": "1", "state": "READY"} for name in MODELS]
+    assert calls[kind]["get_model_repository_index"][1] == served
     config = calls[kind]["get_model_config"][1]
     assert [(each["name"], each["data_type"], each["dims"]) for each in config["input"]] == [
         ("image", "TYPE_STRING", [1]),
