@@ -20,6 +20,7 @@ from pycocotools.coco import COCO
 from typer.testing import CliRunner, Result
 
 from benchmarks.harness.paths import HISEG, ROOT, SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.repository import REPOSITORY
 from benchmarks.harness.serving import Server
 from hiseg.cli.main import app
 from hiseg.client import Client
@@ -88,7 +89,7 @@ def test_masks_of_val_are_the_services_to_the_pixel_and_pycocotools_reads_them(
     found["annotations"] = [row for row in found["annotations"] if row["image_id"] in kept]
     boxes, output = tmp_path / "boxes.json", tmp_path / "masks.json"
     boxes.write_text(json.dumps(found))
-    done = hiseg("annotate", boxes, "--images", data / "images" / "val", "-o", output)
+    done = hiseg("annotate", boxes, "--images", data / "images" / "val", "--repository", REPOSITORY, "-o", output)
     assert done.stderr.startswith(f"hiseg: {len(found['annotations'])} masks of {len(kept)} photos in {output}")
     assert not done.stdout
     coco = COCO(str(output))
@@ -110,7 +111,7 @@ def test_masks_of_val_are_the_services_to_the_pixel_and_pycocotools_reads_them(
 
 def test_a_server_makes_the_same_file_also_for_a_plain_install(server: Server, tmp_path: Path, folder: Path) -> None:
     arguments = [*few(tmp_path, folder), "--dilation-px", "3", "--threshold", "0.6"]
-    here = hiseg(*arguments, "--mask-format", "coco_rle", "-o", "-").stdout
+    here = hiseg(*arguments, "--repository", REPOSITORY, "--mask-format", "coco_rle", "-o", "-").stdout
     assert hiseg(*arguments, "-o", "-", "--server", server.grpc).stdout == here
     plain = [sys.executable, "-c", PLAIN, *arguments, "--server", server.url, "-o", "-"]
     done = subprocess.run(plain, capture_output=True, text=True, timeout=60, check=False)

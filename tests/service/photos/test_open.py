@@ -7,7 +7,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from benchmarks.harness.paths import PUBLISHED, SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
+from benchmarks.harness.repository import REPOSITORY
 from benchmarks.harness.serving import Server
 from hiseg.client import AsyncClient
 from hiseg.client.request import FrameOptions
@@ -28,7 +29,7 @@ BAD = [
 
 
 def settings() -> Settings:
-    return Settings(model_repository=PUBLISHED)
+    return Settings(model_repository=REPOSITORY)
 
 
 async def masks(server: str | None) -> tuple[Result, list[str]]:

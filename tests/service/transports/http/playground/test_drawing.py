@@ -153,7 +153,8 @@ def test_only_what_the_service_has_is_offered(visitor: Visitor) -> None:
     visitor.take_sample()
     options = visitor.page.locator("#options")
     assert options.get_by_role("radio").count() == len(info["modes"])
-    assert options.get_by_label("Model").count() == (len(info["models"]) > 1)
+    choices = [name for name in info["models"] if name != info["foreground_model"]]
+    assert options.get_by_label("Model").count() == (len(choices) > 1)
     smoothing = options.get_by_label("Smoothing").locator("option")
     assert [option.get_attribute("value") for option in smoothing.all()] == info.get("smoothings", [])
 
