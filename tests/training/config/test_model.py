@@ -42,7 +42,9 @@ def test_combinations_keep_the_contract_and_train(options: dict[str, object]) ->
     model = HierarchicalModel(replace(SMALL, **options)).train()  # type: ignore[arg-type]
     images, rois = inputs()
     coarse = model.run_coarse(to_unit(images), rois)
-    people = model.crop_outputs(to_unit(images), rois, model.config.mask_size)
+    height, width = model.config.mask_size
+    boxes = torch.randint(0, 2, (3, 2, height, width), dtype=torch.uint8)
+    people = model.fine.outputs(model.crop_inputs(torch.rand(3, 3, height, width), boxes, torch.zeros(3)))
     wanted = {"contour": people.contour, "distance": people.distance, "hierarchical": people.foreground}
     for name, found in wanted.items():
         assert (found is not None) == options[name]

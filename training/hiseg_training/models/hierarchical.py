@@ -8,7 +8,7 @@ from hiseg_training.compat.unet import UNetStage
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.models.coarse import CoarseNetwork, CoarseOutput, CoarseStage, run_coarse
 from hiseg_training.models.encoder import Normalize
-from hiseg_training.models.fine import FineOutput, FineStage
+from hiseg_training.models.fine import FineStage
 from hiseg_training.models.freezing import FreezableModule
 from hiseg_training.models.roi import box_aspect, box_channels, enlarge, roi_align
 
@@ -120,14 +120,6 @@ class HierarchicalModel(FreezableModule):
         channels = torch.cat([colours, maps, plane], dim=1)
         return channels.contiguous(memory_format=torch.channels_last)
 
-    def _cut_crops(self, images: torch.Tensor, rois: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-        """Crops ``[N, 6, *size]`` of canvases as :meth:`FineStage.forward` takes them."""
-        crops = enlarge(rois, self.config.context)
-        aspect = box_aspect(rois, (images.shape[2], images.shape[3]))
-        # Normalised after they are cut: most of a canvas is in no crop.
-        white = WHITE if images.dtype == torch.uint8 else 1.0
-        return self.crop_inputs(roi_align(images, crops, size), box_channels(rois, crops, size), aspect, white)
-
     def crop_logits(self, images: torch.Tensor, rois: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         """Run the fine stage on crops enlarged by ``config.context``.
 
@@ -139,12 +131,13 @@ class HierarchicalModel(FreezableModule):
         Returns:
             Logits over the enlarged crops, float ``[N, 3, *size]``.
         """
-        logits: torch.Tensor = self.fine(self._cut_crops(images, rois, size))
+        crops = enlarge(rois, self.config.context)
+        aspect = box_aspect(rois, (images.shape[2], images.shape[3]))
+        # Normalised after they are cut: most of a canvas is in no crop.
+        white = WHITE if images.dtype == torch.uint8 else 1.0
+        cut = self.crop_inputs(roi_align(images, crops, size), box_channels(rois, crops, size), aspect, white)
+        logits: torch.Tensor = self.fine(cut)
         return logits
-
-    def crop_outputs(self, images: torch.Tensor, rois: torch.Tensor, size: tuple[int, int]) -> FineOutput:
-        """As :meth:`crop_logits`, with all that losses read."""
-        return self.fine.outputs(self._cut_crops(images, rois, size))
 
     def masks(self, images: torch.Tensor, rois: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute the outputs of the tensor contract that are about single people; the coarse stage isn't run.
