@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from torch.onnx._internal._lazy_import import onnxscript_apis
 
+from hiseg_training.config.model import ModelConfig
+from hiseg_training.export.onnx import ExportOptions, export_onnx
+from hiseg_training.export.write import describe
+from hiseg_training.models.hierarchical import HierarchicalModel
 from tests.training.drawing import draw_split
 
 
@@ -20,6 +24,16 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw_split(root, "train2017", 8)
     draw_split(root, "val2017", 4)
     return root
+
+
+@pytest.fixture(scope="session")
+def of_floats(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model that gives masks of float32 canvases, which TensorRT takes."""
+    model = HierarchicalModel(ModelConfig(fine_widths=(8,) * 4, coarse_widths=(8,) * 4)).eval()
+    form = ExportOptions(canvases=((96, 128), (128, 96)), dtype="float32")
+    path = tmp_path_factory.mktemp("floats") / "model.onnx"
+    export_onnx(model, path, describe(model, form), form)
+    return path
 
 
 @pytest.fixture(scope="session", autouse=True)

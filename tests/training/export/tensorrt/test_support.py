@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,10 @@ def graph(*nodes: Any, **constants: Any) -> onnx.ModelProto:
 
 def test_all_that_tensorrt_refuses_of_the_published_model_is_the_cut_of_its_canvases() -> None:
     assert all("Slice" in problem for problem in problems(onnx.load(B0)))
+
+
+def test_nothing_is_refused_of_a_model_of_floats(of_floats: Path) -> None:
+    assert problems(onnx.load(of_floats)) == []
 
 
 @pytest.mark.parametrize(
