@@ -128,6 +128,8 @@ def check_place(repository: Path, name: str, version: int, replace: bool) -> Non
 def check_contract(contract: Contract, repository: Path, name: str, version: int) -> list[int]:
     """Check that a version has the contract of the newest of the others; return the others' numbers, newest first.
 
+    Only the foreground may go: Triton's configuration for masks alone fits files with both, too.
+
     Raises:
         InstallError: it differs.
         ModelError: the newest of the others can't be opened.
@@ -135,7 +137,11 @@ def check_contract(contract: Contract, repository: Path, name: str, version: int
     others = [stored for stored in stored_versions(repository).get(name, ()) if int(stored.version) != version]
     if others:
         theirs = contract_of(others[0].path, name)
+        if contract.outputs is Outputs.MASKS and Outputs.MASKS in theirs.outputs:
+            theirs = theirs._replace(outputs=Outputs.MASKS)
         for field, now, before in zip(Contract._fields, contract, theirs, strict=True):
+            if field == "outputs" and now != before:
+                now, before = (" and ".join(each.names) for each in (contract.outputs, theirs.outputs))
             if now != before:
                 where = f"version {others[0].version} of {name}"
                 raise InstallError(f"{field} is {now}, and {before} in {where}; give it another name")
