@@ -14,10 +14,20 @@ from benchmarks.harness.repository import B0, REPOSITORY
 from benchmarks.harness.triton.engine import engine_on
 from benchmarks.harness.triton.models import add_float_b0, copy_of_ours, targets_of
 from benchmarks.harness.triton.server import Control, triton
+from hiseg.engines.base import Outputs
 from hiseg.models.repository import stored_models, stored_versions
 from hiseg_training.export import install as module
-from hiseg_training.export.install import InstallError, check_place, install, next_version, shared_variant
+from hiseg_training.export.install import (
+    InstallError,
+    check_contract,
+    check_place,
+    contract_of,
+    install,
+    next_version,
+    shared_variant,
+)
 from tests.service.engines.triton.test_versions import Asking
+from tests.service.engines.upstream_files import UpstreamFile
 
 NAME = "hiseg_b0"
 
@@ -101,6 +111,23 @@ def test_another_contract_needs_another_name(built: Path, repository: Path, tmp_
     with pytest.raises(InstallError, match=r"crop_scale is 1\.1, and 1\.2 in version 1"):
         install(built, repository, NAME, 2)
     assert versions(repository) == ["1"]
+
+
+def test_only_the_foreground_may_go(tmp_path: Path) -> None:
+    repository = tmp_path / "models"
+    kinds = {"both": Outputs.BOTH, "masks": Outputs.MASKS, "foreground": Outputs.FOREGROUND}
+    contracts = {}
+    for kind, outputs in kinds.items():
+        UpstreamFile(outputs=outputs).save(path := tmp_path / kind / "model.onnx")
+        contracts[kind] = contract_of(path, NAME)
+    (repository / NAME / "1").mkdir(parents=True)
+    shutil.copy(tmp_path / "both" / "model.onnx", repository / NAME / "1")
+    assert check_contract(contracts["masks"], repository, NAME, 2) == [1]
+    with pytest.raises(InstallError, match="another name"):
+        check_contract(contracts["foreground"], repository, NAME, 2)
+    shutil.copy(tmp_path / "masks" / "model.onnx", repository / NAME / "1")
+    with pytest.raises(InstallError, match="outputs is masks and foreground, and masks in version 1 of hiseg_b0"):
+        check_contract(contracts["both"], repository, NAME, 2)
 
 
 def test_a_polling_triton_takes_it_over_and_no_request_fails(built: Path, tmp_path: Path) -> None:
