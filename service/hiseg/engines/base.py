@@ -98,6 +98,7 @@ class ModelInfo:
 
     def describe(self) -> dict[str, Any]:
         """The description as plain values, as ``/v1/models`` and ``/v1/info`` answer it."""
+        of_masks = {"mask_size": list(self.mask_size), "mask_extent": self.crop_scale} if self.has_masks else {}
         return {
             "name": self.ref.name,
             "version": self.ref.version,
@@ -106,8 +107,7 @@ class ModelInfo:
             "precision": self.ref.precision,
             "outputs": self.outputs.names,
             "canvases": [list(canvas) for canvas in self.canvases],
-            "mask_size": list(self.mask_size) if self.has_masks else None,
-            "mask_extent": self.crop_scale if self.has_masks else None,
+            **of_masks,
             "card": self.card,
         }
 

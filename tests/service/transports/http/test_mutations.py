@@ -80,9 +80,9 @@ JSON = "application/json"
 READERS: dict[str, tuple[Read, bytes, dict[str, str]]] = {
     "json": (partial(read_request, max_boxes=100), json.dumps(SEGMENT).encode(), {"content-type": JSON}),
     "form": (partial(read_request, max_boxes=100), FORM, {"content-type": "multipart/form-data; boundary=x"}),
-    "infer": (partial(read_infer_request, max_boxes=100), json.dumps(INFER).encode(), {}),
+    "infer": (partial(read_infer_request, max_boxes=100, has_masks=True), json.dumps(INFER).encode(), {}),
     "binary": (
-        partial(read_infer_request, max_boxes=100),
+        partial(read_infer_request, max_boxes=100, has_masks=True),
         (header := json.dumps({"inputs": BINARY}).encode()) + BLOBS,
         {HEADER_LENGTH.lower(): str(len(header))},
     ),

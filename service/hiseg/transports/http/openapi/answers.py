@@ -101,10 +101,10 @@ class ModelDescription(Answer):
     """What the model computes; one without masks answers `mode=binary` alone, and is asked for by its name."""
     canvases: list[list[int]]
     """`[height, width]` that the model runs at."""
-    mask_size: list[int] | None
-    """`[height, width]` of one person's mask before it is brought to the image's size; null without masks."""
-    mask_extent: float | None
-    """Side of the area that a mask covers, as a multiple of the box's side; null without masks."""
+    mask_size: list[int] | None = None
+    """`[height, width]` of one person's mask before it is brought to the image's size; left out without masks."""
+    mask_extent: float | None = None
+    """Side of the area that a mask covers, as a multiple of the box's side; left out without masks."""
     card: dict[str, Any]
     """Licence, training data, metrics and more."""
 
