@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.harness.repository import B0
 from hiseg.core.errors import Unavailable
-from hiseg.engines.base import Batch, Prediction
+from hiseg.engines.base import Batch, BatchMeta, Outputs, Prediction
 from hiseg.engines.onnx import OnnxEngine
 from hiseg.engines.sessions import thread_shares
 
@@ -20,7 +20,7 @@ CANVAS = (384, 640)
 
 def batch(people: int) -> Batch:
     rois = np.tile(np.array([[0, 0.2, 0.2, 0.7, 0.8]], dtype=np.float32), (people, 1))
-    return Batch(np.zeros((1, 3, *CANVAS), dtype=np.uint8), rois)
+    return Batch(np.zeros((1, 3, *CANVAS), dtype=np.uint8), rois, BatchMeta(requested=Outputs.MASKS))
 
 
 class Recording(OnnxEngine):

@@ -69,7 +69,7 @@ def test_a_published_model_is_as_good_as_its_card_says(data: Path, model: Stored
         loose = evaluate(photos, runner, JITTER).summary()
         cost = found.summary()["all"] - loose["all"]
         expected = told["ground truth boxes"]["all"] - told["boxes jittered by 10%"]["all"]
-        assert cost == pytest.approx(expected, abs=0.02)
+        assert cost == pytest.approx(expected, abs=0.03)
 
 
 def test_the_foreground_alone_is_asked_for_without_boxes(drawn: Path) -> None:

@@ -32,8 +32,7 @@ def test_requests_can_be_tried_out_and_nothing_is_blocked(browser: Browser, serv
         operation.locator("input[type=file]").set_input_files(SAMPLE)
         operation.locator("tr[data-param-name=boxes] input").fill("22,15,365,512")
         operation.get_by_text("Execute").click()
-        answer.get_by_text("113").first.wait_for()
-        assert "coco_rle" in answer.inner_text()
+        answer.get_by_text("coco_rle").first.wait_for()
     assert complaints == []
 
 
