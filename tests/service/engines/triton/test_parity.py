@@ -29,9 +29,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Trito
 def test_masks_are_those_of_the_embedded_engine(both: tuple[Path, Triton], model: str, seed: int) -> None:
     repository, server = both
     difference = asyncio.run(compare(repository, server, model, batches=10, seed=seed, most_people=8))
-    assert difference.masks <= 3, (
-        "of some hundred thousand cells: one whose margin is next to 0 may fall to either side"
-    )
+    assert difference.masks <= 3, "a cell whose margin is next to 0 may fall to either side"
     assert difference.logit_margins < 1e-3
     assert difference.foreground < 1e-4
     assert difference.canvases == 5
