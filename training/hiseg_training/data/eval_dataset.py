@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import random
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from hiseg_training.data.augment import fit_matrix, warp
 from hiseg_training.data.coco import Photo, coco_set, data_root
 from hiseg_training.data.dataset import Sample
 from hiseg_training.data.skipped import Tell, silent
+
+FIXED_PEOPLE = 400
+"""How many people of the training data a model is scored on: what it fits, beside what it generalises to."""
 
 
 class EvalDataset(Dataset[Sample]):
@@ -43,6 +47,17 @@ class EvalDataset(Dataset[Sample]):
             torch.from_numpy(rois),
             torch.tensor(targets, dtype=torch.int64),
         )
+
+
+def some_photos(photos: Sequence[Photo], people: int, seed: int = 0) -> list[Photo]:
+    """Return random photos with about so many people in all, the same ones for the same seed."""
+    chosen: list[Photo] = []
+    left = people
+    for photo in random.Random(seed).sample(photos, len(photos)):
+        if left > 0:
+            chosen.append(photo)
+            left -= len(photo.people)
+    return chosen
 
 
 def read_photos(

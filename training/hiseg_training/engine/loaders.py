@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from hiseg_training.config.run import Configuration
@@ -16,12 +15,10 @@ from hiseg_training.crops.dataset import CropDataset, Draw, PlainCrops, draw_wei
 from hiseg_training.crops.store import default_folder, open_store
 from hiseg_training.data.coco import Photo
 from hiseg_training.data.dataset import AugmentConfig, EpochSampler, PersonDataset, collate
-from hiseg_training.data.eval_dataset import EvalDataset
+from hiseg_training.data.eval_dataset import FIXED_PEOPLE, EvalDataset, some_photos
 from hiseg_training.engine.process import ProcessRank
 from hiseg_training.engine.sampler import CropBatchSampler, DistributedBatchSampler
 
-FIXED_PEOPLE, FIXED_SEED = 400, 7
-"""How many people of the training data each run is scored on too, and the seed of their choice."""
 SCORED_TOGETHER = 32
 """Crops of a batch that is scored."""
 
@@ -50,16 +47,7 @@ def augment_config(configuration: Configuration) -> AugmentConfig:
 
 def fixed_photos(photos: Sequence[Photo]) -> list[Photo]:
     """The training photos that each run is scored on: about :data:`FIXED_PEOPLE` people, everybody outlined by hand."""
-    known = [photo for photo in photos if photo.outlined and photo.guess is None]
-    order = np.random.default_rng(FIXED_SEED).permutation(len(known))
-    chosen: list[Photo] = []
-    people = 0
-    for index in order:
-        if people >= FIXED_PEOPLE:
-            break
-        chosen.append(known[index])
-        people += len(known[index].people)
-    return chosen
+    return some_photos([photo for photo in photos if photo.outlined and photo.guess is None], FIXED_PEOPLE)
 
 
 def canvas_loaders(

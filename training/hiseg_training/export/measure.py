@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -22,8 +21,6 @@ JITTER = 0.1
 THREADS = 2
 TRUE_BOXES, LOOSE_BOXES = "ground truth boxes", f"boxes jittered by {JITTER:.0%}"
 NO_BOXES = "foreground, no boxes told"
-TRAINING_PEOPLE = 400
-"""How many people of the training data a model is measured on: what it fits, beside what it generalises to."""
 
 
 def open_cpu_runner(path: Path, threads: int = THREADS) -> Runner:
@@ -58,6 +55,12 @@ def measure(runner: Runner, splits: Mapping[str, Sequence[Photo]], tell: Tell = 
     return quality
 
 
+def measured_headline(figures: Mapping[str, Any]) -> float | None:
+    """Return the figure of :func:`headline` among those of :func:`measure` on one split."""
+    of_true_boxes: Mapping[str, float] = figures[TRUE_BOXES]
+    return of_true_boxes.get("all", of_true_boxes.get(NO_BOXES))
+
+
 def headline(runner: Runner, photos: Sequence[Photo]) -> float | None:
     """Return the one figure of a model: mean IoU per person, or of a model without masks that of the foreground.
 
@@ -66,17 +69,6 @@ def headline(runner: Runner, photos: Sequence[Photo]) -> float | None:
     if runner.has_masks:
         return evaluate(photos, runner).summary()["all"]
     return foreground_without_boxes(photos, runner)
-
-
-def some_people(photos: Sequence[Photo], people: int = TRAINING_PEOPLE, seed: int = 0) -> list[Photo]:
-    """Return random photos with about so many people in all, the same ones for the same seed."""
-    chosen: list[Photo] = []
-    left = people
-    for photo in random.Random(seed).sample(photos, len(photos)):
-        if left > 0:
-            chosen.append(photo)
-            left -= len(photo.people)
-    return chosen
 
 
 def speed(

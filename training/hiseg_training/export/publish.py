@@ -25,6 +25,7 @@ from hiseg.observability.metrics import Metrics
 from hiseg.settings import Settings
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.data.coco import CocoSet, Photo
+from hiseg_training.data.eval_dataset import FIXED_PEOPLE, some_photos
 from hiseg_training.data.skipped import Tell, silent
 from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
 from hiseg_training.evaluation.complexity import complexity
@@ -32,7 +33,7 @@ from hiseg_training.export.card import model_card
 from hiseg_training.export.forms import Graph, Precision
 from hiseg_training.export.install import Contract, check_contract, check_place, contract_of, contract_to_be, install
 from hiseg_training.export.int8 import add_int8
-from hiseg_training.export.measure import headline, measure, open_cpu_runner, some_people
+from hiseg_training.export.measure import headline, measure, measured_headline, open_cpu_runner
 from hiseg_training.export.onnx import ExportOptions, read_metadata, write_metadata
 from hiseg_training.export.provenance import Provenance
 from hiseg_training.export.write import check_photos, convert, write_model
@@ -120,8 +121,9 @@ def publish(
         difference = metadata.get("onnx_max_difference")
         made = metadata.get("precision", Precision.FP32.value)
         metrics = {"quality": measure(runner, photos, tell)} | _fit(runner, learnt, photos, tell)
+        headlines = {split: measured_headline(figures) for split, figures in metrics["quality"].items()}
         calibration = [] if made == Precision.INT8 else learnt
-        metrics["precisions"] = add_int8(exported, built, made, photos, calibration, tell)
+        metrics["precisions"] = add_int8(exported, built, made, headlines, photos, calibration, tell)
         metrics |= {
             "speed": metrics["precisions"][made]["ms"],
             "complexity": asdict(compute),
@@ -133,8 +135,8 @@ def publish(
         of_masks = runner.has_masks
         metadata["metrics"] = {
             f"mean IoU on {split}" if of_masks else f"foreground IoU on {split}": round(figure, 4)
-            for split in photos
-            if (figure := metrics["precisions"][made][split]) is not None
+            for split, figure in headlines.items()
+            if figure is not None
         }
         for file in built.glob("*.onnx"):
             write_metadata(file, metadata | {"precision": read_metadata(file).get("precision", made)})
@@ -153,7 +155,7 @@ def _fit(runner: Runner, learnt: Sequence[Photo], photos: Mapping[str, Sequence[
     Far more than on other people, and it learnt them by heart; about the same, and it could learn more.
     """
     outlined = [photo for photo in learnt if photo.outlined]
-    some = some_people(outlined)
+    some = some_photos(outlined, FIXED_PEOPLE)
     figure = headline(runner, some) if some else None
     if figure is None:
         return {}
