@@ -10,11 +10,10 @@ it is small here, and ends. In particular:
 - An offer to upgrade to another protocol (the JDK's client makes one for HTTP/2) is declined by ignoring it. The parser
   would take all that follows for the other protocol; so it is replaced by one that doesn't know of the offer.
 - After an early answer, such as an error, what is still being sent is read and dropped for a while: closing at once
-  would reset the connection, and many clients would never see the answer.
+  would reset the connection, and many clients and proxies would never see the answer.
 - An answer has to be read at some speed.
 
-h11, which has some of this built in, takes 0.06 ms more of the processor for each request: half of what all of a health
-check takes.
+h11, which has some of this built in, takes 0.06 ms more for each request: half of what all of a health check takes.
 """
 
 from __future__ import annotations
@@ -67,12 +66,9 @@ class _Output(asyncio.Transport):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__()
-        self._connection = connection
+        self.close = connection.close_gently  # type: ignore[method-assign]
         self.write = connection.transport.write  # type: ignore[method-assign]
         self.is_closing = connection.transport.is_closing  # type: ignore[method-assign]
-
-    def close(self) -> None:
-        self._connection.close_gently()
 
 
 class Connection(HttpToolsProtocol):
@@ -121,9 +117,7 @@ class Connection(HttpToolsProtocol):
             return
         address = get_remote_addr(transport)
         if not self._open.add(self, address[0] if address else ""):
-            if self._tls is None:
-                transport.write(TOO_MANY.answer([(b"retry-after", b"1")]))
-            transport.close()
+            self._turn_away(transport)
         elif self._tls is None:
             self._start(transport)
         else:
@@ -131,6 +125,17 @@ class Connection(HttpToolsProtocol):
             copy = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
             transport.abort()
             self._handshake = self.loop.create_task(self._shake_hands(copy, self._tls))
+
+    def _turn_away(self, transport: asyncio.Transport) -> None:
+        """Say that too many connections are open, also to one who is sending already; over TLS nothing can be said."""
+        if self._tls is None:
+            transport.write(TOO_MANY.answer([(b"retry-after", b"1")]))
+            if self._open.turn_away(self):
+                self.transport, self._drops, self._lingers = transport, True, True
+                transport.write_eof()
+                self._set_deadline(LINGER_SECONDS, transport.close)
+                return
+        transport.close()
 
     async def _shake_hands(self, connected: socket.socket, context: ssl.SSLContext) -> None:
         """Start over TLS: a connection counts from its beginning, also if its handshake never ends."""
@@ -158,16 +163,20 @@ class Connection(HttpToolsProtocol):
         self._set_deadline(HEAD_SECONDS, self._on_head_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._set_deadline(None)
+        self._open.turned_away.discard(self)
         if not self._is_started:
             return  # refused, or going to start over TLS
         self._open.remove(self)
-        self._set_deadline(None)
         self._unread.stop()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """Called by uvicorn when all work is done: close the connection when the answer was read, or soon after."""
-        super().shutdown()
+        if self.cycle is not None and self.cycle.response_complete and not self._in_head:
+            self._linger()
+        else:
+            super().shutdown()
         self.loop.call_later(SHUTDOWN_SECONDS, self.transport.abort)
 
     def evict(self) -> None:

@@ -19,8 +19,8 @@ PIPELINED_BYTES = 64 * 1024
 """Most bytes that are read behind a request while it is answered."""
 LINGER_SECONDS = 5.0
 """Longest time in which the rest of a body is read and dropped when its request was answered already."""
-LINGER_BYTES = 32 * 1024 * 1024
-"""Most bytes of it."""
+LINGER_BYTES = 256 * 1024 * 1024
+"""Most bytes of it: more than any photo or short film has, so that who sends one learns that it is too large."""
 SHUTDOWN_SECONDS = 4.0
 """Time that callers have to read their answers when the service ends: a little less than uvicorn waits for them."""
 SMALL_READS = 8

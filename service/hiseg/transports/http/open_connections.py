@@ -19,6 +19,8 @@ from typing import Protocol
 from hiseg.access.quota import CLIENT_TO_FREE_RATIO, address_share
 from hiseg.api.limits import max_connections
 
+MAX_TURNED_AWAY = 32
+"""Most connections, beyond the limit, that may still read that there are too many."""
 SAY_SECONDS = 60
 """Shortest time between two lines in the log about what was refused."""
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class OpenConnections:
 
     Attributes:
         handshakes: held by the TLS handshake that begins.
+        turned_away: those that were refused with an answer, and have a little time to read it.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class OpenConnections:
         self._unsaid: Counter[str] = Counter()
         self._say_at = 0.0
         self.handshakes = asyncio.Lock()
+        self.turned_away: set[Evictable] = set()
 
     def __len__(self) -> int:
         return len(self._shares)
@@ -108,6 +112,13 @@ class OpenConnections:
         self._open_of_share[share] -= 1
         if not self._open_of_share[share]:
             del self._open_of_share[share]
+
+    def turn_away(self, connection: Evictable) -> bool:
+        """Whether a connection that was refused may stay until it has read so."""
+        if len(self.turned_away) >= MAX_TURNED_AWAY:
+            return False
+        self.turned_away.add(connection)
+        return True
 
     def receive(self, connection: Evictable) -> None:
         """A connection receives a body now."""

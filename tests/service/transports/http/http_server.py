@@ -33,6 +33,7 @@ class Served:
         bodies: bodies of the requests that came to their end.
         heads: number of requests that began.
         drained: answers of ``/big`` that were read to their end, or given up.
+        stop: begin to end.
     """
 
     address: tuple[str, int]
@@ -42,6 +43,7 @@ class Served:
     heads: int = 0
     drained: int = 0
     gate: threading.Event = field(default_factory=threading.Event)
+    stop: Callable[[], None] = lambda: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the length of the body.
@@ -105,13 +107,14 @@ def served(
     config.load()
     config.http_protocol_class = partial(Connection, open_connections=connections, tls=tls)  # type: ignore[assignment]
     server = uvicorn.Server(config)
+    app.stop = lambda: setattr(server, "should_exit", True)
     thread = threading.Thread(target=server.run, args=(sockets,))
     thread.start()
     try:
         yield app
     finally:
         app.gate.set()
-        server.should_exit = True
+        app.stop()
         thread.join()
 
 

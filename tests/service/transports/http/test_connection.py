@@ -17,7 +17,7 @@ import pytest
 from benchmarks.harness.availability import missing
 from hiseg.api.limits import MAX_HEAD_BYTES, MAX_HEADERS
 from hiseg.transports.http import connection as limits
-from hiseg.transports.http import unread
+from hiseg.transports.http import open_connections, unread
 from tests.service.transports.http.http_server import BIG, Served, read_all, read_answer, served, wait_until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -237,7 +237,7 @@ def test_one_who_sent_too_much_and_waits_gives_way_to_a_new_connection() -> None
             connection.close()
 
 
-def test_requests_that_are_worked_on_keep_their_connections() -> None:
+def test_requests_that_are_worked_on_keep_their_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     with served(limit=3, proxies=("*",)) as app:
         busy = [app.connect(b"GET /gate HTTP/1.1\r\n\r\n") for _ in range(3)]
         wait_until(lambda: app.heads == 3)
@@ -246,6 +246,15 @@ def test_requests_that_are_worked_on_keep_their_connections() -> None:
             assert answer.startswith(b"HTTP/1.1 503 ")
             assert b"retry-after: 1" in answer
             assert problem(answer)["status"] == 503
+        with app.connect() as sending:
+            for _ in range(20):  # it would be reset, and the answer lost
+                sending.sendall(b"x" * 100_000)
+                wait_until(lambda: len(app.connections.turned_away) == 1)
+            assert read_all(sending).startswith(b"HTTP/1.1 503 ")
+        wait_until(lambda: not app.connections.turned_away)
+        monkeypatch.setattr(open_connections, "MAX_TURNED_AWAY", 0)
+        with app.connect() as refused:
+            assert read_all(refused).startswith(b"HTTP/1.1 503 ")
         app.gate.set()
         for connection in busy:
             assert b" 200 " in read_answer(connection)
@@ -432,6 +441,20 @@ def test_ipv6(host: str) -> None:
             with socket.create_connection(("127.0.0.1", app.address[1]), 10) as connection:
                 connection.sendall(GET + b"\r\n")
                 assert b" 200 " in read_answer(connection)
+
+
+def test_an_early_answer_is_seen_by_one_who_is_still_sending_at_the_end() -> None:
+    with served() as app:
+        connection = app.connect(b"POST /early HTTP/1.1\r\nContent-Length: 20000000\r\n\r\n")
+        wait_until(lambda: app.heads == 1)
+        app.stop()
+        with suppress(OSError):
+            while True:  # until nothing listens any more
+                socket.create_connection(app.address).close()
+        for _ in range(20):
+            connection.sendall(b"x" * 1_000_000)
+        assert b" 200 " in read_all(connection)
+        connection.close()
 
 
 def test_an_answer_that_is_not_read_does_not_hold_up_the_end(
