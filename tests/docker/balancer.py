@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -35,26 +36,62 @@ class Balancer:
     """A running load balancer.
 
     Attributes:
-        http: where HTTP is asked.
+        http: where HTTP is asked; over TLS for HTTPS.
         grpc: where gRPC is asked.
         stats: where it tells of itself.
+        process: its master process.
     """
 
     http: str
     grpc: str
     stats: str
+    process: subprocess.Popen[bytes]
+
+    def reload(self) -> None:
+        """Let a new process take over, which reads configuration and certificate again; returns when it answers."""
+        before = self._workers()
+        self.process.send_signal(signal.SIGUSR2)
+        for _ in range(START_SECONDS * 20):
+            if self._workers() - before and _answers(self.stats):
+                return
+            time.sleep(0.05)
+        pytest.fail("the load balancer did not reload")
+
+    def _workers(self) -> set[str]:
+        return set(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
 
     def up(self, backend: str) -> list[str]:
-        """The addresses that get new requests, of ``http`` or ``grpc``."""
-        lines = httpx.get(f"{self.stats}/metrics", params={"scope": "server"}).text.splitlines()
-        found = [line for line in lines if line.startswith("haproxy_server_status{")]
-        wanted = (f'proxy="{backend}"', 'state="UP"')
-        return [line for line in found if all(part in line for part in wanted) and line.endswith(" 1")]
+        """The replicas that get new requests, of ``http``, ``grpc`` or ``streams``."""
+        return servers_up(self.stats, backend)
+
+
+def servers_up(stats: str, backend: str) -> list[str]:
+    """The replicas that get new requests of one kind, as lines of the load balancer's metrics.
+
+    Args:
+        stats: URL of its own pages.
+        backend: ``http``, ``grpc`` or ``streams``.
+    """
+    lines = httpx.get(f"{stats}/metrics", params={"scope": "server"}).text.splitlines()
+    found = [line for line in lines if line.startswith("haproxy_server_status{")]
+    wanted = (f'proxy="{backend}"', 'state="UP"')
+    up = [line for line in found if all(part in line for part in wanted) and line.endswith(" 1")]
+    return [line for line in up if 'server="nobody"' not in line]
 
 
 @contextmanager
-def balancing(names: Names, http_port: int, grpc_port: int, folder: Path) -> Iterator[Balancer]:
-    """The load balancer before whatever ``names`` leads to, until the end of the block."""
+def balancing(
+    names: Names, http_port: int, grpc_port: int, folder: Path, tls_pem: Path | None = None
+) -> Iterator[Balancer]:
+    """The load balancer before whatever ``names`` leads to, until the end of the block.
+
+    Args:
+        names: the name server that it asks.
+        http_port: where each replica has HTTP.
+        grpc_port: where each replica has gRPC.
+        folder: for its log.
+        tls_pem: certificate chain and private key; None: plain text.
+    """
     http, grpc, stats = (f"127.0.0.1:{port}" for port in free_ports(3))
     variables = os.environ | {
         "HTTP_BIND": http,
@@ -63,18 +100,27 @@ def balancing(names: Names, http_port: int, grpc_port: int, folder: Path) -> Ite
         "HTTP_PORT": str(http_port),
         "GRPC_PORT": str(grpc_port),
         "RESOLVER": f"127.0.0.1:{names.port}",
+        "TLS_PEM": str(tls_pem or ""),
     }
+    # With a master process, as in the image.
+    command = [need_haproxy(), "-W", "-db", "-f", CONFIGURATION]
     with (folder / "haproxy.log").open("wb") as log:
-        process = subprocess.Popen([need_haproxy(), "-db", "-f", CONFIGURATION], env=variables, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
     try:
         for _ in range(START_SECONDS * 20):
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"http://{stats}/healthz").status_code == 200:
-                    break
+            if _answers(f"http://{stats}"):
+                break
             time.sleep(0.05)
         else:
             pytest.fail(f"the load balancer did not start: {(folder / 'haproxy.log').read_text()}")
-        yield Balancer(f"http://{http}", f"grpc://{grpc}", f"http://{stats}")
+        secure = "s" if tls_pem else ""
+        yield Balancer(f"http{secure}://{http}", f"grpc{secure}://{grpc}", f"http://{stats}", process)
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _answers(stats: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"{stats}/healthz").status_code == 200
+    return False
