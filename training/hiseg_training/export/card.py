@@ -89,14 +89,9 @@ def _int8_rows(metrics: dict[str, Any]) -> str:
     int8 = metrics["precisions"].get(Precision.INT8)
     if int8 is None or metrics["precision"] == Precision.INT8:
         return ""
-    before = metrics["precisions"][metrics["precision"]]
-    changes = ", ".join(
-        f"{100 * (int8[split] - before[split]):+.2f} points on `{split}`"
-        for split in metrics["quality"]
-        if int8[split] is not None
-    )
     times = ", ".join(f"{case}: {ms:.1f} ms" for case, ms in int8["ms"].items())
-    what = f"{int8['bytes'] / 1e6:.1f} MB, {times}, {changes}" + ("" if int8["published"] else "; not published")
+    published = "published" if int8["published"] else "not published"
+    what = f"{int8['bytes'] / 1e6:.1f} MB, {times}; {published}: {int8['because']}"
     return f"| INT8, on {', '.join(int8['processor']) or 'this processor'} | {what} |\n"
 
 
