@@ -1,6 +1,7 @@
 """Compares FP32, FP16 and INT8 of one model.
 
-Run it by ``python -m benchmarks.precision [MODEL] [--photos N] [--openvino PYTHON]``. It measures milliseconds on ONNX
+Run it by ``python -m benchmarks.precision [MODEL] [--photos N] [--openvino PYTHON]``, MODEL in FP32 or FP16; the other
+precisions are made of it. It measures milliseconds on ONNX
 Runtime's CPU provider, and on its OpenVINO provider if ``--openvino`` names the Python of an environment that has
 ``onnxruntime-openvino``; megabytes; and mean IoU on ``val``. The precisions take turns, so that a slow moment of the
 machine affects all of them.
@@ -17,18 +18,20 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 
-from benchmarks.harness.repository import REPOSITORY
+from benchmarks.harness.repository import B0
 from hiseg.core.image import Floats, Pixels
+from hiseg.engines.onnx_file import weights_of
 from hiseg.models.random_inputs import random_rois
 from hiseg_training.data.coco import data_root, read_split
 from hiseg_training.evaluation.evaluate import evaluate
 from hiseg_training.export.forms import Precision
 from hiseg_training.export.measure import THREADS, open_cpu_runner
+from hiseg_training.export.onnx import read_metadata, simplify_graph, write_metadata
 from hiseg_training.export.write import convert
 
-MODEL = REPOSITORY / "hiseg_b0" / "1" / "model.onnx"
 PEOPLE = (1, 4, 16)
 ROUNDS = 15
 ON_OPENVINO = """
@@ -82,19 +85,38 @@ def on_openvino(python: str, files: dict[Precision, Path], folder: Path) -> dict
     return {p: [times[f"{path} {people}"] for people in PEOPLE] for p, path in files.items()}
 
 
+def in_fp32_and_fp16(model: Path, folder: Path) -> dict[Precision, Path]:
+    """A model's file under the precision that its weights are stored in, and what is made of it in the other one.
+
+    Args:
+        model: a file in FP32 or FP16.
+        folder: where the other one is written.
+    """
+    stored = weights_of(model)
+    if stored == Precision.FP32:
+        convert(model, folder / "fp16.onnx", Precision.FP16)
+        return {Precision.FP32: model, Precision.FP16: folder / "fp16.onnx"}
+    if stored != Precision.FP16:
+        raise SystemExit(f"{model} is in {stored or 'an unknown precision'}; name a file in fp32 or fp16")
+    single = folder / "fp32.onnx"
+    onnx.save(simplify_graph(onnx.load(model)), single)  # which folds what makes FP32 of each weight
+    write_metadata(single, read_metadata(single) | {"precision": Precision.FP32.value})
+    return {Precision.FP32: single, Precision.FP16: model}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("model", nargs="?", type=Path, default=MODEL)
+    parser.add_argument("model", nargs="?", type=Path, default=B0)
     parser.add_argument("--photos", type=int, default=None, help="so many of val only")
     parser.add_argument("--openvino", metavar="PYTHON", help="of an environment that has onnxruntime-openvino")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = {Precision.FP32: arguments.model}
+        files = in_fp32_and_fp16(arguments.model, folder)
+        files[Precision.INT8] = folder / "int8.onnx"
         photos = read_split(data_root(), "train")
-        for precision in (Precision.FP16, Precision.INT8):
-            files[precision] = folder / f"{precision}.onnx"
-            print(precision, convert(arguments.model, files[precision], precision, photos))
+        print(f"{arguments.model} is in {weights_of(arguments.model)}")
+        print("int8:", convert(files[Precision.FP32], files[Precision.INT8], Precision.INT8, photos))
         tables = {"ONNX Runtime": on_onnx_runtime(files)}
         if arguments.openvino:
             tables["OpenVINO"] = on_openvino(arguments.openvino, files, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,15 @@ from onnx import TensorProto
 
 from benchmarks.harness.repository import B0
 from benchmarks.harness.triton.models import other_masks
+from benchmarks.precision import in_fp32_and_fp16
+from hiseg.engines.onnx_file import weights_of
 from hiseg_training.export.forms import Precision
-from hiseg_training.export.onnx import read_metadata, simplify_graph
+from hiseg_training.export.onnx import read_metadata, write_metadata
+from hiseg_training.export.optimize import optimize
 from hiseg_training.export.parity import ParityError
 from hiseg_training.export.precision import check_agreement, noise_inputs, to_fp16, to_int8
+from hiseg_training.export.write import convert
+from tests.service.models.int8_models import quantized
 
 SMALL = ((96, 64), (64, 96))
 
@@ -23,9 +29,7 @@ SMALL = ((96, 64), (64, 96))
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The published B0 with its weights in FP32, however it is stored."""
-    path = tmp_path_factory.mktemp("single") / "model.onnx"
-    onnx.save(simplify_graph(onnx.load(B0)), path)
-    return path
+    return in_fp32_and_fp16(B0, tmp_path_factory.mktemp("single"))[Precision.FP32]
 
 
 def test_fp16_is_half_as_large_and_computes_in_fp32(single: Path, tmp_path: Path) -> None:
@@ -60,3 +64,25 @@ def test_a_conversion_with_different_masks_is_refused(tmp_path: Path) -> None:
     other.write_bytes(other_masks())
     with pytest.raises(ParityError, match=r"of the cells alike; at least 99\.50% is taken"):
         check_agreement(B0, other, Precision.FP16, noise_inputs(SMALL, "uint8"))
+
+
+def test_a_file_is_called_what_its_weights_are_in(single: Path, tmp_path: Path) -> None:
+    assert (weights_of(single), read_metadata(single)["precision"]) == ("fp32", "fp32")
+    assert weights_of(B0) == "fp16"
+    kept, mended, wrong = (tmp_path / name for name in ("kept.onnx", "mended.onnx", "wrong.onnx"))
+    optimize(B0, kept)
+    assert (weights_of(kept), read_metadata(kept)["precision"]) == ("fp16", "fp16")
+    assert kept.stat().st_size == pytest.approx(B0.stat().st_size, rel=0.01)
+    shutil.copy(single, wrong)
+    write_metadata(wrong, read_metadata(wrong) | {"precision": "fp16"})
+    optimize(wrong, mended)
+    assert (weights_of(mended), read_metadata(mended)["precision"]) == ("fp32", "fp32")
+
+
+def test_no_precision_is_made_of_int8(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(quantized())
+    with pytest.raises(ValueError, match=r"model\.onnx is in int8, of which no fp16 file can be made"):
+        convert(path, tmp_path / "fp16.onnx", Precision.FP16)
+    with pytest.raises(SystemExit, match="is in int8; name a file in fp32 or fp16"):
+        in_fp32_and_fp16(path, tmp_path)

@@ -1,4 +1,7 @@
-"""Simplifies any ONNX file and checks on random inputs that its results stay the same."""
+"""Simplifies any ONNX file and checks on random inputs that its results stay the same.
+
+Weights that are stored in FP16 stay so: folding constants alone would double such a file.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from hiseg_training.export.onnx import simplify_graph
+from hiseg.engines.onnx_file import weights_of
+from hiseg_training.export.onnx import read_metadata, simplify_graph, write_metadata
 from hiseg_training.export.parity import ParityError
+from hiseg_training.export.precision import store_in_fp16, stores_in_fp16
 from hiseg_training.inference.runner import open_session
 
 TOLERANCE = 1e-4
@@ -23,6 +28,9 @@ TYPES = {"tensor(float)": "f4", "tensor(float16)": "f2", "tensor(uint8)": "u1", 
 def optimize(source: Path, output: Path) -> str:
     """Write a simplified copy of an ONNX file.
 
+    Its metadata are those of the source, except that ``precision``, where it is there, says what most of the written
+    weights are stored in.
+
     Returns:
         A sentence with the numbers of nodes before and after, and how far outputs differ.
 
@@ -34,6 +42,8 @@ def optimize(source: Path, output: Path) -> str:
     inputs = random_inputs(source)
     before = onnx.load(source)
     after = simplify_graph(before)
+    if stores_in_fp16(before):
+        store_in_fp16(after, lossless=True)
     outputs = []
     for proto in (before, after):
         try:
@@ -48,6 +58,9 @@ def optimize(source: Path, output: Path) -> str:
         worst = max(worst, float(np.abs(old.astype(np.float64) - new).max(initial=0)))
     output.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(after, output)
+    metadata, stored = read_metadata(output), weights_of(output)
+    if stored and metadata.get("precision", stored) != stored:
+        write_metadata(output, metadata | {"precision": stored})
     return f"{len(before.graph.node)} nodes became {len(after.graph.node)}; outputs differ by {worst:.1e} at most"
 
 

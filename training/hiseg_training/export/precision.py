@@ -75,17 +75,38 @@ def to_fp16(source: Path, output: Path) -> None:
     only by the rounding of its weights. Biases and coordinates are few, and stay as they are.
     """
     proto = onnx.load(source)
+    store_in_fp16(proto)
+    onnx.checker.check_model(proto, full_check=True)
+    onnx.save(proto, output)
+
+
+def store_in_fp16(proto: onnx.ModelProto, lossless: bool = False) -> None:
+    """Store the weights of an FP32 graph in FP16, in place; a ``Cast`` behind each gives the graph FP32 again.
+
+    Args:
+        proto: the graph.
+        lossless: leave the tensors as they are that FP16 can't hold to the last bit.
+    """
     graph, casts = proto.graph, []
     for tensor in graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= LEAST_WEIGHTS:
-            name, values = tensor.name, numpy_helper.to_array(tensor).astype(np.float16)
-            tensor.CopyFrom(numpy_helper.from_array(values, f"{name}_half"))
-            casts.append(helper.make_node("Cast", [tensor.name], [name], f"{name}_cast", to=TensorProto.FLOAT))
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < LEAST_WEIGHTS:
+            continue
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        with np.errstate(over="ignore"):  # becomes infinite, which the lossless form leaves out
+            halves = values.astype(np.float16)
+        if lossless and not np.array_equal(halves, values):
+            continue
+        tensor.CopyFrom(numpy_helper.from_array(halves, f"{name}_half"))
+        casts.append(helper.make_node("Cast", [tensor.name], [name], f"{name}_cast", to=TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-    onnx.checker.check_model(proto, full_check=True)
-    onnx.save(proto, output)
+
+
+def stores_in_fp16(proto: onnx.ModelProto) -> bool:
+    """Whether weights of a graph are stored as :func:`store_in_fp16` does it, which folding constants undoes."""
+    halves = {tensor.name for tensor in proto.graph.initializer if tensor.data_type == TensorProto.FLOAT16}
+    return any(node.op_type == "Cast" and node.input[0] in halves for node in proto.graph.node)
 
 
 def to_int8(source: Path, output: Path, calibration: Iterator[ModelInputs]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from hiseg.core.coco_file import PERSON
 from hiseg.engines.metadata import one_line
 from hiseg.engines.onnx import OnnxEngine
+from hiseg.engines.onnx_file import weights_of
 from hiseg.models.canary import Canary, segment_to_label_map
 from hiseg.models.running import engine_running, new_segmenter
 from hiseg.observability.metrics import Metrics
@@ -119,7 +120,7 @@ def publish(
         compute = complexity(HierarchicalModel(config), masks=runner.has_masks, foreground=runner.has_foreground)
         metadata["gmac"] = [round(compute.gmac_per_image, 3), round(compute.gmac_per_person, 3)]
         difference = metadata.get("onnx_max_difference")
-        made = metadata.get("precision", Precision.FP32.value)
+        made = weights_of(path) or metadata.get("precision", Precision.FP32.value)
         metrics = {"quality": measure(runner, photos, tell)} | _fit(runner, learnt, photos, tell)
         headlines = {split: measured_headline(figures) for split, figures in metrics["quality"].items()}
         calibration = [] if made == Precision.INT8 else learnt
@@ -139,7 +140,7 @@ def publish(
             if figure is not None
         }
         for file in built.glob("*.onnx"):
-            write_metadata(file, metadata | {"precision": read_metadata(file).get("precision", made)})
+            write_metadata(file, metadata | {"precision": weights_of(file) or made})
         asyncio.run(record_canary(path, name, version, CANARY_BOXES if of_masks else [], tell))
         metrics["megabytes"] = path.stat().st_size / 1e6
         (built / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")

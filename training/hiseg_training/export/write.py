@@ -12,6 +12,7 @@ from typing import Any
 
 import onnx
 
+from hiseg.engines.onnx_file import weights_of
 from hiseg_training.data.coco import Photo
 from hiseg_training.evaluation.complexity import complexity
 from hiseg_training.export.exporter import exporter
@@ -73,13 +74,16 @@ def write_model(
 
 
 def convert(source: Path, output: Path, precision: Precision, calibration: Sequence[Photo] = ()) -> str:
-    """Convert an exported FP32 file to another precision; arguments and result as of :func:`write_model`.
+    """Convert an exported file to another precision; arguments and result as of :func:`write_model`.
 
     Raises:
         ModelError: the exported file can't be opened, or breaks the tensor contract.
+        ValueError: it is in INT8, which can't be undone.
         Exception: what :func:`write_model` raises.
     """
     open_onnx(source, ["CPUExecutionProvider"])  # which says what is wrong with it
+    if weights_of(source) == Precision.INT8:
+        raise ValueError(f"precision: {source} is in int8, of which no {precision} file can be made")
     metadata = read_metadata(source)
     (images,) = (tensor for tensor in onnx.load(source).graph.input if tensor.name == "images")
     is_uint8 = images.type.tensor_type.elem_type == onnx.TensorProto.UINT8
