@@ -45,21 +45,23 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(targets: Sequence[str], folder: Path) -> Iterator[Prometheus]:
+def prometheus(targets: Sequence[str], folder: Path, balancers: Sequence[str] = ()) -> Iterator[Prometheus]:
     """Prometheus with our files, but asking ``host:port`` each second instead of the names of containers.
 
     Args:
-        targets: whom it asks.
+        targets: the services that it asks.
         folder: for its data.
+        balancers: the load balancers that it asks.
     """
     program = shutil.which("prometheus")
     if program is None:
         missing("there is no prometheus")
     settings = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     settings["global"] = {"scrape_interval": f"{INTERVAL_S}s", "evaluation_interval": f"{INTERVAL_S}s"}
-    (job,) = settings["scrape_configs"]
-    del job["dns_sd_configs"]
-    job["static_configs"] = [{"targets": list(targets)}]
+    service, balancer = settings["scrape_configs"]
+    del service["dns_sd_configs"]
+    service["static_configs"] = [{"targets": list(targets)}]
+    balancer["static_configs"] = [{"targets": list(balancers)}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
     shutil.copy(FOLDER / "alerts.yml", folder)
     (port,) = free_ports(1)
@@ -86,4 +88,4 @@ def _answers(url: str) -> bool:
 
 def metric_names(query: str) -> set[str]:
     """The metrics that a query asks for."""
-    return set(re.findall(r"\b(?:hiseg|process|up)(?:_\w+)?\b(?=[\[{) ]|$)", query))
+    return set(re.findall(r"\b(?:hiseg|haproxy|process|up)(?:_\w+)?\b(?=[\[{) ]|$)", query))

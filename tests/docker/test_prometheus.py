@@ -1,4 +1,4 @@
-"""The rules and the dashboard in a real Prometheus, which scrapes the real service with a real Triton under load."""
+"""The rules and the dashboard in a real Prometheus, which scrapes service, Triton and HAProxy, all real, under load."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from benchmarks.harness.serving import SERVE, serving
 from benchmarks.harness.triton.models import targets_of
 from benchmarks.harness.triton.server import Triton
 from hiseg.access.keys import digest
+from tests.docker.balancer import balancing, need_haproxy
+from tests.docker.names import naming
 from tests.service.core.certificates import self_signed
 
 KEY, SLOW = "good", "slow"
@@ -37,13 +39,18 @@ QUERIES = [target["expr"].replace("$__rate_interval", RATE_INTERVAL) for p in PA
 def watched(
     triton_server: Triton, photo: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Prometheus, str]]:
-    """Prometheus, and a service that has answered, refused and dropped while it was watched; with its metrics."""
+    """Prometheus, and a service that has answered, refused and dropped while it was watched; with all metrics."""
+    need_haproxy()
     folder = tmp_path_factory.mktemp("prometheus")
     (folder / "keys").write_text(f"good {digest(KEY)}\nslow {digest(SLOW)} rate=0.5\n")
     command = (*SERVE, "--engine", targets_of(triton_server))
     done = threading.Event()
     cert, key = self_signed(folder, "grpc")
-    with serving(command, api_keys_file=folder / "keys", grpc_tls_cert=cert, grpc_tls_key=key) as server:
+    with (
+        serving(command, api_keys_file=folder / "keys", grpc_tls_cert=cert, grpc_tls_key=key) as server,
+        naming(["127.0.0.1"]) as names,
+        balancing(names, port_of(server.url), port_of(server.grpc), folder) as balancer,
+    ):
 
         def load() -> None:
             with httpx.Client(base_url=server.url, timeout=60) as client:
@@ -51,18 +58,25 @@ def watched(
                     for key in (KEY, SLOW, "wrong"):
                         headers = {"content-type": "image/jpeg", "x-api-key": key}
                         client.post("/v1/segment", params={"boxes": "22,15,365,512"}, content=photo, headers=headers)
+                    httpx.get(f"{balancer.http}/readyz")
 
-        with prometheus([server.url.removeprefix("http://")], folder) as watching:
+        balancers = [balancer.stats.removeprefix("http://")]
+        with prometheus([server.url.removeprefix("http://")], folder, balancers) as watching:
             caller = threading.Thread(target=load)
             caller.start()
             try:
                 until = time.monotonic() + 30
                 while silent(watching) and time.monotonic() < until:
                     time.sleep(0.5)
-                yield watching, httpx.get(f"{server.url}/metrics").text
+                yield watching, "".join(httpx.get(f"{url}/metrics").text for url in (server.url, balancer.stats))
             finally:
                 done.set()
                 caller.join()
+
+
+def port_of(url: str) -> int:
+    """The port of an address."""
+    return int(url.rpartition(":")[2])
 
 
 def silent(watching: Prometheus) -> list[str]:
@@ -84,7 +98,8 @@ def test_every_panel_shows_something(watched: tuple[Prometheus, str]) -> None:
 def test_every_rule_is_evaluated_and_has_data(watched: tuple[Prometheus, str]) -> None:
     watching, _ = watched
     for rule in RULES:
-        looked_at, compared = re.subn(r" (==|>) [\d.]+$", "", rule["expr"])
+        inside = re.sub(r"^absent\((.*)\)$", r"\1", rule["expr"])
+        looked_at, compared = re.subn(r" (==|>|<) ([\d.]+|quantile_over_time\(.*\))$", "", inside)
         assert compared == 1
         assert numbers(watching.ask(looked_at)), rule["alert"]
     health = httpx.get(f"{watching.url}/api/v1/rules").json()["data"]["groups"][0]["rules"]
