@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +24,8 @@ from pydantic_settings import (
 from hiseg.access.keys import DIGEST, NAME
 from hiseg.access.quota import MIN_RATE, Limits
 from hiseg.batching.job import BatchLimits
+from hiseg.core.cgroups import available_memory
+from hiseg.core.listening import parse_host
 from hiseg.core.settings_sources import TomlFile, Variables
 from hiseg.engines.triton.address import SCHEME, parse_targets
 from hiseg.observability.logs import LogFormat
@@ -32,8 +34,7 @@ PREFIX = "HISEG_"
 FILE = "hiseg.toml"
 OF_OTHERS = frozenset(
     {
-        "HISEG_API_KEY",  # with which `hiseg bench` and the load tests call a service
-        "HISEG_DATA",  # folder of the training data
+        *("HISEG_API_KEY", "HISEG_DATA"),  # of `hiseg bench` and the load tests; folder of the training data
         "HISEG_CPUS",  # the others are those of docker-compose.yml
         "HISEG_IMAGE",
         "HISEG_LOADTEST_IMAGE",
@@ -50,7 +51,6 @@ MAX_COUNT = 1_000_000
 """Upper limit of settings that are numbers of things."""
 MAX_THREADS = 1024
 MAX_BYTES = 2**40
-HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/?#@]+")
 """What browsers send as ``Origin``: ``null`` is that of a file."""
 NOBODY = "none"
@@ -141,7 +141,8 @@ class Settings(BaseSettings):
         512 * MEBI,
         gt=0,
         le=MAX_BYTES,
-        description="Largest number of bytes that all requests in progress may hold together.",
+        description="Largest number of bytes that all requests in progress may hold together. By default at most a "
+        "quarter of the memory that the container, or the machine, has; but always room for four bodies.",
     )
     max_wait_ms: int = Field(
         2000,
@@ -155,7 +156,10 @@ class Settings(BaseSettings):
     max_batch_images: int = Field(16, gt=0, le=MAX_COUNT, description="Largest number of images in a batch.")
     max_batch_boxes: int = Field(128, gt=0, le=MAX_COUNT, description="Largest number of boxes in a batch.")
     max_batch_bytes: int = Field(
-        64 * MEBI, gt=0, le=MAX_BYTES, description="Largest number of bytes of image input in a batch."
+        64 * MEBI,
+        gt=0,
+        le=MAX_BYTES,
+        description="Largest number of bytes of image input in a batch. By default at most a 32nd of that memory.",
     )
     default_deadline_ms: int = Field(
         30_000, gt=0, le=MAX_MS, description="Deadline of requests that name none, in milliseconds after their arrival."
@@ -254,6 +258,15 @@ class Settings(BaseSettings):
         return init_settings, Variables(settings_cls, OF_OTHERS), TomlFile(settings_cls, Path(FILE))
 
     @model_validator(mode="after")
+    def _defaults_fit(self) -> Settings:
+        memory, given = available_memory(), self.model_fields_set.copy()
+        if "max_held_bytes" not in given:
+            self.max_held_bytes = min(self.max_held_bytes, max(memory // 4, 4 * self.max_body_bytes))
+        if "max_batch_bytes" not in given:
+            self.max_batch_bytes = min(self.max_batch_bytes, memory // 32)
+        return self
+
+    @model_validator(mode="after")
     def _limits_agree(self) -> Settings:
         if self.max_boxes > self.max_batch_boxes:
             raise ValueError(f"max_boxes ({self.max_boxes}) is over max_batch_boxes ({self.max_batch_boxes})")
@@ -281,16 +294,7 @@ class Settings(BaseSettings):
     @field_validator("host")
     @classmethod
     def _host_is_address_or_name(cls, value: str) -> str:
-        host = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-        try:
-            if ":" in host:
-                address = IPv6Address(host)
-                host = str(address.ipv4_mapped or address)  # also where gRPC and sockets know but one spelling of it
-            elif not HOST_NAME.fullmatch(host):
-                raise ValueError
-        except ValueError:
-            raise ValueError("it is an IPv4 or IPv6 address, or the name of a host, without a port") from None
-        return host
+        return parse_host(value)
 
     @field_validator("api_key_rate")
     @classmethod
@@ -339,17 +343,13 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _tls_is_whole(self) -> Settings:
+    def _transports_agree(self) -> Settings:
         for kind in ("grpc", "http"):
             cert, key, ca = (f"{kind}_tls_{part}" for part in ("cert", "key", "client_ca"))
             if (getattr(self, cert) is None) != (getattr(self, key) is None):
                 raise ValueError(f"{cert} and {key} go together")
             if getattr(self, ca) and not getattr(self, cert):
                 raise ValueError(f"{ca} needs {cert} and {key}")
-        return self
-
-    @model_validator(mode="after")
-    def _ports_differ(self) -> Settings:
         if self.port == self.grpc_port != 0:
             raise ValueError(f"port and grpc_port are both {self.port}; each needs its own")
         return self

@@ -1,4 +1,4 @@
-"""Answers that come before their requests' bodies were read, such as refusals, reach callers through the load balancer."""
+"""Answers that come before their requests' bodies, such as refusals, reach callers through the load balancer."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from hiseg.core.settings_sources import UnreadableFile
-from hiseg.settings import OF_OTHERS, Settings
+from hiseg.settings import MEBI, OF_OTHERS, Settings
 
 
 def test_environment_wins_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +32,19 @@ def test_unknown_and_impossible_settings_are_refused(tmp_path: Path, monkeypatch
         Settings(max_boxes=200)
     with pytest.raises(ValidationError, match="max_held_bytes"):
         Settings(max_held_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("mebi", "held", "batch"), [(2048, 512, 64), (1024, 256, 32), (768, 192, 24), (64_000, 512, 64)]
+)
+def test_defaults_follow_the_memory_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, mebi: int, held: int, batch: int
+) -> None:
+    monkeypatch.setattr("hiseg.settings.available_memory", lambda: mebi * MEBI)
+    assert (Settings().max_held_bytes, Settings().max_batch_bytes) == (held * MEBI, batch * MEBI)
+    monkeypatch.setenv("HISEG_MAX_HELD_BYTES", str(300 * MEBI))
+    assert Settings(max_batch_bytes=5).max_held_bytes == 300 * MEBI
+    assert Settings(max_batch_bytes=5).max_batch_bytes == 5
 
 
 def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
+from ipaddress import IPv6Address
 
 from hiseg.core.errors import shorten
 from hiseg.core.start_error import StartError
@@ -13,11 +15,30 @@ BACKLOG = 2048
 FIRST_FREE_PORT = 1024
 """Ports under it are kept for privileged processes."""
 
+HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 NAME = "Set host to an address of this machine, or to a name that it knows."
 
 
 class ListenError(StartError):
     """A port can't be listened on, or a TLS file can't be used."""
+
+
+def parse_host(text: str) -> str:
+    """An address or a name, in the one spelling that gRPC and sockets both know.
+
+    Raises:
+        ValueError: it is neither an IPv4 nor an IPv6 address, with or without brackets, nor a name.
+    """
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        if ":" in host:
+            address = IPv6Address(host)
+            return str(address.ipv4_mapped or address)
+        if HOST_NAME.fullmatch(host):
+            return host
+    except ValueError:
+        pass
+    raise ValueError("it is an IPv4 or IPv6 address, or the name of a host, without a port")
 
 
 def bracketed(host: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterator
 
 from hiseg.api.limits import MAX_CONNECTIONS
+from hiseg.core.cgroups import available_memory
 from hiseg.doctor.finding import Finding, ok, warning, wrong
 from hiseg.settings import MEBI, Settings
 
@@ -16,9 +15,8 @@ OWN_FILES = 128
 """File descriptors besides those of callers: model files, libraries, the log, connections to engines."""
 MIN_FILES = 256
 """With fewer file descriptors than this the service is of no use."""
-CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Where a container finds its limit of memory: in version 2 of cgroups, and in version 1."""
-MEMORY = Path("/proc/meminfo")
+OWN_BYTES = 384 * MEBI
+"""Memory besides what requests hold: libraries, models, batches and what the allocator keeps."""
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
@@ -90,19 +88,16 @@ def check_open_files(settings: Settings, allowed: int | None = None) -> Finding:
 def check_memory(settings: Settings, limit: int | None = None) -> Finding:
     """Compare the bytes of memory there are (here, unless ``limit`` is given) with what requests may hold."""
     if limit is None:
-        limit = memory_limit()
+        limit = available_memory()
     held = settings.max_held_bytes
+    needed = OWN_BYTES + held + held // 4  # one piece of work alone may exceed what is free by a quarter
     found = f"requests may hold {held // MEBI} MiB of the {limit // MEBI} MiB there are"
-    if held * 2 <= limit:
+    if needed <= limit:
         return ok("memory", found)
-    mend = "Set max_held_bytes to at most half: models, batches and answers need room too."
-    return wrong("memory", found, mend) if held >= limit else warning("memory", found, mend)
-
-
-def memory_limit(cgroups: Sequence[Path] = CGROUP_LIMITS, machine: Path = MEMORY) -> int:
-    """Read how many bytes of memory the container (its cgroup) or the machine has, whichever is less."""
-    least = int(machine.read_text().split("MemTotal:")[1].split()[0]) * 1024
-    for cgroup in cgroups:
-        with suppress(OSError, ValueError):  # no such version, or no limit
-            least = min(least, int(cgroup.read_text()))
-    return least
+    found += f", and {needed // MEBI} MiB are taken then, with models and batches"
+    least = 4 * settings.max_body_bytes
+    fitting = max(least, (limit - OWN_BYTES) * 4 // 5)
+    mend = f"Allow {needed // MEBI} MiB of memory, or set max_held_bytes to {fitting}"
+    if fitting == least:
+        mend += ", which is as little as max_image_bytes lets it be, and to less with that"
+    return (wrong if held >= limit else warning)("memory", found, f"{mend}.")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+from hiseg.core.cgroups import PROCESS, cpu_quota
 
 
-def available_cores(quota_file: Path = CGROUP_QUOTA) -> int:
-    """Number of cores by CPU affinity or by the cgroup's quota (version 2), whichever is less; at least 1."""
+def available_cores(process: Path = PROCESS) -> int:
+    """Number of cores by CPU affinity or by the quota of the process's groups, whichever is less; at least 1.
+
+    Args:
+        process: the folder of the process below ``/proc``.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = quota_file.read_text().split()
-        if quota != "max":
-            cores = min(cores, round(int(quota) / int(period)))
-    except (OSError, ValueError):
-        pass  # no cgroup v2 here
-    return max(1, cores)
+    quota = cpu_quota(process)
+    return cores if quota is None else max(1, min(cores, round(quota)))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import resource
-from pathlib import Path
 
 import pytest
 
 from hiseg.doctor.finding import Level
-from hiseg.doctor.limits import check_memory, check_open_files, check_settings, memory_limit
+from hiseg.doctor.limits import check_memory, check_open_files, check_settings
 from hiseg.settings import MEBI, Settings
 
 
@@ -54,18 +53,19 @@ def test_no_limit_of_open_files_is_fine() -> None:
 
 @pytest.mark.parametrize(("mebi", "level"), [(256, Level.WRONG), (900, Level.WARNING), (2048, Level.OK)])
 def test_the_level_follows_the_available_memory(mebi: int, level: Level) -> None:
-    assert check_memory(Settings(), mebi * MEBI).level is level
+    assert check_memory(Settings(max_held_bytes=512 * MEBI), mebi * MEBI).level is level
 
 
-def test_a_container_has_its_own_memory(tmp_path: Path) -> None:
-    machine, cgroup = tmp_path / "meminfo", tmp_path / "memory.max"
-    machine.write_text("MemFree: 1 kB\nMemTotal:       2048 kB\n")
-    assert memory_limit([cgroup], machine) == 2 * MEBI
-    cgroup.write_text("max\n")
-    assert memory_limit([cgroup], machine) == 2 * MEBI
-    cgroup.write_text("1000000\n")
-    assert memory_limit([cgroup], machine) == 1_000_000
-    assert memory_limit([tmp_path / "none", cgroup], machine) == 1_000_000
-    cgroup.write_text("9223372036854771712\n")  # no limit, as version 1 of cgroups says it
-    assert memory_limit([cgroup], machine) == 2 * MEBI
-    assert memory_limit() > 100 * MEBI
+@pytest.mark.parametrize("mebi", [600, 768, 1024, 4096])
+def test_what_is_held_by_default_fits(monkeypatch: pytest.MonkeyPatch, mebi: int) -> None:
+    monkeypatch.setattr("hiseg.settings.available_memory", lambda: mebi * MEBI)
+    assert check_memory(Settings(), mebi * MEBI).level is Level.OK
+
+
+def test_with_too_little_memory_it_says_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    mend = check_memory(Settings(max_held_bytes=512 * MEBI), 768 * MEBI).mend
+    assert mend == f"Allow 1024 MiB of memory, or set max_held_bytes to {(768 - 384) * MEBI * 4 // 5}."
+    monkeypatch.setattr("hiseg.settings.available_memory", lambda: 256 * MEBI)
+    settings = Settings()  # it has room for four bodies
+    assert settings.max_held_bytes == 4 * settings.max_body_bytes
+    assert "max_image_bytes" in check_memory(settings, 256 * MEBI).mend
