@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import cv2
 import httpx
-import numpy as np
 import pytest
 import yaml
 
@@ -24,7 +22,7 @@ from benchmarks.harness.serving import Server, serving
 from benchmarks.harness.triton.models import copy_of_ours, targets_of
 from benchmarks.harness.triton.server import Triton, triton
 from tests.docker.balancer import balancing, need_haproxy
-from tests.docker.load import load
+from tests.docker.load import load, small
 from tests.docker.names import naming
 
 pytestmark = pytest.mark.alone
@@ -48,13 +46,6 @@ def composed(name: str) -> str:
     """A variable of the service, as the composition sets it."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     return str(services["service"]["environment"][name])
-
-
-def small(photo: bytes) -> bytes:
-    """The photo, so small that it costs next to nothing."""
-    pixels = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
-    assert pixels is not None
-    return cv2.imencode(".jpg", cv2.resize(pixels, (160, 96)))[1].tobytes()
 
 
 class Replica:

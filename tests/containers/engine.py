@@ -1,0 +1,207 @@
+"""A Docker engine of these tests' own: its own socket, data, bridge and addresses, gone when the tests end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.harness.availability import missing
+
+BRIDGE = "hisegtests"
+BRIDGE_ADDRESS = "172.30.0.1/24"
+POOL = "base=172.29.0.0/16,size=24"
+"""Addresses of the networks that compositions make."""
+START_SECONDS = 60
+STOP_SECONDS = 60
+KEPT_BUILDS = "6GB"
+"""Of what builds made, kept for the next run."""
+
+
+class DockerError(RuntimeError):
+    """A command of Docker's that failed; the message is the command with all that it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A running engine.
+
+    Attributes:
+        socket: where it listens.
+        programs: folder of ``docker`` and its plugins.
+    """
+
+    socket: Path
+    programs: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables with which ``docker`` asks this engine, and no variable of the composition's."""
+        kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+        path = f"{self.programs}:{os.environ['PATH']}"
+        return kept | {"PATH": path, "DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": str(self.programs)}
+
+    def docker(
+        self,
+        *arguments: str | Path,
+        seconds: float = 300,
+        given: bytes | str | None = None,
+        folder: Path | None = None,
+        **variables: str,
+    ) -> str:
+        """What ``docker ARGUMENTS`` prints.
+
+        Args:
+            arguments: of the command.
+            seconds: after which it has failed.
+            given: standard input.
+            folder: in which it runs.
+            variables: more of the environment.
+
+        Raises:
+            DockerError: it failed.
+        """
+        done = subprocess.run(
+            ["docker", *map(str, arguments)],
+            env=self.environment | variables,
+            cwd=folder,
+            input=given.encode() if isinstance(given, str) else given,
+            stdin=subprocess.DEVNULL if given is None else None,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+        )
+        if done.returncode:
+            words = (done.stdout + done.stderr).decode(errors="replace")
+            raise DockerError(f"docker {' '.join(map(str, arguments))}: {done.returncode}\n{words}")
+        return done.stdout.decode()
+
+    @contextmanager
+    def exits(self, label: str) -> Iterator[Counter[str]]:
+        """How often containers ended with which exit code, complete after the block.
+
+        Args:
+            label: of containers, with the name of their service.
+
+        Returns:
+            Counts of ``SERVICE CODE``; containers without the label don't count.
+        """
+        codes: Counter[str] = Counter()
+        since = time.time()
+        try:
+            yield codes
+        finally:
+            form = f'{{{{index .Actor.Attributes "{label}"}}}} {{{{.Actor.Attributes.exitCode}}}}'
+            when = ("--since", f"{since:.3f}", "--until", f"{time.time():.3f}")
+            lines = self.docker("events", *when, "--filter", "event=die", "--format", form).splitlines()
+            codes.update(line for line in lines if line.split(" ")[0] not in ("", "<no"))
+
+    def remove_everything(self) -> None:
+        """Containers, networks and volumes go; images and what builds made stay for the next run."""
+        if "active" in self.docker("info", "--format", "{{.Swarm.LocalNodeState}}").split():
+            self.docker("swarm", "leave", "--force")
+        if containers := self.docker("ps", "--all", "--quiet").split():
+            self.docker("rm", "--force", "--volumes", *containers)
+        self.docker("network", "prune", "--force")
+        self.docker("volume", "prune", "--all", "--force")
+
+
+@contextmanager
+def engine(programs: Path, data: Path) -> Iterator[Engine]:
+    """An engine until the end of the block, with nothing in it but the images of earlier runs; or a skip.
+
+    If this process is killed the kernel sends the engine SIGTERM, and it takes its containers with it.
+
+    Args:
+        programs: folder with the engine and its plugins.
+        data: folder of its images.
+    """
+    with tempfile.TemporaryDirectory(prefix="hiseg-engine-") as name, _own_bridge(), _same_firewall():
+        folder = Path(name)
+        (folder / "daemon.json").write_text("{}")
+        command = [
+            # Mounts of containers are seen by the engine alone, and end with it.
+            *("setpriv", "--pdeathsig", "TERM", "unshare", "--mount", programs / "dockerd"),
+            *("--host", f"unix://{folder}/socket", "--data-root", data, "--exec-root", folder / "exec"),
+            *("--pidfile", folder / "pid", "--config-file", folder / "daemon.json"),
+            *("--bridge", BRIDGE, "--default-address-pool", POOL, "--mtu", str(_mtu())),
+            *("--userland-proxy-path", programs / "docker-proxy"),
+        ]
+        with (folder / "log").open("wb") as log:
+            path = f"{programs}:{os.environ['PATH']}"
+            process = subprocess.Popen(
+                command, env=os.environ | {"PATH": path}, stdout=log, stderr=log, start_new_session=True
+            )
+        made = Engine(folder / "socket", programs)
+        try:
+            _wait_until_it_answers(made, process, folder / "log")
+            made.remove_everything()
+            try:
+                yield made
+            finally:
+                made.remove_everything()
+                made.docker("builder", "prune", "--force", "--keep-storage", KEPT_BUILDS)
+        finally:
+            _stop(process)
+
+
+def _wait_until_it_answers(made: Engine, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(START_SECONDS * 5):
+        try:
+            made.docker("info")
+            return
+        except DockerError:
+            if process.poll() is not None:
+                break
+        time.sleep(0.2)
+    missing(f"the Docker engine doesn't start: {' '.join(log.read_text().splitlines()[-2:])}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _mtu() -> int:
+    """Bytes of a packet of the interface to the outside; a larger one of a container's might be lost on its way."""
+    routes = subprocess.check_output(["ip", "route", "show", "default"], text=True).split()
+    interface = routes[routes.index("dev") + 1] if "dev" in routes else "lo"
+    return min(1500, int(Path(f"/sys/class/net/{interface}/mtu").read_text()))
+
+
+@contextmanager
+def _own_bridge() -> Iterator[None]:
+    """The network interface of builds and of containers without a network of their own."""
+
+    # One that a killed run left behind.
+    subprocess.run(["ip", "link", "delete", BRIDGE], stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
+    try:
+        subprocess.run(["ip", "address", "add", BRIDGE_ADDRESS, "dev", BRIDGE], check=True)
+        yield
+    finally:
+        subprocess.run(["ip", "link", "delete", BRIDGE], check=False)
+
+
+@contextmanager
+def _same_firewall(tables: Sequence[str] = ("filter", "nat", "mangle")) -> Iterator[None]:
+    """Rules and forwarding are afterwards as they were."""
+    forwarding = Path("/proc/sys/net/ipv4/ip_forward")
+    before = forwarding.read_text()
+    rules = "".join(subprocess.check_output(["iptables-save", "-t", table], text=True) for table in tables)
+    try:
+        yield
+    finally:
+        subprocess.run(["iptables-restore"], input=rules, text=True, check=False)
+        forwarding.write_text(before)
