@@ -15,6 +15,7 @@ COMMANDS = {
     "distill": Place("hiseg_training.cli.stages", "Train a student's coarse stage from a teacher's (stage 2)."),
     "train": Place("hiseg_training.cli.stages", "Train instance segmentation (stage 3)."),
     "recipe": Place("hiseg_training.cli.recipe", "Follow a recipe step by step."),
+    "average": Place("hiseg_training.cli.average", "Write the mean of checkpoints' weights."),
     "validate": Place("hiseg_training.cli.validate", "IoU, detection rates, boundary IoU, AP and foreground."),
     "predict": Place("hiseg_training.cli.predict", "Draw what an exported model says about photos."),
     "export": Place("hiseg_training.cli.export", "Write a checkpoint as ONNX, checked against PyTorch."),
