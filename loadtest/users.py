@@ -12,7 +12,7 @@ from itertools import count, cycle, islice
 from typing import Any, TypeVar
 
 import grpc.experimental.gevent
-from locust import FastHttpUser, User, constant_throughput, events, task
+from locust import FastHttpUser, User, constant_pacing, constant_throughput, events, task
 from locust.argument_parser import LocustArgumentParser
 
 from hiseg.client import Client, Dropped, Failed, Frame, Segmented
@@ -35,7 +35,7 @@ T = TypeVar("T")
 @events.init_command_line_parser.add_listener
 def add_arguments(parser: LocustArgumentParser) -> None:
     """Where gRPC is, as locust itself asks for HTTP's host, and the key that both want."""
-    parser.add_argument("--grpc", default="grpc://127.0.0.1:50051", help="the service's gRPC URL")
+    parser.add_argument("--grpc", default="grpc://127.0.0.1:50051", env_var="LOAD_GRPC", help="the service's gRPC URL")
     parser.add_argument(
         "--api-key", default=None, env_var="HISEG_API_KEY", include_in_web_ui=False, help="for services that need one"
     )
@@ -119,6 +119,8 @@ class Camera(GrpcUser):
 
     per_s = FRAMES_PER_S
     weight = 1
+    # A stream takes longer than this, unless it fails: then the next one isn't tried at once.
+    wait_time = constant_pacing(FRAMES / FRAMES_PER_S)
 
     @task
     def watch(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from benchmarks.harness.paths import ROOT
-from docker.stack import NOT_IN_A_STACK, stack
+from docker.stack import DROPPED, NOT_IN_A_STACK, dropped, stack, with_secrets
 from hiseg.lifecycle import READ_RESPONSE_SECONDS
 from hiseg.settings import Settings
 
@@ -22,6 +22,11 @@ HEALTH_SECONDS = 2
 """More than the load balancer takes to see that a replica isn't ready: two checks, 0.5 and 0.25 s apart."""
 COMPOSE: dict[str, Any] = yaml.safe_load(WITH_DEFAULT.sub(r"\1", FILES[0].read_text()))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+def mounted(service: dict[str, Any]) -> list[str]:
+    """The volumes and folders of a service."""
+    return [volume.split(":")[0] for volume in service.get("volumes", ()) if isinstance(volume, str)]
 
 
 def seconds(text: str) -> float:
@@ -43,7 +48,8 @@ def test_every_variable_is_a_setting_that_the_service_takes(monkeypatch: pytest.
     for name, value in (SERVICES["service"]["environment"] | secrets).items():
         if name.startswith("HISEG_"):
             assert name.removeprefix("HISEG_").lower() in Settings.model_fields, name
-            monkeypatch.setenv(name, str(value))
+            if value is not None:  # which is passed on from the caller's environment
+                monkeypatch.setenv(name, str(value))
     settings = Settings()
     assert settings.shutdown_delay_seconds >= HEALTH_SECONDS
     least = settings.shutdown_delay_seconds + settings.drain_seconds + READ_RESPONSE_SECONDS
@@ -55,7 +61,7 @@ def test_every_file_is_there(path: Path) -> None:
     compose = yaml.safe_load(WITH_DEFAULT.sub(r"\1", path.read_text()))
     named = [config["file"] for config in compose.get("configs", {}).values()]
     for service in compose["services"].values():
-        named += [volume.split(":")[0] for volume in service.get("volumes", ()) if volume.startswith(".")]
+        named += [name for name in mounted(service) if name.startswith(".")]
         if "build" in service:
             named.append(service["build"]["dockerfile"])
     for name in named:
@@ -66,7 +72,7 @@ def test_what_services_name_is_declared() -> None:
     for service in SERVICES.values():
         assert {config["source"] for config in service.get("configs", ())} <= set(COMPOSE["configs"])
         assert set(service.get("depends_on", {})) <= set(SERVICES)
-        volumes = {volume.split(":")[0] for volume in service.get("volumes", ()) if volume[0] not in "./"}
+        volumes = {name for name in mounted(service) if name[0] not in "./"}
         assert volumes <= set(COMPOSE.get("volumes", {}))
 
 
@@ -104,5 +110,28 @@ def test_a_stack_has_what_was_asked_for_and_nothing_that_it_refuses() -> None:
         assert not set(NOT_IN_A_STACK) & set(service)
     reserved = made["services"]["triton-gpu"]["deploy"]["resources"]["reservations"]
     assert reserved == {"generic_resources": [{"discrete_resource_spec": {"kind": "NVIDIA-GPU", "value": 1}}]}
+    assert made["services"]["loadbalancer"]["ports"][1] == {
+        "target": 50051,
+        "published": "${PUBLISH_GRPC:-50051}",
+        "protocol": "tcp",
+        "mode": "host",
+    }
     with pytest.raises(ValueError, match="there is no profile cloud; there is gpu, "):
         stack(yaml.safe_load(FILES[0].read_text()), ["cloud"])
+
+
+def test_a_stack_has_keys_and_tls_and_says_what_it_drops() -> None:
+    compose = with_secrets(*(yaml.safe_load(file.read_text()) for file in FILES))
+    made = stack(compose, [])
+    assert made["services"]["service"]["environment"]["HISEG_API_KEYS_FILE"] == "/run/secrets/api_keys"
+    assert "HISEG_ENGINE" in made["services"]["service"]["environment"]
+    assert made["secrets"].keys() == {"api_keys", "tls_pem"}
+    assert "loadtest" not in made["services"]
+    (line,) = dropped(compose, made["services"])
+    assert line.startswith("dropped security_opt of service, loadbalancer: ")
+    assert not any(set(DROPPED) & set(service) for service in made["services"].values())
+
+
+def test_what_a_stack_would_ignore_in_silence_is_not_used() -> None:
+    for service in SERVICES.values():
+        assert not {"tmpfs", "start_interval"} & (set(service) | set(service.get("healthcheck", ())))
