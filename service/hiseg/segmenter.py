@@ -150,23 +150,25 @@ class Segmenter:
         if not any(batcher.engine.slots for batcher in batchers):
             raise Unavailable(NO_ENGINE)
 
-    def check_capacity(self, reservation: Reservation, deadline: float | None) -> None:
+    def check_capacity(self, reservation: Reservation, deadline: float | None, model: str = "") -> None:
         """Refuse a request that was admitted before it is read, if no model could take even the smallest job.
 
         Args:
             reservation: the request's; the bytes of the smallest canvas are added to it.
             deadline: the request's, in seconds of :func:`time.monotonic`'s clock; None: none, or not known yet.
+            model: name of the model that answers, by which alone it is judged; empty: it isn't known yet.
 
         Raises:
             Unavailable: no engine answers.
             Overloaded: the job would wait too long for every model, or the bytes are not free.
             DeadlineExceeded: it would miss its deadline on an idle service too.
         """
-        self._check_engines()
-        canvases = [canvas for info in self.models for canvas in info.canvases]
+        self._check_engines(model or None)
+        judges = [self.batchers[model]] if model else list(self.batchers.values())
+        canvases = [canvas for batcher in judges for canvas in batcher.engine.info.canvases]
         reservation.reserve(reservation.bytes + min((3 * height * width for height, width in canvases), default=0))
         refusals: list[Overloaded | DeadlineExceeded] = []
-        for batcher in self.batchers.values():
+        for batcher in judges:
             try:
                 batcher.check_capacity(reservation.client, deadline)
                 return

@@ -66,6 +66,7 @@ class Exchange:
         log_entry: RequestLogEntry | None = None,
         stream: int | None = None,
         variant: str = "",
+        model: str = "",
     ) -> RequestContext:
         """Open a request that has just arrived and isn't read yet; enter the context that is returned.
 
@@ -83,6 +84,8 @@ class Exchange:
             stream: number of the stream that the request is a frame of; None: of none. The stream itself counts as one
                 of the key's concurrent requests. It has no share of its own, but takes turns with the client's others.
             variant: variant that is going to answer; empty if it isn't known yet.
+            model: name of the model that is going to answer, by whose room the request is judged before it is read;
+                empty if it isn't known yet.
         """
         return RequestContext(
             self,
@@ -97,6 +100,7 @@ class Exchange:
             log_entry or RequestLogEntry(),
             stream,
             variant,
+            model,
         )
 
     @contextmanager
@@ -166,6 +170,7 @@ class RequestContext:
         log_entry: RequestLogEntry,
         stream: int | None,
         variant: str,
+        model: str,
     ) -> None:
         self._exchange = exchange
         self._transport = transport
@@ -183,6 +188,7 @@ class RequestContext:
         self.log_entry = log_entry
         log_entry.key, log_entry.trace_id = quota.name, trace_id(self.traceparent)
         self.variant = variant
+        self._model = model
 
     def admit(self) -> None:
         """Check the size of the request, the rate and the concurrent requests of its key, and reserve its memory.
@@ -213,7 +219,7 @@ class RequestContext:
         try:
             if not self._is_admitted:
                 self.admit()
-            self._exchange.segmenter.check_capacity(self.reservation, self.deadline)
+            self._exchange.segmenter.check_capacity(self.reservation, self.deadline, self._model)
         except Exception as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise

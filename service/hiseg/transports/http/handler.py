@@ -33,6 +33,7 @@ async def handle(
     read: Callable[[Request], Awaitable[T]],
     answer: Callable[[T, RequestContext], Awaitable[Response]],
     error_response: Callable[[HisegError], Response],
+    model: str = "",
 ) -> Response:
     """Handle a request from the first check to its response.
 
@@ -43,6 +44,7 @@ async def handle(
         read: reads and validates the body.
         answer: does the rest; it is cancelled when the caller hangs up.
         error_response: writes an error in the format of the API.
+        model: name of the model that answers; empty: it isn't known before the body is read.
     """
     deadline_ms = whole_number(request.query_params.get("deadline_ms"))
     try:
@@ -55,6 +57,7 @@ async def handle(
             deadline_s=deadline_ms / 1000 if deadline_ms else None,
             traceparent=read_traceparent(request.headers.get(HEADER, "")),
             log_entry=request.scope[LOG_ENTRY],
+            model=model,
         ) as context:
             check_coding(request)
             body = await read_in_time(read, request, context, exchange.settings.body_timeout_seconds)

@@ -10,16 +10,18 @@ from fastapi import APIRouter, Request, Response
 from hiseg.api.answer import SegmentOut, add_timings, server_timing, to_json, to_json_text
 from hiseg.api.encoding import to_png, writing_cost
 from hiseg.api.exchange import Exchange, RequestContext
-from hiseg.core.errors import shorten
+from hiseg.core.errors import InvalidRequest, UnsupportedImage, shorten
 from hiseg.core.image import ImageSource
+from hiseg.core.job import Mode
 from hiseg.core.result import Result
 from hiseg.core.stop import Stop
 from hiseg.transports.http.accept import preferred
 from hiseg.transports.http.body import SegmentRequest, read_request
-from hiseg.transports.http.content import JSON, OCTETS
+from hiseg.transports.http.content import JSON, OCTETS, RAW, body_type
 from hiseg.transports.http.handler import handle
 from hiseg.transports.http.notes import notes_headers
 from hiseg.transports.http.problems import FrameworkProblem, problem
+from hiseg.transports.http.texts import BOXES
 
 TRANSPORT = "http"
 PNG = "image/png"
@@ -42,7 +44,8 @@ def router(exchange: Exchange) -> APIRouter:
         `/v1/segment/png` has these by themselves, for clients that want to know the type of an answer beforehand.
         """
         as_png = wants_png(",".join(request.headers.getlist("accept")))
-        return await handle(exchange, TRANSPORT, request, read, partial(answer, as_png=as_png), problem)
+        model = expected_model(request, exchange)
+        return await handle(exchange, TRANSPORT, request, read, partial(answer, as_png=as_png), problem, model)
 
     @routes.post("/v1/segment/png")
     async def segment_png(request: Request) -> Response:
@@ -53,9 +56,26 @@ def router(exchange: Exchange) -> APIRouter:
         """
         media_type = png_type(",".join(request.headers.getlist("accept")))
         answer_png = partial(answer, as_png=True, media_type=media_type)
-        return await handle(exchange, TRANSPORT, request, read, answer_png, problem)
+        model = expected_model(request, exchange)
+        return await handle(exchange, TRANSPORT, request, read, answer_png, problem, model)
 
     return routes
+
+
+def expected_model(request: Request, exchange: Exchange) -> str:
+    """Name of the model that answers, if the body is the image and all options stand in the query; else empty."""
+    try:
+        if body_type(request) not in RAW:
+            return ""
+    except UnsupportedImage:
+        return ""
+    query, segmenter, default = request.query_params, exchange.segmenter, exchange.settings.default_variant
+    has_boxes = any(text.strip() for text in query.getlist(BOXES))
+    try:
+        asked = segmenter.choose_model(query.get("model"), query.get("variant"), default).ref.name
+        return segmenter.choose_graph(asked, Mode(query.get("mode", Mode.INSTANCE)), has_boxes)[0].ref.name
+    except (InvalidRequest, ValueError):
+        return ""  # nobody answers that, which is said when all of the request was read
 
 
 async def answer(received: SegmentRequest, context: RequestContext, as_png: bool, media_type: str = PNG) -> Response:

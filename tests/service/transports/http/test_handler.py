@@ -7,6 +7,7 @@ import io
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import httpx
@@ -17,6 +18,9 @@ import uvicorn
 
 from benchmarks.harness.echo import EchoEngine, echoing
 from hiseg.access.key_store import KeyStore
+from hiseg.batching.batcher import Batcher
+from hiseg.core.result import ModelRef
+from hiseg.engines.base import Cost
 from hiseg.lifecycle import listen_for_http
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
@@ -25,7 +29,7 @@ from hiseg.transports.http import handler, unread
 from hiseg.transports.http.app import create_http
 from hiseg.transports.http.connection import Connection
 from hiseg.transports.http.open_connections import OpenConnections
-from tests.service.transports.http.test_problems import app
+from tests.service.transports.http.test_problems import app, post
 
 MEBI = 1024 * 1024
 JPEG = {"content-type": "image/jpeg"}
@@ -68,6 +72,48 @@ def test_a_body_needs_a_least_rate(photo: bytes, monkeypatch: pytest.MonkeyPatch
             if status == 504:
                 assert (answer.json()["field"], answer.json()["limit"]) == ("body", len(photo))
             assert segmenter.admission.reserved_bytes == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "is_read"),
+    [
+        ("/v1/segment?boxes=", 429, False),
+        ("/v1/segment?boxes=1,1,9,9&variant=b0", 429, False),
+        ("/v1/segment/png?boxes=&mode=binary&model=echo", 429, False),
+        ("/v2/models/echo/infer", 429, False),
+        ("/v1/segment?boxes=&variant=b1", 200, True),
+        ("/v1/segment/png?boxes=&model=idle", 200, True),
+        ("/v1/segment?boxes=&variant=b9", 422, True),
+        ("/v2/models/idle/infer", 415, False),  # there is room, but a photo is no request of that protocol
+    ],
+)
+def test_a_request_is_judged_by_its_own_model_before_it_is_read(
+    photo: bytes, path: str, status: int, is_read: bool
+) -> None:
+    pulled = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal pulled
+        pulled += 1
+        yield photo
+
+    async def scenario() -> None:
+        busy, idle = EchoEngine(prior=Cost(0, 5000, 0)), EchoEngine()
+        idle.info = replace(idle.info, ref=ModelRef("idle", "1", "b1"))
+        busy.gate.clear()
+        async with (
+            app(busy) as (client, segmenter, _),
+            Batcher(idle, segmenter.workers).running() as segmenter.batchers["idle"],
+        ):
+            first = post(client, photo)
+            while not busy.running:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            answer = await client.post(path, content=body(), headers=JPEG)
+            assert (answer.status_code, pulled > 0) == (status, is_read), answer.text
+            busy.gate.set()
+            await first
 
     asyncio.run(scenario())
 

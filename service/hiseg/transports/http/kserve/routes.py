@@ -111,7 +111,7 @@ def router(exchange: Exchange) -> APIRouter:
         has_masks, max_boxes = model in segmenter.mask_models, exchange.settings.max_boxes
         read = partial(read_infer_request, max_boxes=max_boxes, has_masks=has_masks)
         segment_with = partial(answer, model=model)
-        return await handle(exchange, TRANSPORT, request, read, segment_with, error_response)
+        return await handle(exchange, TRANSPORT, request, read, segment_with, error_response, name)
 
     return routes
 
