@@ -316,13 +316,20 @@ def test_statistics_count_the_images(client: httpx.Client, photo: bytes) -> None
         (found,) = client.get(f"{URL}/stats").json()["model_stats"]
         return [found["inference_count"], found["execution_count"], found["inference_stats"]["compute_infer"]["ns"]]
 
-    before = count()
+    def settled(least: int) -> list[int]:
+        """Counts of at least so many images that stand still: a batch is counted a moment after its answers."""
+        found = count()
+        for _ in range(100):
+            time.sleep(0.1)
+            again = count()
+            if found[0] >= least and again == found:
+                break
+            found = again
+        return found
+
+    before = settled(0)  # a batch of the test before may still be to come
     segment(client, photo)
-    for _ in range(100):  # a batch is counted a moment after its answers
-        images, batches, nanoseconds = count()
-        if images > before[0]:
-            break
-        time.sleep(0.05)
+    images, batches, nanoseconds = settled(before[0] + 1)
     assert (images, batches) == (before[0] + 1, before[1] + 1)
     assert nanoseconds > before[2]
 
