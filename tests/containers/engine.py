@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -117,13 +118,20 @@ class Engine:
 def engine(programs: Path, data: Path) -> Iterator[Engine]:
     """An engine until the end of the block, with nothing in it but the images of earlier runs; or a skip.
 
-    If this process is killed the kernel sends the engine SIGTERM, and it takes its containers with it.
+    SIGTERM ends the block as Ctrl-C does. If this process is killed the kernel sends the engine SIGTERM, and it takes
+    its containers with it, but perhaps for one that was just starting; the next run ends that one.
 
     Args:
         programs: folder with the engine and its plugins.
         data: folder of its images.
     """
-    with tempfile.TemporaryDirectory(prefix="hiseg-engine-") as name, _own_bridge(), _same_firewall():
+    _end_leftovers(programs)
+    with (
+        _ended_by_sigterm(),
+        tempfile.TemporaryDirectory(prefix="hiseg-engine-") as name,
+        _own_bridge(),
+        _same_firewall(),
+    ):
         folder = Path(name)
         (folder / "daemon.json").write_text("{}")
         command = [
@@ -171,6 +179,30 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _end_leftovers(programs: Path) -> None:
+    """End containers of an earlier run, whose engine is gone: those whose parent is one of our programs."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if (process / "exe").readlink().parent == programs:
+                for child in (process / "task" / process.name / "children").read_text().split():
+                    os.kill(int(child), signal.SIGKILL)
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Within the block SIGTERM raises KeyboardInterrupt, so that what was started is ended."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt("SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _mtu() -> int:

@@ -1,8 +1,8 @@
 """Images without an image registry: stand-ins under the official names, made of one folder of Debian 12.
 
-What stands for what: Debian's Python 3.11, HAProxy 2.6 and Prometheus 2.42 for the official images of those versions,
-and a port that answers 200 for Grafana. Users, folders, entrypoints and stop signals are the official ones. The
-project's Dockerfiles are built as they are.
+What stands for what: Debian's Python 3.11, HAProxy 2.6 and Prometheus 2.42 for the official images of those versions;
+PyPI's Triton with the tests' stand-in for its ONNX backend for NVIDIA's; a port that answers 200 for Grafana. Users,
+folders, entrypoints and stop signals are the official ones. The project's Dockerfiles are built as they are.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ PYTHON = "python:3.11-slim-bookworm"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PIP = "[global]\ncert = /etc/ssl/certs/ca-certificates.crt\ntimeout = 180\n"
 STAND_INS = Path(__file__).with_name("stand_ins")
+HARNESS = ROOT / "benchmarks" / "harness" / "triton"
 BUILD_SECONDS = 900
 WITH_DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
 
@@ -41,7 +42,7 @@ def official_names() -> Mapping[str, str]:
 
 
 def make_stand_ins(engine: Engine, folder: Path) -> None:
-    """Images that others make, but for Triton's and Jaeger's; or a skip if Debian's packages or PyPI can't be reached.
+    """All images that others make, but for Triton's; or a skip if Debian's packages or PyPI can't be reached.
 
     Args:
         engine: gets them; what it has already is not made again.
@@ -65,9 +66,14 @@ def make_stand_ins(engine: Engine, folder: Path) -> None:
         missing(f"containers can't reach PyPI: {' '.join(str(error).split())[-300:]}")
 
 
-def build(engine: Engine, context: Path, tag: str) -> None:
+def make_triton(engine: Engine) -> None:
+    """NVIDIA's image of the server, of what PyPI has of it."""
+    build(engine, STAND_INS / "triton", official_names()["triton"], "--build-context", f"harness={HARNESS}")
+
+
+def build(engine: Engine, context: Path, tag: str, *arguments: str) -> None:
     """Build one image."""
-    engine.docker("buildx", "build", "--quiet", "--tag", tag, context, seconds=BUILD_SECONDS)
+    engine.docker("buildx", "build", "--quiet", "--tag", tag, *arguments, context, seconds=BUILD_SECONDS)
 
 
 def _import_debian(engine: Engine, root: Path) -> None:
