@@ -122,7 +122,8 @@ def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
         "--list",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["crops", "student", "foreground"]
+    names = [line.split(":")[0] for line in done.stdout.splitlines()]
+    assert names == ["crops", "student", "long", "wide", "foreground"]
     assert "hiseg-train pretrain --config lite-b0 --pretrained_checkpoint" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
