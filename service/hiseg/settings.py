@@ -34,11 +34,13 @@ PREFIX = "HISEG_"
 FILE = "hiseg.toml"
 OF_OTHERS = frozenset(
     {
-        *("HISEG_API_KEY", "HISEG_DATA"),  # of `hiseg bench` and the load tests; folder of the training data
+        "HISEG_API_KEY",  # with which `hiseg bench` and the load tests call a service
+        "HISEG_DATA",  # folder of the training data
         "HISEG_CPUS",  # the others are those of docker-compose.yml
         "HISEG_IMAGE",
         "HISEG_LOADTEST_IMAGE",
         "HISEG_MEMORY",
+        "HISEG_REPLICAS",
         "HISEG_VERSION",
     }
 )

@@ -14,7 +14,7 @@ import yaml
 from benchmarks.harness.paths import ROOT
 from docker.stack import DROPPED, NOT_IN_A_STACK, dropped, stack, with_secrets
 from hiseg.lifecycle import READ_RESPONSE_SECONDS
-from hiseg.settings import Settings
+from hiseg.settings import OF_OTHERS, PREFIX, Settings
 
 FILES = [ROOT / "docker-compose.yml", ROOT / "docker" / "secrets.yml"]
 WITH_DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
@@ -54,6 +54,12 @@ def test_every_variable_is_a_setting_that_the_service_takes(monkeypatch: pytest.
     assert settings.shutdown_delay_seconds >= HEALTH_SECONDS
     least = settings.shutdown_delay_seconds + settings.drain_seconds + READ_RESPONSE_SECONDS
     assert seconds(SERVICES["service"]["stop_grace_period"]) > least
+
+
+def test_commands_run_where_the_variables_of_the_composition_are_set() -> None:
+    named = set(re.findall(r"\bHISEG_[A-Z0-9_]+", (ROOT / "docker-compose.yml").read_text()))
+    settings = {PREFIX + name.upper() for name in Settings.model_fields}
+    assert named - settings <= OF_OTHERS
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
