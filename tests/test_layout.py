@@ -35,6 +35,8 @@ ACROSS = {
     "service/transports/test_ipv6.py",
     # Two models of one variant, and models that give masks or the foreground alone, over every way in.
     *("service/test_two_models.py", "service/test_three_graphs.py"),
+    # A finder, its requests of two stages, and what it finds, over every way in.
+    "service/test_finder.py",
     *("service/transports/grpc/test_notes.py", "service/transports/grpc/test_reasons.py"),
     # Commands and filters that several modules make up.
     *(

@@ -8,33 +8,31 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from hiseg.batching.admission import Admission, Reservation
 from hiseg.batching.batcher import NO_ENGINE, Batcher
-from hiseg.batching.job import BatchJob, Prepared
+from hiseg.batching.job import BatchJob
 from hiseg.batching.workers import Workers
 from hiseg.core.box import Box, bounding_box
-from hiseg.core.canvas import Placement, choose_canvas, to_canvas
+from hiseg.core.canvas import choose_canvas
 from hiseg.core.errors import DeadlineExceeded, Overloaded, Reason, Unavailable
-from hiseg.core.forks import native_work
-from hiseg.core.image import ImageSource, Size
 from hiseg.core.job import Job, Mode
-from hiseg.core.model_choice import choose_model
-from hiseg.core.result import ForegroundSource, Instance, ModelRef, Result
-from hiseg.core.stop import NEVER, Stop
+from hiseg.core.model_choice import choose_model, finder_model
+from hiseg.core.result import ModelRef, Result
+from hiseg.core.stop import Stop
 from hiseg.engines.base import ModelInfo, Outputs, with_masks
 from hiseg.engines.choice import choose_graph
 from hiseg.images.encoded import EncodedImage, inspect
 from hiseg.images.limits import ImageLimits
-from hiseg.masks.draw import draw_masks, measure_crops
-from hiseg.masks.logits import log_odds
+from hiseg.masks.draw import measure_crops
 from hiseg.masks.memory import NOTHING, WritingCost
-from hiseg.masks.union import unite
-from hiseg.observability.tracing import OFF, Stage, Tracing
+from hiseg.observability.tracing import OFF, Tracing
+from hiseg.stages.draw import draw_and_write, list_stages
+from hiseg.stages.prepare import decodes_quickly, prepare, size_to_decode
 
 MAX_INLINE_MASK_PIXELS = 2**17
 """Masks over at most so many pixels are drawn on the event loop: handing them to a thread and back takes longer."""
@@ -42,14 +40,6 @@ MAX_INLINE_MASKS = 16
 """No more masks are drawn on the event loop, however small: each takes some time of its own."""
 MAX_SHORT_MASKS = 32
 """Drawing and writing more masks may take long, however small they are."""
-MAX_INLINE_IMAGE_PIXELS = 2**19
-"""A JPEG or raw frame of at most so many pixels, and bytes, is decoded on the event loop: it takes about two
-milliseconds."""
-CANVAS_OVERSAMPLING = 3
-"""How many times as large as on its canvas an image is decoded at least, in each direction, before it is reduced.
-
-With so many, masks differ from those of the image in full size by as much as with noise of two grey levels in 256.
-"""
 T = TypeVar("T")
 
 
@@ -85,9 +75,14 @@ class Segmenter:
         return with_masks(self.models)
 
     @property
-    def foreground_models(self) -> list[ModelRef]:
-        """Those that give the foreground alone."""
+    def other_models(self) -> list[ModelRef]:
+        """Those that give no masks, but the foreground, and finders the people too."""
         return [info.ref for info in self.models if not info.has_masks]
+
+    @property
+    def finder(self) -> ModelRef | None:
+        """The model that finds the people in an image; None: there is none."""
+        return finder_model(info.ref for info in self.models if info.is_finder)
 
     def choose_model(self, model: str | None, variant: str | None, default_variant: str) -> ModelInfo:
         """Return the model that a request asks for; see :mod:`hiseg.core.model_choice`.
@@ -100,7 +95,7 @@ class Segmenter:
         Raises:
             InvalidRequest: there is no such model or variant, or the model is of another variant.
         """
-        chosen = choose_model(self.mask_models, model, variant, default_variant, self.foreground_models)
+        chosen = choose_model(self.mask_models, model, variant, default_variant, self.other_models)
         return self.batchers[chosen.name].engine.info
 
     def choose_graph(self, model: str, mode: Mode, has_boxes: bool) -> tuple[ModelInfo, Outputs]:
@@ -287,114 +282,3 @@ class Segmenter:
     def _is_alone(self) -> bool:
         """Whether this request is the only one: under load the threads work, and the event loop serves the others."""
         return self.admission.active_requests == 1
-
-
-def decodes_quickly(image: ImageSource) -> bool:
-    """Whether decoding on the event loop is faster than in a thread and back, and too short a pause to be noticed."""
-    if isinstance(image, EncodedImage):
-        header = image.header
-        # PNG and WebP take up to ten times as long, and JPEGs with passes or odd codes as long as their writers like.
-        quick = header.kind == "JPEG" and header.is_plain and not header.in_passes
-        # A file of more bytes than pixels has more in it than the image.
-        is_small = max(image.nbytes, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
-        return quick and is_small and image.is_conversion_known
-    return max(image.nbytes // 3, image.width * image.height) <= MAX_INLINE_IMAGE_PIXELS
-
-
-def size_to_decode(placement: Placement) -> Size:
-    """The smallest (height, width) at which an image may be decoded for its canvas."""
-    height, width = placement.content
-    return CANVAS_OVERSAMPLING * height, CANVAS_OVERSAMPLING * width
-
-
-def prepare(image: ImageSource, placement: Placement, boxes: Sequence[Box], stop: Stop = NEVER) -> Prepared:
-    """Decode an image onto its canvas, uint8 ``[3, H, W]``, and turn its boxes into RoIs, float32 ``[N, 4]``.
-
-    Raises:
-        UndecodableImage: the image is damaged.
-        Exception: what :meth:`Stop.check` raises.
-    """
-    with native_work():
-        decoded = image.decode(size_to_decode(placement), stop)
-        stop.check()
-        return Prepared(to_canvas(decoded.pixels, placement), placement.rois(boxes), decoded.notes)
-
-
-def draw_and_write(
-    job: Job,
-    boxes: Sequence[Box],
-    placement: Placement,
-    batch_job: BatchJob,
-    write: Callable[[Result, Stop], T],
-    stop: Stop = NEVER,
-) -> tuple[Result, T]:
-    """Draw the masks of a job that has come back from the engine, and write the answer; both are timed.
-
-    Raises:
-        Exception: what :meth:`Stop.check` or ``write`` raises.
-    """
-    started = time.perf_counter()
-    with native_work():
-        result = draw(job, boxes, placement, batch_job, stop)
-    drawn = time.perf_counter()
-    timings = result.timings_ms
-    timings |= {
-        "decode": batch_job.decode_ms,
-        "queue": batch_job.queue_ms,
-        "infer": batch_job.infer_ms,
-        "masks": (drawn - started) * 1000,
-    }
-    answer = write(result, stop)
-    timings["encode"] = (time.perf_counter() - drawn) * 1000
-    return result, answer
-
-
-def draw(job: Job, boxes: Sequence[Box], placement: Placement, batch_job: BatchJob, stop: Stop = NEVER) -> Result:
-    """Draw an instance for each box, or in binary mode everybody at once; the result has no timings yet.
-
-    Args:
-        job: what is requested, and the size of the image.
-        boxes: clipped to the image; some may be empty.
-        placement: where the image lies on its canvas.
-        batch_job: its prediction has the job's own rows: ``logit_margins`` float32 ``[N, mask_h, mask_w]``, one for
-            each box that is not empty, or if that was requested ``foreground`` float32 ``[1, H, W]``.
-        stop: looked at before each mask.
-
-    Raises:
-        Exception: what :meth:`Stop.check` raises.
-    """
-    width, height, prediction = job.image.width, job.image.height, batch_job.prediction
-    people: tuple[Instance, ...] = ()
-    if batch_job.requested is Outputs.FOREGROUND:
-        content_h, content_w = placement.content
-        odds = log_odds(prediction.foreground[0, :content_h, :content_w])
-        (everybody,) = draw_masks([odds], [Box(0, 0, width, height)], width, height, job.post_processing, stop=stop)
-        source = ForegroundSource.IMAGE
-    else:
-        margins, scale = prediction.logit_margins, prediction.crop_scale
-        people = draw_masks(margins, boxes, width, height, job.post_processing, scale, stop)
-        source = ForegroundSource.INSTANCES
-    notes, model = batch_job.prepared.notes + job.notes, prediction.model
-    if job.mode is Mode.INSTANCE:
-        return Result(width, height, notes, people, None, model)
-    if source is ForegroundSource.INSTANCES:
-        everybody = unite(people, width, height, stop)
-    return Result(width, height, notes, (), everybody, model, foreground_source=source, united=people)
-
-
-def list_stages(batch_job: BatchJob, timings_ms: Mapping[str, float], now: float) -> list[Stage]:
-    """List the stages of a request that ends now; its image is decoded while it waits in the queue.
-
-    Args:
-        batch_job: the request's job, as it came back from the batcher.
-        timings_ms: milliseconds that each stage took.
-        now: the time now, in seconds of the batcher's clock.
-    """
-    encode_s = timings_ms["encode"] / 1000
-    return [
-        Stage("queue", now - batch_job.arrived, (batch_job.began - batch_job.arrived) * 1000),
-        Stage("decode", now - batch_job.decode_began, batch_job.decode_ms),
-        Stage("infer", now - batch_job.began, batch_job.infer_ms),
-        Stage("masks", encode_s + timings_ms["masks"] / 1000, timings_ms["masks"]),
-        Stage("encode", encode_s, timings_ms["encode"]),
-    ]

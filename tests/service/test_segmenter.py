@@ -27,7 +27,7 @@ from hiseg.engines.base import Cost, Outputs
 from hiseg.images.encoded import EncodedImage, inspect
 from hiseg.images.limits import ImageLimits
 from hiseg.masks.formats.label_map import label_map
-from hiseg.segmenter import decodes_quickly, prepare, size_to_decode
+from hiseg.stages.prepare import decodes_quickly, prepare, size_to_decode
 
 
 def image(red: int = 0, width: int = 128, height: int = 96) -> Image:

@@ -20,6 +20,7 @@ class Served(TypedDict):
         default_variant: its variant; while the service starts, the setting.
         foreground_model: name of the model that gives the foreground of an image where the one that is asked for gives
             masks alone; empty if there is none.
+        finder_model: name of the model that finds the people in an image; empty if there is none.
     """
 
     models: list[str]
@@ -29,6 +30,7 @@ class Served(TypedDict):
     default_model: str
     default_variant: str
     foreground_model: str
+    finder_model: str
 
 
 def models_served(segmenter: Segmenter, default_variant: str) -> Served:
@@ -38,7 +40,8 @@ def models_served(segmenter: Segmenter, default_variant: str) -> Served:
         segmenter: has the models.
         default_variant: the setting, which may name a model.
     """
-    models, foreground = segmenter.mask_models, foreground_model(segmenter.foreground_models)
+    models, finder = segmenter.mask_models, segmenter.finder
+    foreground = finder or foreground_model(segmenter.other_models)
     default, answering = default_model(models, default_variant), models_of_variants(models)
     return {
         "models": sorted(info.ref.name for info in segmenter.models),
@@ -48,4 +51,5 @@ def models_served(segmenter: Segmenter, default_variant: str) -> Served:
         "default_model": default.name if default else "",
         "default_variant": default.variant if default else default_variant,
         "foreground_model": foreground.name if foreground else "",
+        "finder_model": finder.name if finder else "",
     }

@@ -45,16 +45,19 @@ def scatter(prediction: Prediction, members: Sequence[Prepared]) -> list[Predict
 
     Args:
         prediction: output for the batch that :func:`assemble` made of the members: ``logit_margins`` float32
-            ``[N, mask_h, mask_w]``, ``foreground`` float32 ``[B, H, W]``.
+            ``[N, mask_h, mask_w]``, ``foreground`` float32 ``[B, H, W]``, ``boxes`` float32 ``[M, 6]``.
         members: those of the batch, in the same order.
 
     Returns:
-        For each member ``logit_margins`` ``[n, mask_h, mask_w]`` of its own RoIs and ``foreground`` ``[1, H, W]``.
+        For each member ``logit_margins`` ``[n, mask_h, mask_w]`` of its own RoIs, ``foreground`` ``[1, H, W]`` and
+        ``boxes`` ``[m, 6]`` of its own image, whose index is 0 there.
     """
     parts, start = [], 0
     for index, member in enumerate(members):
         end = start + len(member.rois)
         logit_margins, foreground = prediction.logit_margins[start:end], prediction.foreground[index : index + 1]
-        parts.append(replace(prediction, logit_margins=logit_margins, foreground=foreground))
+        boxes = prediction.boxes[prediction.boxes[:, 0] == index]
+        boxes[:, 0] = 0
+        parts.append(replace(prediction, logit_margins=logit_margins, foreground=foreground, boxes=boxes))
         start = end
     return parts

@@ -82,7 +82,8 @@ def _why(folder: Path, setting: Path | None, option: Path | None) -> str:
 def _print_model(info: ModelInfo, default: ModelRef | None) -> None:
     card: Mapping[str, Any] = info.card
     size = f"{card['bytes'] / 1e6:.1f} MB"
-    gives = "mask " + "x".join(str(side) for side in info.mask_size) if info.has_masks else "foreground alone"
+    others = "boxes and foreground" if info.is_finder else "foreground alone"
+    gives = "mask " + "x".join(str(side) for side in info.mask_size) if info.has_masks else others
     precision = f"{info.ref.precision}  " if info.ref.precision else ""
     said = f"{info.ref.name}  version {info.ref.version}  variant {info.ref.variant}  {gives}  {precision}{size}"
     typer.echo(f"{said}  (default)" if info.ref == default else said)

@@ -150,6 +150,7 @@ def to_info(message: pb.GetInfoResponse) -> dict[str, Any]:
         "default_model": message.default_model,
         "default_variant": message.default_variant,
         "foreground_model": message.foreground_model,
+        "finder_model": message.finder_model,
         "image_types": list(message.image_types),
         "pixel_formats": [_enum_word(pb.PixelFormat, number, "PIXEL_FORMAT_") for number in message.pixel_formats],
         "policies": [_enum_word(pb.StreamPolicy, number, "STREAM_POLICY_") for number in message.policies],

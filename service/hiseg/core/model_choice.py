@@ -5,8 +5,8 @@ order in which models were found. Several models may share a variant, say the pu
 ``hiseg_tiny`` that is a B0 too. Then the one called ``hiseg_VARIANT`` answers for the variant, or the first by name if
 none is called so. The others are asked for by their names.
 
-Models that give no masks, but the foreground alone, answer for no variant. They too are asked for by name, or found by
-:func:`foreground_model`.
+Models that give no masks, but the foreground alone or the people in an image, answer for no variant. They too are asked
+for by name, or found by :func:`foreground_model` and :func:`finder_model`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ PUBLISHED = "hiseg_"
 """How the names of published models begin; the variant follows."""
 PUBLISHED_FOREGROUND = "hiseg_foreground"
 """Name of the published model that gives the foreground alone."""
+PUBLISHED_FINDER = "hiseg_find"
+"""Name of the published model that finds the people in an image."""
 WITH_VERSION = re.compile(r"(.+)[/:@][^/:@]*")
 """A name with a version after it, as other servers and registries write it."""
 
@@ -43,6 +45,12 @@ def foreground_model(models: Iterable[ModelRef]) -> ModelRef | None:
     """Of the models that give the foreground alone the one that answers who names none: the published one, or the
     first by name; None: there is none."""
     return min(models, key=lambda model: (model.name != PUBLISHED_FOREGROUND, model.name), default=None)
+
+
+def finder_model(models: Iterable[ModelRef]) -> ModelRef | None:
+    """Of the models that find people the one that does it for every request: the published one, or the first by name;
+    None: there is none."""
+    return min(models, key=lambda model: (model.name != PUBLISHED_FINDER, model.name), default=None)
 
 
 def default_model(models: Sequence[ModelRef], default: str) -> ModelRef | None:

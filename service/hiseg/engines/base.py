@@ -52,6 +52,8 @@ class Outputs(Flag):
     """A mask for each box."""
     FOREGROUND = auto()
     """The probability that anybody is there, for each pixel of the canvas."""
+    BOXES = auto()
+    """A box for each person in the image, with a score: who gives them is a finder."""
     BOTH = MASKS | FOREGROUND
 
     @property
@@ -88,12 +90,17 @@ class ModelInfo:
 
     @property
     def has_masks(self) -> bool:
-        """Whether the graph gives a mask for each box; else it gives the foreground alone."""
+        """Whether the graph gives a mask for each box; else it gives the foreground, and a finder boxes."""
         return Outputs.MASKS in self.outputs
 
+    @property
+    def is_finder(self) -> bool:
+        """Whether the graph finds the people in an image."""
+        return Outputs.BOXES in self.outputs
+
     def keeps(self, before: ModelInfo) -> bool:
-        """Whether this version can take another's place: masks, or the foreground of a model without, must not go."""
-        kept = Outputs.MASKS if before.has_masks else Outputs.FOREGROUND
+        """Whether this version can take another's place: masks, or all of a model without, must not go."""
+        kept = Outputs.MASKS if before.has_masks else before.outputs
         return kept in self.outputs
 
     def describe(self) -> dict[str, Any]:
@@ -115,6 +122,11 @@ class ModelInfo:
 def with_masks(models: Iterable[ModelInfo]) -> list[ModelRef]:
     """Those of some models that give masks: the ones that may answer for a variant."""
     return [model.ref for model in models if model.has_masks]
+
+
+def no_boxes() -> Floats:
+    """The boxes of a batch where none were requested: float32 ``[0, 6]``."""
+    return np.zeros((0, 6), dtype=np.float32)
 
 
 ROI_COUNTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
@@ -160,15 +172,19 @@ class Prediction:
     Attributes:
         logit_margins: float32 ``[N, mask_h, mask_w]``, log-odds of "this pixel is the person" over its box, or over one
             ``crop_scale`` times as large; ``[0, ...]`` if masks weren't requested.
-        foreground: float32 ``[B, H, W]``, probability that any person is there; ``[B, 0, 0]`` if it wasn't requested.
+        foreground: float32 ``[B, h, w]``, probability that any person is there, over all of the canvas, of which a
+            finder may see fewer pixels; ``[B, 0, 0]`` if it wasn't requested.
         model: the model, version and engine that computed it.
         crop_scale: side of the area that the margins cover, as a multiple of the box's side.
+        boxes: float32 ``[M, 6]``, rows ``batch_index x1 y1 x2 y2 score`` of the people that a finder found, in any
+            order, coordinates 0..1 of the canvas; ``[0, 6]`` if they weren't requested.
     """
 
     logit_margins: Floats
     foreground: Floats
     model: ModelRef
     crop_scale: float = 1.0
+    boxes: Floats = field(default_factory=no_boxes)
 
 
 class Engine(Protocol):

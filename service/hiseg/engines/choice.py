@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hiseg.core.errors import InvalidRequest, shorten
 from hiseg.core.job import Mode
-from hiseg.core.model_choice import foreground_model
+from hiseg.core.model_choice import finder_model, foreground_model
 from hiseg.core.result import ModelRef
 from hiseg.engines.base import Outputs
 
@@ -17,7 +17,7 @@ def choose_graph(
     """The model that answers a request, and which of its outputs the answer is made of.
 
     With boxes everybody's mask is the union of the masks of the boxes: it is better than the foreground of the image,
-    which knows nothing of them.
+    which knows nothing of them. The foreground is that of the finder where there is one.
 
     Args:
         models: the models that there are, and what they compute.
@@ -40,7 +40,8 @@ def choose_graph(
         )
     if Outputs.FOREGROUND in outputs:
         return asked, Outputs.FOREGROUND
-    found = foreground_model(model for model, computes in models.items() if computes == Outputs.FOREGROUND)
+    finder = finder_model(model for model, computes in models.items() if Outputs.BOXES in computes)
+    found = finder or foreground_model(model for model, computes in models.items() if computes == Outputs.FOREGROUND)
     if found is None:
         raise InvalidRequest(
             f"there are no boxes, and model {shorten(asked.name)!r} needs them: it gives masks alone, and no model "

@@ -21,6 +21,9 @@ MASK_OUTPUTS = (WIDE_OUTPUT, "masks", BINARY_OUTPUT)
 """Names of mask outputs, in the order of preference. Wide masks cover more than the box: detectors cut off hands and
 feet."""
 FOREGROUND_OUTPUT = "binary_masks"
+BOXES_OUTPUT = "boxes"
+"""What makes a graph without masks a finder: rows ``batch_index x1 y1 x2 y2 score``, 0..1 of the canvas, in any order,
+duplicates suppressed."""
 MAX_CROP_SCALE = 2.0
 """Upper limit of the metadata ``mask_extent``: what masks cover beyond their boxes takes memory too."""
 MAX_CANVASES = 64
@@ -49,6 +52,7 @@ SHAPES: dict[str, tuple[int | None, ...]] = {
     "masks": (None, 3, None, None),
     BINARY_OUTPUT: (None, 1, None, None),
     FOREGROUND_OUTPUT: (None, 1, None, None),
+    BOXES_OUTPUT: (None, 6),
 }
 """Required sides of each tensor; None: any length. The first side must not be fixed."""
 
@@ -135,7 +139,7 @@ def contract_violations(signature: ModelSignature) -> list[str]:
     if inputs != ({IMAGES} if mask_output is None else {IMAGES, ROIS}) and inputs != {IMAGES, ROIS}:
         found.append(f"inputs are {shorten(str(sorted(inputs)))}, not images, and rois where there are masks")
     tensors = {**signature.inputs, **signature.outputs}
-    for name in (IMAGES, ROIS, mask_output, FOREGROUND_OUTPUT):
+    for name in (IMAGES, ROIS, mask_output, FOREGROUND_OUTPUT, None if mask_output else BOXES_OUTPUT):
         if name in tensors:
             found += _tensor_violations(name, signature.types[name], tensors[name])
     if "resize" in metadata and metadata["resize"] not in list(Resize):
@@ -178,9 +182,11 @@ def _sides(size: Size) -> str:
 
 
 def outputs_of(names: Container[str]) -> Outputs:
-    """What a graph computes whose outputs have these names."""
-    masks = Outputs.MASKS if any(name in names for name in MASK_OUTPUTS) else Outputs(0)
-    return masks | Outputs.FOREGROUND if FOREGROUND_OUTPUT in names else masks
+    """What a graph computes whose outputs have these names; boxes are what they should be in a graph without masks."""
+    found = Outputs.MASKS if any(name in names for name in MASK_OUTPUTS) else Outputs(0)
+    if BOXES_OUTPUT in names and not found:
+        found = Outputs.BOXES
+    return found | Outputs.FOREGROUND if FOREGROUND_OUTPUT in names else found
 
 
 def mask_output_of(signature: ModelSignature) -> str | None:

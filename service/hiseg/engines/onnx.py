@@ -29,10 +29,11 @@ from hiseg.engines.base import (
     Outputs,
     Prediction,
     logit_margins,
+    no_boxes,
     no_foreground,
     no_logit_margins,
 )
-from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, ModelSignature, describe
+from hiseg.engines.contract import BOXES_OUTPUT, FOREGROUND_OUTPUT, IMAGES, ROIS, ModelError, ModelSignature, describe
 from hiseg.engines.cores import available_cores
 from hiseg.engines.onnx_file import weights_of
 from hiseg.engines.pieces import PieceLimits, divide
@@ -193,20 +194,22 @@ class OnnxEngine:
             options.add_run_config_entry(*GIVE_BACK)
         pieces = [*divide(len(images), rois, limits)] if self._on_cpu else []
         if len(pieces) < 2:
-            margins, foreground = self._compute(session, images, rois, slice(0, len(rois)), requested, options)
-        else:
-            size = self._info.mask_size
-            margins = np.empty((len(rois), *size), dtype=np.float32) if has_masks else no_logit_margins(size)
-            shape = len(images), *images.shape[2:]
-            foreground = np.empty(shape, dtype=np.float32) if has_foreground else no_foreground(len(images))
-            for piece in pieces:
-                own = requested if piece.has_foreground else Outputs.MASKS
-                some = self._compute(session, images[piece.images], piece.rois(rois), piece.masks, own, options)
-                if has_masks:
-                    margins[piece.rows[piece.masks]] = some[0]
-                if has_foreground and piece.has_foreground:
-                    foreground[piece.images] = some[1]
-        return Prediction(margins, foreground, self._info.ref, self._info.crop_scale)
+            return self._compute(session, images, rois, slice(0, len(rois)), requested, options)
+        size = self._info.mask_size
+        margins = np.empty((len(rois), *size), dtype=np.float32) if has_masks else no_logit_margins(size)
+        foreground, boxes = no_foreground(len(images)), [no_boxes()]
+        for piece in pieces:
+            own = requested if piece.has_foreground else Outputs.MASKS
+            some = self._compute(session, images[piece.images], piece.rois(rois), piece.masks, own, options)
+            if has_masks:
+                margins[piece.rows[piece.masks]] = some.logit_margins
+            if has_foreground and piece.has_foreground:
+                if not foreground.size:
+                    foreground = np.empty((len(images), *some.foreground.shape[1:]), dtype=np.float32)
+                foreground[piece.images] = some.foreground
+            some.boxes[:, 0] += piece.images.start
+            boxes.append(some.boxes)
+        return Prediction(margins, foreground, self._info.ref, self._info.crop_scale, np.concatenate(boxes))
 
     def _compute(
         self,
@@ -216,7 +219,7 @@ class OnnxEngine:
         masks: slice,
         requested: Outputs,
         options: ort.RunOptions | None = None,
-    ) -> tuple[Floats, Floats]:
+    ) -> Prediction:
         """Run the model on one piece of a batch.
 
         Args:
@@ -228,23 +231,27 @@ class OnnxEngine:
             options: of the run; None: ONNX Runtime's defaults.
 
         Returns:
-            Logit margins float32 ``[n, mask_h, mask_w]`` of the rows and foreground float32 ``[B, H, W]``, both as in
-            :class:`Prediction`.
+            The margins are those of ``masks`` alone.
         """
         inputs: dict[str, Any] = {ROIS: rois} if self._info.has_masks else {}
         inputs[IMAGES] = images if self._info.takes_uint8 else images.astype(np.float32) / 255
         outputs = [self._mask_output] if Outputs.MASKS in requested else []
         if Outputs.FOREGROUND in requested:
             outputs.append(FOREGROUND_OUTPUT)
+        if Outputs.BOXES in requested:
+            outputs.append(BOXES_OUTPUT)
         if self._has_row_range:
             end = masks.stop if Outputs.MASKS in requested else masks.start
             inputs |= {FIRST_ROW: np.array([masks.start]), END_ROW: np.array([end])}
         with native_work():
             made = dict(zip(outputs, session.run(outputs, inputs, options), strict=True))
         logits, foreground = made.get(self._mask_output), made.get(FOREGROUND_OUTPUT)
-        return (
+        return Prediction(
             no_logit_margins(self._info.mask_size) if logits is None else logit_margins(logits),
             no_foreground(len(images)) if foreground is None else np.asarray(foreground[:, 0], dtype=np.float32),
+            self._info.ref,
+            self._info.crop_scale,
+            made.get(BOXES_OUTPUT, no_boxes()),
         )
 
     def _rows_are_independent(self, session: Any) -> bool:
@@ -255,7 +262,7 @@ class OnnxEngine:
         rois = np.array([[0, 0.1 * k, 0.1 * k, 0.1 * k + 0.5, 0.1 * k + 0.4] for k in range(5)], dtype=np.float32)
 
         def compute(*parts: slice) -> Floats:
-            made = [self._compute(session, images, rois, part, Outputs.MASKS)[0] for part in parts]
+            made = [self._compute(session, images, rois, part, Outputs.MASKS).logit_margins for part in parts]
             return np.concatenate(made)
 
         try:

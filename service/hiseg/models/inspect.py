@@ -130,7 +130,8 @@ def _facts(signature: ModelSignature, info: ModelInfo) -> tuple[Fact, ...]:
     mask_output = mask_output_of(signature)
     pixels = "uint8, 0..255" if info.takes_uint8 else "float32, 0..1; four times the bytes of uint8"
     roi_size = shorten(signature.metadata.get("roi_size", "unknown; nothing depends on it"))
-    people: tuple[Fact, ...] = (Fact("people", "none: it gives no masks", "shape"),)
+    found = "boxes: a box and a score for each, for models that give masks"
+    people: tuple[Fact, ...] = (Fact("people", found if info.is_finder else "none: it gives no masks", "shape"),)
     if mask_output:
         people = (
             Fact("people", MASK_OUTPUT_TEXTS[mask_output], "shape"),

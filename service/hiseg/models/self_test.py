@@ -119,13 +119,28 @@ def find_problem(prediction: Prediction, batch: Batch, info: ModelInfo) -> str |
     masks, foreground = prediction.logit_margins, prediction.foreground
     has_foreground = Outputs.FOREGROUND in info.outputs
     canvas = batch.images.shape[2:] if has_foreground else (0, 0)
-    expected = (len(batch.rois), *info.mask_size), (len(batch.images), *canvas)
-    if (masks.shape, foreground.shape) != expected:
+    fits = foreground.shape[1:] == canvas
+    if info.is_finder:
+        fits = all(1 <= side <= whole for side, whole in zip(foreground.shape[1:], canvas, strict=True))
+    if masks.shape != (len(batch.rois), *info.mask_size) or len(foreground) != len(batch.images) or not fits:
         return f"masks and foreground come in shapes {masks.shape} and {foreground.shape}"
     if not np.isfinite(masks).all():
         return "some masks aren't finite"
     if has_foreground and not 0 <= foreground.min() <= foreground.max() <= 1:
         return "the foreground isn't within 0..1"
+    return _problem_of_boxes(prediction.boxes, len(batch.images)) if info.is_finder else None
+
+
+def _problem_of_boxes(boxes: Floats, images: int) -> str | None:
+    """What is wrong with the people that a finder found, ``[M, 6]``, in so many images; None if nothing is."""
+    if boxes.ndim != 2 or boxes.shape[1] != 6:
+        return f"boxes come in shape {boxes.shape}"
+    if not np.isfinite(boxes).all():
+        return "some boxes aren't finite"
+    if not np.isin(boxes[:, 0], np.arange(images)).all():
+        return "some boxes belong to no image"
+    if not ((boxes[:, 5] >= 0) & (boxes[:, 5] <= 1)).all():
+        return "the boxes' scores aren't within 0..1"
     return None
 
 

@@ -24,12 +24,15 @@ def test_what_is_put_together_comes_apart_in_the_same_pieces(counts: list[int], 
     assert batch.images.shape == (len(counts), 3, 4, 6)
     logit_margins = np.broadcast_to(batch.rois[:, 1, None, None], (len(batch.rois), 2, 2))
     foreground = batch.images[:, 0].astype(np.float32)
-    whole = Prediction(logit_margins, foreground, ModelRef("m", "1", "b0"), crop_scale=1.2)
+    boxes = np.array([[k, 0, 0, 1, 1, k / 10] for k, count in enumerate(counts) for _ in range(count)], np.float32)
+    boxes = boxes.reshape(-1, 6)[::-1]
+    whole = Prediction(logit_margins, foreground, ModelRef("m", "1", "b0"), crop_scale=1.2, boxes=boxes)
     for marker, part in enumerate(scatter(whole, members)):
         assert (part.model, part.crop_scale) == (whole.model, whole.crop_scale)
         assert part.logit_margins.shape[0] == counts[marker]
         np.testing.assert_allclose(part.logit_margins, marker / 10)
         np.testing.assert_array_equal(part.foreground, np.full((1, 4, 6), marker))
+        np.testing.assert_allclose(part.boxes, [[0, 0, 0, 1, 1, marker / 10]] * counts[marker] or np.zeros((0, 6)))
     assert batch.rois[: sum(counts), 0].tolist() == [k for k, count in enumerate(counts) for _ in range(count)]
 
 

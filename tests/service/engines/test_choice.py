@@ -34,6 +34,17 @@ def test_the_graph_that_gives_what_is_asked_for(
     assert choose_graph(ALL, asked, mode, has_boxes) == answers
 
 
+def test_a_finder_gives_the_foreground_before_other_models() -> None:
+    finder, own = ModelRef("hiseg_find", "1", "find"), ModelRef("a_finder", "1", "finder")
+    finding = Outputs.BOXES | Outputs.FOREGROUND
+    models = ALL | {own: finding, finder: finding}
+    assert choose_graph(models, MASKS, Mode.BINARY, has_boxes=False) == (finder, Outputs.FOREGROUND)
+    assert choose_graph(models, BOTH, Mode.BINARY, has_boxes=False)[0] == BOTH
+    assert choose_graph(models, FOREGROUND, Mode.BINARY, has_boxes=False)[0] == FOREGROUND
+    with pytest.raises(InvalidRequest, match="masks give hiseg_b0, own"):
+        choose_graph(models, finder, Mode.INSTANCE, has_boxes=True)
+
+
 def test_masks_are_never_those_of_a_model_that_nobody_asked_for() -> None:
     with pytest.raises(InvalidRequest, match="masks give hiseg_b0, own"):
         choose_graph(ALL, FOREGROUND, Mode.INSTANCE, has_boxes=True)

@@ -81,6 +81,29 @@ def test_masks_and_foreground_may_be_graphs_of_their_own() -> None:
     ]
 
 
+FINDER = replace(
+    FOREGROUND_ALONE,
+    types=SIGNATURE.types | {"boxes": "float32"},
+    outputs=FOREGROUND_ALONE.outputs | {"boxes": ["people", 6]},
+)
+
+
+def test_boxes_make_a_graph_without_masks_a_finder() -> None:
+    finder, output = describe(FINDER, "hiseg_find", "1", "onnx")
+    assert (finder.outputs, finder.is_finder, finder.has_masks, output) == (
+        Outputs.BOXES | Outputs.FOREGROUND,
+        True,
+        False,
+        None,
+    )
+    foreground, _ = describe(FOREGROUND_ALONE, "hiseg_find", "2", "onnx")
+    assert (finder.keeps(foreground), foreground.keeps(finder)) == (True, False)
+    assert contract_violations(replace(FINDER, outputs=FINDER.outputs | {"boxes": ["people", 5]}))
+    assert contract_violations(replace(FINDER, outputs={"boxes": ["people", 6]})), "the foreground is part of it"
+    with_masks_too = replace(SIGNATURE, types=FINDER.types, outputs=SIGNATURE.outputs | {"boxes": [1, 7]})
+    assert describe(with_masks_too, "own", "1", "onnx")[0].outputs is Outputs.BOTH, "another's boxes don't count"
+
+
 @pytest.mark.parametrize("signature", [MASKS_ALONE, FOREGROUND_ALONE])
 def test_a_graph_takes_the_inputs_of_what_it_gives(signature: ModelSignature) -> None:
     others = FOREGROUND_ALONE if signature is MASKS_ALONE else MASKS_ALONE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,11 @@ from hiseg.engines.base import (
     Outputs,
     Prediction,
     logit_margins,
+    no_boxes,
     no_foreground,
     no_logit_margins,
 )
-from hiseg.engines.contract import FOREGROUND_OUTPUT, IMAGES, ROIS
+from hiseg.engines.contract import BOXES_OUTPUT, FOREGROUND_OUTPUT, IMAGES, ROIS
 from hiseg.engines.triton.connection import ServedVersion
 from hiseg.engines.triton.failures import CallFailed, FailureKind, classify
 from hiseg.engines.triton.pool import Pool
@@ -79,7 +80,8 @@ class Replica:
         size = sum(map(_aligned, (*(tensor.nbytes for tensor in inputs.values()), *sizes.values())))
         region = await self._pool.acquire(size)
         try:
-            arrays = await self._call(inputs, sizes, region, left, batch.meta.traceparent)
+            of_any_size = [BOXES_OUTPUT] if Outputs.BOXES in batch.meta.requested else []
+            arrays = await self._call(inputs, sizes, of_any_size, region, left, batch.meta.traceparent)
             prediction = self._prediction(arrays, batch, len(rois))
         except InferenceServerException as error:
             if region:
@@ -94,7 +96,7 @@ class Replica:
         return prediction
 
     def _output_bytes(self, batch: Batch, rois: int) -> dict[str, int]:
-        """Bytes that each requested output will have, by name."""
+        """Bytes that each requested output will have at most, by name; of boxes nobody knows how many there are."""
         requested, sizes = batch.meta.requested, {}
         if Outputs.MASKS in requested and self.served.mask_output:
             sizes[self.served.mask_output] = 4 * rois * self.served.channels * math.prod(self.served.info.mask_size)
@@ -103,13 +105,20 @@ class Replica:
         return sizes
 
     async def _call(
-        self, arrays: dict[str, Any], sizes: dict[str, int], region: Region | None, left_s: float, traceparent: str
+        self,
+        arrays: dict[str, Any],
+        sizes: dict[str, int],
+        of_any_size: Sequence[str],
+        region: Region | None,
+        left_s: float,
+        traceparent: str,
     ) -> dict[str, Floats]:
         """Run the model on the server.
 
         Args:
             arrays: inputs by name: uint8 ``[B, 3, H, W]`` or float32 images, float32 ``[N, 5]`` RoIs.
-            sizes: bytes of each requested output, by name.
+            sizes: most bytes of each requested output, by name.
+            of_any_size: names of further outputs, which are small and go over the connection.
             region: shared memory for inputs and outputs; None: they go over the connection.
             left_s: timeout in seconds.
             traceparent: trace context of the call; empty: none.
@@ -135,6 +144,7 @@ class Replica:
                 output.set_shared_memory(region.name, size, at)
                 at += _aligned(size)
             outputs.append(output)
+        outputs += map(InferRequestedOutput, of_any_size)
         result: InferResult = await self._client.infer(
             self.ref.name,
             inputs,
@@ -144,8 +154,8 @@ class Replica:
             headers={"traceparent": traceparent} if traceparent else None,
         )
         if region is None:
-            return {name: result.as_numpy(name) for name in sizes}
-        found = {}
+            return {name: result.as_numpy(name) for name in (*sizes, *of_any_size)}
+        found = {name: result.as_numpy(name) for name in of_any_size}
         for name, at in offsets.items():
             shape = list(result.get_output(name).shape)
             found[name] = region.bytes[at : at + 4 * math.prod(shape)].view(np.float32).reshape(shape)
@@ -155,7 +165,7 @@ class Replica:
         """The outputs as a prediction of ``batch``, copied, since the region is used for another call next.
 
         Args:
-            arrays: outputs by name: masks ``[N, C, h, w]``, foreground ``[B, 1, H, W]``.
+            arrays: outputs by name: masks ``[N, C, h, w]``, foreground ``[B, 1, h, w]``, boxes ``[M, 6]``.
             batch: the batch that was sent.
             rois: number of RoIs that were sent, at least 1.
         """
@@ -168,6 +178,7 @@ class Replica:
             no_foreground(images) if foreground is None else np.array(foreground[:, 0], dtype=np.float32),
             self.ref,
             info.crop_scale,
+            np.array(arrays.get(BOXES_OUTPUT, no_boxes()), dtype=np.float32),
         )
 
 

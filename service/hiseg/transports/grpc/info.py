@@ -26,6 +26,7 @@ def describe(segmenter: Segmenter, settings: Settings) -> pb.GetInfoResponse:
         default_variant=served["default_variant"],
         default_model=served["default_model"],
         foreground_model=served["foreground_model"],
+        finder_model=served["finder_model"],
         model_of_variant=served["model_of_variant"],
         image_types=list(MEDIA_TYPES),
         pixel_formats=pb.PixelFormat.keys()[1:],

@@ -73,6 +73,8 @@ class Info(Answer):
     foreground_model: str
     """Name of the model that gives the foreground of an image, `mode=binary` without boxes, where the one that is asked
     for gives masks alone; empty if there is none."""
+    finder_model: str
+    """Name of the model that finds the people in an image; empty if there is none."""
     image_types: list[str]
     priorities: list[Priority]
     modes: list[Mode]
@@ -97,7 +99,7 @@ class ModelDescription(Answer):
     engine: str
     precision: str
     """Of its weights: `fp32`, `fp16` or `int8`; empty if that isn't known."""
-    outputs: list[Literal["masks", "foreground"]]
+    outputs: list[Literal["masks", "foreground", "boxes"]]
     """What the model computes; one without masks answers `mode=binary` alone, and is asked for by its name."""
     canvases: list[list[int]]
     """`[height, width]` that the model runs at."""

@@ -446,7 +446,7 @@ class GetInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetInfoResponse(_message.Message):
-    __slots__ = ("version", "models", "default_variant", "image_types", "pixel_formats", "policies", "modes", "mask_formats", "limits", "smoothings", "default_model", "model_of_variant", "foreground_model")
+    __slots__ = ("version", "models", "default_variant", "image_types", "pixel_formats", "policies", "modes", "mask_formats", "limits", "smoothings", "default_model", "model_of_variant", "foreground_model", "finder_model")
     class ModelOfVariantEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -467,6 +467,7 @@ class GetInfoResponse(_message.Message):
     DEFAULT_MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_OF_VARIANT_FIELD_NUMBER: _ClassVar[int]
     FOREGROUND_MODEL_FIELD_NUMBER: _ClassVar[int]
+    FINDER_MODEL_FIELD_NUMBER: _ClassVar[int]
     version: str
     models: _containers.RepeatedCompositeFieldContainer[Model]
     default_variant: str
@@ -480,7 +481,8 @@ class GetInfoResponse(_message.Message):
     default_model: str
     model_of_variant: _containers.ScalarMap[str, str]
     foreground_model: str
-    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., default_variant: _Optional[str] = ..., image_types: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policies: _Optional[_Iterable[_Union[StreamPolicy, str]]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., mask_formats: _Optional[_Iterable[_Union[MaskFormat, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., smoothings: _Optional[_Iterable[_Union[Smoothing, str]]] = ..., default_model: _Optional[str] = ..., model_of_variant: _Optional[_Mapping[str, str]] = ..., foreground_model: _Optional[str] = ...) -> None: ...
+    finder_model: str
+    def __init__(self, version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., default_variant: _Optional[str] = ..., image_types: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policies: _Optional[_Iterable[_Union[StreamPolicy, str]]] = ..., modes: _Optional[_Iterable[_Union[Mode, str]]] = ..., mask_formats: _Optional[_Iterable[_Union[MaskFormat, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., smoothings: _Optional[_Iterable[_Union[Smoothing, str]]] = ..., default_model: _Optional[str] = ..., model_of_variant: _Optional[_Mapping[str, str]] = ..., foreground_model: _Optional[str] = ..., finder_model: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("image_bytes", "image_pixels", "boxes", "message_bytes", "answer_bytes", "held_bytes", "wait_ms", "default_deadline_ms", "calls", "streams", "stream_queue", "stream_in_flight", "stream_unanswered", "ping_interval_s", "drain_s", "batch_budget_ms", "batch_images", "batch_boxes", "batch_bytes", "dilation_px", "tolerance_px", "cutout_pixels", "mask_pixels", "message_s", "stream_config_s", "stream_idle_s", "grpc_connections")

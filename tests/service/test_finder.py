@@ -1,0 +1,144 @@
+"""A finder beside the models with masks, in the real service, on the embedded engine and on a real Triton."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import PIL.Image
+import pytest
+
+from benchmarks.harness.paths import HISEG
+from benchmarks.harness.serving import SERVE, Server, serving
+from benchmarks.harness.triton.models import targets_of
+from benchmarks.harness.triton.server import triton
+from hiseg.client import Client
+from hiseg.core.canvas import choose_canvas, to_canvas
+from hiseg.engines.base import Batch, BatchMeta, Outputs
+from hiseg.engines.onnx import OnnxEngine
+from hiseg.models.inspect import inspect_model
+from hiseg.models.self_test import check_batches, run_self_test
+from tests.service.finder_graph import FINDER, SEEN, repository_with_finder, save_finder
+from tests.service.three_graphs import CANVAS, KINDS, PEOPLE, SIZE, file_of, picture
+
+PNG = {"content-type": "image/png"}
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return repository_with_finder(tmp_path_factory.mktemp("finder"))
+
+
+@pytest.fixture(scope="module", params=["onnx", "triton"])
+def server(request: pytest.FixtureRequest, repository: Path) -> Iterator[Server]:
+    if request.param == "onnx":
+        with serving((*SERVE[:-1], repository)) as started:
+            yield started
+        return
+    with triton(repository) as there:
+        command = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--repository", repository)
+        with serving(command, engine=targets_of(there)) as started:
+            for name in (*KINDS, FINDER):
+                while httpx.get(f"{started.url}/v2/models/{name}/ready").status_code != 200:
+                    time.sleep(0.05)
+            yield started
+
+
+def ask(server: Server, **query: Any) -> httpx.Response:
+    return httpx.post(f"{server.url}/v1/segment", params=query, content=picture(), headers=PNG)
+
+
+def on_canvas() -> np.ndarray:
+    """The picture as a model gets it: uint8 ``[3, H, W]``."""
+    with PIL.Image.open(io.BytesIO(picture())) as image:
+        return to_canvas(np.asarray(image), choose_canvas(*SIZE, [CANVAS]))
+
+
+@pytest.mark.parametrize("images", [1, 3, 14])
+def test_a_batch_finds_the_people_of_each_image(tmp_path: Path, images: int) -> None:
+    engine = OnnxEngine(save_finder(tmp_path / "model.onnx"), FINDER, "1")
+    shown = np.zeros((images, 3, *CANVAS), np.uint8)
+    shown[1::2] = on_canvas()
+    meta = BatchMeta(Outputs.BOXES | Outputs.FOREGROUND)
+    made = engine.run(Batch(shown, np.zeros((0, 5), np.float32), meta))
+    assert made.boxes[:, 0].tolist() == [image for image in range(1, images, 2) for _ in PEOPLE]
+    assert made.foreground.shape == (images, *SEEN)
+    assert (made.foreground[1::2].max((1, 2)) > 0.9).all()
+    assert (made.foreground[::2] < 0.1).all()
+    for image in range(1, images, 2):
+        found = made.boxes[made.boxes[:, 0] == image, 1:5] * [SIZE[1], SIZE[0], SIZE[1], SIZE[0]]
+        np.testing.assert_allclose(found, PEOPLE, rtol=1e-5)
+    assert engine.run(Batch(shown, np.zeros((0, 5), np.float32), BatchMeta(Outputs.BOXES))).foreground.size == 0
+    engine.close()
+
+
+def test_a_finder_is_recognised_checked_and_never_one_for_masks(tmp_path: Path) -> None:
+    path = save_finder(tmp_path / FINDER / "1" / "model.onnx")
+    report = inspect_model(path)
+    assert report.fits, report.refused
+    facts = {fact.what: fact.value for fact in report.facts}
+    assert facts["people"].startswith("boxes")
+    assert "mask size" not in facts
+    assert "mask_size" not in report.missing
+    engine = OnnxEngine(path, FINDER, "1")
+    assert (engine.info.is_finder, engine.info.has_masks, engine.info.ref.variant) == (True, False, "find")
+    assert engine.info.describe()["outputs"] == ["foreground", "boxes"]
+    assert check_batches(engine)[1] == []
+    engine.close()
+
+
+def test_what_is_served_is_said(server: Server) -> None:
+    info = httpx.get(f"{server.url}/v1/info").json()
+    assert (info["finder_model"], info["foreground_model"], info["default_model"]) == (FINDER, FINDER, "hiseg_b0")
+    assert info["variants"] == ["b0", "b1"]
+    models = {model["name"]: model for model in httpx.get(f"{server.url}/v1/models").json()["models"]}
+    assert models[FINDER]["outputs"] == ["foreground", "boxes"]
+    assert not models[FINDER]["answers_for_variant"]
+    with Client(server.grpc) as client:
+        assert client.info()["finder_model"] == FINDER
+
+
+def test_everybody_without_boxes_is_what_the_finder_sees(server: Server) -> None:
+    answer = ask(server, mode="binary").json()
+    assert (answer["foreground_source"], answer["model"]["name"]) == ("image", FINDER)
+    shown = ask(server, mode="binary", mask_format="label_map")
+    with PIL.Image.open(io.BytesIO(shown.content)) as image:
+        seen = np.asarray(image) > 0
+    assert seen.shape == SIZE
+    assert [bool(seen[100, x]) for x in (50, 100, 200, 150)] == [True, True, True, False]
+    assert ask(server, mode="binary", variant="b1").json()["model"]["name"] == "hiseg_b1"
+
+
+def test_masks_are_never_asked_of_a_finder(server: Server) -> None:
+    answer = ask(server, model=FINDER, boxes="20,20,90,150")
+    assert (answer.status_code, answer.json()["field"]) == (422, "model")
+    assert "masks give hiseg_b0, hiseg_b1" in answer.json()["detail"]
+    assert ask(server, variant="find", boxes="20,20,90,150").status_code == 422
+
+
+def test_a_version_must_find_people_as_the_one_before(tmp_path: Path) -> None:
+    models = repository_with_finder(tmp_path / "models")
+
+    def publish(version: int, save: Callable[[Path], Path]) -> None:
+        save(tmp_path / str(version) / "model.onnx")
+        (tmp_path / str(version)).rename(models / FINDER / str(version))
+
+    with serving((*SERVE[:-1], models), repository_poll_seconds=0.1) as server:
+        publish(2, file_of(Outputs.FOREGROUND).save)
+        while not any(f"Version 2 of {FINDER} is not used" in line for line in server.log):
+            time.sleep(0.05)
+        publish(3, save_finder)
+        while ask(server, mode="binary").json()["model"]["version"] != "3":
+            time.sleep(0.05)
+
+
+def test_a_self_test_runs_on_boxes_too(tmp_path: Path) -> None:
+    engine = OnnxEngine(save_finder(tmp_path / "model.onnx"), FINDER, "1")
+    asyncio.run(run_self_test(engine, None))
+    engine.close()
