@@ -6,7 +6,7 @@ It stands for :class:`hiseg.engines.onnx.OnnxEngine`; the real one is used where
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -18,7 +18,7 @@ from hiseg.batching.job import BatchLimits
 from hiseg.batching.workers import Workers
 from hiseg.core.canvas import Resize
 from hiseg.core.result import ModelRef
-from hiseg.engines.base import Batch, Cost, ModelInfo, Outputs, Prediction, no_foreground
+from hiseg.engines.base import Batch, Cost, ModelInfo, Outputs, Prediction, no_boxes, no_foreground
 from hiseg.images.limits import ImageLimits
 from hiseg.observability.reports import BatchReport, DropReason
 from hiseg.observability.tracing import OFF, Tracing
@@ -37,7 +37,8 @@ class EchoEngine:
         extra: batches beyond its slots that it has room for.
         prior: what it says it takes.
         crop_scale: sides of what its margins cover, as multiples of the box's.
-        outputs: what it has; margins and foreground, or one of them.
+        outputs: what it has; margins and foreground, or one of them, or a finder's.
+        people: whom a finder finds in each image: rows ``x1 y1 x2 y2 score``.
     """
 
     def __init__(
@@ -50,8 +51,12 @@ class EchoEngine:
         canvases: tuple[tuple[int, int], ...] = ((64, 64), (48, 64)),
         crop_scale: float = 1.0,
         outputs: Outputs = Outputs.BOTH,
+        people: Sequence[Sequence[float]] = (),
     ) -> None:
         ref = ModelRef("echo", "1", "b0" if Outputs.MASKS in outputs else "foreground")
+        if Outputs.BOXES in outputs:
+            ref = ModelRef("echo_find", "2", "find")
+        self.people = people
         cost_prior = prior or cost or Cost(4.0, 1.0, 1.0)
         self.info = ModelInfo(
             ref,
@@ -104,7 +109,12 @@ class EchoEngine:
         foreground = no_foreground(len(batch.images))
         if Outputs.FOREGROUND in self.info.outputs:
             foreground = batch.images[:, 0].astype(np.float32) / 255
-        return Prediction(logit_margins.astype(np.float32), foreground, self.info.ref, self.info.crop_scale)
+        boxes = no_boxes()
+        if Outputs.BOXES in batch.meta.requested:
+            rows = [[index, *row] for index in range(len(batch.images)) for row in self.people]
+            boxes = np.array(rows, np.float32).reshape(-1, 6)
+        margins = logit_margins.astype(np.float32)
+        return Prediction(margins, foreground, self.info.ref, self.info.crop_scale, boxes)
 
     def close(self) -> None:
         pass
@@ -130,13 +140,22 @@ class Notes:
 
 @asynccontextmanager
 async def echoing(
-    engine: EchoEngine, limits: BatchLimits | None = None, max_bytes: int = 64 * MEBI, tracing: Tracing = OFF
+    engine: EchoEngine,
+    limits: BatchLimits | None = None,
+    max_bytes: int = 64 * MEBI,
+    tracing: Tracing = OFF,
+    finder: EchoEngine | None = None,
 ) -> AsyncIterator[Segmenter]:
-    """A segmenter over an echo engine, taking requests."""
+    """A segmenter over an echo engine, taking requests; over one that finds people, too, if there is one."""
     with ThreadPoolExecutor(WORKERS) as executor:
         workers = Workers(executor, WORKERS)
         segmenter = Segmenter(workers, ImageLimits(10**6, 10**6), Admission(max_bytes), tracing)
         async with Batcher(engine, workers, Notes(), limits, tracing=tracing).running() as batcher:
             segmenter.batchers["echo"] = batcher
             segmenter.admission.state = State.READY
-            yield segmenter
+            if finder is None:
+                yield segmenter
+                return
+            async with Batcher(finder, workers, Notes(), limits, tracing=tracing).running() as finding:
+                segmenter.batchers[finder.info.ref.name] = finding
+                yield segmenter

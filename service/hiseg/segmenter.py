@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -18,9 +18,9 @@ from hiseg.batching.batcher import NO_ENGINE, Batcher
 from hiseg.batching.job import BatchJob
 from hiseg.batching.workers import Workers
 from hiseg.core.box import Box, bounding_box
-from hiseg.core.canvas import choose_canvas
-from hiseg.core.errors import DeadlineExceeded, Overloaded, Reason, Unavailable
-from hiseg.core.job import Job, Mode
+from hiseg.core.canvas import Placement, choose_canvas
+from hiseg.core.errors import DeadlineExceeded, InvalidRequest, Overloaded, Reason, Unavailable
+from hiseg.core.job import Finding, Job, Mode
 from hiseg.core.model_choice import choose_model, finder_model
 from hiseg.core.result import ModelRef, Result
 from hiseg.core.stop import Stop
@@ -32,7 +32,8 @@ from hiseg.masks.draw import measure_crops
 from hiseg.masks.memory import NOTHING, WritingCost
 from hiseg.observability.tracing import OFF, Tracing
 from hiseg.stages.draw import draw_and_write, list_stages
-from hiseg.stages.prepare import decodes_quickly, prepare, size_to_decode
+from hiseg.stages.find import FoundPeople, choose_people
+from hiseg.stages.prepare import Preparing, decodes_quickly, preparing_of
 
 MAX_INLINE_MASK_PIXELS = 2**17
 """Masks over at most so many pixels are drawn on the event loop: handing them to a thread and back takes longer."""
@@ -40,6 +41,7 @@ MAX_INLINE_MASKS = 16
 """No more masks are drawn on the event loop, however small: each takes some time of its own."""
 MAX_SHORT_MASKS = 32
 """Drawing and writing more masks may take long, however small they are."""
+NO_FINDER = "no model is served that finds people: none has boxes among its outputs, as hiseg_find has"
 T = TypeVar("T")
 
 
@@ -181,6 +183,12 @@ class Segmenter:
     ) -> tuple[Result, T]:
         """Segment an image: one instance per box, in the order sent, or in binary mode everybody at once.
 
+        A job that is to find people has two stages, in two batchers, under one reservation and one deadline. The first
+        counts the image and both models' canvases before they are made; it begins only if the second would be admitted
+        now, and leaves it the time that it takes for one person. How many people there are, and with them what masks
+        and answer take, is known between the stages: so much is reserved then, and checked again as for boxes that
+        were sent, before anything of it is made. A request may therefore be refused though people were found for it.
+
         Args:
             job: the image, its boxes and what is requested.
             reservation: the request's, from :meth:`Admission.admit`; resized to what the job holds in all.
@@ -222,11 +230,17 @@ class Segmenter:
     ) -> tuple[Result, T]:
         info, requested = self.choose_graph(job.model, job.mode, bool(job.boxes))
         batcher, of_image = self.batchers[info.ref.name], requested is Outputs.FOREGROUND
+        found: FoundPeople | None = None
         if of_image and job.boxes:
             job = replace(job, notes=(*job.notes, f"the boxes weren't used: model {info.ref.name} looks at the image"))
         width, height = job.image.width, job.image.height
 
         placement = choose_canvas(height, width, info.canvases, info.resize)
+        preparing = preparing_of(job.image, stop, placement)
+        if job.finding and not of_image:
+            found = await self._find(job, job.finding, batcher, placement, reservation, stop)
+            job = replace(job, boxes=job.boxes + found.boxes, notes=job.notes + found.notes)
+            preparing = found.following
         boxes = [box.clipped(width, height) for box in job.boxes]
         visible = [] if of_image else [box for box in boxes if not box.is_empty]
         crops = [Box(0, 0, width, height)] if of_image else [box.scaled(info.crop_scale) for box in visible]
@@ -236,32 +250,16 @@ class Segmenter:
             written = measure_crops([bounding_box(crops)], width, height, job.post_processing)
             drawing_bytes = NOTHING.peak_bytes(job.image, sizes)
         drawing_bytes += cost.peak_bytes(job.image, written)
-        canvas_pixels = placement.canvas[0] * placement.canvas[1]
-        outputs = 4 * (canvas_pixels if of_image else sizes.count * info.mask_size[0] * info.mask_size[1])
+        outputs = 4 * math.prod(placement.canvas if of_image else (sizes.count, *info.mask_size))
         answer_bytes = cost.answer_bytes(job.image, written)
-        reservation.reserve(job.image.nbytes + 3 * canvas_pixels + outputs + answer_bytes, unwritten=answer_bytes)
-        decoding_bytes = job.image.decoding_bytes_for(size_to_decode(placement))
-        self.workers.check_size(max(decoding_bytes, drawing_bytes) + reservation.bytes)
+        held = job.image.nbytes + preparing.canvas_bytes + outputs + answer_bytes
+        reservation.reserve(held, unwritten=answer_bytes)
+        self.workers.check_size(max(preparing.nbytes, drawing_bytes) + reservation.bytes)
 
-        batch_job = BatchJob(
-            placement.canvas,
-            len(visible),
-            partial(prepare, job.image, placement, visible, stop),
-            job.client,
-            job.priority,
-            job.deadline,
-            decode_inline=self._is_alone and decodes_quickly(job.image),
-            stream=job.stream,
-            latest=job.latest,
-            requested=requested,
-            traceparent=job.traceparent,
-            prepare_bytes=decoding_bytes,
-            stop=stop,
-            reservation=reservation,
-        )
+        batch_job = self._batch_job(job, placement, visible, requested, preparing, stop, reservation)
         await batcher.submit(batch_job)
 
-        draw_job = partial(draw_and_write, job, boxes, placement, batch_job, write, stop)
+        draw_job = partial(draw_and_write, job, boxes, placement, batch_job, write, stop, found)
         is_small = max(sizes.pixels, written.pixels) <= MAX_INLINE_MASK_PIXELS and sizes.count <= MAX_INLINE_MASKS
         takes_long = sizes.count > MAX_SHORT_MASKS
         if cost.is_quick and is_small and job.post_processing.is_plain and not of_image and self._is_alone:
@@ -275,8 +273,71 @@ class Segmenter:
             # Neither others' long work nor the turns that one client waits for are a reason to refuse anybody else.
             batcher.wait_estimator.observe_answer(result.timings_ms["masks"] + result.timings_ms["encode"])
         if self.tracing.is_on:
-            self.tracing.record_stages(job.traceparent, list_stages(batch_job, result.timings_ms, batcher.clock()))
+            stages = list_stages(batch_job, result.timings_ms, batcher.clock(), found.job if found else None)
+            self.tracing.record_stages(job.traceparent, stages)
         return result, answer
+
+    async def _find(
+        self, job: Job, finding: Finding, masks: Batcher, following: Placement, reservation: Reservation, stop: Stop
+    ) -> FoundPeople:
+        """The first stage of a job: find the people; see :meth:`segment` for what is checked and counted.
+
+        Args:
+            job: the image, and the boxes of people who needn't be found.
+            finding: whom to find.
+            masks: the batcher of the second stage.
+            following: where the image lies on the canvas of that stage, for which it is prepared too.
+            reservation: the request's.
+            stop: says whether the job is still needed.
+
+        Raises:
+            InvalidRequest: no model finds people.
+            Exception: what :meth:`segment` raises.
+        """
+        finder = self.finder
+        if finder is None:
+            raise InvalidRequest(NO_FINDER, field="find")
+        batcher = self.batchers[finder.name]
+        info, image = batcher.engine.info, job.image
+        placement = choose_canvas(image.height, image.width, info.canvases, info.resize)
+        self._check_engines(masks.engine.info.ref.name)
+        masks.check_capacity(job.client, job.deadline)
+        left_for_masks_s = masks.cost_model.now.batch(1, 1) / 1000
+        preparing = preparing_of(image, stop, placement, following)
+        reservation.reserve(image.nbytes + preparing.canvas_bytes)
+        self.workers.check_size(preparing.nbytes + reservation.bytes)
+        first = replace(job, deadline=None if job.deadline is None else job.deadline - left_for_masks_s)
+        find_job = self._batch_job(first, placement, [], Outputs.BOXES, preparing, stop, reservation)
+        await batcher.submit(find_job)
+        return choose_people(find_job, placement, following, job.boxes, finding)
+
+    def _batch_job(
+        self,
+        job: Job,
+        placement: Placement,
+        boxes: Sequence[Box],
+        requested: Outputs,
+        preparing: Preparing,
+        stop: Stop,
+        reservation: Reservation,
+    ) -> BatchJob:
+        """What the batcher of one stage gets of a job."""
+        return BatchJob(
+            placement.canvas,
+            len(boxes),
+            partial(preparing.make, boxes),
+            job.client,
+            job.priority,
+            job.deadline,
+            decode_inline=preparing.is_quick or (self._is_alone and decodes_quickly(job.image)),
+            stream=job.stream,
+            latest=job.latest,
+            requested=requested,
+            traceparent=job.traceparent,
+            prepare_bytes=preparing.nbytes,
+            stop=stop,
+            reservation=reservation,
+        )
 
     @property
     def _is_alone(self) -> bool:

@@ -45,11 +45,14 @@ class Prepared:
         image: uint8 ``[3, H, W]``, RGB, on its canvas.
         rois: float32 ``[N, 4]``, rows ``x1 y1 x2 y2`` in 0..1 of the canvas; N is at most the job's ``rois``.
         notes: sentences for the caller about what had to be done to decode the image.
+        next_image: the same image on the canvas of the stage that follows, uint8 ``[3, H, W]``, if that is another one;
+            else None.
     """
 
     image: Pixels
     rois: Floats
     notes: tuple[str, ...] = ()
+    next_image: Pixels | None = None
 
 
 @dataclass(eq=False, slots=True)

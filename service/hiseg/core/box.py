@@ -53,6 +53,13 @@ class Box:
         dx, dy = (self.x2 - self.x1) * (factor - 1) / 2, (self.y2 - self.y1) * (factor - 1) / 2
         return Box(self.x1 - dx, self.y1 - dy, self.x2 + dx, self.y2 + dy)
 
+    def iou(self, other: Box) -> float:
+        """Intersection over union with another box; 0 if either is empty."""
+        common = Box(max(self.x1, other.x1), max(self.y1, other.y1), min(self.x2, other.x2), min(self.y2, other.y2))
+        if self.is_empty or other.is_empty or common.is_empty:
+            return 0.0
+        return common.area / (self.area + other.area - common.area)
+
     def as_tuple(self) -> tuple[float, float, float, float]:
         """Return ``(x1, y1, x2, y2)``."""
         return self.x1, self.y1, self.x2, self.y2

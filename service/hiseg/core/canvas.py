@@ -43,6 +43,13 @@ class Placement:
         rows = np.array([b.as_tuple() for b in boxes], dtype=np.float64).reshape(-1, 4)
         return (rows * (sx, sy, sx, sy)).astype(np.float32)
 
+    def boxes(self, rows: Floats) -> list[Box]:
+        """Convert rows ``x1 y1 x2 y2`` in 0..1 of the canvas, ``[N, 4]``, to boxes in pixels, within the image."""
+        sx = self.image[1] / self.content[1] * self.canvas[1]
+        sy = self.image[0] / self.content[0] * self.canvas[0]
+        height, width = self.image
+        return [Box(*row).clipped(width, height) for row in (rows.astype(np.float64) * (sx, sy, sx, sy)).tolist()]
+
 
 def choose_canvas(height: int, width: int, canvases: Sequence[Size], resize: Resize = Resize.LETTERBOX) -> Placement:
     """Choose the canvas that shows an image largest and, among those, has the fewest pixels.

@@ -64,6 +64,19 @@ class PostProcessing:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """That people are to be found in an image, beside those whose boxes were sent.
+
+    Attributes:
+        threshold: score of the finder, 0..1, from which on somebody counts as found.
+        max_people: most people that are found: the surest.
+    """
+
+    threshold: float
+    max_people: int
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One image with its boxes, and what is requested of it.
 
@@ -80,6 +93,7 @@ class Job:
         latest: a newer job of the stream replaces this one while it waits for the engine; for live video.
         traceparent: the caller's trace context (W3C Trace Context); empty: not traced.
         notes: what the answer shall say of the boxes.
+        finding: find people first, and give them masks after those of the boxes; None: only the boxes count.
     """
 
     image: ImageSource
@@ -94,3 +108,4 @@ class Job:
     latest: bool = False
     traceparent: str = ""
     notes: tuple[str, ...] = ()
+    finding: Finding | None = None

@@ -43,18 +43,31 @@ class CropMask:
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
-    """One person found in one box.
+class Found:
+    """That a person's box wasn't sent, but found.
 
     Attributes:
-        box: the box as sent, clipped to the image.
+        score: how sure the finder is that somebody is there, 0..1.
+    """
+
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One person in one box.
+
+    Attributes:
+        box: the box as sent or found, clipped to the image.
         mask: the person's pixels; models whose crop is larger than the box find some outside of it too.
         score: mean probability of the person over the mask, 0..1; 0 for an empty mask.
+        found: how surely the box was found; None: it was sent.
     """
 
     box: Box
     mask: CropMask
     score: float
+    found: Found | None = None
 
     @property
     def area(self) -> int:
@@ -99,12 +112,13 @@ class Result:
         width: width of the image in pixels, after EXIF rotation.
         height: height of the image in pixels, after EXIF rotation.
         notes: what the decoder did to the image, and what there is to say of the boxes.
-        instances: one per box in the order sent; empty in binary mode.
+        instances: one per box in the order sent, then those found, the surest first; empty in binary mode.
         foreground: everybody at once, in a box as large as the image; None unless the mode is binary.
         model: which model answered.
         timings_ms: milliseconds of each stage by its name, in the order in which the stages ran.
         foreground_source: what the foreground was made of; None unless the mode is binary.
-        united: the instances whose union the foreground is, one per box in the order sent; they are in no answer.
+        united: the instances whose union the foreground is, in the order of instances; they are in no answer.
+        finder: the model that found people; None: nobody was looked for.
     """
 
     width: int
@@ -116,10 +130,11 @@ class Result:
     timings_ms: dict[str, float] = field(default_factory=dict)
     foreground_source: ForegroundSource | None = None
     united: tuple[Instance, ...] = ()
+    finder: ModelRef | None = None
 
     @property
     def people(self) -> tuple[Instance, ...]:
-        """The people in the boxes, one per box in the order sent, whether the answer has them or their union."""
+        """The people in the boxes, in the order of instances, whether the answer has them or their union."""
         return self.united or self.instances
 
     @property
