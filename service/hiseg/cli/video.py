@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -13,7 +12,7 @@ from typing import Annotated
 import typer
 
 from hiseg.cli import mask_options
-from hiseg.cli.numbers import number, whole_number
+from hiseg.cli.numbers import whole_number
 from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
 from hiseg.cli.progress import progress_bar
 from hiseg.core.command_errors import CommandError
@@ -25,8 +24,7 @@ from hiseg.core.start_error import StartError
 from hiseg.engines.contract import ModelError
 from hiseg.engines.cores import available_cores
 from hiseg.images.raw import PixelFormat
-from hiseg.video.box_files import read_boxes
-from hiseg.video.boxes import BoxTrack, same_boxes_for_all
+from hiseg.video.boxes import BoxTrack, read_boxes, same_boxes_for_all
 from hiseg.video.frame import Masker
 from hiseg.video.inputs import STANDARD_STREAM
 from hiseg.video.open import RawOptions, check_outputs, open_sinks, open_source
@@ -51,8 +49,7 @@ def video(
     boxes: Annotated[
         Path | None,
         typer.Option(
-            help='JSON lines, each with "frame" (or "time", in seconds), "boxes" (rows of x1, y1, x2, y2) and, if '
-            'people are tracked, "ids"; or what a tracker wrote: MOT, COCO, supervision',
+            help='JSON lines, each with "frame" (or "time", in seconds) and "boxes" (rows of x1, y1, x2, y2)',
             metavar="FILE",
             show_default="none; this or --box",
         ),
@@ -63,14 +60,6 @@ def video(
             help="in pixels, for all frames; once per person",
             metavar="X1,Y1,X2,Y2",
             show_default="none; this or --boxes",
-        ),
-    ] = None,
-    max_box_age: Annotated[
-        float | None,
-        number(
-            "frames for which boxes are used after their own, where others have none; seconds, if they have times",
-            min=0,
-            show_default="no limit",
         ),
     ] = None,
     json_output: Annotated[
@@ -117,7 +106,7 @@ def video(
     with exit_on(CommandError, HisegError, ModelError, StartError):
         settings = read_settings(model_repository=repository)
         post_processing = PostProcessing(smoothing, threshold, dilation_px, resolve_overlaps)
-        track = _read_track(boxes, box or [], settings.max_boxes, max_box_age)
+        track = _read_track(boxes, box or [], settings.max_boxes)
         check_outputs(source, output, json_output)
         frames = open_source(source, every, RawOptions(size, fps, pixel_format))
         if track.is_empty:
@@ -167,11 +156,9 @@ def _tell(notes: Iterable[str]) -> None:
         typer.echo(f"hiseg: {note}", err=True)
 
 
-def _read_track(boxes: Path | None, box: list[str], limit: int, max_age: float | None) -> BoxTrack:
+def _read_track(boxes: Path | None, box: list[str], limit: int) -> BoxTrack:
     if boxes is None:
-        if max_age is not None:
-            raise CommandError("--max-box-age is for --boxes; those of --box count for all frames")
         return same_boxes_for_all(box, limit)
     if box:
         raise CommandError("give either --boxes or --box")
-    return read_boxes(boxes, limit, math.inf if max_age is None else max_age)
+    return read_boxes(boxes, limit)

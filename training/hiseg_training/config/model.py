@@ -25,6 +25,7 @@ COARSE_VARIANTS = {
     "efficientnet": tuple(EFFICIENTNETS),
     "lite": tuple(LITES),
     "unet": tuple(EFFICIENTNETS),
+    "finder": tuple(LITES),
 }
 """Families of the coarse stage, and the variants that each comes in."""
 TYPICAL_ASPECT = 0.7
@@ -44,18 +45,20 @@ class ModelConfig:
         mask_size: (height, width) of the masks, and of the crops that the fine stage takes.
         fine_widths: decoder channels of the fine stage at 1/16, 1/8, 1/4 and 1/2 of the crop.
         coarse_widths: decoder channels of the coarse stage at the same fractions of the reduced canvas; the family
-            ``unet`` has its own.
+            ``unet`` and ``finder`` have their own.
         context: side of the crop as a multiple of the box's side, 1..2.
         pretrained: start encoders from ImageNet weights: those of ``lite`` come out of the packages of the extra
             ``pretrained``, those of ``efficientnet`` and ``unet`` are downloaded by timm; ``residual`` has none.
         fine_depth: residual blocks at each level of the fine stage's decoder.
-        coarse_family: of the coarse stage: one of those, or ``unet``, upstream's network (see
-            :mod:`hiseg_training.compat.unet`); None is ``family``.
+        coarse_family: of the coarse stage: one of those, ``unet``, upstream's network (see
+            :mod:`hiseg_training.compat.unet`), or ``finder``, which finds people's boxes too (see
+            :mod:`hiseg_training.models.finder`); None is ``family``.
         coarse_variant: of the coarse stage, also ``b3`` for ``efficientnet`` and ``unet``; None is ``variant``.
         coarse_reduction: canvas pixels along a side that become one pixel of the coarse stage's input: 1, 2 or 4.
         activation: ``relu``, ``silu`` or ``gelu``, everywhere but inside EfficientNets.
         normalization: ``batchnorm``, ``layernorm2d`` or ``groupnorm``, everywhere but inside EfficientNets.
-        coarse_boxes: the coarse stage takes a map of the boxes; ``unet`` takes images alone, whatever this says.
+        coarse_boxes: the coarse stage takes a map of the boxes; ``unet`` and ``finder`` take images alone,
+            whatever this says.
         other_boxes: the fine stage takes a map of other people's boxes.
         attention: put attention gates on the fine stage's skip connections.
         hierarchical: predict foreground first, then identity; see

@@ -45,6 +45,7 @@ LITES: dict[str, tuple[ModelConfig, Instances]] = {
     ),
 }
 """Models with EfficientNet-Lite encoders that start from ImageNet weights, and the sizes of crops they learn from."""
+FINDER = "lite-find"
 
 
 class UnknownConfigurationError(ValueError):
@@ -74,10 +75,12 @@ def configuration(name: str) -> Configuration:
     """
     if name in LITES:
         return _lite(name)
+    if name == FINDER:
+        return _finder()
     parsed = upstream.parse_name(name) or _parse_short(name)
     if parsed is None:
-        known = [*LITES, *map(short, NAMES), *NAMES]
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or known[: len(LITES) + len(NAMES)]
+        known = [*LITES, FINDER, *map(short, NAMES), *NAMES]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or known[: len(LITES) + 1 + len(NAMES)]
         raise UnknownConfigurationError(f"config: no configuration is named {name!r}; there is {', '.join(near)}")
     return _distillation(parsed) if isinstance(parsed, DistillationName) else _instance(parsed)
 
@@ -92,6 +95,17 @@ def _lite(name: str) -> Configuration:
         data=Data(paste=0.35, loose=0.5),
         schedule=Schedule(epochs=20, batch_size=24, learning_rate=1.5e-3, encoder_rate=0.3),
         instances=instances,
+    )
+
+
+def _finder() -> Configuration:
+    """The configuration of the published finder."""
+    return Configuration(
+        name=FINDER,
+        kind="find",
+        model=ModelConfig(variant="b0", family="lite", pretrained=True, coarse_family="finder"),
+        data=Data(scales=(0.5, 1.5), colour=0.7),
+        schedule=Schedule(epochs=60, batch_size=16, learning_rate=1.5e-3, encoder_rate=0.4, warm_up=0.08, patience=0),
     )
 
 

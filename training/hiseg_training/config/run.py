@@ -151,6 +151,22 @@ class Instances(Record):
         return mask_size
 
 
+class Finding(Record):
+    """Settings of the finder's training.
+
+    Attributes:
+        view: (height, width) of what it learns from, in pixels of the reduced canvas.
+        draws: views in an epoch.
+        mosaic: share of views that are parts of four photos.
+        nobody: how often a photo of nobody is drawn, as a share of how often others are.
+    """
+
+    view: tuple[Annotated[int, Field(ge=32, multiple_of=32)], Annotated[int, Field(ge=32, multiple_of=32)]] = (256, 256)
+    draws: Count = 3200
+    mosaic: Share = 0.4
+    nobody: Share = 0.35
+
+
 class Distillation(Record):
     """Settings of stage 2, which trains a student's coarse stage from a teacher's.
 
@@ -176,7 +192,8 @@ class Configuration(Record):
 
     Attributes:
         name: in upstream's spelling; also the name of the folder of its checkpoints.
-        kind: whether it is for stage 3, ``instance``, or for stage 2, ``distillation``; stage 1 takes both.
+        kind: whether it is for stage 3, ``instance``, for stage 2, ``distillation``, or for a finder, ``find``; stage 1
+            takes any.
         model: architecture of what is trained.
         loss: weights of the fine stage's loss.
         foreground: weights of the coarse stage's loss.
@@ -184,10 +201,11 @@ class Configuration(Record):
         schedule: duration, optimiser and precision.
         instances: settings of stage 3.
         distillation: settings of stage 2.
+        finding: settings of the finder's training.
     """
 
     name: str
-    kind: Literal["instance", "distillation"]
+    kind: Literal["instance", "distillation", "find"]
     model: ModelConfig
     loss: LossConfig = LossConfig()
     foreground: ForegroundLossConfig = ForegroundLossConfig()
@@ -195,6 +213,7 @@ class Configuration(Record):
     schedule: Schedule = Schedule()
     instances: Instances = Instances()
     distillation: Distillation = Distillation()
+    finding: Finding = Finding()
 
     @property
     def canvas(self) -> Size:

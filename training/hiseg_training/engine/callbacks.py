@@ -67,6 +67,7 @@ INSTANCES = CheckpointNaming(
 FOREGROUND = CheckpointNaming(
     lambda epoch, score, canvas: "foreground_" + _with_score(epoch, score, canvas), "best_foreground"
 )
+FINDER = CheckpointNaming(lambda epoch, score, canvas: "finder_" + _with_score(epoch, score, canvas), "best_finder")
 DISTILLATION = CheckpointNaming(lambda epoch, score, canvas: f"distillation_epoch_{epoch:03d}.pth", "best_student")
 
 

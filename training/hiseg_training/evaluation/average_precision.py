@@ -48,7 +48,7 @@ def average_precision(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> 
         return {}
     images = [{"id": index, "height": photos[index].height, "width": photos[index].width} for index in known]
     with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(_coco(images, truths), _coco(images, found), "segm")
+        evaluation = COCOeval(coco_index(images, truths), coco_index(images, found), "segm")
         evaluation.params.maxDets = [max(len(photos[index].people) for index in known)]
         evaluation.evaluate()
         evaluation.accumulate()
@@ -59,7 +59,7 @@ def average_precision(photos: Sequence[Photo], scores: Sequence[PhotoScore]) -> 
     return {name: float(np.mean(values)) for name, values in every.items() if values.min() >= 0}
 
 
-def _coco(images: list[dict[str, int]], rows: list[dict[str, object]]) -> COCO:
+def coco_index(images: list[dict[str, int]], rows: list[dict[str, object]]) -> COCO:
     """Build pycocotools' index of annotations in memory."""
     coco = COCO()
     coco.dataset = {

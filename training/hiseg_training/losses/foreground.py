@@ -36,7 +36,10 @@ class ForegroundLossConfig:
 
 
 def foreground_loss(
-    logits: torch.Tensor, target: torch.Tensor, config: ForegroundLossConfig | None = None
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    config: ForegroundLossConfig | None = None,
+    known: torch.Tensor | None = None,
 ) -> dict[str, torch.Tensor]:
     """Compute all terms.
 
@@ -44,6 +47,8 @@ def foreground_loss(
         logits: float log-odds ``[B, 1, h, w]``; B may be 0.
         target: float 0..1 ``[B, 1, h, w]``; a cell may be partly covered.
         config: weights of the terms.
+        known: float 0..1 of the target's shape, how much a cell counts in the cross-entropy; in Dice those of over a
+            half count. None counts all.
 
     Returns:
         float32 scalars by name: ``cross_entropy`` and ``dice``, unweighted, and their weighted sum ``total``; 0 without
@@ -53,9 +58,9 @@ def foreground_loss(
     logits, target = logits.float(), target.float()
     terms = {
         "cross_entropy": binary_cross_entropy(
-            logits, target, positive_weight=config.positive_weight, gamma=config.focal_gamma
+            logits, target, known, positive_weight=config.positive_weight, gamma=config.focal_gamma
         ),
-        "dice": soft_dice(logits.sigmoid()[:, 0], target[:, 0]),
+        "dice": soft_dice(logits.sigmoid()[:, 0], target[:, 0], None if known is None else known[:, 0] > 0.5),
     }
     total = config.cross_entropy * terms["cross_entropy"] + config.dice * terms["dice"]
     return {**terms, "total": total}

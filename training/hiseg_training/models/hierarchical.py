@@ -8,6 +8,7 @@ from hiseg_training.compat.unet import UNetStage
 from hiseg_training.config.model import ModelConfig
 from hiseg_training.models.coarse import CoarseNetwork, CoarseOutput, CoarseStage, run_coarse
 from hiseg_training.models.encoder import Normalize
+from hiseg_training.models.finder import FinderStage
 from hiseg_training.models.fine import FineStage
 from hiseg_training.models.freezing import FreezableModule
 from hiseg_training.models.roi import box_aspect, box_channels, enlarge, roi_align
@@ -44,8 +45,10 @@ def to_unit(images: torch.Tensor) -> torch.Tensor:
 
 
 def build_coarse(config: ModelConfig) -> CoarseNetwork:
-    """The coarse stage of a configuration: this project's, or upstream's UNet for the family ``unet``."""
+    """The coarse stage of a configuration: this project's, a finder, or upstream's UNet for the family ``unet``."""
     family, variant = config.coarse
+    if family == "finder":
+        return FinderStage(config)
     return UNetStage(variant, config.pretrained) if family == "unet" else CoarseStage(config)
 
 

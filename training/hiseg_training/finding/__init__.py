@@ -1,0 +1,1 @@
+"""What the finder learns from: whole photos, reduced once and kept, and the views that are made of them."""
