@@ -12,6 +12,7 @@ from functools import partial
 from hiseg.access.key_store import KeyStore
 from hiseg.batching.admission import State
 from hiseg.core.certificate import Certificate, CertificateUnusable, check_authorities, watching
+from hiseg.core.engine_settings import EMBEDDED, Fallback
 from hiseg.core.errors import Unavailable
 from hiseg.core.extras import needing
 from hiseg.core.heap import keep_freed_memory, return_large_images, return_memory_when_idle
@@ -29,7 +30,7 @@ from hiseg.observability.metrics import Metrics
 from hiseg.observability.reports import ModelReport, ServiceReport
 from hiseg.observability.tracing import OFF, Tracing
 from hiseg.segmenter import Segmenter
-from hiseg.settings import EMBEDDED, Fallback, Settings
+from hiseg.settings import Settings
 from hiseg.transports.grpc.server import Server
 from hiseg.transports.http.app import create_http
 from hiseg.transports.http.connection import Connection

@@ -41,7 +41,7 @@ MAX_INLINE_MASKS = 16
 """No more masks are drawn on the event loop, however small: each takes some time of its own."""
 MAX_SHORT_MASKS = 32
 """Drawing and writing more masks may take long, however small they are."""
-NO_FINDER = "no model is served that finds people: none has boxes among its outputs, as hiseg_find has"
+NO_FINDER = "no model is served that finds people (has boxes among its outputs), as hiseg_find does"
 T = TypeVar("T")
 
 

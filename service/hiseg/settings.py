@@ -8,7 +8,6 @@ a service that was to be closed; :data:`OF_OTHERS` are those of the programs aro
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +24,7 @@ from hiseg.access.keys import DIGEST, NAME
 from hiseg.access.quota import MIN_RATE, Limits
 from hiseg.batching.job import BatchLimits
 from hiseg.core.cgroups import available_memory
+from hiseg.core.engine_settings import EMBEDDED, Fallback, Int8
 from hiseg.core.listening import parse_host
 from hiseg.core.settings_sources import TomlFile, Variables
 from hiseg.engines.triton.address import SCHEME, parse_targets
@@ -61,28 +61,6 @@ MAX_GRPC_MESSAGE_BYTES = 2**31 - 1
 """Largest message that gRPC can send or receive, whatever the settings say."""
 ListedKey = Annotated[str, StringConstraints(pattern=f"^({NAME.pattern}:)?{DIGEST.pattern}$")]
 """An API key as the setting ``api_keys`` lists it; see :func:`hiseg.access.keys.parse_listed_key`."""
-EMBEDDED = "onnx"
-"""Value of the setting ``engine`` for the embedded engine."""
-
-
-class Fallback(StrEnum):
-    """What runs the models while no Triton server answers."""
-
-    OFF = "off"
-    """Nothing: requests get 503."""
-    ONNX = "onnx"
-    """The embedded engine."""
-
-
-class Int8(StrEnum):
-    """Whether the embedded engine runs a version's file in INT8."""
-
-    AUTO = "auto"
-    """Where the processor has instructions for it."""
-    ALWAYS = "always"
-    """Wherever a version has such a file."""
-    NEVER = "never"
-    """Nowhere: every machine runs ``model.onnx``."""
 
 
 class Settings(BaseSettings):
@@ -139,6 +117,12 @@ class Settings(BaseSettings):
     )
     max_image_pixels: int = Field(50_000_000, gt=0, le=MAX_BYTES, description="Largest decoded image, in pixels.")
     max_boxes: int = Field(100, gt=0, le=MAX_COUNT, description="Largest number of boxes in a request.")
+    find_threshold: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="Score, 0 to 1, from which on somebody counts as found.",
+    )
     max_held_bytes: int = Field(
         512 * MEBI,
         gt=0,

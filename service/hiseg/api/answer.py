@@ -104,6 +104,12 @@ class ModelOut(BaseModel):
     precision: str = Field(description="of its weights: `fp32`, `fp16` or `int8`; empty if that isn't known")
 
 
+class FoundOut(BaseModel):
+    """That a person's box wasn't sent, but found."""
+
+    score: float = Field(description="how sure the finder is that somebody is there, 0..1")
+
+
 class InstanceOut(BaseModel):
     """One box and the person in it."""
 
@@ -111,6 +117,7 @@ class InstanceOut(BaseModel):
     score: float = Field(description="mean probability over the mask; 0 if it is empty")
     area: int = Field(description="pixels")
     mask: MaskOut
+    found: FoundOut | None = Field(None, description="left out where the box was sent")
 
 
 class SegmentOut(BaseModel):
@@ -118,7 +125,9 @@ class SegmentOut(BaseModel):
 
     image: ImageOut
     model: ModelOut
-    instances: list[InstanceOut] = Field(description="one per box, in the order sent; empty in binary mode")
+    instances: list[InstanceOut] = Field(
+        description="one per box, in the order sent, then one per person found, the surest first; empty in binary mode"
+    )
     foreground: InstanceOut | None = Field(
         None,
         description="everybody at once, binary mode only; the box is the image, and the score of a union the mean of "
@@ -129,7 +138,8 @@ class SegmentOut(BaseModel):
         description="binary mode only: `instances`, the union of the boxes' masks; or `image`, the foreground of the "
         "image, without boxes",
     )
-    timings_ms: dict[str, float] = Field(description="decode, queue, infer, masks, encode")
+    finder: ModelOut | None = Field(None, description="the model that looked for people; left out where none did")
+    timings_ms: dict[str, float] = Field(description="decode, queue, find, infer, masks, encode")
 
 
 def round_timings(timings_ms: Mapping[str, float]) -> dict[str, float]:
@@ -170,6 +180,7 @@ def to_json(
         instances=[instance_to_json(instance, mask_format, context) for instance in result.instances],
         foreground=instance_to_json(result.foreground, mask_format, context) if result.foreground else None,
         foreground_source=result.foreground_source,
+        finder=ModelOut(**asdict(result.finder)) if result.finder else None,
         timings_ms=result.timings_ms,
     )
 
@@ -194,6 +205,7 @@ def instance_to_json(instance: Instance, mask_format: MaskFormat, context: MaskC
             "score": instance.score,
             "area": instance.area,
             "mask": {"format": mask_format.value, **mask},
+            "found": asdict(instance.found) if instance.found else None,
         }
     )
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from hiseg.api.exchange import Write
-from hiseg.api.options import Boxes, Options
+from hiseg.api.options import Boxes, FindDefaults, Options
 from hiseg.core.image import ImageSource
 from hiseg.core.result import Result
 from hiseg.masks.memory import NOTHING, WritingCost
@@ -26,6 +26,7 @@ async def segment_embedded(
     client: str = "",
     deadline: float | None = None,
     cost: WritingCost = NOTHING,
+    finding: FindDefaults | None = None,
 ) -> tuple[Result, T]:
     """Segment for the service itself or a program around it: no caller, so no quota and no metrics.
 
@@ -39,6 +40,7 @@ async def segment_embedded(
         client: whose share of the engine it uses.
         deadline: when the answer is of no use any more, on :func:`time.monotonic`'s clock; None: never.
         cost: what ``write`` takes of memory.
+        finding: how people are found by default; None: there is no model for it.
 
     Returns:
         The result and what ``write`` returned.
@@ -46,6 +48,6 @@ async def segment_embedded(
     Raises:
         HisegError: the image or the boxes are invalid, or what :meth:`Segmenter.segment` raises.
     """
-    job = options.to_job(image, boxes, segmenter.limits, model, client=client, deadline=deadline)
+    job = options.to_job(image, boxes, segmenter.limits, model, client=client, deadline=deadline, finding=finding)
     with segmenter.admission.reserve(client) as reservation:
         return await segmenter.segment(job, reservation, partial(write, job.image), cost)

@@ -18,7 +18,7 @@ from typing import TypeVar
 from hiseg.access.quota import ClientQuota
 from hiseg.api.answer import round_timings
 from hiseg.api.boxes import check_count
-from hiseg.api.options import Boxes, Options
+from hiseg.api.options import Boxes, FindDefaults, Options
 from hiseg.api.outcomes import ClientDisconnected, failure_of, log_bug
 from hiseg.batching.admission import Reservation
 from hiseg.core.errors import HisegError, InternalError, Reason, TooLarge
@@ -323,7 +323,7 @@ class RequestContext:
         model = model or self.choose_model(options)
         self.variant, self.log_entry.model = model.variant, model.name
         segmenter, settings = self._exchange.segmenter, self._exchange.settings
-        if not callable(boxes):
+        if boxes is not None and not callable(boxes):
             check_count(len(boxes), settings.max_boxes)
         job = options.to_job(
             image,
@@ -336,6 +336,7 @@ class RequestContext:
             latest=latest,
             traceparent=self.traceparent,
             notes=notes,
+            finding=FindDefaults(settings.find_threshold, settings.max_boxes) if segmenter.finder else None,
         )
         # Everybody at once may come from a model without masks.
         answering = segmenter.choose_graph(job.model, job.mode, bool(job.boxes))[0].ref

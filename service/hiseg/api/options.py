@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -18,6 +19,7 @@ from hiseg.core.job import (
     DEFAULT_TOLERANCE_PX,
     MAX_DILATION_PX,
     MAX_TOLERANCE_PX,
+    Finding,
     Job,
     Mode,
     PostProcessing,
@@ -26,20 +28,36 @@ from hiseg.core.job import (
 )
 from hiseg.images.encoded import inspect
 from hiseg.images.limits import ImageLimits
+from hiseg.segmenter import NO_FINDER
 
 MAX_DEADLINE_S = 600
 """Longest deadline that a request may name."""
 MAX_MODEL_LENGTH = 255
 """Most characters of the name of a model, as of a folder."""
-MODE = """`instance`: a mask per box; `binary`: one mask of everybody, which is the union of the masks of the boxes, or
-without boxes the foreground of the image, from a model that gives it"""
+MODE = """`instance`: a mask per box, and per person found; `binary`: one mask of everybody, which is the union of these
+masks, or without boxes the foreground of the image, from a model that gives it"""
 MAX_VARIANT_LENGTH = 40
 """Most characters of the name of a variant."""
 Rows: TypeAlias = Sequence[Sequence[float]]
 """Boxes as they were sent: rows of four numbers."""
-Boxes: TypeAlias = Rows | Callable[[int, int], tuple[Box, ...]]
+Boxes: TypeAlias = Rows | Callable[[int, int], tuple[Box, ...]] | None
 """Rows of four numbers in the format that the options name, or a function that returns the boxes in pixels of an image
-of the given width and height."""
+of the given width and height. None: they are left out, which isn't the same as that there are none."""
+MAX_PEOPLE = 1_000_000
+"""Upper limit of ``max_people``; the service's own limit of boxes counts too."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindDefaults:
+    """How people are found where a request says nothing else.
+
+    Attributes:
+        threshold: score from which on somebody counts as found.
+        max_boxes: most people of an answer, those whose boxes were sent included.
+    """
+
+    threshold: float
+    max_boxes: int
 
 
 class Options(BaseModel):
@@ -89,6 +107,20 @@ class Options(BaseModel):
     resolve_overlaps: bool = Field(
         default=False, description="a pixel that several masks claim is left to the person of whom the model is surest"
     )
+    find: bool | None = Field(
+        default=None,
+        description="whether people are found, beside those of the boxes; by default where boxes are left out",
+    )
+    find_threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="score from which on somebody counts as found; the service's default if left out",
+    )
+    max_people: int | None = Field(
+        default=None, gt=0, le=MAX_PEOPLE, description="most people that are found: the surest"
+    )
     deadline_ms: int | None = Field(
         default=None, gt=0, le=MAX_DEADLINE_S * 1000, description="the answer is worthless after this time"
     )
@@ -96,7 +128,9 @@ class Options(BaseModel):
         default=Priority.INTERACTIVE, description="`batch` gets a tenth of the share of `interactive`"
     )
 
-    @field_validator("tolerance_px", "threshold", "dilation_px", "deadline_ms", mode="before")
+    @field_validator(
+        "tolerance_px", "threshold", "dilation_px", "deadline_ms", "find_threshold", "max_people", mode="before"
+    )
     @classmethod
     def _numbers_are_written_as_such(cls, value: object) -> object:
         return as_number(value)
@@ -114,6 +148,7 @@ class Options(BaseModel):
         latest: bool = False,
         traceparent: str = "",
         notes: tuple[str, ...] = (),
+        finding: FindDefaults | None = None,
     ) -> Job:
         """Make the job of an image and its boxes; every job is made here. Of an encoded image only the header is read.
 
@@ -128,22 +163,28 @@ class Options(BaseModel):
             latest: a newer job of the stream may take its place; see :class:`Job`.
             traceparent: trace context; empty: it isn't traced.
             notes: what the answer shall say beside what there is to say of the boxes.
+            finding: how people are found by default; None: no model is served that finds any.
 
         Raises:
             TooLarge: more bytes or pixels than are taken.
             UnsupportedImage: not an image type that is taken.
             UndecodableImage: the header is damaged.
             InvalidRequest: a bad box, or no box has a pixel of the image in it; frames of a stream may have such boxes.
+                Or people are to be found, and no model is served that could.
         """
+        to_find = None if callable(boxes) else self._to_find(None if boxes is None else len(boxes), finding)
         source = inspect(image, limits) if isinstance(image, bytes) else image
-        if callable(boxes):
+        if boxes is None:
+            in_pixels: tuple[Box, ...] = ()
+        elif callable(boxes):
             in_pixels = boxes(source.width, source.height)
+            to_find = self._to_find(len(in_pixels), finding)
         else:
             in_pixels = to_boxes(boxes, source.width, source.height, self.box_format, self.normalized)
             if stream is None:
                 check_units(boxes, in_pixels, source.width, source.height, self.box_format, self.normalized)
         notes += notes_on_boxes(in_pixels, source.width, source.height)
-        if not in_pixels and self.mode is Mode.INSTANCE:
+        if not in_pixels and self.mode is Mode.INSTANCE and to_find is None:
             notes += (NOBODY,)
         return Job(
             source,
@@ -158,17 +199,33 @@ class Options(BaseModel):
             latest=latest,
             traceparent=traceparent,
             notes=notes,
+            finding=to_find,
         )
 
-    def check_boxes(self, boxes: Rows | None) -> Rows:
-        """Return the boxes of a request, which has to say that there are none if it means that.
+    def looks_for_people(self, sent: int | None) -> bool:
+        """Whether people are to be found.
+
+        In binary mode without boxes nobody is: everybody is the foreground of the image.
 
         Args:
-            boxes: rows of four numbers; None: the request has none, not even an empty list.
+            sent: number of boxes; None: they are left out.
+        """
+        if self.mode is Mode.BINARY and not sent:
+            return False
+        return sent is None if self.find is None else self.find
+
+    def _to_find(self, sent: int | None, defaults: FindDefaults | None) -> Finding | None:
+        """Whom to find, beside so many boxes that were sent; None: nobody.
 
         Raises:
-            InvalidRequest: they are missing, and the mode needs them.
+            InvalidRequest: there is no model for it, or boxes are missing that it would find.
         """
-        if boxes is None and self.mode is Mode.INSTANCE:
-            raise InvalidRequest("boxes are missing; mode=binary needs none", field="boxes")
-        return boxes or []
+        if defaults is None and self.find:
+            raise InvalidRequest(f"find=true, and {NO_FINDER}; send boxes", field="find", value=True)
+        if not self.looks_for_people(sent):
+            return None
+        if defaults is None:
+            raise InvalidRequest(f"boxes are missing; mode=binary needs none, and {NO_FINDER}", field="boxes")
+        threshold = defaults.threshold if self.find_threshold is None else self.find_threshold
+        most = max(0, defaults.max_boxes - (sent or 0))
+        return Finding(threshold, most if self.max_people is None else min(self.max_people, most))

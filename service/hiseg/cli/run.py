@@ -114,6 +114,9 @@ def run(
     smoothing: mask_options.SmoothingOption = Smoothing.NONE,
     dilation_px: mask_options.DilationPx = 0,
     resolve_overlaps: mask_options.ResolveOverlaps = False,
+    find: mask_options.Find = False,
+    find_threshold: mask_options.FindThreshold = None,
+    max_people: mask_options.MaxPeople = None,
     tolerance_px: Annotated[
         float,
         number(
@@ -145,6 +148,8 @@ def run(
 
     hiseg run photo.jpg --box 22,15,365,512 -o out.png
 
+    Without boxes people are found, where a model for that is there.
+
     hiseg run photos/ --boxes boxes.json -o masks/
 
     A run of many photos that was interrupted goes on where it was when it is started again.
@@ -157,6 +162,7 @@ def run(
         "smoothing": smoothing.value,
         "dilation_px": dilation_px,
         "resolve_overlaps": resolve_overlaps,
+        **mask_options.find_options(find, find_threshold, max_people),
     }
     if model is not None:
         options["model"] = model

@@ -13,7 +13,7 @@ import typer
 
 from hiseg.api.encoding import MaskFormat
 from hiseg.cli.progress import progress_bar
-from hiseg.cli.run_plan import Plan, check_file, check_formats, say
+from hiseg.cli.run_plan import Plan, check_file, check_finder, check_formats, say
 from hiseg.cli.standard_streams import STANDARD_STREAM, standard_output
 from hiseg.core.command_errors import BadOption, CommandError
 from hiseg.core.signals import stop_on_signal
@@ -160,20 +160,16 @@ def _boxes(plan: Plan, listing: Listing) -> tuple[Matched, list[Photo]]:
     """Whose the boxes are, and the photos that can be worked on.
 
     Raises:
-        CommandError: none has boxes, and the mode needs them.
+        CommandError: none has boxes, and the mode needs them, or people to be found, which no model does.
     """
     names = [photo.name for photo in listing.photos]
     if plan.boxes is not None:
         matched = match(plan.boxes, names)
     else:
         matched = Matched(dict.fromkeys(names, plan.rows) if plan.rows else {})
-        if not plan.rows and not plan.is_binary:
-            raise CommandError(
-                "there are no boxes; give --boxes FILE, --box x1,y1,x2,y2 for people who are at the same place in all "
-                "photos, or --mode binary"
-            )
+    check_finder(plan, "--boxes FILE, or --box x1,y1,x2,y2 for people who are at the same place in all photos")
     usable = [photo for photo in listing.photos if photo.name not in matched.unclear]
-    if not plan.is_binary:
+    if not plan.is_binary and not plan.finds:
         usable = [photo for photo in usable if photo.name in matched.rows]
     if not usable and plan.boxes is not None:
         raise CommandError(next(iter(matched.unclear.values()), None) or _none_fits(plan.boxes, names))

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from hiseg.api.encoding import MaskFormat
-from hiseg.cli.run_plan import Plan, check_file, check_formats, picture_of, say
+from hiseg.cli.run_plan import Plan, check_file, check_finder, check_formats, picture_of, say
 from hiseg.cli.standard_streams import STANDARD_STREAM, read_in, write_out
 from hiseg.client.request import FrameOptions
 from hiseg.client.result import Result
@@ -82,7 +82,7 @@ def _picture_format(plan: Plan) -> MaskFormat:
 
 
 def _rows(plan: Plan) -> list[list[float]] | None:
-    """The photo's boxes; None: there are none, and the mode needs none."""
+    """The photo's boxes; None: there are none, and people are found, or the mode needs none."""
     rows: list[list[float]] | None = plan.rows or None
     if plan.boxes is not None:
         name = plan.photos[0]
@@ -99,9 +99,8 @@ def _rows(plan: Plan) -> list[list[float]] | None:
                     break
             if rows is None and not plan.is_binary:
                 raise CommandError(f"{plan.boxes.path} has no boxes of {_shown(name)}")
-    if rows is None and not plan.is_binary:
-        raise CommandError("there are no boxes; give --box x1,y1,x2,y2 for each person, or --mode binary")
-    if plan.output == STANDARD_STREAM and plan.mask_format is MaskFormat.PNG and len(rows or ()) > 1:
+    check_finder(plan, "--box x1,y1,x2,y2 for each person")
+    if plan.output == STANDARD_STREAM and plan.mask_format is MaskFormat.PNG and (plan.finds or len(rows or ()) > 1):
         raise CommandError(
             "--mask-format png is a picture for each person, and -o - writes one; give -o a file's name, or choose "
             "label_map"
@@ -181,7 +180,8 @@ def _tell(plan: Plan, result: Result, files: list[str]) -> None:
     for instance in result.found:
         corners = ", ".join(f"{v:g}" for v in instance.box)
         whose = f"box {corners}" if result.foreground is None else "everybody"
-        say(f"{whose}: {instance.area} pixels, score {instance.score:.2f}", err=err)
+        surely = f", found with {instance.found.score:.2f}" if instance.found else ""
+        say(f"{whose}: {instance.area} pixels, score {instance.score:.2f}{surely}", err=err)
     timings = [f"{stage} {result.timings_ms[stage]:.1f} ms" for stage in STAGES if stage in result.timings_ms]
     say("  ".join(timings), err=err)
     if files:

@@ -24,6 +24,7 @@ from hiseg.core.job import Mode
 from hiseg.masks.formats.picture import SUFFIXES, PictureType
 from hiseg.photos.box_file import BoxFile, read_box_file
 from hiseg.photos.drawing import WITHOUT_LOSS
+from hiseg.photos.open import can_find
 
 if TYPE_CHECKING:
     from hiseg.settings import Settings
@@ -72,6 +73,12 @@ class Plan:
     def is_binary(self) -> bool:
         """Whether everybody's mask is asked for, which needs no boxes."""
         return self.options.get("mode") == Mode.BINARY.value
+
+    @property
+    def finds(self) -> bool:
+        """Whether people are to be found: it is asked for, or there are no boxes, and the mode needs them."""
+        has_boxes = self.boxes is not None or bool(self.rows)
+        return bool(self.options.get("find")) or not (has_boxes or self.is_binary)
 
 
 def is_one(photos: list[str], output: str | None) -> bool:
@@ -141,6 +148,21 @@ def _rows(given: str) -> list[list[float]]:
         if len(row) != 4:
             raise BadOption("--box", given, f"has {len(row)} number{'s' * (len(row) != 1)}; a box has 4")
     return rows
+
+
+def check_finder(plan: Plan, how: str) -> None:
+    """Refuse to find people where no model could, before any work.
+
+    Args:
+        plan: what is to be done.
+        how: how boxes can be given.
+
+    Raises:
+        CommandError: people are to be found, and there is no model for it; or the service doesn't answer.
+    """
+    if plan.finds and not can_find(plan.settings, plan.server, plan.api_key):
+        what = "nobody can be found" if plan.options.get("find") else "there are no boxes"
+        raise CommandError(f"{what}; give {how}, or --mode binary: no model is there that finds people")
 
 
 def check_formats(plan: Plan, written: MaskFormat) -> None:

@@ -29,6 +29,7 @@ def serve(
     """
     from hiseg import app
     from hiseg.access.key_store import KeysUnusable
+    from hiseg.core.engine_settings import EMBEDDED
     from hiseg.core.errors import HisegError
     from hiseg.core.start_error import StartError
     from hiseg.doctor.examine import check_limits
@@ -39,7 +40,6 @@ def serve(
     from hiseg.models.canary import CanaryMismatch
     from hiseg.models.self_test import SelfTestFailed
     from hiseg.observability.logs import configure_logging
-    from hiseg.settings import EMBEDDED
 
     settings = read_settings(
         host=host,

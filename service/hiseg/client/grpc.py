@@ -21,7 +21,7 @@ from hiseg.client.pillow_images import IMAGE_FIELD
 from hiseg.client.request import Row, SegmentRequest, to_rows
 from hiseg.client.result import Instance, Result
 from hiseg.client.transport import SECURE, Address, StreamOptions
-from hiseg.core.result import ModelRef
+from hiseg.core.result import Found, ModelRef
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 
 SERVICE = pb.DESCRIPTOR.services_by_name["SegmentationService"].full_name
@@ -78,6 +78,8 @@ ERRORS_OF_GRPC: dict[grpc.StatusCode, type[ClientError]] = {
 def to_request(request: SegmentRequest, jpeg_quality: int | None) -> bytes:
     """Serialise a ``SegmentRequest``."""
     message = pb.SegmentRequest(boxes=_boxes(request.rows), **_options(request.options))
+    if not request.rows and request.options.get("mode") != "binary" and "find" not in request.options:
+        message.find = False  # boxes that are left out and an empty list are the same in a message
     _put_image(message, request.image, jpeg_quality)
     return message.SerializeToString()
 
@@ -111,12 +113,17 @@ def to_result(message: pb.SegmentResponse) -> Result:
         width=image.width,
         height=image.height,
         notes=tuple(image.notes),
-        model=ModelRef(model.name, model.version, model.variant, model.engine, model.precision),
+        model=_model(model),
         instances=tuple(map(_instance, message.instances)),
         foreground=_instance(message.foreground) if message.HasField("foreground") else None,
         timings_ms=dict(message.timings_ms),
         foreground_source=_enum_word(pb.ForegroundSource, source, "FOREGROUND_SOURCE_") if source else None,
+        finder=_model(message.finder) if message.HasField("finder") else None,
     )
+
+
+def _model(model: pb.Model) -> ModelRef:
+    return ModelRef(model.name, model.version, model.variant, model.engine, model.precision)
 
 
 def to_outcome(message: pb.SegmentStreamResponse) -> Outcome:
@@ -209,7 +216,8 @@ def _put_image(message: Any, image: LoadedImage, jpeg_quality: int | None) -> No
 def _instance(found: pb.Instance) -> Instance:
     box, rle = found.box, found.coco_rle
     corners = (box.x1, box.y1, box.x2, box.y2)
-    return Instance(corners, found.score, found.area, rle.counts, (rle.height, rle.width))
+    surely = Found(found.found.score) if found.HasField("found") else None
+    return Instance(corners, found.score, found.area, rle.counts, (rle.height, rle.width), surely)
 
 
 def _error(error: pb.FrameError) -> ClientError:

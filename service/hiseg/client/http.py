@@ -28,7 +28,7 @@ from hiseg.client.images import to_file
 from hiseg.client.request import SegmentRequest
 from hiseg.client.result import Instance, Result
 from hiseg.client.transport import SECURE, Address, StreamOptions
-from hiseg.core.result import ModelRef
+from hiseg.core.result import Found, ModelRef
 
 SEGMENT, INFO, READY = "/v1/segment", "/v1/info", "/readyz"
 MAX_QUERY = 2000
@@ -141,11 +141,12 @@ def to_result(fields: Mapping[str, Any]) -> Result:
             width=image["width"],
             height=image["height"],
             notes=tuple(image["notes"]),
-            model=ModelRef(**{name: said for name, said in fields["model"].items() if name in OF_A_MODEL}),
+            model=_model(fields["model"]),
             instances=tuple(map(_instance, fields["instances"])),
             foreground=None if foreground is None else _instance(foreground),
             timings_ms=fields["timings_ms"],
             foreground_source=fields.get("foreground_source"),
+            finder=_model(fields["finder"]) if fields.get("finder") else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UnexpectedAnswer(f"an answer that the service never gives: {error!r}", status=200) from error
@@ -154,7 +155,13 @@ def to_result(fields: Mapping[str, Any]) -> Result:
 def _instance(fields: Mapping[str, Any]) -> Instance:
     x1, y1, x2, y2 = fields["box"]
     height, width = fields["mask"]["size"]
-    return Instance((x1, y1, x2, y2), fields["score"], fields["area"], fields["mask"]["counts"], (height, width))
+    found = Found(fields["found"]["score"]) if fields.get("found") else None
+    counts = fields["mask"]["counts"]
+    return Instance((x1, y1, x2, y2), fields["score"], fields["area"], counts, (height, width), found)
+
+
+def _model(fields: Mapping[str, Any]) -> ModelRef:
+    return ModelRef(**{name: said for name, said in fields.items() if name in OF_A_MODEL})
 
 
 def session_arguments(address: Address) -> dict[str, Any]:

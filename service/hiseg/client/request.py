@@ -51,6 +51,12 @@ class FrameOptions(TypedDict, total=False):
     """What the four numbers mean: ``xyxy``, ``xywh`` or ``cxcywh``."""
     normalized: bool
     """Whether boxes are shares 0..1 of the image's width and height instead of pixels."""
+    find: bool
+    """Whether people are found, beside those whose boxes are sent; without boxes they are unless this is false."""
+    find_threshold: float
+    """Score of the finder, 0..1, from which on somebody counts as found."""
+    max_people: int
+    """Most people that are found: the surest."""
     priority: str
     """``interactive``, or ``batch`` for work that may take its time."""
 
@@ -82,17 +88,17 @@ def make_request(image: ImageLike, boxes: Boxes | None, options: Mapping[str, An
 
     Args:
         image: what is to be sent.
-        boxes: the people; an empty list says that there are none, None is for ``mode="binary"`` alone.
+        boxes: the people; an empty list says that there are none, None that they are to be found.
         options: options by the service's names.
 
     Raises:
         TypeError: an option or a kind of image doesn't exist.
-        InvalidRequest: boxes are missing, a box doesn't have four numbers, or an array isn't an image's.
+        InvalidRequest: a box doesn't have four numbers, or an array isn't an image's.
         OSError: the file can't be read.
     """
     checked = check_options(options)
     if boxes is None and checked.get("mode") != "binary":
-        raise invalid("boxes are missing; mode='binary' needs none", field="boxes")
+        checked = {"find": True, **checked}
     if hasattr(boxes, "xyxy") and (checked.get("box_format", "xyxy") != "xyxy" or checked.get("normalized")):
         raise invalid(
             "what a detector found are corners in pixels; leave out box_format and normalized", field="box_format"
@@ -173,6 +179,9 @@ MAX_SECONDS = 365 * 86400.0
 KINDS: Mapping[str, Callable[[str, Any], Any]] = {
     "threshold": _number,
     "dilation_px": _whole_number,
+    "find": _flag,
+    "find_threshold": _number,
+    "max_people": _whole_number,
     "normalized": _flag,
     "resolve_overlaps": _flag,
 } | dict.fromkeys(("variant", "model", "mode", "smoothing", "box_format", "priority"), _word)

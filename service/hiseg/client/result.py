@@ -16,7 +16,7 @@ from hiseg.core import result as core_result
 from hiseg.core.box import Box
 from hiseg.core.extras import needing
 from hiseg.core.image import BoolMask, Pixels
-from hiseg.core.result import CropMask, ModelRef
+from hiseg.core.result import CropMask, Found, ModelRef
 
 SLACK = 1e-6
 """Pixels added to a corner for FiftyOne: it truncates when it converts shares to pixels, so 9.999999 would become 9."""
@@ -33,6 +33,7 @@ class Instance:
         area: number of the mask's pixels.
         counts: the mask in COCO's compressed run-length encoding.
         size: height and width of the image, pixels.
+        found: that the box wasn't sent but found, and how surely: ``found.score``, 0..1; None: it was sent.
     """
 
     box: tuple[float, float, float, float]
@@ -40,6 +41,7 @@ class Instance:
     area: int
     counts: str = field(repr=False)
     size: tuple[int, int]
+    found: Found | None = None
 
     @cached_property
     def mask(self) -> BoolMask:
@@ -84,11 +86,13 @@ class Result:
         notes: what the service did to read the image: took the first frame, put transparency on white, …; and which
             boxes have no pixel of it in them.
         model: the model that answered.
-        instances: one per box, in the order sent, also where the mask is empty; none in binary mode.
+        instances: one per box, in the order sent, also where the mask is empty, then one per person found, the surest
+            first; none in binary mode.
         foreground: the mask of everybody at once; binary mode only.
-        timings_ms: milliseconds that the service spent, by stage: decode, queue, infer, masks, encode.
+        timings_ms: milliseconds that the service spent, by stage: decode, queue, find, infer, masks, encode.
         foreground_source: what the foreground was made of, in binary mode: ``instances``, the union of the masks of the
             boxes, or ``image``, the image as a whole; None if the service is too old to say.
+        finder: the model that looked for people; None: none did.
     """
 
     width: int
@@ -99,6 +103,7 @@ class Result:
     foreground: Instance | None
     timings_ms: Mapping[str, float]
     foreground_source: str | None = None
+    finder: ModelRef | None = None
 
     @property
     def found(self) -> tuple[Instance, ...]:

@@ -59,9 +59,10 @@ class Client:
             image: a path, an encoded file, a Pillow image, or an array uint8 ``[H, W, 3]`` in RGB.
             boxes: rows of four numbers, one per person, an array or tensor ``[N, 4]``, or what a detector found
                 (supervision's ``Detections``, Ultralytics' ``Boxes``). An empty list says that there is nobody;
-                ``mode="binary"`` needs none.
+                None has people found, and ``mode="binary"`` needs neither.
             options: ``variant``, ``model``, ``mode``, ``threshold``, ``smoothing``, ``dilation_px``,
-                ``resolve_overlaps``, ``box_format``, ``normalized``, ``priority``, ``timeout``.
+                ``resolve_overlaps``, ``box_format``, ``normalized``, ``find``, ``find_threshold``, ``max_people``,
+                ``priority``, ``timeout``.
 
         Raises:
             ClientError: there is no answer; the subclass says why.

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 from pydantic import ValidationError
 
+from hiseg.core.engine_settings import EMBEDDED
 from hiseg.core.extras import extra_for, install_command
 from hiseg.core.settings_sources import UnreadableFile
 from hiseg.doctor.clock import Clock
@@ -16,7 +17,7 @@ from hiseg.doctor.ports import check_ports
 from hiseg.doctor.provider import check_provider, check_runtimes, check_threads
 from hiseg.doctor.security import check_certificates, check_exposure, check_keys
 from hiseg.doctor.words import explain
-from hiseg.settings import EMBEDDED, Settings
+from hiseg.settings import Settings
 
 
 async def examine(overrides: Mapping[str, object]) -> AsyncIterator[Finding]:

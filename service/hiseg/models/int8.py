@@ -14,13 +14,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hiseg.core.engine_settings import Int8
 from hiseg.core.errors import shorten
 from hiseg.engines.contract import ModelError, describe
 from hiseg.engines.metadata import one_line
 from hiseg.engines.onnx_file import skim_signature
 from hiseg.engines.processor import int8_instructions
 from hiseg.models.repository import StoredModel, stamp_of
-from hiseg.settings import Int8
 
 if TYPE_CHECKING:
     from hiseg.engines.onnx import OnnxEngine

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+from hiseg.core.engine_settings import EMBEDDED, Fallback
 from hiseg.core.extras import needing
 from hiseg.core.model_choice import default_model
 from hiseg.engines.base import Engine, with_masks
@@ -16,7 +17,7 @@ from hiseg.models.int8 import is_int8, open_version
 from hiseg.models.repository import StoredModel, find_repository, local_repository, stored_models
 from hiseg.models.self_test import run_self_test
 from hiseg.observability.metrics import Metrics
-from hiseg.settings import EMBEDDED, Fallback, Settings
+from hiseg.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ PICTURES = (MaskFormat.OVERLAY, MaskFormat.LABEL_MAP, MaskFormat.CUTOUT)
 WITHOUT_LOSS = (MaskFormat.LABEL_MAP, MaskFormat.PNG)
 """Formats whose pixels are numbers of people: they are written as PNG alone."""
 JSON_END = ".json"
-STAGES = ("decode", "queue", "infer", "masks", "encode")
+STAGES = ("decode", "queue", "find", "infer", "masks", "encode")
 """The stages that are timed, in their order, which gRPC doesn't keep."""
 
 
@@ -127,7 +127,7 @@ class Source:
 
 def to_core(result: Result) -> core.Result:
     """Return a result of the client as the service has it."""
-    instances = tuple(core.Instance(Box(*found.box), found.crop, found.score) for found in result.found)
+    instances = tuple(core.Instance(Box(*each.box), each.crop, each.score, each.found) for each in result.found)
     return core.Result(
         result.width,
         result.height,
@@ -137,6 +137,7 @@ def to_core(result: Result) -> core.Result:
         result.model,
         round_timings({stage: result.timings_ms[stage] for stage in STAGES if stage in result.timings_ms}),
         None if result.foreground_source is None else core.ForegroundSource(result.foreground_source),
+        finder=result.finder,
     )
 
 

@@ -54,8 +54,7 @@ class EmbeddedMasker:
             return write(answer.to_result(result, answer.write(image, result, stop)))
 
         try:
-            rows = self._options.check_boxes(boxes)
-            _, written = await self._segmenter.segment(photo, rows, self._options, write_result)
+            _, written = await self._segmenter.segment(photo, boxes, self._options, write_result)
         except OF_A_PHOTO as error:
             raise PhotoError(error.detail) from error
         except errors.HisegError as error:

@@ -19,8 +19,8 @@ from hiseg.photos.line_file import LineFile, open_lines
 
 NAME = ".hiseg-run.jsonl"
 """The file in a folder of results; hidden, so that nobody takes it for one."""
-MODELS = ("model", "foreground_model")
-"""Names of the lines that say which model made results of boxes, and of images without boxes."""
+MODEL, FOREGROUND_MODEL, FINDER_MODEL = MODELS = ("model", "foreground_model", "finder_model")
+"""Names of the lines that say which model made results of boxes, which those of images, and which found people."""
 AGAIN = "--overwrite does all photos again"
 
 
@@ -93,17 +93,16 @@ class Journal:
         """Whether a photo was done, though perhaps with other boxes."""
         return photo in self._done
 
-    def check_model(self, model: str, of_image: bool = False) -> None:
+    def check_model(self, model: str, name: str = MODEL) -> None:
         """Make sure that all results are of one model, and remember which.
 
         Args:
             model: its name and version.
-            of_image: the result is the foreground of an image without boxes, of which another model may be the maker.
+            name: what it did, one of :data:`MODELS`: of each there may be another.
 
         Raises:
             CommandError: those before are of another, or the file can't be written.
         """
-        name = MODELS[of_image]
         if name not in self._models:
             self._models[name] = model
             self._write({name: model})

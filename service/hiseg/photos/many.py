@@ -18,7 +18,7 @@ from hiseg.core.command_errors import CommandError
 from hiseg.core.errors import HisegError
 from hiseg.core.result import ForegroundSource
 from hiseg.photos.drawing import Drawing
-from hiseg.photos.journal import AGAIN, Entry, Journal
+from hiseg.photos.journal import AGAIN, FINDER_MODEL, FOREGROUND_MODEL, MODEL, Entry, Journal
 from hiseg.photos.listing import Photo
 from hiseg.photos.masker import Masker
 from hiseg.photos.pipeline import LISTED, PhotoError, Room
@@ -115,7 +115,7 @@ class Work:
 
     Attributes:
         masker: makes the masks.
-        boxes: of a photo, by its name; None: it has none, and needs none.
+        boxes: of a photo, by its name; None: it has none, and people are found in it, or it needs none.
         output: the folder of results; None: no files.
         drawing: makes the files and the lines.
         journal: remembers what is done.
@@ -186,7 +186,10 @@ class _Writing:
         work = self._work
         if work.journal is not None:
             of_image = result.foreground_source == ForegroundSource.IMAGE
-            work.journal.check_model(f"{result.model.name}/{result.model.version}", of_image)
+            name = FOREGROUND_MODEL if of_image else MODEL
+            work.journal.check_model(f"{result.model.name}/{result.model.version}", name)
+            if result.finder:
+                work.journal.check_model(f"{result.finder.name}/{result.finder.version}", FINDER_MODEL)
         self.notes = result.notes
         try:
             if work.output is not None:

@@ -24,7 +24,7 @@ class Masker(Protocol):
 
         Args:
             photo: an encoded image.
-            boxes: the people; None is for the option ``mode="binary"`` alone.
+            boxes: the people; None: they are to be found, or the option ``mode`` is "binary".
             write: makes of the masks what is wanted, in a worker thread.
 
         Returns:

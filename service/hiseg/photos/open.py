@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -47,3 +48,20 @@ async def open_masker(
 
         async with embedded_masker(settings(), options) as embedded:
             yield embedded
+
+
+def can_find(settings: Callable[[], Settings], server: str | None = None, api_key: str | None = None) -> bool:
+    """Whether there is a model that finds people; nothing is loaded for it. Arguments are those of :func:`open_masker`.
+
+    Raises:
+        CommandError: the service doesn't answer.
+        StartError: there are no models.
+        ExtraMissing: a model is to run here, and its packages aren't installed.
+    """
+    if server is not None:
+        from hiseg.photos.remote import has_finder
+
+        return asyncio.run(has_finder(server, api_key))
+    with needing("making masks without --server"):
+        from hiseg.session.embedded import stored_finder
+    return stored_finder(settings()) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hiseg import client
 from hiseg.client.request import FrameOptions
@@ -79,11 +79,7 @@ async def remote_masker(url: str, api_key: str | None, options: FrameOptions) ->
         to = client.AsyncClient(url, timeout=TIMEOUT_S, retries=RETRIES, api_key=api_key)
     except (ValueError, UnicodeError) as error:
         raise BadOption("--server", url, f"can't be used: {error}") from error
-    async with client.AsyncClient(url, timeout=GREETING_S, api_key=api_key) as asking:
-        try:
-            info = await asking.info()
-        except client.ClientError as error:
-            raise _of_all(url, error) from error
+    info = await _greet(url, api_key)
     for what, asked, there in (
         ("model", options.get("model"), info["models"]),
         ("variant", options.get("variant"), info["variants"]),
@@ -93,6 +89,29 @@ async def remote_masker(url: str, api_key: str | None, options: FrameOptions) ->
     async with to:
         with_priority: FrameOptions = {"priority": Priority.BATCH.value}
         yield RemoteMasker(to, url, with_priority | options)
+
+
+async def has_finder(url: str, api_key: str | None) -> bool:
+    """Whether a service has a model that finds people.
+
+    Raises:
+        BadOption: the URL is none of a service, or the key none that can be sent.
+        CommandError: the service doesn't answer.
+    """
+    return bool((await _greet(url, api_key)).get("finder_model"))
+
+
+async def _greet(url: str, api_key: str | None) -> dict[str, Any]:
+    """Ask a service what it has."""
+    try:
+        asking = client.AsyncClient(url, timeout=GREETING_S, api_key=api_key)
+    except (ValueError, UnicodeError) as error:
+        raise BadOption("--server", url, f"can't be used: {error}") from error
+    async with asking:
+        try:
+            return await asking.info()
+        except client.ClientError as error:
+            raise _of_all(url, error) from error
 
 
 def _of_all(url: str, error: client.ClientError) -> CommandError:

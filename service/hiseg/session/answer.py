@@ -31,7 +31,7 @@ def write(_: ImageSource, result: core_result.Result, stop: Stop) -> Found:
         stop.check()
         counts = coco_rle(instance.mask, result.width, result.height)["counts"]
         box, size = instance.box.as_tuple(), (result.height, result.width)
-        return Instance(box, float(instance.score), instance.area, counts, size)
+        return Instance(box, float(instance.score), instance.area, counts, size, instance.found)
 
     foreground = None if result.foreground is None else one(result.foreground)
     return Found(tuple(map(one, result.instances)), foreground)
@@ -47,5 +47,6 @@ def to_result(result: core_result.Result, found: Found) -> Result:
         instances=found.instances,
         foreground=found.foreground,
         foreground_source=result.foreground_source,
+        finder=result.finder,
         timings_ms=round_timings(result.timings_ms),
     )

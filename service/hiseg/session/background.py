@@ -151,7 +151,7 @@ class Background:
                 await asyncio.wait(self._tasks)
 
     async def _segment(
-        self, image: bytes | ImageSource, rows: Rows, options: Options, deadline: float | None
+        self, image: bytes | ImageSource, rows: Rows | None, options: Options, deadline: float | None
     ) -> Result:
         task = asyncio.current_task()
         assert task is not None

@@ -39,7 +39,7 @@ def segment(image: ImageLike, boxes: Boxes | None = None, **options: Unpack[Opti
     Args:
         image: a path, an encoded file, a Pillow image, an array uint8 ``[H, W, 3]`` in RGB, or a raw frame.
         boxes: rows of four numbers, one per person, an array or tensor ``[N, 4]``, or what a detector found. An empty
-            list says that there is nobody; ``mode="binary"`` needs none.
+            list says that there is nobody; None has people found, and ``mode="binary"`` needs neither.
         options: as of :meth:`hiseg.Session.segment`.
 
     Raises:

@@ -15,11 +15,11 @@ from typing import TypeVar
 from hiseg.api.boxes import check_count
 from hiseg.api.embedded import segment_embedded
 from hiseg.api.exchange import Write
-from hiseg.api.options import Boxes, Options
+from hiseg.api.options import Boxes, FindDefaults, Options
 from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import ImageSource
 from hiseg.core.job import Mode
-from hiseg.core.model_choice import choose_model, default_model
+from hiseg.core.model_choice import choose_model, default_model, finder_model
 from hiseg.core.result import ModelRef, Result
 from hiseg.engines.base import ModelInfo, Outputs
 from hiseg.engines.choice import choose_graph
@@ -37,6 +37,8 @@ from hiseg.settings import Settings
 NO_ADMISSION_LIMITS = {"max_wait_ms": 3_600_000, "max_held_bytes": 2**40}
 """Settings with which admission control refuses nobody: here its callers bound what is in flight."""
 T = TypeVar("T")
+Stored = Mapping[ModelRef, tuple[StoredModel, Outputs]]
+"""The models of a repository, and what they compute."""
 
 
 class EmbeddedSegmenter:
@@ -56,7 +58,7 @@ class EmbeddedSegmenter:
         self,
         segmenter: Segmenter,
         settings: Settings,
-        stored: Mapping[ModelRef, tuple[StoredModel, Outputs]],
+        stored: Stored,
         models: AsyncExitStack,
     ) -> None:
         self._segmenter = segmenter
@@ -99,17 +101,29 @@ class EmbeddedSegmenter:
             HisegError: the image, the boxes or the options are invalid, the deadline has passed, or no engine answers.
             ModelError: a model that the options name can't be used.
         """
-        if not callable(boxes):
+        if boxes is not None and not callable(boxes):
             check_count(len(boxes), self._settings.max_boxes)
         model = self.model
         if options.model is not None or options.variant is not None:
             model = await self.load(options.model, options.variant)
         if options.mode is Mode.BINARY and not (boxes and model.has_masks):
             await self._load_foreground(model.ref.name)
+        if callable(boxes) or options.looks_for_people(None if boxes is None else len(boxes)):
+            await self._load_finder()
         # There are no callers to tell apart, but what may take its time and what may not.
-        client, name = options.priority.value, model.ref.name
+        client, name, settings = options.priority.value, model.ref.name, self._settings
+        finding = FindDefaults(settings.find_threshold, settings.max_boxes) if self._segmenter.finder else None
         return await segment_embedded(
-            self._segmenter, image, boxes, options, name, write, client=client, deadline=deadline, cost=cost
+            self._segmenter,
+            image,
+            boxes,
+            options,
+            name,
+            write,
+            client=client,
+            deadline=deadline,
+            cost=cost,
+            finding=finding,
         )
 
     def choose(self, model: str | None, variant: str | None) -> ModelRef:
@@ -141,6 +155,11 @@ class EmbeddedSegmenter:
         with suppress(InvalidRequest):  # as the segmenter will say if it is needed
             await self._load(choose_graph(computes, model, Mode.BINARY, has_boxes=False)[0])
 
+    async def _load_finder(self) -> None:
+        """Load the model that finds people, if there is any."""
+        if finder := finder_of(self._stored):
+            await self._load(finder)
+
     async def _load(self, chosen: ModelRef) -> ModelInfo:
         async with self._loading:
             if chosen.name not in self._segmenter.batchers:
@@ -152,10 +171,34 @@ class EmbeddedSegmenter:
         return self._segmenter.batchers[chosen.name].engine.info
 
 
-def split(stored: Mapping[ModelRef, tuple[StoredModel, Outputs]]) -> tuple[list[ModelRef], list[ModelRef]]:
+def split(stored: Stored) -> tuple[list[ModelRef], list[ModelRef]]:
     """The models that give masks, and the others."""
     masks = [ref for ref, (_, outputs) in stored.items() if Outputs.MASKS in outputs]
     return masks, [ref for ref in stored if ref not in masks]
+
+
+def finder_of(stored: Stored) -> ModelRef | None:
+    """The model that finds people; None: there is none."""
+    return finder_model(ref for ref, (_, outputs) in stored.items() if Outputs.BOXES in outputs)
+
+
+def stored_in(settings: Settings) -> Stored:
+    """The models of the repository, and what they compute; none is opened.
+
+    Raises:
+        NoModels: the repository holds no model.
+    """
+    found = stored_models(find_repository(settings.model_repository))
+    return {stored_ref(each): (each, stored_outputs(each)) for each in found}
+
+
+def stored_finder(settings: Settings) -> ModelRef | None:
+    """The model of the repository that finds people; None: there is none.
+
+    Raises:
+        NoModels: the repository holds no model.
+    """
+    return finder_of(stored_in(settings))
 
 
 @asynccontextmanager
@@ -176,8 +219,7 @@ async def embedded_segmenter(
         ModelError: the model doesn't keep the tensor contract, or the default variant is missing and a file damaged.
     """
     unlimited = settings.model_copy(update=NO_ADMISSION_LIMITS)
-    found = stored_models(find_repository(unlimited.model_repository))
-    stored = {stored_ref(each): (each, stored_outputs(each)) for each in found}
+    stored = stored_in(unlimited)
     masks, _ = split(stored)
     if model is None and variant is None and default_model(masks, unlimited.default_variant) is None:
         for ref, (each, _) in stored.items():

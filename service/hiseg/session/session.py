@@ -80,9 +80,10 @@ class Session:
             image: a path, an encoded file, a Pillow image, an array uint8 ``[H, W, 3]`` in RGB, or a raw frame.
             boxes: rows of four numbers, one per person, an array or tensor ``[N, 4]``, or what a detector found
                 (supervision's ``Detections``, Ultralytics' ``Boxes``). An empty list says that there is nobody;
-                ``mode="binary"`` needs none.
+                None has people found, and ``mode="binary"`` needs neither.
             options: ``model``, ``variant``, ``mode``, ``threshold``, ``smoothing``, ``dilation_px``,
-                ``resolve_overlaps``, ``box_format``, ``normalized``, ``priority``, ``timeout``; without a timeout it
+                ``resolve_overlaps``, ``box_format``, ``normalized``, ``find``, ``find_threshold``, ``max_people``,
+                ``priority``, ``timeout``; without a timeout it
                 takes as long as it takes.
 
         Raises:

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiseg.api.boxes import BoxFormat, to_boxes
-from hiseg.api.options import Options
+from hiseg.api.options import FindDefaults, Options
 from hiseg.api.units import NOBODY, notes_on_boxes
 from hiseg.core.errors import InvalidRequest
 from hiseg.core.image import Image
-from hiseg.core.job import Mode
+from hiseg.core.job import Finding, Mode
 from hiseg.images.limits import ImageLimits
 
 WIDTH, HEIGHT = 480, 256
@@ -83,9 +83,40 @@ def test_nobody_is_told_of_where_somebody_is_looked_for() -> None:
 
 
 def test_boxes_that_are_left_out_are_no_empty_list() -> None:
-    assert Options(mode=Mode.BINARY).check_boxes(None) == Options().check_boxes([]) == []
-    with pytest.raises(InvalidRequest, match="boxes are missing; mode=binary needs none"):
-        Options().check_boxes(None)
+    assert Options(mode=Mode.BINARY).to_job(IMAGE, None, LIMITS, "m").notes == ()
+    assert Options(find=False).to_job(IMAGE, None, LIMITS, "m").notes == notes()
+    with pytest.raises(InvalidRequest, match="boxes are missing; mode=binary needs none, and no model is served"):
+        Options().to_job(IMAGE, None, LIMITS, "m")
+    with pytest.raises(InvalidRequest, match="find=true, and no model is served that finds people") as refused:
+        Options(find=True).to_job(IMAGE, [INSIDE], LIMITS, "m")
+    assert refused.value.field == "find"
+
+
+DEFAULTS = FindDefaults(threshold=0.4, max_boxes=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "finding"),
+    [
+        ({}, None, Finding(0.4, 5)),
+        ({"max_people": 3, "find_threshold": 0.0}, None, Finding(0.0, 3)),
+        ({"max_people": 30}, None, Finding(0.4, 5)),
+        ({"find": True}, [], Finding(0.4, 5)),
+        ({"find": True}, [INSIDE] * 2, Finding(0.4, 3)),
+        ({"find": True, "max_people": 1, "mode": "binary"}, [INSIDE] * 2, Finding(0.4, 1)),
+        ({"find": True}, [INSIDE] * 9, Finding(0.4, 0)),
+        ({"find": True, "mode": "binary"}, None, None),
+        ({"mode": "binary"}, None, None),
+        ({"find": False}, None, None),
+        ({"find_threshold": 0.1}, [], None),
+        ({}, [INSIDE], None),
+    ],
+)
+def test_whom_a_request_has_found(options: dict[str, object], rows: list[list[float]] | None, finding: object) -> None:
+    job = Options.model_validate(options).to_job(IMAGE, rows, LIMITS, "m", finding=DEFAULTS)
+    assert job.finding == finding
+    nobody = rows is not None or options.get("find") is False
+    assert bool(job.notes) == (not job.boxes and finding is None and nobody and job.mode is Mode.INSTANCE)
 
 
 @given(

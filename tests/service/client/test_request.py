@@ -70,11 +70,13 @@ def test_what_a_detector_found_are_boxes() -> None:
             make_request(b"", Found(), options)
 
 
-def test_boxes_are_left_out_only_where_none_are_needed() -> None:
-    assert make_request(b"", None, {"mode": "binary"}).rows == make_request(b"", [], {}).rows == ()
+def test_boxes_that_are_left_out_have_people_found() -> None:
+    binary, nobody = make_request(b"", None, {"mode": "binary"}), make_request(b"", [], {})
+    assert (binary.rows, binary.options, nobody.rows, nobody.options) == ((), {"mode": "binary"}, (), {})
     for options in ({}, {"mode": "instance"}):
-        with pytest.raises(InvalidRequest, match="boxes are missing; mode='binary' needs none"):
-            make_request(b"", None, options)
+        assert make_request(b"", None, options).options == {"find": True, **options}
+    assert make_request(b"", None, {"find": False}).options == {"find": False}
+    assert make_request(b"", None, {"find": "true", "max_people": 3.0}).options == {"find": True, "max_people": 3}
 
 
 def test_options_that_are_not_set_are_left_out() -> None:
@@ -82,7 +84,7 @@ def test_options_that_are_not_set_are_left_out() -> None:
 
 
 def test_unknown_options_are_refused() -> None:
-    with pytest.raises(TypeError, match="no option 'treshold'; there are box_format, dilation_px, mode"):
+    with pytest.raises(TypeError, match="no option 'treshold'; there are box_format, dilation_px, find, find_thr"):
         make_request(b"", [], {"treshold": 0.3})
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hiseg.app import models_ready
+from hiseg.core.engine_settings import Int8
 from hiseg.doctor.embedded import check_embedded
 from hiseg.doctor.finding import Level
 from hiseg.engines.processor import int8_instructions
@@ -23,7 +24,7 @@ from hiseg.models.running import new_segmenter
 from hiseg.observability.metrics import Metrics
 from hiseg.segmenter import Segmenter
 from hiseg.session.embedded import embedded_segmenter
-from hiseg.settings import Int8, Settings
+from hiseg.settings import Settings
 from tests.service.models.int8_models import add_model, quantized, tiny
 
 

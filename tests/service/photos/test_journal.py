@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hiseg.core.command_errors import CommandError
-from hiseg.photos.journal import Entry, key_of, open_journal
+from hiseg.photos.journal import FOREGROUND_MODEL, Entry, key_of, open_journal
 
 OPTIONS = {"threshold": 0.5, "mask_format": "png"}
 
@@ -95,7 +95,7 @@ def test_keys_change_with_the_photo_its_boxes_and_the_names_of_its_results(tmp_p
 def test_images_without_boxes_may_be_of_another_model_than_those_with(tmp_path: Path) -> None:
     for _ in range(2):
         with open_journal(tmp_path / "j", tmp_path, OPTIONS, overwrite=False) as journal:
-            journal.check_model("hiseg_foreground/1", of_image=True)
+            journal.check_model("hiseg_foreground/1", FOREGROUND_MODEL)
             journal.check_model("hiseg_b0/3")
             with pytest.raises(CommandError, match="of the model hiseg_foreground/1, and now hiseg_b1/2 answers"):
-                journal.check_model("hiseg_b1/2", of_image=True)
+                journal.check_model("hiseg_b1/2", FOREGROUND_MODEL)

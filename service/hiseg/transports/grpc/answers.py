@@ -101,6 +101,8 @@ def to_message(
     )
     if result.foreground:
         message.foreground.CopyFrom(_instance(result.foreground, mask_format, context))
+    if result.finder:
+        message.finder.CopyFrom(pb.Model(**asdict(result.finder)))
     if result.foreground_source:
         message.foreground_source = SOURCES[result.foreground_source]
     if mask_format.is_image:
@@ -114,7 +116,9 @@ def _instance(instance: Instance, mask_format: MaskFormat, context: MaskContext)
     mask: dict[str, Any] = {}
     if not mask_format.is_image:
         mask[mask_format.value] = _message_fields(encode_mask(instance.mask, mask_format, context))
-    return pb.Instance(box=pb.Box(x1=x1, y1=y1, x2=x2, y2=y2), score=instance.score, area=instance.area, **mask)
+    found = pb.Found(score=instance.found.score) if instance.found else None
+    box = pb.Box(x1=x1, y1=y1, x2=x2, y2=y2)
+    return pb.Instance(box=box, score=instance.score, area=instance.area, found=found, **mask)
 
 
 def _message_fields(encoded: EncodedMask) -> Mapping[str, Any]:

@@ -99,7 +99,9 @@ def read_options(message: pb.SegmentRequest | pb.SegmentOptions) -> Options:
     for field in NAMES:
         if name := getattr(message, field):
             values[field] = name
-    for field in ("threshold", "tolerance_px"):
+    if message.max_people:
+        values["max_people"] = message.max_people
+    for field in ("threshold", "tolerance_px", "find", "find_threshold"):
         if message.HasField(field):
             values[field] = getattr(message, field)
     return read_values(Options, values)

@@ -17,7 +17,7 @@ from hiseg.access.quota import ClientQuota, ConcurrencyLimit
 from hiseg.api.answer import server_timing
 from hiseg.api.exchange import Exchange
 from hiseg.api.limits import READ_ANSWER_SECONDS, STREAM_CONFIG_SECONDS
-from hiseg.api.options import MAX_DEADLINE_S
+from hiseg.api.options import MAX_DEADLINE_S, Boxes
 from hiseg.api.outcomes import ClientDisconnected, failure_of
 from hiseg.core.errors import HisegError, InvalidRequest, Reason, forget_frames
 from hiseg.observability.logs import REQUEST_ID, RequestLogEntry, current_request_id, read_request_id, trace_id
@@ -124,7 +124,9 @@ class SegmentationServicer:
                 del data
                 options, notes = read_options(message), notes_on(message)
                 request.choose_model(options)
-                boxes = read_rows(message, options, self._settings.max_boxes).numbers
+                boxes: Boxes = read_rows(message, options, self._settings.max_boxes).numbers
+                if not boxes and self._segmenter.finder:
+                    boxes = None  # left out
                 image = read_image(message, self._segmenter.limits)
                 del message  # it has a copy of the image
                 timings_ms, answer = await segment_to_bytes(request, image, boxes, options, notes)

@@ -229,8 +229,10 @@ class Stream:
 
     async def _segment(self, frame: PendingFrame) -> pb.SegmentResponse:
         boxes: Boxes = self._tracker.boxes_for
-        if frame.has_boxes or not self._config.reuse_boxes:
+        if frame.has_boxes or not self._config.reuse_boxes or self._tracker.is_empty:
             boxes = read_rows(frame.message, frame.options, self._max_boxes).numbers
+        if not boxes and not frame.message.forget_boxes and self._segmenter.finder:
+            boxes = None  # left out
         notes = self._config.notes + notes_on(frame.message)
         image = read_image(frame.message, self._segmenter.limits)
         frame.release_image()

@@ -49,6 +49,11 @@ class BoxTracker:
         self._last_number = -1
         """Number of the frame that the boxes are from."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no boxes are remembered, or there were none."""
+        return not (self._boxes.numbers if isinstance(self._boxes, BoxRows) else self._boxes)
+
     def boxes_for(self, width: int, height: int) -> tuple[Box, ...]:
         """Return the remembered boxes in pixels of an image of ``width`` x ``height`` pixels; none at first."""
         return self._boxes.boxes_for(width, height) if isinstance(self._boxes, BoxRows) else tuple(self._boxes)

@@ -32,12 +32,12 @@ class SegmentRequest:
 
     Attributes:
         image: encoded.
-        boxes: rows of numbers as they were sent; what they mean is among the options.
+        boxes: rows of numbers as they were sent, None if they are left out; what they mean is among the options.
         options: validated.
     """
 
     image: bytes
-    boxes: Rows
+    boxes: Rows | None
     options: Options
 
 

@@ -27,13 +27,9 @@ class JsonOptions(Options):
     boxes: list[Row] = Field(default_factory=list, fail_fast=True, description="one row of four numbers per person")
 
     @property
-    def rows(self) -> Rows:
-        """The boxes; an empty list must have been sent as one.
-
-        Raises:
-            InvalidRequest: they are missing, and the mode needs them.
-        """
-        return self.check_boxes(self.boxes if BOXES in self.model_fields_set else None)
+    def rows(self) -> Rows | None:
+        """The boxes; None: they are left out. An empty list must have been sent as one."""
+        return self.boxes if BOXES in self.model_fields_set else None
 
 
 class _Names:
@@ -82,8 +78,8 @@ class _Names:
         return unknown_name(name, self._known)
 
 
-async def read_form(request: Request, max_boxes: int) -> tuple[bytes, Rows, Options]:
-    """Read image, boxes and options of a form.
+async def read_form(request: Request, max_boxes: int) -> tuple[bytes, Rows | None, Options]:
+    """Read image, boxes and options of a form; boxes that are left out are None.
 
     Args:
         request: the request; its body isn't read yet.

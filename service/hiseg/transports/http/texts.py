@@ -27,8 +27,8 @@ class QueryOptions(Options):
     )
 
 
-def read_texts(pairs: Iterable[tuple[str, str]], place: str, max_boxes: int) -> tuple[Options, Rows]:
-    """Read options and boxes from names and texts.
+def read_texts(pairs: Iterable[tuple[str, str]], place: str, max_boxes: int) -> tuple[Options, Rows | None]:
+    """Read options and boxes from names and texts; boxes that are left out are None.
 
     Args:
         pairs: names and texts in their order; ``boxes`` may be there several times.
@@ -36,7 +36,7 @@ def read_texts(pairs: Iterable[tuple[str, str]], place: str, max_boxes: int) -> 
         max_boxes: most boxes that are taken.
 
     Raises:
-        InvalidRequest: a name is unknown or there twice, a value is wrong, or boxes are missing.
+        InvalidRequest: a name is unknown or there twice, or a value is wrong.
         TooLarge: more boxes than are taken.
     """
     values: dict[str, object] = {}
@@ -53,10 +53,10 @@ def read_texts(pairs: Iterable[tuple[str, str]], place: str, max_boxes: int) -> 
     for text in boxes:
         rows += parse_boxes(text, max_boxes) if text.strip() or len(boxes) == 1 else []
         check_count(len(rows), max_boxes)
-    return options, options.check_boxes(rows if boxes else None)
+    return options, rows if boxes else None
 
 
-def read_query(request: Request, max_boxes: int) -> tuple[Options, Rows]:
+def read_query(request: Request, max_boxes: int) -> tuple[Options, Rows | None]:
     """Read the options in the query of a request whose body is the image; see :func:`read_texts`."""
     return read_texts(request.query_params.multi_items(), "the query", max_boxes)
 

@@ -65,14 +65,14 @@ class InferRequest:
     Attributes:
         id: the caller's name for the request, which the response repeats; None: it has none.
         image: encoded.
-        rows: boxes as they were sent; what the numbers mean is among the options.
+        rows: boxes as they were sent, None if they are left out; what the numbers mean is among the options.
         options: validated.
         outputs: names of the output tensors in the order of the response, and whether each is binary.
     """
 
     id: str | None
     image: bytes
-    rows: list[list[float]]
+    rows: list[list[float]] | None
     options: Options
     outputs: Mapping[str, bool]
 
@@ -108,12 +108,10 @@ async def read_infer_request(request: Request, max_boxes: int, has_masks: bool) 
         raise InvalidRequest("an input is there twice", field="inputs", value=len(body.inputs))
     if IMAGE not in tensors:
         raise InvalidRequest("there is no input 'image'", field=IMAGE)
-    rows = read_rows(tensors[BOXES], blobs.get(BOXES), max_boxes) if BOXES in tensors else []
+    rows = read_rows(tensors[BOXES], blobs.get(BOXES), max_boxes) if BOXES in tensors else None
     image = await read_bytes(tensors[IMAGE], blobs.get(IMAGE))
     options, outputs = read_options(({} if has_masks else FOREGROUND) | body.parameters), read_outputs(body)
     check_deadlines(deadline_ms, options.deadline_ms)
-    if BOXES not in tensors and options.mode is not Mode.BINARY:
-        raise InvalidRequest("there is no input 'boxes'; only mode=binary needs none", field=BOXES)
     return InferRequest(body.id, image, rows, options, outputs)
 
 

@@ -130,7 +130,8 @@ async def answer(received: InferRequest, context: RequestContext, model: ModelRe
         "model_version": result.model.version,
         "parameters": {f"{stage}_ms": milliseconds for stage, milliseconds in result.timings_ms.items()}
         | ({"notes": "; ".join(result.notes)} if result.notes else {})
-        | ({"foreground_source": result.foreground_source} if result.foreground_source else {}),
+        | ({"foreground_source": result.foreground_source} if result.foreground_source else {})
+        | ({"finder": result.finder.name} if result.finder else {}),
     }
     if received.id is not None:
         fields["id"] = received.id

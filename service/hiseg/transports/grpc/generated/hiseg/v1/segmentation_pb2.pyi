@@ -113,7 +113,7 @@ DROP_REASON_DEADLINE: DropReason
 DROP_REASON_UNAVAILABLE: DropReason
 
 class SegmentRequest(_message.Message):
-    __slots__ = ("encoded_image", "raw_frame", "boxes", "box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps", "tolerance_px", "model")
+    __slots__ = ("encoded_image", "raw_frame", "boxes", "box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps", "tolerance_px", "model", "find", "find_threshold", "max_people")
     ENCODED_IMAGE_FIELD_NUMBER: _ClassVar[int]
     RAW_FRAME_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +129,9 @@ class SegmentRequest(_message.Message):
     RESOLVE_OVERLAPS_FIELD_NUMBER: _ClassVar[int]
     TOLERANCE_PX_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    FIND_FIELD_NUMBER: _ClassVar[int]
+    FIND_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    MAX_PEOPLE_FIELD_NUMBER: _ClassVar[int]
     encoded_image: bytes
     raw_frame: RawFrame
     boxes: _containers.RepeatedCompositeFieldContainer[Box]
@@ -144,7 +147,10 @@ class SegmentRequest(_message.Message):
     resolve_overlaps: bool
     tolerance_px: float
     model: str
-    def __init__(self, encoded_image: _Optional[bytes] = ..., raw_frame: _Optional[_Union[RawFrame, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ..., tolerance_px: _Optional[float] = ..., model: _Optional[str] = ...) -> None: ...
+    find: bool
+    find_threshold: float
+    max_people: int
+    def __init__(self, encoded_image: _Optional[bytes] = ..., raw_frame: _Optional[_Union[RawFrame, _Mapping]] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ..., tolerance_px: _Optional[float] = ..., model: _Optional[str] = ..., find: _Optional[bool] = ..., find_threshold: _Optional[float] = ..., max_people: _Optional[int] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("x1", "y1", "x2", "y2")
@@ -159,7 +165,7 @@ class Box(_message.Message):
     def __init__(self, x1: _Optional[float] = ..., y1: _Optional[float] = ..., x2: _Optional[float] = ..., y2: _Optional[float] = ...) -> None: ...
 
 class SegmentResponse(_message.Message):
-    __slots__ = ("image", "model", "instances", "foreground", "picture", "timings_ms", "foreground_source")
+    __slots__ = ("image", "model", "instances", "foreground", "picture", "timings_ms", "foreground_source", "finder")
     class TimingsMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -174,6 +180,7 @@ class SegmentResponse(_message.Message):
     PICTURE_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
     FOREGROUND_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    FINDER_FIELD_NUMBER: _ClassVar[int]
     image: ImageInfo
     model: Model
     instances: _containers.RepeatedCompositeFieldContainer[Instance]
@@ -181,7 +188,8 @@ class SegmentResponse(_message.Message):
     picture: bytes
     timings_ms: _containers.ScalarMap[str, float]
     foreground_source: ForegroundSource
-    def __init__(self, image: _Optional[_Union[ImageInfo, _Mapping]] = ..., model: _Optional[_Union[Model, _Mapping]] = ..., instances: _Optional[_Iterable[_Union[Instance, _Mapping]]] = ..., foreground: _Optional[_Union[Instance, _Mapping]] = ..., picture: _Optional[bytes] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., foreground_source: _Optional[_Union[ForegroundSource, str]] = ...) -> None: ...
+    finder: Model
+    def __init__(self, image: _Optional[_Union[ImageInfo, _Mapping]] = ..., model: _Optional[_Union[Model, _Mapping]] = ..., instances: _Optional[_Iterable[_Union[Instance, _Mapping]]] = ..., foreground: _Optional[_Union[Instance, _Mapping]] = ..., picture: _Optional[bytes] = ..., timings_ms: _Optional[_Mapping[str, float]] = ..., foreground_source: _Optional[_Union[ForegroundSource, str]] = ..., finder: _Optional[_Union[Model, _Mapping]] = ...) -> None: ...
 
 class ImageInfo(_message.Message):
     __slots__ = ("width", "height", "notes")
@@ -210,7 +218,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., engine: _Optional[str] = ..., precision: _Optional[str] = ..., outputs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Instance(_message.Message):
-    __slots__ = ("box", "score", "area", "coco_rle", "png", "coco_rle_uncompressed", "polygon", "cutout", "packed")
+    __slots__ = ("box", "score", "area", "coco_rle", "png", "coco_rle_uncompressed", "polygon", "cutout", "packed", "found")
     BOX_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     AREA_FIELD_NUMBER: _ClassVar[int]
@@ -220,6 +228,7 @@ class Instance(_message.Message):
     POLYGON_FIELD_NUMBER: _ClassVar[int]
     CUTOUT_FIELD_NUMBER: _ClassVar[int]
     PACKED_FIELD_NUMBER: _ClassVar[int]
+    FOUND_FIELD_NUMBER: _ClassVar[int]
     box: Box
     score: float
     area: int
@@ -229,7 +238,14 @@ class Instance(_message.Message):
     polygon: PolygonMask
     cutout: Cutout
     packed: PackedCrop
-    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., score: _Optional[float] = ..., area: _Optional[int] = ..., coco_rle: _Optional[_Union[CocoRle, _Mapping]] = ..., png: _Optional[_Union[PngCrop, _Mapping]] = ..., coco_rle_uncompressed: _Optional[_Union[CocoRleUncompressed, _Mapping]] = ..., polygon: _Optional[_Union[PolygonMask, _Mapping]] = ..., cutout: _Optional[_Union[Cutout, _Mapping]] = ..., packed: _Optional[_Union[PackedCrop, _Mapping]] = ...) -> None: ...
+    found: Found
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., score: _Optional[float] = ..., area: _Optional[int] = ..., coco_rle: _Optional[_Union[CocoRle, _Mapping]] = ..., png: _Optional[_Union[PngCrop, _Mapping]] = ..., coco_rle_uncompressed: _Optional[_Union[CocoRleUncompressed, _Mapping]] = ..., polygon: _Optional[_Union[PolygonMask, _Mapping]] = ..., cutout: _Optional[_Union[Cutout, _Mapping]] = ..., packed: _Optional[_Union[PackedCrop, _Mapping]] = ..., found: _Optional[_Union[Found, _Mapping]] = ...) -> None: ...
+
+class Found(_message.Message):
+    __slots__ = ("score",)
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    score: float
+    def __init__(self, score: _Optional[float] = ...) -> None: ...
 
 class CocoRle(_message.Message):
     __slots__ = ("height", "width", "counts")
@@ -352,7 +368,7 @@ class StreamConfig(_message.Message):
     def __init__(self, policy: _Optional[_Union[StreamPolicy, str]] = ..., options: _Optional[_Union[SegmentOptions, _Mapping]] = ..., reuse_boxes: _Optional[bool] = ..., frame_deadline_ms: _Optional[int] = ...) -> None: ...
 
 class SegmentOptions(_message.Message):
-    __slots__ = ("box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps", "tolerance_px", "model")
+    __slots__ = ("box_format", "normalized", "variant", "mode", "mask_format", "threshold", "priority", "smoothing", "dilation_px", "resolve_overlaps", "tolerance_px", "model", "find", "find_threshold", "max_people")
     BOX_FORMAT_FIELD_NUMBER: _ClassVar[int]
     NORMALIZED_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
@@ -365,6 +381,9 @@ class SegmentOptions(_message.Message):
     RESOLVE_OVERLAPS_FIELD_NUMBER: _ClassVar[int]
     TOLERANCE_PX_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    FIND_FIELD_NUMBER: _ClassVar[int]
+    FIND_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    MAX_PEOPLE_FIELD_NUMBER: _ClassVar[int]
     box_format: BoxFormat
     normalized: bool
     variant: str
@@ -377,7 +396,10 @@ class SegmentOptions(_message.Message):
     resolve_overlaps: bool
     tolerance_px: float
     model: str
-    def __init__(self, box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ..., tolerance_px: _Optional[float] = ..., model: _Optional[str] = ...) -> None: ...
+    find: bool
+    find_threshold: float
+    max_people: int
+    def __init__(self, box_format: _Optional[_Union[BoxFormat, str]] = ..., normalized: _Optional[bool] = ..., variant: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., mask_format: _Optional[_Union[MaskFormat, str]] = ..., threshold: _Optional[float] = ..., priority: _Optional[_Union[Priority, str]] = ..., smoothing: _Optional[_Union[Smoothing, str]] = ..., dilation_px: _Optional[int] = ..., resolve_overlaps: _Optional[bool] = ..., tolerance_px: _Optional[float] = ..., model: _Optional[str] = ..., find: _Optional[bool] = ..., find_threshold: _Optional[float] = ..., max_people: _Optional[int] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("sequence", "timestamp_us", "encoded_image", "raw_frame", "boxes", "options", "forget_boxes")
