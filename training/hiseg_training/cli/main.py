@@ -17,6 +17,7 @@ COMMANDS = {
     "train-finder": Place("hiseg_training.cli.finder", "Train a finder: people's boxes and foreground, no box known."),
     "recipe": Place("hiseg_training.cli.recipe", "Follow a recipe step by step."),
     "average": Place("hiseg_training.cli.average", "Write the mean of checkpoints' weights."),
+    "offset": Place("hiseg_training.cli.offset", "Write a checkpoint whose masks are neither too large nor too small."),
     "validate": Place("hiseg_training.cli.validate", "IoU, detection rates, boundary IoU, AP and foreground."),
     "predict": Place("hiseg_training.cli.predict", "Draw what an exported model says about photos."),
     "export": Place("hiseg_training.cli.export", "Write a checkpoint as ONNX, checked against PyTorch."),

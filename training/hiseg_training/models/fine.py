@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hiseg_training.config.model import CLASSES, ModelConfig
+from hiseg.engines.contract import ModelError
+from hiseg_training.config.model import CLASSES, TARGET, ModelConfig
 from hiseg_training.models.blocks import AttentionGate, ResidualBlock, Style, conv_norm_act, upsample_to
 from hiseg_training.models.encoder import build_encoder
 
@@ -127,6 +128,18 @@ class FineStage(nn.Module):
         predicted = self._predict(levels[-1])
         branches = {name: run(levels[-1]) for name, run in self.branches.items()}
         return FineOutput(predicted.logits, tuple(levels), predicted.foreground, predicted.identity, **branches)
+
+    def add_offset(self, offset: float) -> None:
+        """Add a number to the logits of the person, everywhere, by the bias of the last convolution.
+
+        Raises:
+            ModelError: the model has a hierarchical head, whose logits are made of two levels.
+        """
+        if isinstance(self.head, HierarchicalHead):
+            raise ModelError("a model with a hierarchical head takes no offset")
+        assert self.head.bias is not None
+        with torch.no_grad():
+            self.head.bias.view(CLASSES, 4)[TARGET] += offset  # 2 x 2 pixels of each class, see :meth:`_predict`
 
     def _decode(self, crops: torch.Tensor) -> list[torch.Tensor]:
         """Features of every decoder level, float ``[N, C_k, h_k, w_k]``, deepest first."""
