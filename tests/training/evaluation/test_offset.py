@@ -48,7 +48,7 @@ def test_masks_that_are_too_large_are_made_smaller(photos: list[Photo], oracle: 
     assert fit.offset <= -0.3  # where no doubt is left; a little more still helps where pixels are half a person's
     assert fit.miou > 0.999
     assert told[0].startswith("offset +0.0: mean IoU 0.")
-    assert float(told[0].split()[4].rstrip(",")) < 0.9
+    assert float(told[0].split()[4].rstrip(",")) < 0.98
 
 
 def test_a_model_without_doubt_is_left_as_it_is(photos: list[Photo], oracle: Runner) -> None:
