@@ -1,21 +1,29 @@
-"""A Docker engine of these tests' own: its own socket, data, bridge and addresses, gone when the tests end."""
+"""A Docker engine of these tests' own: its own socket, data, bridge and addresses, gone when the tests end.
+
+What a run changes of the machine is written down first, in a folder of a fixed name. It is brought back when the run
+ends, or by the next one if that was killed.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.harness.availability import missing
 
+FOLDER = Path("/run/hiseg-tests")
+"""Of the running engine, and of the firewall as it was before; the machine forgets it, as it forgets its rules."""
+TABLES = ("filter", "nat", "mangle")
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 BRIDGE = "hisegtests"
 BRIDGE_ADDRESS = "172.30.0.1/24"
 POOL = "base=172.29.0.0/16,size=24"
@@ -119,20 +127,15 @@ def engine(programs: Path, data: Path) -> Iterator[Engine]:
     """An engine until the end of the block, with nothing in it but the images of earlier runs; or a skip.
 
     SIGTERM ends the block as Ctrl-C does. If this process is killed the kernel sends the engine SIGTERM, and it takes
-    its containers with it, but perhaps for one that was just starting; the next run ends that one.
+    its containers with it, but perhaps for one that was just starting. The next run ends what is left, and brings back
+    the firewall.
 
     Args:
         programs: folder with the engine and its plugins.
         data: folder of its images.
     """
     _end_leftovers(programs)
-    with (
-        _ended_by_sigterm(),
-        tempfile.TemporaryDirectory(prefix="hiseg-engine-") as name,
-        _own_bridge(),
-        _same_firewall(),
-    ):
-        folder = Path(name)
+    with _ended_by_sigterm(), _same_machine() as folder:
         (folder / "daemon.json").write_text("{}")
         command = [
             # Mounts of containers are seen by the engine alone, and end with it.
@@ -182,7 +185,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _end_leftovers(programs: Path) -> None:
-    """End containers of an earlier run, whose engine is gone: those whose parent is one of our programs."""
+    """End the engine of an earlier run, if it still ends, and containers: those whose parent is one of our programs."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
             if (process / "exe").readlink().parent == programs:
@@ -213,27 +216,26 @@ def _mtu() -> int:
 
 
 @contextmanager
-def _own_bridge() -> Iterator[None]:
-    """The network interface of builds and of containers without a network of their own."""
-
-    # One that a killed run left behind.
-    subprocess.run(["ip", "link", "delete", BRIDGE], stderr=subprocess.DEVNULL, check=False)
-    subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
+def _same_machine() -> Iterator[Path]:
+    """The engine's folder and bridge; without them, and with firewall and forwarding as they were, afterwards."""
+    _restore_machine()  # as a killed run found it
+    FOLDER.mkdir(mode=0o700)
+    (FOLDER / "forwarding").write_text(FORWARDING.read_text())
+    rules = "".join(subprocess.check_output(["iptables-save", "-t", table], text=True) for table in TABLES)
+    (FOLDER / "rules.part").write_text(rules)
+    (FOLDER / "rules.part").rename(FOLDER / "rules")
     try:
+        # The network interface of builds and of containers without a network of their own.
+        subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
         subprocess.run(["ip", "address", "add", BRIDGE_ADDRESS, "dev", BRIDGE], check=True)
-        yield
+        yield FOLDER
     finally:
-        subprocess.run(["ip", "link", "delete", BRIDGE], check=False)
+        _restore_machine()
 
 
-@contextmanager
-def _same_firewall(tables: Sequence[str] = ("filter", "nat", "mangle")) -> Iterator[None]:
-    """Rules and forwarding are afterwards as they were."""
-    forwarding = Path("/proc/sys/net/ipv4/ip_forward")
-    before = forwarding.read_text()
-    rules = "".join(subprocess.check_output(["iptables-save", "-t", table], text=True) for table in tables)
-    try:
-        yield
-    finally:
-        subprocess.run(["iptables-restore"], input=rules, text=True, check=False)
-        forwarding.write_text(before)
+def _restore_machine() -> None:
+    if (FOLDER / "rules").exists():  # else nothing has been changed yet
+        subprocess.run(["iptables-restore", FOLDER / "rules"], check=False)
+        FORWARDING.write_text((FOLDER / "forwarding").read_text())
+    subprocess.run(["ip", "link", "delete", BRIDGE], stderr=subprocess.DEVNULL, check=False)
+    shutil.rmtree(FOLDER, ignore_errors=True)

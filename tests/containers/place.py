@@ -23,6 +23,8 @@ PROGRAMS = ("apt-get", "debootstrap", "dpkg-deb", "ip", "iptables", "iptables-re
 """Of the machine: what fetches the engine and what it starts. ``make test`` installs those that are rarely there."""
 PACKAGES = ("containerd", "docker-buildx", "docker-cli", "docker-compose", "docker.io", "tini")
 """Of Debian 13: Engine 26.1, Compose 2.26 and Buildx 0.13. They need no library of that release."""
+ENGINE = "engine"
+"""The folder of its programs, in that of :func:`cache`."""
 SUITE = "trixie"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MIRROR = "http://deb.debian.org/debian/"
@@ -37,7 +39,7 @@ class Machine:
         system: ``Linux`` or another.
         distribution: ``ID`` of ``/etc/os-release``.
         programs: those of :data:`PROGRAMS` that are there.
-        engines: whether a Docker engine runs here already.
+        engines: whether a Docker engine runs here that isn't of these tests; what a killed run of theirs left is ended.
     """
 
     root: bool
@@ -57,7 +59,7 @@ class Machine:
             system=platform.system(),
             distribution=release.get("ID", ""),
             programs=frozenset(name for name in PROGRAMS if shutil.which(name)),
-            engines=subprocess.run(["pidof", "dockerd"], stdout=subprocess.DEVNULL, check=False).returncode == 0,
+            engines=any(program.parent != cache() / ENGINE for program in _running("dockerd")),
         )
 
     def obstacle(self) -> str | None:
@@ -71,6 +73,14 @@ class Machine:
         if self.engines:
             return "a Docker engine runs here, and a second one would overwrite its firewall rules"
         return None
+
+
+def _running(program: str) -> Iterator[Path]:
+    """The files of all running programs of this name."""
+    found = subprocess.run(["pidof", program], capture_output=True, text=True, check=False)
+    for process in found.stdout.split():
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is another user's
+            yield Path(f"/proc/{process}/exe").readlink()
 
 
 def cache() -> Path:
@@ -119,7 +129,7 @@ def run_or_skip(command: Sequence[str | Path], what: str, **variables: str) -> N
 
 def fetch_engine(folder: Path) -> Path:
     """The folder with the engine's programs, unpacked below ``folder`` unless they are there."""
-    programs = folder / "engine"
+    programs = folder / ENGINE
     if programs.exists():
         return programs
     with contextlib.ExitStack() as ends:
@@ -141,7 +151,7 @@ def fetch_engine(folder: Path) -> Path:
         unpacked = work / "unpacked"
         for package in sorted((work / "debs").iterdir()):
             subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True)
-        made = work / "engine"
+        made = work / ENGINE
         shutil.move(unpacked / "usr" / "libexec" / "docker" / "cli-plugins", made / "cli-plugins")
         shutil.copytree(unpacked / "usr" / "bin", made, symlinks=True, dirs_exist_ok=True)
         shutil.copytree(unpacked / "usr" / "sbin", made, dirs_exist_ok=True)

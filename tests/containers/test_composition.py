@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from benchmarks.harness.paths import SAMPLE
+from benchmarks.harness.paths import SAMPLE, SAMPLE_BOXES
+from hiseg import segment
+from hiseg.client.rle import decode
 from tests.containers.composition import Composition, composed, until
 from tests.containers.conftest import NEXT
 from tests.containers.engine import Engine
+from tests.containers.images import official_names
 from tests.containers.traffic import BOXES, CALLERS, CAMERAS, under_load
-from tests.docker.load import load
+from tests.docker.load import PAUSE_S, load
 
 pytestmark = pytest.mark.containers
 
 REPLICAS = 2
+AWAY = int(2 * CALLERS * 10 / PAUSE_S)
+"""Requests and calls that may fail while the load balancer restarts: as many as callers can send in the 10 s that it
+has for ending (``stop_grace_period``). Measured: 275 to 701, and 7377 when it waited for its streams for a minute."""
 Report = Callable[[object], None]
 
 
@@ -41,7 +47,10 @@ def as_at_first(composition: Composition) -> None:
 def test_what_the_docs_try_first_works_and_containers_may_do_little(composition: Composition, photo: bytes) -> None:
     command = ["curl", "-sS", "--fail-with-body", "-H", "content-type: image/jpeg", "--data-binary", f"@{SAMPLE}"]
     where = f"{composition.http}/v1/segment?boxes=22,15,365,512"
-    assert b'"instances":[{' in subprocess.run([*command, where], check=True, capture_output=True).stdout
+    (person,) = json.loads(subprocess.run([*command, where], check=True, capture_output=True).stdout)["instances"]
+    mask = decode(person["mask"]["counts"], *person["mask"]["size"])
+    right = segment(photo, SAMPLE_BOXES[:1]).instances[0].mask
+    assert (mask & right).sum() > 0.99 * (mask | right).sum()
     assert httpx.get(f"{composition.http}/metrics").status_code == 404
     (replica, _), (balancer,) = composition.containers("service"), composition.containers("loadbalancer")
     for container, user in ((replica, "10001"), (balancer, "99")):
@@ -61,6 +70,18 @@ def test_scaled_up_and_down(composition: Composition, picture: bytes, report: Re
     report(step.line())
     step.check()
     assert len(composition.containers("service")) == REPLICAS
+
+
+def test_a_load_test_starts_and_stops_nothing(composition: Composition, report: Report) -> None:
+    before = composition.engine.docker("ps", "--no-trunc", "--quiet")
+    # In a shell that doesn't know how many replicas there are.
+    said = composition.load_test(HISEG_REPLICAS="1", LOAD_SECONDS="10", LOAD_USERS="3")
+    report(said)
+    assert "failures 0.00%" in said
+    assert composition.engine.docker("ps", "--no-trunc", "--quiet") == before
+    image = official_names()["loadtest"]
+    command = ("run", "--rm", "-v", "hiseg_reports:/reports:ro", "--entrypoint", "cat", image)
+    assert "<html" in composition.engine.docker(*command, "/reports/loadtest-steady.html")
 
 
 def test_each_replica_is_restarted(composition: Composition, picture: bytes, report: Report) -> None:
@@ -110,7 +131,7 @@ def test_upgraded_to_another_image(composition: Composition, picture: bytes, rep
 def test_the_load_balancer_reads_its_file_again(composition: Composition, picture: bytes, report: Report) -> None:
     with under_load(composition, picture) as step:
         composition.compose("kill", "--signal", "SIGUSR2", "loadbalancer")
-        time.sleep(8)  # longer than the old worker stays for its streams
+        until(lambda: step.seen.reconnected == CAMERAS, "what was before the reload keeps its streams")
         composition.wait_until_used(REPLICAS)
     report(step.line())
     step.check(reconnected=CAMERAS, ended=set())
@@ -120,23 +141,11 @@ def test_the_load_balancer_is_restarted_with_cameras_connected(
     composition: Composition, picture: bytes, report: Report
 ) -> None:
     with under_load(composition, picture) as step:
-        start = time.monotonic()
         composition.compose("restart", "loadbalancer")
-        took = time.monotonic() - start
         composition.wait_until_used(REPLICAS)
-    report(f"{took:.1f} s; {step.line()}")
-    # There is one load balancer, so while it is away everybody is refused; it doesn't wait for cameras.
-    step.check(failed=10**6, ended={"loadbalancer 0", "loadbalancer 137"})
-    assert took < 30
-
-
-def test_a_load_test_takes_no_replica_away(composition: Composition, report: Report) -> None:
-    before = composition.containers("service")
-    short = {"LOAD_SECONDS": "15", "LOAD_USERS": "3"}
-    said = composition.load_test(**short)
-    report(said)
-    assert "failures 0.00%" in said
-    assert composition.containers("service") == before
+    report(step.line())
+    # There is one load balancer, so everybody is refused while it is away. If it waited for cameras it would be killed.
+    step.check(failed=AWAY, ended={"loadbalancer 0"})
 
 
 def test_refusals_arrive(composition: Composition, photo: bytes, report: Report) -> None:

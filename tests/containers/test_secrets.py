@@ -83,6 +83,12 @@ def test_a_key_and_tls_are_needed_and_enough(secured: Secured, photo: bytes) -> 
         keyless.segment(photo, BOXES)
 
 
+def test_the_load_test_has_a_key_and_trusts_the_certificate(secured: Secured, report: Report) -> None:
+    said = secured.composition.load_test(HISEG_API_KEY=secured.key, LOAD_SECONDS="10", LOAD_USERS="3")
+    report(said)
+    assert "failures 0.00%" in said
+
+
 def test_refusals_of_large_bodies_arrive(secured: Secured, photo: bytes, report: Report) -> None:
     body = photo * (3_000_000 // len(photo))
     statuses = [secured.ask(body, "wrong").status_code for _ in range(20)]

@@ -15,8 +15,9 @@ BOXES = [[4.0, 3.0, 70.0, 96.0]]
 CALLERS, CAMERAS = 2, 2
 """Callers of each transport, each of whom waits for the answer before the next request."""
 BUSY = "RESOURCE_EXHAUSTED"
-REFUSED = 0.1
-"""The largest share of requests that may be refused, on however busy a machine."""
+REFUSED = 0.02
+"""The largest share of requests that may be refused. Measured: none on a quiet machine; 3 of 933 beside two trainings,
+where a replica that started kept the others from their cores, and a request would have waited for more than 2 s."""
 FRAMES_THAT_MAY_BE_LOST = {"superseded", "unavailable", "overloaded"}
 """A camera is told of each frame that got no masks; on a busy machine newer frames replace older ones."""
 

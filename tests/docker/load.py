@@ -28,7 +28,7 @@ class Seen:
         results: masks that cameras got.
         lost: outcomes of frames that are none of masks, by kind.
         reconnected: times that a camera had to open its stream again.
-        wrong: answers that differ from the right one.
+        wrong: answers with a mask of which any pixel differs from that of the first answer.
     """
 
     http: Counter[str] = field(default_factory=Counter)
@@ -61,10 +61,10 @@ def load(
     seen, over = Seen(), threading.Event()
     query = ";".join(",".join(f"{value:g}" for value in box) for box in boxes)
     with Client(grpc) as client:
-        right = [person.area for person in client.segment(photo, boxes).instances]
+        right = [person.counts for person in client.segment(photo, boxes).instances]
 
-    def check(areas: list[int]) -> None:
-        seen.wrong += areas != right
+    def check(masks: list[str]) -> None:
+        seen.wrong += masks != right
 
     def ask_http() -> None:
         with httpx.Client(base_url=http, timeout=30) as client:
@@ -75,7 +75,7 @@ def load(
                     )
                     seen.http[str(answer.status_code)] += 1
                     if answer.status_code == 200:
-                        check([person["area"] for person in answer.json()["instances"]])
+                        check([person["mask"]["counts"] for person in answer.json()["instances"]])
                 except httpx.HTTPError as error:
                     seen.http[repr(error)] += 1
                 time.sleep(PAUSE_S)
@@ -84,7 +84,7 @@ def load(
         with Client(grpc, retries=0) as client:
             while not over.is_set():
                 try:
-                    check([person.area for person in client.segment(photo, boxes).instances])
+                    check([person.counts for person in client.segment(photo, boxes).instances])
                     seen.grpc["OK"] += 1
                 except ClientError as error:
                     seen.grpc[f"{error.code}: {error}"] += 1
@@ -101,7 +101,7 @@ def load(
                 for outcome in client.stream(frames(), "latest_only"):
                     if isinstance(outcome, Segmented):
                         seen.results += 1
-                        check([person.area for person in outcome.result.instances])
+                        check([person.counts for person in outcome.result.instances])
                     else:
                         seen.lost[getattr(outcome, "reason", type(outcome).__name__)] += 1
                 return
