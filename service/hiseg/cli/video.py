@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -12,7 +13,7 @@ from typing import Annotated
 import typer
 
 from hiseg.cli import mask_options
-from hiseg.cli.numbers import whole_number
+from hiseg.cli.numbers import number, whole_number
 from hiseg.cli.options import Model, Repository, Variant, exit_on, read_settings
 from hiseg.cli.progress import progress_bar
 from hiseg.core.command_errors import CommandError
@@ -24,7 +25,8 @@ from hiseg.core.start_error import StartError
 from hiseg.engines.contract import ModelError
 from hiseg.engines.cores import available_cores
 from hiseg.images.raw import PixelFormat
-from hiseg.video.boxes import BoxTrack, read_boxes, same_boxes_for_all
+from hiseg.video.box_files import read_boxes
+from hiseg.video.boxes import BoxTrack, same_boxes_for_all
 from hiseg.video.frame import Masker
 from hiseg.video.inputs import STANDARD_STREAM
 from hiseg.video.open import RawOptions, check_outputs, open_sinks, open_source
@@ -49,7 +51,8 @@ def video(
     boxes: Annotated[
         Path | None,
         typer.Option(
-            help='JSON lines, each with "frame" (or "time", in seconds) and "boxes" (rows of x1, y1, x2, y2)',
+            help='JSON lines, each with "frame" (or "time", in seconds), "boxes" (rows of x1, y1, x2, y2) and, if '
+            'people are tracked, "ids"; or what a tracker wrote: MOT, COCO, supervision',
             metavar="FILE",
             show_default="none; this or --box",
         ),
@@ -60,6 +63,14 @@ def video(
             help="in pixels, for all frames; once per person",
             metavar="X1,Y1,X2,Y2",
             show_default="none; this or --boxes",
+        ),
+    ] = None,
+    max_box_age: Annotated[
+        float | None,
+        number(
+            "frames for which boxes are used after their own, where others have none; seconds, if they have times",
+            min=0,
+            show_default="no limit",
         ),
     ] = None,
     json_output: Annotated[
@@ -106,7 +117,7 @@ def video(
     with exit_on(CommandError, HisegError, ModelError, StartError):
         settings = read_settings(model_repository=repository)
         post_processing = PostProcessing(smoothing, threshold, dilation_px, resolve_overlaps)
-        track = _read_track(boxes, box or [], settings.max_boxes)
+        track = _read_track(boxes, box or [], settings.max_boxes, max_box_age)
         check_outputs(source, output, json_output)
         frames = open_source(source, every, RawOptions(size, fps, pixel_format))
         if track.is_empty:
@@ -156,9 +167,11 @@ def _tell(notes: Iterable[str]) -> None:
         typer.echo(f"hiseg: {note}", err=True)
 
 
-def _read_track(boxes: Path | None, box: list[str], limit: int) -> BoxTrack:
+def _read_track(boxes: Path | None, box: list[str], limit: int, max_age: float | None) -> BoxTrack:
     if boxes is None:
+        if max_age is not None:
+            raise CommandError("--max-box-age is for --boxes; those of --box count for all frames")
         return same_boxes_for_all(box, limit)
     if box:
         raise CommandError("give either --boxes or --box")
-    return read_boxes(boxes, limit)
+    return read_boxes(boxes, limit, math.inf if max_age is None else max_age)

@@ -1,47 +1,48 @@
-"""Which boxes belong to which frame: a file of JSON lines, or the same boxes for all frames."""
+"""Which boxes belong to which frame, and who is in them."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from io import StringIO
-from json import detect_encoding, dumps, loads
-from pathlib import Path
-from typing import Annotated
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hiseg.api.boxes import check_count, parse_boxes, to_boxes
-from hiseg.api.validation import to_hiseg_error
 from hiseg.core.box import Box
-from hiseg.core.command_errors import BadOption
 from hiseg.core.errors import HisegError
 from hiseg.video.frame import VideoError
 
 TIME_TOLERANCE_S = 0.001
 """Times are often rounded to milliseconds, so a line counts for a frame that is this many seconds earlier."""
+PersonId = int | str
+"""What a tracker calls a person, the same in all frames."""
 
 
-KEYS = ("frame", "time", "boxes")
-COMMENTS = ("#", "//")
+@dataclass(frozen=True, slots=True)
+class TrackedBox:
+    """A box, and who is in it.
+
+    Attributes:
+        box: where the person is.
+        id: who it is; None where nobody says.
+    """
+
+    box: Box
+    id: PersonId | None = None
 
 
-def _whole(value: object) -> object:
-    """Return 3 for 3.0, as tables of data are written out, and anything else as it is."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+@dataclass(frozen=True, slots=True)
+class FrameBoxes:
+    """The boxes of one frame.
 
+    Attributes:
+        people: a box for each person.
+        age: how much earlier the frame was that they were meant for, in frames, or in seconds where the track is by
+            time; 0 for a frame's own.
+    """
 
-class BoxLine(BaseModel):
-    """One line of the file; other keys are noted, and otherwise ignored."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-
-    frame: Annotated[int, Field(ge=0), BeforeValidator(_whole)] | None = None
-    time: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    boxes: list[list[float]]
+    people: tuple[TrackedBox, ...] = ()
+    age: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +51,29 @@ class BoxTrack:
 
     Attributes:
         starts: frame numbers or seconds at which the boxes change, strictly ascending.
-        boxes: the boxes that count from each start on.
+        people: the boxes that count from each start on.
         by_time: whether ``starts`` are seconds instead of frame numbers.
         notes: what was not taken from the file as it stands there, in sentences.
+        max_age: frames or seconds for which boxes count at most after their start.
     """
 
     starts: Sequence[float]
-    boxes: Sequence[tuple[Box, ...]]
+    people: Sequence[tuple[TrackedBox, ...]]
     by_time: bool = False
     notes: tuple[str, ...] = ()
+    max_age: float = math.inf
 
-    def at(self, number: int, time: float) -> tuple[Box, ...]:
-        """Return the boxes of a frame: its own, or the latest earlier ones, or none."""
+    def at(self, number: int, time: float) -> FrameBoxes:
+        """Return the boxes of a frame: its own, or the latest earlier ones if they aren't too old, or none."""
         after = bisect_right(self.starts, time + TIME_TOLERANCE_S if self.by_time else number)
-        return self.boxes[after - 1] if after else ()
+        if not after:
+            return FrameBoxes()
+        start = self.starts[after - 1]
+        if start == -math.inf:
+            return FrameBoxes(self.people[after - 1])
+        age = round(time - start, 6) if self.by_time else number - start
+        age = 0 if self.by_time and age <= TIME_TOLERANCE_S else age
+        return FrameBoxes(self.people[after - 1], age) if age <= self.max_age else FrameBoxes()
 
     def behind(self, number: int, time: float) -> str:
         """Return a sentence about lines for frames after the last one of a video; empty if there are none."""
@@ -78,7 +88,12 @@ class BoxTrack:
     @property
     def is_empty(self) -> bool:
         """Whether there is no box at all."""
-        return not any(self.boxes)
+        return not any(self.people)
+
+    @property
+    def ids(self) -> list[PersonId]:
+        """Everybody who has an id, once, in the order in which they appear."""
+        return list(dict.fromkeys(who.id for people in self.people for who in people if who.id is not None))
 
 
 def same_boxes_for_all(options: Iterable[str], limit: int) -> BoxTrack:
@@ -93,78 +108,4 @@ def same_boxes_for_all(options: Iterable[str], limit: int) -> BoxTrack:
         check_count(len(boxes), limit)
     except HisegError as error:
         raise VideoError(str(error)) from error
-    return BoxTrack((-math.inf,), (boxes,))
-
-
-def read_boxes(path: Path, limit: int) -> BoxTrack:
-    """Read lines of JSON: ``{"frame": n, "boxes": [[x1, y1, x2, y2], …]}``.
-
-    Instead of ``frame`` there may be ``"time"``, in seconds, and instead of lines an array of them. Empty lines and
-    comments (``#``, ``//``) are skipped. Lines may come in any order; of two for the same frame the later one counts,
-    which is noted, as are other keys.
-
-    Raises:
-        BadOption: the file can't be read, or mixes frames and times.
-        VideoError: a line is wrong, or has more than ``limit`` boxes.
-    """
-    found: dict[float, tuple[Box, ...]] = {}
-    kinds: set[str] = set()
-    others: Counter[str] = Counter()
-    changed = 0
-    for where, text in _lines(path):
-        line, boxes = _line(text, where, limit)
-        kind, start = ("frame", line.frame) if line.frame is not None else ("time", line.time or 0.0)
-        changed += found.get(start, boxes) != boxes
-        found[start] = boxes
-        kinds.add(kind)
-        others.update((line.model_extra or {}).keys())
-    if len(kinds) > 1:
-        raise BadOption("--boxes", str(path), "has lines with frame and lines with time; use one of them throughout")
-    starts = sorted(found)
-    notes = [
-        f"{path}: {key} is not used, in {count} of the lines; there is {', '.join(KEYS)}"
-        for key, count in others.items()
-    ]
-    if changed:
-        notes.append(f"{path}: a later line takes the place of an earlier one of the same frame, {changed} times")
-    return BoxTrack(starts, [found[start] for start in starts], by_time=kinds == {"time"}, notes=tuple(notes))
-
-
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each line, or of each element of an array.
-
-    Raises:
-        BadOption: the file can't be read.
-        VideoError: it begins like an array, but is none.
-    """
-    try:
-        content = path.read_bytes()
-        text = content.decode(detect_encoding(content)).removeprefix("\ufeff")
-    except OSError as error:
-        raise BadOption("--boxes", str(path), f"can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadOption("--boxes", str(path), f"is no text in Unicode: byte {error.start} fits no character") from error
-    if text.lstrip().startswith("["):
-        try:
-            rows = loads(text)
-        except (ValueError, RecursionError) as error:
-            raise VideoError(f"{path} begins like an array of JSON, but is none: {error}") from error
-        yield from ((f"{path}[{index}]", dumps(row)) for index, row in enumerate(rows))
-        return
-    for number, line in enumerate(StringIO(text, newline=None), 1):
-        if line.strip() and not line.lstrip().startswith(COMMENTS):
-            yield f"{path}:{number}", line
-
-
-def _line(text: str, where: str, limit: int) -> tuple[BoxLine, tuple[Box, ...]]:
-    try:
-        line = BoxLine.model_validate_json(text)
-        boxes = to_boxes(line.boxes, 0, 0)
-        check_count(len(boxes), limit)
-    except ValidationError as error:
-        raise VideoError(f"{where}: {to_hiseg_error(error).detail.removeprefix('request: ')}") from error
-    except HisegError as error:
-        raise VideoError(f"{where}: {error}") from error
-    if (line.frame is None) == (line.time is None):
-        raise VideoError(f"{where}: give either frame or time")
-    return line, boxes
+    return BoxTrack((-math.inf,), (tuple(map(TrackedBox, boxes)),))

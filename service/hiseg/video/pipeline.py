@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hiseg.core.policy import Policy
 from hiseg.video.boxes import BoxTrack
-from hiseg.video.draw import annotate
+from hiseg.video.draw import Marker, annotate
 from hiseg.video.frame import AnnotatedFrame, Frame, Masker, Sink, Source, VideoError
 from hiseg.video.frame_buffer import FrameBuffer
 from hiseg.video.run_stats import RunStats
@@ -58,6 +58,7 @@ class Pipeline:
         self._masker = masker
         self._sinks = sinks
         self._stats = stats
+        self._marker = Marker(plan.track.ids)
         self._buffer = FrameBuffer(plan.policy)
         self._capacity = asyncio.Semaphore(max_in_flight(plan.policy, source.frame_bytes))
         self._in_flight: asyncio.Queue[asyncio.Task[AnnotatedFrame | None] | None] = asyncio.Queue()
@@ -114,13 +115,14 @@ class Pipeline:
             self._in_flight.put_nowait(tasks.create_task(self._annotate(frame)))
 
     async def _annotate(self, frame: Frame) -> AnnotatedFrame | None:
-        boxes = self._plan.track.at(frame.number, frame.time)
-        self._stats.record_read(frame, boxes)
+        found = self._plan.track.at(frame.number, frame.time)
+        boxes = tuple(who.box for who in found.people)
+        self._stats.record_read(frame, boxes, 0 if self._plan.track.by_time else found.age)
         instances = await self._masker.masks(frame, boxes) if boxes else ()
         if instances is None:
             return None
         return await asyncio.get_running_loop().run_in_executor(
-            self._plan.workers, annotate, frame, instances, self._plan.with_json
+            self._plan.workers, annotate, frame, found, instances, self._marker, self._plan.with_json
         )
 
     async def _write_frames(self, writer: Executor, progress: Callable[[], None]) -> None:

@@ -27,6 +27,8 @@ class RunStats:
         last: number and time, in seconds, of the last frame that was read; None before there is any.
         outside: frames in which a box has less than a pixel of the frame in it.
         first_outside: the number of the first of them, and the box's place in its line.
+        reused: frames that had the boxes of an earlier one.
+        oldest: how many frames earlier that one was at most.
     """
 
     written: int = 0
@@ -35,11 +37,22 @@ class RunStats:
     last: tuple[int, float] | None = None
     outside: int = 0
     first_outside: tuple[int, int] = (0, 0)
+    reused: int = 0
+    oldest: float = 0
     _began: float | None = None
     _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_LATENCIES))
 
-    def record_read(self, frame: Frame, boxes: Sequence[Box]) -> None:
-        """Remember the last frame, and count it if one of its boxes has no pixel of it."""
+    def record_read(self, frame: Frame, boxes: Sequence[Box], age: float = 0) -> None:
+        """Remember the last frame, and count it if its boxes are an earlier one's, or one of them has no pixel of it.
+
+        Args:
+            frame: what was read.
+            boxes: its boxes.
+            age: how many frames ago theirs was; 0 if they are its own, or known by time.
+        """
+        if age and boxes:
+            self.reused += 1
+            self.oldest = max(self.oldest, age)
         if self.last is None or frame.number > self.last[0]:
             self.last = frame.number, frame.time
         height, width = frame.pixels.shape[:2]
@@ -63,11 +76,15 @@ class RunStats:
     @property
     def notes(self) -> list[str]:
         """What the user should know about the run, in sentences."""
-        if not self.outside:
-            return []
-        number, index = self.first_outside
-        some = f"in {self.outside} frames a box lies outside the frame, or has less than a pixel of it"
-        return [f"{some}, where nobody is found; the first is boxes[{index}] of frame {number}"]
+        notes = []
+        if self.reused:
+            age = f"up to {self.oldest:g} frames before"
+            notes.append(f"{self.reused} frames had the boxes of an earlier one, {age}; --max-box-age limits that")
+        if self.outside:
+            number, index = self.first_outside
+            some = f"in {self.outside} frames a box lies outside the frame, or has less than a pixel of it"
+            notes.append(f"{some}, where nobody is found; the first is boxes[{index}] of frame {number}")
+        return notes
 
     @property
     def fps(self) -> float:

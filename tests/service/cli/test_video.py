@@ -61,6 +61,26 @@ def test_people_are_tinted_where_they_are_and_nothing_else_changes(clip: Clip, t
     assert centres[-1] - centres[1] == pytest.approx(3 * (FRAMES - 1), abs=8)
 
 
+def test_colours_follow_the_id_when_somebody_leaves(clip: Clip, tmp_path: Path) -> None:
+    out, masks, boxes = tmp_path / "out.mp4", tmp_path / "masks.jsonl", tmp_path / "boxes.jsonl"
+    here = clip.rows[0]
+    rows = [{"frame": 0, "boxes": here, "ids": [7, "ann"]}, {"frame": 2, "boxes": here[1:], "ids": ["ann"]}]
+    boxes.write_text("\n".join(map(json.dumps, rows)))
+    done = hiseg_video(clip.path, "-o", out, "--boxes", boxes, "--json", masks, "--max-box-age", 9)
+    assert "10 frames had the boxes of an earlier one, up to 9 frames before" in done.err
+    found = lines(masks)
+    assert [[each["id"] for each in line["instances"]] for line in found] == [[7, "ann"]] * 2 + [["ann"]] * 10 + [
+        []
+    ] * 4
+    assert [line["boxes_age"] for line in found] == [0, 1, *range(10), 0, 0, 0, 0]
+    pictures, _, _ = read(out)
+    _, y1, x2, y2 = (round(v) for v in here[1])
+    sides = [picture[y1 + 30 : y2 - 30, x2 - 1].mean(axis=0) for picture in pictures[:12]]
+    assert np.ptp(sides, axis=0).max() < 40, "second in its frame, then the only one"
+    other = pictures[0][y1 + 30 : y2 - 30, round(here[0][2]) - 1].mean(axis=0)
+    assert np.abs(other - sides[0]).max() > 60
+
+
 def test_a_server_gives_the_same_masks(clip: Clip, tmp_path: Path, server: Server) -> None:
     here, there = tmp_path / "here.jsonl", tmp_path / "there.jsonl"
     finish = ("--threshold", 0.6, "--smoothing", "edge", "--dilation-px", 3, "--resolve-overlaps")
@@ -117,14 +137,15 @@ def test_shares_of_the_frame_in_place_of_pixels_are_told(clip: Clip, tmp_path: P
 def test_boxes_that_had_no_effect_are_told(clip: Clip, tmp_path: Path) -> None:
     boxes, masks = tmp_path / "boxes.jsonl", tmp_path / "masks.jsonl"
     rows = [
-        {"frame": 0, "boxes": [[1, 1, 50, 50], [900, 1, 950, 50]], "ids": [7, 8]},
+        {"frame": 0, "boxes": [[1, 1, 50, 50], [900, 1, 950, 50]], "labels": [7, 8]},
         {"frame": 2, "boxes": [[1, 1, 50, 50]]},
         {"frame": 900, "boxes": [[1, 1, 50, 50]]},
     ]
     boxes.write_text("\n".join(map(json.dumps, rows)))
     done = hiseg_video(clip.path, "--json", masks, "--boxes", boxes)
-    first, second, third = done.err.splitlines()
-    assert "ids is not used, in 1 of the lines" in first
+    first, reused, second, third = done.err.splitlines()
+    assert "labels is not used, in 1 of the lines" in first
+    assert "14 frames had the boxes of an earlier one, up to 13 frames before" in reused
     assert "in 2 frames a box lies outside the frame" in second
     assert "the first is boxes[1] of frame 0" in second
     assert (
@@ -185,6 +206,7 @@ def test_without_x264_the_video_is_mpeg4(clip: Clip, tmp_path: Path, monkeypatch
         (["{clip}", "-o", "{tmp}/x.mp4", "--box", "1,2,3,4;5,6,7,8"], "boxes[0]"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--boxes", "{tmp}/none.jsonl"], "none.jsonl"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--box", "1,2,3,4", "--boxes", "{boxes}"], "either"),
+        (["{clip}", "-o", "{tmp}/x.mp4", *BOX, "--max-box-age", "3"], "--max-box-age is for --boxes"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--size", "3x3"], "--size"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--variant", "b9", "--box", "1,2,3,4"], "b9"),
         (["{clip}", "-o", "{tmp}/x.mp4", "--model", "b0", "--box", "1,2,3,4"], "so write variant=b0"),

@@ -15,12 +15,13 @@ import pytest
 from hiseg.core.box import Box
 from hiseg.core.policy import Policy
 from hiseg.core.result import CropMask, Instance
-from hiseg.video.boxes import BoxTrack
+from hiseg.video.boxes import BoxTrack, TrackedBox
 from hiseg.video.frame import AnnotatedFrame, Frame, VideoError, VideoFormat
 from hiseg.video.pipeline import MAX_FRAMES, MEBI, Pipeline, Plan, max_in_flight
 from hiseg.video.run_stats import RunStats
 
-TRACK = BoxTrack((0,), ((Box(0, 0, 4, 4),),))
+BOX = Box(0, 0, 4, 4)
+TRACK = BoxTrack((0,), ((TrackedBox(BOX),),))
 
 
 def frame(number: int) -> Frame:
@@ -86,7 +87,7 @@ class Slow:
         self._random = random.Random(1)
 
     async def masks(self, frame: Frame, boxes: tuple[Box, ...]) -> tuple[Instance, ...] | None:
-        assert boxes == TRACK.boxes[0]
+        assert boxes == (BOX,)
         self.inside += 1
         self.most_inside = max(self.most_inside, self.inside)
         self.most_ahead = max(self.most_ahead, self._source.given - len(self._shelf.numbers))

@@ -43,8 +43,23 @@ MOST_LENGTH_TO_WIDTH = 10
 """Longer sides count as so many times the shorter one when the sizes of lines are chosen."""
 STRIP_ROWS = 256
 """Rows that are tinted at once: it takes six bytes a pixel."""
+NAME_LENGTH = 16
+"""Characters of a name that are drawn at most."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How a person is told from others.
+
+    Attributes:
+        name: what is written on the box; of a long name the beginning, of an empty one nothing.
+        colour: index of its colour, as for :func:`colour`.
+    """
+
+    name: str
+    colour: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +97,23 @@ def is_light(rgb: Rgb) -> bool:
     return luminance > 0.179
 
 
-def overlay(pixels: Pixels, instances: Sequence[Instance], in_place: bool = False, stop: Stop = NEVER) -> Pixels:
+def overlay(
+    pixels: Pixels,
+    instances: Sequence[Instance],
+    in_place: bool = False,
+    stop: Stop = NEVER,
+    marks: Sequence[Mark] | None = None,
+) -> Pixels:
     """Draw instances on an image.
 
-    Smaller masks lie over larger ones, as in a label map. If there are several people, each is numbered in the order of
-    ``instances``, from 1.
+    Smaller masks lie over larger ones, as in a label map.
 
     Args:
         pixels: RGB uint8 ``[H, W, 3]``.
         instances: people whose boxes and masks lie inside the image.
         in_place: draw on ``pixels`` itself instead of on a copy.
         stop: looked at before each person.
+        marks: one for each of ``instances``; None numbers them, from 1, where there are several.
 
     Returns:
         RGB uint8 ``[H, W, 3]``.
@@ -102,16 +123,18 @@ def overlay(pixels: Pixels, instances: Sequence[Instance], in_place: bool = Fals
     """
     drawn = pixels if in_place else pixels.copy()
     sizes = LineSizes.for_image(pixels)
+    if marks is None:
+        marks = [Mark(str(index + 1) if len(instances) > 1 else "", index) for index in range(len(instances))]
+    colours = [colour(mark.colour) for mark in marks]
     for index in sorted(range(len(instances)), key=lambda k: (-instances[k].area, -k)):
         stop.check()
-        _draw_mask(drawn, instances[index].mask, colour(index), sizes)
-    for index, instance in enumerate(instances):
+        _draw_mask(drawn, instances[index].mask, colours[index], sizes)
+    for instance, rgb in zip(instances, colours, strict=True):
         x1, y1, x2, y2 = (round(v) for v in instance.box.as_tuple())
-        cv2.rectangle(drawn, (x1, y1), (x2 - 1, y2 - 1), colour(index), max(1, sizes.outline_width // 2))
-    if len(instances) > 1:
-        for index, instance in enumerate(instances):
-            if not instance.box.is_empty:
-                _draw_number(drawn, index, round(instance.box.x1), round(instance.box.y1), sizes)
+        cv2.rectangle(drawn, (x1, y1), (x2 - 1, y2 - 1), rgb, max(1, sizes.outline_width // 2))
+    for instance, mark in zip(instances, marks, strict=True):
+        if mark.name and not instance.box.is_empty:
+            _draw_name(drawn, mark, round(instance.box.x1), round(instance.box.y1), sizes)
     return drawn
 
 
@@ -128,12 +151,13 @@ def _draw_mask(drawn: Pixels, mask: CropMask, rgb: Rgb, sizes: LineSizes) -> Non
     cv2.drawContours(drawn, outlines, -1, rgb, sizes.outline_width, offset=(mask.left, mask.top))
 
 
-def _draw_number(drawn: Pixels, index: int, left: int, top: int, sizes: LineSizes) -> None:
-    """Draw a person's number on a patch of the person's colour, in place, on RGB uint8 ``[H, W, 3]``.
+def _draw_name(drawn: Pixels, mark: Mark, left: int, top: int, sizes: LineSizes) -> None:
+    """Draw a person's name on a patch of the person's colour, in place, on RGB uint8 ``[H, W, 3]``.
 
     The patch stands on top of the box whose corner is (``left``, ``top``), or inside that corner if there is no room.
     """
-    text, rgb = str(index + 1), colour(index)
+    # OpenCV's fonts have no other characters than ASCII's, and draw two question marks or more for each.
+    text, rgb = mark.name[:NAME_LENGTH].encode("ascii", "replace").decode(), colour(mark.colour)
     thickness = max(1, round(sizes.digit_height / 9))
     scale = cv2.getFontScaleFromHeight(FONT, sizes.digit_height, thickness)
     (width, height), _ = cv2.getTextSize(text, FONT, scale, thickness)

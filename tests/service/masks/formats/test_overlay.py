@@ -10,7 +10,7 @@ from coloraide import Color
 
 from hiseg.core.box import Box
 from hiseg.core.result import CropMask, Instance
-from hiseg.masks.formats.overlay import COLOURS, PALETTE, LineSizes, colour, is_light, overlay
+from hiseg.masks.formats.overlay import COLOURS, PALETTE, LineSizes, Mark, colour, is_light, overlay
 
 SIGHTS = (None, "protan", "deutan")
 
@@ -67,6 +67,15 @@ def test_several_people_are_numbered_one_alone_is_not() -> None:
     patch = two[12:25, 26:40].reshape(-1, 3)
     assert (patch == colour(0)).all(axis=1).sum() > 50
     assert (patch != colour(0)).any(axis=1).any(), "a digit"
+
+
+def test_marks_decide_colours_and_names() -> None:
+    pixels = np.zeros((80, 200, 3), dtype=np.uint8)
+    alone, numbered = overlay(pixels, squares(2)[1:], marks=[Mark("2", 1)]), overlay(pixels, squares(2))
+    np.testing.assert_array_equal(alone[:, 55:], numbered[:, 55:])
+    named = overlay(pixels, squares(1), marks=[Mark("Zoë is too long a name", 4)])
+    assert (named[12:25, 26:40].reshape(-1, 3) == colour(4)).all(axis=1).sum() > 50
+    assert not overlay(pixels, squares(1), marks=[Mark("", 0)])[:25].any()
 
 
 def test_the_smaller_mask_lies_over_the_larger_one() -> None:
