@@ -29,6 +29,7 @@ from hiseg.video.box_files import read_boxes
 from hiseg.video.boxes import BoxTrack, same_boxes_for_all
 from hiseg.video.frame import Masker
 from hiseg.video.inputs import STANDARD_STREAM
+from hiseg.video.looks import Look, parse_style
 from hiseg.video.open import RawOptions, check_outputs, open_sinks, open_source
 from hiseg.video.pipeline import Pipeline, Plan
 from hiseg.video.run_stats import RunStats
@@ -43,9 +44,26 @@ def video(
         typer.Option(
             "--output",
             "-o",
-            help="video with the masks drawn, no sound; - writes raw RGB24 frames to stdout",
+            help="video (.mp4, .mov, .mkv, .avi, .webm, .gif) or a PNG for each frame (%04d.png); - writes raw frames "
+            "to stdout",
             metavar="FILE",
             show_default="not written",
+        ),
+    ] = None,
+    look: Annotated[
+        Look | None,
+        typer.Option(
+            "--as",
+            help="people tinted, their grey matte, on transparency (.mov, .webm, %04d.png), or over --background",
+            show_default="overlay, or cutout with --background",
+        ),
+    ] = None,
+    background: Annotated[
+        str | None,
+        typer.Option(
+            help="what people are cut out over: a colour, blur, or a picture",
+            metavar="COLOUR|blur|FILE",
+            show_default="none; --as cutout needs it",
         ),
     ] = None,
     boxes: Annotated[
@@ -113,19 +131,23 @@ def video(
     resolve_overlaps: mask_options.ResolveOverlaps = False,
     repository: Repository = None,
 ) -> None:
-    """Tint the people of a video; no server needed. A frame without boxes of its own has the latest ones before it."""
+    """Tint the people of a video, or cut them out; no server needed.
+
+    A frame without boxes of its own has the latest ones before it.
+    """
     with exit_on(CommandError, HisegError, ModelError, StartError):
         settings = read_settings(model_repository=repository)
         post_processing = PostProcessing(smoothing, threshold, dilation_px, resolve_overlaps)
         track = _read_track(boxes, box or [], settings.max_boxes, max_box_age)
-        check_outputs(source, output, json_output)
+        style = parse_style(look, background)
+        check_outputs(source, output, json_output, style.look)
         frames = open_source(source, every, RawOptions(size, fps, pixel_format))
         if track.is_empty:
             raise CommandError("there are no boxes, so nobody would be looked for; give --box or --boxes")
-        sinks = open_sinks(output, json_output, frames.format)
+        sinks, notes = open_sinks(source, output, json_output, frames.format, style.look)
         policy = policy or (Policy.LATEST_ONLY if frames.live else Policy.WAIT)
-        _tell(track.notes)
-        stats = RunStats()
+        _tell([*track.notes, *notes])
+        stats = RunStats(with_latency=policy is not Policy.WAIT)
 
         async def run() -> int:
             with ThreadPoolExecutor(available_cores(), thread_name_prefix="worker") as workers:
@@ -139,7 +161,7 @@ def video(
                     from hiseg.video.embedded import embedded_masker
 
                     masker_context = embedded_masker(settings, model, variant, post_processing)
-                plan = Plan(policy, track, json_output is not None, workers)
+                plan = Plan(policy, track, json_output is not None, workers, style)
                 async with masker_context as masker:
                     pipeline = Pipeline(plan, frames, masker, sinks, stats)
                     with progress_bar(frames.expected) as show, stop_on_signal(pipeline.stop) as received:

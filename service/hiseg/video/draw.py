@@ -10,9 +10,10 @@ from hiseg.api.answer import InstanceOut, instance_to_json
 from hiseg.api.encoding import MaskContext, MaskFormat
 from hiseg.core.image import Image
 from hiseg.core.result import Instance
-from hiseg.masks.formats.overlay import Mark, overlay
+from hiseg.masks.formats.overlay import Mark
 from hiseg.video.boxes import FrameBoxes, PersonId, TrackedBox
 from hiseg.video.frame import AnnotatedFrame, Frame
+from hiseg.video.looks import Style
 
 
 class PersonOut(InstanceOut):
@@ -50,10 +51,10 @@ class Marker:
 
 
 def annotate(
-    frame: Frame, boxes: FrameBoxes, instances: Sequence[Instance], marker: Marker, with_json: bool
+    frame: Frame, boxes: FrameBoxes, instances: Sequence[Instance], marker: Marker, style: Style, with_json: bool
 ) -> AnnotatedFrame:
-    """Draw the masks, one colour for each person; this takes milliseconds, so it isn't for the event loop."""
-    pixels = overlay(frame.pixels, instances, marks=marker.marks(boxes.people)) if instances else frame.pixels
+    """Draw the people in their style; this takes milliseconds, so it isn't for the event loop."""
+    pixels = style.draw(frame.pixels, instances, marker.marks(boxes.people))
     return AnnotatedFrame(frame, pixels, to_json_line(frame, boxes, instances) if with_json else b"")
 
 

@@ -43,7 +43,8 @@ class AnnotatedFrame:
 
     Attributes:
         frame: the frame as it was read.
-        pixels: RGB, uint8 ``[H, W, 3]``, with the people tinted; the frame's own array if there are none.
+        pixels: what is shown, uint8: RGB ``[H, W, 3]``, perhaps the frame's own array; RGBA ``[H, W, 4]``; or grey
+            ``[H, W]``.
         json_line: the masks as one line of JSON, with the line feed; empty if that isn't wanted.
     """
 

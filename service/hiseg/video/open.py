@@ -10,9 +10,11 @@ from pathlib import Path
 from hiseg.core.command_errors import BadOption
 from hiseg.core.extras import needing
 from hiseg.images.raw import PixelFormat
-from hiseg.video.files import JsonLinesSink, RawSink
+from hiseg.video.files import JsonLinesSink, PictureSink, RawSink
 from hiseg.video.frame import Sink, Source, VideoError, VideoFormat
 from hiseg.video.inputs import STANDARD_STREAM, parse_input
+from hiseg.video.looks import Look
+from hiseg.video.outputs import check_name, choose_codec, is_numbered
 from hiseg.video.raw import RawSource
 
 
@@ -58,29 +60,52 @@ def open_source(text: str, every: int, raw: RawOptions) -> Source:
     return VideoReader(found, every, {name: value for name, value in camera.items() if value})
 
 
-def open_sinks(output: str | None, json_output: Path | None, video_format: VideoFormat) -> list[Sink]:
+def open_sinks(
+    source: str, output: str | None, json_output: Path | None, video_format: VideoFormat, look: Look
+) -> tuple[list[Sink], list[str]]:
     """Open all outputs; their files are made when the first frame comes.
 
+    Args:
+        source: INPUT as it was typed; if it is a file, the video has its sound.
+        output: where frames go; None: nowhere.
+        json_output: where masks go as JSON lines; None: nowhere.
+        video_format: what the frames have in common.
+        look: what they show.
+
+    Returns:
+        The outputs, and sentences about what isn't written.
+
     Raises:
+        BadOption: there is no codec for it.
         ExtraMissing: a package that this needs isn't installed.
     """
     sinks: list[Sink] = []
+    notes: list[str] = []
     if output == STANDARD_STREAM:
         sinks.append(RawSink())
+    elif output is not None and is_numbered(Path(output)):
+        sinks.append(PictureSink(Path(output)))
     elif output is not None:
+        path = Path(output)
         with needing("writing a video"):
+            import av
+
+            from hiseg.video.sound import open_sound
             from hiseg.video.writer import VideoWriter
-        sinks.append(VideoWriter(Path(output), video_format))
+        codec = choose_codec(path, look, av.codecs_available)
+        sound, note = open_sound(source, path.suffix.lower()) if os.path.isfile(source) else (None, "")
+        sinks.append(VideoWriter(path, video_format, codec, sound))
+        notes += [note] * bool(note)
     if json_output is not None:
         sinks.append(JsonLinesSink(json_output))
-    return sinks
+    return sinks, notes
 
 
-def check_outputs(text: str, output: str | None, json_output: Path | None) -> None:
+def check_outputs(text: str, output: str | None, json_output: Path | None, look: Look) -> None:
     """Refuse outputs that would fail only after the first frames, or destroy the input.
 
     Raises:
-        BadOption: an output's folder doesn't exist, or it is the input.
+        BadOption: an output's folder doesn't exist, it is the input, or can't hold what is to be shown.
         VideoError: there is no output.
     """
     if output is None and json_output is None:
@@ -94,6 +119,8 @@ def check_outputs(text: str, output: str | None, json_output: Path | None) -> No
             raise BadOption(option, str(path), "is in a folder that doesn't exist")
         if path is not None and path.resolve() == Path(text).resolve():
             raise BadOption(option, str(path), "is the input")
+    if video := files["--output"]:
+        check_name(video, look)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from hiseg.video.boxes import BoxTrack
 from hiseg.video.draw import Marker, annotate
 from hiseg.video.frame import AnnotatedFrame, Frame, Masker, Sink, Source, VideoError
 from hiseg.video.frame_buffer import FrameBuffer
+from hiseg.video.looks import OVERLAY, Style
 from hiseg.video.run_stats import RunStats
 
 MEBI = 1024 * 1024
@@ -33,12 +34,14 @@ class Plan:
         track: which boxes belong to which frame.
         with_json: whether masks are wanted as JSON lines.
         workers: threads that draw.
+        style: what is drawn.
     """
 
     policy: Policy
     track: BoxTrack
     with_json: bool
     workers: Executor
+    style: Style = OVERLAY
 
 
 class Pipeline:
@@ -122,7 +125,7 @@ class Pipeline:
         if instances is None:
             return None
         return await asyncio.get_running_loop().run_in_executor(
-            self._plan.workers, annotate, frame, found, instances, self._marker, self._plan.with_json
+            self._plan.workers, annotate, frame, found, instances, self._marker, self._plan.style, self._plan.with_json
         )
 
     async def _write_frames(self, writer: Executor, progress: Callable[[], None]) -> None:

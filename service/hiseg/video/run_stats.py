@@ -21,6 +21,7 @@ class RunStats:
     """Counts frames as they pass.
 
     Attributes:
+        with_latency: whether the age of frames is told: that of a file's says nothing.
         written: frames in the output.
         dropped: frames that were read and dropped, here or by the server.
         seconds: seconds from reading the first frame to writing the last one.
@@ -31,6 +32,7 @@ class RunStats:
         oldest: how many frames earlier that one was at most.
     """
 
+    with_latency: bool = True
     written: int = 0
     dropped: int = 0
     seconds: float = 0.0
@@ -99,6 +101,8 @@ class RunStats:
     def __str__(self) -> str:
         parts = [f"frames {self.written}", f"dropped {self.dropped}"]
         if self.written:
+            parts.append(f"fps {self.fps:.1f}")
+        if self.written and self.with_latency:
             p50, p95 = np.percentile(np.array(self._latencies) * 1000, (50, 95))
-            parts += [f"fps {self.fps:.1f}", f"latency p50 {p50:.0f} ms  p95 {p95:.0f} ms"]
+            parts.append(f"latency p50 {p50:.0f} ms  p95 {p95:.0f} ms")
         return "  ".join(parts)
