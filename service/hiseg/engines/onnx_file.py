@@ -41,6 +41,8 @@ def skim_signature(path: Path) -> ModelSignature:
     """
     if why := no_file(path):
         raise ValueError(why)
+    if not path.stat().st_size:
+        raise ValueError("it is empty")
     metadata: dict[str, str] = {}
     inputs: dict[str, tuple[str, Shape]] = {}
     outputs: dict[str, tuple[str, Shape]] = {}

@@ -71,7 +71,7 @@ def test_this_machine_runs_what_it_is_fast_at(tmp_path: Path) -> None:
 
 
 SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
-    "empty": (lambda path: path.write_bytes(b""), "empty"),
+    "empty": (lambda path: path.write_bytes(b""), "it is empty"),
     "no model": (lambda path: path.write_bytes(b"nothing of the kind"), "int8"),
     "cut off": (lambda path: path.write_bytes(quantized()[:-900]), "cut off"),
     "a folder": (lambda path: path.mkdir(), "folder"),

@@ -63,6 +63,12 @@ def test_invalid_options_are_refused_with_the_reason(arguments: tuple[object, ..
     assert not list(tmp_path.iterdir())
 
 
+def test_a_pattern_means_the_newest_file(tmp_path: Path) -> None:
+    call("export", B0.parent / "model*.onnx", "--output", tmp_path / "half.onnx", "--precision", "fp16")
+    assert read_metadata(tmp_path / "half.onnx")["precision"] == "fp16"
+    assert "checkpoint: no file matches" in call("export", tmp_path / "*.pth", code=2)
+
+
 def test_optimize_says_how_many_nodes_are_left(of_floats: Path, tmp_path: Path) -> None:
     said = call("optimize", of_floats, tmp_path / "new" / "model.onnx")
     nodes = len(onnx.load(of_floats).graph.node)

@@ -59,6 +59,17 @@ def test_a_single_image_needs_no_annotations(tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "people_segmented.png")).shape == cv2.imread(str(SAMPLE)).shape
 
 
+def test_a_pattern_means_the_newest_model(tmp_path: Path) -> None:
+    pattern = B0.parents[1] / "*" / "model.onnx"
+    ask("--onnx", pattern, "--image", SAMPLE, "--boxes", "22,15,365,512", "--output-dir", tmp_path)
+    assert (tmp_path / "people_segmented.png").is_file()
+
+
+def test_a_model_that_is_not_there_is_named() -> None:
+    done = CliRunner().invoke(app, ["predict", "--onnx", "nowhere/*.onnx", "--image", str(SAMPLE)])
+    assert (done.exit_code, "onnx: no file matches nowhere/*.onnx" in done.output) == (2, True)
+
+
 def test_upstreams_newer_files(annotations: Path, tmp_path: Path) -> None:
     """0/1 ``instance_masks``, float images of one size that is in their shape, no metadata."""
     people = helper.make_tensor("full", TensorProto.FLOAT, [1, 1, 128, 96], np.ones(128 * 96, np.float32))

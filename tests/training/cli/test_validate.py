@@ -52,10 +52,10 @@ def test_patterns_stand_for_files_and_names_tell_them_apart(tmp_path: Path) -> N
     for path in paths:
         path.parent.mkdir(parents=True)
         path.touch()
-    assert expand_patterns([str(tmp_path / "*" / "*" / "best*.pth"), str(paths[0])]) == paths
+    assert expand_patterns([str(tmp_path / "*" / "*" / "best*.pth"), str(paths[0])], "checkpoints") == paths
     assert short_names(paths) == {"a-checkpoints-best": paths[0], "b-checkpoints-best": paths[1]}
     with pytest.raises(FileNotFoundError, match="worst"):
-        expand_patterns([str(tmp_path / "worst*.pth")])
+        expand_patterns([str(tmp_path / "worst*.pth")], "checkpoints")
 
 
 def test_a_file_that_is_no_model_is_said_in_a_line(drawn: Path, tmp_path: Path) -> None:

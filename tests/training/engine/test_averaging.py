@@ -45,6 +45,21 @@ def test_models_of_different_configurations_have_no_mean(tmp_path: Path) -> None
         load_average([first, second])
 
 
+def test_a_pattern_names_them_all(tmp_path: Path) -> None:
+    paths = [_saved(tmp_path / f"{seed}.pth", seed) for seed in range(2)]
+    output = tmp_path / "mean"
+    result = CliRunner().invoke(app, ["average", str(tmp_path / "*.pth"), "--output", str(output)])
+    assert "the mean of 2 checkpoints" in result.output
+    for name, value in load_average(paths).state_dict().items():
+        assert torch.equal(load_checkpoint(output).state_dict()[name], value)
+
+
+def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
+    one = _saved(tmp_path / "a.pth", 0)
+    result = CliRunner().invoke(app, ["average", str(one), "missing.pth", "--output", str(tmp_path / "mean.pth")])
+    assert (result.exit_code, "checkpoints: missing.pth is no file" in result.output) == (2, True)
+
+
 def test_one_checkpoint_has_no_mean(tmp_path: Path) -> None:
     one = _saved(tmp_path / "a.pth", 0)
     result = CliRunner().invoke(app, ["average", str(one), "--output", str(tmp_path / "mean.pth")])

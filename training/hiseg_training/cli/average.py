@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from hiseg_training.cli.errors import cli_errors
+from hiseg_training.cli.options import expand_patterns
 
 
 def average(
     checkpoints: Annotated[
-        list[Path], typer.Argument(metavar="CHECKPOINT...", help="two or more, of one configuration")
+        list[str], typer.Argument(metavar="CHECKPOINT...", help="two or more, of one configuration; or a pattern")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="the checkpoint to write", metavar="FILE")],
 ) -> None:
@@ -21,7 +22,8 @@ def average(
     from hiseg_training.engine.checkpoints import save_checkpoint
 
     with cli_errors():
-        if len(checkpoints) < 2:
-            raise ValueError(f"checkpoints: {len(checkpoints)} were given; a mean takes 2 or more")
-        save_checkpoint(output, load_average(checkpoints), {"mean_of": [path.name for path in checkpoints]})
-        typer.echo(f"{output}: the mean of {len(checkpoints)} checkpoints' weights")
+        found = expand_patterns(checkpoints, "checkpoints")
+        if len(found) < 2:
+            raise ValueError(f"checkpoints: {len(found)} were given; a mean takes 2 or more")
+        save_checkpoint(output, load_average(found), {"mean_of": [path.name for path in found]})
+        typer.echo(f"{output}: the mean of {len(found)} checkpoints' weights")

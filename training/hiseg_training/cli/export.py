@@ -38,8 +38,8 @@ def parse_sizes(texts: list[str]) -> tuple[Size, ...]:
 
 
 def export(
-    source: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", exists=True, dir_okay=False, help="or an exported .onnx")
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="CHECKPOINT", help="or an exported .onnx; a pattern means the newest that matches")
     ],
     data: Data,
     output: Annotated[Path, typer.Option("--output", "-o", help="the .onnx file", metavar="FILE")] = Path("model.onnx"),
@@ -75,6 +75,7 @@ def export(
 
     with cli_errors():
         form = ExportOptions(graph, parse_sizes(image_size or []) or CANVASES, dtype, dilation_pixels, opset)
+        source = latest_match(checkpoint, "checkpoint")
         exported = source.suffix == ".onnx"
         if exported and (precision is Precision.FP32 or form != ExportOptions() or provenance is not None):
             raise ValueError("of an .onnx file only the precision can be changed, to fp16 or int8")

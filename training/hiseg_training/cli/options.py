@@ -133,6 +133,25 @@ def latest_match(pattern: str, flag: str, rest: Sequence[str] | None = None) -> 
     return path
 
 
+def expand_patterns(patterns: Sequence[str], field: str) -> list[Path]:
+    """Return the files that paths and glob patterns match, in order and without repetition.
+
+    Args:
+        patterns: paths and glob patterns.
+        field: name of the argument, for messages.
+
+    Raises:
+        FileNotFoundError: a pattern matches no file.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        paths = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))
+        if not paths:
+            raise FileNotFoundError(f"{field}: {pattern} is no file, and no pattern of any")
+        found |= dict.fromkeys(map(Path, paths))
+    return list(found)
+
+
 def common_values(
     train_ann: Sequence[Path] | None,
     val_ann: Path | None,

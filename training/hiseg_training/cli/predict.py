@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.cli.options import Category, Images, people_names, tell
+from hiseg_training.cli.options import Category, Images, latest_match, people_names, tell
 
 if TYPE_CHECKING:
     from hiseg_training.data.coco import Photo
@@ -32,7 +32,9 @@ PROVIDERS = {Provider.CPU: [CPU], Provider.CUDA: [CUDA, CPU], Provider.TENSORRT:
 
 
 def predict(
-    onnx: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="an exported model, ours or upstream's")],
+    onnx: Annotated[
+        str, typer.Option(help="an exported model, ours or upstream's; a pattern means the newest that matches")
+    ],
     annotations: Annotated[
         Path | None,
         typer.Option(
@@ -63,6 +65,7 @@ def predict(
     from hiseg_training.inference.save import DrawOptions
 
     with cli_errors():
+        model = latest_match(onnx, "onnx")
         if (annotations is None) == (image is None):
             raise ValueError("name either --annotations or --image")
         if annotations is not None:
@@ -70,16 +73,16 @@ def predict(
             photos = read_annotations(annotations, images, people_names(category), tell)[:num_images]
         else:
             photos = [_single(Path(str(image)), boxes)]
-        runner = open_onnx(onnx, PROVIDERS[provider])
+        runner = open_onnx(model, PROVIDERS[provider])
         if runner.images not in (None, batch_size):
-            raise ValueError(f"{onnx} takes exactly {runner.images} images a run, not {batch_size}")
+            raise ValueError(f"{model} takes exactly {runner.images} images a run, not {batch_size}")
         if not (runner.has_masks or binary_mode):
-            raise ValueError(f"{onnx} gives the foreground alone; ask for that by --binary-mode")
+            raise ValueError(f"{model} gives the foreground alone; ask for that by --binary-mode")
         options = DrawOptions(binary_mode, alpha, score_threshold, save_masks)
         output_dir.mkdir(parents=True, exist_ok=True)
         timings = run(photos, runner, batch_size, options, output_dir, warm_rois=provider is not Provider.CPU)
     people = sum(len(photo.people) for photo in photos)
-    typer.echo(f"{onnx.name} on {provider.value}: {len(photos)} images, {people} people, {batch_size} images a batch")
+    typer.echo(f"{model.name} on {provider.value}: {len(photos)} images, {people} people, {batch_size} images a batch")
     typer.echo(timings.table())
     typer.echo(f"wrote {output_dir}")
 

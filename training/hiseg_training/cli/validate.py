@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hiseg_training.cli.errors import cli_errors
-from hiseg_training.cli.options import Category, ValAnnotations, people_names, tell
+from hiseg_training.cli.options import Category, ValAnnotations, expand_patterns, people_names, tell
 
 if TYPE_CHECKING:
     from hiseg_training.data.coco import Photo
@@ -59,7 +58,7 @@ def validate(
     from hiseg_training.inference.runner import open_runner
 
     with cli_errors():
-        paths = expand_patterns(checkpoints)
+        paths = expand_patterns(checkpoints, "checkpoints")
         annotations = val_ann or data_root() / "annotations" / "instances_val_person_only_no_crowd.json"
         images = images_dir or images_beside(annotations)
         photos = with_outlines(read_annotations(annotations, images, people_names(category), tell), annotations, tell)
@@ -88,21 +87,6 @@ def validate(
     (output_dir / "validation.md").write_text(f"# {annotations.name}: {len(photos)} images\n\n{table}")
     typer.echo(table)
     typer.echo(f"wrote {output_dir}")
-
-
-def expand_patterns(patterns: Sequence[str]) -> list[Path]:
-    """Return the files that paths and glob patterns match, in order and without repetition.
-
-    Raises:
-        FileNotFoundError: a pattern matches no file.
-    """
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        paths = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))
-        if not paths:
-            raise FileNotFoundError(f"{pattern} is no file, and no pattern of any")
-        found |= dict.fromkeys(map(Path, paths))
-    return list(found)
 
 
 def short_names(paths: Sequence[Path]) -> dict[str, Path]:
