@@ -123,7 +123,7 @@ def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     names = [line.split(":")[0] for line in done.stdout.splitlines()]
-    assert names == ["crops", "student", "long", "wide", "foreground"]
+    assert names == ["crops", "student", "long", "wide", "loose", "foreground"]
     assert "hiseg-train pretrain --config lite-b0 --pretrained_checkpoint" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
