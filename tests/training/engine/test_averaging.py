@@ -38,6 +38,16 @@ def test_each_model_counts_alike(tmp_path: Path) -> None:
             assert torch.equal(value, states[0][name])
 
 
+def test_who_is_named_twice_counts_twice(tmp_path: Path) -> None:
+    first, second = (_saved(tmp_path / f"{seed}.pth", seed) for seed in range(2))
+    output = tmp_path / "mean.pth"
+    result = CliRunner().invoke(app, ["average", *map(str, [first, second, first]), "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    bias = "fine.head.bias"
+    a, b, mean = (load_checkpoint(path).state_dict()[bias] for path in (first, second, output))
+    torch.testing.assert_close(mean, (2 * a + b) / 3)
+
+
 def test_models_of_different_configurations_have_no_mean(tmp_path: Path) -> None:
     wide = ModelConfig(fine_widths=(16, 16, 16, 16), coarse_widths=(8,) * 4)
     first, second = _saved(tmp_path / "a.pth", 0), _saved(tmp_path / "b.pth", 0, wide)

@@ -13,7 +13,11 @@ from hiseg_training.cli.options import expand_patterns
 
 def average(
     checkpoints: Annotated[
-        list[str], typer.Argument(metavar="CHECKPOINT...", help="two or more, of one configuration; or a pattern")
+        list[str],
+        typer.Argument(
+            metavar="CHECKPOINT...",
+            help="two or more, of one configuration, or patterns; who is named twice counts twice",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="the checkpoint to write", metavar="FILE")],
 ) -> None:
@@ -22,7 +26,7 @@ def average(
     from hiseg_training.engine.checkpoints import save_checkpoint
 
     with cli_errors():
-        found = expand_patterns(checkpoints, "checkpoints")
+        found = [path for given in checkpoints for path in expand_patterns([given], "checkpoints")]
         if len(found) < 2:
             raise ValueError(f"checkpoints: {len(found)} were given; a mean takes 2 or more")
         save_checkpoint(output, load_average(found), {"mean_of": [path.name for path in found]})
