@@ -29,7 +29,7 @@ def test_the_best_step_is_found_wherever_one_way_leads_up_to_it(peak: int, steep
 
     def measure(step: int) -> Fit:
         asked.append(step)
-        return Fit(step / 10, 1 - steepness * abs(step - peak), 0.5)
+        return Fit(step / 10, 1 - steepness * abs(step - peak), 0.5, 0.5)
 
     assert climb(measure, 10).offset == peak / 10
     assert len(asked) == len(set(asked))
@@ -64,7 +64,7 @@ def test_the_command_changes_the_persons_bias_and_nothing_else(drawn: Path, tmp_
     arguments = [str(before), "--output", str(after), "--val-ann", str(annotations), "--val-images", str(images)]
     result = CliRunner().invoke(app, ["offset", *arguments])
     assert result.exit_code == 0, result.output
-    offset = float(result.output.rsplit("offset ", 1)[1].split(",")[0])
+    offset = float(result.output.rsplit("offset ", 1)[1].split(":")[0])
     old, new = (load_checkpoint(path).state_dict() for path in (before, after))
     changed = [name for name in old if not torch.equal(old[name], new[name])]
     assert changed == (["fine.head.bias"] if offset else [])

@@ -14,7 +14,9 @@ COMMANDS = {
     ),
     "distill": Place("hiseg_training.cli.stages", "Train a student's coarse stage from a teacher's (stage 2)."),
     "train": Place("hiseg_training.cli.stages", "Train instance segmentation (stage 3)."),
-    "train-finder": Place("hiseg_training.cli.finder", "Train a finder: people's boxes and foreground, no box known."),
+    "train-finder": Place(
+        "hiseg_training.cli.finder", "Train a finder: people's boxes and everybody's foreground, no box known."
+    ),
     "recipe": Place("hiseg_training.cli.recipe", "Follow a recipe step by step."),
     "average": Place("hiseg_training.cli.average", "Write the mean of checkpoints' weights."),
     "offset": Place("hiseg_training.cli.offset", "Write a checkpoint whose masks are neither too large nor too small."),
