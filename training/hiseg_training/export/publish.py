@@ -214,6 +214,7 @@ async def record_canary(model: Path, name: str, version: int, boxes: list[list[f
         segmenter = new_segmenter(settings, workers)
         async with engine_running(segmenter, engine, settings, Metrics()):
             masks = await segment_to_label_map(segmenter, name, photo, boxes)
-    if empty := len(boxes) - len(set(np.unique(masks).tolist()) - {0}):
+    empty = len(boxes) - len(set(np.unique(masks).tolist()) - {0})
+    if boxes and empty:
         tell(f"  {name} finds nobody in {empty} of {len(boxes)} boxes of the photo that services test it by")
     Canary(photo, boxes, masks).save(model.parent)
