@@ -68,6 +68,7 @@ test: setup $(VENV)/.programs $(TOOLS)/.full $(OPENAPI)/.full lint  # every chec
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov --cov-report= --numprocesses 2 --dist loadfile \
 		--no-loadscope-reorder -m "not alone and not containers"
 	$(BIN)/python -m pytest --cov --cov-append --cov-report= -m alone
+	$(BIN)/python -m pytest -m containers tests/containers
 	@echo "Lines covered, in percent, of at least $(COVERED) ('$(BIN)/coverage report -m' lists the others):"
 	@$(BIN)/coverage report --format=total --fail-under=$(COVERED)
 
