@@ -17,7 +17,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 COMMANDS = {
     "run": Place("hiseg.cli.run", "Segment a photo, or a folder of them; no server needed."),
     "annotate": Place("hiseg.cli.annotate", "Turn a COCO file of boxes into one of masks; no server needed."),
-    "video": Place("hiseg.cli.video", "Tint the people of a video; no server needed.", ("cpu", "video")),
+    "video": Place("hiseg.cli.video", "Tint the people of a video, or cut them out.", ("cpu", "video")),
     "serve": Place("hiseg.cli.serve", "Run the service."),
     "models": Place("hiseg.cli.models", "List the models of the repository, or check a file."),
     "doctor": Place("hiseg.cli.doctor", "Look for what would keep the service from serving, and say what to mend."),

@@ -60,8 +60,9 @@ def test_a_pattern_names_them_all(tmp_path: Path) -> None:
     output = tmp_path / "mean"
     result = CliRunner().invoke(app, ["average", str(tmp_path / "*.pth"), "--output", str(output)])
     assert "the mean of 2 checkpoints" in result.output
+    written = load_checkpoint(output).state_dict()
     for name, value in load_average(paths).state_dict().items():
-        assert torch.equal(load_checkpoint(output).state_dict()[name], value)
+        assert torch.equal(written[name], value)
 
 
 def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
