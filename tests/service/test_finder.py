@@ -19,8 +19,6 @@ import pytest
 
 from benchmarks.harness.paths import HISEG
 from benchmarks.harness.serving import SERVE, Server, serving
-from benchmarks.harness.triton.models import targets_of
-from benchmarks.harness.triton.server import triton
 from hiseg import Session
 from hiseg.client import Client, Frame, InvalidRequest, Result, Segmented
 from hiseg.core.canvas import choose_canvas, to_canvas
@@ -29,7 +27,7 @@ from hiseg.engines.onnx import OnnxEngine
 from hiseg.models.inspect import inspect_model
 from hiseg.models.self_test import check_batches, run_self_test
 from tests.service.finder_graph import FINDER, SEEN, repository_with_finder, save_finder
-from tests.service.three_graphs import CANVAS, KINDS, PEOPLE, SIZE, file_of, picture
+from tests.service.three_graphs import CANVAS, KINDS, PEOPLE, SIZE, file_of, picture, served_by
 
 PNG = {"content-type": "image/png"}
 
@@ -41,17 +39,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["onnx", "triton"])
 def server(request: pytest.FixtureRequest, repository: Path) -> Iterator[Server]:
-    if request.param == "onnx":
-        with serving((*SERVE[:-1], repository)) as started:
-            yield started
-        return
-    with triton(repository) as there:
-        command = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--repository", repository)
-        with serving(command, engine=targets_of(there)) as started:
-            for name in (*KINDS, FINDER):
-                while httpx.get(f"{started.url}/v2/models/{name}/ready").status_code != 200:
-                    time.sleep(0.05)
-            yield started
+    with served_by(request.param, repository, (*KINDS, FINDER)) as started:
+        yield started
 
 
 def ask(server: Server, **query: Any) -> httpx.Response:

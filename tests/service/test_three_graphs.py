@@ -15,10 +15,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from benchmarks.harness.paths import HISEG
 from benchmarks.harness.serving import SERVE, Server, serving
-from benchmarks.harness.triton.models import targets_of
-from benchmarks.harness.triton.server import triton
 from hiseg import Session
 from hiseg.api.encoding import MaskFormat
 from hiseg.client import Client, Frame, InvalidRequest, Result, Segmented
@@ -27,7 +24,7 @@ from hiseg.models.repository import stored_models
 from hiseg.models.stored_variant import stored_outputs
 from hiseg.transports.grpc.generated.hiseg.v1 import segmentation_pb2 as pb
 from hiseg.transports.grpc.generated.hiseg.v1.segmentation_pb2_grpc import SegmentationServiceStub
-from tests.service.three_graphs import BOXES, KINDS, SIZE, file_of, picture, repository_of_all
+from tests.service.three_graphs import BOXES, KINDS, SIZE, file_of, picture, repository_of_all, served_by
 
 QUERY = {"boxes": ";".join(",".join(map(str, box)) for box in BOXES)}
 PNG = {"content-type": "image/png"}
@@ -41,22 +38,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["onnx", "triton"])
 def server(request: pytest.FixtureRequest, repository: Path) -> Iterator[Server]:
-    if request.param == "onnx":
-        with serving((*SERVE[:-1], repository)) as started:
-            yield started
-        return
-    with triton(repository) as there:
-        command = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--repository", repository)
-        with serving(command, engine=targets_of(there)) as started:
-            wait_for_all(started)
-            yield started
-
-
-def wait_for_all(server: Server) -> None:
-    """A service on Triton is ready with its default model; the others come a moment later."""
-    for name in KINDS:
-        while httpx.get(f"{server.url}/v2/models/{name}/ready").status_code != 200:
-            time.sleep(0.05)
+    with served_by(request.param, repository) as started:
+        yield started
 
 
 def ask(server: Server, **query: Any) -> httpx.Response:

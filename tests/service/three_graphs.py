@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import io
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import numpy as np
 import PIL.Image
 
+from benchmarks.harness.paths import HISEG
+from benchmarks.harness.serving import SERVE, Server, serving
+from benchmarks.harness.triton.models import targets_of
+from benchmarks.harness.triton.server import triton
 from hiseg.engines.base import Outputs
 from tests.service.engines.upstream_files import UpstreamFile
 
@@ -51,3 +59,20 @@ def picture() -> bytes:
     written = io.BytesIO()
     PIL.Image.fromarray(pixels).save(written, "PNG")
     return written.getvalue()
+
+
+@contextmanager
+def served_by(engine: str, repository: Path, models: Iterable[str] = KINDS) -> Iterator[Server]:
+    """The service with models of a repository, on the engine ``onnx`` or on a real ``triton`` that has them all."""
+    if engine == "onnx":
+        with serving((*SERVE[:-1], repository)) as started:
+            yield started
+        return
+    with triton(repository) as there:
+        command = (HISEG, "serve", "--port", "0", "--grpc-port", "0", "--repository", repository)
+        with serving(command, engine=targets_of(there)) as started:
+            # A service on Triton is ready with its default model; the others come a moment later.
+            for name in models:
+                while httpx.get(f"{started.url}/v2/models/{name}/ready").status_code != 200:
+                    time.sleep(0.05)
+            yield started
