@@ -14,8 +14,7 @@ import numpy as np
 
 from hiseg.core.image import Floats
 from hiseg_training.data.coco import Photo, data_root, read_split
-from hiseg_training.evaluation.evaluate import evaluate
-from hiseg_training.export.measure import JITTER
+from hiseg_training.evaluation.evaluate import JITTER, evaluate
 from hiseg_training.inference.runner import Runner, open_runner
 from hiseg_training.recipes.curve import RunCurve
 from hiseg_training.recipes.follow import BEST, follow

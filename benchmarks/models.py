@@ -24,8 +24,8 @@ from hiseg.models.random_inputs import random_rois
 from hiseg.models.repository import stored_models
 from hiseg_training.data.coco import data_root, read_split
 from hiseg_training.evaluation.baselines import BASELINES
-from hiseg_training.evaluation.evaluate import evaluate
-from hiseg_training.export.measure import JITTER, open_cpu_runner
+from hiseg_training.evaluation.evaluate import JITTER, evaluate
+from hiseg_training.export.measure import open_cpu_runner
 from hiseg_training.export.onnx import read_metadata
 from hiseg_training.inference.runner import Predict, Runner
 

@@ -15,9 +15,9 @@ from hiseg.engines.base import Outputs
 from hiseg.models.repository import StoredModel, stored_models
 from hiseg_training.data.coco import Photo, read_annotations, read_split
 from hiseg_training.evaluation.baselines import BASELINES, GRID, ellipse, grabcut
-from hiseg_training.evaluation.evaluate import evaluate, foreground_without_boxes
+from hiseg_training.evaluation.evaluate import JITTER, evaluate, foreground_without_boxes
 from hiseg_training.evaluation.iou import iou
-from hiseg_training.export.measure import JITTER, NO_BOXES, open_cpu_runner
+from hiseg_training.export.measure import NO_BOXES, open_cpu_runner
 from hiseg_training.inference.runner import function_runner
 
 MODELS = stored_models(PUBLISHED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +32,6 @@ from hiseg_training.cli.stages import BoxesAnn, NobodyAnn, PartialAnn
 
 if TYPE_CHECKING:
     from hiseg_training.config.run import Configuration
-    from hiseg_training.data.coco import Photo
     from hiseg_training.models.hierarchical import HierarchicalModel
 
 
@@ -66,6 +64,7 @@ def train_finder(
     from hiseg_training.cli.starting import (
         exhaustive_photos,
         nobody_photos,
+        only_exhaustive,
         resolve_config,
         tell_end,
         training_photos,
@@ -86,7 +85,7 @@ def train_finder(
         folder = run_folder(output, chosen.name, resumed)
         photos, boxed = training_photos(chosen, boxes_ann, boxes_images, False, partial_ann)
         animals, empty = hold_out(nobody_photos(chosen, nobody_ann, nobody_images))
-        photos = [*_annotated([*photos, *boxed]), *(replace(photo, people=()) for photo in animals)]
+        photos = [*only_exhaustive([*photos, *boxed], "annotated"), *(replace(photo, people=()) for photo in animals)]
         scored = scored_photos(
             chosen, photos, [*exhaustive_photos(chosen), *(replace(photo, people=()) for photo in empty)]
         )
@@ -117,12 +116,3 @@ def _initial_finder(config: Configuration, path: Path | None) -> HierarchicalMod
         model.coarse.encoder.load_state_dict({name: weights[name] for name in own})
         tell(f"{path}: the encoder of the coarse stage")
     return model
-
-
-def _annotated(photos: Sequence[Photo]) -> list[Photo]:
-    """Return the photos in which everybody is annotated: in others, people would count as nobody."""
-    kept = [photo for photo in photos if photo.exhaustive]
-    if left := len(photos) - len(kept):
-        first = next(photo.path.name for photo in photos if not photo.exhaustive)
-        tell(f"  left out: {left} x image in which somebody isn't annotated, first {first}")
-    return kept

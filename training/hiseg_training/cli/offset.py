@@ -26,13 +26,13 @@ def offset(
     from hiseg_training.data.coco import coco_set, data_root
     from hiseg_training.engine.checkpoints import load_checkpoint, save_checkpoint
     from hiseg_training.evaluation.offset import best_offset
-    from hiseg_training.inference.runner import open_checkpoint
+    from hiseg_training.inference.runner import model_runner
 
     with cli_errors():
         model = load_checkpoint(checkpoint)
         model.fine.add_offset(0.0)  # says at once where there can be none
         photos = coco_set(val_ann, val_images, data_root(), "val").read_outlined(people_names(category), tell)
-        best = best_offset(open_checkpoint(checkpoint), photos, tell)
+        best = best_offset(model_runner(model), photos, tell)
         model.fine.add_offset(best.offset)
         save_checkpoint(output, model, {"offset": best.offset, "offset_of": checkpoint.name})
         typer.echo(f"{output}: {best}")

@@ -197,14 +197,24 @@ def exhaustive_photos(config: Configuration) -> list[Photo]:
         ValueError: there is none.
     """
     photos = _validation_photos(config)
-    found = [photo for photo in photos if photo.exhaustive]
-    if not found:
+    if not any(photo.exhaustive for photo in photos):
         file = _file(config.data.val_ann, "val")
         raise ValueError(f"{file}: in none of its images is everybody outlined, so the foreground can't be measured")
-    if left := len(photos) - len(found):
+    return only_exhaustive(photos, "outlined")
+
+
+def only_exhaustive(photos: Sequence[Photo], known: str) -> list[Photo]:
+    """Return the photos in which everybody is known, and tell of the others: there, people would count as nobody.
+
+    Args:
+        photos: of which some are left out.
+        known: what people are in those that are kept, for the message: ``outlined`` or ``annotated``.
+    """
+    kept = [photo for photo in photos if photo.exhaustive]
+    if left := len(photos) - len(kept):
         first = next(photo.path.name for photo in photos if not photo.exhaustive)
-        tell(f"  left out: {left} x image in which somebody isn't outlined, first {first}")
-    return found
+        tell(f"  left out: {left} x image in which somebody isn't {known}, first {first}")
+    return kept
 
 
 def tell_end(best: Best, config: Configuration, following: Literal["train", "publish"]) -> None:

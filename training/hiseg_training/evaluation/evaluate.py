@@ -15,6 +15,9 @@ from hiseg_training.inference.batches import predict_photos
 from hiseg_training.inference.masks import foreground
 from hiseg_training.inference.runner import Runner
 
+JITTER = 0.1
+"""Largest shift of a loose box's edges in published figures, as a share of the box's side."""
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -16,13 +16,11 @@ from hiseg.core.image import Floats, Pixels
 from hiseg_training.config.model import TARGET
 from hiseg_training.data.coco import Photo
 from hiseg_training.data.skipped import Tell, silent
-from hiseg_training.evaluation.evaluate import evaluate
+from hiseg_training.evaluation.evaluate import JITTER, evaluate
 from hiseg_training.inference.runner import Runner
 
 STEP, MOST = 0.1, 1.0
 """Distance between offsets that are tried, and the largest."""
-JITTER = 0.1
-"""Largest shift of a loose box's edges, as a share of the box's side."""
 
 
 class Fit(NamedTuple):

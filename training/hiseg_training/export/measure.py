@@ -14,10 +14,9 @@ from hiseg.models.random_inputs import random_rois
 from hiseg_training.data.coco import Photo
 from hiseg_training.data.skipped import Tell, silent
 from hiseg_training.evaluation.baselines import BASELINES
-from hiseg_training.evaluation.evaluate import evaluate, foreground_without_boxes
+from hiseg_training.evaluation.evaluate import JITTER, evaluate, foreground_without_boxes
 from hiseg_training.inference.runner import Runner, open_onnx
 
-JITTER = 0.1
 THREADS = 2
 TRUE_BOXES, LOOSE_BOXES = "ground truth boxes", f"boxes jittered by {JITTER:.0%}"
 NO_BOXES = "foreground, no boxes told"

@@ -23,6 +23,7 @@ from hiseg.engines.onnx import FATAL, read_signature
 from hiseg.engines.unreadable import no_file, why_unopened
 from hiseg_training.config.model import CANVASES
 from hiseg_training.engine.checkpoints import load_checkpoint
+from hiseg_training.models.hierarchical import HierarchicalModel
 
 Predict = Callable[[Pixels, Floats], tuple[Floats, Floats | None]]
 """Maps images uint8 ``[B,3,H,W]`` and RoIs float32 ``[N,5]`` to float32 masks and foreground.
@@ -151,8 +152,12 @@ def open_checkpoint(path: Path) -> Runner:
     Raises:
         ModelError: the file is no checkpoint of this project's.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load_checkpoint(path).to(device)
+    return model_runner(load_checkpoint(path).to("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def model_runner(model: HierarchicalModel) -> Runner:
+    """Wrap a model that is in memory, in eval mode, on the device where it is."""
+    device = next(model.parameters()).device
 
     def predict(images: Pixels, rois: Floats) -> tuple[Floats, Floats | None]:
         with torch.inference_mode():
